@@ -1,0 +1,263 @@
+"""Images per second of gan-train's loop against hand-written loops, interleaved on one machine.
+
+    python benchmarks/training_speed.py --models mlp dcgan --rounds 5 --output benchmarks/results/training_speed.md
+
+Every contender runs in a process of its own that waits while another is timed. All of them train the same networks with
+Adam on MNIST-sized random images that lie in memory. `naive` is what most people write; `best` is the fastest loop we
+know for the same algorithm; `best, shared fakes` lets the generator learn from the discriminator's fakes, which is
+another algorithm (model.share_fakes=true here). `gan-train` logs, shows its bar and guards against divergence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+BATCH = 128
+CONTENDERS = {
+    "naive": {},
+    "best": {},
+    "best, shared fakes": {"share": True},
+    "best, bf16": {"bf16": True},
+    "gan-train": {"ours": True},
+    "gan-train, shared fakes": {"ours": True, "share": True},
+    "gan-train, bf16": {"ours": True, "bf16": True},
+}
+STEPS = {"mlp": 400, "dcgan": 12}
+SIZES = {"mlp": 28, "dcgan": 32}
+
+
+def main() -> None:
+    """Time all contenders in turn and print a table of medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=list(STEPS), choices=list(STEPS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=None, help="default: 1 for mlp, all cores for dcgan")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(*options.worker)
+        return
+    lines = [f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores ({processor()}), torch {torch_version()}", ""]
+    for model in options.models:
+        threads = options.threads or (1 if model == "mlp" else os.cpu_count())
+        lines += table(model, measure(model, options.rounds, threads), threads)
+    print("\n".join(lines))
+    if options.output:
+        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def measure(model: str, rounds: int, threads: int | None) -> dict[str, list[float]]:
+    """Return images/s of each contender in each round."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    workers = {
+        name: subprocess.Popen(
+            [sys.executable, __file__, "--worker", model, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env=environment,
+        )
+        for name in CONTENDERS
+    }  # fmt: skip
+    speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for turn in range(rounds + 1):
+        for name, worker in workers.items():
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+            speed = json.loads(worker.stdout.readline())
+            if turn:  # the first one warms up
+                speeds[name].append(speed)
+    for worker in workers.values():
+        worker.stdin.close()
+        worker.wait()
+    return speeds
+
+
+def table(model: str, speeds: dict[str, list[float]], threads: int | None) -> list[str]:
+    """Format medians, and the median of each round's ratio to the first two contenders."""
+    size = SIZES[model]
+    lines = [f"## {model}, {size}x{size}, batch {BATCH}, {threads} thread(s)", ""]
+    lines += ["| loop | images/s | x naive | x best |", "|---|---|---|---|"]
+    for name, values in speeds.items():
+        against = [
+            statistics.median(value / other for value, other in zip(values, speeds[reference], strict=True))
+            for reference in ("naive", "best, shared fakes" if "shared" in name else "best")
+        ]
+        lines.append(f"| {name} | {statistics.median(values):,.0f} | {against[0]:.2f} | {against[1]:.2f} |")
+    return [*lines, ""]
+
+
+def work(model: str, name: str) -> None:
+    """Time one segment of a contender for every line on standard input."""
+    options = CONTENDERS[name]
+    segment = (ours if options.get("ours") else bare)(model, name == "naive", **{k: v for k, v in options.items() if k != "ours"})
+    for _ in sys.stdin:
+        print(json.dumps(segment()), flush=True)
+
+
+def images(model: str) -> Any:
+    """Return 60,000 random grey images: uint8."""
+    import torch
+
+    return torch.randint(256, (60000, 1, SIZES[model], SIZES[model]), dtype=torch.uint8)
+
+
+def networks(model: str) -> tuple[Any, Any]:
+    """Build the pair of networks that all contenders train."""
+    from gan_experiments.networks import dcgan, mlp
+    from gan_experiments.types import DataFacts
+
+    facts = DataFacts("random", SIZES[model], 1)
+    if model == "mlp":
+        return mlp.MLPGenerator(facts), mlp.MLPDiscriminator(facts)
+    return dcgan.DCGANGenerator(facts), dcgan.DCGANDiscriminator(facts)
+
+
+def bare(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Callable[[], float]:
+    """Return a plain PyTorch loop over one segment."""
+    import torch
+    from torch.nn.functional import softplus
+
+    data = images(model)
+    generator, discriminator = networks(model)
+    layout = torch.contiguous_format if naive or model == "mlp" else torch.channels_last
+    generator, discriminator = generator.to(memory_format=layout), discriminator.to(memory_format=layout)
+    optimizers = [
+        torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=None if naive else True)
+        for network in (generator, discriminator)
+    ]
+
+    def step(chosen: torch.Tensor) -> None:
+        real = data[chosen].to(torch.float32).div_(127.5).sub_(1.0).to(memory_format=layout)
+        with torch.set_grad_enabled(naive or share):
+            fake = generator(torch.randn(BATCH, 100))
+        loss = softplus(-discriminator(real).float()).mean() + softplus(discriminator(fake.detach()).float()).mean()
+        optimizers[1].zero_grad()
+        loss.backward()
+        optimizers[1].step()
+        if not naive:
+            discriminator.requires_grad_(False)
+        if not share:
+            fake = generator(torch.randn(BATCH, 100))
+        loss = softplus(-discriminator(fake).float()).mean()
+        optimizers[0].zero_grad()
+        loss.backward()
+        optimizers[0].step()
+        discriminator.requires_grad_(True)
+
+    def segment() -> float:
+        order = torch.randperm(len(data))
+        began = time.perf_counter()
+        for index in range(STEPS[model]):
+            start = index * BATCH % (len(data) - BATCH)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                step(order[start : start + BATCH])
+        return STEPS[model] * BATCH / (time.perf_counter() - began)
+
+    return segment
+
+
+def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Callable[[], float]:
+    """Return the loop of gan-train over one segment, with its logging, bar and guard; start-up is not timed."""
+    import tempfile
+
+    from omegaconf import OmegaConf
+
+    from gan_experiments import build as building
+    from gan_experiments.compose import compose
+    from gan_experiments.run import RunFolder
+
+    sys.stderr = _Terminal()
+    data_type = _data_type(model)
+    config = OmegaConf.to_container(
+        compose("train", [
+            f"model={model}", f"model.share_fakes={str(share).lower()}", f"batch_size={BATCH}", "metrics=none",
+            f"budget.images={(STEPS[model] + 1) * BATCH}", "callbacks.checkpoint.every=1000000000",
+            f"trainer.precision={'bf16-mixed' if bf16 else '32-true'}",
+        ]),
+        resolve=True,
+    )  # fmt: skip
+    building_construct = building.construct
+
+    def construct(node: dict[str, Any], **available: Any) -> Any:
+        return data_type() if "data" in node["_target_"].split(".") else building_construct(node, **available)
+
+    building.construct = construct
+    watch = _watch()
+
+    def segment() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            parts = building.build(config, RunFolder(folder))
+            parts.trainer.callbacks.insert(0, watch)
+            parts.trainer.fit(parts.system, datamodule=parts.data)
+        return STEPS[model] * BATCH / watch.seconds
+
+    return segment
+
+
+def _data_type(model: str) -> type:
+    from gan_experiments.data.base import ImageData
+    from gan_experiments.types import DataFacts
+
+    class RandomImages(ImageData):
+        facts = DataFacts("random", SIZES[model], 1, num_images=60000)
+
+        def load(self) -> tuple[Any, None]:
+            return images(model), None
+
+    return RandomImages
+
+
+def _watch() -> Any:
+    import pytorch_lightning as pl
+
+    class Watch(pl.Callback):
+        """Times from the end of the first step to the beginning of what follows the last."""
+
+        def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+            if module.clock.step == 1:
+                self.began = time.perf_counter()
+            self.seconds = time.perf_counter() - self.began
+
+    return Watch()
+
+
+class _Terminal:
+    """A terminal that nobody looks at: the bar draws on it."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
+def processor() -> str:
+    """Name the processor."""
+    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    return names[0] if names else platform.processor()
+
+
+def torch_version() -> str:
+    """Return torch's version."""
+    import torch
+
+    return torch.__version__
+
+
+if __name__ == "__main__":
+    main()

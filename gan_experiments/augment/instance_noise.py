@@ -1,0 +1,31 @@
+"""Noise on all images that fades away."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gan_experiments.contracts import Augmentation
+from gan_experiments.randomness import Stream
+from gan_experiments.types import PositiveFloat, PositiveInt
+
+
+class InstanceNoise(Augmentation):
+    """Gaussian noise on reals and fakes, so that their supports overlap (Sonderby et al. 2016; Arjovsky & Bottou 2017).
+
+    Args:
+        sigma: Standard deviation at the start, images being in [-1, 1].
+        images: Images seen until it has decayed, linearly, to 0.
+    """
+
+    def __init__(self, sigma: PositiveFloat = 0.1, images: PositiveInt = 500_000) -> None:
+        super().__init__()
+        self.sigma = sigma
+        self.images = images
+
+    def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
+        """Return images ``(B, C, H, W)`` plus noise; the images themselves once it has decayed."""
+        sigma = self.sigma * (1 - images_seen / self.images)
+        if sigma <= 0:
+            return images
+        batch, *shape = images.shape
+        return images + sigma * rng.normal(batch, *shape).to(images.dtype)

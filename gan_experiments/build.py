@@ -1,0 +1,173 @@
+"""From a checked config to the objects of a run."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy
+
+from gan_experiments.callbacks.checkpoint import Checkpoint
+from gan_experiments.callbacks.evaluation import Evaluation
+from gan_experiments.callbacks.monitor import Monitor
+from gan_experiments.callbacks.progress import Progress
+from gan_experiments.callbacks.stop import Stop
+from gan_experiments.callbacks.table import MetricsTable
+from gan_experiments.clock import Clock
+from gan_experiments.data.base import ImageData
+from gan_experiments.metrics.evaluate import Evaluator
+from gan_experiments.randomness import derive_seed
+from gan_experiments.run import RunFolder
+from gan_experiments.systems.schedule import Schedule
+from gan_experiments.types import ConfigError
+
+# Measured before drawn, all of it before saved, and nothing after the decision to stop.
+ORDER = (Monitor, Evaluation, pl.Callback, Checkpoint, Progress, Stop)
+
+
+class Parts(NamedTuple):
+    """The objects of a run."""
+
+    trainer: pl.Trainer
+    system: pl.LightningModule
+    data: ImageData
+    evaluation: Evaluation | None
+    stop: Stop
+
+
+def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
+    """Build everything that a checked, resolved config names.
+
+    Raises:
+        ConfigError: Parts do not fit each other, or the machine lacks what the trainer asks for.
+    """
+    data: ImageData = construct(config["dataset"], seed=config["seed"])
+    system = build_system(config, data)
+    stop, evaluation = Stop(), None
+    callbacks = [construct(node, run=run) for node in config["callbacks"].values()] + [stop]
+    if config["metrics"]["extractors"]:
+        evaluation = build_evaluation(config, data)
+        callbacks.append(evaluation)
+    callbacks.sort(key=_place)
+    loggers: list[Logger] = [MetricsTable(run)]
+    loggers += [construct(node, run=run) for node in config["logger"].values()]
+    trainer = build_trainer(config["trainer"], callbacks, loggers, run)
+    return Parts(trainer, system, data, evaluation, stop)
+
+
+def build_system(config: Mapping[str, Any], data: ImageData) -> pl.LightningModule:
+    """Build the networks and the system that trains them, initialized from the seed."""
+    model = dict(config["model"])
+    networks = {}
+    for name in ("generator", "discriminator"):
+        node = model.pop(name)
+        torch.manual_seed(derive_seed(config["seed"], "initialization", name))
+        networks[name] = construct(node, facts=data.facts)
+        networks[name].architecture = dict(node)
+    budget = config["budget"]["images"]
+    schedule = config["optimizer"]["schedule"]
+    system: pl.LightningModule = construct(
+        model,
+        **networks,
+        loss=construct(config["loss"]),
+        penalties={name: construct(node) for name, node in config["penalty"].items()},
+        augmentations={name: construct(node) for name, node in config["augment"].items()},
+        optimizers={name: _factory(config["optimizer"][name]) for name in networks},
+        schedule=Schedule(**schedule | {"end": budget if schedule["end"] is None else schedule["end"]}),
+        clip=config["optimizer"]["clip"],
+        clock=Clock(config["batch_size"], budget),
+        seed=config["seed"],
+        ema_half_life=config["ema"]["half_life"],
+        d_steps=config["d_steps"],
+    )
+    return system
+
+
+def build_evaluation(config: Mapping[str, Any], data: ImageData) -> Evaluation:
+    """Build what measures the generator."""
+    metrics = config["metrics"]
+    extractors = {name: construct(node) for name, node in metrics["extractors"].items()}
+    evaluator = Evaluator(data, extractors, seed=config["seed"], batch_size=metrics["batch_size"])
+    return Evaluation(evaluator, metrics["every"], metrics["samples"], metrics["final_samples"])
+
+
+def build_trainer(
+    trainer: Mapping[str, Any], callbacks: list[pl.Callback], loggers: list[Logger], run: RunFolder
+) -> pl.Trainer:
+    """Build a Trainer that leaves to the clock what Lightning would count in steps and epochs."""
+    check_devices(trainer["accelerator"], trainer["devices"])
+    strategy: Any = trainer["strategy"]
+    if strategy == "ddp":
+        on_cpu = trainer["accelerator"] == "cpu"
+        # Each backward concerns one network, so the parameters of the other go without a gradient.
+        strategy = DDPStrategy(find_unused_parameters=True, process_group_backend="gloo" if on_cpu else None)
+    return pl.Trainer(
+        accelerator=trainer["accelerator"],
+        devices=trainer["devices"],
+        num_nodes=trainer["num_nodes"],
+        strategy=strategy,
+        precision=trainer["precision"],
+        deterministic=trainer["deterministic"],
+        callbacks=callbacks,
+        logger=loggers,
+        max_epochs=-1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=run.path,
+    )
+
+
+def check_devices(accelerator: str, devices: int | str) -> None:
+    """Refuse what this machine does not have.
+
+    Raises:
+        ConfigError: There is no GPU, or there are not as many.
+    """
+    if accelerator != "gpu":
+        return
+    if not (CUDAAccelerator.is_available() or MPSAccelerator.is_available()):
+        raise ConfigError("trainer.accelerator: 'gpu' asked for, but torch sees no GPU here (try trainer=cpu)")
+    found = max(CUDAAccelerator.auto_device_count(), MPSAccelerator.auto_device_count())
+    if isinstance(devices, int) and devices > found:
+        raise ConfigError(f"trainer.devices: {devices} asked for, this machine has {found}")
+
+
+def construct(node: Mapping[str, Any], **available: Any) -> Any:
+    """Build the component of a config node, handing it whatever of ``available`` its constructor asks for by name."""
+    arguments = {key: _nested(value) for key, value in node.items() if key != "_target_"}
+    target = locate(node["_target_"])
+    wanted = inspect.signature(target).parameters
+    return target(**{key: value for key, value in available.items() if key in wanted}, **arguments)
+
+
+def locate(target: str) -> Callable[..., Any]:
+    """Import the class that a ``_target_`` names."""
+    module, _, name = target.rpartition(".")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _nested(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return construct(value) if "_target_" in value else {key: _nested(item) for key, item in value.items()}
+    return [_nested(item) for item in value] if isinstance(value, list) else value
+
+
+def _factory(node: Mapping[str, Any]) -> Callable[..., Any]:
+    arguments = {key: _nested(value) for key, value in node.items() if key != "_target_"}
+    return partial(locate(node["_target_"]), **arguments)
+
+
+def _place(callback: pl.Callback) -> int:
+    kinds = [index for index, kind in enumerate(ORDER) if isinstance(callback, kind)]
+    own = [index for index in kinds if ORDER[index] is not pl.Callback]
+    return (own or kinds)[0]

@@ -1,0 +1,69 @@
+"""Ends a run when its budget is spent, or when somebody asks it to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+
+from gan_experiments.callbacks.checkpoint import Checkpoint
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+AGREE_EVERY = 20  # steps after which several processes ask each other whether to stop
+
+
+class Stop(pl.Callback):
+    """Stops at the budget; on SIGTERM and Ctrl-C finishes the step and saves first. A second signal stops at once.
+
+    Attributes:
+        signal: The signal that has stopped the run; 0 if none has.
+    """
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._previous: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen for signals; do not start a run whose budget is spent."""
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        trainer.should_stop = pl_module.clock.finished
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop if the budget is spent; save and stop if a signal has come."""
+        if pl_module.clock.finished:
+            trainer.should_stop = True
+        elif self._agreed(trainer, pl_module.clock.step):
+            for callback in trainer.callbacks:
+                if isinstance(callback, Checkpoint):
+                    callback.save(trainer)
+            trainer.should_stop = True
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Give the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def _agreed(self, trainer: pl.Trainer, step: int) -> bool:
+        """Tell whether to stop, the same on every process."""
+        if trainer.world_size == 1:
+            return self.signal != 0
+        if step % AGREE_EVERY:
+            return False
+        wanted = torch.tensor(self.signal, device=trainer.strategy.root_device)
+        dist.all_reduce(wanted, op=dist.ReduceOp.MAX)
+        self.signal = int(wanted)
+        return self.signal != 0

@@ -1,0 +1,96 @@
+"""Values that are right each by itself and wrong together; each check is one small function."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from gan_experiments.checking.signatures import ClassSource
+from gan_experiments.checking.validation import Validation
+
+_BASE_DISCRIMINATOR = "gan_experiments.contracts.Discriminator"
+Finding = tuple[str, str]  # a key, and what about it
+
+
+def refused(found: Validation) -> list[Finding]:
+    """Return what cannot work."""
+    checks = (_half_precision, _output_of_discriminator, _share_of_batch, _features, _end_of_schedule, _integer_betas)
+    return [finding for check in checks for finding in check(found)]
+
+
+def doubtful(found: Validation) -> list[Finding]:
+    """Return what works, but hardly as it was meant."""
+    return [finding for check in (_same_kind, _coupled_batch) for finding in check(found)]
+
+
+def _half_precision(found: Validation) -> Iterator[Finding]:
+    if found.get("trainer.precision") != "16-mixed":
+        return
+    if found.get("trainer.accelerator") == "cpu":
+        yield "trainer.precision", "16-mixed needs a GPU; on the CPU there are bf16-mixed and 32-true"
+    second = [name for name, source in _penalties(found).items() if source.attribute("second_order", False)]
+    if second:
+        reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
+        yield "trainer.precision", f"16-mixed cannot be combined with penalty {', '.join(second)}: {reason}"
+
+
+def _output_of_discriminator(found: Validation) -> Iterator[Finding]:
+    loss, discriminator = found.components.get("loss"), found.components.get("model.discriminator")
+    if loss is None or discriminator is None:
+        return
+    wanted, made = loss.attribute("discriminator_output", "logits"), discriminator.attribute("output", "logits")
+    if wanted != made:
+        fits = f"take a discriminator whose output is {wanted!r}, or a loss that is computed on {made!r}"
+        yield "loss", f"{loss.name} is computed on {wanted!r}, {discriminator.name} gives {made!r}: {fits}"
+
+
+def _share_of_batch(found: Validation) -> Iterator[Finding]:
+    batch, devices, nodes = (found.get(key) for key in ("batch_size", "trainer.devices", "trainer.num_nodes"))
+    if isinstance(batch, int) and isinstance(devices, int) and isinstance(nodes, int) and batch % (devices * nodes):
+        yield "batch_size", f"{batch} images cannot be shared equally by {devices * nodes} processes"
+
+
+def _features(found: Validation) -> Iterator[Finding]:
+    discriminator = found.components.get("model.discriminator")
+    if discriminator is None or discriminator.definer("features") not in (None, _BASE_DISCRIMINATOR):
+        return
+    for name, source in _penalties(found).items():
+        if source.attribute("needs_features", False) and discriminator.complete:
+            yield f"penalty.{name}", f"{source.name} needs features, which {discriminator.name} does not give"
+
+
+def _end_of_schedule(found: Validation) -> Iterator[Finding]:
+    kind, start, end = (found.get(f"optimizer.schedule.{key}") for key in ("kind", "start", "end"))
+    where = "optimizer.schedule.end" if end else "optimizer.schedule.start"
+    end = end or found.get("budget.images")
+    if kind in ("linear", "cosine") and isinstance(start, int) and isinstance(end, int) and start >= end:
+        yield where, f"the rates would begin to fall at {start} images and reach 0 at {end}"
+
+
+def _integer_betas(found: Validation) -> Iterator[Finding]:
+    for network in ("generator", "discriminator"):
+        for index, beta in enumerate(found.get(f"optimizer.{network}.betas") or []):
+            if isinstance(beta, int):
+                yield f"optimizer.{network}.betas[{index}]", f"the optimizer refuses integers; write {float(beta)}"
+
+
+def _same_kind(found: Validation) -> Iterator[Finding]:
+    by_kind = defaultdict(list)
+    for name, source in _penalties(found).items():
+        by_kind[source.attribute("kind", "")].append(name)
+    for kind, names in by_kind.items():
+        if kind and len(names) > 1:
+            yield "penalty", f"{' and '.join(names)} are of one kind ({kind}); usually one of them is meant"
+
+
+def _coupled_batch(found: Validation) -> Iterator[Finding]:
+    loss = found.components.get("loss")
+    parallel = found.get("trainer.devices") != 1 or found.get("trainer.num_nodes") != 1
+    if loss and loss.attribute("couples_batch", False) and parallel and found.get("trainer.devices") is not None:
+        yield "loss", f"{loss.name} compares the images of a batch; each process will compare those of its share alone"
+
+
+def _penalties(found: Validation) -> dict[str, ClassSource]:
+    """Return the class of each penalty by its name."""
+    penalties = {key: source for key, source in found.components.items() if key.startswith("penalty.")}
+    return {key.partition(".")[2]: source for key, source in penalties.items() if key.count(".") == 1}

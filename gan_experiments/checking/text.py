@@ -1,0 +1,38 @@
+"""How a problem is put into words: values as the user wrote them, and what was perhaps meant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any
+
+_LONGEST_VALUE = 60  # characters of a value that are shown
+
+
+def nearest(word: Any, known: Collection[str], cutoff: float = 0.6) -> str | None:
+    """Return the one of ``known`` that is most like ``word``, if any is."""
+    folded = {name.lower(): name for name in known}
+    matches = get_close_matches(str(word).lower(), folded, n=1, cutoff=cutoff)
+    return folded[matches[0]] if matches else None
+
+
+def suggest(word: Any, known: Collection[str], listed: bool = False) -> str:
+    """Return ``"; did you mean 'x'?"``, if anything is near, and, if ``listed``, everything there is to choose from."""
+    match = nearest(word, known)
+    text = f"; did you mean {match!r}?" if match else ""
+    return f"{text} ({', '.join(sorted(known)) or 'there are none'})" if listed else text
+
+
+def show(value: Any) -> str:
+    """Return a value as a config would write it, on one line, shortened."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower() if value is not None else "null"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
+def show_key(key: Any) -> str:
+    """Return a key or a dotted path as it can be printed: one that holds control characters is escaped."""
+    text = str(key)
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= 2 * _LONGEST_VALUE else f"{text[: 2 * _LONGEST_VALUE]}..."

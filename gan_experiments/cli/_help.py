@@ -1,0 +1,81 @@
+"""The help pages. What there is to choose from and what it means is read from the config files themselves."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+from gan_experiments.cli._arguments import FLAGS
+from gan_experiments.loader import conf_dir
+
+WIDTH = 100
+
+ABOUT = {
+    "train": """Train a generative adversarial network. A run is described by a config: one option of each group below,
+        and values of single keys. It writes all it has to say into a folder of its own, outputs/<date>/<run>; the same
+        command finds that folder again: a finished run is not repeated, one that was cut off goes on.""",
+    "evaluate": """Measure the averaged generator of a run (FID and IS), print the values and add them to the run's
+        record.""",
+    "sample": """Write a grid of images from the averaged generator of a run as a PNG.""",
+}
+
+EXAMPLES = {
+    "train": """gan-train
+gan-train model=mlp loss=minimax seed=3 budget.images=200000
+gan-train trainer=gpu trainer.precision=bf16-mixed
+gan-train 'penalty=[r1,lecam]' penalty.r1.interval=16
+gan-train -m loss=hinge,wasserstein seed=0,1,2,3
+gan-train resume=outputs/<date>/<run>
+gan-train --config-dir outputs/<date>/<run> --config-name config   (repeats a run from its saved config)""",
+    "evaluate": """gan-evaluate run=outputs/<date>/<run>
+gan-evaluate run=outputs/<date>/<run> checkpoint=best samples=50000""",
+    "sample": """gan-sample run=outputs/<date>/<run>
+gan-sample run=outputs/<date>/<run> count=100 seed=1 output=grid.png""",
+}
+
+
+def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
+    """Return the help of a command: what it does, the groups with their options, the keys, examples, flags."""
+    program = f"gan-{config_name}"
+    groups, keys = _read_root(conf_dir() / f"{config_name}.yaml")
+    folders = [conf_dir()] + ([Path(config_dir)] if config_dir else [])
+    parts = [
+        _wrapped(ABOUT[config_name]),
+        f"usage: {program} [group=option ...] [key=value ...] [flags]",
+        *(["Groups, with the option taken by default:\n" + _groups(groups, folders)] if groups else []),
+        "Keys, with their defaults (???: must be given; those of an option: --cfg job):\n"
+        + textwrap.indent(keys, "  "),
+        "Examples:\n" + textwrap.indent(EXAMPLES[config_name], "  "),
+        "Flags:\n" + _flags(program),
+    ]
+    return "\n\n".join(parts)
+
+
+def _read_root(file: Path) -> tuple[list[tuple[str, str, str]], str]:
+    """Return the groups of a root config, each with its default and its meaning, and the text of its keys."""
+    defaults, _, keys = file.read_text(encoding="utf-8").partition("\n\n")
+    lines = re.findall(r"^ *- (?:optional )?(\w+): (\S+)[ \t]*(?:# *(.*))?$", defaults, flags=re.MULTILINE)
+    return lines, keys.strip()
+
+
+def _groups(groups: list[tuple[str, str, str]], folders: list[Path]) -> str:
+    lines = []
+    for group, default, meaning in groups:
+        files = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
+        if files:
+            title = f"  {group + '=' + default if default != 'null' else group:<24}{meaning}".rstrip()
+            lines += [title, _wrapped(", ".join(files), indent=26)]
+    return "\n".join(lines)
+
+
+def _flags(program: str) -> str:
+    lines = []
+    for names, options, meaning in FLAGS:
+        value = f" {options['metavar']}" if "metavar" in options else ""
+        lines.append(f"  {', '.join(names) + value:<30}{meaning.format(program=program)}")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, indent: int = 0) -> str:
+    return textwrap.fill(" ".join(text.split()), WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent)

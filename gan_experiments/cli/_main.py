@@ -1,0 +1,175 @@
+"""What all commands share: read the command line, check it, run the job or jobs, end with the right code."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_experiments.cli._arguments import Arguments, read_arguments
+from gan_experiments.cli._help import help_page
+from gan_experiments.compose import examine
+from gan_experiments.config import Config, check
+from gan_experiments.loader import VERSION_BASE, conf_dir
+from gan_experiments.run import RunFolder
+from gan_experiments.types import ConfigError, DivergedError
+
+CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
+
+# Hydra would make a folder of its own per run, log into it, and go there.
+_TIDY = {"hydra.run.dir": ".", "hydra.output_subdir": "null", "hydra/job_logging": "none", "hydra.job.chdir": "false"}
+_TIDY_SWEEP = {"hydra.sweep.dir": "${output_dir}/${now:%Y-%m-%d}", "hydra.sweep.subdir": "."}
+
+# An int is an exit code; a float is what a sweeper optimizes.
+Job = Callable[[DictConfig], "int | float | None"]
+
+
+class JobFailed(Exception):  # noqa: N818 - tells Hydra, and has been told the user
+    """A job of a sweep ended with the exit code ``code``; what went wrong has been printed."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def command(config_name: str, schema: type, function: Job) -> None:
+    """Run a command: its config is composed from ``sys.argv``, checked, and handed to ``function``. Does not return.
+
+    Exit codes: that of ``function``; 1 for an error that is not the user's; 2 for a config that cannot be run; 3 for a
+    run that diverged; 130 for an interruption. In a sweep: the highest of its jobs.
+
+    Args:
+        config_name: The root config.
+        schema: Its dataclass.
+        function: What to do with the config; ``trusted`` in it is what the command line says, whatever files say.
+    """
+    try:
+        code = _command(config_name, schema, function)
+    except Exception as error:
+        code = report(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def report(error: BaseException) -> int:
+    """Print an error as it deserves, a line each or a traceback, and return the exit code."""
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        error = ConfigError(" ".join(str(error).split()))
+    if isinstance(error, ConfigError):
+        count = len(error.problems)
+        print(f"Config error: {count} problem{'s' if count > 1 else ''}", file=sys.stderr)
+        print("\n".join(f"  {problem}" for problem in error.problems), file=sys.stderr)
+        return CONFIG_ERROR
+    if isinstance(error, DivergedError):
+        print(f"Diverged: {error}", file=sys.stderr)
+        return DIVERGED
+    traceback.print_exception(error)
+    return 1
+
+
+def checked_run(folder: RunFolder, trusted: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the config of a run, checked: the folder may come from a stranger.
+
+    Raises:
+        ConfigError: It is no run, or its config cannot be used.
+    """
+    config = folder.read_config()
+    problems = check(OmegaConf.create(config), Config, trusted)
+    if problems:
+        raise ConfigError([f"{folder.config_file}: {problem}" for problem in problems])
+    return config
+
+
+class _Job:
+    """What Hydra calls with the config of each job.
+
+    Attributes:
+        trusted: The packages that the command line trusts.
+        codes: Exit codes of the jobs that this process has run.
+    """
+
+    def __init__(self, function: Job, schema: type, sweeps: bool) -> None:
+        functools.update_wrapper(self, function)  # Hydra names the job after the function's module
+        self.trusted: list[str] = []
+        self.codes: list[int] = []
+        self._function = function
+        self._schema = schema
+        self._sweeps = sweeps
+
+    def __call__(self, config: DictConfig) -> Any:
+        """Check the config, which in a sweep nobody has seen as a whole yet, and run the job."""
+        outcome: int | float | None = None
+        try:
+            config["trusted"] = self.trusted
+            if problems := check(config, self._schema, self.trusted):
+                raise ConfigError(problems)
+            OmegaConf.resolve(config)
+            outcome = self._function(config)
+            code = outcome if isinstance(outcome, int) else 0
+        except Exception as error:
+            if self._sweeps:
+                print(f"job {' '.join(HydraConfig.get().overrides.task)}:", file=sys.stderr)
+            code = report(error)
+        self.codes.append(code)
+        if code and self._sweeps:
+            raise JobFailed(code)  # the others go on, and a sweeper knows not to count on this one
+        return outcome
+
+
+def _command(config_name: str, schema: type, function: Job) -> int:
+    options = read_arguments(sys.argv[1:])
+    if options.version:
+        print(f"gan-experiments {version('gan-experiments')}")
+        return 0
+    if options.help:
+        print(help_page(config_name, options.config_dir))
+        return 0
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions come back here instead of printing them there
+    job = _Job(function, schema, options.multirun)
+    if options.runs or options.cfg:
+        sys.argv = [sys.argv[0], *options.flags, *_checked_overrides(config_name, schema, options, job)]
+    start = hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name=config_name)
+    try:
+        start(job)()
+    except JobFailed as failure:
+        job.codes.append(failure.code)
+    return max(job.codes, default=0)
+
+
+def _checked_overrides(config_name: str, schema: type, options: Arguments, job: _Job) -> list[str]:
+    """Return the overrides as Hydra takes them, with those that keep it tidy.
+
+    Raises:
+        ConfigError: Names everything that is wrong.
+    """
+    tidy = _TIDY | (_TIDY_SWEEP if options.multirun and schema is Config else {})
+    own = [
+        f"{key}={value}" for key, value in tidy.items() if not any(it.startswith(f"{key}=") for it in options.overrides)
+    ]
+    found = examine(
+        options.config_name or config_name,
+        schema,
+        [*options.overrides, *own],
+        options.config_dir,
+        multirun=options.multirun,
+        foreign=options.config_name is not None,
+    )
+    problems = [str(problem) for problem in found.problems if not (problem.missing and options.cfg)]
+    if problems:
+        raise ConfigError(problems)
+    for warning in found.warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    job.trusted = found.trusted
+    return found.overrides

@@ -1,0 +1,55 @@
+"""``gan-sample``: pictures from the averaged generator of a run."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.cli._main import checked_run, command
+from gan_experiments.config import SampleConfig
+from gan_experiments.run import RunFolder
+from gan_experiments.summary import shown
+from gan_experiments.types import ConfigError
+
+
+def main() -> None:
+    """Run the command."""
+    command("sample", SampleConfig, run)
+
+
+def run(cfg: DictConfig) -> int:
+    """Write a grid of samples as a PNG and say where."""
+    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    folder = RunFolder(options["run"])
+    config = checked_run(folder, options["trusted"])
+    output = _output(folder, options)
+    from gan_experiments.callbacks.samples import fixed_samples
+    from gan_experiments.images import image_grid, save_png
+    from gan_experiments.restore import restore
+
+    system, _ = restore(config, folder, options["checkpoint"], options["accelerator"])
+    images = fixed_samples(system, options["count"], options["seed"])
+    save_png(image_grid(images, columns=math.ceil(math.sqrt(options["count"]))), output)
+    print(shown(output))
+    return 0
+
+
+def _output(folder: RunFolder, options: dict[str, Any]) -> Path:
+    """Return a file that does not exist yet.
+
+    Raises:
+        ConfigError: The one asked for does.
+    """
+    if options["output"] is not None:
+        output = Path(options["output"])
+        if output.exists():
+            raise ConfigError(f"output: {output} exists and is not overwritten")
+        return output
+    stem = f"{options['checkpoint']}-seed{options['seed']}" if options["checkpoint"] in ("last", "best") else "custom"
+    number = 1
+    while (output := folder.samples / f"{stem}-{options['count']}-{number}.png").exists():
+        number += 1
+    return output

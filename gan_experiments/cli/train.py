@@ -1,0 +1,136 @@
+"""``gan-train``: train the run that the command line describes, or go on with it, or say that it is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.cli._main import command
+from gan_experiments.config import Config
+from gan_experiments.run import FREE, RunFolder, differences, is_main_process, run_name
+from gan_experiments.summary import shown, summary
+from gan_experiments.types import ConfigError
+
+# How the processes that Lightning starts learn what the first one is doing: their folder and their config.
+WORKER = "GAN_EXPERIMENTS_WORKER"
+
+
+def main() -> None:
+    """Run the command."""
+    if WORKER in os.environ:
+        folder, config = json.loads(os.environ[WORKER])
+        sys.exit(_train(config, RunFolder(folder)))
+    command("train", Config, run)
+
+
+def run(cfg: DictConfig) -> int:
+    """Find the folder that belongs to the command, and bring the run in it to its end."""
+    hydra = HydraConfig.get()
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    if config["resume"] is not None:
+        folder = RunFolder(config["resume"])
+        config = resumed_config(folder, config, list(hydra.overrides.task), dict(hydra.runtime.choices))
+    else:
+        folder = find_folder(config)
+    record = folder.record()
+    if config["rerun"] and folder.path.exists():
+        folder = folder.beside()
+    elif record.get("status") == "finished":
+        print(f"{shown(folder.path)} is finished (rerun=true trains it again beside it)\n")
+        print(summary(folder))
+        return 0
+    elif folder.config_file.exists():
+        refuse_another_config(folder, config)
+    if not is_main_process():
+        return _train(config, folder)
+    with folder.lock():
+        folder.write_config({**config, "name": folder.path.name, "resume": None, "rerun": False})
+        folder.update_record(overrides=list(hydra.overrides.task), choices=_choices(hydra.runtime.choices))
+        os.environ[WORKER] = json.dumps([str(folder.path.resolve()), config])
+        try:
+            code = _train(config, folder)
+        finally:
+            del os.environ[WORKER]
+    return _last_words(folder, code)
+
+
+def find_folder(config: Mapping[str, Any]) -> RunFolder:
+    """Return the folder of a run: below the day's, or the sweep's, named by its overrides unless it has a name."""
+    hydra = HydraConfig.get()
+    sweeps = hydra.mode == RunMode.MULTIRUN
+    parent = Path(hydra.sweep.dir) if sweeps else Path(config["output_dir"]) / date.today().isoformat()
+    name = config["name"] or run_name(_choices(hydra.runtime.choices), list(hydra.overrides.task))
+    return RunFolder(parent / name)
+
+
+def refuse_another_config(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Refuse to go on in a folder whose run has another config.
+
+    Raises:
+        ConfigError: Names each key that differs, with both values.
+    """
+    saved = folder.read_config()
+    keys = differences(saved, config)
+    if keys:
+        told = [f"{key}: {_value(saved, key)} in {shown(folder.path)}, {_value(config, key)} here" for key in keys]
+        raise ConfigError([*told, "a run keeps its config: name=... or rerun=true starts another"])
+
+
+def resumed_config(
+    folder: RunFolder, config: Mapping[str, Any], overrides: Sequence[str], choices: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the config of the run to go on with; only how many processes carry it may be told anew.
+
+    Raises:
+        ConfigError: The folder is no run, or an override says something else than its config.
+    """
+    saved = folder.read_config()
+    told = {override.lstrip("+").split("=", 1)[0] for override in overrides} - set(FREE)
+    if any(key.split(".")[0] == "trainer" for key in told):
+        saved["trainer"] = {**config["trainer"], "precision": saved["trainer"]["precision"]}
+    keys = []
+    for key in sorted(told):
+        if key in ("experiment", "study"):
+            keys += differences(saved, config)
+        else:
+            keys += differences(_value(saved, key), _value(config, key), f"{key}.")
+    if keys:
+        told_lines = [f"{key}: {_value(saved, key)} in the run, {_value(config, key)} here" for key in dict.fromkeys(keys)]
+        raise ConfigError([*told_lines, "a resumed run keeps its config; without resume= a new run starts"])
+    return {**saved, "rerun": False, "trusted": config["trusted"]}
+
+
+def _train(config: Mapping[str, Any], folder: RunFolder) -> int:
+    from gan_experiments.training import train  # torch and Lightning take seconds: after every check
+
+    return train(config, folder)
+
+
+def _last_words(folder: RunFolder, code: int) -> int:
+    if code == 0:
+        print(f"\n{summary(folder)}")
+    else:
+        record = folder.record()
+        seen, budget = record["images_seen"], record["budget"]["images"]
+        print(f"\nstopped and saved at {seen:,} of {budget:,} images; go on with", file=sys.stderr)
+        print(f"  gan-train resume={shown(folder.path)}", file=sys.stderr)
+    return code
+
+
+def _choices(choices: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
+
+
+def _value(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, Mapping) else None
+    return config

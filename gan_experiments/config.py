@@ -1,0 +1,284 @@
+"""What a config holds, and the check of a whole one before anything is built. Imports no torch.
+
+The dataclasses say what the root of each program's config holds. They are read from this source by the same reader as
+the constructors of the components, so an annotation here and one there mean the same. Defaults are in ``conf/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
+
+from omegaconf import DictConfig
+
+from gan_experiments.checking import combinations
+from gan_experiments.checking.validation import Place, Problem, validate
+from gan_experiments.types import Fraction, NonNegativeFloat, NonNegativeInt, Pattern, PositiveFloat, PositiveInt, Range
+
+FolderName = Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", "a folder name of letters, digits and . _ -")]
+SampleCount = Annotated[int, Range(low=2)]  # the variance of one image is not defined
+Decay = Annotated[float, Range(low=0.0, high=1.0, high_open=True)]
+
+
+class Component:
+    """The annotation of what is built: a mapping with ``_target_``, a class, and arguments of its constructor."""
+
+
+@dataclass
+class Budget:
+    """When a run is finished.
+
+    Attributes:
+        images: Real images the discriminator is shown.
+    """
+
+    images: PositiveInt
+
+
+@dataclass
+class Average:
+    """The moving average of the generator's weights.
+
+    Attributes:
+        half_life: Images after which an old weight counts half; 0 turns it off.
+    """
+
+    half_life: NonNegativeInt
+
+
+@dataclass
+class Schedule:
+    """The factor of both learning rates over the run.
+
+    Attributes:
+        kind: How they fall from 1 at ``start`` to 0 at ``end``.
+        warmup: Images over which they rise from 0.
+        start: Images at which they begin to fall.
+        end: Images at which they reach 0; ``None``: the budget.
+    """
+
+    kind: Literal["constant", "linear", "cosine"]
+    warmup: NonNegativeInt
+    start: NonNegativeInt
+    end: PositiveInt | None
+
+
+@dataclass
+class Clip:
+    """The largest norm of each network's gradient; ``None`` does not clip."""
+
+    generator: PositiveFloat | None
+    discriminator: PositiveFloat | None
+
+
+@dataclass
+class Optimizer:
+    """The optimizer of each network, with one schedule for both."""
+
+    generator: Component
+    discriminator: Component
+    schedule: Schedule
+    clip: Clip
+
+
+@dataclass
+class Metrics:
+    """Evaluation.
+
+    Attributes:
+        every: Images seen between two rows.
+        samples: Generated images for a row during training.
+        final_samples: Generated images for the last row.
+        batch_size: Images that are generated and measured at a time.
+        extractors: What images are compared in, by the name its values get.
+    """
+
+    every: PositiveInt
+    samples: SampleCount
+    final_samples: SampleCount
+    batch_size: PositiveInt
+    extractors: dict[str, Component]
+
+
+@dataclass
+class Trainer:
+    """Where a run is computed.
+
+    Attributes:
+        accelerator: Kind of device.
+        devices: Processes, one on each device, on every node; ``auto``: all there are.
+        num_nodes: Machines.
+        strategy: ``ddp`` for more than one process.
+        precision: Of the forward passes; penalties and metrics keep float32 and more.
+        deterministic: Refuse operations whose result depends on timing.
+    """
+
+    accelerator: Literal["cpu", "gpu", "auto"]
+    devices: PositiveInt | Literal["auto"]
+    num_nodes: PositiveInt
+    strategy: Literal["auto", "ddp"]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    deterministic: bool
+
+
+@dataclass
+class Config:
+    """The config of ``gan-train``.
+
+    Attributes:
+        seed: Of every random number of the run.
+        batch_size: Images per discriminator step, over all processes.
+        d_steps: Discriminator steps per generator step.
+        budget: When the run is finished.
+        ema: The moving average of the generator.
+        dataset: The data; it knows the size, channels and classes of its images.
+        model: The system, with its networks in it.
+        loss: The adversarial loss.
+        penalty: Terms and constraints beside the loss, by name.
+        augment: What the discriminator sees images through, by name, in this order.
+        optimizer: Optimizers, schedule and clipping.
+        metrics: Evaluation.
+        trainer: Devices, processes and precision.
+        callbacks: What watches the run, by name.
+        logger: Where values are logged, by name.
+        name: The run's folder; ``None``: made from the dataset, the model and the overrides.
+        output_dir: The folder above it.
+        resume: The folder of a run to go on with.
+        rerun: Train again, beside a run that is finished.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    seed: NonNegativeInt
+    batch_size: PositiveInt
+    d_steps: PositiveInt
+    budget: Budget
+    ema: Average
+    dataset: Component
+    model: Component
+    loss: Component
+    penalty: dict[str, Component]
+    augment: dict[str, Component]
+    optimizer: Optimizer
+    metrics: Metrics
+    trainer: Trainer
+    callbacks: dict[str, Component]
+    logger: dict[str, Component]
+    name: FolderName | None
+    output_dir: str
+    resume: str | None
+    rerun: bool
+    trusted: list[str]
+
+
+@dataclass
+class EvaluateConfig:
+    """The config of ``gan-evaluate``.
+
+    Attributes:
+        run: The run's folder.
+        checkpoint: ``last``, ``best``, or a file.
+        samples: Generated images; ``None``: ``metrics.final_samples``.
+        metrics: What to measure; the rhythm in it is not used.
+        seed: Of the latents; ``None``: the run's own.
+        accelerator: Kind of device.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    checkpoint: str
+    samples: SampleCount | None
+    metrics: Metrics
+    seed: NonNegativeInt | None
+    accelerator: Literal["cpu", "gpu", "auto"]
+    trusted: list[str]
+
+
+@dataclass
+class SampleConfig:
+    """The config of ``gan-sample``.
+
+    Attributes:
+        run: The run's folder.
+        checkpoint: ``last``, ``best``, or a file.
+        count: Images to generate.
+        seed: Of the latents.
+        output: The PNG file; ``None``: a new one in the run's folder of samples.
+        accelerator: Kind of device.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    checkpoint: str
+    count: PositiveInt
+    seed: NonNegativeInt
+    output: str | None
+    accelerator: Literal["cpu", "gpu", "auto"]
+    trusted: list[str]
+
+
+@dataclass
+class OptimizerLimits:
+    """The bounds of the arguments that ``torch.optim`` annotates as plain numbers."""
+
+    lr: PositiveFloat
+    betas: tuple[Decay, Decay]
+    eps: PositiveFloat
+    weight_decay: NonNegativeFloat
+    momentum: Fraction
+    dampening: Fraction
+    alpha: Fraction
+
+
+_SYSTEM = ("loss", "penalties", "augmentations", "optimizers", "schedule", "clip", "clock", "seed")
+_OPTIMIZER = Place("torch.optim.optimizer.Optimizer", given=("params",), limits=OptimizerLimits)
+
+# What belongs where: the class it descends from, and the arguments that the program hands over.
+PLACES = {
+    "dataset": Place("pytorch_lightning.core.datamodule.LightningDataModule", given=("seed",)),
+    "model": Place("pytorch_lightning.core.module.LightningModule", given=(*_SYSTEM, "ema_half_life", "d_steps")),
+    "model.generator": Place("gan_experiments.contracts.Generator", given=("facts",)),
+    "model.discriminator": Place("gan_experiments.contracts.Discriminator", given=("facts",)),
+    "loss": Place("gan_experiments.contracts.Loss"),
+    "penalty.*": Place("gan_experiments.contracts.Penalty"),
+    "augment.*": Place("gan_experiments.contracts.Augmentation"),
+    "optimizer.generator": _OPTIMIZER,
+    "optimizer.discriminator": _OPTIMIZER,
+    "metrics.extractors.*": Place("gan_experiments.metrics.extractor.Extractor"),
+    "callbacks.*": Place("pytorch_lightning.callbacks.callback.Callback", given=("run",)),
+    "logger.*": Place("pytorch_lightning.loggers.logger.Logger", given=("run",)),
+}
+
+
+class Checked(NamedTuple):
+    """What a check found: problems, and lines about what is allowed but hardly meant."""
+
+    problems: list[Problem]
+    warnings: list[str]
+
+
+def check(config: DictConfig, schema: type = Config, trusted: Sequence[str] = ()) -> list[str]:
+    """Return everything that is wrong with a composed config, a line each; nothing is imported or built.
+
+    Args:
+        config: The root, without Hydra's own node.
+        schema: The dataclass of the program.
+        trusted: Packages that may be named as ``_target_``, as the command line says; what the config says of that
+            itself does not count.
+    """
+    return [str(problem) for problem in check_config(config, schema, trusted).problems]
+
+
+def warnings(config: DictConfig, schema: type = Config, trusted: Sequence[str] = ()) -> list[str]:
+    """Return what is allowed but hardly meant, a line each."""
+    return check_config(config, schema, trusted).warnings
+
+
+def check_config(config: DictConfig, schema: type = Config, trusted: Sequence[str] = ()) -> Checked:
+    """Return both at once, the problems with their keys."""
+    try:
+        found = validate(config, schema, PLACES, trusted)
+    except RecursionError:
+        return Checked([Problem("", "the config is nested too deeply")], [])
+    problems = found.problems + [Problem(key, text) for key, text in combinations.refused(found)]
+    return Checked(problems, [f"{key}: {text}" for key, text in combinations.doubtful(found)])

@@ -1,0 +1,191 @@
+"""What losses, penalties, networks and systems promise each other. Plain torch, no dependency on a concrete part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from gan_experiments.randomness import Stream
+    from gan_experiments.types import DataFacts, NonNegativeFloat, PositiveInt
+
+
+class Batch(NamedTuple):
+    """One batch of real data of this rank.
+
+    Attributes:
+        images: uint8, ``(B, C, H, W)``.
+        labels: int64, ``(B,)``; ``None`` for unlabelled data.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+
+
+class Loss(nn.Module):
+    """An adversarial loss on the discriminator's outputs; it draws no noise, calls no backward, knows no optimizer.
+
+    Class attributes are read from the source by ``check()``, so they are literals:
+
+    Attributes:
+        generator_needs_real: Whether ``generator`` compares fakes with reals (the relativistic losses do).
+        discriminator_output: What it is computed on: ``"logits"``, or ``"energy"`` of an autoencoder.
+        couples_batch: Whether samples of a batch meet in it, so that it depends on the batch of each process.
+    """
+
+    generator_needs_real: ClassVar[bool] = False
+    discriminator_output: ClassVar[str] = "logits"
+    couples_batch: ClassVar[bool] = False
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the scalar that the discriminator minimizes, from its outputs ``(B,)`` or patch maps."""
+        raise NotImplementedError
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the scalar that the generator minimizes; ``real`` is given if ``generator_needs_real``."""
+        raise NotImplementedError
+
+
+@dataclass
+class Step:
+    """What a penalty can see of the step it takes part in. All images are ``(B, C, H, W)`` in [-1, 1], float32.
+
+    Attributes:
+        generator: The generator network.
+        discriminator: The discriminator network.
+        latents: ``(B, latent_dim)`` the fakes were made from.
+        labels: ``(B,)`` of the reals, or ``None``; ``fake_labels`` likewise of the fakes.
+        real: Real images as the discriminator saw them; in the discriminator's step they require a gradient if
+            any active penalty sets ``differentiates_real``. In the generator's step, a batch of reals.
+        fake: Fakes as the discriminator saw them: detached in the discriminator's step, where they require a gradient
+            if any active penalty sets ``differentiates_fake``; attached in the generator's.
+        real_output: The discriminator's output for ``real``, graph attached; ``None`` in a generator's step that
+            did not need it.
+        fake_output: The discriminator's output for ``fake``, graph attached.
+        full_precision: Whether the outputs were computed in float32: only then may a penalty differentiate them
+            instead of running the discriminator again.
+        rng: The penalty's own stream of random numbers for this step.
+        images_seen: The clock before this step.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    latents: Tensor
+    labels: Tensor | None
+    fake_labels: Tensor | None
+    real: Tensor
+    fake: Tensor
+    real_output: Tensor | None
+    fake_output: Tensor
+    full_precision: bool
+    rng: Stream
+    images_seen: int
+
+
+class Penalty(nn.Module):
+    """A term or constraint beside the loss. It overrides the hooks it needs; the system calls all of them.
+
+    The system runs the hooks in float32 with autocast off, and every ``interval`` steps of the network concerned
+    adds ``weight * interval * value`` (lazy regularization, Karras 2020, appendix B). State that lasts over steps is a buffer.
+
+    Class attributes are read from the source by ``check()``, so they are literals:
+
+    Attributes:
+        differentiates_real: Whether ``discriminator`` needs the gradient of ``real_output`` at ``real``.
+        differentiates_fake: Whether ``discriminator`` needs the gradient of ``fake_output`` at ``fake``.
+        second_order: Whether a gradient is differentiated again (then ``16-mixed`` is refused).
+        needs_features: Whether it calls ``discriminator.features(images, labels) -> (B, F)``.
+        kind: Penalties of one kind contradict each other; a config that names two is warned of.
+
+    Args:
+        weight: Factor of the term.
+        interval: Apply in every ``interval``-th step.
+    """
+
+    differentiates_real: ClassVar[bool] = False
+    differentiates_fake: ClassVar[bool] = False
+    second_order: ClassVar[bool] = False
+    needs_features: ClassVar[bool] = False
+    kind: ClassVar[str] = ""
+
+    def __init__(self, weight: NonNegativeFloat = 1.0, interval: PositiveInt = 1) -> None:
+        super().__init__()
+        self.weight = weight
+        self.interval = interval
+
+    def latents(self, step: Step) -> Tensor:
+        """Return the latents to use instead of ``step.latents`` (latent optimization)."""
+        return step.latents
+
+    def discriminator(self, step: Step) -> Tensor | None:
+        """Return the scalar added to the discriminator's loss, before its weight; ``None`` if it has none."""
+        return None
+
+    def generator_outputs(self, output: Tensor, step: Step) -> Tensor:
+        """Return the discriminator's outputs for fakes that the generator's loss should see (top-k training)."""
+        return output
+
+    def generator(self, step: Step) -> Tensor | None:
+        """Return the scalar added to the generator's loss, before its weight; ``None`` if it has none."""
+        return None
+
+    def after_discriminator_step(self, discriminator: nn.Module) -> None:
+        """Act on the discriminator after its optimizer's step (weight clipping)."""
+
+
+class Generator(nn.Module):
+    """A network from latents to images; built from the data's facts.
+
+    Attributes:
+        latent_dim: Length of a latent vector, drawn from a standard normal.
+        conditional: Whether ``forward`` uses labels.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = None
+    latent_dim: int
+    conditional: bool = False
+
+    def __init__(self, facts: DataFacts) -> None:
+        super().__init__()
+        self.facts = facts
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` and labels ``(B,)`` to images ``(B, C, H, W)`` in [-1, 1]."""
+        raise NotImplementedError
+
+
+class Discriminator(nn.Module):
+    """A network from images to one number each; built from the data's facts.
+
+    Class attributes are read from the source by ``check()``, so they are literals:
+
+    Attributes:
+        image_sizes: Sizes in pixels it can take; ``None`` for any.
+        output: ``"logits"``, or ``"energy"`` for an autoencoder's reconstruction error.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = None
+    output: ClassVar[str] = "logits"
+    conditional: bool = False
+
+    def __init__(self, facts: DataFacts) -> None:
+        super().__init__()
+        self.facts = facts
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the last hidden representation of images: ``(B, F)``."""
+        raise NotImplementedError
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(B, C, H, W)`` in [-1, 1] to outputs ``(B,)``, larger for real under ``"logits"``."""
+        raise NotImplementedError
+
+
+class Augmentation(nn.Module):
+    """A differentiable transform that the discriminator sees through, of reals and fakes alike."""
+
+    def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
+        """Return augmented images of the same shape; all parameters come from ``rng`` and the clock."""
+        raise NotImplementedError

@@ -1,0 +1,46 @@
+"""The boundary-equilibrium loss."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Loss
+from gan_experiments.distributed import mean_over_processes
+from gan_experiments.types import Fraction, NonNegativeFloat
+
+
+class BEGAN(Loss):
+    """Energies held at the ratio gamma by a controller (Berthelot, Schumm & Metz 2017, section 3.4).
+
+    Args:
+        gamma: Wanted ratio of the energy of fakes to that of reals; lower gives sharper, less diverse images.
+        lambda_k: Gain of the controller.
+    """
+
+    discriminator_output: ClassVar[str] = "energy"
+    k: Tensor
+
+    def __init__(self, gamma: Fraction = 0.5, lambda_k: NonNegativeFloat = 0.001) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.lambda_k = lambda_k
+        self.register_buffer("k", torch.zeros(()))
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return ``E(x) - k E(G(z))``, then, in training mode, move ``k`` by one step of its controller."""
+        k = self.k.clone()  # the graph keeps this step's value
+        if self.training:
+            self._control(real.detach().mean(), fake.detach().mean())
+        return real.mean() - k * fake.mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the mean energy of fakes."""
+        return fake.mean()
+
+    @torch.no_grad()
+    def _control(self, real: Tensor, fake: Tensor) -> None:
+        imbalance = mean_over_processes(self.gamma * real - fake)
+        self.k.add_(self.lambda_k * imbalance).clamp_(0, 1)

@@ -1,0 +1,31 @@
+"""The dual contrastive loss."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gan_experiments.contracts import Loss
+
+
+class DualContrastive(Loss):
+    """Tell each real from all fakes of the batch, and each fake from all its reals (Yu et al. 2021, section 3).
+
+    Two cross-entropies of one against many; the generator maximizes what the discriminator minimizes. The others are
+    those of the batch of each process.
+    """
+
+    generator_needs_real: ClassVar[bool] = True
+    couples_batch: ClassVar[bool] = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return ``E_r log(1 + sum_f exp(f - r)) + E_f log(1 + sum_r exp(f - r))``."""
+        real, fake = real.flatten(), fake.flatten()
+        return softplus(fake.logsumexp(0) - real).mean() + softplus(fake + (-real).logsumexp(0)).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the discriminator's loss, negated."""
+        assert real is not None
+        return -self.discriminator(real, fake)

@@ -1,0 +1,33 @@
+"""The energy-based loss."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import relu
+
+from gan_experiments.contracts import Loss
+from gan_experiments.types import PositiveFloat
+
+
+class EBGAN(Loss):
+    """Low energy for reals, at least a margin for fakes (Zhao, Mathieu & LeCun 2016, eq. 1 and 2).
+
+    Args:
+        margin: Energy above which a fake no longer matters to the discriminator, in units of its reconstruction error.
+    """
+
+    discriminator_output: ClassVar[str] = "energy"
+
+    def __init__(self, margin: PositiveFloat = 1.0) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the mean energy of reals and how far that of fakes stays below the margin."""
+        return real.mean() + relu(self.margin - fake).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the mean energy of fakes."""
+        return fake.mean()

@@ -1,0 +1,33 @@
+"""The non-saturating loss, what "GAN loss" means without further words."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gan_experiments.contracts import Loss
+from gan_experiments.types import Fraction
+
+
+class NonSaturating(Loss):
+    """The discriminator classifies; the generator maximizes log D(G(z)) (Goodfellow et al. 2014, section 3).
+
+    Args:
+        smoothing: One-sided label smoothing: reals have the target ``1 - smoothing`` in the discriminator's loss,
+            fakes keep 0 (Salimans et al. 2016, section 3.4).
+    """
+
+    def __init__(self, smoothing: Fraction = 0.0) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the cross-entropy of reals against ``1 - smoothing`` and of fakes against 0, from logits."""
+        is_real, is_fake = softplus(-real), softplus(fake)
+        if self.smoothing:
+            is_real = (1 - self.smoothing) * is_real + self.smoothing * softplus(real)
+        return is_real.mean() + is_fake.mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the mean of -log sigmoid(fake), from logits."""
+        return softplus(-fake).mean()

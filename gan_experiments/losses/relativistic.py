@@ -1,0 +1,28 @@
+"""The relativistic loss on pairs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gan_experiments.contracts import Loss
+
+
+class RelativisticPairing(Loss):
+    """Each real should look more real than the fake it is paired with (Jolicoeur-Martineau 2018, RSGAN; Huang 2024).
+
+    Its landscape has no bad minima of dropped modes (Sun, Fang & Schwing 2020), but training needs ``r1`` and ``r2``.
+    """
+
+    generator_needs_real: ClassVar[bool] = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return ``E softplus(f - r)`` over the pairs, real ``i`` with fake ``i``."""
+        return softplus(fake - real).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return ``E softplus(r - f)`` over the pairs."""
+        assert real is not None
+        return softplus(real - fake).mean()

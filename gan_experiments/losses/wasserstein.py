@@ -1,0 +1,22 @@
+"""The Wasserstein loss."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gan_experiments.contracts import Loss
+
+
+class Wasserstein(Loss):
+    """The critic estimates the Wasserstein-1 distance (Arjovsky, Chintala & Bottou 2017, eq. 2).
+
+    It means that only for a Lipschitz critic: add ``wgan_gp``, ``weight_clipping`` or spectral normalization.
+    """
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the mean score of fakes less that of reals."""
+        return fake.mean() - real.mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the negated mean score."""
+        return -fake.mean()

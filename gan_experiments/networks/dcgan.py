@@ -1,0 +1,145 @@
+"""DCGAN (Radford, Metz & Chintala 2015): convolutions all the way, each halving or doubling the image."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+from gan_experiments.contracts import Discriminator, Generator
+from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+
+# Image size: size at the latent's end, and how often it doubles from there.
+_STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
+
+
+class DCGANGenerator(Generator):
+    """Latents to images: a projection, then transposed 4x4 convolutions of stride 2; tanh at the end.
+
+    At 64 pixels and 64 channels this is the well-known network of 3,576,704 parameters.
+
+    Args:
+        facts: Size and channels of the images.
+        latent_dim: Length of a latent vector.
+        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        norm: Normalization after every layer but the last.
+
+    Raises:
+        ConfigError: It cannot make images of this size.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        latent_dim: PositiveInt = 100,
+        channels: PositiveInt = 64,
+        norm: Literal["batch", "none"] = "batch",
+    ) -> None:
+        super().__init__(facts)
+        self.latent_dim = latent_dim
+        start, doublings = _stages(facts)
+        widths = [channels * 2**stage for stage in reversed(range(doublings))]
+        bias = norm == "none"
+        layers: list[nn.Module] = [
+            nn.Linear(latent_dim, widths[0] * start**2, bias=bias),
+            nn.Unflatten(1, (widths[0], start, start)),
+            *_norm_and_activation(norm, widths[0], nn.ReLU(inplace=True)),
+        ]
+        for fan_in, fan_out in pairwise(widths):
+            layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias))
+            layers += _norm_and_activation(norm, fan_out, nn.ReLU(inplace=True))
+        layers += [nn.ConvTranspose2d(widths[-1], facts.channels, 4, stride=2, padding=1, bias=bias), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        _initialize(self)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` to ``(B, C, H, W)`` in [-1, 1]; labels are not used."""
+        images: Tensor = self.layers(latents)
+        return images
+
+
+class DCGANDiscriminator(Discriminator):
+    """Images to one logit each: 4x4 convolutions of stride 2 with LeakyReLU(0.2), then one linear layer.
+
+    At 64 pixels and 64 channels this is the well-known network of 2,765,568 parameters.
+
+    Args:
+        facts: Size and channels of the images.
+        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        norm: Normalization after every convolution but the first. A penalty on the gradient of each sample
+            wants one that keeps samples apart: anything but ``batch``.
+        spectral_norm: Divide every weight by its largest singular value (Miyato et al. 2018).
+
+    Raises:
+        ConfigError: It cannot take images of this size.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        channels: PositiveInt = 64,
+        norm: Literal["batch", "layer", "instance", "none"] = "batch",
+        spectral_norm: bool = False,
+    ) -> None:
+        super().__init__(facts)
+        end, halvings = _stages(facts)
+        widths = [channels * 2**stage for stage in range(halvings)]
+        bias = norm == "none"
+        layers: list[nn.Module] = [
+            nn.Conv2d(facts.channels, channels, 4, stride=2, padding=1, bias=bias),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+        for fan_in, fan_out in pairwise(widths):
+            layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias))
+            layers += _norm_and_activation(norm, fan_out, nn.LeakyReLU(0.2, inplace=True))
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.head = nn.Linear(widths[-1] * end**2, 1, bias=bias)
+        _initialize(self)
+        if spectral_norm:
+            for module in list(self.modules()):
+                if isinstance(module, (nn.Conv2d, nn.Linear)):
+                    parametrizations.spectral_norm(module)
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` to the last hidden layer, flattened: ``(B, F)``; labels are not used."""
+        features: Tensor = self.layers(images)
+        return features
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` in [-1, 1] to logits ``(B,)``; labels are not used."""
+        logits: Tensor = self.head(self.features(images)).squeeze(1)
+        return logits
+
+
+def _stages(facts: DataFacts) -> tuple[int, int]:
+    if facts.image_size not in _STAGES:
+        sizes = ", ".join(map(str, _STAGES))
+        raise ConfigError(f"model: dcgan makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
+    return _STAGES[facts.image_size]
+
+
+def _norm_and_activation(norm: str, channels: int, activation: nn.Module) -> list[nn.Module]:
+    if norm == "batch":
+        return [nn.BatchNorm2d(channels), activation]
+    if norm == "layer":
+        return [nn.GroupNorm(1, channels), activation]
+    if norm == "instance":
+        return [nn.InstanceNorm2d(channels, affine=True), activation]
+    return [activation]
+
+
+def _initialize(network: nn.Module) -> None:
+    """Draw weights from N(0, 0.02) and normalization gains from N(1, 0.02) (Radford 2015, section 4)."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+        if isinstance(bias := getattr(module, "bias", None), nn.Parameter):
+            nn.init.zeros_(bias)

@@ -1,0 +1,42 @@
+"""What a result depends on besides its config."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("gan-experiments", "torch", "torchvision", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy")
+
+
+def passport() -> dict[str, Any]:
+    """Describe the software and the machine of this process."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "git": _git(Path(__file__).parent),
+        "host": socket.gethostname(),
+        "device": _device(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _device() -> str:
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else platform.processor() or "cpu"
+
+
+def _git(folder: Path) -> dict[str, Any] | None:
+    """Return the commit of the code, and whether the working tree differs from it; ``None`` outside a checkout."""
+    commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no", "."])
+    try:
+        commit, changes = (
+            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+            for command in commands
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "changed": bool(changes)}

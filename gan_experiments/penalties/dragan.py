@@ -1,0 +1,44 @@
+"""The gradient penalty around real images."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.linalg import vector_norm
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.distributed import mean_over_processes
+from gan_experiments.penalties.gradient import image_gradient, in_float32
+from gan_experiments.types import NonNegativeFloat, PositiveInt
+
+
+class DRAGAN(Penalty):
+    """Gradient norms of 1 near the reals (Kodali et al. 2017, the noise as in the authors' code).
+
+    Args:
+        weight: Factor of the term.
+        interval: Apply in every ``interval``-th step.
+    """
+
+    second_order: ClassVar[bool] = True
+    kind: ClassVar[str] = "gradient_norm"
+
+    def __init__(self, weight: NonNegativeFloat = 10.0, interval: PositiveInt = 1) -> None:
+        super().__init__(weight, interval)
+
+    def discriminator(self, step: Step) -> Tensor:
+        """Return ``E (||grad D(x + a 0.5 std(x) u)|| - 1)^2``.
+
+        ``a`` is one number per sample and ``u`` one per pixel, both from [0, 1); ``std`` is of the whole batch.
+        """
+        real = in_float32(step.real.detach())
+        batch, *shape = real.shape
+        mean, mean_square = mean_over_processes(torch.stack([real.mean(), real.square().mean()]))
+        deviation = (mean_square - mean.square()).clamp(min=0).sqrt()
+        distance = step.rng.uniform(batch, 1, 1, 1)
+        images = real + distance * 0.5 * deviation * step.rng.uniform(batch, *shape)
+        norms = vector_norm(image_gradient(step.discriminator, images, step.labels), dim=1)
+        penalty: Tensor = (norms - 1).square().mean()
+        return penalty

@@ -1,0 +1,29 @@
+"""Statistics of the discriminator's features as a target for the generator."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.gradient import in_float32
+
+
+class FeatureMatching(Penalty):
+    """Fakes should have the mean features of reals (Salimans et al. 2016, section 3.1), here beside the loss."""
+
+    needs_features: ClassVar[bool] = True
+
+    def generator(self, step: Step) -> Tensor:
+        """Return ``||E h(x) - E h(G(z))||^2``, of the means over the batch of this process."""
+        with torch.no_grad():
+            real = _mean_features(step.discriminator, step.real, step.labels)
+        fake = _mean_features(step.discriminator, step.fake, step.fake_labels)
+        return (real - fake).square().sum()
+
+
+def _mean_features(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor:
+    features: Tensor = discriminator.features(in_float32(images), labels)  # type: ignore[operator]
+    return in_float32(features).mean(dim=0)

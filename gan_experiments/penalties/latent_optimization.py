@@ -1,0 +1,79 @@
+"""Improving latents before they are used."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.gradient import in_float32, realism
+from gan_experiments.types import Fraction, NonNegativeFloat, PositiveFloat
+
+
+class LatentOptimization(Penalty):
+    """Move latents one damped natural-gradient step towards a better score (LOGAN, Wu et al. 2019, eq. 12 and 17).
+
+    The generator's gradient passes through the move, its second-order terms included. The discriminator learns from
+    the moved fakes, but not through the move: its step sees fakes without a graph.
+
+    Args:
+        weight: Of the squared length of the move, in both losses.
+        alpha: Step size.
+        beta: Damping of the Fisher matrix.
+        share: Share of the elements of each latent that move, the first ones.
+        bound: Clip moved latents to ``[-bound, bound]``; the paper draws latents from U(-1, 1) and clips to 1,
+            latents from a normal distribution are not clipped.
+    """
+
+    second_order: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        weight: NonNegativeFloat = 300.0,
+        alpha: PositiveFloat = 0.9,
+        beta: PositiveFloat = 5.0,
+        share: Fraction = 0.5,
+        bound: PositiveFloat | None = None,
+    ) -> None:
+        super().__init__(weight)
+        self.alpha = alpha
+        self.beta = beta
+        self.share = share
+        self.bound = bound
+        self._move: Tensor | None = None
+
+    def latents(self, step: Step) -> Tensor:
+        """Return ``z + alpha g / (beta + ||g||^2)`` for the gradient ``g`` of ``D(G(z))``: ``(B, latent_dim)``."""
+        # Only in the generator's step is the discriminator frozen; in its own, its weights are about to change.
+        frozen = not any(parameter.requires_grad for parameter in step.discriminator.parameters())
+        attached = torch.is_grad_enabled() and frozen
+        with torch.enable_grad(), torch.autocast(step.latents.device.type, enabled=False):
+            self._move = self._step_uphill(step)
+        moved = step.latents + (self._move if attached else self._move.detach())
+        return moved if self.bound is None else moved.clamp(-self.bound, self.bound)
+
+    def discriminator(self, step: Step) -> Tensor | None:
+        """Return the mean squared length of the move."""
+        return self._length()
+
+    def generator(self, step: Step) -> Tensor | None:
+        """Return the mean squared length of the move."""
+        return self._length()
+
+    def _step_uphill(self, step: Step) -> Tensor:
+        latents = in_float32(step.latents.detach()).requires_grad_(True)
+        output = step.discriminator(step.generator(latents, step.fake_labels), step.fake_labels)
+        score = realism(step.discriminator, output).sum()
+        (gradient,) = torch.autograd.grad(score, latents, create_graph=True)
+        moving = round(self.share * latents.shape[1])
+        gradient = gradient[:, :moving]
+        move = self.alpha * gradient / (self.beta + gradient.square().sum(dim=1, keepdim=True))
+        return pad(move, (0, latents.shape[1] - moving))
+
+    def _length(self) -> Tensor | None:
+        """Return the length once: with shared fakes the second step has no move of its own."""
+        move, self._move = self._move, None
+        return None if move is None else move.square().sum(dim=1).mean()

@@ -1,0 +1,32 @@
+"""The penalty on the largest gradient between reals and fakes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.gradient import image_gradient
+from gan_experiments.penalties.wgan_gp import between
+from gan_experiments.types import NonNegativeFloat, PositiveInt
+
+
+class MaxGradientPenalty(Penalty):
+    """The largest squared gradient norm on the lines between reals and fakes (Zhou et al. 2019, Lipschitz GANs).
+
+    Args:
+        weight: Factor of the term.
+        interval: Apply in every ``interval``-th step.
+    """
+
+    second_order: ClassVar[bool] = True
+    kind: ClassVar[str] = "gradient_norm"
+
+    def __init__(self, weight: NonNegativeFloat = 10.0, interval: PositiveInt = 1) -> None:
+        super().__init__(weight, interval)
+
+    def discriminator(self, step: Step) -> Tensor:
+        """Return ``max ||grad D||^2``, the norm per sample, the maximum over the batch of this process."""
+        gradient = image_gradient(step.discriminator, between(step), step.labels)
+        return gradient.square().sum(dim=1).max()

@@ -1,0 +1,65 @@
+"""The regularization of weights towards orthogonal filters."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.types import NonNegativeFloat, PositiveInt
+
+
+class Orthogonal(Penalty):
+    """Filters of a layer should not point the same way, however long (Brock, Donahue & Simonyan 2019, section 3.1).
+
+    Embeddings are left alone. Under spectral normalization it acts on the raw weights.
+
+    Args:
+        weight: Factor of the term.
+        interval: Apply in every ``interval``-th step.
+        network: Whose weights.
+    """
+
+    def __init__(
+        self,
+        weight: NonNegativeFloat = 1e-4,
+        interval: PositiveInt = 1,
+        network: Literal["generator", "discriminator", "both"] = "generator",
+    ) -> None:
+        super().__init__(weight, interval)
+        self.network = network
+
+    def discriminator(self, step: Step) -> Tensor | None:
+        """Return the sum over layers of ``||W^T W * (1 - I)||_F^2``, the columns of ``W`` being filters."""
+        return _overlap(step.discriminator) if self.network in ("discriminator", "both") else None
+
+    def generator(self, step: Step) -> Tensor | None:
+        """Return the same of the generator's layers."""
+        return _overlap(step.generator) if self.network in ("generator", "both") else None
+
+
+def _overlap(network: nn.Module) -> Tensor:
+    overlaps = []
+    for module in network.modules():
+        filters = _filters(module)
+        if filters is not None:
+            products = filters @ filters.T
+            overlaps.append((products - products.diagonal().diag()).square().sum())
+    return torch.stack(overlaps).sum()
+
+
+def _filters(module: nn.Module) -> Tensor | None:
+    """Return one filter per row, ``(out, in * kh * kw)``; ``None`` if the module has no matrix."""
+    weight: Tensor | None
+    if is_parametrized(module, "weight"):  # reading the weight itself would run another power iteration
+        weight = module.get_submodule("parametrizations.weight").original  # type: ignore[assignment]
+    else:
+        weight = module._parameters.get("weight")
+    if weight is None or weight.ndim < 2 or isinstance(module, nn.Embedding):
+        return None
+    if isinstance(module, nn.ConvTranspose2d):
+        weight = weight.transpose(0, 1)
+    return weight.flatten(1)

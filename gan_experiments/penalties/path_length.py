@@ -1,0 +1,72 @@
+"""The regularization of the generator's Jacobian."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.linalg import vector_norm
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.distributed import mean_over_processes
+from gan_experiments.penalties.gradient import in_float32
+from gan_experiments.types import Fraction, NonNegativeFloat, PositiveInt
+
+
+class PathLength(Penalty):
+    """Steps in latent space should change images by a constant amount (Karras et al. 2020, StyleGAN2, eq. 4).
+
+    Latent space is that of ``w`` if the generator has ``mapping(latents, labels)`` and ``synthesis(w)``, else of ``z``.
+    The target is a moving average of the lengths that starts at 0, as published.
+
+    Args:
+        weight: Factor of the term.
+        interval: Apply in every ``interval``-th step.
+        decay: Share of the target that each new batch replaces.
+        batch_shrink: Use every ``batch_shrink``-th sample only.
+    """
+
+    second_order: ClassVar[bool] = True
+    target: Tensor
+
+    def __init__(
+        self,
+        weight: NonNegativeFloat = 2.0,
+        interval: PositiveInt = 4,
+        decay: Fraction = 0.01,
+        batch_shrink: PositiveInt = 2,
+    ) -> None:
+        super().__init__(weight, interval)
+        self.decay = decay
+        self.batch_shrink = batch_shrink
+        self.register_buffer("target", torch.zeros(()))
+
+    def generator(self, step: Step) -> Tensor:
+        """Return ``E (||J^T y|| - target)^2`` for images ``y`` of noise, scaled by ``1 / sqrt(H W)``."""
+        labels = step.fake_labels
+        points, images = _generate(
+            step.generator,
+            in_float32(step.latents.detach())[:: self.batch_shrink],
+            None if labels is None else labels[:: self.batch_shrink],
+        )
+        batch, *shape = images.shape
+        noise = step.rng.normal(batch, *shape) / (shape[-1] * shape[-2]) ** 0.5
+        (product,) = torch.autograd.grad((images * noise).sum(), points, create_graph=True)
+        # w may hold one vector per layer: the mean over layers of squared lengths
+        layers = product[0].numel() // product.shape[-1]
+        lengths = vector_norm(product.flatten(1), dim=1) / layers**0.5
+        with torch.no_grad():
+            self.target += self.decay * (mean_over_processes(lengths.mean()) - self.target)
+        penalty: Tensor = (lengths - self.target.clone()).square().mean()
+        return penalty
+
+
+def _generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return points of latent space ``(B, ..., D)`` and the images ``(B, C, H, W)`` made from them."""
+    latents = latents.requires_grad_(True)
+    mapping, synthesis = getattr(generator, "mapping", None), getattr(generator, "synthesis", None)
+    if mapping is not None and synthesis is not None:
+        points = mapping(latents, labels)
+        return points, in_float32(synthesis(points))
+    return latents, in_float32(generator(latents, labels))

@@ -1,0 +1,27 @@
+"""The gradient penalty at real images."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.gradient import image_gradient
+
+
+class R1(Penalty):
+    """Half the mean squared gradient norm at reals; ``weight`` is gamma (Mescheder, Geiger & Nowozin 2018, eq. 9).
+
+    It differentiates the pass that the loss made anyway, unless that was in low precision.
+    """
+
+    differentiates_real: ClassVar[bool] = True
+    second_order: ClassVar[bool] = True
+    kind: ClassVar[str] = "gradient_norm"
+
+    def discriminator(self, step: Step) -> Tensor:
+        """Return ``1/2 E ||grad D(x)||^2``, the norm per sample over all pixels."""
+        output = step.real_output if step.full_precision else None
+        gradient = image_gradient(step.discriminator, step.real, step.labels, output)
+        return gradient.square().sum(dim=1).mean() / 2

@@ -1,0 +1,26 @@
+"""The gradient penalty at fake images."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.gradient import image_gradient
+
+
+class R2(Penalty):
+    """Half the mean squared gradient norm at fakes; ``weight`` is gamma (Mescheder, Geiger & Nowozin 2018, eq. 10).
+
+    The partner of ``r1`` (both in Huang et al. 2024); it differentiates the pass that the loss made anyway.
+    """
+
+    differentiates_fake: ClassVar[bool] = True
+    second_order: ClassVar[bool] = True
+
+    def discriminator(self, step: Step) -> Tensor:
+        """Return ``1/2 E ||grad D(G(z))||^2``, the norm per sample over all pixels."""
+        output = step.fake_output if step.full_precision else None
+        gradient = image_gradient(step.discriminator, step.fake, step.fake_labels, output)
+        return gradient.square().sum(dim=1).mean() / 2

@@ -1,0 +1,31 @@
+"""Training the generator on its best samples."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.gradient import realism
+from gan_experiments.types import Fraction, PositiveInt
+
+
+class TopK(Penalty):
+    """Let the generator learn only from the fakes that look most real (Sinha et al. 2020, algorithm 1).
+
+    Args:
+        gamma: Factor of the share of the batch, per ``decay_every`` images.
+        floor: Smallest share of the batch.
+        decay_every: Images between two decays; the default is an epoch of CIFAR-10.
+    """
+
+    def __init__(self, gamma: Fraction = 0.99, floor: Fraction = 0.5, decay_every: PositiveInt = 50_000) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.floor = floor
+        self.decay_every = decay_every
+
+    def generator_outputs(self, output: Tensor, step: Step) -> Tensor:
+        """Return the ``k`` outputs of the samples that look most real, of the batch of this process."""
+        share = max(self.gamma ** (step.images_seen // self.decay_every), self.floor)
+        count = max(1, round(share * len(output)))
+        return output[realism(step.discriminator, output).topk(count).indices]

@@ -1,0 +1,31 @@
+"""The constraint of the first Wasserstein GAN."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from gan_experiments.contracts import Penalty
+from gan_experiments.types import PositiveFloat
+
+
+class WeightClipping(Penalty):
+    """Keep every parameter of the discriminator in a box (Arjovsky, Chintala & Bottou 2017, algorithm 1).
+
+    Args:
+        bound: Largest absolute value of a parameter.
+    """
+
+    kind: ClassVar[str] = "gradient_norm"
+
+    def __init__(self, bound: PositiveFloat = 0.01) -> None:
+        super().__init__()
+        self.bound = bound
+
+    @torch.no_grad()
+    def after_discriminator_step(self, discriminator: nn.Module) -> None:
+        """Clamp all parameters, biases and gains too."""
+        for parameter in discriminator.parameters():
+            parameter.clamp_(-self.bound, self.bound)

@@ -1,0 +1,60 @@
+"""Consistency of the discriminator, and diversity of the generator, around each latent."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.gradient import in_float32, scores
+from gan_experiments.types import NonNegativeFloat, PositiveFloat, PositiveInt
+
+
+class ZCR(Penalty):
+    """Near latents should give different images that are judged alike (Zhao et al. 2021, latent consistency).
+
+    Together with ``bcr`` it is ICR. It generates its own pairs, which no augmentation has touched.
+
+    Args:
+        weight: Factor of both terms.
+        interval: Apply in every ``interval``-th step.
+        sigma: Standard deviation of the step from a latent to its neighbour.
+        discriminator_weight: Weight of the distance of outputs, in the discriminator's step.
+        generator_weight: Weight of the distance of images, which the generator is to enlarge.
+    """
+
+    def __init__(
+        self,
+        weight: NonNegativeFloat = 1.0,
+        interval: PositiveInt = 1,
+        sigma: PositiveFloat = 0.05,
+        discriminator_weight: NonNegativeFloat = 20.0,
+        generator_weight: NonNegativeFloat = 0.5,
+    ) -> None:
+        super().__init__(weight, interval)
+        self.sigma = sigma
+        self.discriminator_weight = discriminator_weight
+        self.generator_weight = generator_weight
+
+    def discriminator(self, step: Step) -> Tensor:
+        """Return ``discriminator_weight E (D(G(z)) - D(G(z + e)))^2``."""
+        with torch.no_grad():
+            images = self._neighbours(step)
+        output, near = scores(step.discriminator(images, _twice(step.fake_labels))).chunk(2)
+        return self.discriminator_weight * (output - near).square().mean()
+
+    def generator(self, step: Step) -> Tensor:
+        """Return ``-generator_weight E (G(z) - G(z + e))^2``, the mean over samples and pixels."""
+        images, near = self._neighbours(step).chunk(2)
+        return -self.generator_weight * (images - near).square().mean()
+
+    def _neighbours(self, step: Step) -> Tensor:
+        """Return images of the latents, then of their neighbours: ``(2B, C, H, W)``, one batch for batch norm."""
+        latents = in_float32(step.latents.detach())
+        near = latents + self.sigma * step.rng.normal(*latents.shape)
+        images: Tensor = step.generator(torch.cat([latents, near]), _twice(step.fake_labels))
+        return in_float32(images)
+
+
+def _twice(labels: Tensor | None) -> Tensor | None:
+    return None if labels is None else torch.cat([labels, labels])

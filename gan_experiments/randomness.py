@@ -1,0 +1,56 @@
+"""Every random number of a run is a function of the seed and a name: nothing draws from an ambient stream."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+
+def derive_seed(*keys: int | str) -> int:
+    """Return a 63-bit seed that is a function of ``keys`` alone, the same on every machine."""
+    text = "\x1f".join(f"{type(key).__name__}:{key}" for key in keys)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+class Stream:
+    """Random numbers per sample: drawn for the global batch on the CPU, of which each rank takes its slice.
+
+    Drawing on the CPU makes the numbers the same on every device; drawing all of them makes the run the same
+    on any number of ranks. Rank ``r`` of ``n`` takes the ``r``-th contiguous block of the batch.
+
+    Args:
+        keys: What the numbers are a function of: the seed, then names and counters.
+        rank: This process's place among ``world_size``.
+        world_size: Number of processes that share the batch.
+        device: Where the drawn tensors go.
+    """
+
+    def __init__(
+        self, *keys: int | str, rank: int = 0, world_size: int = 1, device: torch.device | str = "cpu"
+    ) -> None:
+        self._generator = torch.Generator().manual_seed(derive_seed(*keys))
+        self._rank = rank
+        self._world_size = world_size
+        self._device = device
+
+    def normal(self, batch: int, *shape: int) -> Tensor:
+        """Draw standard normal numbers: ``(batch, *shape)``, float32; ``batch`` counts this rank's samples."""
+        return self._slice(torch.randn(batch * self._world_size, *shape, generator=self._generator), batch)
+
+    def uniform(self, batch: int, *shape: int) -> Tensor:
+        """Draw numbers from [0, 1): ``(batch, *shape)``, float32."""
+        return self._slice(torch.rand(batch * self._world_size, *shape, generator=self._generator), batch)
+
+    def integers(self, high: int, batch: int, *shape: int) -> Tensor:
+        """Draw integers from [0, high): ``(batch, *shape)``, int64."""
+        drawn = torch.randint(high, (batch * self._world_size, *shape), generator=self._generator)
+        return self._slice(drawn, batch)
+
+    def permutation(self, count: int) -> Tensor:
+        """Draw a permutation of ``count`` items, the same on every rank: ``(count,)``, int64, on the CPU."""
+        return torch.randperm(count, generator=self._generator)
+
+    def _slice(self, drawn: Tensor, batch: int) -> Tensor:
+        return drawn[self._rank * batch : (self._rank + 1) * batch].to(self._device, non_blocking=True)

@@ -1,0 +1,39 @@
+"""A trained system from its run folder; the folder may come from a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from gan_experiments.build import build_system, check_devices, construct
+from gan_experiments.checkpoints import find_checkpoint, load_checkpoint, load_part
+from gan_experiments.data.base import ImageData
+from gan_experiments.run import RunFolder
+
+
+def restore(
+    config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelerator: str
+) -> tuple[pl.LightningModule, ImageData]:
+    """Build the system of a run with the averaged generator of one of its checkpoints, and its dataset.
+
+    Args:
+        config: The run's config, checked.
+        run: Its folder.
+        checkpoint: ``last``, ``best``, or the path of a file.
+        accelerator: Where to put the system: ``cpu`` or ``gpu``.
+
+    Raises:
+        ConfigError: The checkpoint is missing, damaged, of another network, or holds code.
+    """
+    check_devices(accelerator, 1)
+    path = find_checkpoint(run, checkpoint)
+    loaded = load_checkpoint(path)
+    data: ImageData = construct(config["dataset"], seed=config["seed"])
+    system = build_system(config, data)
+    load_part(system.ema.module, loaded, "ema.module.", path)
+    system.clock.images_seen = loaded["images_seen"]
+    system.to(torch.device("cuda" if accelerator == "gpu" else "cpu"))
+    return system, data

@@ -1,0 +1,302 @@
+"""The generative adversarial network as a LightningModule: two networks, two optimizers, one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Optimizer
+
+from gan_experiments.clock import Clock
+from gan_experiments.contracts import Augmentation, Batch, Discriminator, Generator, Loss, Penalty, Step
+from gan_experiments.ema import GeneratorEMA
+from gan_experiments.images import to_float
+from gan_experiments.randomness import Stream, derive_seed
+from gan_experiments.systems.schedule import Schedule
+from gan_experiments.systems.statistics import Statistics
+from gan_experiments.systems.unrolled import Judge, unrolled
+from gan_experiments.types import NonNegativeInt
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
+
+
+class Fakes(NamedTuple):
+    """Generated images ``(B, C, H, W)`` with the latents ``(B, latent_dim)`` and labels ``(B,)`` they came from."""
+
+    latents: Tensor
+    labels: Tensor | None
+    images: Tensor
+
+
+class GAN(pl.LightningModule):
+    """Generative adversarial training (Goodfellow et al. 2014, algorithm 1) of any loss, penalties and networks.
+
+    Every random number of a step is a function of the seed and the clock, so that a run can stop after any step.
+
+    Args:
+        generator: Maps latents to images.
+        discriminator: Maps images to one number each.
+        loss: The adversarial loss.
+        penalties: Terms and constraints beside it, by name.
+        augmentations: What the discriminator sees images through, by name, in this order.
+        optimizers: ``"generator"`` and ``"discriminator"``, each a function from parameters to an optimizer.
+        schedule: Factor of both learning rates.
+        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None`` does not clip.
+        clock: Images seen; holds the global batch size.
+        seed: Of every random number.
+        ema_half_life: Images after which the generator's moving average has forgotten half; 0: no averaging.
+        d_steps: Discriminator steps, each on a batch of its own, per generator step.
+        channels_last: Keep weights and images with their channels innermost: faster convolutions, rounding differs.
+        share_fakes: Let the generator learn from the very fakes that the discriminator has just learned from, saving
+            a pass through the generator; algorithm 1 draws new ones.
+        unroll_steps: Steps that the discriminator is unrolled by in the generator's step (Metz et al. 2017), which
+            then learns against its answer. On several processes each unrolls on its own slice of the batch.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        loss: Loss,
+        penalties: Mapping[str, Penalty],
+        augmentations: Mapping[str, Augmentation],
+        optimizers: Mapping[str, OptimizerFactory],
+        schedule: Schedule,
+        clip: Mapping[str, float | None],
+        clock: Clock,
+        seed: int,
+        ema_half_life: int,
+        d_steps: int,
+        channels_last: bool = False,
+        share_fakes: bool = False,
+        unroll_steps: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.generator = generator.to(memory_format=layout)  # type: ignore[call-overload]
+        self.discriminator = discriminator.to(memory_format=layout)  # type: ignore[call-overload]
+        self.ema = GeneratorEMA(self.generator, ema_half_life)
+        self.loss = loss
+        self.penalties = nn.ModuleDict(dict(penalties))
+        self.augmentations = nn.ModuleDict(dict(augmentations))
+        self.clock = clock
+        self.seed = seed
+        self.d_steps = d_steps
+        self.share_fakes = share_fakes
+        self.unroll_steps = unroll_steps
+        self.statistics = Statistics()
+        self.latest: dict[str, float] = {}  # the newest value of everything that was logged
+        self.paused = 0.0  # seconds of this process that were spent on measuring instead of training
+        self._layout = layout
+        self._factories = optimizers
+        self._schedule = schedule
+        self._clip = clip
+        self._gradient_norm = torch.zeros(())
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Take one step of the discriminator and, after every ``d_steps`` of them, one of the generator."""
+        torch.manual_seed(derive_seed(self.seed, "noise", self.clock.step, self.global_rank))
+        real = to_float(batch.images).to(memory_format=self._layout)
+        generator_follows = (self.clock.step + 1) % self.d_steps == 0
+        share = self.share_fakes and generator_follows
+        with torch.set_grad_enabled(share):
+            fakes = self._draw_fakes("discriminator", real)
+        self._discriminator_step(real, batch.labels, fakes)
+        if generator_follows:
+            self._generator_step(real, batch.labels, fakes if share else None)
+        self.clock.advance()
+
+    @property
+    def latent_dim(self) -> int:
+        """Length of a latent vector."""
+        return self.generator.latent_dim
+
+    @property
+    def num_classes(self) -> int:
+        """Classes that the generator can be asked for; 0 if it takes no labels."""
+        return self.generator.facts.num_classes if self.generator.conditional else 0
+
+    def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
+        optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
+        with self.toggled_optimizer(optimizer):
+            real = self._augmented("real", real).detach()
+            fake = self._augmented("fake", fakes.images).detach()
+            real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
+            fake.requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
+            real_output = self._judge(real, labels)
+            fake_output = self._judge(fake, fakes.labels)
+            loss = self.loss.discriminator(real_output, fake_output)
+            terms = {"loss/discriminator": loss} | self._judgement(real_output, fake_output)
+            step = self._step(fakes, labels, real, fake, real_output, fake_output)
+            self._minimize(self._add_penalties("discriminator", loss, penalties, step, terms), optimizer)
+        for penalty in penalties.values():
+            penalty.after_discriminator_step(self.discriminator)
+        self._record("discriminator", terms)
+
+    def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
+        optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
+        with self.toggled_optimizer(optimizer):
+            fakes = shared or self._draw_fakes("generator", real)
+            real, fake = self._augmented("real", real), self._augmented("fake", fakes.images)
+            judge = self._unrolled((real, labels), (fake, fakes.labels)) if self.unroll_steps else self._judge
+            real_output = judge(real, labels) if self.loss.generator_needs_real else None
+            fake_output = judge(fake, fakes.labels)
+            step = self._step(fakes, labels, real, fake, real_output, fake_output)
+            for penalty in penalties.values():
+                fake_output = penalty.generator_outputs(fake_output, step)
+            loss = self.loss.generator(fake_output, real_output)
+            terms = {"loss/generator": loss}
+            self._minimize(self._add_penalties("generator", loss, penalties, step, terms), optimizer)
+        self.ema.update(self.generator, self.clock.batch_size * self.d_steps)
+        self._record("generator", terms)
+
+    def _draw_fakes(self, network: str, real: Tensor) -> Fakes:
+        """Generate as many fakes as there are reals, for the step of ``network``."""
+        batch = len(real)
+        labels = None
+        if self.num_classes:
+            labels = self._stream("labels", network).integers(self.num_classes, batch)
+        latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
+        empty = real.new_empty(0)
+        for name, penalty in self.penalties.items():
+            step = self._step(Fakes(latents, labels, empty), None, real, empty, None, empty)
+            step.rng = self._stream("latents", network, name)
+            latents = penalty.latents(step)
+        return Fakes(latents, labels, self.generator(latents, labels))
+
+    def _judge(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """Return the discriminator's outputs in float32, whatever precision it computed in."""
+        output: Tensor = self.discriminator(images, labels).float()
+        return output
+
+    def _unrolled(self, real: tuple[Tensor, Tensor | None], fake: tuple[Tensor, Tensor | None]) -> Judge:
+        optimizer = self._optimizer("discriminator").optimizer
+        return unrolled(self.discriminator, optimizer, self.loss, real, fake, self.unroll_steps)
+
+    def _judgement(self, real_output: Tensor, fake_output: Tensor) -> dict[str, Tensor]:
+        """Describe the discriminator's outputs: means and, for logits, how often their sign is right."""
+        real, fake = real_output.detach(), fake_output.detach()
+        terms = {"output/real": real.mean(), "output/fake": fake.mean()}
+        if self.loss.discriminator_output == "logits":
+            terms["accuracy/real"] = (real > 0).float().mean()
+            terms["accuracy/fake"] = (fake < 0).float().mean()
+        return terms
+
+    def _add_penalties(
+        self, network: str, loss: Tensor, penalties: Mapping[str, Penalty], step: Step, terms: dict[str, Tensor]
+    ) -> Tensor:
+        """Add each penalty that has a term for ``network`` to its loss, computed in float32, and to ``terms``."""
+        with torch.autocast(self.device.type, enabled=False):
+            for name, penalty in penalties.items():
+                step.rng = self._stream("penalty", network, name)
+                value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
+                if value is not None:
+                    terms[f"penalty/{network}/{name}"] = value
+                    loss = loss + penalty.weight * penalty.interval * value
+        return loss
+
+    def _minimize(self, loss: Tensor, optimizer: Any) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+    def _record(self, network: str, terms: dict[str, Tensor]) -> None:
+        self.statistics.record(self.clock.step, terms | {f"gradient_norm/{network}": self._gradient_norm})
+
+    def _step(
+        self,
+        fakes: Fakes,
+        labels: Tensor | None,
+        real: Tensor,
+        fake: Tensor,
+        real_output: Tensor | None,
+        fake_output: Tensor,
+    ) -> Step:
+        return Step(
+            generator=self.generator,
+            discriminator=self.discriminator,
+            latents=fakes.latents,
+            labels=labels,
+            fake_labels=fakes.labels,
+            real=real,
+            fake=fake,
+            real_output=real_output,
+            fake_output=fake_output,
+            full_precision=not torch.is_autocast_enabled(self.device.type),
+            rng=self._stream("step"),
+            images_seen=self.clock.images_seen,
+        )
+
+    def _stream(self, *keys: str) -> Stream:
+        """Return the random numbers of this step that ``keys`` name."""
+        world = self.trainer.world_size
+        return Stream(self.seed, *keys, self.clock.step, rank=self.global_rank, world_size=world, device=self.device)
+
+    def _augmented(self, role: str, images: Tensor) -> Tensor:
+        """Return images as the discriminator sees them, the same way in its own step and in the generator's."""
+        for name, augmentation in self.augmentations.items():
+            images = augmentation(images, self._stream("augment", role, name), self.clock.images_seen)
+        return images
+
+    def _due(self, count: int) -> dict[str, Penalty]:
+        return {name: penalty for name, penalty in self.penalties.items() if count % penalty.interval == 0}
+
+    def _optimizer(self, network: str) -> Any:
+        """Return Lightning's optimizer of ``network``, its rates set for this moment."""
+        optimizer = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
+        factor = self._schedule(self.clock.images_seen)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        return optimizer
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the rates of the last step, by network."""
+        return {name: self._optimizer(name).param_groups[0]["lr"] for name in NETWORKS}
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Build one optimizer for each network, the discriminator's first."""
+        optimizers = []
+        for name in NETWORKS:
+            optimizer = self._factories[name](getattr(self, name).parameters())
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
+            optimizers.append(optimizer)
+        return optimizers
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Measure the gradient and clip it; here, because mixed precision has unscaled it by now."""
+        is_generator = optimizer is self.optimizers()[NETWORKS.index("generator")].optimizer  # type: ignore[index]
+        network = "generator" if is_generator else "discriminator"
+        parameters = [p for p in getattr(self, network).parameters() if p.grad is not None]
+        self._gradient_norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+        largest = self._clip[network]
+        if largest is not None:
+            clip_grads_with_norm_(parameters, largest, self._gradient_norm)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the clock: with weights, optimizers and the seed it is all of a run's state."""
+        checkpoint["images_seen"] = self.clock.images_seen
+        checkpoint["statistics"] = self.statistics.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Set the clock to where the checkpoint was saved."""
+        self.clock.images_seen = checkpoint["images_seen"]
+        self.statistics.load_state_dict(checkpoint["statistics"], self.device)
+
+    @torch.no_grad()
+    def sample(self, latents: Tensor, labels: Tensor | None = None, ema: bool = True) -> Tensor:
+        """Generate images ``(N, C, H, W)`` in [-1, 1] in evaluation mode, from the averaged generator or the raw one."""
+        network = self.ema.module if ema else self.generator
+        training = network.training
+        network.eval()
+        try:
+            images: Tensor = network(latents, labels)
+        finally:
+            network.train(training)
+        return images

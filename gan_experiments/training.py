@@ -1,0 +1,124 @@
+"""One run from its config to its record, whatever happens on the way."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import warnings
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import pytorch_lightning as pl
+
+from gan_experiments.build import Parts, build
+from gan_experiments.callbacks import table, tensorboard
+from gan_experiments.checkpoints import load_checkpoint
+from gan_experiments.files import remove_leftovers
+from gan_experiments.passport import passport
+from gan_experiments.run import RunFolder, is_main_process
+from gan_experiments.types import DivergedError
+
+INTERRUPTED_EXIT = 128  # plus the signal's number, as shells have it
+
+
+def train(config: Mapping[str, Any], run: RunFolder) -> int:
+    """Train the run in its folder, from its last checkpoint if it has one, and keep its record true.
+
+    Args:
+        config: Checked and resolved.
+        run: The folder, locked by the caller, with its config in it.
+
+    Returns:
+        0, or 128 plus the number of the signal that stopped it.
+
+    Raises:
+        ConfigError: Parts do not fit each other, the data, the machine or the checkpoint.
+        DivergedError: A loss or a gradient was no longer finite.
+    """
+    _quiet()
+    main = is_main_process()
+    checkpoint = run.checkpoint("last")
+    resumes = checkpoint.exists()
+    if main:
+        _rewind(run, load_checkpoint(checkpoint)["images_seen"] if resumes else -1)
+    parts = build(config, run)
+    if main:
+        _open_record(run, config, parts)
+    try:
+        path = checkpoint if resumes else None
+        parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=path, weights_only=True)
+    except BaseException as error:
+        if main:
+            status = "diverged" if isinstance(error, DivergedError) else "failed"
+            reason = f"{type(error).__name__}: {error}"
+            _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())
+        raise
+    if main:
+        status = "interrupted" if parts.stop.signal else "finished"
+        _close_record(run, parts, status, **_results(parts))
+    return INTERRUPTED_EXIT + parts.stop.signal if parts.stop.signal else 0
+
+
+def _rewind(run: RunFolder, images_seen: int) -> None:
+    """Take back what a killed process logged after its last checkpoint: it will be logged again."""
+    remove_leftovers(run.path)
+    table.rewind(run, images_seen)
+    tensorboard.rewind(run, images_seen)
+
+
+def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> None:
+    parts.data.prepare_data()
+    parts.data.setup()
+    record = run.record()
+    run.update_record(
+        status="running",
+        reason=None,
+        traceback=None,
+        started=record.get("started") or _now(),
+        seed=config["seed"],
+        budget=config["budget"],
+        dataset={**parts.data.facts.as_dict(), "fingerprint": parts.data.fingerprint},
+        parameters={name: _size(getattr(parts.system, name)) for name in ("generator", "discriminator")},
+        processes=parts.trainer.world_size,
+        **passport(),
+    )
+
+
+def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:
+    latest, clock = parts.system.latest, parts.system.clock
+    seconds = run.record().get("seconds", 0.0)
+    run.update_record(
+        status=status,
+        images_seen=clock.images_seen,
+        steps={"discriminator": clock.step, "generator": clock.step // parts.system.d_steps},
+        seconds=latest.get("speed/seconds", seconds),
+        ended=_now(),
+        **fields,
+    )
+
+
+def _results(parts: Parts) -> dict[str, Any]:
+    evaluation = parts.evaluation
+    if evaluation is None:
+        return {}
+    how = {"samples": evaluation.final_samples, "row_samples": evaluation.samples, "generator": "ema"}
+    return {
+        "final": evaluation.final,
+        "best": evaluation.best,
+        "yardstick": evaluation.evaluator.yardstick(),
+        "evaluation": how | evaluation.evaluator.passport(),
+    }
+
+
+def _size(module: pl.LightningModule) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _quiet() -> None:
+    """Silence what Lightning says that is not so here, by name and no more."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -1,0 +1,24 @@
+import csv
+
+
+def rows(run):
+    with run.metrics_file.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_row_has_every_scalar(fit):
+    run = fit("penalty=r1")
+    row = rows(run)[-1]
+    expected = {
+        "loss/discriminator", "loss/generator", "output/real", "output/fake", "accuracy/real", "accuracy/fake",
+        "gradient_norm/discriminator", "gradient_norm/generator", "learning_rate/generator", "speed/images_per_second",
+        "learning_rate/discriminator", "penalty/discriminator/r1", "metrics/fid", "metrics/is", "final/fid", "final/is",
+    }  # fmt: skip
+    assert expected <= row.keys()
+    assert all(row[name] for name in expected)
+    assert [row["images_seen"] for row in rows(run)] == ["16", "32", "48", "64"]
+    assert 0 <= float(row["accuracy/real"]) <= 1
+
+
+def test_energies_have_no_accuracy_and_no_row_is_missed(fit):
+    assert all(float(row["speed/seconds"]) > 0 for row in rows(fit("callbacks.monitor.every=1", "metrics=none")))

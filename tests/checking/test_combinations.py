@@ -1,0 +1,70 @@
+import pytest
+
+from gan_experiments.compose import compose
+from gan_experiments.config import check, warnings
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "text"),
+    [
+        (["penalty=r1", "trainer=gpu", "trainer.precision=16-mixed"], "trainer.precision", "penalty r1"),
+        (["trainer.precision=16-mixed"], "trainer.precision", "needs a GPU"),
+        (["loss=ebgan", "model=dcgan"], "loss", "take a discriminator whose output is 'energy'"),
+        (["trainer.devices=3", "batch_size=64"], "batch_size", "shared equally by 3 processes"),
+        (["trainer.devices=2", "trainer.num_nodes=3", "batch_size=64"], "batch_size", "by 6 processes"),
+        (["optimizer.schedule.kind=linear", "optimizer.schedule.start=2000000"], "optimizer.schedule.start", "reach 0"),
+        (
+            ["optimizer.schedule.kind=cosine", "optimizer.schedule.start=9", "optimizer.schedule.end=8"],
+            "optimizer.schedule.end",
+            "begin to fall at 9",
+        ),
+        (["optimizer.generator.betas=[0,0.9]"], "optimizer.generator.betas[0]", "write 0.0"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(overrides, key, text):
+    (problem,) = check(compose("train", overrides))
+    assert problem.startswith(f"{key}: ")
+    assert text in problem
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["trainer=gpu", "trainer.precision=16-mixed"],
+        ["penalty=r1", "trainer.precision=bf16-mixed"],
+        ["trainer=ddp", "batch_size=63"],
+        ["optimizer.schedule.kind=linear"],
+        ["optimizer.schedule.start=2000000"],
+        ["optimizer.generator.betas=[0.0,0.9]"],
+    ],
+)
+def test_what_goes_together_is_not(overrides):
+    assert check(compose("train", overrides)) == []
+
+
+def test_a_wrong_value_is_told_once():
+    problems = check(compose("train", ["batch_size=x", "trainer.devices=0", "optimizer.generator.betas=3"]))
+    assert len(problems) == 3
+
+
+def test_features_are_asked_of_the_discriminator(tmp_path, monkeypatch):
+    (tmp_path / "plain_networks.py").write_text(
+        "from gan_experiments.contracts import Discriminator\nclass Plain(Discriminator): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    network = ["~model.discriminator", "model.discriminator={_target_:plain_networks.Plain}"]
+    config = compose("train", [*network, "penalty=feature_matching"])
+    assert [line for line in check(config, trusted=["plain_networks"]) if "needs features" in line]
+    assert check(compose("train", ["penalty=feature_matching"])) == []
+
+
+def test_penalties_of_one_kind_are_doubted():
+    (line,) = warnings(compose("train", ["penalty=[r1,wgan_gp]"]))
+    assert "r1 and wgan_gp" in line
+    assert warnings(compose("train", ["penalty=[r1,lecam]"])) == []
+
+
+def test_a_loss_that_couples_the_batch_is_doubted_on_several_devices():
+    (line,) = warnings(compose("train", ["loss=relativistic_average", "trainer.devices=2"]))
+    assert line.startswith("loss: ")
+    assert warnings(compose("train", ["loss=relativistic_average"])) == []

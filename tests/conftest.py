@@ -1,0 +1,73 @@
+"""What many tests share: a tiny config, a cache folder of their own, one thread."""
+
+import os
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; for the processes that they start as well
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+torch.set_num_threads(1)
+
+TINY = (
+    "model.generator.channels=4",
+    "model.discriminator.channels=4",
+    "model.generator.latent_dim=8",
+    "batch_size=8",
+    "budget.images=64",
+    "callbacks.monitor.every=16",
+    "callbacks.samples.every=32",
+    "callbacks.samples.count=4",
+    "callbacks.checkpoint.every=32",
+    "metrics.every=32",
+    "metrics.samples=40",
+    "metrics.final_samples=60",
+    "metrics.extractors.native.width=4",
+    "metrics.extractors.native.training_images=2000",
+)
+
+
+def tiny_overrides(*overrides):
+    """Add what makes a run tiny to ``overrides``, as far as it belongs to the groups that they choose."""
+    unfit = []
+    if "metrics=none" in overrides:
+        unfit.append("metrics.extractors")
+    if "model=mlp" in overrides:
+        unfit += ["model.generator.channels", "model.discriminator.channels"]
+    return [line for line in TINY if not line.startswith(tuple(unfit))] + list(overrides)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Share what is cached among the tests, and with nobody else."""
+    root = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        root = root.parent
+    os.environ["GAN_EXPERIMENTS_CACHE"] = str(root / "gan_experiments_cache")
+
+
+@pytest.fixture
+def tiny():
+    """Compose the default config with tiny networks and a tiny budget, and the overrides given."""
+    from gan_experiments.compose import compose
+
+    def make(*overrides):
+        return OmegaConf.to_container(compose("train", tiny_overrides(*overrides)), resolve=True)
+
+    return make
+
+
+@pytest.fixture
+def fit(tiny, tmp_path):
+    """Train a tiny run without a command line; returns its parts and its folder."""
+    from gan_experiments.run import RunFolder
+    from gan_experiments.training import train
+
+    def make(*overrides, folder="run", config=None):
+        run = RunFolder(Path(tmp_path) / folder)
+        train(config or tiny(*overrides), run)
+        return run
+
+    return make

@@ -1,0 +1,137 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from gan_experiments.networks.dcgan import _STAGES, DCGANDiscriminator, DCGANGenerator
+from gan_experiments.types import ConfigError, DataFacts
+
+SIZES = DCGANGenerator.image_sizes
+KINDS = ["batch", "layer", "instance", "none"]
+
+
+def facts(size, channels=3):
+    return DataFacts("images", size, channels)
+
+
+def parameters(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes_and_range(size, channels):
+    images = DCGANGenerator(facts(size, channels), latent_dim=7, channels=4)(10 * torch.randn(2, 7))
+    assert images.shape == (2, channels, size, size)
+    assert images.abs().max() <= 1
+    discriminator = DCGANDiscriminator(facts(size, channels), channels=4)
+    assert discriminator(images).shape == (2,)
+    assert discriminator.features(images).shape == (2, discriminator.head.in_features)
+
+
+def test_sizes_that_are_declared_are_those_that_are_built():
+    assert DCGANGenerator.image_sizes == DCGANDiscriminator.image_sizes == tuple(_STAGES)
+    assert all(start * 2**doublings == size for size, (start, doublings) in _STAGES.items())
+    assert all(doublings >= 2 for _, doublings in _STAGES.values())
+
+
+@pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
+def test_other_sizes_are_refused(network):
+    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64 pixels, images has 48"):
+        network(facts(48))
+
+
+def test_parameters_of_the_well_known_64_pixel_networks():
+    # pytorch/examples, dcgan/main.py, with its defaults nz=100, ngf=ndf=64 and three channels.
+    assert parameters(DCGANGenerator(facts(64), latent_dim=100, channels=64)) == 3_576_704
+    assert parameters(DCGANDiscriminator(facts(64), channels=64)) == 2_765_568
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_projection_and_head_are_the_convolutions_of_the_paper(size):
+    """A transposed convolution on 1x1 is a linear map, and so is a convolution over all of its input."""
+    generator, discriminator = DCGANGenerator(facts(size), 7, 4), DCGANDiscriminator(facts(size), 4)
+    projection, unflatten = generator.layers[0], generator.layers[1]
+    maps, start, _ = unflatten.unflattened_size
+    latents = torch.randn(2, 7)
+    kernel = projection.weight.T.reshape(7, maps, start, start)
+    expected = nn.functional.conv_transpose2d(latents.view(2, 7, 1, 1), kernel)
+    torch.testing.assert_close(unflatten(projection(latents)), expected)
+    features = discriminator.features(torch.randn(2, 3, size, size))
+    kernel = discriminator.head.weight.view(1, -1, start, start)
+    expected = nn.functional.conv2d(features.view(2, -1, start, start), kernel).flatten()
+    torch.testing.assert_close(discriminator.head(features).squeeze(1), expected)
+
+
+def test_initialization_is_that_of_the_paper():
+    torch.manual_seed(0)
+    for network in (DCGANGenerator(facts(32)), DCGANDiscriminator(facts(32))):
+        for module in network.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+                assert module.bias is None
+                assert module.weight.std().item() == pytest.approx(0.02, rel=0.05)
+            elif isinstance(module, nn.BatchNorm2d):
+                assert module.weight.mean().item() == pytest.approx(1, abs=0.02)
+                assert module.bias.abs().max() == 0
+
+
+@pytest.mark.parametrize("norm", KINDS)
+def test_only_batch_norm_lets_samples_meet(norm):
+    discriminator = DCGANDiscriminator(facts(16), channels=4, norm=norm)
+    images = torch.randn(4, 3, 16, 16)
+    with_others, alone = discriminator(images)[:2], discriminator(images[:2])
+    assert torch.allclose(with_others, alone, atol=1e-6) == (norm != "batch")
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_generator_can_do_without_norm(norm):
+    generator = DCGANGenerator(facts(16), channels=4, norm=norm)
+    assert any(isinstance(module, nn.BatchNorm2d) for module in generator.modules()) == (norm == "batch")
+    assert all(
+        (module.bias is not None) == (norm == "none") for module in generator.modules() if hasattr(module, "stride")
+    )
+
+
+def test_spectral_norm_makes_every_layer_one_lipschitz():
+    discriminator = DCGANDiscriminator(facts(16), channels=4, norm="none", spectral_norm=True)
+    for _ in range(50):
+        discriminator(torch.randn(2, 3, 16, 16))
+    discriminator.eval()
+    layers = [module for module in discriminator.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    assert len(layers) == 3
+    for layer in layers:
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("norm", KINDS)
+@pytest.mark.parametrize("spectral_norm", [False, True])
+def test_gradient_penalty_can_be_differentiated(norm, spectral_norm):
+    """Activations in place give the gradients of those that are not, through a second derivative too."""
+    in_place = DCGANDiscriminator(facts(16), channels=4, norm=norm, spectral_norm=spectral_norm).double()
+    copied = copy.deepcopy(in_place)
+    for module in copied.modules():
+        if isinstance(module, nn.LeakyReLU):
+            module.inplace = False
+    images = torch.randn(3, 3, 16, 16, dtype=torch.float64, requires_grad=True)
+    gradients = []
+    for discriminator in (in_place, copied):
+        output = discriminator(images)
+        (slope,) = torch.autograd.grad(output.sum(), images, create_graph=True)
+        (output.mean() + slope.square().sum()).backward()
+        gradients.append([parameter.grad for parameter in discriminator.parameters()])
+    for left, right in zip(*gradients, strict=True):
+        torch.testing.assert_close(left, right)
+
+
+def test_memory_format_does_not_matter():
+    generator, discriminator = DCGANGenerator(facts(32), channels=4), DCGANDiscriminator(facts(32), channels=4)
+    latents = torch.randn(2, 100)
+    images = generator(latents)
+    output = discriminator(images)
+    turned = generator.to(memory_format=torch.channels_last)(latents)
+    assert turned.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(turned, images, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        discriminator.to(memory_format=torch.channels_last)(turned), output, rtol=1e-3, atol=1e-5
+    )

@@ -1,0 +1,172 @@
+import copy
+
+import pytest
+import torch
+from torch.nn.functional import softplus
+
+from gan_experiments.build import build
+from gan_experiments.checkpoints import load_checkpoint
+from gan_experiments.images import to_float
+from gan_experiments.randomness import Stream
+from gan_experiments.run import RunFolder
+
+@pytest.fixture
+def built(tiny, tmp_path):
+    def make(*overrides):
+        return build(tiny("metrics=none", *overrides), RunFolder(tmp_path / "run"))
+
+    return make
+
+
+def fit(parts):
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    return parts.system
+
+
+def state(network):
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.parametrize("d_steps", [1, 2])
+def test_training_is_the_algorithm_written_by_hand(built, share, d_steps):
+    parts = built("model=mlp", f"model.share_fakes={str(share).lower()}", f"d_steps={d_steps}", "seed=7")
+    generator, discriminator = copy.deepcopy(parts.system.generator), copy.deepcopy(parts.system.discriminator)
+    average = copy.deepcopy(generator)
+    system = fit(parts)
+
+    g_adam, d_adam = (torch.optim.Adam(n.parameters(), 2e-4, betas=(0.5, 0.999)) for n in (generator, discriminator))
+    images, batch = to_float(parts.data.images), 8
+    order = Stream(7, "order", 0).permutation(len(images))
+    for step in range(8):
+        real = images[order[step * batch : (step + 1) * batch]]
+        fake = generator(Stream(7, "latents", "discriminator", step).normal(batch, 8))
+        loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
+        d_adam.zero_grad()
+        loss.backward()
+        d_adam.step()
+        if (step + 1) % d_steps:
+            continue
+        if not share:
+            fake = generator(Stream(7, "latents", "generator", step).normal(batch, 8))
+        g_adam.zero_grad()
+        softplus(-discriminator(fake)).mean().backward()
+        g_adam.step()
+        decay = 0.5 ** (batch * d_steps / 10000)
+        with torch.no_grad():
+            for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
+                mean.lerp_(weight, 1 - decay)
+
+    for ours, theirs in (
+        (system.generator, generator), (system.discriminator, discriminator), (system.ema.module, average)
+    ):  # fmt: skip
+        for name, weight in theirs.named_parameters():
+            torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_a_step_of_one_network_leaves_the_other_as_it_was(built, network):
+    parts = built("penalty=r1")
+    system = parts.system
+    step = getattr(system, f"_{network}_step")
+    seen = {}
+
+    def watched(*arguments):
+        before = state(system.generator), state(system.discriminator)
+        step(*arguments)
+        seen["generator"], seen["discriminator"] = (
+            [not torch.equal(old[name], new) for name, new in now.named_parameters()]
+            for old, now in zip(before, (system.generator, system.discriminator), strict=True)
+        )
+
+    setattr(system, f"_{network}_step", watched)
+    fit(parts)
+    other = {"generator": "discriminator", "discriminator": "generator"}[network]
+    assert all(seen[network])
+    assert not any(seen[other])
+
+
+def test_the_clock_counts_real_images_and_the_generator_steps_after_every_d_steps(built):
+    parts = built("d_steps=4", "budget.images=100")
+    updates = []
+    update = parts.system.ema.update
+    parts.system.ema.update = lambda network, images: (updates.append(images), update(network, images))
+    system = fit(parts)
+    assert system.clock.images_seen == 104  # the first multiple of the batch that reaches the budget
+    assert updates == [32, 32, 32]
+
+
+def test_clipping_bounds_the_gradient_that_the_optimizer_sees(built):
+    parts = built("optimizer.clip.discriminator=0.001")
+    norms = []
+    hook = parts.system.on_before_optimizer_step
+
+    def watched(optimizer):
+        hook(optimizer)
+        if optimizer is parts.trainer.optimizers[0]:
+            norms.append(torch.stack([p.grad.norm() for p in parts.system.discriminator.parameters()]).norm().item())
+
+    parts.system.on_before_optimizer_step = watched
+    fit(parts)
+    assert norms == pytest.approx([0.001] * len(norms), rel=1e-3)
+
+
+def test_a_lazy_penalty_keeps_its_mean_strength(built):
+    """At interval n a penalty is applied every n-th step, n times as strong."""
+    parts = built("penalty=r1", "penalty.r1.interval=4", "penalty.r1.weight=3.0")
+    penalty, applied = parts.system.penalties["r1"], []
+
+    def constant(step):
+        applied.append(step.images_seen)
+        return step.real_output.sum() * 0 + 1.0
+
+    penalty.discriminator = constant
+    losses, minimize = [], parts.system._minimize
+    parts.system._minimize = lambda loss, optimizer: (losses.append(loss.item()), minimize(loss, optimizer))
+    fit(parts)
+    assert applied == [0, 32]
+    d_losses = losses[::2]
+    assert d_losses[0] > 12 > max(d_losses[1:4])
+    assert d_losses[4] > 12
+
+
+def test_rates_follow_the_schedule_in_images(built):
+    parts = built("optimizer.schedule.kind=linear", "optimizer.schedule.warmup=16", "optimizer.discriminator.lr=1e-3")
+    rates = []
+    minimize = parts.system._minimize
+    parts.system._minimize = lambda loss, optimizer: (
+        rates.append(optimizer.param_groups[0]["lr"]), minimize(loss, optimizer)
+    )  # fmt: skip
+    fit(parts)
+    seen = range(0, 64, 8)
+    assert rates[::2] == pytest.approx([1e-3 * min(1, (n + 1) / 16) * (1 - n / 64) for n in seen])
+    assert rates[1::2] == pytest.approx([2e-4 * min(1, (n + 1) / 16) * (1 - n / 64) for n in seen])
+
+
+def test_measuring_more_often_changes_no_weight(fit):
+    plain = fit("metrics.every=64", "callbacks.samples.every=64", "callbacks.monitor.every=64", folder="plain")
+    often = fit("metrics.every=8", "callbacks.samples.every=8", "callbacks.monitor.every=8", folder="often")
+    one, other = (load_checkpoint(run.checkpoint("last"))["state_dict"] for run in (plain, often))
+    assert same(one, other)
+
+
+def test_the_seed_decides_everything(fit):
+    one, again, other = (
+        load_checkpoint(fit(f"seed={seed}", "metrics=none", folder=folder).checkpoint("last"))["state_dict"]
+        for seed, folder in ((1, "one"), (1, "again"), (2, "other"))
+    )
+    assert same(one, again)
+    assert not same(one, other)
+
+
+def test_sampling_leaves_the_mode_of_the_network_alone(built):
+    system = built().system
+    system.train()
+    latents = torch.randn(4, 8)
+    single = system.sample(latents[:1], ema=False)
+    torch.testing.assert_close(system.sample(latents, ema=False)[:1], single)  # so batch norm did not see the batch
+    assert system.generator.training

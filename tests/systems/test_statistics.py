@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from gan_experiments.systems.statistics import CAPACITY, Statistics
+from gan_experiments.types import DivergedError
+
+
+def record(statistics, values, name="loss/generator", start=0):
+    for step, value in enumerate(values, start):
+        statistics.record(step, {name: torch.tensor(value)})
+
+
+def test_reading_gives_means_and_forgets():
+    statistics = Statistics()
+    record(statistics, [1.0, 2.0, 6.0])
+    record(statistics, [4.0], "loss/discriminator")
+    assert statistics.check() == statistics.read() == {"loss/generator": 3.0, "loss/discriminator": 4.0}
+    assert statistics.read() == {}
+
+
+def test_a_term_that_is_there_in_some_steps_only_is_averaged_over_those():
+    statistics = Statistics()
+    for step in range(4):
+        lazy = {"penalty": torch.tensor(5.0)} if step == 2 else {}
+        statistics.record(step, {"loss": torch.tensor(float(step)), **lazy})
+    assert statistics.read() == {"loss": 1.5, "penalty": 5.0}
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_the_first_value_that_is_not_finite_is_named(bad):
+    statistics = Statistics()
+    record(statistics, [1.0, 2.0, bad, bad])
+    record(statistics, [1.0, 2.0, 3.0, bad], "gradient_norm/generator")
+    with pytest.raises(DivergedError, match="^loss/generator is no longer finite at step 2$"):
+        statistics.read()
+
+
+def test_what_nobody_reads_does_not_pile_up():
+    statistics = Statistics()
+    record(statistics, [1.0] * (CAPACITY + 10))
+    assert len(statistics.state_dict()[0][1]) == 10
+
+
+def test_a_resumed_run_reads_the_same_means():
+    one, other = Statistics(), Statistics()
+    record(one, [1.0, 2.0])
+    other.load_state_dict(one.state_dict(), torch.device("cpu"))
+    for statistics in (one, other):
+        record(statistics, [float("nan")], start=2)
+        with pytest.raises(DivergedError, match="at step 2"):
+            statistics.read()

@@ -1,0 +1,204 @@
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from conftest import TINY
+
+from gan_experiments.callbacks.checkpoint import Checkpoint
+from gan_experiments.checkpoints import load_checkpoint
+from gan_experiments.run import RunFolder
+from gan_experiments.training import train
+from gan_experiments.types import DivergedError
+
+LONG = ("budget.images=24000", "callbacks.checkpoint.every=3000", "callbacks.monitor.every=700", "metrics.every=4000")
+
+
+def start(tmp_path, *overrides):
+    command = [sys.executable, "-m", "gan_experiments.cli.train", *TINY, *overrides, f"output_dir={tmp_path}"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+def find(tmp_path, name):
+    (path,) = tmp_path.glob(f"*/{name}")
+    return RunFolder(path)
+
+
+def assert_same(one, other, where="checkpoint"):
+    """Compare containers and tensors bit for bit."""
+    assert type(one) is type(other), where
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            if "seconds" not in str(key):
+                assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_same(left, right, f"{where}[{index}]")
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    else:
+        assert one == other, where
+
+
+def assert_same_run(one, other):
+    for name in ("last", "best"):
+        left, right = (load_checkpoint(run.checkpoint(name)) for run in (one, other))
+        for part in ("state_dict", "optimizer_states", "callbacks", "statistics", "images_seen"):
+            assert_same(left[part], right[part], f"{name}.{part}")
+    left, right = (
+        [{key: value for key, value in row.items() if not key.startswith("speed/")} for row in rows(run)]
+        for run in (one, other)
+    )
+    assert left == right
+    assert len({row["images_seen"] for row in left}) == len(left)
+    assert one.generator_file.read_bytes() == other.generator_file.read_bytes()
+    pictures = [{path.name: path.read_bytes() for path in run.samples.iterdir()} for run in (one, other)]
+    assert pictures[0] == pictures[1]
+
+
+def rows(run):
+    with run.metrics_file.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
+    code, _, err = finish(start(tmp_path, *LONG, "name=whole"))
+    assert code == 0, err
+    moments, kills = random.Random(time.time_ns()), 0
+    while True:
+        process = start(tmp_path, *LONG, "name=killed")
+        if kills < 4:
+            while process.poll() is None and not list(tmp_path.glob("*/killed/events*")):
+                time.sleep(0.05)
+            wait = moments.uniform(0.5, 6.0)
+            try:
+                process.wait(wait)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+        code, _, err = finish(process)
+        if code != -signal.SIGKILL:
+            break
+    assert code == 0, err
+    assert kills
+    assert_same_run(find(tmp_path, "whole"), find(tmp_path, "killed"))
+    assert find(tmp_path, "killed").record()["status"] == "finished"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path, number):
+    process = start(tmp_path, *LONG, "name=stopped")
+    while not list(tmp_path.glob("*/stopped/samples/*")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(number)
+    code, _, err = finish(process)
+    run = find(tmp_path, "stopped")
+    record = run.record()
+    assert code == 128 + number
+    assert record["status"] == "interrupted"
+    assert 0 < record["images_seen"] == load_checkpoint(run.checkpoint("last"))["images_seen"] < 24000
+    assert f"gan-train resume={run.path}" in err
+    assert "Traceback" not in err
+
+
+def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny, tmp_path, monkeypatch):
+    """Stopped between two events, so that means, grids and rows are cut in half as well."""
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    config = tiny("budget.images=640", "callbacks.monitor.every=96", "callbacks.checkpoint.every=200", "d_steps=3")
+    assert train(config, whole) == 0
+    from gan_experiments.systems.gan import GAN
+
+    step = GAN.training_step
+    for at in (48, 328):
+
+        def stop_once(self, batch, batch_idx, at=at):
+            step(self, batch, batch_idx)
+            if self.clock.images_seen == at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(GAN, "training_step", stop_once)
+        assert train(config, stopped) == 128 + signal.SIGTERM
+        assert load_checkpoint(stopped.checkpoint("last"))["images_seen"] == at
+    monkeypatch.setattr(GAN, "training_step", step)
+    assert train(config, stopped) == 0
+    assert_same_run(whole, stopped)
+
+
+def test_a_finished_run_that_was_not_marked_so_is_only_marked(fit, tiny):
+    run = fit()
+    before = run.checkpoint("last").read_bytes()
+    final = run.record()["final"]
+    run.update_record(status="running", final=None)
+    fit()
+    assert run.record()["status"] == "finished"
+    assert run.record()["final"] == final
+    assert run.checkpoint("last").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [("weights", "loss/discriminator, .* at step 7"), ("gradient", "gradient_norm/generator .* at step 6")],
+)
+def test_divergence_is_named_and_the_last_good_checkpoint_kept(fit, tmp_path, monkeypatch, part, named):
+    from gan_experiments.systems.gan import GAN
+
+    minimize = GAN._minimize
+
+    def poisoned(self, loss, optimizer):
+        weight = next(self.generator.parameters())
+        now = self.clock.step == 6 and weight.requires_grad
+        if now and part == "gradient":
+            loss = loss + (weight.sum() * 0).sqrt()  # adds 0; its derivative is 0 * infinity
+        minimize(self, loss, optimizer)
+        if now and part == "weights":
+            with torch.no_grad():
+                weight.fill_(float("nan"))
+
+    monkeypatch.setattr(GAN, "_minimize", poisoned)
+    with pytest.raises(DivergedError, match=named):
+        fit()
+    run = RunFolder(tmp_path / "run")
+    record = run.record()
+    assert record["status"] == "diverged"
+    assert "no longer finite" in record["reason"]
+    checkpoint = load_checkpoint(run.checkpoint("last"))
+    assert checkpoint["images_seen"] == 32
+    assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
+
+
+def test_what_fails_is_recorded_with_its_reason(fit, tmp_path, monkeypatch):
+    def full(self, trainer, improved=False):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        fit()
+    record = RunFolder(tmp_path / "run").record()
+    assert record["status"] == "failed"
+    assert "No space left on device" in record["reason"]
+    assert "Traceback" in record["traceback"]
+
+
+def test_the_record_says_what_the_result_depends_on(fit):
+    record = fit().record()
+    assert record["status"] == "finished"
+    assert record["dataset"]["name"] == "digits"
+    assert record["final"].keys() == record["yardstick"].keys() | {"is"}
+    assert record["evaluation"]["samples"] == 60
+    assert record["evaluation"]["extractors"]["native"]["weights"]
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert record["parameters"]["generator"] > 0
+    assert record["steps"] == {"discriminator": 8, "generator": 8}
