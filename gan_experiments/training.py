@@ -45,6 +45,8 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
     parts = build(config, run)
     if main:
         _open_record(run, config, parts)
+        if not resumes:
+            _open_comparison(config, parts)
     try:
         path = checkpoint if resumes else None
         parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=path, weights_only=True)
@@ -85,6 +87,14 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
     )
 
 
+def _open_comparison(config: Mapping[str, Any], parts: Parts) -> None:
+    """Make the run a row of TensorBoard's HParams tab, whose cells follow the newest values."""
+    measures = [f"{rows}/{name}" for rows in ("metrics", "final") for name in ("fid", "is")] if parts.evaluation else []
+    for logger in parts.trainer.loggers:
+        if isinstance(logger, tensorboard.TensorBoard):
+            logger.log_comparison(config, measures)
+
+
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:
     latest, clock = parts.system.latest, parts.system.clock
     seconds = run.record().get("seconds", 0.0)
@@ -122,3 +132,4 @@ def _now() -> str:
 def _quiet() -> None:
     """Silence what Lightning says that is not so here, by name and no more."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")

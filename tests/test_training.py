@@ -8,7 +8,7 @@ import time
 
 import pytest
 import torch
-from conftest import TINY
+from tiny import TINY
 
 from gan_experiments.callbacks.checkpoint import Checkpoint
 from gan_experiments.checkpoints import load_checkpoint

@@ -9,18 +9,23 @@ from gan_experiments.checking.signatures import ClassSource
 from gan_experiments.checking.validation import Validation
 
 _BASE_DISCRIMINATOR = "gan_experiments.contracts.Discriminator"
+_BASE_PENALTY = "gan_experiments.contracts.Penalty"
+_FITTING_MODELS = {"logits": "model=mlp or model=dcgan", "energy": "model=autoencoder"}
 Finding = tuple[str, str]  # a key, and what about it
 
 
 def refused(found: Validation) -> list[Finding]:
     """Return what cannot work."""
-    checks = (_half_precision, _output_of_discriminator, _share_of_batch, _features, _end_of_schedule, _integer_betas)
+    checks = (
+        _half_precision, _output_of_discriminator, _pairs, _unrolling, _share_of_batch, _features, _end_of_schedule,
+        _integer_betas,
+    )  # fmt: skip
     return [finding for check in checks for finding in check(found)]
 
 
 def doubtful(found: Validation) -> list[Finding]:
     """Return what works, but hardly as it was meant."""
-    return [finding for check in (_same_kind, _coupled_batch) for finding in check(found)]
+    return [finding for check in (_same_kind, _batch_norm, _shared_move, _coupled_batch) for finding in check(found)]
 
 
 def _half_precision(found: Validation) -> Iterator[Finding]:
@@ -29,9 +34,11 @@ def _half_precision(found: Validation) -> Iterator[Finding]:
     if found.get("trainer.accelerator") == "cpu":
         yield "trainer.precision", "16-mixed needs a GPU; on the CPU there are bf16-mixed and 32-true"
     second = [name for name, source in _penalties(found).items() if source.attribute("second_order", False)]
-    if second:
+    twice = [f"penalty {', '.join(second)}"] * bool(second)
+    twice += ["model.unroll_steps"] * bool(found.get("model.unroll_steps"))
+    if twice:
         reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
-        yield "trainer.precision", f"16-mixed cannot be combined with penalty {', '.join(second)}: {reason}"
+        yield "trainer.precision", f"16-mixed cannot be combined with {' and '.join(twice)}: {reason}"
 
 
 def _output_of_discriminator(found: Validation) -> Iterator[Finding]:
@@ -40,8 +47,28 @@ def _output_of_discriminator(found: Validation) -> Iterator[Finding]:
         return
     wanted, made = loss.attribute("discriminator_output", "logits"), discriminator.attribute("output", "logits")
     if wanted != made:
-        fits = f"take a discriminator whose output is {wanted!r}, or a loss that is computed on {made!r}"
+        fits = f"take {_FITTING_MODELS.get(wanted, 'another discriminator')}, or a loss that is computed on {made!r}"
         yield "loss", f"{loss.name} is computed on {wanted!r}, {discriminator.name} gives {made!r}: {fits}"
+
+
+def _pairs(found: Validation) -> Iterator[Finding]:
+    loss = found.components.get("loss")
+    # A loss that compares fakes with reals, but no sample with another of its own side, takes them in pairs.
+    if loss is None or not loss.attribute("generator_needs_real", False) or loss.attribute("couples_batch", False):
+        return
+    for name in _overriding(found, "generator_outputs"):
+        yield f"penalty.{name}", f"it leaves fakes out, and {loss.name} pairs each with a real; take another loss"
+
+
+def _unrolling(found: Validation) -> Iterator[Finding]:
+    key = "optimizer.discriminator"
+    source = found.components.get(key)
+    if source is None or not found.get("model.unroll_steps"):
+        return
+    options = [name for name in ("weight_decay", "amsgrad") if found.get(f"{key}.{name}")]
+    if source.path != "torch.optim.adam.Adam" or options:
+        given = " with ".join([source.name, *options])
+        yield "model.unroll_steps", f"unrolls torch.optim.Adam without weight_decay or amsgrad; {key} is {given}"
 
 
 def _share_of_batch(found: Validation) -> Iterator[Finding]:
@@ -83,6 +110,20 @@ def _same_kind(found: Validation) -> Iterator[Finding]:
             yield "penalty", f"{' and '.join(names)} are of one kind ({kind}); usually one of them is meant"
 
 
+def _batch_norm(found: Validation) -> Iterator[Finding]:
+    norm = "model.discriminator.norm"
+    second = [name for name in _overriding(found, "discriminator") if _penalties(found)[name].attribute("second_order")]
+    if second and found.get(norm) == "batch":
+        reason = "the gradient at an image then depends on the others of its batch; another norm keeps them apart"
+        yield norm, f"'batch' beside penalty {', '.join(second)}: {reason}"
+
+
+def _shared_move(found: Validation) -> Iterator[Finding]:
+    if found.get("model.share_fakes"):
+        for name in _overriding(found, "latents"):
+            yield f"penalty.{name}", "the generator does not learn through the move of latents with model.share_fakes"
+
+
 def _coupled_batch(found: Validation) -> Iterator[Finding]:
     loss = found.components.get("loss")
     parallel = found.get("trainer.devices") != 1 or found.get("trainer.num_nodes") != 1
@@ -94,3 +135,8 @@ def _penalties(found: Validation) -> dict[str, ClassSource]:
     """Return the class of each penalty by its name."""
     penalties = {key: source for key, source in found.components.items() if key.startswith("penalty.")}
     return {key.partition(".")[2]: source for key, source in penalties.items() if key.count(".") == 1}
+
+
+def _overriding(found: Validation, hook: str) -> list[str]:
+    """Return the names of the penalties that do something at ``hook``."""
+    return [name for name, source in _penalties(found).items() if source.definer(hook) not in (None, _BASE_PENALTY)]

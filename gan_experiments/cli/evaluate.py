@@ -46,3 +46,7 @@ def run(cfg: DictConfig) -> int:
     print(f"{shown(folder.path)}, {options['checkpoint']} checkpoint at {system.clock.images_seen:,} images")
     print("\n".join(measures(result)))
     return 0
+
+
+if __name__ == "__main__":
+    main()

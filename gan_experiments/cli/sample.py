@@ -53,3 +53,7 @@ def _output(folder: RunFolder, options: dict[str, Any]) -> Path:
     while (output := folder.samples / f"{stem}-{options['count']}-{number}.png").exists():
         number += 1
     return output
+
+
+if __name__ == "__main__":
+    main()

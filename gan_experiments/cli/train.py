@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from gan_experiments.cli._main import command
+from gan_experiments.cli._main import checked_run, command
 from gan_experiments.config import Config
 from gan_experiments.run import FREE, RunFolder, differences, is_main_process, run_name
 from gan_experiments.summary import shown, summary
@@ -41,15 +41,14 @@ def run(cfg: DictConfig) -> int:
         config = resumed_config(folder, config, list(hydra.overrides.task), dict(hydra.runtime.choices))
     else:
         folder = find_folder(config)
-    record = folder.record()
     if config["rerun"] and folder.path.exists():
         folder = folder.beside()
-    elif record.get("status") == "finished":
+    elif folder.config_file.exists():
+        refuse_another_config(folder, config)
+    if folder.record().get("status") == "finished":
         print(f"{shown(folder.path)} is finished (rerun=true trains it again beside it)\n")
         print(summary(folder))
         return 0
-    elif folder.config_file.exists():
-        refuse_another_config(folder, config)
     if not is_main_process():
         return _train(config, folder)
     with folder.lock():
@@ -91,9 +90,9 @@ def resumed_config(
     """Return the config of the run to go on with; only how many processes carry it may be told anew.
 
     Raises:
-        ConfigError: The folder is no run, or an override says something else than its config.
+        ConfigError: The folder is no run, its config cannot be used, or an override says something else.
     """
-    saved = folder.read_config()
+    saved = checked_run(folder, config["trusted"])
     told = {override.lstrip("+").split("=", 1)[0] for override in overrides} - set(FREE)
     if any(key.split(".")[0] == "trainer" for key in told):
         saved["trainer"] = {**config["trainer"], "precision": saved["trainer"]["precision"]}
@@ -134,3 +133,7 @@ def _value(config: Any, key: str) -> Any:
     for part in key.split("."):
         config = config.get(part) if isinstance(config, Mapping) else None
     return config
+
+
+if __name__ == "__main__":
+    main()

@@ -138,7 +138,8 @@ class NativeClassifier(Extractor):
     def _train(self, data: ImageSource, path: Path, recipe: str) -> tuple[_Network, float]:
         _log.info("training a classifier on %s for FID and IS, once", data.facts.name)
         network = self._build(data)
-        accuracy = _fit(network, data, self._training_images)
+        with torch.autocast("cpu", enabled=False):
+            accuracy = _fit(network, data, self._training_images)
         weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         metadata = {"recipe": recipe, "accuracy": str(accuracy), "weights": hash_weights(weights)}
         with replacing(path) as temporary:
@@ -167,7 +168,6 @@ class _Network(nn.Module):
         return logits
 
 
-@torch.autocast("cpu", enabled=False)
 def _fit(network: _Network, data: ImageSource, training_images: int) -> float:
     """Train on four fifths of the data, on the CPU, with one learning rate cycle; return the accuracy on the rest."""
     images, labels = data.images, data.labels

@@ -9,7 +9,16 @@ from gan_experiments.config import check, warnings
     [
         (["penalty=r1", "trainer=gpu", "trainer.precision=16-mixed"], "trainer.precision", "penalty r1"),
         (["trainer.precision=16-mixed"], "trainer.precision", "needs a GPU"),
-        (["loss=ebgan", "model=dcgan"], "loss", "take a discriminator whose output is 'energy'"),
+        (["loss=ebgan", "model=dcgan"], "loss", "take model=autoencoder, or a loss that is computed on 'logits'"),
+        (["model=autoencoder"], "loss", "take model=mlp or model=dcgan, or a loss that is computed on 'energy'"),
+        (["penalty=top_k", "loss=relativistic_pairing"], "penalty.top_k", "RelativisticPairing pairs each with a real"),
+        (["model.unroll_steps=1", "optimizer=wgan"], "model.unroll_steps", "optimizer.discriminator is RMSprop"),
+        (
+            ["model.unroll_steps=1", "+optimizer.discriminator.weight_decay=0.1"],
+            "model.unroll_steps",
+            "optimizer.discriminator is Adam with weight_decay",
+        ),
+        (["model.unroll_steps=1", "trainer=gpu", "trainer.precision=16-mixed"], "trainer.precision", "unroll_steps"),
         (["trainer.devices=3", "batch_size=64"], "batch_size", "shared equally by 3 processes"),
         (["trainer.devices=2", "trainer.num_nodes=3", "batch_size=64"], "batch_size", "by 6 processes"),
         (["optimizer.schedule.kind=linear", "optimizer.schedule.start=2000000"], "optimizer.schedule.start", "reach 0"),
@@ -36,6 +45,11 @@ def test_what_does_not_go_together_is_refused(overrides, key, text):
         ["optimizer.schedule.kind=linear"],
         ["optimizer.schedule.start=2000000"],
         ["optimizer.generator.betas=[0.0,0.9]"],
+        ["model=autoencoder", "loss=ebgan"],
+        ["penalty=top_k", "loss=relativistic_average"],
+        ["penalty=top_k", "loss=dual_contrastive"],
+        ["penalty=[r1,r2]", "loss=relativistic_pairing"],
+        ["model.unroll_steps=1", "optimizer.generator._target_=torch.optim.AdamW"],
     ],
 )
 def test_what_goes_together_is_not(overrides):
@@ -59,9 +73,28 @@ def test_features_are_asked_of_the_discriminator(tmp_path, monkeypatch):
 
 
 def test_penalties_of_one_kind_are_doubted():
-    (line,) = warnings(compose("train", ["penalty=[r1,wgan_gp]"]))
+    (line,) = warnings(compose("train", ["model=mlp", "penalty=[r1,wgan_gp]"]))
     assert "r1 and wgan_gp" in line
-    assert warnings(compose("train", ["penalty=[r1,lecam]"])) == []
+    assert warnings(compose("train", ["model=mlp", "penalty=[r1,lecam]"])) == []
+
+
+@pytest.mark.parametrize("penalty", ["r1", "r2", "wgan_gp", "dragan", "max_gradient_penalty", "latent_optimization"])
+def test_a_gradient_of_each_sample_is_doubted_under_batch_norm(penalty):
+    (line,) = warnings(compose("train", [f"penalty={penalty}", "model=dcgan"]))
+    assert line.startswith(f"model.discriminator.norm: 'batch' beside penalty {penalty}")
+    assert warnings(compose("train", [f"penalty={penalty}", "model=dcgan", "model.discriminator.norm=layer"])) == []
+
+
+@pytest.mark.parametrize("penalty", ["path_length", "lecam", "weight_clipping"])
+def test_other_penalties_do_not_mind_batch_norm(penalty):
+    assert warnings(compose("train", [f"penalty={penalty}", "model=dcgan"])) == []
+
+
+def test_moved_latents_and_shared_fakes_are_doubted():
+    shared = ["model=mlp", "model.share_fakes=true"]
+    (line,) = warnings(compose("train", [*shared, "penalty=latent_optimization"]))
+    assert line.startswith("penalty.latent_optimization: the generator does not learn through")
+    assert warnings(compose("train", [*shared, "penalty=zcr"])) == []
 
 
 def test_a_loss_that_couples_the_batch_is_doubted_on_several_devices():

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_experiments.losses.relativistic import RelativisticPairing
+from gan_experiments.losses.relativistic_pairing import RelativisticPairing
 
 
 def test_is_the_cross_entropy_of_differences_of_pairs(outputs):

@@ -1,0 +1,77 @@
+"""A discriminator that judges an image by how well it can reproduce it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from gan_experiments.contracts import Discriminator
+from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+
+# Image size: size of the innermost maps, and how often the image is halved to reach it.
+_STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (8, 3)}
+
+
+class AutoencoderDiscriminator(Discriminator):
+    """Images to one energy each: the error of an autoencoder, low for what it has learned to reproduce.
+
+    4x4 convolutions of stride 2 with LeakyReLU(0.2) and transposed ones back, as in Zhao, Mathieu & LeCun 2016; between
+    them a code of one vector, as in Berthelot, Schumm & Metz 2017.
+
+    Args:
+        facts: Size and channels of the images.
+        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        code_dim: Length of the code.
+        norm: Normalization before every activation but the first. There is none that lets the energy of
+            an image depend on the others of its batch.
+        error: Mean over pixels of absolute differences, ``"l1"`` (Berthelot), or of squared ones, ``"l2"`` (Zhao).
+
+    Raises:
+        ConfigError: It cannot take images of this size.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
+    output: ClassVar[str] = "energy"
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        channels: PositiveInt = 64,
+        code_dim: PositiveInt = 64,
+        norm: Literal["layer", "none"] = "layer",
+        error: Literal["l1", "l2"] = "l1",
+    ) -> None:
+        super().__init__(facts)
+        if facts.image_size not in _STAGES:
+            sizes = ", ".join(map(str, _STAGES))
+            raise ConfigError(f"model: autoencoder takes images of {sizes} pixels, {facts.name} has {facts.image_size}")
+        end, halvings = _STAGES[facts.image_size]
+        widths = [facts.channels, *(channels * 2**stage for stage in range(halvings))]
+        encoder: list[nn.Module] = []
+        decoder: list[nn.Module] = []
+        for depth, (outer, inner) in enumerate(pairwise(widths)):
+            down = nn.Conv2d(outer, inner, 4, stride=2, padding=1)
+            back = nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1)
+            encoder += [down, *_norm_and_activation(norm if depth else "none", inner)]
+            decoder = [*_norm_and_activation(norm, inner), back, *decoder]
+        flat = widths[-1] * end**2
+        self.encoder = nn.Sequential(*encoder, nn.Flatten(), nn.Linear(flat, code_dim))
+        self.decoder = nn.Sequential(nn.Linear(code_dim, flat), nn.Unflatten(1, (widths[-1], end, end)), *decoder)
+        self.error = error
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` to codes ``(B, code_dim)``; labels are not used."""
+        code: Tensor = self.encoder(images)
+        return code
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` in [-1, 1] to energies ``(B,)``, at least 0; labels are not used."""
+        difference = self.decoder(self.features(images)) - images
+        return (difference.abs() if self.error == "l1" else difference.square()).flatten(1).mean(dim=1)
+
+
+def _norm_and_activation(norm: str, channels: int) -> list[nn.Module]:
+    activation = nn.LeakyReLU(0.2, inplace=True)
+    return [nn.GroupNorm(1, channels), activation] if norm == "layer" else [activation]

@@ -1,0 +1,213 @@
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from tiny import tiny_overrides
+
+from gan_experiments.checkpoints import load_checkpoint
+from gan_experiments.cli import train
+from gan_experiments.run import RunFolder
+
+
+def only_run():
+    (config,) = Path("outputs").glob("*/*/config.yaml")
+    return RunFolder(config.parent)
+
+
+@pytest.fixture
+def finished(call):
+    code, out, err = call(train, *tiny_overrides("name=first"))
+    assert code == 0, err
+    return only_run(), out
+
+
+def test_a_run_ends_with_a_summary_and_every_file_of_the_design(finished):
+    run, out = finished
+    assert run.path == Path("outputs") / date.today().isoformat() / "first"
+    for part in ("64 images", "FID", "IS", "real half against real half", str(run.path), "0000000064.png", "tensorboard --logdir"):
+        assert part in out
+    files = {path.name for path in run.path.iterdir() if not path.name.startswith("events")}
+    assert files == {".lock", "config.yaml", "record.json", "metrics.csv", "checkpoints", "generator.safetensors", "samples"}
+
+
+def test_the_same_command_again_says_where_the_run_is(finished, call):
+    run, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    code, out, _ = call(train, *tiny_overrides("name=first"))
+    assert code == 0
+    assert "is finished" in out
+    assert "FID" in out
+    assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+
+
+def test_rerun_trains_beside_it(finished, call):
+    run, _ = finished
+    code, _, err = call(train, *tiny_overrides("name=first", "rerun=true"))
+    assert code == 0, err
+    one, other = (load_checkpoint(folder.checkpoint("last")) for folder in (run, run_beside(run)))
+    assert all(torch.equal(value, other["state_dict"][key]) for key, value in one["state_dict"].items())
+
+
+def run_beside(run):
+    return RunFolder(run.path.with_name(f"{run.path.name}-2"))
+
+
+def test_another_config_under_the_same_name_is_refused(finished, call):
+    code, _, err = call(train, *tiny_overrides("name=first", "seed=5"))
+    assert code == 2
+    assert "seed: 0 in outputs" in err
+    assert "5 here" in err
+
+
+def test_a_resumed_run_keeps_its_config(finished, call):
+    run, _ = finished
+    code, _, err = call(train, f"resume={run.path}", "loss=hinge", "batch_size=16")
+    assert code == 2
+    assert "batch_size: 8 in the run, 16 here" in err
+    assert "Hinge" in err
+
+
+def test_resuming_a_finished_run_says_so(finished, call):
+    run, _ = finished
+    code, out, _ = call(train, f"resume={run.path}")
+    assert code == 0
+    assert "is finished" in out
+
+
+def test_resuming_what_is_no_run_is_refused(call, tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        code, _, err = call(train, f"resume={folder}")
+        assert code == 2
+        assert "not the folder of a run" in err
+        assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_strangers_config_runs_no_code(finished, call, tmp_path):
+    run, _ = finished
+    config = yaml.safe_load(run.config_file.read_text())
+    config["loss"] = {"_target_": "os.system", "command": "touch evil"}
+    config["trusted"] = ["os"]
+    run.config_file.write_text(yaml.safe_dump(config))
+    run.update_record(status="interrupted")
+    for arguments in ((f"resume={run.path}",), ("--config-dir", str(run.path), "--config-name", "config", "name=x")):
+        code, _, err = call(train, *arguments)
+        assert code == 2
+        assert "loss._target_" in err
+        assert "os.system" in err
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_damaged_checkpoint_is_refused_and_kept(finished, call):
+    run, _ = finished
+    run.update_record(status="running")
+    last = run.checkpoint("last")
+    last.write_bytes(last.read_bytes()[:1000])
+    table = run.metrics_file.read_text()
+    code, _, err = call(train, f"resume={run.path}")
+    assert code == 2
+    assert "last.ckpt: damaged" in err
+    assert len(last.read_bytes()) == 1000
+    assert run.metrics_file.read_text() == table
+
+
+def test_the_saved_config_repeats_the_run(finished, call):
+    run, _ = finished
+    code, _, err = call(train, "--config-dir", str(run.path), "--config-name", "config", "name=again")
+    assert code == 0, err
+    again = RunFolder(run.path.with_name("again"))
+    one, other = (load_checkpoint(folder.checkpoint("last")) for folder in (run, again))
+    assert all(torch.equal(value, other["state_dict"][key]) for key, value in one["state_dict"].items())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_said(call):
+    code, _, err = call(train, *tiny_overrides("trainer=gpu"))
+    assert code == 2
+    assert "torch sees no GPU" in err
+
+
+def test_a_batch_larger_than_the_dataset_is_refused(call):
+    code, _, err = call(train, *tiny_overrides("batch_size=4096"))
+    assert code == 2
+    assert "4096 is larger than the dataset" in err
+
+
+def test_a_size_the_network_cannot_make_is_refused(call, monkeypatch):
+    from gan_experiments.data import digits
+
+    facts = digits.Digits.facts
+    monkeypatch.setattr(digits.Digits, "facts", property(lambda self: facts.__get__(self).__class__("digits", 9, 1, 10)))
+    code, _, err = call(train, *tiny_overrides())
+    assert code == 2
+    assert "8, 16, 28, 32, 64" in err
+
+
+def test_a_sweep_trains_each_job_in_a_folder_of_its_own(call):
+    code, _, err = call(train, "-m", *tiny_overrides("seed=0,1", "metrics=none"))
+    assert code == 0, err
+    configs = [yaml.safe_load(path.read_text()) for path in Path("outputs").glob("*/*/config.yaml")]
+    assert sorted(config["seed"] for config in configs) == [0, 1]
+    assert {path.name for path in Path("outputs").glob("*/*")} >= {config["name"] for config in configs}
+
+
+def gan_train(folder, *arguments):
+    """Run the command in processes of its own."""
+    command = [sys.executable, "-m", "gan_experiments.cli.train", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def assert_same_weights(one, other):
+    """Compare two runs of different numbers of processes: their sums round differently."""
+    one, other = (load_checkpoint(run.checkpoint("last"))["state_dict"] for run in (one, other))
+    for key, value in one.items():
+        torch.testing.assert_close(other[key], value, rtol=0, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
+
+
+# Adam divides by the size of the gradient: where that is rounding error, so is the step. SGD shows the gradients.
+PARALLEL = (
+    *("model=mlp", "batch_size=16", "optimizer.generator._target_=torch.optim.SGD", "~optimizer.generator.betas"),
+    *("optimizer.discriminator._target_=torch.optim.SGD", "~optimizer.discriminator.betas"),
+    *("optimizer.generator.lr=0.05", "optimizer.discriminator.lr=0.05"),
+)
+
+
+@pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp"])
+def test_two_processes_train_the_run_of_one(tmp_path, penalty):
+    overrides = tiny_overrides(*PARALLEL, f"penalty={penalty}", f"output_dir={tmp_path}")
+    gan_train(tmp_path, *overrides, "name=one")
+    gan_train(tmp_path, *overrides, "name=two", "trainer=ddp_cpu")
+    one, two = (RunFolder(tmp_path / date.today().isoformat() / name) for name in ("one", "two"))
+    assert_same_weights(one, two)
+    assert two.record()["processes"] == 2
+    assert two.record()["final"] == pytest.approx(one.record()["final"], rel=1e-4)
+
+
+def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
+    from gan_experiments.systems.gan import GAN
+    from gan_experiments.training import train as train_run
+
+    config = tiny(*PARALLEL)
+    whole, half = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "half")
+    half.write_config(config)
+    train_run(config, whole)
+    step = GAN.training_step
+
+    def stop_at_32(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        if self.clock.images_seen == 32:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(GAN, "training_step", stop_at_32)
+    train_run(config, half)
+    assert half.record()["images_seen"] == 32
+    gan_train(tmp_path, f"resume={half.path}", "trainer=ddp_cpu")
+    assert half.record()["images_seen"] == 64
+    assert half.record()["processes"] == 2
+    assert_same_weights(whole, half)

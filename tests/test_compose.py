@@ -1,0 +1,201 @@
+import pytest
+from omegaconf import OmegaConf
+
+from gan_experiments.compose import compose, examine
+from gan_experiments.config import Config, SampleConfig
+from gan_experiments.types import ConfigError
+
+
+def problems(*overrides, **options):
+    return [str(problem) for problem in examine("train", Config, overrides, **options).problems]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A user's own folder of configs."""
+
+    def write(**files):
+        for name, text in files.items():
+            file = tmp_path / f"{name.replace('__', '/')}.yaml"
+            file.parent.mkdir(exist_ok=True, parents=True)
+            file.write_text(text)
+        return tmp_path
+
+    return write
+
+
+def test_the_defaults_compose():
+    assert problems() == []
+    assert "hydra" not in compose("train")
+
+
+def test_everything_is_reported_at_once():
+    told = problems(
+        "modle=dcgan", "model=dcgn", "loss=hing", "batch_size=abc", "seed=-1", "model.generator.chanels=3", "+foo=3",
+        "optimizer.generator.lr=-1", "word", "a=[", "d_steps=1,2", "~nothing", "++bar=1",
+    )  # fmt: skip
+    for start in (
+        "modle: no such key; did you mean 'model'?",
+        "model: no option 'dcgn'; did you mean 'dcgan'?",
+        "loss: no option 'hing'; did you mean 'hinge'?",
+        "batch_size: 'abc' is not an integer >= 1",
+        "seed: -1 is not",
+        "model.generator.chanels: no such key; did you mean 'channels'?",
+        "foo: no such key",
+        "bar: no such key",
+        "optimizer.generator.lr: -1 is not a number > 0",
+        "'word' is not of the form key=value",
+        "'a=[' cannot be read",
+        "d_steps: 2 values need -m",
+        "nothing: no such key to delete",
+    ):
+        assert any(line.startswith(start) for line in told), start
+    assert len(told) == 13
+
+
+def test_several_components_of_a_group():
+    assert list(compose("train", ["penalty=[r1,lecam]", "penalty.r1.interval=16"]).penalty) == ["r1", "lecam"]
+    assert compose("train", ["penalty=[r1,lecam]", "penalty.r1.interval=16"]).penalty.r1.interval == 16
+    assert list(compose("train", ["penalty=r1"]).penalty) == ["r1"]
+    assert compose("train", ["penalty=none"]).penalty == {}
+    assert problems("penalty=[r1,lecm]") == [problems("penalty=lecm")[0]]
+
+
+def test_what_is_below_an_option_that_does_not_exist_is_judged_by_the_nearest():
+    assert len(problems("model=mpl", "model.generator.hidden=[8]")) == 1
+    assert len(problems("model=mpl", "model.generator.channels=8")) == 2
+    assert len(problems("model=qqqqqq", "model.generator.anything=8")) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("seed=3", "seed=3"),
+        ("+seed=3", "seed=3"),
+        ("optimizer.generator.amsgrad=true", "++optimizer.generator.amsgrad=true"),
+        ("+optimizer.generator.amsgrad=true", "++optimizer.generator.amsgrad=true"),
+        ("loss=hinge", "loss=hinge"),
+        ("+loss=hinge", "loss=hinge"),
+        ("++loss=hinge", "loss=hinge"),
+        ("~callbacks.samples", "~callbacks.samples"),
+        ("name=null", "name=null"),
+        ("hydra.job.name=x", "hydra.job.name=x"),
+    ],
+)
+def test_hydra_is_told_in_its_own_way(given, told):
+    found = examine("train", Config, [given])
+    assert found.problems == []
+    assert found.overrides == [told]
+
+
+def test_experiments_change_groups_and_values(folder):
+    text = (
+        "# @package _global_\ndefaults:\n  - override /loss: wasserstein\n  - override /penalty: [r1, lecam]\nseed: 7\n"
+    )
+    directory = folder(experiment__mine=text)
+    config = compose("train", ["experiment=mine"], directory)
+    assert config.loss._target_.endswith("Wasserstein")
+    assert list(config.penalty) == ["r1", "lecam"]
+    assert config.seed == 7
+    assert compose("train", ["experiment=mine", "seed=8", "loss=hinge"], directory).seed == 8
+    assert problems("experiment=mine", config_dir=directory) == []
+    assert "did you mean 'mine'" in problems("experiment=mien", config_dir=directory)[0]
+
+
+def test_a_folder_of_the_users_adds_options(folder):
+    directory = folder(loss__mine="_target_: gan_experiments.losses.hinge.Hinge\n")
+    assert problems("loss=mine", config_dir=directory) == []
+    assert "(" in problems("loss=mine")[0]
+
+
+def test_a_saved_config_repeats_its_run(folder):
+    config = compose("train", ["loss=hinge", "penalty=r1", "seed=5"])
+    directory = folder(config=OmegaConf.to_yaml(config, resolve=True))
+    assert compose("config", [], directory) == config
+    assert examine("config", Config, ["seed=6"], directory, foreign=True).problems == []
+    (problem,) = examine("config", Config, ["loss=minimax"], directory, foreign=True).problems
+    assert "no such group" in problem.text
+
+
+def test_a_config_from_a_stranger_is_refused(folder):
+    config = compose("train")
+    OmegaConf.set_struct(config, False)
+    config.loss = {"_target_": "torch.load", "f": "x"}
+    config.penalty = {"a": {"_target_": "${oc.env:HOME}"}, "b": {"_target_": "evil.Class"}}
+    config.trusted = ["evil"]
+    config.hydra = {"callbacks": {"x": {"_target_": "os.system"}}, "job": {"env_set": {"LD_PRELOAD": "x"}}}
+    directory = folder(config=OmegaConf.to_yaml(config))
+    found = examine("config", Config, [], directory, foreign=True)
+    keys = {problem.key for problem in found.problems}
+    assert keys == {"loss._target_", "penalty.a._target_", "penalty.b._target_", "hydra.callbacks", "hydra.job.env_set"}
+    assert found.trusted == []
+
+
+def test_trust_comes_from_the_command_line():
+    assert examine("train", Config, ["trusted=[a,b]"]).trusted == ["a", "b"]
+    assert examine("train", Config, ["+trusted=[a]", "++trusted=[b]"]).trusted == ["b"]
+    assert problems("trusted=[os]")[0].startswith("trusted: 'os'")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: [1", "cannot be read"),
+        ("- 1", "must be a DictConfig"),
+        ("seed: " + "{a: " * 3000 + "1" + "}" * 3000, "recursion"),
+        ("seed: ${d_steps}\nd_steps: ${seed}", "cannot be resolved"),
+        ("\x00", "cannot be"),
+        ("seed: !!python/object/apply:os.system [id]", "cannot be read"),
+        ("", "missing"),
+    ],
+)
+def test_broken_files_are_problems(folder, text, reason):
+    found = examine("config", Config, [], folder(config=text), foreign=True)
+    assert any(reason in problem.text for problem in found.problems)
+
+
+def test_folders_and_configs_that_do_not_exist(tmp_path):
+    with pytest.raises(ConfigError, match="--config-dir"):
+        compose("train", [], tmp_path / "none")
+    with pytest.raises(ConfigError, match="--config-name"):
+        compose("trian")
+
+
+def test_sweeps_are_checked_value_by_value():
+    assert problems("loss=hinge,minimax", "seed=0,1,2", "d_steps=range(1,4)", multirun=True) == []
+    told = problems("loss=hinge,hing", "seed=0,-1", "optimizer.generator.lr=interval(-1,1)", "a=1,2", multirun=True)
+    assert [line.partition(":")[0] for line in told] == ["loss", "optimizer.generator.lr", "a", "seed"]
+
+
+def test_a_sweep_over_models_checks_their_keys():
+    (line,) = problems("model=dcgan,mlp", "model.generator.channels=8", multirun=True)
+    assert line.startswith("model.generator.channels: no such key")
+
+
+def test_sweeps_of_a_file_are_checked(folder):
+    text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 0,x\n"
+    directory = folder(experiment__mine=text)
+    assert problems("experiment=mine", config_dir=directory, multirun=True) == ["seed: 'x' is not an integer >= 0"]
+    assert problems("experiment=mine", "seed=1,2", config_dir=directory, multirun=True) == []
+
+
+def test_compose_raises_for_what_cannot_be_composed():
+    with pytest.raises(ConfigError) as caught:
+        compose("train", ["loss=hing", "=", "hydra.nothing=3"])
+    assert len(caught.value.problems) == 3
+
+
+def test_interpolations_of_hydra_are_resolved():
+    assert problems("name=${hydra:runtime.choices.loss}") == []
+    assert problems("seed=${hydra:runtime.choices.loss}") == ["seed: 'non_saturating' is not an integer >= 0"]
+
+
+def test_missing_values_are_marked():
+    (problem,) = examine("sample", SampleConfig, []).problems
+    assert (problem.key, problem.missing) == ("run", True)
+
+
+def test_warnings_are_no_problems():
+    found = examine("train", Config, ["penalty=[r1,wgan_gp]"])
+    assert found.problems == []
+    assert len(found.warnings) == 1
