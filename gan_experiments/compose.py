@@ -196,7 +196,7 @@ class _Composer:
         if "No match in the defaults list" in lines[0]:
             groups = ", ".join(sorted(group for group in self._loader.groups if group and "hydra" not in group))
             return f"{self._loader.config_name!r} has no such group in its defaults list ({groups or 'there are none'})"
-        return f"cannot be composed: {lines[0].strip()}"
+        return f"cannot be composed: {' '.join(lines[: 2 if lines[0].endswith(':') else 1])}"
 
     def _set(self, config: DictConfig, change: Change, index: int) -> None:
         """Apply one value to ``config``, whether its key is known or not: that is for the check to say."""

@@ -6,10 +6,12 @@ import logging
 import traceback
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from gan_experiments.build import Parts, build
 from gan_experiments.callbacks import table, tensorboard
@@ -49,7 +51,9 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
             _open_comparison(config, parts)
     try:
         path = checkpoint if resumes else None
-        parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=path, weights_only=True)
+        # A SIGTERM before the first step is known to Lightning, which ends the run with this after it.
+        with parts.stop.listening(), suppress(SIGTERMException):
+            parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=path, weights_only=True)
     except BaseException as error:
         if main:
             status = "diverged" if isinstance(error, DivergedError) else "failed"

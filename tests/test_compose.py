@@ -124,10 +124,12 @@ def test_a_config_from_a_stranger_is_refused(folder):
     config.penalty = {"a": {"_target_": "${oc.env:HOME}"}, "b": {"_target_": "evil.Class"}}
     config.trusted = ["evil"]
     config.hydra = {"callbacks": {"x": {"_target_": "os.system"}}, "job": {"env_set": {"LD_PRELOAD": "x"}}}
+    config.hydra["launcher"] = {"_target_": "evil.Launcher"}
     directory = folder(config=OmegaConf.to_yaml(config))
     found = examine("config", Config, [], directory, foreign=True)
     keys = {problem.key for problem in found.problems}
-    assert keys == {"loss._target_", "penalty.a._target_", "penalty.b._target_", "hydra.callbacks", "hydra.job.env_set"}
+    hydra = {"hydra.callbacks", "hydra.job.env_set", "hydra.launcher"}
+    assert keys == {"loss._target_", "penalty.a._target_", "penalty.b._target_"} | hydra
     assert found.trusted == []
 
 
@@ -179,6 +181,12 @@ def test_sweeps_of_a_file_are_checked(folder):
     assert problems("experiment=mine", "seed=1,2", config_dir=directory, multirun=True) == []
 
 
+def test_the_sweeps_of_a_file_trust_nobody(folder):
+    text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      trusted: '[evil]'\n"
+    found = examine("train", Config, ["experiment=mine"], folder(experiment__mine=text), multirun=True)
+    assert found.trusted == []
+
+
 def test_compose_raises_for_what_cannot_be_composed():
     with pytest.raises(ConfigError) as caught:
         compose("train", ["loss=hing", "=", "hydra.nothing=3"])
@@ -196,6 +204,6 @@ def test_missing_values_are_marked():
 
 
 def test_warnings_are_no_problems():
-    found = examine("train", Config, ["penalty=[r1,wgan_gp]"])
+    found = examine("train", Config, ["model=mlp", "penalty=[r1,wgan_gp]"])
     assert found.problems == []
     assert len(found.warnings) == 1

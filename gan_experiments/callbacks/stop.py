@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -26,12 +28,24 @@ class Stop(pl.Callback):
 
     def __init__(self) -> None:
         self.signal = 0
-        self._previous: dict[int, Any] = {}
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Receive the signals that come during the block, those before the first step too."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen for signals; do not start a run whose budget is spent."""
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        """Do not start a run whose budget is spent; take SIGTERM back from Lightning, which would lose the step."""
+        if signal.getsignal(signal.SIGINT) == self._receive:
+            signal.signal(signal.SIGTERM, self._receive)
         trainer.should_stop = pl_module.clock.finished
 
     def on_train_batch_end(
@@ -45,12 +59,6 @@ class Stop(pl.Callback):
                 if isinstance(callback, Checkpoint):
                     callback.save(trainer)
             trainer.should_stop = True
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Give the signals back."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.signal:

@@ -130,11 +130,9 @@ class _Job:
 
 def _command(config_name: str, schema: type, function: Job) -> int:
     options = read_arguments(sys.argv[1:])
-    if options.version:
-        print(f"gan-experiments {version('gan-experiments')}")
-        return 0
-    if options.help:
-        print(help_page(config_name, options.config_dir))
+    if options.version or options.help:
+        told = f"gan-experiments {version('gan-experiments')}"
+        _say(told if options.version else help_page(config_name, options.config_dir))
         return 0
     os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions come back here instead of printing them there
     job = _Job(function, schema, options.multirun)
@@ -146,6 +144,13 @@ def _command(config_name: str, schema: type, function: Job) -> int:
     except JobFailed as failure:
         job.codes.append(failure.code)
     return max(job.codes, default=0)
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; at exit Python would flush, and complain, once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _checked_overrides(config_name: str, schema: type, options: Arguments, job: _Job) -> list[str]:

@@ -8,7 +8,7 @@ from torch.nn.functional import relu
 
 from gan_experiments.contracts import Penalty, Step
 from gan_experiments.distributed import mean_over_processes
-from gan_experiments.penalties.gradient import in_float32
+from gan_experiments.penalties.gradient import realism
 from gan_experiments.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 
@@ -17,6 +17,8 @@ class LeCam(Penalty):
 
     As in the authors' code only outputs beyond the average count; the paper's formula has no such threshold.
     The averages are true means at first and turn into moving ones after ``1 / (1 - decay)`` steps.
+
+    In low precision it runs the discriminator again in float32.
 
     Args:
         weight: Factor of the term.
@@ -42,11 +44,15 @@ class LeCam(Penalty):
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def discriminator(self, step: Step) -> Tensor | None:
-        """Return ``E relu(r - average_f)^2 + E relu(average_r - f)^2``; ``None`` before it starts."""
-        assert step.real_output is not None
-        real, fake = in_float32(step.real_output), in_float32(step.fake_output)
+        """Return ``E relu(r - average_f)^2 + E relu(average_r - f)^2``, energies negated; ``None`` before it starts."""
+        active = step.images_seen >= self.start_images
+        real, fake = step.real_output, step.fake_output
+        if active and not step.full_precision:  # differences of outputs in bfloat16 are mostly rounding
+            real, fake = step.discriminator(step.real, step.labels), step.discriminator(step.fake, step.fake_labels)
+        assert real is not None
+        real, fake = realism(step.discriminator, real), realism(step.discriminator, fake)
         self._follow(real, fake)
-        if step.images_seen < self.start_images:
+        if not active:
             return None
         average_real, average_fake = self.averages.clone()
         return relu(real - average_fake).square().mean() + relu(average_real - fake).square().mean()

@@ -59,7 +59,13 @@ def test_trust_opens_one_package_and_not_what_it_imports(package):
     assert find_target(f"{name}.one.One", [name]).name == "One"
     with pytest.raises(NotFound, match="comes from pathlib"):
         find_target(f"{name}.one.Path", [name])
-    with pytest.raises(NotFound):
+
+
+def test_trust_in_a_package_is_none_in_one_whose_name_begins_so(package, tmp_path):
+    name = package()
+    (tmp_path / f"{name}_evil.py").write_text("class One: ...")
+    assert find_target(f"{name}_evil.One", [f"{name}_evil"]).name == "One"
+    with pytest.raises(NotFound, match="is not in the packages"):
         find_target(f"{name}_evil.One", [name])
 
 

@@ -119,6 +119,23 @@ def test_trust_is_what_the_command_line_says(gan, tmp_path):
     assert gan(*arguments, "trusted=[mine]").stdout == "run 0 ['mine'] NonSaturating\n"
 
 
+def test_a_stranger_s_config_does_not_configure_hydra(gan, tmp_path):
+    text = OmegaConf.to_yaml(compose("train")) + "hydra:\n  launcher:\n    _target_: evil.Launcher\n"
+    (tmp_path / "config.yaml").write_text(text)
+    done = gan("--config-dir", str(tmp_path), "--config-name", "config")
+    assert done.returncode == 2
+    assert "hydra.launcher: config files cannot set this" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_reader_that_leaves_early_is_no_fault(gan):
+    program = gan.folder.parent / "program" / "gan_train.py"
+    pipe = f"{sys.executable} {program} --help | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
 def test_warnings_are_printed_and_the_run_goes_on(gan):
     done = gan("penalty=[r1,wgan_gp]")
     assert done.returncode == 0

@@ -1,0 +1,130 @@
+"""Every loss with every penalty, found by their files, in the real system on tiny networks."""
+
+from functools import cache
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+
+from gan_experiments.build import build_system, construct
+from gan_experiments.compose import compose
+from gan_experiments.config import check
+from gan_experiments.loader import conf_dir
+
+LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml"))
+PENALTIES = sorted(file.stem for file in (conf_dir() / "penalty").glob("*.yaml"))
+REFUSED = {("relativistic_pairing", "top_k")}
+NETWORKS = ("discriminator", "generator")
+TINY = {
+    "mlp": ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],
+    "autoencoder": ["model=autoencoder", *(f"model.{name}.channels=2" for name in NETWORKS), "model.discriminator.code_dim=4"],
+}  # fmt: skip
+ENERGY = ("began", "ebgan")
+SMALLEST = {"lecam": ["penalty.lecam.start_images=0"], "path_length": ["penalty.path_length.interval=1"]}
+
+
+@cache
+def composed(*overrides):
+    return compose("train", overrides)
+
+
+def config_of(loss, penalty="none", *overrides):
+    """Return a config of both; compose files once each, which takes longer than the training."""
+    model = "autoencoder" if loss in ENERGY else "mlp"
+    base = composed(*TINY[model], "model.generator.latent_dim=8", "batch_size=8", *overrides)
+    parts = {
+        "loss": composed(f"loss={loss}").loss,
+        "penalty": composed(f"penalty={penalty}", *SMALLEST.get(penalty, [])).penalty,
+    }
+    return OmegaConf.merge(OmegaConf.masked_copy(base, [key for key in base if key not in parts]), parts)
+
+
+def train(config, measure=lambda *_: None, steps=2, precision="32-true", tamper=lambda system: None):
+    """Train a config; return the terms of its steps, and ``measure`` before and after each step of each network."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    data = construct(plain["dataset"])
+    system = build_system(plain, data)
+    tamper(system)
+    measured = {name: [] for name in NETWORKS}
+
+    def watch(network):
+        take = getattr(system, f"_{network}_step")
+
+        def watched(real, labels, fakes):
+            before = measure(system, network, real, fakes)
+            take(real, labels, fakes)
+            measured[network].append((before, measure(system, network, real, fakes)))
+
+        setattr(system, f"_{network}_step", watched)
+
+    for network in NETWORKS:
+        watch(network)
+    trainer = pl.Trainer(
+        accelerator="cpu", devices=1, precision=precision, max_epochs=1, limit_train_batches=steps, barebones=True,
+        use_distributed_sampler=False,
+    )  # fmt: skip
+    trainer.fit(system, datamodule=data)
+    return system.statistics.read(), measured  # reading raises DivergedError if a term is not finite
+
+
+def parameters(system, *_):
+    return {name: [p.detach().clone() for p in getattr(system, name).parameters()] for name in NETWORKS}
+
+
+@torch.no_grad()
+def advantage(system, network, real, fakes):
+    """Return how much more real the reals look than the fakes of this step."""
+    images = fakes.images if network == "discriminator" else system._draw_fakes("generator", real).images
+    gap = (system.discriminator(real).mean() - system.discriminator(images).mean()).item()
+    return -gap if system.discriminator.output == "energy" else gap
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_two_steps_of_each_pair_move_only_the_network_concerned(loss, penalty):
+    config = config_of(loss, penalty)
+    if (loss, penalty) in REFUSED:
+        assert check(config)
+        return
+    assert check(config) == []
+    terms, moves = train(config, parameters)
+    assert {"loss/discriminator", "loss/generator"} <= set(terms)
+    for network in NETWORKS:
+        assert len(moves[network]) == 2
+        for before, after in moves[network]:
+            for name in NETWORKS:
+                moved = any(not torch.equal(*pair) for pair in zip(before[name], after[name], strict=True))
+                assert moved == (name == network), f"{name} in the step of the {network}"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_step_goes_the_right_way_from_the_initialization(loss):
+    def judge_fakes(system):
+        if hasattr(system.loss, "k"):
+            system.loss.k.fill_(0.5)  # BEGAN's controller starts by leaving fakes alone
+
+    _, seen = train(config_of(loss), advantage, steps=1, tamper=judge_fakes)
+    ((before, after),) = seen["discriminator"]
+    assert after > before
+    ((before, after),) = seen["generator"]
+    assert after < before
+
+
+@pytest.mark.parametrize("loss", ["non_saturating", "ebgan"])
+@pytest.mark.parametrize("penalty", [name for name in PENALTIES if name != "none"])
+def test_penalties_under_bf16_agree_with_float32(loss, penalty):
+    """The same weights in both, which a step this small does not change."""
+    rates = [f"optimizer.{name}.lr=1e-30" for name in NETWORKS]
+    config = config_of(loss, penalty, *rates)
+    exact, mixed = (train(config, steps=1, precision=precision)[0] for precision in ("32-true", "bf16-mixed"))
+    terms = [name for name in exact if name.startswith("penalty/")]
+    assert terms or penalty in ("top_k", "weight_clipping")
+    assert exact["loss/discriminator"] != mixed["loss/discriminator"]
+    for name in terms:
+        assert mixed[name] == pytest.approx(exact[name], rel=1e-2), name
+
+
+def test_what_is_left_out_is_refused():
+    for loss, penalty in REFUSED:
+        assert check(config_of(loss, penalty))
