@@ -97,8 +97,9 @@ def table(model: str, speeds: dict[str, list[float]], threads: int | None) -> li
 
 def work(model: str, name: str) -> None:
     """Time one segment of a contender for every line on standard input."""
-    options = CONTENDERS[name]
-    segment = (ours if options.get("ours") else bare)(model, name == "naive", **{k: v for k, v in options.items() if k != "ours"})
+    options = dict(CONTENDERS[name])
+    loop = ours if options.pop("ours", False) else bare
+    segment = loop(model, name == "naive", **options)
     for _ in sys.stdin:
         print(json.dumps(segment()), flush=True)
 
@@ -248,7 +249,8 @@ class _Terminal:
 
 def processor() -> str:
     """Name the processor."""
-    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
     return names[0] if names else platform.processor()
 
 

@@ -25,6 +25,7 @@ from gan_experiments.data.base import ImageData
 from gan_experiments.metrics.evaluate import Evaluator
 from gan_experiments.randomness import derive_seed
 from gan_experiments.run import RunFolder
+from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import Schedule
 from gan_experiments.types import ConfigError
 
@@ -36,7 +37,7 @@ class Parts(NamedTuple):
     """The objects of a run."""
 
     trainer: pl.Trainer
-    system: pl.LightningModule
+    system: System
     data: ImageData
     evaluation: Evaluation | None
     stop: Stop
@@ -62,7 +63,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     return Parts(trainer, system, data, evaluation, stop)
 
 
-def build_system(config: Mapping[str, Any], data: ImageData) -> pl.LightningModule:
+def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     """Build the networks and the system that trains them, initialized from the seed."""
     model = dict(config["model"])
     networks = {}
@@ -73,7 +74,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> pl.LightningModu
         networks[name].architecture = dict(node)
     budget = config["budget"]["images"]
     schedule = config["optimizer"]["schedule"]
-    system: pl.LightningModule = construct(
+    system: System = construct(
         model,
         **networks,
         loss=construct(config["loss"]),

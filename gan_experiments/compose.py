@@ -23,7 +23,7 @@ from gan_experiments.checking.hydra_node import hydra_problems
 from gan_experiments.checking.targets import distrust
 from gan_experiments.checking.validation import Problem
 from gan_experiments.config import check_config
-from gan_experiments.loader import Composed, Loader
+from gan_experiments.loader import Composed, Loader, own_loader
 from gan_experiments.overrides import Change, Overrides, parse_value, read_overrides
 from gan_experiments.types import ConfigError
 
@@ -59,7 +59,7 @@ def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | P
     Raises:
         ConfigError: Names every override that cannot be used.
     """
-    loader = Loader(config_name, config_dir)
+    loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
     read = read_overrides(list(overrides), loader, multirun=False)
     config = _Composer(loader, read).config([0] * len(read.changes))
     if read.problems or config is None:
@@ -90,7 +90,7 @@ def examine(
     Raises:
         ConfigError: There is no such config or folder.
     """
-    loader = Loader(config_name, config_dir)
+    loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
     read = read_overrides(list(overrides), loader, multirun)
     composer = _Composer(loader, read)
     if multirun:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,12 @@ def conf_dir() -> Path:
     """Return the folder of the configs: inside the installed package, or beside it in a working copy."""
     package = Path(__file__).parent
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+
+
+@cache
+def own_loader(config_name: str) -> Loader:
+    """Return the loader of one of our own root configs; they do not change while a process runs."""
+    return Loader(config_name)
 
 
 class Composed(NamedTuple):

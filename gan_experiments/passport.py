@@ -34,7 +34,9 @@ def _git(folder: Path) -> dict[str, Any] | None:
     commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no", "."])
     try:
         commit, changes = (
-            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+            subprocess.run(  # noqa: S603 - fixed commands
+                command, cwd=folder, capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
             for command in commands
         )
     except (OSError, subprocess.SubprocessError):

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 
 from gan_experiments.build import build_system, check_devices, construct
 from gan_experiments.checkpoints import find_checkpoint, load_checkpoint, load_part
 from gan_experiments.data.base import ImageData
 from gan_experiments.run import RunFolder
+from gan_experiments.systems.base import System
 
 
-def restore(
-    config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelerator: str
-) -> tuple[pl.LightningModule, ImageData]:
+def restore(config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelerator: str) -> tuple[System, ImageData]:
     """Build the system of a run with the averaged generator of one of its checkpoints, and its dataset.
 
     Args:

@@ -10,8 +10,8 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch import nn
 
 from gan_experiments.build import Parts, build
 from gan_experiments.callbacks import table, tensorboard
@@ -85,7 +85,7 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
         seed=config["seed"],
         budget=config["budget"],
         dataset={**parts.data.facts.as_dict(), "fingerprint": parts.data.fingerprint},
-        parameters={name: _size(getattr(parts.system, name)) for name in ("generator", "discriminator")},
+        parameters={name: _size(part) for name, part in parts.system.named_children() if _size(part) and name != "ema"},
         processes=parts.trainer.world_size,
         **passport(),
     )
@@ -105,7 +105,7 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
     run.update_record(
         status=status,
         images_seen=clock.images_seen,
-        steps={"discriminator": clock.step, "generator": clock.step // parts.system.d_steps},
+        steps=parts.system.updates(),
         seconds=latest.get("speed/seconds", seconds),
         ended=_now(),
         **fields,
@@ -125,7 +125,7 @@ def _results(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _size(module: pl.LightningModule) -> int:
+def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 

@@ -12,6 +12,7 @@ from tiny import tiny_overrides
 
 torch.set_num_threads(1)
 
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """Share what is cached among the tests, and with nobody else."""

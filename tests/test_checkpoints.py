@@ -32,7 +32,7 @@ def test_one_that_holds_code_is_refused_and_not_run(tmp_path, monkeypatch):
     torch.save({"state_dict": Evil(), "images_seen": 8}, "a.ckpt")
     (tmp_path / "b.ckpt").write_bytes(pickle.dumps(Evil()))
     for name in ("a.ckpt", "b.ckpt"):
-        with pytest.raises(ConfigError, match="refused|damaged"):
+        with pytest.raises(ConfigError, match=r"refused|damaged"):
             load_checkpoint(tmp_path / name)
     assert not (tmp_path / "evil").exists()
 

@@ -10,11 +10,11 @@ COMPONENTS = {"losses", "penalties", "networks", "augment"}
 VOCABULARY = {"types", "contracts", "randomness", "distributed"}
 TOOLS = {"cache", "files", "images"}
 ALLOWED = {
-    **{name: {name, *VOCABULARY} for name in COMPONENTS},
+    **{name: {name, *VOCABULARY} for name in sorted(COMPONENTS)},
     "metrics": {"metrics", *TOOLS, *VOCABULARY},
     "data": {"data", "clock", *TOOLS, *VOCABULARY},
     "systems": {"systems", "ema", "clock", *TOOLS, *VOCABULARY},
-    "callbacks": {"callbacks", "metrics", "run", "clock", *TOOLS, *VOCABULARY},
+    "callbacks": {"callbacks", "systems", "metrics", "run", "clock", *TOOLS, *VOCABULARY},
 }
 FRAMEWORKS = {"pytorch_lightning", "hydra", "omegaconf"}
 

@@ -8,6 +8,7 @@ import torch
 from omegaconf import OmegaConf
 
 from gan_experiments.build import build_system, construct
+from gan_experiments.checking.signatures import find_class
 from gan_experiments.compose import compose
 from gan_experiments.config import check
 from gan_experiments.loader import conf_dir
@@ -17,10 +18,9 @@ PENALTIES = sorted(file.stem for file in (conf_dir() / "penalty").glob("*.yaml")
 REFUSED = {("relativistic_pairing", "top_k")}
 NETWORKS = ("discriminator", "generator")
 TINY = {
-    "mlp": ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],
-    "autoencoder": ["model=autoencoder", *(f"model.{name}.channels=2" for name in NETWORKS), "model.discriminator.code_dim=4"],
-}  # fmt: skip
-ENERGY = ("began", "ebgan")
+    "logits": ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],
+    "energy": ["model=autoencoder", "model.generator.channels=2", "model.discriminator.channels=2"],
+}
 SMALLEST = {"lecam": ["penalty.lecam.start_images=0"], "path_length": ["penalty.path_length.interval=1"]}
 
 
@@ -31,10 +31,11 @@ def composed(*overrides):
 
 def config_of(loss, penalty="none", *overrides):
     """Return a config of both; compose files once each, which takes longer than the training."""
-    model = "autoencoder" if loss in ENERGY else "mlp"
-    base = composed(*TINY[model], "model.generator.latent_dim=8", "batch_size=8", *overrides)
+    chosen = composed(f"loss={loss}").loss
+    network = TINY[find_class(chosen._target_).attribute("discriminator_output")]
+    base = composed(*network, "model.generator.latent_dim=8", "batch_size=8", *overrides)
     parts = {
-        "loss": composed(f"loss={loss}").loss,
+        "loss": chosen,
         "penalty": composed(f"penalty={penalty}", *SMALLEST.get(penalty, [])).penalty,
     }
     return OmegaConf.merge(OmegaConf.masked_copy(base, [key for key in base if key not in parts]), parts)
@@ -114,17 +115,12 @@ def test_a_step_goes_the_right_way_from_the_initialization(loss):
 @pytest.mark.parametrize("loss", ["non_saturating", "ebgan"])
 @pytest.mark.parametrize("penalty", [name for name in PENALTIES if name != "none"])
 def test_penalties_under_bf16_agree_with_float32(loss, penalty):
-    """The same weights in both, which a step this small does not change."""
+    """The same weights in both, which rates this small do not change, and fakes that differ by their rounding only."""
     rates = [f"optimizer.{name}.lr=1e-30" for name in NETWORKS]
-    config = config_of(loss, penalty, *rates)
+    config = config_of(loss, penalty, "batch_size=64", "seed=1", *rates)
     exact, mixed = (train(config, steps=1, precision=precision)[0] for precision in ("32-true", "bf16-mixed"))
     terms = [name for name in exact if name.startswith("penalty/")]
     assert terms or penalty in ("top_k", "weight_clipping")
     assert exact["loss/discriminator"] != mixed["loss/discriminator"]
     for name in terms:
         assert mixed[name] == pytest.approx(exact[name], rel=1e-2), name
-
-
-def test_what_is_left_out_is_refused():
-    for loss, penalty in REFUSED:
-        assert check(config_of(loss, penalty))

@@ -99,8 +99,14 @@ def test_two_processes_do_not_train_one_run_and_a_dead_one_lets_go(tmp_path):
 
 @pytest.mark.parametrize(
     ("variables", "main"),
-    [({}, True), ({"RANK": "0", "LOCAL_RANK": "0"}, True), ({"LOCAL_RANK": "1"}, False), ({"RANK": "8", "LOCAL_RANK": "0"}, False), ({"SLURM_PROCID": "3"}, False)],
-)  # fmt: skip
+    [
+        ({}, True),
+        ({"RANK": "0", "LOCAL_RANK": "0"}, True),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"RANK": "8", "LOCAL_RANK": "0"}, False),
+        ({"SLURM_PROCID": "3"}, False),
+    ],
+)
 def test_the_first_process_is_known_before_they_have_met(monkeypatch, variables, main):
     for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)

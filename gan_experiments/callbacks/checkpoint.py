@@ -13,8 +13,10 @@ import pytorch_lightning as pl
 from safetensors.torch import save_file
 
 from gan_experiments.callbacks.evaluation import Evaluation
+from gan_experiments.callbacks.log import callbacks_of
 from gan_experiments.files import replacing
 from gan_experiments.run import RunFolder
+from gan_experiments.systems.base import System, system_of
 from gan_experiments.types import PositiveInt
 
 
@@ -38,8 +40,8 @@ class Checkpoint(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save when a checkpoint is due or the run has just become better."""
-        improved = any(callback.improved for callback in trainer.callbacks if isinstance(callback, Evaluation))
-        if improved or pl_module.clock.due(self.every):
+        improved = any(each.improved for each in callbacks_of(trainer) if isinstance(each, Evaluation))
+        if improved or system_of(trainer).clock.due(self.every):
             self.save(trainer, improved)
 
     def save(self, trainer: pl.Trainer, improved: bool = False) -> None:
@@ -48,10 +50,10 @@ class Checkpoint(pl.Callback):
         Raises:
             DivergedError: A step since the last reading was not finite.
         """
-        module = trainer.lightning_module
-        if module.clock.images_seen == self._saved_at:
+        system = system_of(trainer)
+        if system.clock.images_seen == self._saved_at:
             return
-        module.statistics.check()
+        system.statistics.check()
         for logger in trainer.loggers:
             logger.save()
         last = self._run.checkpoint("last")
@@ -60,17 +62,17 @@ class Checkpoint(pl.Callback):
         if trainer.is_global_zero:
             if improved:
                 _link(last, self._run.checkpoint("best"))
-            save_generator(module, self._run.generator_file)
-        self._saved_at = module.clock.images_seen
+            save_generator(system, self._run.generator_file)
+        self._saved_at = system.clock.images_seen
 
 
-def save_generator(module: pl.LightningModule, path: Path) -> None:
+def save_generator(system: System, path: Path) -> None:
     """Write the averaged generator with its architecture, as JSON, in the metadata."""
-    network = module.ema.module
+    network = system.ema.module
+    facts = system.generator.facts
     weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    facts = network.facts.as_dict()
-    metadata = {"architecture": json.dumps(network.architecture), "facts": json.dumps(facts)}
-    metadata["images_seen"] = str(module.clock.images_seen)
+    metadata = {"architecture": json.dumps(network.architecture), "facts": json.dumps(facts.as_dict())}
+    metadata["images_seen"] = str(system.clock.images_seen)
     with replacing(path) as temporary:
         save_file(weights, temporary, metadata=metadata)
 

@@ -6,13 +6,13 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor
 
 from gan_experiments.callbacks.log import log
 from gan_experiments.images import to_uint8
 from gan_experiments.metrics.evaluate import Evaluator
 from gan_experiments.randomness import Stream
+from gan_experiments.systems.base import System, system_of
 from gan_experiments.types import NonNegativeInt, PositiveInt
 
 
@@ -53,26 +53,28 @@ class Evaluation(pl.Callback):
     ) -> None:
         """Measure when a row is due, and in full when the budget is spent."""
         self.improved = False
-        clock = pl_module.clock
+        system = system_of(trainer)
+        clock = system.clock
         if not clock.due(self.every):
             return
         began = time.perf_counter()
-        row = self._measure(trainer, pl_module, self.samples)
+        row = self._measure(trainer, self.samples)
         if row[self.selection] < self.best.get(self.selection, float("inf")):
             self.best = {**row, "images_seen": clock.images_seen}
             self.improved = True
         values = {f"metrics/{name}": value for name, value in row.items()}
         if clock.finished:
-            self.final = self._measure(trainer, pl_module, self.final_samples)
+            self.final = self._measure(trainer, self.final_samples)
             values |= {f"final/{name}": value for name, value in self.final.items()}
         took = time.perf_counter() - began
         self._seconds += took
-        pl_module.paused += took
+        system.paused += took
         values["speed/evaluation_seconds"] = self._seconds
         log(trainer, values)
 
-    def _measure(self, trainer: pl.Trainer, module: pl.LightningModule, count: int) -> dict[str, float]:
-        samples = EvaluationSamples(module, count, module.seed)
+    def _measure(self, trainer: pl.Trainer, count: int) -> dict[str, float]:
+        system = system_of(trainer)
+        samples = EvaluationSamples(system, count, system.seed)
         return self.evaluator(samples, count, trainer.global_rank, trainer.world_size)
 
     def state_dict(self) -> dict[str, Any]:
@@ -89,21 +91,20 @@ class EvaluationSamples:
     """Generated images by their number, a function of the weights and the seed, however they are split up.
 
     Args:
-        module: The system that generates.
+        system: What generates.
         count: How many there are.
         seed: Of the latents; their stream is evaluation's own, so that evaluating changes no training.
     """
 
-    def __init__(self, module: pl.LightningModule, count: int, seed: int, ema: bool = True) -> None:
+    def __init__(self, system: System, count: int, seed: int, ema: bool = True) -> None:
         stream = Stream(seed, "evaluation")
-        self._module = module
+        self._system = system
         self._ema = ema
-        self._latents = stream.normal(count, module.latent_dim)
-        self._labels = stream.integers(module.num_classes, count) if module.num_classes else None
+        self._latents = stream.normal(count, system.latent_dim)
+        self._labels = stream.integers(system.num_classes, count) if system.num_classes else None
 
     def __call__(self, start: int, count: NonNegativeInt) -> Tensor:
         """Return the images ``start`` to ``start + count``: uint8, ``(count, C, H, W)``."""
-        device, wanted = self._module.device, slice(start, start + count)
+        device, wanted = self._system.device, slice(start, start + count)
         labels = None if self._labels is None else self._labels[wanted].to(device)
-        with torch.no_grad():
-            return to_uint8(self._module.sample(self._latents[wanted].to(device), labels, self._ema))
+        return to_uint8(self._system.sample(self._latents[wanted].to(device), labels, self._ema))

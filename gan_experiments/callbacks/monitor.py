@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from gan_experiments.callbacks.log import log
+from gan_experiments.systems.base import system_of
 from gan_experiments.types import PositiveInt
 
 
@@ -25,20 +26,22 @@ class Monitor(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the watch."""
-        self._last = (time.perf_counter() - pl_module.paused, pl_module.clock.images_seen)
+        system = system_of(trainer)
+        self._last = (time.perf_counter() - system.paused, system.clock.images_seen)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Log a row when one is due."""
-        clock = pl_module.clock
+        system = system_of(trainer)
+        clock = system.clock
         if not clock.due(self.every):
             return
-        values = pl_module.statistics.read()
-        now, (then, seen) = time.perf_counter() - pl_module.paused, self._last
+        values = system.statistics.read()
+        now, (then, seen) = time.perf_counter() - system.paused, self._last
         self._seconds += now - then
         self._last = (now, clock.images_seen)
-        values |= {f"learning_rate/{name}": rate for name, rate in pl_module.learning_rates().items()}
+        values |= {f"learning_rate/{name}": rate for name, rate in system.learning_rates().items()}
         values["speed/images_per_second"] = (clock.images_seen - seen) / (now - then)
         values["speed/seconds"] = self._seconds
         log(trainer, values)

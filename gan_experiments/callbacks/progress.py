@@ -8,9 +8,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+from rich.progress import Progress as Bar
 from rich.text import Text
 
+from gan_experiments.clock import Clock
+from gan_experiments.systems.base import System, system_of
 from gan_experiments.types import PositiveFloat
 
 SMOOTHING = 0.7  # share of the former speed in the one shown
@@ -33,7 +36,8 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar."""
-        clock = pl_module.clock
+        system = system_of(trainer)
+        clock = system.clock
         self._last = (time.monotonic(), clock.images_seen)
         if trainer.is_global_zero and sys.stderr.isatty():
             console = Console(stderr=True)
@@ -48,14 +52,15 @@ class Progress(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Update the bar twice a second, or print a line when one is due."""
-        clock = pl_module.clock
+        system = system_of(trainer)
+        clock = system.clock
         if self._bar is None:
             if trainer.is_global_zero and clock.due(max(1, clock.budget // 20)):
                 self._measure(clock.images_seen)
-                print(f"{self._line(pl_module)} · {_duration(self._left(clock))} left", file=sys.stderr, flush=True)
+                print(f"{self._line(system)} · {_duration(self._left(clock))} left", file=sys.stderr, flush=True)
         elif time.monotonic() - self._last[0] >= self.refresh or clock.finished:
             self._measure(clock.images_seen)
-            self._show(pl_module)
+            self._show(system)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
@@ -70,11 +75,11 @@ class Progress(pl.Callback):
             self._bar.stop()
             self._bar = None
 
-    def _show(self, module: pl.LightningModule) -> None:
+    def _show(self, system: System) -> None:
         assert self._bar is not None
-        clock = module.clock
+        clock = system.clock
         seen = min(clock.images_seen, clock.budget)
-        self._bar.update(self._bar.task_ids[0], completed=seen, line=self._line(module), left=self._left(clock))
+        self._bar.update(self._bar.task_ids[0], completed=seen, line=self._line(system), left=self._left(clock))
         self._bar.refresh()
 
     def _measure(self, images_seen: int) -> None:
@@ -83,12 +88,12 @@ class Progress(pl.Callback):
         self._speed = SMOOTHING * self._speed + (1 - SMOOTHING) * speed if self._speed else speed
         self._last = (now, images_seen)
 
-    def _left(self, clock: Any) -> float:
+    def _left(self, clock: Clock) -> float:
         return max(0, clock.budget - clock.images_seen) / self._speed if self._speed else 0.0
 
-    def _line(self, module: pl.LightningModule) -> str:
-        latest = module.latest
-        parts = [f"{min(module.clock.images_seen, module.clock.budget):,}/{module.clock.budget:,} images"]
+    def _line(self, system: System) -> str:
+        latest = system.latest
+        parts = [f"{min(system.clock.images_seen, system.clock.budget):,}/{system.clock.budget:,} images"]
         parts.append(f"{self._speed:,.0f}/s")
         for label, name in (("D", "loss/discriminator"), ("G", "loss/generator")):
             if name in latest:

@@ -13,6 +13,7 @@ from gan_experiments.callbacks.tensorboard import TensorBoard
 from gan_experiments.images import image_grid, save_png
 from gan_experiments.randomness import Stream
 from gan_experiments.run import RunFolder
+from gan_experiments.systems.base import System, system_of
 from gan_experiments.types import PositiveInt
 
 
@@ -32,30 +33,29 @@ class SampleGrid(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show where the run starts from."""
-        if pl_module.clock.images_seen == 0:
-            self._draw(trainer, pl_module)
+        if system_of(trainer).clock.images_seen == 0:
+            self._draw(trainer)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Draw a grid when one is due."""
-        if pl_module.clock.due(self.every):
-            self._draw(trainer, pl_module)
+        if system_of(trainer).clock.due(self.every):
+            self._draw(trainer)
 
     @rank_zero_only
-    def _draw(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        grid = image_grid(fixed_samples(module, self.count, module.seed), columns=math.isqrt(self.count))
-        save_png(grid, self._run.grid(module.clock.images_seen))
+    def _draw(self, trainer: pl.Trainer) -> None:
+        system = system_of(trainer)
+        grid = image_grid(fixed_samples(system, self.count, system.seed), columns=math.isqrt(self.count))
+        save_png(grid, self._run.grid(system.clock.images_seen))
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoard):
-                logger.log_image("samples", grid, module.clock.images_seen)
+                logger.log_image("samples", grid, system.clock.images_seen)
 
 
-@torch.no_grad()
-def fixed_samples(module: pl.LightningModule, count: int, seed: int) -> torch.Tensor:
+def fixed_samples(system: System, count: int, seed: int) -> torch.Tensor:
     """Generate ``count`` images, a function of the weights and ``seed``; classes in turn if there are any."""
-    latents = Stream(seed, "samples", device=module.device).normal(count, module.latent_dim)
-    classes = module.num_classes
-    labels = torch.arange(count, device=module.device) % classes if classes else None
-    images: torch.Tensor = module.sample(latents, labels)
-    return images
+    latents = Stream(seed, "samples", device=system.device).normal(count, system.latent_dim)
+    classes = system.num_classes
+    labels = torch.arange(count, device=system.device) % classes if classes else None
+    return system.sample(latents, labels)

@@ -14,6 +14,8 @@ import torch
 import torch.distributed as dist
 
 from gan_experiments.callbacks.checkpoint import Checkpoint
+from gan_experiments.callbacks.log import callbacks_of
+from gan_experiments.systems.base import system_of
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGREE_EVERY = 20  # steps after which several processes ask each other whether to stop
@@ -46,16 +48,17 @@ class Stop(pl.Callback):
         """Do not start a run whose budget is spent; take SIGTERM back from Lightning, which would lose the step."""
         if signal.getsignal(signal.SIGINT) == self._receive:
             signal.signal(signal.SIGTERM, self._receive)
-        trainer.should_stop = pl_module.clock.finished
+        trainer.should_stop = system_of(trainer).clock.finished
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop if the budget is spent; save and stop if a signal has come."""
-        if pl_module.clock.finished:
+        clock = system_of(trainer).clock
+        if clock.finished:
             trainer.should_stop = True
-        elif self._agreed(trainer, pl_module.clock.step):
-            for callback in trainer.callbacks:
+        elif self._agreed(trainer, clock.step):
+            for callback in callbacks_of(trainer):
                 if isinstance(callback, Checkpoint):
                     callback.save(trainer)
             trainer.should_stop = True

@@ -31,7 +31,7 @@ class TensorBoard(TensorBoardLogger):
     @rank_zero_only
     def log_comparison(self, config: Mapping[str, Any], metrics: list[str]) -> None:
         """Make the run a row of the HParams tab: its config, and the newest value of each of ``metrics``."""
-        for summary in hparams_summary(_flatten(config), dict.fromkeys(metrics, 0.0)):
+        for summary in hparams_summary(_flatten(config), dict.fromkeys(metrics, 0.0)):  # type: ignore[no-untyped-call]
             self.experiment._get_file_writer().add_summary(summary)
 
     @rank_zero_only

@@ -103,8 +103,9 @@ def resumed_config(
         else:
             keys += differences(_value(saved, key), _value(config, key), f"{key}.")
     if keys:
-        told_lines = [f"{key}: {_value(saved, key)} in the run, {_value(config, key)} here" for key in dict.fromkeys(keys)]
-        raise ConfigError([*told_lines, "a resumed run keeps its config; without resume= a new run starts"])
+        both = [(key, _value(saved, key), _value(config, key)) for key in dict.fromkeys(keys)]
+        lines = [f"{key}: {old} in the run, {new} here" for key, old, new in both]
+        raise ConfigError([*lines, "a resumed run keeps its config; without resume= a new run starts"])
     return {**saved, "rerun": False, "trusted": config["trusted"]}
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import relu
 
 from gan_experiments.contracts import Penalty, Step
 from gan_experiments.distributed import mean_over_processes
-from gan_experiments.penalties.gradient import realism
+from gan_experiments.penalties.gradient import in_float32, realism
 from gan_experiments.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 
@@ -48,7 +48,8 @@ class LeCam(Penalty):
         active = step.images_seen >= self.start_images
         real, fake = step.real_output, step.fake_output
         if active and not step.full_precision:  # differences of outputs in bfloat16 are mostly rounding
-            real, fake = step.discriminator(step.real, step.labels), step.discriminator(step.fake, step.fake_labels)
+            real = step.discriminator(in_float32(step.real.detach()), step.labels)
+            fake = step.discriminator(in_float32(step.fake.detach()), step.fake_labels)
         assert real is not None
         real, fake = realism(step.discriminator, real), realism(step.discriminator, fake)
         self._follow(real, fake)

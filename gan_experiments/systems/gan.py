@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
@@ -13,11 +12,10 @@ from torch.optim import Optimizer
 
 from gan_experiments.clock import Clock
 from gan_experiments.contracts import Augmentation, Batch, Discriminator, Generator, Loss, Penalty, Step
-from gan_experiments.ema import GeneratorEMA
 from gan_experiments.images import to_float
 from gan_experiments.randomness import Stream, derive_seed
+from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import Schedule
-from gan_experiments.systems.statistics import Statistics
 from gan_experiments.systems.unrolled import Judge, unrolled
 from gan_experiments.types import NonNegativeInt
 
@@ -33,7 +31,7 @@ class Fakes(NamedTuple):
     images: Tensor
 
 
-class GAN(pl.LightningModule):
+class GAN(System):
     """Generative adversarial training (Goodfellow et al. 2014, algorithm 1) of any loss, penalties and networks.
 
     Every random number of a step is a function of the seed and the clock, so that a run can stop after any step.
@@ -76,23 +74,15 @@ class GAN(pl.LightningModule):
         share_fakes: bool = False,
         unroll_steps: NonNegativeInt = 0,
     ) -> None:
-        super().__init__()
-        self.automatic_optimization = False
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.generator = generator.to(memory_format=layout)  # type: ignore[call-overload]
-        self.discriminator = discriminator.to(memory_format=layout)  # type: ignore[call-overload]
-        self.ema = GeneratorEMA(self.generator, ema_half_life)
+        super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
+        self.discriminator = discriminator.to(memory_format=layout)
         self.loss = loss
-        self.penalties = nn.ModuleDict(dict(penalties))
-        self.augmentations = nn.ModuleDict(dict(augmentations))
-        self.clock = clock
-        self.seed = seed
+        self.penalties: Mapping[str, Penalty] = nn.ModuleDict(dict(penalties))  # type: ignore[assignment]
+        self.augmentations: Mapping[str, Augmentation] = nn.ModuleDict(dict(augmentations))  # type: ignore[assignment]
         self.d_steps = d_steps
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
-        self.statistics = Statistics()
-        self.latest: dict[str, float] = {}  # the newest value of everything that was logged
-        self.paused = 0.0  # seconds of this process that were spent on measuring instead of training
         self._layout = layout
         self._factories = optimizers
         self._schedule = schedule
@@ -111,16 +101,6 @@ class GAN(pl.LightningModule):
         if generator_follows:
             self._generator_step(real, batch.labels, fakes if share else None)
         self.clock.advance()
-
-    @property
-    def latent_dim(self) -> int:
-        """Length of a latent vector."""
-        return self.generator.latent_dim
-
-    @property
-    def num_classes(self) -> int:
-        """Classes that the generator can be asked for; 0 if it takes no labels."""
-        return self.generator.facts.num_classes if self.generator.conditional else 0
 
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
         optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
@@ -259,6 +239,10 @@ class GAN(pl.LightningModule):
         """Return the rates of the last step, by network."""
         return {name: self._optimizer(name).param_groups[0]["lr"] for name in NETWORKS}
 
+    def updates(self) -> dict[str, int]:
+        """Return how many steps each network has taken."""
+        return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps}
+
     def configure_optimizers(self) -> list[Optimizer]:
         """Build one optimizer for each network, the discriminator's first."""
         optimizers = []
@@ -278,25 +262,3 @@ class GAN(pl.LightningModule):
         largest = self._clip[network]
         if largest is not None:
             clip_grads_with_norm_(parameters, largest, self._gradient_norm)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the clock: with weights, optimizers and the seed it is all of a run's state."""
-        checkpoint["images_seen"] = self.clock.images_seen
-        checkpoint["statistics"] = self.statistics.state_dict()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Set the clock to where the checkpoint was saved."""
-        self.clock.images_seen = checkpoint["images_seen"]
-        self.statistics.load_state_dict(checkpoint["statistics"], self.device)
-
-    @torch.no_grad()
-    def sample(self, latents: Tensor, labels: Tensor | None = None, ema: bool = True) -> Tensor:
-        """Generate images ``(N, C, H, W)`` in [-1, 1] in evaluation mode, from the averaged generator or the raw one."""
-        network = self.ema.module if ema else self.generator
-        training = network.training
-        network.eval()
-        try:
-            images: Tensor = network(latents, labels)
-        finally:
-            network.train(training)
-        return images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,10 +65,10 @@ def unrolled(
 
 
 def _adam(
-    gradient: Tensor, first: Tensor, second: Tensor, step: int, group: dict[str, float | tuple[float, float]]
+    gradient: Tensor, first: Tensor, second: Tensor, step: int, group: dict[str, Any]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return Adam's two moments and its move (Kingma & Ba 2015, algorithm 1)."""
-    (beta1, beta2), rate, eps = group["betas"], group["lr"], group["eps"]  # type: ignore[misc]
+    (beta1, beta2), rate, eps = group["betas"], group["lr"], group["eps"]
     first = beta1 * first.to(gradient) + (1 - beta1) * gradient
     second = beta2 * second.to(gradient) + (1 - beta2) * gradient.square()
     scale = (second / (1 - beta2**step) + eps**2).sqrt()

@@ -55,3 +55,11 @@ def test_it_starts_late_but_follows_from_the_start(parts, images_seen, active):
     value, _ = feed(penalty, parts.step(), [1.0], [0.0], images_seen)
     assert (value is not None) is active
     assert penalty.averages[0] == 1
+
+
+def test_energies_are_held_the_other_way_round(parts):
+    outputs, energies = parts.step(), parts.step()
+    energies.discriminator.output = "energy"
+    value, _ = feed(LeCam(start_images=0), outputs, [3.0, -1.0], [0.5, -2.0])
+    negated, _ = feed(LeCam(start_images=0), energies, [-3.0, 1.0], [-0.5, 2.0])
+    assert negated == value != 0

@@ -10,6 +10,7 @@ from gan_experiments.images import to_float
 from gan_experiments.randomness import Stream
 from gan_experiments.run import RunFolder
 
+
 @pytest.fixture
 def built(tiny, tmp_path):
     def make(*overrides):

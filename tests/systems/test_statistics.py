@@ -31,7 +31,7 @@ def test_the_first_value_that_is_not_finite_is_named(bad):
     statistics = Statistics()
     record(statistics, [1.0, 2.0, bad, bad])
     record(statistics, [1.0, 2.0, 3.0, bad], "gradient_norm/generator")
-    with pytest.raises(DivergedError, match="^loss/generator is no longer finite at step 2$"):
+    with pytest.raises(DivergedError, match=r"^loss/generator is no longer finite at step 2$"):
         statistics.read()
 
 

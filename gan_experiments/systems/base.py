@@ -1,0 +1,87 @@
+"""What callbacks, evaluation and the commands see of a system, whatever it trains."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from gan_experiments.clock import Clock
+from gan_experiments.contracts import Generator
+from gan_experiments.ema import GeneratorEMA
+from gan_experiments.systems.statistics import Statistics
+
+
+class System(pl.LightningModule):
+    """A LightningModule that trains something which generates images, by one clock.
+
+    Args:
+        generator: Maps latents to images.
+        ema_half_life: Images after which the generator's moving average has forgotten half; 0: no averaging.
+        clock: Images seen; holds the global batch size.
+        seed: Of every random number.
+
+    Attributes:
+        ema: The moving average of the generator.
+        statistics: What the steps have measured.
+        latest: The newest value of everything that was logged.
+        paused: Seconds of this process that were spent on measuring instead of training.
+    """
+
+    def __init__(self, generator: Generator, ema_half_life: int, clock: Clock, seed: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator = generator
+        self.ema = GeneratorEMA(generator, ema_half_life)
+        self.clock = clock
+        self.seed = seed
+        self.statistics = Statistics()
+        self.latest: dict[str, float] = {}
+        self.paused = 0.0
+
+    @property
+    def latent_dim(self) -> int:
+        """Length of a latent vector."""
+        return self.generator.latent_dim
+
+    @property
+    def num_classes(self) -> int:
+        """Classes that the generator can be asked for; 0 if it takes no labels."""
+        return self.generator.facts.num_classes if self.generator.conditional else 0
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the rates of the last step, by network."""
+        raise NotImplementedError
+
+    def updates(self) -> dict[str, int]:
+        """Return how many steps each network has taken."""
+        raise NotImplementedError
+
+    def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Save the clock: with weights, optimizers and the seed it is all of a run's state."""
+        checkpoint["images_seen"] = self.clock.images_seen
+        checkpoint["statistics"] = self.statistics.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Set the clock to where the checkpoint was saved."""
+        self.clock.images_seen = checkpoint["images_seen"]  # type: ignore[assignment]
+        self.statistics.load_state_dict(checkpoint["statistics"], self.device)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def sample(self, latents: Tensor, labels: Tensor | None = None, ema: bool = True) -> Tensor:
+        """Generate images ``(N, C, H, W)`` in [-1, 1] in evaluation mode, from the averaged or the raw generator."""
+        network = self.ema.module if ema else self.generator
+        training = network.training
+        network.eval()
+        try:
+            images: Tensor = network(latents, labels)
+        finally:
+            network.train(training)
+        return images
+
+
+def system_of(trainer: pl.Trainer) -> System:
+    """Return the system that a trainer trains."""
+    module = trainer.lightning_module
+    assert isinstance(module, System), f"{type(module).__name__} is not a System"
+    return module

@@ -1,0 +1,57 @@
+"""The recipes of ``conf/experiment``: each is a right config that trains."""
+
+import math
+
+import pytest
+from omegaconf import OmegaConf
+from tiny import tiny_overrides
+
+from gan_experiments.build import build
+from gan_experiments.compose import compose
+from gan_experiments.config import check, warnings
+from gan_experiments.loader import conf_dir
+from gan_experiments.run import RunFolder
+
+FILES = sorted((conf_dir() / "experiment").glob("*.yaml"))
+RECIPES = [file.stem for file in FILES]
+SMALL_MLP = ["model.generator.hidden=[16]", "model.discriminator.hidden=[16]"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=RECIPES)
+def test_it_names_its_paper_and_holds_differences_only(file):
+    lines = file.read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1].startswith("# ")
+    assert "_target_" not in file.read_text()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_it_is_right_and_leaves_no_doubt(recipe):
+    config = compose("train", [f"experiment={recipe}"])
+    assert check(config) == []
+    assert warnings(config) == []
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_it_trains(recipe, tmp_path):
+    fully_connected = "MLP" in compose("train", [f"experiment={recipe}"]).model.generator._target_
+    small = SMALL_MLP if fully_connected else []
+    lines = tiny_overrides("metrics=none", *(["model=mlp"] if fully_connected else []))
+    lines = [line for line in lines if line not in ("model=mlp", "budget.images=64")]
+    config = compose("train", [f"experiment={recipe}", *lines, *small, "d_steps=1", "budget.images=16"])
+    parts = build(OmegaConf.to_container(config, resolve=True), RunFolder(tmp_path))
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    assert parts.system.clock.images_seen == 16
+    assert all(map(math.isfinite, parts.system.latest.values()))
+
+
+def test_a_comparison_of_losses_starts_from_the_same():
+    losses = ["hinge", "wasserstein", "least_squares"]
+    configs = [OmegaConf.to_container(compose("train", ["experiment=base", f"loss={loss}"])) for loss in losses]
+    assert len({config.pop("loss")["_target_"] for config in configs}) == 3
+    assert configs[0] == configs[1] == configs[2]
+
+
+@pytest.mark.parametrize("loss", ["ebgan", "began"])
+def test_energy_based_losses_join_the_comparison(loss):
+    assert check(compose("train", ["experiment=base", "model=autoencoder", f"loss={loss}"])) == []
