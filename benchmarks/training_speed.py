@@ -32,7 +32,7 @@ CONTENDERS = {
     "gan-train, shared fakes": {"ours": True, "share": True},
     "gan-train, bf16": {"ours": True, "bf16": True},
 }
-STEPS = {"mlp": 400, "dcgan": 12}
+STEPS = {"mlp": 300, "dcgan": 12}
 SIZES = {"mlp": 28, "dcgan": 32}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -104,6 +105,9 @@ def build_trainer(
 ) -> pl.Trainer:
     """Build a Trainer that leaves to the clock what Lightning would count in steps and epochs."""
     check_devices(trainer["accelerator"], trainer["devices"])
+    if not CUDAAccelerator.is_available():
+        # Importing Lightning makes torch load NVML to look for a GPU, which every step of an optimizer does.
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     strategy: Any = trainer["strategy"]
     if strategy == "ddp":
         on_cpu = trainer["accelerator"] == "cpu"

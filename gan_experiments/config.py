@@ -218,6 +218,33 @@ class SampleConfig:
 
 
 @dataclass
+class CompareConfig:
+    """The config of ``gan-compare``.
+
+    Attributes:
+        study: The folder above the runs.
+        factor: The group or config key, or several, that tells the arms apart; ``None``: what varies.
+        baseline: The arm that the others are compared with; ``None``: all with all.
+        measure: What was logged.
+        figure: ``final``: at the end, in full; ``best``: of the rows along the run.
+        better: Whether less or more of the measure is better; ``known``: as is usual for it.
+        threshold: The figure whose first reaching is timed; ``None``: the baseline's median best, or the worst arm's.
+        mixed_passports: Compare figures that were measured in different ways.
+        output: The folder of the report; ``None``: ``comparison`` in the study's.
+    """
+
+    study: str
+    factor: str | list[str] | None
+    baseline: str | None
+    measure: str
+    figure: Literal["final", "best"]
+    better: Literal["known", "lower", "higher"]
+    threshold: float | None
+    mixed_passports: bool
+    output: str | None
+
+
+@dataclass
 class OptimizerLimits:
     """The bounds of the arguments that ``torch.optim`` annotates as plain numbers."""
 

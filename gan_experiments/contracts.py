@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
@@ -16,12 +16,25 @@ class Batch(NamedTuple):
     """One batch of real data of this rank.
 
     Attributes:
-        images: uint8, ``(B, C, H, W)``.
+        images: uint8, ``(B, C, H, W)``; points are float32 in [-1, 1].
         labels: int64, ``(B,)``; ``None`` for unlabelled data.
     """
 
     images: Tensor
     labels: Tensor | None
+
+
+class Truth(Protocol):
+    """What is known of a dataset that is drawn from a distribution written down.
+
+    Attributes:
+        num_cells: Parts that the distribution falls into, all equally probable: its modes, where it has modes.
+    """
+
+    num_cells: int
+
+    def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cell nearest each image, int64 ``(B,)``, and whether it might be real, bool ``(B,)``."""
 
 
 class Loss(nn.Module):

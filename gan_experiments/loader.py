@@ -25,6 +25,15 @@ def conf_dir() -> Path:
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
+def root_dir(config_name: str) -> Path:
+    """Return the folder in which the root config of a program lies.
+
+    A folder of its own hides the config groups from it: a program with a key that is called like a group needs that.
+    """
+    own = conf_dir() / config_name
+    return own if (own / f"{config_name}.yaml").is_file() else conf_dir()
+
+
 @cache
 def own_loader(config_name: str) -> Loader:
     """Return the loader of one of our own root configs; they do not change while a process runs."""
@@ -52,7 +61,7 @@ class Loader:
     def __init__(self, config_name: str, config_dir: str | Path | None = None) -> None:
         version.setbase(VERSION_BASE)
         setup_globals()
-        search_path = create_config_search_path(str(conf_dir()))
+        search_path = create_config_search_path(str(root_dir(config_name)))
         if config_dir is not None:
             folder = Path(config_dir).absolute()
             if not folder.is_dir():

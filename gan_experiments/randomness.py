@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,6 +13,17 @@ def derive_seed(*keys: int | str) -> int:
     """Return a 63-bit seed that is a function of ``keys`` alone, the same on every machine."""
     text = "\x1f".join(f"{type(key).__name__}:{key}" for key in keys)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def seed_noise(seed: int, device: torch.device) -> None:
+    """Set the ambient stream of the CPU and of ``device``, from which dropout and pixel noise are drawn.
+
+    ``torch.manual_seed`` seeds every kind of device and, for one that is not in use, queues the call with its stack:
+    slow, and a leak if done in every step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        getattr(torch, device.type).manual_seed(seed)
 
 
 class Stream:
@@ -30,10 +42,14 @@ class Stream:
     def __init__(
         self, *keys: int | str, rank: int = 0, world_size: int = 1, device: torch.device | str = "cpu"
     ) -> None:
-        self._generator = torch.Generator().manual_seed(derive_seed(*keys))
+        self._keys = keys
         self._rank = rank
         self._world_size = world_size
         self._device = device
+
+    @cached_property
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(*self._keys))
 
     def normal(self, batch: int, *shape: int) -> Tensor:
         """Draw standard normal numbers: ``(batch, *shape)``, float32; ``batch`` counts this rank's samples."""

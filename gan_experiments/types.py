@@ -27,6 +27,7 @@ NonNegativeInt = Annotated[int, Range(low=0)]
 PositiveFloat = Annotated[float, Range(low=0.0, low_open=True)]
 NonNegativeFloat = Annotated[float, Range(low=0.0)]
 Fraction = Annotated[float, Range(low=0.0, high=1.0)]
+LongTail = Annotated[float, Range(low=1.0)]  # the largest class over the smallest
 
 
 @dataclass(frozen=True)

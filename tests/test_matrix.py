@@ -117,7 +117,7 @@ def test_a_step_goes_the_right_way_from_the_initialization(loss):
 def test_penalties_under_bf16_agree_with_float32(loss, penalty):
     """The same weights in both, which rates this small do not change, and fakes that differ by their rounding only."""
     rates = [f"optimizer.{name}.lr=1e-30" for name in NETWORKS]
-    config = config_of(loss, penalty, "batch_size=64", "seed=1", *rates)
+    config = config_of(loss, penalty, "batch_size=64", "seed=3", *rates)
     exact, mixed = (train(config, steps=1, precision=precision)[0] for precision in ("32-true", "bf16-mixed"))
     terms = [name for name in exact if name.startswith("penalty/")]
     assert terms or penalty in ("top_k", "weight_clipping")

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from gan_experiments.cli._arguments import FLAGS
-from gan_experiments.loader import conf_dir
+from gan_experiments.loader import conf_dir, root_dir
 
 WIDTH = 100
 
@@ -17,6 +17,8 @@ ABOUT = {
         command finds that folder again: a finished run is not repeated, one that was cut off goes on.""",
     "evaluate": """Measure the averaged generator of a run (FID and IS), print the values and add them to the run's
         record.""",
+    "compare": """Compare the runs of a study, sorted into arms by what varies, with the uncertainty over seeds. It
+        writes a page, tables and data into the study's folder, and prints what they show.""",
     "sample": """Write a grid of images from the averaged generator of a run as a PNG.""",
 }
 
@@ -30,6 +32,9 @@ gan-train resume=outputs/<date>/<run>
 gan-train --config-dir outputs/<date>/<run> --config-name config   (repeats a run from its saved config)""",
     "evaluate": """gan-evaluate run=outputs/<date>/<run>
 gan-evaluate run=outputs/<date>/<run> checkpoint=best samples=50000""",
+    "compare": """gan-compare study=outputs/losses
+gan-compare study=outputs/losses factor=loss baseline=non_saturating measure=fid
+gan-compare study=outputs/grid 'factor=[loss,penalty]' figure=best threshold=10""",
     "sample": """gan-sample run=outputs/<date>/<run>
 gan-sample run=outputs/<date>/<run> count=100 seed=1 output=grid.png""",
 }
@@ -38,7 +43,7 @@ gan-sample run=outputs/<date>/<run> count=100 seed=1 output=grid.png""",
 def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
     """Return the help of a command: what it does, the groups with their options, the keys, examples, flags."""
     program = f"gan-{config_name}"
-    groups, keys = _read_root(conf_dir() / f"{config_name}.yaml")
+    groups, keys = _read_root(root_dir(config_name) / f"{config_name}.yaml")
     folders = [conf_dir()] + ([Path(config_dir)] if config_dir else [])
     parts = [
         _wrapped(ABOUT[config_name]),

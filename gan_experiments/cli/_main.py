@@ -20,7 +20,7 @@ from gan_experiments.cli._arguments import Arguments, read_arguments
 from gan_experiments.cli._help import help_page
 from gan_experiments.compose import examine
 from gan_experiments.config import Config, check
-from gan_experiments.loader import VERSION_BASE, conf_dir
+from gan_experiments.loader import VERSION_BASE, root_dir
 from gan_experiments.run import RunFolder
 from gan_experiments.types import ConfigError, DivergedError
 
@@ -112,7 +112,8 @@ class _Job:
         """Check the config, which in a sweep nobody has seen as a whole yet, and run the job."""
         outcome: int | float | None = None
         try:
-            config["trusted"] = self.trusted
+            if "trusted" in config:
+                config["trusted"] = self.trusted
             if problems := check(config, self._schema, self.trusted):
                 raise ConfigError(problems)
             OmegaConf.resolve(config)
@@ -138,7 +139,7 @@ def _command(config_name: str, schema: type, function: Job) -> int:
     job = _Job(function, schema, options.multirun)
     if options.runs or options.cfg:
         sys.argv = [sys.argv[0], *options.flags, *_checked_overrides(config_name, schema, options, job)]
-    start = hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name=config_name)
+    start = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
     try:
         start(job)()
     except JobFailed as failure:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,14 +12,47 @@ import torch
 from torch import Tensor
 
 from gan_experiments.clock import Clock
-from gan_experiments.contracts import Batch
+from gan_experiments.contracts import Batch, Truth
+from gan_experiments.data.prefetch import Prefetched
 from gan_experiments.data.sampler import Order
+from gan_experiments.data.subset import choose
+from gan_experiments.data.views import Views
 from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
+
+_GPU_SHARE = 0.5  # of the free memory that the images may take
 
 
 class ImageData(pl.LightningDataModule):
-    """A dataset as one tensor. A subclass says its ``facts`` and how to ``load`` the images."""
+    """A dataset as one tensor. A subclass says its ``facts`` and how to ``load`` the images.
+
+    A run may train on a part of it, the same for every run of one seed. What is generated is compared with all of it,
+    so that runs on different parts have one yardstick.
+
+    Args:
+        limit: Train on this many images.
+        per_class: Train on this many images of each class.
+        long_tail: Size of the largest class over that of the smallest, falling exponentially (Cui et al. 2019); 1: as
+            they are.
+        horizontal_flip: Mirror training images from left to right, half of the time.
+        random_crop: Shift training images by up to this many pixels, reflected at the edge.
+        seed: Of the part and of the views; given by the program.
+    """
+
+    truth: Truth | None = None  # of a dataset whose distribution is known
+
+    def __init__(
+        self,
+        limit: PositiveInt | None = None,
+        per_class: PositiveInt | None = None,
+        long_tail: LongTail = 1.0,
+        horizontal_flip: bool = False,
+        random_crop: NonNegativeInt = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self._choose = partial(choose, seed=seed, limit=limit, per_class=per_class, long_tail=long_tail)
+        self._views = Views(horizontal_flip, random_crop, seed)
 
     @property
     def facts(self) -> DataFacts:
@@ -27,7 +60,10 @@ class ImageData(pl.LightningDataModule):
         raise NotImplementedError
 
     def load(self) -> tuple[Tensor, Tensor | None]:
-        """Read all images, uint8 ``(N, C, H, W)``, and labels, int64 ``(N,)``, or ``None`` for unlabelled data."""
+        """Read all images, uint8 ``(N, C, H, W)``, and labels, int64 ``(N,)``, or ``None`` for unlabelled data.
+
+        Points are float32 instead, in [-1, 1]: 256 levels are too coarse for them.
+        """
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
@@ -54,6 +90,29 @@ class ImageData(pl.LightningDataModule):
                 digest.update(tensor.contiguous().numpy().data)
         return digest.hexdigest()
 
+    @property
+    def class_names(self) -> list[str]:
+        """What the classes are called: their numbers, unless the dataset knows better."""
+        return [str(label) for label in range(self.facts.num_classes)]
+
+    @cached_property
+    def training(self) -> Tensor:
+        """Indices of the images to train on: int64, ``(M,)``.
+
+        Raises:
+            ConfigError: There are not as many as the config asks for.
+        """
+        return self._choose(len(self.images), self.labels)
+
+    def passport(self) -> dict[str, Any]:
+        """Say what a result depends on: facts, fingerprint, how many images are trained on; plain values."""
+        return {
+            **self.facts.as_dict(),
+            "num_images": len(self.images),
+            "training_images": len(self.training),
+            "fingerprint": self.fingerprint,
+        }
+
     def reference(self, count: int | None = None, seed: int = 0) -> Tensor:
         """Return the real images to compare with: all of them, or ``count`` that depend on ``seed`` alone.
 
@@ -66,8 +125,10 @@ class ImageData(pl.LightningDataModule):
             raise ConfigError(f"{count} reference images asked for, {self.facts.name} has {len(self.images)}")
         return self.images[Stream(seed, "reference").permutation(len(self.images))[:count]]
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Iterable[Batch]:
         """Return the endless batches of this process, from the module's clock on.
+
+        Images lie on the GPU if they fit there beside the networks; else each batch is sent there ahead of time.
 
         Raises:
             ConfigError: The batch is larger than the dataset, or cannot be divided among the processes.
@@ -76,26 +137,36 @@ class ImageData(pl.LightningDataModule):
             raise RuntimeError("train_dataloader() needs a trainer: clock, seed and rank come from it")
         module: Any = self.trainer.lightning_module
         batch_size, processes = module.clock.batch_size, self.trainer.world_size
-        if batch_size > len(self.images):
-            found = f"{self.facts.name} has {len(self.images)} images"
+        if batch_size > len(self.training):
+            found = f"{self.facts.name} has {len(self.training)} images"
             raise ConfigError(f"batch_size: {batch_size} is larger than the dataset ({found})")
         if batch_size % processes:
             raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")
-        return Batches(
-            *self._on(self.trainer.strategy.root_device),
-            order=Order(len(self.images), module.seed),
+        device = self.trainer.strategy.root_device
+        resident = device.type != "cuda" or fits(self.images, device)
+        place = device if resident else torch.device("cpu")
+        batches = Batches(
+            self.images.to(place),
+            None if self.labels is None else self.labels.to(place),
+            order=Order(len(self.training), module.seed),
             clock=module.clock,
             rank=self.trainer.global_rank,
             world_size=processes,
+            chosen=self.training,
+            views=self._views,
         )
-
-    def _on(self, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        return self.images.to(device), None if self.labels is None else self.labels.to(device)
+        return batches if resident else Prefetched(batches)
 
     @cached_property
     def _loaded(self) -> tuple[Tensor, Tensor | None]:
         images, labels = self.load()
         return images.contiguous(), labels
+
+
+def fits(images: Tensor, device: torch.device) -> bool:
+    """Tell whether ``images`` leave the GPU enough room for everything else."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.nbytes <= _GPU_SHARE * free
 
 
 class Batches:
@@ -108,10 +179,20 @@ class Batches:
         clock: Says the global batch size and where to start.
         rank: This process's place among ``world_size``; it gets the ``rank``-th block of every global batch.
         world_size: Number of processes that share the batch.
+        chosen: The images that ``order`` counts: int64, ``(M,)``; ``None``: all.
+        views: How they are shown; ``None``: as they are.
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor | None, order: Order, clock: Clock, rank: int = 0, world_size: int = 1
+        self,
+        images: Tensor,
+        labels: Tensor | None,
+        order: Order,
+        clock: Clock,
+        rank: int = 0,
+        world_size: int = 1,
+        chosen: Tensor | None = None,
+        views: Views | None = None,
     ) -> None:
         self._images = images
         self._labels = labels
@@ -119,13 +200,20 @@ class Batches:
         self._clock = clock
         self._rank = rank
         self._world_size = world_size
+        self._chosen = chosen
+        self._views = views
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches of ``batch_size / world_size`` images."""
         share = self._clock.batch_size // self._world_size
         position = self._clock.images_seen + self._rank * share
         while True:
-            chosen = self._order.indices(position, share).to(self._images.device, non_blocking=True)
-            labels = None if self._labels is None else self._labels.index_select(0, chosen)
-            yield Batch(self._images.index_select(0, chosen), labels)
+            places = self._order.indices(position, share)
+            if self._chosen is not None:
+                places = self._chosen[places]
+            places = places.to(self._images.device, non_blocking=True)
+            images = self._images.index_select(0, places)
+            if self._views is not None:
+                images = self._views(images, position)
+            yield Batch(images, None if self._labels is None else self._labels.index_select(0, places))
             position += self._clock.batch_size

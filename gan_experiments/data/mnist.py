@@ -1,58 +1,50 @@
-"""MNIST."""
+"""MNIST and the sets made after it: the same format, other pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torchvision import datasets
 
-from gan_experiments.cache import cache_folder
-from gan_experiments.data.base import ImageData
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.data.standard import Standard
+from gan_experiments.types import DataFacts
+
+_FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"
 
 
-class MNIST(ImageData):
-    """60,000 handwritten digits of 28x28 pixels, the training images of MNIST (LeCun et al. 1998).
+class MNIST(Standard):
+    """60,000 handwritten digits of 28x28 pixels, the training images of MNIST (LeCun et al. 1998)."""
 
-    Args:
-        root: Folder that holds ``MNIST/raw``; default: the cache folder. Files that are missing are downloaded.
-    """
+    known = DataFacts("mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
+    folder = "MNIST/raw"
+    files = _FILES
+    source: ClassVar[Any] = datasets.MNIST
 
-    def __init__(self, root: str | None = None) -> None:
-        super().__init__()
-        self._root = Path(root).expanduser() if root else cache_folder() / "data"
+    def open(self, root: Path, download: bool) -> Any:
+        """Open the training images."""
+        return self.source(str(root), train=True, download=download)
 
-    @property
-    def facts(self) -> DataFacts:
-        """Known without reading."""
-        return DataFacts("mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
+    def read(self, dataset: Any) -> tuple[Tensor, Tensor]:
+        """Return images ``(N, 1, 28, 28)`` and labels ``(N,)``."""
+        return dataset.data.unsqueeze(1), dataset.targets.to(torch.int64)
 
-    def prepare_data(self) -> None:
-        """Download the files that are missing.
 
-        Raises:
-            ConfigError: They cannot be had; the message says which to put where.
-        """
-        try:
-            datasets.MNIST(str(self._root), train=True, download=True)
-        except (OSError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(self._missing(f"cannot be downloaded ({reason})")) from error
+class FashionMNIST(MNIST):
+    """60,000 pieces of clothing of 28x28 pixels (Xiao, Rasul & Vollgraf 2017)."""
 
-    def load(self) -> tuple[Tensor, Tensor]:
-        """Read the training images: uint8 ``(60000, 1, 28, 28)``, labels ``(60000,)``.
+    known = DataFacts("fashion_mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
+    folder = "FashionMNIST/raw"
+    names = datasets.FashionMNIST.classes
+    source = datasets.FashionMNIST
 
-        Raises:
-            ConfigError: They are not there.
-        """
-        try:
-            found = datasets.MNIST(str(self._root), train=True, download=False)
-        except RuntimeError as error:
-            raise ConfigError(self._missing("is not there")) from error
-        return found.data.unsqueeze(1), found.targets.to(torch.int64)
 
-    def _missing(self, what: str) -> str:
-        files = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"
-        return f"dataset: mnist {what}: put {files} into {self._root / 'MNIST' / 'raw'}"
+class KMNIST(MNIST):
+    """60,000 handwritten hiragana of 28x28 pixels, one for each row of the syllabary (Clanuwat et al. 2018)."""
+
+    known = DataFacts("kmnist", image_size=28, channels=1, num_classes=10, num_images=60000)
+    folder = "KMNIST/raw"
+    names = datasets.KMNIST.classes
+    source = datasets.KMNIST

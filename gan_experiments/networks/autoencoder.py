@@ -68,7 +68,7 @@ class AutoencoderDiscriminator(Discriminator):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` in [-1, 1] to energies ``(B,)``, at least 0; labels are not used."""
-        difference = self.decoder(self.features(images)) - images
+        difference: Tensor = self.decoder(self.features(images)) - images
         return (difference.abs() if self.error == "l1" else difference.square()).flatten(1).mean(dim=1)
 
 

@@ -46,9 +46,16 @@ def _overlap(network: nn.Module) -> Tensor:
     for module in network.modules():
         filters = _filters(module)
         if filters is not None:
-            products = filters @ filters.T
-            overlaps.append((products - products.diagonal().diag()).square().sum())
+            overlaps.append(_overlap_of_rows(filters))
     return torch.stack(overlaps).sum()
+
+
+def _overlap_of_rows(filters: Tensor) -> Tensor:
+    """Return the sum of squares of the products of different rows of a matrix."""
+    if len(filters) > filters.shape[1]:  # W W^T and W^T W have the same norm; the smaller one is quicker to make
+        return (filters.T @ filters).square().sum() - filters.square().sum(dim=1).square().sum()
+    products = filters @ filters.T
+    return (products - products.diagonal().diag()).square().sum()
 
 
 def _filters(module: nn.Module) -> Tensor | None:

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 
 from gan_experiments.clock import Clock
 from gan_experiments.contracts import Augmentation, Batch, Discriminator, Generator, Loss, Penalty, Step
 from gan_experiments.images import to_float
-from gan_experiments.randomness import Stream, derive_seed
+from gan_experiments.randomness import Stream, derive_seed, seed_noise
 from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import Schedule
 from gan_experiments.systems.unrolled import Judge, unrolled
@@ -87,11 +87,11 @@ class GAN(System):
         self._factories = optimizers
         self._schedule = schedule
         self._clip = clip
-        self._gradient_norm = torch.zeros(())
+        self._gradient_norms: dict[str, Tensor] = {}
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one step of the discriminator and, after every ``d_steps`` of them, one of the generator."""
-        torch.manual_seed(derive_seed(self.seed, "noise", self.clock.step, self.global_rank))
+        seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         real = to_float(batch.images).to(memory_format=self._layout)
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows
@@ -112,12 +112,13 @@ class GAN(System):
             real_output = self._judge(real, labels)
             fake_output = self._judge(fake, fakes.labels)
             loss = self.loss.discriminator(real_output, fake_output)
-            terms = {"loss/discriminator": loss} | self._judgement(real_output, fake_output)
+            kind = self.loss.discriminator_output
+            values = {"loss/discriminator": loss, f"{kind}/real": real_output, f"{kind}/fake": fake_output}
             step = self._step(fakes, labels, real, fake, real_output, fake_output)
-            self._minimize(self._add_penalties("discriminator", loss, penalties, step, terms), optimizer)
+            self._minimize(self._add_penalties("discriminator", loss, penalties, step, values), optimizer)
         for penalty in penalties.values():
             penalty.after_discriminator_step(self.discriminator)
-        self._record("discriminator", terms)
+        self._record("discriminator", values)
 
     def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
@@ -131,10 +132,10 @@ class GAN(System):
             for penalty in penalties.values():
                 fake_output = penalty.generator_outputs(fake_output, step)
             loss = self.loss.generator(fake_output, real_output)
-            terms = {"loss/generator": loss}
-            self._minimize(self._add_penalties("generator", loss, penalties, step, terms), optimizer)
+            values = {"loss/generator": loss}
+            self._minimize(self._add_penalties("generator", loss, penalties, step, values), optimizer)
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps)
-        self._record("generator", terms)
+        self._record("generator", values)
 
     def _draw_fakes(self, network: str, real: Tensor) -> Fakes:
         """Generate as many fakes as there are reals, for the step of ``network``."""
@@ -159,25 +160,16 @@ class GAN(System):
         optimizer = self._optimizer("discriminator").optimizer
         return unrolled(self.discriminator, optimizer, self.loss, real, fake, self.unroll_steps)
 
-    def _judgement(self, real_output: Tensor, fake_output: Tensor) -> dict[str, Tensor]:
-        """Describe the discriminator's outputs: means and, for logits, how often their sign is right."""
-        real, fake = real_output.detach(), fake_output.detach()
-        terms = {"output/real": real.mean(), "output/fake": fake.mean()}
-        if self.loss.discriminator_output == "logits":
-            terms["accuracy/real"] = (real > 0).float().mean()
-            terms["accuracy/fake"] = (fake < 0).float().mean()
-        return terms
-
     def _add_penalties(
-        self, network: str, loss: Tensor, penalties: Mapping[str, Penalty], step: Step, terms: dict[str, Tensor]
+        self, network: str, loss: Tensor, penalties: Mapping[str, Penalty], step: Step, values: dict[str, Tensor]
     ) -> Tensor:
-        """Add each penalty that has a term for ``network`` to its loss, computed in float32, and to ``terms``."""
+        """Add each penalty that has a term for ``network`` to its loss, computed in float32, and to ``values``."""
         with torch.autocast(self.device.type, enabled=False):
             for name, penalty in penalties.items():
                 step.rng = self._stream("penalty", network, name)
                 value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
                 if value is not None:
-                    terms[f"penalty/{network}/{name}"] = value
+                    values[f"penalty/{network}/{name}"] = value
                     loss = loss + penalty.weight * penalty.interval * value
         return loss
 
@@ -186,8 +178,9 @@ class GAN(System):
         self.manual_backward(loss)
         optimizer.step()
 
-    def _record(self, network: str, terms: dict[str, Tensor]) -> None:
-        self.statistics.record(self.clock.step, terms | {f"gradient_norm/{network}": self._gradient_norm})
+    def _record(self, network: str, values: dict[str, Tensor]) -> None:
+        values[f"gradient_norm/{network}"] = self._gradient_norms[network]
+        self.statistics.record(self.clock.step, values)
 
     def _step(
         self,
@@ -255,10 +248,11 @@ class GAN(System):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Measure the gradient and clip it; here, because mixed precision has unscaled it by now."""
-        is_generator = optimizer is self.optimizers()[NETWORKS.index("generator")].optimizer  # type: ignore[index]
-        network = "generator" if is_generator else "discriminator"
-        parameters = [p for p in getattr(self, network).parameters() if p.grad is not None]
-        self._gradient_norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+        network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
+        parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+        norms = torch._foreach_norm([weight.grad for weight in parameters if weight.grad is not None])
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        self._gradient_norms[network] = norm
         largest = self._clip[network]
         if largest is not None:
-            clip_grads_with_norm_(parameters, largest, self._gradient_norm)
+            clip_grads_with_norm_(parameters, largest, norm)

@@ -2,72 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from gan_experiments.types import DivergedError
 
+SIGNS = {"logits/real": 1, "logits/fake": -1}  # of logits that are right
 CAPACITY = 1000  # steps kept before they are checked and dropped, should nobody read
 
 
 class Statistics:
-    """Scalars of each step by name, read as means; a value that is not finite ends the run and is named."""
+    """Values of each step by name, read as means; one that is not finite ends the run and is named.
+
+    A step's tensors are only kept; all arithmetic waits for the reading, which does it for many steps at once.
+    """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, ...], list[Tensor]] = {}
-        self._steps: dict[tuple[str, ...], list[int]] = {}
+        self._values: dict[str, list[Tensor]] = {}
+        self._steps: dict[str, list[int]] = {}
 
-    def record(self, step: int, terms: dict[str, Tensor]) -> None:
-        """Keep the 0-dimensional ``terms`` of ``step`` without waiting for their values."""
-        names = tuple(terms)
-        rows = self._rows.setdefault(names, [])
-        rows.append(torch.stack([term.detach().float() for term in terms.values()]))
-        self._steps.setdefault(names, []).append(step)
-        if len(rows) >= CAPACITY:
+    def record(self, step: int, values: Mapping[str, Tensor]) -> None:
+        """Keep the ``values`` of ``step``, of any shape, each name's always of the same."""
+        for name, value in values.items():
+            self._values.setdefault(name, []).append(value.detach())
+            self._steps.setdefault(name, []).append(step)
+        if any(len(steps) >= CAPACITY for steps in self._steps.values()):
             self.read()
 
     def read(self) -> dict[str, float]:
-        """Return the mean of each term over the steps since the last reading and over all processes, and forget them.
+        """Return the mean of each value over the steps since the last reading and over all processes; forget them.
+
+        Logits, ``logits/real`` and ``logits/fake``, also give an accuracy: how often their sign is right.
 
         Raises:
-            DivergedError: A term was not finite; names the first such step and term.
+            DivergedError: A value was not finite; names the first such step and what was not finite then.
         """
         means = self.check()
-        self._rows.clear()
+        self._values.clear()
         self._steps.clear()
         return means
 
     def check(self) -> dict[str, float]:
         """Do what ``read`` does, and forget nothing."""
-        sums: dict[str, tuple[float, int]] = {}
+        means: dict[str, float] = {}
         faults: list[tuple[int, str]] = []
-        for names, rows in self._rows.items():
-            for name, column in zip(names, _gathered(rows).unbind(1), strict=True):
+        for name, values in self._values.items():
+            table = torch.stack(values).float().reshape(len(values), -1)
+            columns = {name: table.mean(1)}
+            if name in SIGNS:
+                columns[name.replace("logits", "accuracy")] = (table * SIGNS[name] > 0).float().mean(1)
+            for title, column in zip(columns, _gathered(torch.stack(list(columns.values()))), strict=True):
+                means[title] = float(column.mean())
                 bad = (~column.isfinite()).nonzero()
                 if len(bad):
-                    faults.append((self._steps[names][int(bad[0])], name))
-                total, count = sums.get(name, (0.0, 0))
-                sums[name] = (total + float(column.sum()), count + len(column))
+                    faults.append((self._steps[name][int(bad[0])], title))
         if faults:
             step = min(faults)[0]
             terms = ", ".join(name for when, name in faults if when == step)
             raise DivergedError(f"{terms} is no longer finite at step {step}")
-        return {name: total / count for name, (total, count) in sums.items()}
+        return means
 
-    def state_dict(self) -> list[tuple[list[str], list[int], Tensor]]:
+    def state_dict(self) -> dict[str, tuple[list[int], Tensor]]:
         """Return what has not been read yet, so that a resumed run logs the same means."""
-        return [(list(names), self._steps[names], torch.stack(rows).cpu()) for names, rows in self._rows.items()]
+        return {name: (self._steps[name], torch.stack(values).cpu()) for name, values in self._values.items()}
 
-    def load_state_dict(self, state: list[tuple[list[str], list[int], Tensor]], device: torch.device) -> None:
+    def load_state_dict(self, state: Mapping[str, tuple[list[int], Tensor]], device: torch.device) -> None:
         """Go on from what had not been read yet."""
-        self._rows = {tuple(names): list(table.to(device).unbind(0)) for names, _, table in state}
-        self._steps = {tuple(names): list(steps) for names, steps, _ in state}
+        self._values = {name: list(table.to(device).unbind(0)) for name, (_, table) in state.items()}
+        self._steps = {name: list(steps) for name, (steps, _) in state.items()}
 
 
-def _gathered(rows: list[Tensor]) -> Tensor:
-    """Return the table of rows, averaged over processes: float64, on the CPU."""
-    table = torch.stack(rows)
+def _gathered(table: Tensor) -> Tensor:
+    """Return a table averaged over processes: float64, on the CPU."""
     if dist.is_available() and dist.is_initialized():
         dist.all_reduce(table)
         table /= dist.get_world_size()

@@ -10,7 +10,7 @@ def test_a_row_has_every_scalar(fit):
     run = fit("penalty=r1")
     row = rows(run)[-1]
     expected = {
-        "loss/discriminator", "loss/generator", "output/real", "output/fake", "accuracy/real", "accuracy/fake",
+        "loss/discriminator", "loss/generator", "logits/real", "logits/fake", "accuracy/real", "accuracy/fake",
         "gradient_norm/discriminator", "gradient_norm/generator", "learning_rate/generator", "speed/images_per_second",
         "learning_rate/discriminator", "penalty/discriminator/r1", "metrics/fid", "metrics/is", "final/fid", "final/is",
     }  # fmt: skip

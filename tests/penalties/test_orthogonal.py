@@ -57,3 +57,14 @@ def test_it_acts_on_the_network_it_is_told(parts, network, sides):
     penalty = Orthogonal(network=network)
     assert (penalty.discriminator(parts.step()) is not None) is ("d" in sides)
     assert (penalty.generator(parts.step(side="generator")) is not None) is ("g" in sides)
+
+
+@pytest.mark.parametrize("shape", [(40, 3), (3, 40), (6, 5), (5, 5), (1, 4)])
+def test_the_shape_of_the_matrix_decides_the_way_and_not_the_value(parts, shape):
+    network = nn.Linear(shape[1], shape[0], bias=False).double()
+    value = value_of(parts, network)
+    filters = network.weight.detach().numpy()
+    assert value.item() == pytest.approx(reference(filters), rel=1e-9, abs=1e-12)
+    (gradient,) = torch.autograd.grad(value, network.weight)
+    gram = filters @ filters.T
+    np.testing.assert_allclose(gradient.numpy(), 4 * (gram * (1 - np.eye(len(gram)))) @ filters, rtol=1e-9, atol=1e-12)

@@ -38,7 +38,17 @@ def test_the_first_value_that_is_not_finite_is_named(bad):
 def test_what_nobody_reads_does_not_pile_up():
     statistics = Statistics()
     record(statistics, [1.0] * (CAPACITY + 10))
-    assert len(statistics.state_dict()[0][1]) == 10
+    assert len(statistics.state_dict()["loss/generator"][0]) == 10
+
+
+def test_logits_of_a_batch_give_their_mean_and_how_often_their_sign_is_right():
+    statistics = Statistics()
+    for step, scale in enumerate((1.0, 3.0)):
+        logits = torch.tensor([1.0, 2.0, 3.0, -2.0]) * scale
+        statistics.record(step, {"logits/real": logits, "logits/fake": logits, "energy/real": logits})
+    assert statistics.read() == {
+        "logits/real": 2.0, "accuracy/real": 0.75, "logits/fake": 2.0, "accuracy/fake": 0.25, "energy/real": 2.0,
+    }  # fmt: skip
 
 
 def test_a_resumed_run_reads_the_same_means():

@@ -1,0 +1,103 @@
+"""Every loss with its usual penalty from the same base recipe: the native FID of each seed, and how it compares.
+
+    python benchmarks/loss_table.py --images 500000 --seeds 0 1 2 --folder /tmp/loss_table
+
+Each run is a `gan-train` of its own. Runs that are finished are not repeated and one that was cut off goes on, so the
+command can be given again until all of them are there. `docs/losses.md` says what the usual penalty of a loss is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from gan_experiments.loader import conf_dir
+
+AUTOENCODER = ["model=autoencoder"]
+USUAL = {
+    "non_saturating": ["penalty=r1"],
+    "hinge": ["model.discriminator.norm=none", "model.discriminator.spectral_norm=true"],
+    "wasserstein": ["penalty=wgan_gp", "d_steps=5"],
+    "relativistic_pairing": ["penalty=[r1,r2]"],
+    "relativistic_average": ["penalty=r1"],
+    "dual_contrastive": ["penalty=r1"],
+    "ebgan": [*AUTOENCODER, "model.discriminator.error=l2"],
+    "began": AUTOENCODER,
+}
+
+
+def main() -> None:
+    """Train what is missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    losses = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml"))
+    parser.add_argument("--losses", nargs="+", default=losses, choices=losses, metavar="LOSS")
+    parser.add_argument("--images", type=int, default=500_000, help="budget of a run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--folder", type=Path, required=True, help="where the runs lie")
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    fids = {
+        loss: [result(loss, seed, options.images, options.folder) for seed in options.seeds] for loss in options.losses
+    }
+    text = "\n".join([f"`python {' '.join(sys.argv)}`", "", *table(fids, options.seeds)])
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+
+
+def result(loss: str, seed: int, images: int, folder: Path) -> float | str:
+    """Return the FID of a run, of which what is missing is trained first, or how it ended without one."""
+    name = f"{loss}-{seed}-{images}"
+    record = find(folder, name)
+    if record.get("status") not in ("finished", "diverged"):
+        train(name, loss, seed, images, folder)
+        record = find(folder, name)
+    final = record.get("final") or {}
+    return float(final["fid"]) if record.get("status") == "finished" else str(record.get("status", "failed"))
+
+
+def find(folder: Path, name: str) -> dict[str, Any]:
+    """Return the record of the run of that name, whatever the day it began; empty if there is none."""
+    records = sorted(folder.glob(f"*/{name}/record.json"))
+    return json.loads(records[-1].read_text(encoding="utf-8")) if records else {}
+
+
+def train(name: str, loss: str, seed: int, images: int, folder: Path) -> None:
+    """Start the run, or go on with it."""
+    begun = sorted(folder.glob(f"*/{name}/config.yaml"))
+    arguments = [f"resume={begun[-1].parent}"] if begun else [
+        "experiment=base", f"loss={loss}", *USUAL.get(loss, []), f"seed={seed}", f"budget.images={images}",
+        f"name={name}", f"output_dir={folder}",
+    ]  # fmt: skip
+    print(f"{name}: gan-train {' '.join(arguments)}", file=sys.stderr, flush=True)
+    command = [str(Path(sys.executable).with_name("gan-train")), *arguments]
+    subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL, check=False)
+
+
+def table(fids: dict[str, list[float | str]], seeds: list[int]) -> list[str]:
+    """Format the losses, best mean first; a run without a figure makes the mean infinite."""
+    means = {
+        loss: statistics.mean(value if isinstance(value, float) else float("inf") for value in values)
+        for loss, values in fids.items()
+    }
+    best = min(means.values())
+    lines = [
+        f"| loss | with | {' | '.join(f'seed {seed}' for seed in seeds)} | mean FID | within twice the best |",
+        "|---" * (len(seeds) + 4) + "|",
+    ]
+    for loss in sorted(means, key=means.__getitem__):
+        usual = " ".join(f"`{override}`" for override in USUAL.get(loss, []))
+        cells = [f"{value:.2f}" if isinstance(value, float) else value for value in fids[loss]]
+        verdict = "yes" if means[loss] <= 2 * best else "no"
+        lines.append(f"| `{loss}` | {usual} | {' | '.join(cells)} | {means[loss]:.2f} | {verdict} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

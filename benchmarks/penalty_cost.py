@@ -1,0 +1,123 @@
+"""What each penalty costs: images per second of training with it, relative to none, interleaved in one process.
+
+    python benchmarks/penalty_cost.py --rounds 9 --output benchmarks/results/penalty_cost.md
+
+Each penalty runs with the values of its file on a DCGAN with layer norm and the non-saturating loss, on random images;
+what it starts with only later (lecam) is on from the start. A lazy penalty counts with its interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+
+from gan_experiments.build import build_system
+from gan_experiments.compose import compose
+from gan_experiments.data.base import ImageData
+from gan_experiments.loader import conf_dir
+from gan_experiments.types import DataFacts
+
+BATCH, SIZE, CHANNELS = 64, 28, 32
+STEPS = 8  # timed at a time: two of a penalty of every fourth step
+BASE = [
+    "model=dcgan", "model.discriminator.norm=layer", f"batch_size={BATCH}",
+    *(f"model.{name}.channels={CHANNELS}" for name in ("generator", "discriminator")),
+]  # fmt: skip
+ALWAYS = {"lecam": ["penalty.lecam.start_images=0"]}
+
+
+class RandomImages(ImageData):
+    """4,096 random grey images."""
+
+    facts = DataFacts("random", SIZE, 1, num_images=4096)
+
+    def load(self) -> tuple[torch.Tensor, None]:
+        """Draw them."""
+        return torch.randint(256, (4096, 1, SIZE, SIZE), dtype=torch.uint8), None
+
+
+def main() -> None:
+    """Time all penalties in turn and print a table of medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.ERROR)
+    names = sorted((file.stem for file in (conf_dir() / "penalty").glob("*.yaml")), key=lambda name: name != "none")
+    speeds = measure(names, options.rounds)
+    text = "\n".join(
+        [
+            f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores, torch {torch.__version__}, "
+            f"{options.threads} thread(s); DCGAN of {CHANNELS} channels, {SIZE}x{SIZE}, batch {BATCH}",
+            "",
+            *table(speeds),
+        ]
+    )
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+
+
+def measure(names: list[str], rounds: int) -> dict[str, list[float]]:
+    """Return images/s with each penalty in each round, after one round that warms up."""
+    segments = {name: segment(name) for name in names}
+    speeds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds + 1):
+        for name, run in segments.items():
+            speed = run()
+            if turn:
+                speeds[name].append(speed)
+    return speeds
+
+
+def segment(penalty: str) -> Callable[[], float]:
+    """Return a function that trains some steps and returns images/s; neither start-up nor the first step counts."""
+    config: Any = OmegaConf.to_container(compose("train", [*BASE, f"penalty={penalty}", *ALWAYS.get(penalty, [])]))
+    data = RandomImages()
+    system = build_system(config, data)
+    stamps: list[float] = []
+    step = system.training_step
+
+    def timed(*arguments: Any) -> None:
+        step(*arguments)
+        stamps.append(time.perf_counter())
+
+    system.training_step = timed  # type: ignore[method-assign]
+
+    def run() -> float:
+        stamps.clear()
+        trainer = pl.Trainer(
+            accelerator="cpu", devices=1, barebones=True, max_epochs=1, limit_train_batches=STEPS + 1,
+            use_distributed_sampler=False,
+        )  # fmt: skip
+        trainer.fit(system, datamodule=data)
+        return STEPS * BATCH / (stamps[-1] - stamps[0])
+
+    return run
+
+
+def table(speeds: dict[str, list[float]]) -> list[str]:
+    """Format medians, and the median of each round's ratio to no penalty."""
+    lines = ["| penalty | images/s | x none |", "|---|---|---|"]
+    for name, values in speeds.items():
+        ratio = statistics.median(value / none for value, none in zip(values, speeds["none"], strict=True))
+        lines.append(f"| {name} | {statistics.median(values):,.0f} | {ratio:.2f} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

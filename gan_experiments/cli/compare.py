@@ -1,0 +1,60 @@
+"""``gan-compare``: what the runs of a study say, and how sure one can be. Imports no torch."""
+
+from __future__ import annotations
+
+import shlex
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.markup import escape
+
+from gan_experiments.cli._main import command
+from gan_experiments.config import CompareConfig
+from gan_experiments.study.comparison import Comparison, compare
+from gan_experiments.study.export import has_parquet
+from gan_experiments.study.report import write_report
+from gan_experiments.study.runs import OUTPUT, collect
+from gan_experiments.study.tables import as_rich, tables
+from gan_experiments.study.words import verdict
+from gan_experiments.summary import shown
+
+
+def main() -> None:
+    """Run the command."""
+    command("compare", CompareConfig, run)
+
+
+def run(cfg: DictConfig) -> int:
+    """Compare, write the report, and print what it says in short."""
+    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    study = Path(options["study"])
+    comparison = compare(collect(study), options)
+    overrides = [override.lstrip("+") for override in HydraConfig.get().overrides.task]
+    told = shlex.join(["gan-compare", *overrides])
+    files = write_report(comparison, study, Path(options["output"] or study / OUTPUT), told)
+    _tell(comparison, files)
+    return 0
+
+
+def _tell(comparison: Comparison, files: list[Path]) -> None:
+    console = Console(highlight=False)
+    for table in filter(attrgetter("brief"), tables(comparison)):
+        console.print(as_rich(table))
+    for line in comparison.warnings:
+        console.print(f"[yellow]Warning:[/] {escape(line)}", soft_wrap=True)
+    first, *rest = verdict(comparison)
+    console.print(f"\n[bold]{escape(first)}[/]", soft_wrap=True)
+    for line in rest:
+        console.print(escape(line), soft_wrap=True)
+    console.print(f"\nreport  {shown(files[0])}", markup=False, soft_wrap=True)
+    others = ", ".join(file.name for file in files[1:])
+    parquet = "" if has_parquet() else " (for Parquet: pip install 'gan-experiments[parquet]')"
+    console.print(f"beside  {others}{parquet}", markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""Datasets made of the user's own pictures: a folder, a zip archive."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gan_experiments.cache import cache_folder
+from gan_experiments.data.base import ImageData
+from gan_experiments.data.framing import Framing, Resize
+from gan_experiments.data.pixel_cache import Pixels, load_pixels
+from gan_experiments.data.sources import Archive, Folder, Listing, list_pictures
+from gan_experiments.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
+
+_LARGEST_GUESS = 256  # pixels: above it, a size is not what somebody means who does not say it
+
+
+class Pictures(ImageData):
+    """Pictures of any format, size and kind that Pillow reads, decoded once and mapped from a file afterwards.
+
+    Args:
+        source: Where they lie.
+        folder: The folder within; ``None``: ``train`` if there are splits, or else all.
+        image_size: Pixels; ``None``: the shorter side of the first picture, up to 256.
+        channels: 1 for grey, 3 for colours.
+        resize: The filter.
+        max_bad: Pictures that may be unreadable; they are left out and counted.
+        selection: The arguments of ``ImageData``.
+    """
+
+    def __init__(
+        self,
+        source: Folder | Archive,
+        folder: str | None,
+        image_size: int | None,
+        channels: int,
+        resize: Resize,
+        max_bad: int,
+        **selection: Any,
+    ) -> None:
+        super().__init__(**selection)
+        self._source = source
+        self._folder = folder
+        self._image_size = image_size
+        self._channels = channels
+        self._resize = resize
+        self._max_bad = max_bad
+
+    @property
+    def facts(self) -> DataFacts:
+        """Known from the names of the files; how many can be read is known once they have been.
+
+        Raises:
+            ConfigError: There are no pictures, or no size is given and the first is large.
+        """
+        count = len(self._pixels.images) if "_pixels" in self.__dict__ else None
+        classes = len(self.listing.class_names)
+        return DataFacts(self._name, self.framing.image_size, self.framing.channels, classes, count)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The class folders."""
+        return list(self.listing.class_names)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The pictures by name."""
+        return list_pictures(self._source, self._folder)
+
+    @cached_property
+    def framing(self) -> Framing:
+        """What is made of each picture."""
+        return Framing(self._image_size or self._guess_size(), self._channels, self._resize)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """The pictures that could not be read, with the reason."""
+        return {self.listing.names[place]: reason for place, reason in self._pixels.skipped.items()}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many pictures have which size in their files."""
+        return self._pixels.sizes
+
+    def prepare_data(self) -> None:
+        """Decode the pictures, unless they have been.
+
+        Raises:
+            ConfigError: More than ``max_bad`` cannot be read, or there is no space for what they are decoded to.
+        """
+        self.setup()
+
+    def load(self) -> tuple[Tensor, Tensor | None]:
+        """Map the images: uint8 ``(N, C, H, W)``; labels ``(N,)`` if there are class folders."""
+        labels = self.listing.labels
+        if labels is None:
+            return self._pixels.images, None
+        kept = [label for place, label in enumerate(labels) if place not in self._pixels.skipped]
+        lost = sorted(set(labels) - set(kept))
+        if lost:
+            names = ", ".join(self.class_names[label] for label in lost)
+            raise ConfigError(f"{self._source.key}: no image of class {names} can be read")
+        return self._pixels.images, torch.tensor(kept, dtype=torch.int64)
+
+    def passport(self) -> dict[str, Any]:
+        """Say beside the rest how pictures became images, and how many could not be read."""
+        return {**super().passport(), **self.framing.recipe(), "skipped": len(self._pixels.skipped)}
+
+    @cached_property
+    def _pixels(self) -> Pixels:
+        place = cache_folder() / "images"
+        listing, opened = self.listing, self._source.opened()
+        return load_pixels(place, self._name, listing.key, listing.names, opened, self.framing, self._max_bad)
+
+    @property
+    def _name(self) -> str:
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", self._source.path.resolve().stem)[:60] or "images"
+
+    def _guess_size(self) -> int:
+        first = self.listing.names[0]
+        try:
+            with self._source.opened() as open_, open_(first) as picture:
+                width, height = picture.size
+        except Exception as error:  # Pillow's readers raise whatever they stumble over
+            raise ConfigError(f"dataset.image_size: say it, since {first} cannot be read ({error})") from error
+        if min(width, height) > _LARGEST_GUESS:
+            raise ConfigError(f"dataset.image_size: say it, since {first} has {width}x{height} pixels")
+        return min(width, height)
+
+
+class ImageFolder(Pictures):
+    """Pictures in a folder, flat or with one subfolder for each class.
+
+    Args:
+        root: The folder.
+        folder: The folder within; default: ``train`` if its folders are splits, or else all.
+        image_size: Pixels; default: the shorter side of the first picture, up to 256.
+        channels: 1 for grey, 3 for colours.
+        resize: The filter; all are antialiased.
+        max_bad: Pictures that may be unreadable; they are left out and counted.
+        limit: Train on this many images.
+        per_class: Train on this many images of each class.
+        long_tail: Size of the largest class over that of the smallest; 1: as they are.
+        horizontal_flip: Mirror training images from left to right, half of the time.
+        random_crop: Shift training images by up to this many pixels.
+        seed: Of the part and of the views.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        folder: str | None = None,
+        image_size: PositiveInt | None = None,
+        channels: Literal[1, 3] = 3,
+        resize: Literal["lanczos", "bicubic", "bilinear", "box"] = "lanczos",
+        max_bad: NonNegativeInt = 10,
+        limit: PositiveInt | None = None,
+        per_class: PositiveInt | None = None,
+        long_tail: LongTail = 1.0,
+        horizontal_flip: bool = False,
+        random_crop: NonNegativeInt = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            Folder(Path(root).expanduser()), folder, image_size, channels, resize, max_bad,
+            limit=limit, per_class=per_class, long_tail=long_tail, horizontal_flip=horizontal_flip,
+            random_crop=random_crop, seed=seed,
+        )  # fmt: skip
+
+
+class ImageArchive(Pictures):
+    """Pictures in a zip archive, flat or with one folder for each class; it is never unpacked.
+
+    Args:
+        path: The archive.
+        folder: The folder within; default: ``train`` if its folders are splits, or else all.
+        image_size: Pixels; default: the shorter side of the first picture, up to 256.
+        channels: 1 for grey, 3 for colours.
+        resize: The filter; all are antialiased.
+        max_bad: Pictures that may be unreadable; they are left out and counted.
+        limit: Train on this many images.
+        per_class: Train on this many images of each class.
+        long_tail: Size of the largest class over that of the smallest; 1: as they are.
+        horizontal_flip: Mirror training images from left to right, half of the time.
+        random_crop: Shift training images by up to this many pixels.
+        seed: Of the part and of the views.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        folder: str | None = None,
+        image_size: PositiveInt | None = None,
+        channels: Literal[1, 3] = 3,
+        resize: Literal["lanczos", "bicubic", "bilinear", "box"] = "lanczos",
+        max_bad: NonNegativeInt = 10,
+        limit: PositiveInt | None = None,
+        per_class: PositiveInt | None = None,
+        long_tail: LongTail = 1.0,
+        horizontal_flip: bool = False,
+        random_crop: NonNegativeInt = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            Archive(Path(path).expanduser()), folder, image_size, channels, resize, max_bad,
+            limit=limit, per_class=per_class, long_tail=long_tail, horizontal_flip=horizontal_flip,
+            random_crop=random_crop, seed=seed,
+        )  # fmt: skip

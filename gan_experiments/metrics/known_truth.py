@@ -1,0 +1,71 @@
+"""What a generator gets right of a distribution that is known."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Truth
+from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.metrics.measure import Measure
+from gan_experiments.types import ConfigError
+
+
+class KnownTruth(Measure):
+    """Modes and quality of samples against the truth (Srivastava et al. 2017, VEEGAN; Lin et al. 2018, PacGAN).
+
+    A sample counts as real if it is near enough for the dataset's own definition. The truth falls into cells of
+    equal probability, its modes where it has modes.
+
+    Values:
+        ``precision``: share of samples that count as real ("high-quality samples").
+        ``recall``: share of cells with at least one of those; ``modes`` is their number.
+        ``reverse_kl``: Kullback-Leibler divergence of all samples' distribution over cells, each sample in the one
+        nearest to it, from the uniform one, in nats; the logarithm of the number of cells if all fall into one.
+    """
+
+    selection: ClassVar[str] = "reverse_kl"
+    full_state_update = False
+    samples: Tensor
+    real: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._truth: Truth | None = None
+
+    def prepare(self, data: ImageSource) -> None:
+        """Take the truth from the dataset.
+
+        Raises:
+            ConfigError: It has none.
+        """
+        if self._truth is not None:
+            return
+        truth = getattr(data, "truth", None)
+        if truth is None:
+            known = "dataset=ring, grid, swiss_roll, stacked_digits, stacked_mnist and polygons"
+            raise ConfigError(f"metrics.measures: the distribution of {data.facts.name} is not known; that of {known} is")
+        self._truth = truth
+        for name in ("samples", "real"):
+            self.add_state(name, torch.zeros(truth.num_cells, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, images: Tensor) -> None:
+        """Count images ``(B, C, H, W)`` by cell."""
+        assert self._truth is not None
+        if len(images):
+            cells, real = self._truth.judge(images)
+            self.samples += torch.bincount(cells, minlength=len(self.samples))
+            self.real += torch.bincount(cells[real], minlength=len(self.real))
+
+    def compute(self) -> dict[str, float]:
+        """Return the four values."""
+        modes = int((self.real > 0).sum())
+        share = self.samples.double() / self.samples.sum()
+        return {
+            "precision": int(self.real.sum()) / int(self.samples.sum()),
+            "recall": modes / len(self.real),
+            "modes": float(modes),
+            "reverse_kl": float(torch.special.xlogy(share, share * len(share)).sum()),
+        }

@@ -1,0 +1,156 @@
+"""The findings in words and numbers as people write them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gan_experiments.study import statistics
+from gan_experiments.study.comparison import Comparison
+from gan_experiments.study.pairs import PairResult
+from gan_experiments.study.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
+
+
+def verdict(comparison: Comparison) -> list[str]:
+    """Say in a few sentences what the study shows, and how sure one can be."""
+    arms = [arm for arm in comparison.arms if arm.count]
+    leader = arms[0]
+    name = measure_name(comparison)
+    if len(comparison.arms) == 1:
+        label = "The runs" if not comparison.design.factors else leader.label
+        text = f"{label} reach {name} {spread_text(leader.final_or_best(comparison.measure.figure))}"
+        return [f"{text} ({seeds(leader.count)}). There is one arm, and nothing to compare it with."]
+    if len(arms) == 1:
+        return [f"Only {leader.label} has runs that have ended: there is nothing to compare it with."]
+    if comparison.baseline is not None and not any(arm.label == comparison.baseline for arm in arms):
+        return [f"The baseline {comparison.baseline} has no run that has ended: there is nothing to compare with."]
+    if all(pair.verdict == UNTESTED for pair in comparison.pairs):
+        return [_untested(comparison)]
+    subject = comparison.baseline or leader.label
+    opening = (
+        f"Against {subject}, the baseline"
+        if comparison.baseline
+        else f"{subject} ranks first with {name} {spread_text(leader.final_or_best(comparison.measure.figure))}"
+    )
+    if comparison.baseline is not None:
+        pairs = comparison.pairs
+        words = (BETTER, WORSE, CLOSE, FEW_SEEDS)
+        said = "; ".join(_of_one_verdict(pairs, word) for word in words if _first(pairs, word))
+    else:
+        pairs = [pair for pair in comparison.pairs if pair.first == subject]
+        ahead = [pair.second for pair in pairs if pair.verdict == BETTER]
+        close = [pair.second for pair in pairs if pair.verdict in (CLOSE, WORSE)]
+        said = f"better than {listed(ahead)}" if ahead else "not better than any other arm for sure"
+        said += f"; against {listed(close)} it is {CLOSE}" if close else ""
+    return [f"{opening}: {said}.", *_outlook(comparison, pairs)]
+
+
+def needed_text(pair: PairResult) -> str:
+    """Say how many seeds per arm would probably settle a pair."""
+    if pair.verdict in (BETTER, WORSE, UNTESTED):
+        return "-"
+    return f"> {statistics.MOST_SEEDS:,}" if pair.needed is None else f"{pair.needed:,}"
+
+
+def measure_name(comparison: Comparison) -> str:
+    """Return the measure with its figure: ``final FID``."""
+    return f"{comparison.measure.figure} {comparison.measure.name.upper()}"
+
+
+def number(value: float | None) -> str:
+    """Return a number with three or four digits that count; a hyphen for none."""
+    if value is None or math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "diverged"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{1 if size >= 100 else 2 if size >= 10 else 3 if size >= 0.01 or size == 0 else 6}f}"
+
+
+def spread_text(spread: Sequence[float]) -> str:
+    """Return a mean with its interval."""
+    mean, low, high = spread[:3]
+    return number(mean) if math.isnan(low) else f"{number(mean)} [{number(low)}, {number(high)}]"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return "-" if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def probability(p: float) -> str:
+    """Return a p value or a probability as it is usually written."""
+    return "-" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in its natural unit."""
+    if seconds is None or math.isnan(seconds):
+        return "-"
+    if math.isinf(seconds):
+        return "never"
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+def amount(value: float | None) -> str:
+    """Return a count of images or steps."""
+    return "-" if value is None or math.isnan(value) else "never" if math.isinf(value) else f"{value:,.0f}"
+
+
+def seeds(count: int) -> str:
+    """Return so many seeds."""
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names as in a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _first(pairs: Sequence[PairResult], verdict: str) -> list[str]:
+    return [pair.first for pair in pairs if pair.verdict == verdict]
+
+
+def _of_one_verdict(pairs: Sequence[PairResult], verdict: str) -> str:
+    names = _first(pairs, verdict)
+    if verdict == FEW_SEEDS:
+        return f"{FEW_SEEDS} to say anything about {listed(names)}"
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
+
+
+def _untested(comparison: Comparison) -> str:
+    most = max(arm.count for arm in comparison.arms)
+    if most < 2:
+        return (
+            f"Nothing is tested: with one seed per arm, a difference between two runs says nothing about the arms. "
+            f"At least {statistics.least_seeds(comparison.family)} seeds per arm are needed for a verdict."
+        )
+    return "Nothing is tested: no two arms have two seeds each that have ended."
+
+
+def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
+    """Say whether a test could come to a verdict at all, and how many seeds probably could."""
+    lines = []
+    few = [pair for pair in comparison.pairs if pair.verdict == FEW_SEEDS]
+    family = comparison.family
+    if few:
+        least, alone = statistics.least_seeds(family), statistics.least_seeds(1)
+        fewest = min(min(pair.seeds) for pair in few)
+        lines.append(
+            f"{seeds(fewest)} are too few to call any difference, however large: the {family} "
+            f"comparison{'s' if family > 1 else ''} here need{'' if family > 1 else 's'} at least {least} seeds per arm"
+            + (f", a single one {alone}. " if alone < least else ".")
+            + (
+                "Naming a baseline (baseline=..., before looking) makes fewer." if not comparison.baseline else ""
+            ).strip()
+        )
+    other = "second" if comparison.baseline is None else "first"
+    open_ = [pair for pair in pairs if pair.verdict in (CLOSE, FEW_SEEDS)]
+    if open_:
+        told = ", ".join(f"{needed_text(pair)} for {getattr(pair, other)}" for pair in open_)
+        lines.append(f"Seeds per arm that would probably settle it, if the differences are as they seem: {told}.")
+    return lines

@@ -1,0 +1,37 @@
+"""Pictures to test with, as files of a folder or an archive."""
+
+import io
+import zipfile
+
+import numpy as np
+from PIL import Image
+
+
+def pixels(number, size=8):
+    """Return the pixels of picture ``number``: uint8, ``(size, size, 3)``."""
+    return np.random.default_rng(number).integers(0, 256, (size, size, 3), dtype=np.uint8)
+
+
+def png(number=0, size=8):
+    """Return a PNG file's content."""
+    file = io.BytesIO()
+    Image.fromarray(pixels(number, size)).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_folder(root, files):
+    """Write files, given by their names and contents; a name that ends with a slash is an empty folder."""
+    for name, content in files.items():
+        path = root / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.write_bytes(content)
+    return root
+
+
+def write_archive(path, files):
+    """Write the same as a zip archive."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path

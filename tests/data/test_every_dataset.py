@@ -1,0 +1,108 @@
+"""What holds for every dataset: its config file, and the order of its batches."""
+
+import inspect
+import itertools
+from types import SimpleNamespace
+
+import pytest
+import torch
+import yaml
+from drawn import png, write_archive, write_folder
+
+from gan_experiments.build import locate
+from gan_experiments.clock import Clock
+from gan_experiments.data.digits import Digits
+from gan_experiments.data.pictures import ImageArchive, ImageFolder
+from gan_experiments.loader import conf_dir
+
+FILES = sorted((conf_dir() / "dataset").glob("*.yaml"))
+PICTURES = {f"{name}/{number}.png": png(number) for name in "xyz" for number in range(20)}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_config_lists_every_argument_with_its_default(file):
+    config = yaml.safe_load(file.read_text())
+    parameters = inspect.signature(locate(config.pop("_target_"))).parameters
+    defaults = {name: it.default for name, it in parameters.items() if name != "seed"}
+    required = {name: "???" for name, default in defaults.items() if default is inspect.Parameter.empty}
+    assert config == {name: list(it) if isinstance(it, tuple) else it for name, it in (defaults | required).items()}
+
+
+def folder(tmp_path, **options):
+    return ImageFolder(str(write_folder(tmp_path / "pictures", PICTURES)), **options)
+
+
+def archive(tmp_path, **options):
+    return ImageArchive(str(write_archive(tmp_path / "pictures.zip", PICTURES)), **options)
+
+
+def digits(tmp_path, **options):
+    return Digits(**options)
+
+
+KINDS = {
+    "digits": digits,
+    "folder": folder,
+    "archive": archive,
+    "part": lambda tmp_path: digits(tmp_path, limit=30, seed=4),
+    "per class": lambda tmp_path: digits(tmp_path, per_class=3, seed=4),
+    "views": lambda tmp_path: folder(tmp_path, horizontal_flip=True, random_crop=2, seed=4),
+    "all of it": lambda tmp_path: archive(tmp_path, long_tail=4.0, limit=25, horizontal_flip=True, seed=4),
+}
+
+
+@pytest.fixture(params=KINDS)
+def data(request, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
+    made = KINDS[request.param](tmp_path)
+    made.prepare_data()
+    made.setup()
+    return made
+
+
+def batches(data, count, start=0, rank=0, world_size=1):
+    """Return the first batches of a rank from the clock on."""
+    module = SimpleNamespace(clock=Clock(batch_size=12, budget=10**9, images_seen=start), seed=4)
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    data.trainer = SimpleNamespace(lightning_module=module, world_size=world_size, global_rank=rank, strategy=strategy)
+    return list(itertools.islice(iter(data.train_dataloader()), count))
+
+
+def joined(found):
+    labels = [batch.labels for batch in found]
+    return torch.cat([batch.images for batch in found]), None if labels[0] is None else torch.cat(labels)
+
+
+def test_a_resume_in_the_middle_of_an_epoch_goes_on_with_the_same_images(data):
+    whole, rest = batches(data, 9), batches(data, 5, start=48)
+    for expected, found in zip(whole[4:], rest, strict=True):
+        assert torch.equal(expected.images, found.images)
+        assert torch.equal(expected.labels, found.labels)
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_each_batch_in_blocks(data, world_size):
+    alone = batches(data, 6)
+    shared = zip(*(batches(data, 6, rank=rank, world_size=world_size) for rank in range(world_size)), strict=True)
+    for expected, parts in zip(alone, shared, strict=True):
+        images, labels = joined(parts)
+        assert torch.equal(images, expected.images)
+        assert torch.equal(labels, expected.labels)
+
+
+def test_a_part_is_all_that_is_trained_on(tmp_path):
+    data = digits(tmp_path, limit=30, seed=4)
+    seen = {tuple(image.flatten().tolist()) for image in joined(batches(data, 10))[0]}
+    assert seen <= {tuple(image.flatten().tolist()) for image in data.images[data.training]}
+    assert 25 <= len(seen) <= 30
+    assert len(data.images) == 1797
+    assert data.fingerprint == Digits().fingerprint  # measured against all of them
+    assert data.passport()["training_images"] == 30
+
+
+def test_views_are_of_the_same_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
+    plain, shown = folder(tmp_path, seed=4), folder(tmp_path, seed=4, horizontal_flip=True)
+    for expected, found in zip(batches(plain, 3), batches(shown, 3), strict=True):
+        mirrored = (expected.images.flip(-1) == found.images).flatten(1).all(1)
+        assert torch.all(mirrored ^ (expected.images == found.images).flatten(1).all(1))
