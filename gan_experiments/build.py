@@ -54,7 +54,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     system = build_system(config, data)
     stop, evaluation = Stop(), None
     callbacks = [construct(node, run=run) for node in config["callbacks"].values()] + [stop]
-    if config["metrics"]["extractors"]:
+    if config["metrics"]["extractors"] or config["metrics"].get("measures"):
         evaluation = build_evaluation(config, data)
         callbacks.append(evaluation)
     callbacks.sort(key=_place)
@@ -95,9 +95,16 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
 def build_evaluation(config: Mapping[str, Any], data: ImageData) -> Evaluation:
     """Build what measures the generator."""
     metrics = config["metrics"]
+    evaluator = build_evaluator(metrics, data, config["seed"])
+    every, samples, final_samples = metrics["every"], metrics["samples"], metrics["final_samples"]
+    return Evaluation(evaluator, every, samples, final_samples, evaluator.selection)
+
+
+def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int) -> Evaluator:
+    """Build what compares images with those of ``data``."""
     extractors = {name: construct(node) for name, node in metrics["extractors"].items()}
-    evaluator = Evaluator(data, extractors, seed=config["seed"], batch_size=metrics["batch_size"])
-    return Evaluation(evaluator, metrics["every"], metrics["samples"], metrics["final_samples"])
+    measures = {name: construct(node) for name, node in metrics.get("measures", {}).items()}
+    return Evaluator(data, extractors, seed, metrics["batch_size"], measures)
 
 
 def build_trainer(

@@ -7,7 +7,7 @@ the constructors of the components, so an annotation here and one there mean the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, NamedTuple
 
 from omegaconf import DictConfig
@@ -92,6 +92,7 @@ class Metrics:
         final_samples: Generated images for the last row.
         batch_size: Images that are generated and measured at a time.
         extractors: What images are compared in, by the name its values get.
+        measures: What is computed from the images themselves, by name.
     """
 
     every: PositiveInt
@@ -99,6 +100,7 @@ class Metrics:
     final_samples: SampleCount
     batch_size: PositiveInt
     extractors: dict[str, Component]
+    measures: dict[str, Component] = field(default_factory=dict)
 
 
 @dataclass
@@ -245,6 +247,25 @@ class CompareConfig:
 
 
 @dataclass
+class DataConfig:
+    """The config of ``gan-data describe``.
+
+    Attributes:
+        dataset: The data.
+        count: Images on the contact sheet.
+        seed: Of the part of the data that a run trains on, and of the choice of images for the sheet.
+        output: The PNG file of the sheet; ``None``: one in ``outputs/data``, named by the data.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    dataset: Component
+    count: PositiveInt
+    seed: NonNegativeInt
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
 class OptimizerLimits:
     """The bounds of the arguments that ``torch.optim`` annotates as plain numbers."""
 
@@ -272,6 +293,7 @@ PLACES = {
     "optimizer.generator": _OPTIMIZER,
     "optimizer.discriminator": _OPTIMIZER,
     "metrics.extractors.*": Place("gan_experiments.metrics.extractor.Extractor"),
+    "metrics.measures.*": Place("gan_experiments.metrics.measure.Measure"),
     "callbacks.*": Place("pytorch_lightning.callbacks.callback.Callback", given=("run",)),
     "logger.*": Place("pytorch_lightning.loggers.logger.Logger", given=("run",)),
 }

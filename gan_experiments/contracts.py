@@ -109,6 +109,7 @@ class Penalty(nn.Module):
         differentiates_real: Whether ``discriminator`` needs the gradient of ``real_output`` at ``real``.
         differentiates_fake: Whether ``discriminator`` needs the gradient of ``fake_output`` at ``fake``.
         second_order: Whether a gradient is differentiated again (then ``16-mixed`` is refused).
+        separates_samples: Whether it prescribes the gradient's norm of each sample, which batch norm would mix.
         needs_features: Whether it calls ``discriminator.features(images, labels) -> (B, F)``.
         kind: Penalties of one kind contradict each other; a config that names two is warned of.
 
@@ -120,6 +121,7 @@ class Penalty(nn.Module):
     differentiates_real: ClassVar[bool] = False
     differentiates_fake: ClassVar[bool] = False
     second_order: ClassVar[bool] = False
+    separates_samples: ClassVar[bool] = False
     needs_features: ClassVar[bool] = False
     kind: ClassVar[str] = ""
 

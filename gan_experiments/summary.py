@@ -32,7 +32,8 @@ def measures(record: dict[str, Any]) -> list[str]:
         reference = f"   (real half against real half: {yardstick[name]:.3f})" if name in yardstick else ""
         lines.append(f"  {name.upper():<12} {value:.3f}{reference}")
     if lines:
-        lines.append(f"  measured in  {', '.join(passport.get('extractors', {}))} features, {how}")
+        features = "".join(f"{name} features, " for name in passport.get("extractors", {}))
+        lines.append(f"  measured in  {features}{how}")
     return lines
 
 

@@ -1,12 +1,14 @@
 """What many tests share: a tiny config, a cache folder of their own, one thread."""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; for the processes that they start as well
 
 import pytest
 import torch
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
@@ -45,3 +47,19 @@ def fit(tiny, tmp_path):
         return run
 
     return make
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run a command in this process, in an empty folder; returns its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(module, *arguments):
+        monkeypatch.setattr(sys, "argv", [module.__name__, *arguments])
+        GlobalHydra.instance().clear()
+        with pytest.raises(SystemExit) as exit_:
+            module.main()
+        out, err = capsys.readouterr()
+        return exit_.value.code, out, err
+
+    return run

@@ -2,7 +2,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_experiments.images import image_grid, save_png, to_float, to_uint8
+from gan_experiments.images import as_measured, image_grid, save_png, to_float, to_uint8
 
 LEVELS = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
 
@@ -72,3 +72,20 @@ def test_png_can_be_grey(tmp_path):
     with Image.open(tmp_path / "grey.png") as picture:
         assert picture.mode == "L"
         assert picture.tobytes() == LEVELS.numpy().tobytes()
+
+
+def test_points_stay_as_they_are():
+    points = torch.rand(5, 2, 1, 1) * 2 - 1
+    assert torch.equal(to_float(points), points)
+    assert torch.equal(as_measured(points), points)
+    assert as_measured(to_float(LEVELS)).dtype == torch.uint8
+
+
+def test_points_are_drawn_where_they_lie():
+    grid = image_grid(torch.tensor([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.5]]).view(3, 2, 1, 1))
+    assert grid.shape == (3, 256, 256)
+    dark = grid[0] == 0
+    assert dark.sum() == 3 * 9
+    assert dark[253:, :3].all()  # left below
+    assert dark[:3, 253:].all()  # right above
+    assert dark[64, 128]

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from gan_experiments.callbacks.log import log
-from gan_experiments.images import to_uint8
+from gan_experiments.images import as_measured
 from gan_experiments.metrics.evaluate import Evaluator
 from gan_experiments.randomness import Stream
 from gan_experiments.systems.base import System, system_of
@@ -104,7 +104,7 @@ class EvaluationSamples:
         self._labels = stream.integers(system.num_classes, count) if system.num_classes else None
 
     def __call__(self, start: int, count: NonNegativeInt) -> Tensor:
-        """Return the images ``start`` to ``start + count``: uint8, ``(count, C, H, W)``."""
+        """Return the images ``start`` to ``start + count``: uint8, ``(count, C, H, W)``; points: float32."""
         device, wanted = self._system.device, slice(start, start + count)
         labels = None if self._labels is None else self._labels[wanted].to(device)
-        return to_uint8(self._system.sample(self._latents[wanted].to(device), labels, self._ema))
+        return as_measured(self._system.sample(self._latents[wanted].to(device), labels, self._ema))

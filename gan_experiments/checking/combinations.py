@@ -112,7 +112,7 @@ def _same_kind(found: Validation) -> Iterator[Finding]:
 
 def _batch_norm(found: Validation) -> Iterator[Finding]:
     norm = "model.discriminator.norm"
-    second = [name for name in _overriding(found, "discriminator") if _penalties(found)[name].attribute("second_order")]
+    second = [name for name, source in _penalties(found).items() if source.attribute("separates_samples", False)]
     if second and found.get(norm) == "batch":
         reason = "the gradient at an image then depends on the others of its batch; another norm keeps them apart"
         yield norm, f"'batch' beside penalty {', '.join(second)}: {reason}"

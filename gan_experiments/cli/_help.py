@@ -19,6 +19,8 @@ ABOUT = {
         record.""",
     "compare": """Compare the runs of a study, sorted into arms by what varies, with the uncertainty over seeds. It
         writes a page, tables and data into the study's folder, and prints what they show.""",
+    "data": """Describe a dataset as a run would see it, with a contact sheet: counts, sizes, classes, mean and spread,
+        duplicates, broken files.""",
     "sample": """Write a grid of images from the averaged generator of a run as a PNG.""",
 }
 
@@ -35,6 +37,9 @@ gan-evaluate run=outputs/<date>/<run> checkpoint=best samples=50000""",
     "compare": """gan-compare study=outputs/losses
 gan-compare study=outputs/losses factor=loss baseline=non_saturating measure=fid
 gan-compare study=outputs/grid 'factor=[loss,penalty]' figure=best threshold=10""",
+    "data": """gan-data describe dataset=mnist
+gan-data describe dataset=image_folder dataset.root=my_photos dataset.image_size=64 count=256
+gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_class=100 output=part.png""",
     "sample": """gan-sample run=outputs/<date>/<run>
 gan-sample run=outputs/<date>/<run> count=100 seed=1 output=grid.png""",
 }
@@ -42,7 +47,7 @@ gan-sample run=outputs/<date>/<run> count=100 seed=1 output=grid.png""",
 
 def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
     """Return the help of a command: what it does, the groups with their options, the keys, examples, flags."""
-    program = f"gan-{config_name}"
+    program = f"gan-{config_name}" + (" describe" if config_name == "data" else "")
     groups, keys = _read_root(root_dir(config_name) / f"{config_name}.yaml")
     folders = [conf_dir()] + ([Path(config_dir)] if config_dir else [])
     parts = [

@@ -22,9 +22,8 @@ def run(cfg: DictConfig) -> int:
     options: Any = OmegaConf.to_container(cfg, resolve=True)
     folder = RunFolder(options["run"])
     config = checked_run(folder, options["trusted"])
-    from gan_experiments.build import construct
+    from gan_experiments.build import build_evaluator
     from gan_experiments.callbacks.evaluation import EvaluationSamples
-    from gan_experiments.metrics.evaluate import Evaluator
     from gan_experiments.restore import restore
 
     system, data = restore(config, folder, options["checkpoint"], options["accelerator"])
@@ -33,8 +32,7 @@ def run(cfg: DictConfig) -> int:
     metrics = options["metrics"]
     count = options["samples"] or metrics["final_samples"]
     seed = config["seed"] if options["seed"] is None else options["seed"]
-    extractors = {name: construct(node) for name, node in metrics["extractors"].items()}
-    evaluator = Evaluator(data, extractors, seed=seed, batch_size=metrics["batch_size"])
+    evaluator = build_evaluator(metrics, data, seed)
     result = {
         "final": evaluator(EvaluationSamples(system, count, seed), count),
         "yardstick": evaluator.yardstick(),

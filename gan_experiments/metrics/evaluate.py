@@ -13,6 +13,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 
 from gan_experiments.metrics.extractor import Extractor, ImageSource
+from gan_experiments.metrics.measure import Measure
 from gan_experiments.randomness import Stream, derive_seed
 from gan_experiments.types import PositiveInt
 
@@ -31,20 +32,27 @@ class Evaluator:
             of any other ``fid/<name>`` and ``is/<name>``.
         seed: Of the order in which IS splits the images, and of the halves of ``yardstick``.
         batch_size: Images extracted at a time.
+        measures: What needs no extractor, by name; its values keep their own names.
 
     Raises:
-        ValueError: There is no extractor.
+        ValueError: There is nothing to measure with.
     """
 
     def __init__(
-        self, data: ImageSource, extractors: Mapping[str, Extractor], seed: int, batch_size: PositiveInt
+        self,
+        data: ImageSource,
+        extractors: Mapping[str, Extractor],
+        seed: int,
+        batch_size: PositiveInt,
+        measures: Mapping[str, Measure] | None = None,
     ) -> None:
-        if not extractors:
-            raise ValueError("an evaluator needs at least one extractor")
+        if not (extractors or measures):
+            raise ValueError("an evaluator needs an extractor or a measure")
         self._data = data
         self._extractors = dict(extractors)
         self._seed = seed
         self._batch_size = batch_size
+        self._measures = dict(measures or {})
         self._scores: dict[str, _Scores] = {}
         self._yardstick: dict[str, float] = {}
 
@@ -52,6 +60,13 @@ class Evaluator:
         """Load the extractors, or train them; happens by itself at the first evaluation."""
         for extractor in self._extractors.values():
             extractor.prepare(self._data)
+        for measure in self._measures.values():
+            measure.prepare(self._data)
+
+    @property
+    def selection(self) -> str:
+        """The value that tells the best of several generators: the smallest."""
+        return "fid" if self._extractors else next(iter(self._measures.values())).selection
 
     def __call__(
         self, sample: Callable[[int, int], Tensor], count: PositiveInt, rank: int = 0, world_size: int = 1
@@ -73,10 +88,15 @@ class Evaluator:
             self._measure_real(images.device, rank, world_size)
             for name, features, logits in self._extract(images):
                 self._scores[name].add(features, logits)
-        values = {}
+            for measure in self._measures.values():
+                measure.to(images.device).update(images)
+        values: dict[str, float] = {}
         for name, scores in self._scores.items():
-            for measure, value in scores.compute(derive_seed(self._seed, "inception score")).items():
-                values[self._key(measure, name)] = value
+            for score, value in scores.compute(derive_seed(self._seed, "inception score")).items():
+                values[self._key(score, name)] = value
+        for measure in self._measures.values():
+            values |= measure.compute()
+            measure.reset()
         return values
 
     def yardstick(self) -> dict[str, float]:
@@ -91,6 +111,7 @@ class Evaluator:
         self.prepare()
         return {
             "extractors": {name: extractor.passport() for name, extractor in self._extractors.items()},
+            "measures": {name: type(measure).__name__ for name, measure in self._measures.items()},
             "real_images": len(self._data.images),
             "data": self._data.fingerprint,
             "is_splits": IS_SPLITS,
@@ -101,6 +122,8 @@ class Evaluator:
         if self._scores:
             return
         self.prepare()
+        if not self._extractors:
+            return
         self._scores = {name: _Scores(extractor, device) for name, extractor in self._extractors.items()}
         halves = {name: _fid(extractor).to(device) for name, extractor in self._extractors.items()}
         images = self._data.images

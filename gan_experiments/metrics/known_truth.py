@@ -46,7 +46,9 @@ class KnownTruth(Measure):
         truth = getattr(data, "truth", None)
         if truth is None:
             known = "dataset=ring, grid, swiss_roll, stacked_digits, stacked_mnist and polygons"
-            raise ConfigError(f"metrics.measures: the distribution of {data.facts.name} is not known; that of {known} is")
+            raise ConfigError(
+                f"metrics.measures: the distribution of {data.facts.name} is not known; that of {known} is"
+            )
         self._truth = truth
         for name in ("samples", "real"):
             self.add_state(name, torch.zeros(truth.num_cells, dtype=torch.int64), dist_reduce_fx="sum")

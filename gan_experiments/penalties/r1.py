@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gan_experiments.contracts import Penalty, Step
 from gan_experiments.penalties.gradient import image_gradient
+from gan_experiments.types import NonNegativeFloat, PositiveInt
 
 
 class R1(Penalty):
@@ -19,6 +20,9 @@ class R1(Penalty):
     differentiates_real: ClassVar[bool] = True
     second_order: ClassVar[bool] = True
     kind: ClassVar[str] = "gradient_norm"
+
+    def __init__(self, weight: NonNegativeFloat = 1.0, interval: PositiveInt = 4) -> None:
+        super().__init__(weight, interval)
 
     def discriminator(self, step: Step) -> Tensor:
         """Return ``1/2 E ||grad D(x)||^2``, the norm per sample over all pixels."""

@@ -29,6 +29,7 @@ class WGANGP(Penalty):
     """
 
     second_order: ClassVar[bool] = True
+    separates_samples: ClassVar[bool] = True
     kind: ClassVar[str] = "gradient_norm"
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,7 +19,6 @@ _NAMES = {*FREE, SEED}
 _CARRIAGE = ("callbacks.", "logger.", *(f"trainer.{key}" for key in FREE_TRAINER))
 _WHOLE = ("experiment", "study")  # groups whose options set keys anywhere
 _ABSENT = "(absent)"
-_Level = Callable[[Run], str]
 Block = tuple[str, ...]  # what makes runs of several arms a pair: the seed, and what else varies within arms
 
 
@@ -75,10 +74,9 @@ def lay_out(runs: Sequence[Run], factor: Sequence[str] | str | None = None) -> D
     varying = _Varying(runs)
     names = [name.strip() for name in factor.split(",")] if isinstance(factor, str) else list(factor or ())
     factors = tuple(varying.named(names) if names else varying.found())
-    label = varying.label(factors)
     arms: dict[str, list[Run]] = {}
-    for run in runs:
-        arms.setdefault(label(run), []).append(run)
+    for run, label in zip(runs, varying.labels(factors), strict=True):
+        arms.setdefault(label, []).append(run)
     free = [key for key in varying.keys if not any(_below(key, factor) for factor in factors)]
     within = [key for key in free if any(len(_values(members, key)) > 1 for members in arms.values())]
     pairing = [key for key in within if not key.startswith(_CARRIAGE)]
@@ -114,8 +112,9 @@ class _Varying:
         self._runs = runs
         known = {key for run in runs for key in run.config}
         self.keys = sorted(key for key in known if key not in _NAMES and len(_values(runs, key)) > 1)
-        chosen = [_choices(run) for run in runs]
-        self._groups = sorted({group for choices in chosen for group in choices})
+        self._chosen = [_choices(run) for run in runs]
+        self._groups = sorted({group for choices in self._chosen for group in choices})
+        self._levels: dict[str, list[str]] = {}
         self._known: Collection[str] = {*known, *self._groups, *(key.partition(".")[0] for key in known)}
         self._overridden = {_key_of(line) for run in runs for line in _list(run.record.get("overrides"))}
 
@@ -131,16 +130,18 @@ class _Varying:
                 problems.append("factor: the seed is what the statistics are over; it cannot be the factor")
             elif name not in self._known:
                 problems.append(f"factor: no run has {name!r} in its config{suggest(name, self._known)}")
-            elif len(levels := sorted({self.level(name)(run) for run in self._runs})) < 2:
+            elif len(levels := set(self.levels(name))) < 2:
                 varies = ", ".join(self.found() or ["nothing but the seed"])
-                problems.append(f"factor: {name} is {levels[0]} in all {len(self._runs)} runs (what varies: {varies})")
+                problems.append(
+                    f"factor: {name} is {levels.pop()} in all {len(self._runs)} runs (what varies: {varies})"
+                )
         if problems:
             raise ConfigError(problems)
         return list(dict.fromkeys(names))
 
     def found(self) -> list[str]:
         """Return the fewest groups and keys that tell apart all runs that differ in more than the seed."""
-        groups = [group for group in self._groups if len({self.level(group)(run) for run in self._runs}) > 1]
+        groups = [group for group in self._groups if len(set(self.levels(group))) > 1]
         groups.sort(key=lambda group: (group not in _WHOLE, group not in self._overridden))
         keys = [key for key in self.keys if not key.startswith(_CARRIAGE) and not self._is_searched(key)]
         keys.sort(key=lambda key: key not in self._overridden)
@@ -156,20 +157,22 @@ class _Varying:
                 kept = fewer
         return kept
 
-    def level(self, name: str) -> _Level:
-        """Return what tells a run's level of a factor."""
-        if name in self._groups and all(name in _choices(run) for run in self._runs):
-            return lambda run: _choices(run)[name]
-        return lambda run: _setting(run, name)
+    def levels(self, name: str) -> list[str]:
+        """Return the level of a factor in each run."""
+        if name not in self._levels:
+            chosen = name in self._groups and all(name in choices for choices in self._chosen)
+            options = [choices[name] for choices in self._chosen] if chosen else []
+            self._levels[name] = options or [_setting(run, name) for run in self._runs]
+        return self._levels[name]
 
-    def label(self, factors: Sequence[str]) -> _Level:
-        """Return what tells the label of a run's arm."""
-        levels = [self.level(factor) for factor in factors]
-        return lambda run: "/".join(level(run) for level in levels) or "all"
+    def labels(self, factors: Sequence[str]) -> list[str]:
+        """Return the label of each run's arm."""
+        if not factors:
+            return ["all"] * len(self._runs)
+        return ["/".join(levels) for levels in zip(*map(self.levels, factors), strict=True)]
 
     def _parts(self, factors: Sequence[str]) -> int:
-        levels = [self.level(factor) for factor in factors]
-        return len({tuple(level(run) for level in levels) for run in self._runs})
+        return len(set(self.labels(factors)))
 
     def _is_searched(self, key: str) -> bool:
         """Tell whether nearly every run has a value of its own: a number that a search has drawn."""
@@ -200,7 +203,8 @@ def _setting(run: Run, name: str) -> str:
     if target is not None:
         return str(target).rpartition(".")[2]
     if name in run.config:
-        return shown(run.config[name])
+        value = run.config[name]
+        return f"{value:.6g}" if isinstance(value, float) else shown(value)
     below = {key: value for key, value in run.config.items() if _below(key, name)}
     return shown(below) if below else _ABSENT
 

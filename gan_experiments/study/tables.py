@@ -14,6 +14,8 @@ from gan_experiments.study.arms import ArmResult
 from gan_experiments.study.comparison import Comparison
 from gan_experiments.study.words import amount, duration, needed_text, number, percent, probability, spread_text
 
+_MOST_ROWS = 30  # in a terminal
+
 
 class Table(NamedTuple):
     """A table of texts; the first column names the row.
@@ -83,7 +85,9 @@ def as_rich(table: Table) -> rich.table.Table:
     for place in table.brief:
         name = rich.markup.escape(table.head[place])
         made.add_column(name, justify="right" if place else "left", overflow="fold", no_wrap=place > 0)
-    for row in table.rows:
+    if len(table.rows) > _MOST_ROWS:
+        made.caption = f"the first {_MOST_ROWS} of {len(table.rows)}; the others are in the report"
+    for row in table.rows[:_MOST_ROWS]:
         made.add_row(*(rich.markup.escape(row[place]) for place in table.brief))
     return made
 

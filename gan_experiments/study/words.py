@@ -10,6 +10,8 @@ from gan_experiments.study.comparison import Comparison
 from gan_experiments.study.pairs import PairResult
 from gan_experiments.study.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
 
+_MOST_NAMES = 8  # in a sentence
+
 
 def verdict(comparison: Comparison) -> list[str]:
     """Say in a few sentences what the study shows, and how sure one can be."""
@@ -107,7 +109,9 @@ def seeds(count: int) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names as in a sentence."""
+    """Join names as in a sentence, the first few of many."""
+    if len(names) > _MOST_NAMES:
+        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -151,6 +155,6 @@ def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
     other = "second" if comparison.baseline is None else "first"
     open_ = [pair for pair in pairs if pair.verdict in (CLOSE, FEW_SEEDS)]
     if open_:
-        told = ", ".join(f"{needed_text(pair)} for {getattr(pair, other)}" for pair in open_)
+        told = listed([f"{needed_text(pair)} for {getattr(pair, other)}" for pair in open_])
         lines.append(f"Seeds per arm that would probably settle it, if the differences are as they seem: {told}.")
     return lines

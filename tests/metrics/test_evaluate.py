@@ -118,7 +118,7 @@ def test_passport_is_plain():
 
 
 def test_no_extractor_is_refused():
-    with pytest.raises(ValueError, match="at least one extractor"):
+    with pytest.raises(ValueError, match="an extractor or a measure"):
         Evaluator(source(), {}, 0, 64)
 
 

@@ -1,0 +1,49 @@
+"""``gan-data describe``: look at a dataset before training on it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.cli._main import command, report
+from gan_experiments.config import DataConfig
+from gan_experiments.summary import shown
+from gan_experiments.types import ConfigError
+
+
+def main() -> None:
+    """Run the command."""
+    verb = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    if verb == "describe":
+        sys.argv.remove("describe")
+    elif verb is not None or len(sys.argv) == 1:
+        sys.exit(report(ConfigError("say what to do with the data: gan-data describe dataset=...")))
+    command("data", DataConfig, run)
+
+
+def run(cfg: DictConfig) -> int:
+    """Print what there is to know, and write a contact sheet."""
+    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    if options["output"] is not None and Path(options["output"]).exists():
+        raise ConfigError(f"output: {options['output']} exists and is not overwritten")
+    from gan_experiments.build import construct
+    from gan_experiments.data.describe import describe, sheet
+    from gan_experiments.images import image_grid, save_png
+
+    data = construct(options["dataset"], seed=options["seed"])
+    data.prepare_data()
+    data.setup()
+    print("\n".join(describe(data)))
+    # Named by its content, it can be written again without a loss.
+    output = Path(options["output"] or f"outputs/data/{data.facts.name}-{data.fingerprint[:8]}.png")
+    images, columns = sheet(data, options["count"], options["seed"])
+    save_png(image_grid(images, columns), output)
+    print(f"  sheet        {shown(output)}")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+sys.path.append(str(Path(__file__).parent.parent / "data"))
+from drawn import png, write_archive, write_folder
+
+from gan_experiments.cli import data
+
+PICTURES = {f"{name}/{number}.png": png(number % 3) for name in ("cat", "dog") for number in range(5)}
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
+
+
+def test_digits_are_described(call):
+    code, out, err = call(data, "describe", "dataset=digits")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0] == "digits: 1,797 images of 8x8 pixels, 1 channel"
+    assert "  classes      10, of 174 to 183 images" in lines
+    assert "  channel 0    mean 77.84, standard deviation 95.9" in out
+    assert "  duplicates   none" in lines
+    (sheet,) = Path("outputs/data").iterdir()
+    assert lines[-1] == f"  sheet        {sheet}"
+    with Image.open(sheet) as picture:
+        assert picture.width == 10 * (32 + 2) + 2  # a column for each class
+
+
+def test_a_folder_is_described_with_what_is_wrong_in_it(call, tmp_path):
+    write_folder(tmp_path / "pictures", {**PICTURES, "cat/zero.png": b"", "notes.txt": b"hello"})
+    write_folder(tmp_path / "pictures", {"dog/large.png": png(7, 20)})
+    arguments = ["dataset=image_folder", "dataset.root=pictures", "dataset.image_size=8", "output=sheet.png"]
+    code, out, err = call(data, "describe", *arguments)
+    assert code == 0, err
+    for line in (
+        "pictures: 11 images of 8x8 pixels, 3 channels",
+        "  classes      2, of 5 to 6 images",
+        "               cat 5, dog 6",
+        "  duplicates   7 images are exact copies of 3 others",
+        "  in files     8x8 10, 20x20 1",
+        "  resized      lanczos, central square",
+        "  unreadable   1: cat/zero.png (not an image)",
+        "  ignored      1: notes.txt",
+        "  sheet        sheet.png",
+    ):
+        assert line in out.splitlines()
+    code, _, err = call(data, "describe", *arguments)
+    assert code == 2
+    assert "output: sheet.png exists and is not overwritten" in err
+
+
+def test_a_part_is_described_as_a_run_would_see_it(call, tmp_path):
+    write_archive(tmp_path / "pictures.zip", PICTURES)
+    code, out, err = call(data, "describe", "dataset=image_archive", "dataset.path=pictures.zip", "dataset.per_class=2")
+    assert code == 0, err
+    assert "  trained on   4 of them" in out
+    assert "  classes      2, of 2 to 2 images" in out
+
+
+def test_points_are_described_and_drawn(call):
+    code, out, err = call(data, "describe", "dataset=ring", "count=1000")
+    assert code == 0, err
+    assert out.startswith("ring: 100,000 points in the plane, 2 channels\n")
+    assert [path.suffix for path in Path("outputs/data").iterdir()] == [".png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "say what to do with the data: gan-data describe dataset=..."),
+        (["dataset=digits"], "say what to do with the data: gan-data describe dataset=..."),
+        (["describe", "dataset=image_folder"], "dataset.root: missing: text"),
+        (["describe", "dataset=image_folder", "dataset.root=nowhere"], "dataset.root: there is no folder nowhere"),
+        (["describe", "dataset=image_archive", "dataset.path=nowhere"], "dataset.path: there is no file nowhere"),
+        (["describe", "dataset=digit"], "did you mean 'digits'?"),
+        (["describe", "dataset=digits", "dataset.limit=0"], "dataset.limit: 0 is not an integer >= 1 or null"),
+        (["describe", "dataset=digits", "dataset.limit=2000"], "2000 images asked for, there are 1797"),
+        (["describe", "dataset=digits", "count=0"], "count: 0 is not an integer >= 1"),
+        (["describe", "model=dcgan"], "model"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(call, arguments, problem):
+    code, out, err = call(data, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("Config error: 1 problem\n")
+    assert problem in err
+    assert len(err.splitlines()) == 2
+    assert not Path("outputs").exists()
+
+
+def test_help_says_how_to_call_it(call):
+    code, out, _ = call(data, "--help")
+    assert code == 0
+    assert "usage: gan-data describe [group=option ...]" in out
+    assert "image_archive" in out

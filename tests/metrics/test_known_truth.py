@@ -1,0 +1,98 @@
+"""Against answers that are known: the truth itself, a collapsed set, uniform noise."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pixels import Pixels, source
+
+from gan_experiments.metrics.evaluate import Evaluator
+from gan_experiments.metrics.known_truth import KnownTruth
+from gan_experiments.types import ConfigError
+
+
+class Corners:
+    """Four modes at the corners of a square; real is what lies within 0.1 of one."""
+
+    num_cells = 4
+    centers = torch.tensor([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
+
+    def judge(self, images):
+        distances, nearest = torch.cdist(images.flatten(1), self.centers).min(1)
+        return nearest, distances <= 0.1
+
+
+DATA = SimpleNamespace(
+    truth=Corners(), images=torch.zeros(1), fingerprint="corners", labels=None, facts=SimpleNamespace(name="corners")
+)
+
+
+def measure(points, *more):
+    known = KnownTruth()
+    known.prepare(DATA)
+    for part in (points, *more):
+        known.update(part.view(-1, 2, 1, 1))
+    return known.compute()
+
+
+def test_the_truth_itself():
+    assert measure(Corners.centers.repeat(25, 1)) == {"precision": 1, "recall": 1, "modes": 4, "reverse_kl": 0}
+
+
+def test_a_collapsed_set():
+    found = measure(Corners.centers[2].repeat(100, 1))
+    assert found == {"precision": 1, "recall": 0.25, "modes": 1, "reverse_kl": pytest.approx(math.log(4))}
+
+
+def test_uniform_noise():
+    noise = 2 * torch.rand(100000, 2, generator=torch.Generator().manual_seed(0)) - 1
+    found = measure(noise)
+    assert found["precision"] == pytest.approx(math.pi * 0.01, abs=0.002)  # four circles of 0.1 in an area of 4
+    assert found["recall"] == 1
+    assert found["reverse_kl"] == pytest.approx(0, abs=1e-4)
+
+
+def test_bad_samples_cover_no_mode_but_count_in_the_divergence():
+    points = torch.cat([Corners.centers[:1].repeat(3, 1), torch.tensor([[0.9, 0.9]])])
+    found = measure(points)
+    assert (found["precision"], found["modes"]) == (0.75, 1)
+    assert found["reverse_kl"] == pytest.approx(0.75 * math.log(3) + 0.25 * math.log(1))
+
+
+def test_parts_add_up_and_may_be_empty():
+    points = torch.rand(60, 2) - 0.5
+    assert measure(points[:20], points[20:20], points[20:]) == measure(points)
+
+
+def test_a_dataset_without_a_truth_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"^metrics.measures: the distribution of pixels is not known; that of dataset=ring"
+    ):
+        KnownTruth().prepare(source())
+
+
+def evaluate(points, extractors=None, batch_size=64):
+    evaluator = Evaluator(DATA, extractors or {}, 0, batch_size, {"known_truth": KnownTruth()})
+    return evaluator, lambda: evaluator(lambda start, size: points[start : start + size].view(-1, 2, 1, 1), len(points))
+
+
+def test_it_goes_through_the_evaluator_by_itself():
+    points = torch.rand(200, 2) - 0.5
+    evaluator, run = evaluate(points)
+    assert evaluator.selection == "reverse_kl"
+    assert run() == run() == measure(points)  # nothing is left of the one before
+    assert evaluator.yardstick() == {}
+    assert evaluator.passport()["measures"] == {"known_truth": "KnownTruth"}
+
+
+def test_it_goes_beside_an_extractor():
+    real = source()
+    real.truth = SimpleNamespace(
+        num_cells=2, judge=lambda images: ((images[:, 0, 0, 0] > 80).long(), images[:, 0, 0, 0] > 0)
+    )
+    evaluator = Evaluator(real, {"native": Pixels()}, 0, 64, {"known_truth": KnownTruth()})
+    values = evaluator(lambda start, size: real.images[start : start + size], 300)
+    assert list(values) == ["fid", "is", "precision", "recall", "modes", "reverse_kl"]
+    assert evaluator.selection == "fid"
+    assert values["modes"] == 2

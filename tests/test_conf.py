@@ -1,0 +1,44 @@
+"""Every option of every group trains."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from tiny import tiny_overrides
+
+from gan_experiments.build import build
+from gan_experiments.compose import compose
+from gan_experiments.run import RunFolder
+
+CONF = Path(__file__).parent.parent / "conf"
+TRAINED = ("model", "loss", "penalty", "augment", "optimizer", "metrics", "callbacks", "logger", "experiment")
+NEEDS_ENERGY = ("ebgan", "began")
+
+
+def options(group):
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def test_no_group_is_forgotten():
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    assert groups == {*TRAINED, "dataset", "trainer"}  # those have tests of their own
+
+
+@pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])
+def test_two_steps(group, option, tmp_path):
+    overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}")
+    if group == "loss" and option in NEEDS_ENERGY:
+        overrides.append("model=autoencoder")
+    if group == "model" and option == "mlp":
+        overrides = [line for line in overrides if "channels" not in line]
+    config = OmegaConf.to_container(compose("train", overrides), resolve=True)
+    for name in ("generator", "discriminator"):  # a recipe may take networks without channels
+        if "channels" in config["model"][name] and "hidden" in config["model"][name]:
+            del config["model"][name]["channels"]
+    config |= {"batch_size": 8, "d_steps": 1}
+    config["metrics"] |= {"every": 16, "samples": 40, "final_samples": 40}
+    parts = build(config, RunFolder(tmp_path))
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    assert parts.system.clock.images_seen == 16
+    values = parts.system.statistics.read() or parts.system.latest
+    assert {"loss/discriminator", "loss/generator"} <= values.keys()

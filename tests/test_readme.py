@@ -1,0 +1,84 @@
+"""What the README says can be typed, can be typed."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import tiny_overrides
+
+from gan_experiments.cli import evaluate, sample, train
+from gan_experiments.compose import examine
+from gan_experiments.config import Config
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+COMMANDS = [
+    shlex.split(line.split("  #")[0])
+    for block in re.findall(r"```\n(.*?)```", TEXT, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("gan-")
+]
+
+
+def python_block(title):
+    return re.search(rf"`{re.escape(title)}`:\n\n```\w+\n(.*?)```", TEXT, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if each[0] == "gan-train" and "resume=" not in each[-1]], ids=" ".join
+)
+def test_every_training_command_passes_the_check(command):
+    sweeps = "-m" in command
+    found = examine("train", Config, [word for word in command[1:] if word != "-m"], None, multirun=sweeps)
+    assert [str(problem) for problem in found.problems] == []
+    assert list(found.warnings) == []
+
+
+def test_train_evaluate_sample_and_resume(call):
+    wanted = {"gan-train", "gan-evaluate", "gan-sample"}
+    assert wanted <= {command[0] for command in COMMANDS}
+    code, out, err = call(train, *tiny_overrides())
+    assert code == 0, err
+    (folder,) = Path("outputs").glob("*/digits-dcgan*")
+    for module, command in ((evaluate, "gan-evaluate"), (sample, "gan-sample"), (train, "resume")):
+        (words,) = [words[1:] for words in COMMANDS if command in words[0] or words[-1].startswith(command)]
+        words = [re.sub(r"outputs/\S+", str(folder), word) for word in words]
+        code, out, err = call(module, *words)
+        assert code == 0, err
+        assert {"gan-evaluate": "FID", "gan-sample": ".png", "resume": "is finished"}[command] in out
+
+
+def test_the_errors_are_those_shown(call):
+    shown = TEXT.split("$ gan-train ")[1].split("```")[0]
+    words, _, expected = shown.partition("\n")
+    code, _, err = call(train, *shlex.split(words))
+    assert code == 2
+    assert err.strip() == expected.strip()
+
+
+def test_a_loss_is_one_file_and_one_yaml(call, tmp_path, monkeypatch):
+    package = tmp_path / "my_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cubic.py").write_text(python_block("gan_experiments/losses/cubic.py"))
+    config = yaml.safe_load(python_block("conf/loss/cubic.yaml"))
+    config["_target_"] = "my_package.cubic.Cubic"
+    (tmp_path / "my_conf" / "loss").mkdir(parents=True)
+    (tmp_path / "my_conf" / "loss" / "cubic.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.syspath_prepend(tmp_path)
+    outside = ["--config-dir", "my_conf", "loss=cubic", *tiny_overrides("metrics=none")]
+    code, _, err = call(train, *outside, "trusted=[my_package]", "loss.margin=-1")
+    assert code == 2
+    assert "loss.margin: -1 is not a number > 0" in err
+    code, _, err = call(train, *outside)
+    assert code == 2
+    assert "my_package" in err
+    code, _, err = call(train, *outside, "trusted=[my_package]", "loss.margin=2")
+    assert code == 0, err
+
+
+def test_every_file_that_is_linked_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
