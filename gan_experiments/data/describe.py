@@ -69,7 +69,7 @@ def sheet(data: ImageData, count: int, seed: int) -> tuple[Tensor, int]:
     columns = min(_COLUMNS, max(1, round(count**0.5)))
     if data.labels is not None:
         labels = data.labels[shuffled]
-        by_class = [shuffled[labels == label] for label in labels.unique()]
+        by_class = [shuffled[labels == label] for label in torch.unique(labels)]
         rounds = max(len(places) for places in by_class)
         shuffled = torch.stack(
             [places[turn] for turn in range(min(rounds, count)) for places in by_class if turn < len(places)]

@@ -55,12 +55,15 @@ def unrolled(
         output: Tensor = functional_call(discriminator, {**weights, **buffers}, (images, labels))
         return output.to(torch.promote_types(output.dtype, torch.float32))
 
+    training = loss.training
+    loss.eval()  # what it keeps of the steps it has seen is not of these
     for step in range(done + 1, done + steps + 1):
         value = loss.discriminator(judge(*real), judge(*fake))
         gradients = torch.autograd.grad(value, list(weights.values()), create_graph=True)
         for index, (name, gradient) in enumerate(zip(weights, gradients, strict=True)):
             first[index], second[index], move = _adam(gradient, first[index], second[index], step, group)
             weights[name] = weights[name] - move
+    loss.train(training)
     return judge
 
 

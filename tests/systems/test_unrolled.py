@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from gan_experiments.contracts import Loss
+from gan_experiments.losses.began import BEGAN
 from gan_experiments.systems.unrolled import unrolled
 from gan_experiments.types import ConfigError
 
@@ -58,6 +59,15 @@ def test_nothing_of_the_discriminator_changes(setting):
         assert torch.equal(value, before[0][name])
     for index, state in adam.state_dict()["state"].items():
         assert all(torch.equal(state[key], before[1]["state"][index][key]) for key in state)
+
+
+def test_nothing_of_the_loss_changes(setting):
+    judge, adam, real, fake = setting
+    loss = BEGAN()
+    unrolled(judge, adam, loss, (real, None), (fake, None), 3)
+    assert loss.training
+    assert all(torch.equal(value, BEGAN().state_dict()[name]) for name, value in loss.state_dict().items())
+    assert loss.state_dict()
 
 
 def test_the_gradient_flows_through_the_steps(setting):
