@@ -18,10 +18,13 @@ from gan_experiments.callbacks import table, tensorboard
 from gan_experiments.checkpoints import load_checkpoint
 from gan_experiments.files import remove_leftovers
 from gan_experiments.passport import passport
-from gan_experiments.run import RunFolder, is_main_process
+from gan_experiments.run import FREE, RunFolder, is_main_process
 from gan_experiments.types import DivergedError
 
 INTERRUPTED_EXIT = 128  # plus the signal's number, as shells have it
+
+# What does not belong beside the results in TensorBoard's HParams tab.
+NOT_COMPARED = (*FREE, "callbacks", "logger", "metrics")
 
 
 def train(config: Mapping[str, Any], run: RunFolder) -> int:
@@ -58,7 +61,8 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
         if main:
             status = "diverged" if isinstance(error, DivergedError) else "failed"
             reason = f"{type(error).__name__}: {error}"
-            _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())
+            with suppress(OSError):  # on a full disk; the error itself is what the user has to see
+                _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())
         raise
     if main:
         status = "interrupted" if parts.stop.signal else "finished"
@@ -96,7 +100,7 @@ def _open_comparison(config: Mapping[str, Any], parts: Parts) -> None:
     measures = [f"{rows}/{name}" for rows in ("metrics", "final") for name in ("fid", "is")] if parts.evaluation else []
     for logger in parts.trainer.loggers:
         if isinstance(logger, tensorboard.TensorBoard):
-            logger.log_comparison(config, measures)
+            logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, measures)
 
 
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:

@@ -194,6 +194,20 @@ def test_what_fails_is_recorded_with_its_reason(fit, tmp_path, monkeypatch):
     assert "Traceback" in record["traceback"]
 
 
+def test_a_full_disk_says_so_even_if_the_record_cannot_be_written(fit, tmp_path, monkeypatch):
+    full = OSError(28, "No space left on device")
+
+    def fail(*_, **__):
+        monkeypatch.setattr("gan_experiments.run.write_json", fail)
+        raise full
+
+    monkeypatch.setattr(Checkpoint, "save", fail)
+    with pytest.raises(OSError, match="No space") as raised:
+        fit()
+    assert raised.value is full
+    assert RunFolder(tmp_path / "run").record()["status"] == "running"
+
+
 def test_the_record_says_what_the_result_depends_on(fit):
     record = fit().record()
     assert record["status"] == "finished"

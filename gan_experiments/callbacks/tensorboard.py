@@ -66,10 +66,13 @@ def _events(path: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a cell for each value, and for each component one that has its key and names its class."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
             flat |= _flatten(value, f"{prefix}{key}.")
+        elif key == "_target_":
+            flat[prefix.rstrip(".")] = value.rpartition(".")[2]
         else:
             flat[prefix + key] = value if isinstance(value, (bool, int, float, str)) else str(value)
     return flat

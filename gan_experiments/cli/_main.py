@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -75,6 +76,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, DivergedError):
         print(f"Diverged: {error}", file=sys.stderr)
         return DIVERGED
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        print(f"Disk full: {error}. The last checkpoint is whole; the same command goes on from it.", file=sys.stderr)
+        return 1
     traceback.print_exception(error)
     return 1
 

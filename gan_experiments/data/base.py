@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -37,9 +37,14 @@ class ImageData(pl.LightningDataModule):
         horizontal_flip: Mirror training images from left to right, half of the time.
         random_crop: Shift training images by up to this many pixels, reflected at the edge.
         seed: Of the part and of the views; given by the program.
+
+    Attributes:
+        has_truth: Whether the distribution is known; read from the source by ``check()``, so it is a literal.
+        truth: What is known of it, once the dataset is set up.
     """
 
-    truth: Truth | None = None  # of a dataset whose distribution is known
+    has_truth: ClassVar[bool] = False
+    truth: Truth | None = None
 
     def __init__(
         self,

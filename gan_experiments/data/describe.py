@@ -89,7 +89,8 @@ def _classes(data: ImageData) -> list[str]:
 
 def _files(data: Pictures) -> list[str]:
     sizes = [f"{size} {count:,}" for size, count in data.sizes.items()]
-    lines = [f"  in files     {_listed(sizes)}", f"  resized      {data.framing.resize}, central square"]
+    lines = [f"  folder       {data.listing.below}"] if data.listing.below else []
+    lines += [f"  in files     {_listed(sizes)}", f"  resized      {data.framing.resize}, central square"]
     for title, names in (("unreadable", [f"{name} ({why})" for name, why in data.skipped.items()]),
                          ("ignored", list(data.listing.ignored))):  # fmt: skip
         lines.append(f"  {title:<12} {f'{len(names):,}: {_listed(names)}' if names else 'none'}")

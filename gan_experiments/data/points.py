@@ -6,7 +6,7 @@ A point is an image of one pixel with two channels, float32, and lies in [-1, 1]
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -76,6 +76,7 @@ class Roll:
 class Points(ImageData):
     """A fixed sample of a distribution in the plane, the same for every run; labels are the cells."""
 
+    has_truth: ClassVar[bool] = True
     truth: Mixture | Roll
 
     def __init__(self, name: str, truth: Mixture | Roll, num_points: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -101,6 +102,8 @@ class Polygons(ImageData):
         image_size: Pixels.
         num_images: How many.
     """
+
+    has_truth: ClassVar[bool] = True
 
     def __init__(self, image_size: PositiveInt = 32, num_images: PositiveInt = 50000) -> None:
         super().__init__()

@@ -38,6 +38,7 @@ class Listing:
         class_names: The class folders, sorted.
         ignored: Files that are none of Pillow's formats.
         key: A hash of names and stamps.
+        below: The folder within the source that they were taken from; empty: all of it.
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class Listing:
     class_names: tuple[str, ...]
     ignored: tuple[str, ...]
     key: str
+    below: str = ""
 
 
 class Opener(Protocol):
@@ -178,7 +180,7 @@ def list_pictures(source: Folder | Archive, below: str | None = None) -> Listing
     for file in pictures:
         digest.update(f"{file.name}\x1f{file.stamp}\x1e".encode("utf-8", "surrogateescape"))
     ignored = tuple(file.name for file in inside if not file.name.endswith("/") and not _is_picture(file.name))
-    return Listing(tuple(file.name for file in pictures), labels, class_names, ignored, digest.hexdigest())
+    return Listing(tuple(file.name for file in pictures), labels, class_names, ignored, digest.hexdigest(), prefix)
 
 
 def _classes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -60,6 +62,8 @@ class StackedDigits(ImageData):
     Args:
         num_images: How many.
     """
+
+    has_truth: ClassVar[bool] = True
 
     def __init__(self, num_images: PositiveInt = 128000) -> None:
         super().__init__()

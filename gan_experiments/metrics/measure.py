@@ -15,9 +15,11 @@ class Measure(Metric):
 
     Attributes:
         selection: The value that tells the best of several generators: the smallest.
+        needs_truth: Whether the dataset's distribution must be known; read from the source, so it is a literal.
     """
 
     selection: ClassVar[str]
+    needs_truth: ClassVar[bool] = False
 
     def prepare(self, data: ImageSource) -> None:
         """Learn what it needs of the real images; a second call does nothing."""

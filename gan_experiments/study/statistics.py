@@ -64,11 +64,16 @@ def difference_interval(first: ArrayLike, second: ArrayLike, paired: bool) -> tu
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(len(a), len(b)) < 2:
         return math.nan, math.nan
-    if np.ptp(a) == np.ptp(b) == 0:
-        return (float(a[0] - b[0]),) * 2
-    result: Any = stats.ttest_rel(a, b) if paired else stats.ttest_ind(a, b, equal_var=False)
-    low, high = result.confidence_interval(LEVEL)
-    return float(low), float(high)
+    if paired:
+        error, freedom = (a - b).std(ddof=1) / math.sqrt(len(a)), len(a) - 1.0
+    else:
+        errors = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+        error = math.sqrt(sum(errors))
+        # Welch 1947; without any spread the interval is a point, whatever its quantile.
+        weights = errors[0] ** 2 / (len(a) - 1) + errors[1] ** 2 / (len(b) - 1)
+        freedom = error**4 / weights if weights > 0 else 1.0
+    difference, half = float(a.mean() - b.mean()), float(stats.t.ppf((1 + LEVEL) / 2, freedom) * error)
+    return difference - half, difference + half
 
 
 def scores(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:

@@ -47,7 +47,7 @@ def test_starting_over_leaves_no_event(tmp_path):
 
 def test_a_run_is_a_row_of_the_hparams_tab(tmp_path):
     board = TensorBoard(RunFolder(tmp_path))
-    board.log_comparison({"loss": {"name": "hinge"}, "seed": 3, "penalty": []}, ["final/fid"])
+    board.log_comparison({"loss": {"_target_": "a.b.Hinge", "margin": 1.0}, "seed": 3, "penalty": []}, ["final/fid"])
     board.log_image("samples", torch.zeros(3, 8, 8, dtype=torch.uint8), 10)
     board.save()
     board.experiment.close()
@@ -57,6 +57,8 @@ def test_a_run_is_a_row_of_the_hparams_tab(tmp_path):
         tag: events.summary_metadata[tag].plugin_data.content for tag in events.PluginTagToContent("hparams")
     }  # fmt: skip
     assert b"final/fid" in content["_hparams_/experiment"]
-    assert b"loss.name" in content["_hparams_/session_start_info"]
+    for part in (b"loss", b"Hinge", b"loss.margin"):
+        assert part in content["_hparams_/session_start_info"]
+    assert b"a.b" not in content["_hparams_/session_start_info"]
     assert events.Tags()["images"] == ["samples"]
     assert "hparams.yaml" not in [path.name for path in tmp_path.iterdir()]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 sys.path.append(str(Path(__file__).parent.parent / "data"))
 from drawn import png, write_archive, write_folder
@@ -23,7 +24,8 @@ def test_digits_are_described(call):
     lines = out.splitlines()
     assert lines[0] == "digits: 1,797 images of 8x8 pixels, 1 channel"
     assert "  classes      10, of 174 to 183 images" in lines
-    assert "  channel 0    mean 77.84, standard deviation 95.9" in out
+    levels = load_digits().images * (255 / 16)
+    assert f"  channel 0    mean {levels.mean():.2f}, standard deviation {levels.std():.2f}" in lines
     assert "  duplicates   none" in lines
     (sheet,) = Path("outputs/data").iterdir()
     assert lines[-1] == f"  sheet        {sheet}"
@@ -74,7 +76,7 @@ def test_points_are_described_and_drawn(call):
     [
         ([], "say what to do with the data: gan-data describe dataset=..."),
         (["dataset=digits"], "say what to do with the data: gan-data describe dataset=..."),
-        (["describe", "dataset=image_folder"], "dataset.root: missing: text"),
+        (["describe", "dataset=image_folder"], "dataset.root: missing: it has no default"),
         (["describe", "dataset=image_folder", "dataset.root=nowhere"], "dataset.root: there is no folder nowhere"),
         (["describe", "dataset=image_archive", "dataset.path=nowhere"], "dataset.path: there is no file nowhere"),
         (["describe", "dataset=digit"], "did you mean 'digits'?"),

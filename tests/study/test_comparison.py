@@ -80,10 +80,10 @@ def test_the_best_rows_can_be_compared(study, compared):
 
 
 def test_the_time_to_a_threshold(study, compared):
-    comparison = compared(study, threshold=9.0)
+    comparison = compared(study, threshold=8.5)
     hinge, minimax, wasserstein = (by_label(comparison)[name] for name in ("hinge", "minimax", "wasserstein"))
     curve = next(iter(hinge.arm.runs.values())).curves["fid"]
-    reached = curve.images[(curve.values <= 9.0).argmax()]
+    reached = curve.images[(curve.values <= 8.5).argmax()]
     assert hinge.reached == 1.0
     assert hinge.reached_images == pytest.approx(reached, abs=EVERY)
     assert hinge.reached_seconds == pytest.approx(hinge.reached_images / 1000)
@@ -138,7 +138,9 @@ def test_too_few_seeds_are_said_with_the_number_that_would_do(tmp_path, compared
 
 def test_one_arm_is_reported(tmp_path, compared):
     text = verdict(compared(write_study(tmp_path, {"hinge": [4.0, 4.2]})))
-    assert text == ["The runs reach final FID 4.100 [2.829, 5.371] (2 seeds). There is one arm, and nothing to compare it with."]
+    assert text == [
+        "The runs reach final FID 4.100 [2.829, 5.371] (2 seeds). There is one arm, and nothing to compare it with."
+    ]
 
 
 def test_arms_with_no_finished_run_do_not_stop_the_others(tmp_path, compared):

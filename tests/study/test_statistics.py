@@ -90,6 +90,14 @@ def test_an_interval_covers_the_difference(count, paired):
     assert covered / STUDIES >= 0.95 - SLACK
 
 
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_interval_of_a_difference_is_that_of_scipy(paired):
+    draw = np.random.default_rng(0)
+    a, b = draw.normal(size=6), draw.normal(1, 3, 6)
+    expected = (stats.ttest_rel(a, b) if paired else stats.ttest_ind(a, b, equal_var=False)).confidence_interval(0.95)
+    assert statistics.difference_interval(a, b, paired) == pytest.approx(tuple(expected))
+
+
 @pytest.mark.parametrize("effect", [1.0, 2.0])
 @pytest.mark.parametrize("family", [1, 5])
 def test_the_seeds_that_are_said_to_settle_it_do(effect, family):
