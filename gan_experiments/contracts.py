@@ -101,7 +101,7 @@ class Penalty(nn.Module):
     """A term or constraint beside the loss. It overrides the hooks it needs; the system calls all of them.
 
     The system runs the hooks in float32 with autocast off, and every ``interval`` steps of the network concerned
-    adds ``weight * interval * value`` (lazy regularization, Karras 2020, appendix B). What lasts over steps is a buffer.
+    adds ``weight * interval * value`` (lazy regularization, Karras 2020, appendix B). What lasts is a buffer.
 
     Class attributes are read from the source by ``check()``, so they are literals:
 

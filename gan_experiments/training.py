@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import resource
+import sys
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -10,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
+import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
@@ -105,12 +108,14 @@ def _open_comparison(config: Mapping[str, Any], parts: Parts) -> None:
 
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:
     latest, clock = parts.system.latest, parts.system.clock
-    seconds = run.record().get("seconds", 0.0)
+    seconds = latest.get("speed/seconds", run.record().get("seconds", 0.0))
     run.update_record(
         status=status,
         images_seen=clock.images_seen,
         steps=parts.system.updates(),
-        seconds=latest.get("speed/seconds", seconds),
+        seconds=seconds,
+        images_per_second=clock.images_seen / seconds if seconds else None,
+        peak_memory_bytes=_peak_memory(),
         ended=_now(),
         **fields,
     )
@@ -131,6 +136,14 @@ def _results(parts: Parts) -> dict[str, Any]:
 
 def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process has held, in bytes: the GPU's if it trains there."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return int(torch.cuda.max_memory_allocated())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def _now() -> str:

@@ -7,27 +7,44 @@ from omegaconf import OmegaConf
 from gan_experiments.checking.sources import find_module
 from gan_experiments.checking.validation import source_of
 from gan_experiments.compose import compose
-from gan_experiments.config import PLACES, Config, DataConfig, EvaluateConfig, SampleConfig, check, check_config
-from gan_experiments.loader import Loader, conf_dir
+from gan_experiments.config import (
+    PLACES,
+    CompareConfig,
+    Config,
+    DataConfig,
+    EvaluateConfig,
+    SampleConfig,
+    check,
+    check_config,
+)
+from gan_experiments.loader import Loader, conf_dir, root_dir
 
-SCHEMAS = {"train": Config, "evaluate": EvaluateConfig, "sample": SampleConfig, "data": DataConfig}
-OPTIONS = [(group.name, file.stem) for group in sorted(conf_dir().iterdir()) for file in sorted(group.glob("*.yaml"))]
+SCHEMAS = {
+    "train": Config,
+    "evaluate": EvaluateConfig,
+    "sample": SampleConfig,
+    "data": DataConfig,
+    "compare": CompareConfig,
+}
+GROUPS = [group for group in sorted(conf_dir().iterdir()) if root_dir(group.name) == conf_dir()]
+OPTIONS = [(group.name, file.stem) for group in GROUPS for file in sorted(group.glob("*.yaml"))]
+MISSING = {"evaluate": ["run=outputs/x"], "sample": ["run=outputs/x"], "compare": ["study=outputs/x"]}
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_is_right(group, option):
-    problems, other = {}, "loss" if group == "model" else "model"
+    problems, other = {}, {"model": "loss", "metrics": "dataset"}.get(group, "model")
     for choice in Loader("train").options(other):
         found = check_config(compose("train", [f"{other}={choice}", f"{group}={option}"])).problems
         problems[choice] = [problem for problem in found if not problem.missing]
         if not problems[choice]:
             return
-    pytest.fail(str(problems))  # one at least must go with it: some losses want a discriminator of their own
+    pytest.fail(str(problems))  # one at least must go with it: some losses want a discriminator of their own, some measures a dataset
 
 
 @pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())
 def test_the_root_configs_are_right(name, schema):
-    assert check(compose(name, ["run=outputs/x"] if name in ("evaluate", "sample") else []), schema) == []
+    assert check(compose(name, MISSING.get(name, [])), schema) == []
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values())

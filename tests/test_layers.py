@@ -14,6 +14,7 @@ ALLOWED = {
     "metrics": {"metrics", *TOOLS, *VOCABULARY},
     "data": {"data", "clock", *TOOLS, *VOCABULARY},
     "systems": {"systems", "ema", "clock", *TOOLS, *VOCABULARY},
+    "study": {"study", "run", "files", "checking", "types"},
     "callbacks": {"callbacks", "systems", "metrics", "run", "clock", *TOOLS, *VOCABULARY},
 }
 FRAMEWORKS = {"pytorch_lightning", "hydra", "omegaconf"}

@@ -18,7 +18,7 @@ def refused(found: Validation) -> list[Finding]:
     """Return what cannot work."""
     checks = (
         _half_precision, _output_of_discriminator, _pairs, _unrolling, _share_of_batch, _features, _end_of_schedule,
-        _integer_betas,
+        _integer_betas, _known_truth,
     )  # fmt: skip
     return [finding for check in checks for finding in check(found)]
 
@@ -99,6 +99,15 @@ def _integer_betas(found: Validation) -> Iterator[Finding]:
         for index, beta in enumerate(found.get(f"optimizer.{network}.betas") or []):
             if isinstance(beta, int):
                 yield f"optimizer.{network}.betas[{index}]", f"the optimizer refuses integers; write {float(beta)}"
+
+
+def _known_truth(found: Validation) -> Iterator[Finding]:
+    dataset = found.components.get("dataset")
+    for key, source in found.components.items():
+        wants = key.startswith("metrics.measures.") and source.attribute("needs_truth", False)
+        if wants and dataset and dataset.complete and not dataset.attribute("has_truth", False):
+            sets = "ring, grid, swiss_roll, stacked_digits, stacked_mnist and polygons"
+            yield key, f"the distribution of {dataset.name} is not known; that of dataset={sets} is"
 
 
 def _same_kind(found: Validation) -> Iterator[Finding]:

@@ -53,13 +53,17 @@ def run(cfg: DictConfig) -> int:
         return _train(config, folder)
     with folder.lock():
         folder.write_config({**config, "name": folder.path.name, "resume": None, "rerun": False})
-        folder.update_record(overrides=list(hydra.overrides.task), choices=_choices(hydra.runtime.choices))
+        if config["resume"] is None:
+            folder.update_record(overrides=list(hydra.overrides.task), choices=_choices(hydra.runtime.choices))
         os.environ[WORKER] = json.dumps([str(folder.path.resolve()), config])
         try:
             code = _train(config, folder)
         finally:
             del os.environ[WORKER]
-    return _last_words(folder, code)
+    code = _last_words(folder, code)
+    if code and hydra.mode == RunMode.MULTIRUN:
+        raise KeyboardInterrupt  # somebody wants the sweep to stop, not this job alone
+    return code
 
 
 def find_folder(config: Mapping[str, Any]) -> RunFolder:
@@ -106,7 +110,7 @@ def resumed_config(
         both = [(key, _value(saved, key), _value(config, key)) for key in dict.fromkeys(keys)]
         lines = [f"{key}: {old} in the run, {new} here" for key, old, new in both]
         raise ConfigError([*lines, "a resumed run keeps its config; without resume= a new run starts"])
-    return {**saved, "rerun": False, "trusted": config["trusted"]}
+    return {**saved, "resume": config["resume"], "rerun": False, "trusted": config["trusted"]}
 
 
 def _train(config: Mapping[str, Any], folder: RunFolder) -> int:

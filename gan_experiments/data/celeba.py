@@ -10,8 +10,8 @@ from typing import Any, Literal
 from torchvision import datasets
 
 from gan_experiments.cache import cache_folder
+from gan_experiments.data.listing import Folder, Listing
 from gan_experiments.data.pictures import Pictures
-from gan_experiments.data.sources import Folder, Listing
 from gan_experiments.data.standard import FAILURES, download, reason
 from gan_experiments.types import ConfigError, DataFacts, NonNegativeInt, PositiveInt
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from gan_experiments.cache import cache_folder
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.framing import Framing, Resize
+from gan_experiments.data.listing import Archive, Folder, Listing, list_pictures
 from gan_experiments.data.pixel_cache import Pixels, load_pixels
-from gan_experiments.data.sources import Archive, Folder, Listing, list_pictures
 from gan_experiments.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 
 _LARGEST_GUESS = 256  # pixels: above it, a size is not what somebody means who does not say it

@@ -25,7 +25,7 @@ from rich.progress import track
 from torch import Tensor
 
 from gan_experiments.data.framing import Framing
-from gan_experiments.data.sources import Opener
+from gan_experiments.data.listing import Opener
 from gan_experiments.files import replacing, write_json
 from gan_experiments.types import ConfigError
 

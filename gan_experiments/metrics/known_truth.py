@@ -27,6 +27,7 @@ class KnownTruth(Measure):
     """
 
     selection: ClassVar[str] = "reverse_kl"
+    needs_truth: ClassVar[bool] = True
     full_state_update = False
     samples: Tensor
     real: Tensor
@@ -45,10 +46,7 @@ class KnownTruth(Measure):
             return
         truth = getattr(data, "truth", None)
         if truth is None:
-            known = "dataset=ring, grid, swiss_roll, stacked_digits, stacked_mnist and polygons"
-            raise ConfigError(
-                f"metrics.measures: the distribution of {data.facts.name} is not known; that of {known} is"
-            )
+            raise ConfigError(f"metrics.measures: the distribution of {data.facts.name} is not known")
         self._truth = truth
         for name in ("samples", "real"):
             self.add_state(name, torch.zeros(truth.num_cells, dtype=torch.int64), dist_reduce_fx="sum")

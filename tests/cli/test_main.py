@@ -181,7 +181,7 @@ def test_a_flag_is_suggested():
         read_arguments(["--cfg", "nothing"])
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "sample"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "compare"])
 def test_the_help_is_about_the_program(name, tmp_path):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "my_own_loss.yaml").write_text("")
@@ -195,7 +195,7 @@ def test_the_help_is_about_the_program(name, tmp_path):
         for key in ("seed: 0", "batch_size: 64", "loss=non_saturating", "model=dcgan", "--multirun"):
             assert key in page
     else:
-        assert "run: ???" in page
+        assert ("study: ???" if name == "compare" else "run: ???") in page
 
 
 def test_the_config_of_a_run_is_checked_before_it_is_used(tmp_path):

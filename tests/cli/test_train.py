@@ -158,6 +158,19 @@ def test_a_sweep_trains_each_job_in_a_folder_of_its_own(call):
     assert {path.name for path in Path("outputs").glob("*/*")} >= {config["name"] for config in configs}
 
 
+def test_an_interruption_ends_the_whole_sweep(call, monkeypatch):
+    from gan_experiments.systems.gan import GAN
+
+    def interrupt(self, *_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(GAN, "on_train_batch_start", interrupt)
+    code, _, err = call(train, "-m", *tiny_overrides("seed=0,1", "metrics=none"))
+    assert code == 130
+    assert "go on with" in err
+    assert len(list(Path("outputs").glob("*/*/config.yaml"))) == 1
+
+
 def gan_train(folder, *arguments):
     """Run the command in processes of its own."""
     command = [sys.executable, "-m", "gan_experiments.cli.train", *arguments]
@@ -212,4 +225,5 @@ def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     gan_train(tmp_path, f"resume={half.path}", "trainer=ddp_cpu")
     assert half.record()["images_seen"] == 64
     assert half.record()["processes"] == 2
+    assert "overrides" not in half.record()  # those of the first command, which this run was not begun with
     assert_same_weights(whole, half)

@@ -11,8 +11,13 @@ from drawn import png, write_archive, write_folder
 
 from gan_experiments.build import locate
 from gan_experiments.clock import Clock
+from gan_experiments.contracts import Batch
 from gan_experiments.data.digits import Digits
 from gan_experiments.data.pictures import ImageArchive, ImageFolder
+from gan_experiments.data.points import Ring
+from gan_experiments.data.polygons import Polygons
+from gan_experiments.data.prefetch import Prefetched
+from gan_experiments.data.stacked import StackedDigits
 from gan_experiments.loader import conf_dir
 
 FILES = sorted((conf_dir() / "dataset").glob("*.yaml"))
@@ -44,6 +49,9 @@ KINDS = {
     "digits": digits,
     "folder": folder,
     "archive": archive,
+    "points": lambda tmp_path: Ring(num_points=70),
+    "stacked": lambda tmp_path: StackedDigits(num_images=50),
+    "unlabelled": lambda tmp_path: Polygons(image_size=8, num_images=40),
     "part": lambda tmp_path: digits(tmp_path, limit=30, seed=4),
     "per class": lambda tmp_path: digits(tmp_path, per_class=3, seed=4),
     "views": lambda tmp_path: folder(tmp_path, horizontal_flip=True, random_crop=2, seed=4),
@@ -60,24 +68,33 @@ def data(request, tmp_path, monkeypatch):
     return made
 
 
-def batches(data, count, start=0, rank=0, world_size=1):
-    """Return the first batches of a rank from the clock on."""
+def loader(data, start=0, rank=0, world_size=1, device="cpu"):
+    """Return the loader of a rank from the clock on."""
     module = SimpleNamespace(clock=Clock(batch_size=12, budget=10**9, images_seen=start), seed=4)
-    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    strategy = SimpleNamespace(root_device=torch.device(device))
     data.trainer = SimpleNamespace(lightning_module=module, world_size=world_size, global_rank=rank, strategy=strategy)
-    return list(itertools.islice(iter(data.train_dataloader()), count))
+    return data.train_dataloader()
+
+
+def batches(data, count, **where):
+    """Return the first batches of a rank."""
+    return list(itertools.islice(iter(loader(data, **where)), count))
 
 
 def joined(found):
     labels = [batch.labels for batch in found]
-    return torch.cat([batch.images for batch in found]), None if labels[0] is None else torch.cat(labels)
+    return Batch(torch.cat([batch.images for batch in found]), None if labels[0] is None else torch.cat(labels))
+
+
+def assert_same(found, expected):
+    assert torch.equal(found.images, expected.images)
+    assert found.labels is expected.labels is None or torch.equal(found.labels, expected.labels)
 
 
 def test_a_resume_in_the_middle_of_an_epoch_goes_on_with_the_same_images(data):
     whole, rest = batches(data, 9), batches(data, 5, start=48)
     for expected, found in zip(whole[4:], rest, strict=True):
-        assert torch.equal(expected.images, found.images)
-        assert torch.equal(expected.labels, found.labels)
+        assert_same(found, expected)
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
@@ -85,14 +102,12 @@ def test_ranks_share_each_batch_in_blocks(data, world_size):
     alone = batches(data, 6)
     shared = zip(*(batches(data, 6, rank=rank, world_size=world_size) for rank in range(world_size)), strict=True)
     for expected, parts in zip(alone, shared, strict=True):
-        images, labels = joined(parts)
-        assert torch.equal(images, expected.images)
-        assert torch.equal(labels, expected.labels)
+        assert_same(joined(parts), expected)
 
 
 def test_a_part_is_all_that_is_trained_on(tmp_path):
     data = digits(tmp_path, limit=30, seed=4)
-    seen = {tuple(image.flatten().tolist()) for image in joined(batches(data, 10))[0]}
+    seen = {tuple(image.flatten().tolist()) for image in joined(batches(data, 10)).images}
     assert seen <= {tuple(image.flatten().tolist()) for image in data.images[data.training]}
     assert 25 <= len(seen) <= 30
     assert len(data.images) == 1797
@@ -106,3 +121,14 @@ def test_views_are_of_the_same_images(tmp_path, monkeypatch):
     for expected, found in zip(batches(plain, 3), batches(shown, 3), strict=True):
         mirrored = (expected.images.flip(-1) == found.images).flatten(1).all(1)
         assert torch.all(mirrored ^ (expected.images == found.images).flatten(1).all(1))
+
+
+def test_what_the_gpu_has_no_room_for_is_sent_there_ahead_of_time(data, monkeypatch):
+    monkeypatch.setattr("gan_experiments.data.base.fits", lambda images, device: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # nothing to pin memory for
+    ahead = loader(data, start=48, device="cuda")
+    assert isinstance(ahead, Prefetched)
+    stream = iter(ahead)
+    for expected in batches(data, 5, start=48):
+        assert_same(next(stream), expected)
+    stream.close()

@@ -68,12 +68,14 @@ def test_every_change_makes_another_cache(root, cache, change):
     assert cached(cache) == [".json", ".json", ".u8", ".u8"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "no description", "half a description"])
+@pytest.mark.parametrize("damage", ["cut", "longer", "no description", "half a description"])
 def test_a_damaged_cache_is_made_again(root, cache, damage):
     ImageFolder(str(root)).setup()
     (file,), (about,) = cache.glob("*.u8"), cache.glob("*.json")
     if damage == "cut":
         file.write_bytes(file.read_bytes()[:-1])
+    elif damage == "longer":
+        file.write_bytes(b"x" + file.read_bytes())
     elif damage == "no description":
         about.unlink()
     else:

@@ -74,7 +74,8 @@ def test_what_a_stranger_named_does_no_harm(tmp_path, compared):
     evil = '<img src=x onerror="alert(1)">|$&_%#\\'
     for seed in range(2):
         write_run(tmp_path / f"{seed}", seed=seed, record={"choices": {"loss": "hinge"}}, config={"note": evil})
-        write_run(tmp_path / f"b{seed}", seed=seed, config={"note": "b"}, record={"reason": evil})
+        write_run(tmp_path / f"b{seed}", seed=seed, config={"note": "b", "d_steps": evil}, record={"reason": evil})
+    write_run(tmp_path / "<img src=x>", seed=9, status="failed", config={"note": "b"})
     comparison = compared(tmp_path, factor="note")
     write_report(comparison, tmp_path, tmp_path / "out", evil)
     text = (tmp_path / "out" / "report.html").read_text()

@@ -64,7 +64,7 @@ def test_a_curve_has_the_clock_the_values_and_the_time(tmp_path):
     run = write_run(tmp_path / "run")
     run.metrics_file.write_text(
         "images_seen,speed/seconds,metrics/fid,metrics/is\n100,10,,\n150,,5.0,oops\n200,20,4.0,2.0\n300,30,nan,3.0\n"
-        "400,40,inf,\n500,50,1.0"
+        "400,40,inf,\n500,50,1.0,2"
     )
     ((found,), _) = collect(tmp_path)
     fid, score = found.curves["fid"], found.curves["is"]
