@@ -181,7 +181,10 @@ def seeds_needed(first: ArrayLike, second: ArrayLike, family: int) -> int | None
     with np.errstate(divide="ignore"):
         effects = difference / np.where(paired, together, apart)
     freedom = np.where(paired, counts - 1, 2 * counts - 2)
-    critical = stats.t.ppf(1 - ALPHA / family / 2, freedom)
+    # The test cannot reach the level itself, only the last of its steps before it, which counts when seeds are few.
+    level, step = ALPHA / family, np.array([smallest_p(n, n, design is True) for n, design in enumerate(designs, 2)])
+    level = np.where(step * 1e6 > level, step * np.floor(level / np.maximum(step, 1e-300)), level)
+    critical = stats.t.ppf(1 - level / 2, freedom)
     # Beyond 30 standard errors, which may be infinitely many, the noncentral t is no longer computed.
     power = stats.nct.sf(critical, freedom, np.minimum(effects * np.sqrt(counts), 30.0))
     enough = (power >= POWER) & np.array([design is not None for design in designs])

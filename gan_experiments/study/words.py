@@ -15,36 +15,21 @@ _MOST_NAMES = 8  # in a sentence
 
 def verdict(comparison: Comparison) -> list[str]:
     """Say in a few sentences what the study shows, and how sure one can be."""
-    arms = [arm for arm in comparison.arms if arm.count]
-    leader = arms[0]
-    name = measure_name(comparison)
-    if len(comparison.arms) == 1:
-        label = "The runs" if not comparison.design.factors else leader.label
-        text = f"{label} reach {name} {spread_text(leader.final_or_best(comparison.measure.figure))}"
-        return [f"{text} ({seeds(leader.count)}). There is one arm, and nothing to compare it with."]
-    if len(arms) == 1:
-        return [f"Only {leader.label} has runs that have ended: there is nothing to compare it with."]
-    if comparison.baseline is not None and not any(arm.label == comparison.baseline for arm in arms):
-        return [f"The baseline {comparison.baseline} has no run that has ended: there is nothing to compare with."]
-    if all(pair.verdict == UNTESTED for pair in comparison.pairs):
-        return [_untested(comparison)]
-    subject = comparison.baseline or leader.label
-    opening = (
-        f"Against {subject}, the baseline"
-        if comparison.baseline
-        else f"{subject} ranks first with {name} {spread_text(leader.final_or_best(comparison.measure.figure))}"
-    )
+    alone = _nothing_to_test(comparison)
+    if alone:
+        return [alone]
     if comparison.baseline is not None:
         pairs = comparison.pairs
         words = (BETTER, WORSE, CLOSE, FEW_SEEDS)
         said = "; ".join(_of_one_verdict(pairs, word) for word in words if _first(pairs, word))
-    else:
-        pairs = [pair for pair in comparison.pairs if pair.first == subject]
-        ahead = [pair.second for pair in pairs if pair.verdict == BETTER]
-        close = [pair.second for pair in pairs if pair.verdict in (CLOSE, WORSE)]
-        said = f"better than {listed(ahead)}" if ahead else "not better than any other arm for sure"
-        said += f"; against {listed(close)} it is {CLOSE}" if close else ""
-    return [f"{opening}: {said}.", *_outlook(comparison, pairs)]
+        return [f"Against {comparison.baseline}, the baseline: {said}.", *_outlook(comparison, pairs)]
+    leader = comparison.arms[0]
+    pairs = [pair for pair in comparison.pairs if pair.first == leader.label]
+    ahead, behind, close = ([pair.second for pair in pairs if pair.verdict == word] for word in (BETTER, WORSE, CLOSE))
+    said = f"better than {listed(ahead)}" if ahead else "not better than any other arm for sure"
+    said += f"; by its mean worse than {listed(behind)}" if behind else ""
+    said += f"; against {listed(close)} it is {CLOSE}" if close else ""
+    return [f"{leader.label} ranks first with {_reached(comparison)}: {said}.", *_outlook(comparison, pairs)]
 
 
 def needed_text(pair: PairResult) -> str:
@@ -126,14 +111,31 @@ def _of_one_verdict(pairs: Sequence[PairResult], verdict: str) -> str:
     return f"{listed(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
 
 
-def _untested(comparison: Comparison) -> str:
-    most = max(arm.count for arm in comparison.arms)
-    if most < 2:
-        return (
-            f"Nothing is tested: with one seed per arm, a difference between two runs says nothing about the arms. "
-            f"At least {statistics.least_seeds(comparison.family)} seeds per arm are needed for a verdict."
-        )
-    return "Nothing is tested: no two arms have two seeds each that have ended."
+def _nothing_to_test(comparison: Comparison) -> str:
+    """Say why there is no verdict; empty if there is one."""
+    there = [arm for arm in comparison.arms if arm.count]
+    if len(comparison.arms) == 1:
+        subject = there[0].label if comparison.design.factors else "The runs"
+        text = f"{subject} reach {_reached(comparison)} ({seeds(there[0].count)})."
+        return f"{text} There is one arm, and nothing to compare it with."
+    if len(there) == 1:
+        return f"Only {there[0].label} has runs that have ended: there is nothing to compare it with."
+    if comparison.baseline is not None and all(arm.label != comparison.baseline for arm in there):
+        return f"The baseline {comparison.baseline} has no run that has ended: there is nothing to compare with."
+    if any(pair.verdict != UNTESTED for pair in comparison.pairs):
+        return ""
+    if max(arm.count for arm in there) > 1:
+        return "Nothing is tested: no two arms have two seeds each that have ended."
+    least = statistics.least_seeds(comparison.family)
+    return (
+        "Nothing is tested: with one seed per arm, a difference between two runs says nothing about the arms. "
+        f"At least {least} seeds per arm are needed for a verdict."
+    )
+
+
+def _reached(comparison: Comparison) -> str:
+    spread = comparison.arms[0].final_or_best(comparison.measure.figure)
+    return f"{measure_name(comparison)} {spread_text(spread)}"
 
 
 def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:

@@ -136,6 +136,25 @@ def test_too_few_seeds_are_said_with_the_number_that_would_do(tmp_path, compared
     assert "the 3 comparisons here need at least 5 seeds per arm, a single one 4" in text
 
 
+def test_an_arm_with_the_best_median_and_a_bad_mean_is_no_winner(tmp_path, compared):
+    figures = {"hinge": [3.9] * 8 + [50.0] * 7, "minimax": [4.0 + 0.001 * seed for seed in range(15)]}
+    comparison = compared(write_study(tmp_path, figures))
+    assert comparison.pairs[0].verdict == "worse"
+    assert "not better than any other arm for sure; by its mean worse than minimax." in verdict(comparison)[0]
+
+
+def test_a_baseline_without_an_end_is_said(tmp_path, compared):
+    study = write_study(tmp_path, {"hinge": [4.0, 4.2], "wasserstein": [5.0, 5.1]})
+    write_run(study / "m", "minimax", status="running")
+    text = verdict(compared(study, baseline="minimax"))
+    assert text == ["The baseline minimax has no run that has ended: there is nothing to compare with."]
+
+
+def test_single_seeds_beside_several_are_said(tmp_path, compared):
+    text = verdict(compared(write_study(tmp_path, {"hinge": [4.0, 4.2], "wasserstein": [5.0]})))
+    assert text == ["Nothing is tested: no two arms have two seeds each that have ended."]
+
+
 def test_one_arm_is_reported(tmp_path, compared):
     text = verdict(compared(write_study(tmp_path, {"hinge": [4.0, 4.2]})))
     assert text == [
