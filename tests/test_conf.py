@@ -29,6 +29,8 @@ def test_two_steps(group, option, tmp_path):
     overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}")
     if group == "loss" and option in NEEDS_ENERGY:
         overrides.append("model=autoencoder")
+    if option == "known_truth":
+        overrides += ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
     if group == "model" and option == "mlp":
         overrides = [line for line in overrides if "channels" not in line]
     config = OmegaConf.to_container(compose("train", overrides), resolve=True)

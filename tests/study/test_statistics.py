@@ -98,8 +98,7 @@ def test_the_interval_of_a_difference_is_that_of_scipy(paired):
     assert statistics.difference_interval(a, b, paired) == pytest.approx(tuple(expected))
 
 
-@pytest.mark.parametrize("effect", [1.0, 2.0])
-@pytest.mark.parametrize("family", [1, 5])
+@pytest.mark.parametrize(("effect", "family"), [(1.0, 1), (1.0, 5), (2.0, 15), (3.0, 5), (3.0, 15)])
 def test_the_seeds_that_are_said_to_settle_it_do(effect, family):
     """With as many seeds as it takes to find an effect in 80 % of studies, it is found in so many."""
     a, b = population(0, 4000, 0.0), population(1, 3999, effect)
@@ -110,7 +109,8 @@ def test_the_seeds_that_are_said_to_settle_it_do(effect, family):
         a, b = draw.normal(0, 1, count), draw.normal(effect, 1, count)
         paired = statistics.testable_in_pairs(count, count, count, family)
         found += statistics.p_value(a, b, bool(paired)) * family <= statistics.ALPHA
-    assert 0.7 <= found / STUDIES <= 0.95
+    assert found / STUDIES >= 0.8 - 2.5 * math.sqrt(0.16 / STUDIES)
+    assert found / STUDIES <= 0.95, "nor are many more asked for"
 
 
 def test_few_seeds_stay_honest():
