@@ -91,7 +91,7 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
         started=record.get("started") or _now(),
         seed=config["seed"],
         budget=config["budget"],
-        dataset={**parts.data.facts.as_dict(), "fingerprint": parts.data.fingerprint},
+        dataset=parts.data.passport(),
         parameters={name: _size(part) for name, part in parts.system.named_children() if _size(part) and name != "ema"},
         processes=parts.trainer.world_size,
         **passport(),
@@ -100,7 +100,10 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
 
 def _open_comparison(config: Mapping[str, Any], parts: Parts) -> None:
     """Make the run a row of TensorBoard's HParams tab, whose cells follow the newest values."""
-    measures = [f"{rows}/{name}" for rows in ("metrics", "final") for name in ("fid", "is")] if parts.evaluation else []
+    names = (
+        ("fid", "is") if config["metrics"]["extractors"] else (parts.evaluation.selection,) if parts.evaluation else ()
+    )
+    measures = [f"{rows}/{name}" for rows in ("metrics", "final") for name in names]
     for logger in parts.trainer.loggers:
         if isinstance(logger, tensorboard.TensorBoard):
             logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, measures)

@@ -39,7 +39,8 @@ def test_every_option_of_every_group_is_right(group, option):
         problems[choice] = [problem for problem in found if not problem.missing]
         if not problems[choice]:
             return
-    pytest.fail(str(problems))  # one at least must go with it: some losses want a discriminator of their own, some measures a dataset
+    # One at least must go with it: some losses want a discriminator of their own, some measures a dataset.
+    pytest.fail(str(problems))
 
 
 @pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())

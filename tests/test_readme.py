@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tiny import tiny_overrides
 
-from gan_experiments.cli import evaluate, sample, train
+from gan_experiments.cli import data, evaluate, sample, train
 from gan_experiments.compose import examine
 from gan_experiments.config import Config
 
@@ -82,3 +82,10 @@ def test_a_loss_is_one_file_and_one_yaml(call, tmp_path, monkeypatch):
 def test_every_file_that_is_linked_is_there():
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (ROOT / target).exists(), target
+
+
+def test_data_are_described(call):
+    (words,) = [words[1:] for words in COMMANDS if words[0] == "gan-data"]
+    code, out, err = call(data, *words)
+    assert code == 0, err
+    assert "1,797" in out

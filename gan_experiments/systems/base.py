@@ -9,7 +9,7 @@ from torch import Tensor
 from gan_experiments.clock import Clock
 from gan_experiments.contracts import Generator
 from gan_experiments.ema import GeneratorEMA
-from gan_experiments.systems.statistics import Statistics
+from gan_experiments.systems.step_statistics import Statistics
 
 
 class System(pl.LightningModule):

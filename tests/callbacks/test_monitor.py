@@ -7,7 +7,7 @@ def rows(run):
 
 
 def test_a_row_has_every_scalar(fit):
-    run = fit("penalty=r1")
+    run = fit("penalty=r1", "penalty.r1.interval=1")
     row = rows(run)[-1]
     expected = {
         "loss/discriminator", "loss/generator", "logits/real", "logits/fake", "accuracy/real", "accuracy/fake",

@@ -192,7 +192,7 @@ def test_the_help_is_about_the_program(name, tmp_path):
     assert "Hydra app" not in page
     if name == "train":
         assert "my_own_loss" in page
-        for key in ("seed: 0", "batch_size: 64", "loss=non_saturating", "model=dcgan", "--multirun"):
+        for key in ("seed: 0", "batch_size: 128", "loss=non_saturating", "model=dcgan", "--multirun"):
             assert key in page
     else:
         assert ("study: ???" if name == "compare" else "run: ???") in page

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gan_experiments.systems.statistics import CAPACITY, Statistics
+from gan_experiments.systems.step_statistics import CAPACITY, Statistics
 from gan_experiments.types import DivergedError
 
 
