@@ -182,7 +182,8 @@ def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Ca
     config = OmegaConf.to_container(
         compose("train", [
             f"model={model}", f"model.share_fakes={str(share).lower()}", f"batch_size={BATCH}", "metrics=none",
-            "penalty=none", f"budget.images={(STEPS[model] + WARM_UP) * BATCH}", "callbacks.checkpoint.every=1000000000",
+            "penalty=none", f"budget.images={(STEPS[model] + WARM_UP) * BATCH}",
+            "callbacks.checkpoint.every=1000000000",
             f"trainer.precision={'bf16-mixed' if bf16 else '32-true'}",
         ]),
         resolve=True,
