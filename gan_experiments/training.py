@@ -67,10 +67,11 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
             with suppress(OSError):  # on a full disk; the error itself is what the user has to see
                 _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())
         raise
+    # A signal that comes during the last step stops nothing.
+    stopped = parts.stop.signal if not parts.system.clock.finished else 0
     if main:
-        status = "interrupted" if parts.stop.signal else "finished"
-        _close_record(run, parts, status, **_results(parts))
-    return INTERRUPTED_EXIT + parts.stop.signal if parts.stop.signal else 0
+        _close_record(run, parts, "interrupted" if stopped else "finished", **_results(parts))
+    return INTERRUPTED_EXIT + stopped if stopped else 0
 
 
 def _rewind(run: RunFolder, images_seen: int) -> None:
