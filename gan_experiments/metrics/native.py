@@ -8,10 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 import warnings
-from collections.abc import Iterator
-from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +16,19 @@ import torch
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
 from gan_experiments.cache import cache_folder
 from gan_experiments.files import replacing
 from gan_experiments.images import to_float
+from gan_experiments.metrics.classifier import BATCH_SIZE, LEARNING_RATE, Classifier, correct, fit
 from gan_experiments.metrics.extractor import Extractor, ImageSource, hash_weights
-from gan_experiments.randomness import Stream, derive_seed
+from gan_experiments.randomness import Stream
 from gan_experiments.types import PositiveInt
 
 _log = logging.getLogger(__name__)
 
 _VERSION = 1  # of the recipe: raise it when the network or its training changes
-_BATCH_SIZE = 128
-_LEARNING_RATE = 0.01
 _HELD_OUT = 0.2
 
 
@@ -62,7 +57,7 @@ class NativeClassifier(Extractor):
         self._width = width
         self._training_images = training_images
         self._cache_dir = cache_dir
-        self._network: _Network | None = None
+        self._network: Classifier | None = None
 
     @torch.inference_mode(False)  # evaluation may be what asks for it
     def prepare(self, data: ImageSource) -> None:
@@ -100,8 +95,8 @@ class NativeClassifier(Extractor):
             "data": data.fingerprint,
             "width": self._width,
             "training_images": self._training_images,
-            "batch_size": _BATCH_SIZE,
-            "learning_rate": _LEARNING_RATE,
+            "batch_size": BATCH_SIZE,
+            "learning_rate": LEARNING_RATE,
             "held_out": _HELD_OUT,
         }
         return json.dumps(recipe, sort_keys=True)
@@ -111,16 +106,10 @@ class NativeClassifier(Extractor):
         key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
         return folder / "native" / f"{data.facts.name}-{key}.safetensors"
 
-    def _build(self, data: ImageSource) -> _Network:
-        # The CPU's generator alone: seeding through torch.manual_seed would reseed the GPUs' as well.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(derive_seed("native", "weights"))
-            classes = max(1, data.facts.num_classes)
-            network = _Network(data.facts.channels, data.facts.image_size, self._width, classes)
-        # One layout whether trained or loaded: features then agree to the last bit.
-        return network.to(memory_format=torch.channels_last)
+    def _build(self, data: ImageSource) -> Classifier:
+        return Classifier(data.facts, self._width, "native", "weights")
 
-    def _load(self, data: ImageSource, path: Path) -> tuple[_Network, float] | None:
+    def _load(self, data: ImageSource, path: Path) -> tuple[Classifier, float] | None:
         if not path.exists():
             return None
         network = self._build(data)
@@ -135,11 +124,10 @@ class NativeClassifier(Extractor):
         warnings.warn(f"{path} is damaged: the classifier is trained again", stacklevel=2)
         return None
 
-    def _train(self, data: ImageSource, path: Path, recipe: str) -> tuple[_Network, float]:
+    def _train(self, data: ImageSource, path: Path, recipe: str) -> tuple[Classifier, float]:
         _log.info("training a classifier on %s for FID and IS, once", data.facts.name)
         network = self._build(data)
-        with torch.autocast("cpu", enabled=False):
-            accuracy = _fit(network, data, self._training_images)
+        accuracy = _fit(network, data, self._training_images)
         weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         metadata = {"recipe": recipe, "accuracy": str(accuracy), "weights": hash_weights(weights)}
         with replacing(path) as temporary:
@@ -147,55 +135,12 @@ class NativeClassifier(Extractor):
         return network, accuracy
 
 
-class _Network(nn.Module):
-    """3x3 convolutions down to 4x4 maps or less, their averages as features, one linear layer."""
-
-    def __init__(self, channels: int, image_size: int, width: int, num_classes: int) -> None:
-        super().__init__()
-        halvings = max(0, math.ceil(math.log2(image_size / 4)))
-        strides = [1] * (3 - halvings) + [2] * halvings
-        widths = [channels, *(width * min(2**stage, 4) for stage in range(len(strides)))]
-        layers: list[nn.Module] = []
-        for (fan_in, fan_out), stride in zip(pairwise(widths), strides, strict=True):
-            layers.append(nn.Conv2d(fan_in, fan_out, 3, stride, padding=1, bias=False))
-            layers += [nn.BatchNorm2d(fan_out), nn.ReLU(inplace=True)]
-        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.head = nn.Linear(widths[-1], num_classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map float ``(B, C, H, W)`` to logits ``(B, K)``."""
-        logits: Tensor = self.head(self.features(images))
-        return logits
-
-
-def _fit(network: _Network, data: ImageSource, training_images: int) -> float:
-    """Train on four fifths of the data, on the CPU, with one learning rate cycle; return the accuracy on the rest."""
+def _fit(network: Classifier, data: ImageSource, training_images: int) -> float:
+    """Train on four fifths of the data, on the CPU; return the accuracy on the rest."""
     images, labels = data.images, data.labels
     assert labels is not None
     shuffled = Stream("native", "split").permutation(len(images))
     border = int(len(images) * _HELD_OUT)
     held_out, training = shuffled[:border], shuffled[border:]
-    steps = math.ceil(training_images / _BATCH_SIZE)
-    network.train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LEARNING_RATE, total_steps=steps)
-    for chosen in islice(_batches(training), steps):
-        batch = to_float(images[chosen]).contiguous(memory_format=torch.channels_last)
-        optimizer.zero_grad()
-        torch.autograd.backward(cross_entropy(network(batch), labels[chosen]))
-        optimizer.step()
-        schedule.step()
-    network.eval()
-    with torch.no_grad():
-        right = [
-            (network(to_float(images[part])).argmax(1) == labels[part]).sum() for part in torch.split(held_out, 500)
-        ]
-    return int(torch.stack(right).sum()) / len(held_out)
-
-
-def _batches(training: Tensor) -> Iterator[Tensor]:
-    epoch = 0
-    while True:
-        order = training[Stream("native", "order", epoch).permutation(len(training))]
-        yield from torch.split(order, _BATCH_SIZE)
-        epoch += 1
+    fit(network, images, labels, training, training_images, "native", "order")
+    return int(correct(network, images[held_out], labels[held_out]).sum()) / len(held_out)
