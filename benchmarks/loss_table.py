@@ -35,7 +35,7 @@ USUAL = {
 def main() -> None:
     """Train what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    losses = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml"))
+    losses = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
     parser.add_argument("--losses", nargs="+", default=losses, choices=losses, metavar="LOSS")
     parser.add_argument("--images", type=int, default=500_000, help="budget of a run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

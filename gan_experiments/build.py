@@ -33,6 +33,8 @@ from gan_experiments.types import ConfigError
 # Measured before drawn, all of it before saved, and nothing after the decision to stop.
 ORDER = (Monitor, Evaluation, pl.Callback, Checkpoint, Progress, Stop)
 
+NETWORKS = ("generator", "discriminator", "encoder")  # what a system may have, in the order of building
+
 
 class Parts(NamedTuple):
     """The objects of a run."""
@@ -67,21 +69,22 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
 def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     """Build the networks and the system that trains them, initialized from the seed."""
     model = dict(config["model"])
-    networks = {}
-    for name in ("generator", "discriminator"):
+    networks: dict[str, Any] = {}
+    for name in [name for name in NETWORKS if name in model]:
         node = model.pop(name)
         torch.manual_seed(derive_seed(config["seed"], "initialization", name))
-        networks[name] = construct(node, facts=data.facts)
+        latents = {"latent_dim": networks["generator"].latent_dim} if name == "encoder" else {}
+        networks[name] = construct(node, facts=data.facts, **latents)
         networks[name].architecture = dict(node)
     budget = config["budget"]["images"]
     schedule = config["optimizer"]["schedule"]
     system: System = construct(
         model,
         **networks,
-        loss=construct(config["loss"]),
+        loss=construct(config["loss"]) if config["loss"] else None,
         penalties={name: construct(node) for name, node in config["penalty"].items()},
         augmentations={name: construct(node) for name, node in config["augment"].items()},
-        optimizers={name: _factory(config["optimizer"][name]) for name in networks},
+        optimizers={name: _factory(config["optimizer"][name]) for name in networks if config["optimizer"].get(name)},
         schedule=Schedule(**schedule | {"end": budget if schedule["end"] is None else schedule["end"]}),
         clip=config["optimizer"]["clip"],
         clock=Clock(config["batch_size"], budget),

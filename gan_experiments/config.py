@@ -74,10 +74,10 @@ class Clip:
 
 @dataclass
 class Optimizer:
-    """The optimizer of each network, with one schedule for both."""
+    """The optimizer of each network, with one schedule for both; a system without a discriminator has one."""
 
     generator: Component
-    discriminator: Component
+    discriminator: Component | None
     schedule: Schedule
     clip: Clip
 
@@ -158,7 +158,7 @@ class Config:
     ema: Average
     dataset: Component
     model: Component
-    loss: Component
+    loss: Component | None
     penalty: dict[str, Component]
     augment: dict[str, Component]
     optimizer: Optimizer
@@ -286,6 +286,7 @@ PLACES = {
     "dataset": Place("pytorch_lightning.core.datamodule.LightningDataModule", given=("seed",)),
     "model": Place("pytorch_lightning.core.module.LightningModule", given=(*_SYSTEM, "ema_half_life", "d_steps")),
     "model.generator": Place("gan_experiments.contracts.Generator", given=("facts",)),
+    "model.encoder": Place("gan_experiments.contracts.Encoder", given=("facts", "latent_dim")),
     "model.discriminator": Place("gan_experiments.contracts.Discriminator", given=("facts",)),
     "loss": Place("gan_experiments.contracts.Loss"),
     "penalty.*": Place("gan_experiments.contracts.Penalty"),

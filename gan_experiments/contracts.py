@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor, float64, nn
+from torch.special import ndtr, ndtri
 
 if TYPE_CHECKING:
     from gan_experiments.randomness import Stream
@@ -168,6 +169,43 @@ class Generator(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, latent_dim)`` and labels ``(B,)`` to images ``(B, C, H, W)`` in [-1, 1]."""
+        raise NotImplementedError
+
+    def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what ``synthesize`` starts from, ``(B, D)``: the latents, or what a mapping network makes of them."""
+        return latents
+
+    def synthesize(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map styles ``(B, D)`` to images; ``forward`` is this after ``styles``."""
+        images: Tensor = self(styles, labels)
+        return images
+
+    def style_weight(self) -> Tensor | None:
+        """Return the weight ``(F, D)`` of all linear layers that styles meet first; ``None`` if there are none."""
+        return None
+
+    def truncated(self, latents: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
+        """Generate with less variety, the less the smaller ``truncation``: latents of a normal cut off beyond it.
+
+        So in Brock, Donahue & Simonyan 2019, section 3.1, where values beyond it are drawn anew; here the normal is
+        squeezed into the bounds by its quantiles, which gives the same distribution and moves continuously.
+        """
+        edge = ndtr(latents.new_tensor(-truncation, dtype=float64))
+        squeezed = ndtri(edge + ndtr(latents.double()) * (1 - 2 * edge)).to(latents.dtype)
+        images: Tensor = self(squeezed, labels)
+        return images
+
+
+class Encoder(nn.Module):
+    """A network from images to a Gaussian over latents, its covariance diagonal; built from the data's facts."""
+
+    def __init__(self, facts: DataFacts, latent_dim: int) -> None:
+        super().__init__()
+        self.facts = facts
+        self.latent_dim = latent_dim
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ``(B, C, H, W)`` in [-1, 1] to mean and logarithm of the variance, each ``(B, latent_dim)``."""
         raise NotImplementedError
 
 

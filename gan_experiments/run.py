@@ -62,9 +62,9 @@ class RunFolder:
         """Return the file of the checkpoint ``name``: ``last`` or ``best``."""
         return self.path / "checkpoints" / f"{name}.ckpt"
 
-    def grid(self, images_seen: int) -> Path:
-        """Return the file of the sample grid at ``images_seen``."""
-        return self.samples / f"{images_seen:010d}.png"
+    def grid(self, images_seen: int, name: str = "") -> Path:
+        """Return the file of the sample grid at ``images_seen``, or of another picture, by its name."""
+        return self.samples / f"{name + '-' if name else ''}{images_seen:010d}.png"
 
     def record(self) -> dict[str, Any]:
         """Read the record; empty if there is none or it cannot be read."""

@@ -13,6 +13,7 @@ from gan_experiments.run import RunFolder
 CONF = Path(__file__).parent.parent / "conf"
 TRAINED = ("model", "loss", "penalty", "augment", "optimizer", "metrics", "callbacks", "logger", "experiment")
 NEEDS_ENERGY = ("ebgan", "began")
+NEEDS_VAE = (("loss", "none"), ("optimizer", "vae"), ("model", "vae"))
 
 
 def options(group):
@@ -21,7 +22,7 @@ def options(group):
 
 def test_no_group_is_forgotten():
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
-    assert groups == {*TRAINED, "dataset", "trainer", "compare"}  # those have tests of their own
+    assert groups == {*TRAINED, "dataset", "trainer", "compare", "kind"}  # those have tests of their own
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])
@@ -29,12 +30,16 @@ def test_two_steps(group, option, tmp_path):
     overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}")
     if group == "loss" and option in NEEDS_ENERGY:
         overrides.append("model=autoencoder")
+    if (group, option) in NEEDS_VAE:
+        overrides.append("model=vae")
     if option == "known_truth":
         overrides += ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
-    if group == "model" and option == "mlp":
+    if group == "model" and option in ("mlp", "mlp_vae"):
         overrides = [line for line in overrides if "channels" not in line]
+    if (group == "model" and option == "mlp_vae") or "model=vae" in overrides:
+        overrides = [line for line in overrides if "discriminator" not in line]
     config = OmegaConf.to_container(compose("train", overrides), resolve=True)
-    for name in ("generator", "discriminator"):  # a recipe may take networks without channels
+    for name in {"generator", "discriminator"} & config["model"].keys():  # a recipe may take networks without channels
         if "channels" in config["model"][name] and "hidden" in config["model"][name]:
             del config["model"][name]["channels"]
     config |= {"batch_size": 8, "d_steps": 1}
@@ -43,4 +48,4 @@ def test_two_steps(group, option, tmp_path):
     parts.trainer.fit(parts.system, datamodule=parts.data)
     assert parts.system.clock.images_seen == 16
     values = parts.system.statistics.read() or parts.system.latest
-    assert {"loss/discriminator", "loss/generator"} <= values.keys()
+    assert {"loss/discriminator", "loss/generator"} <= values.keys() or "loss/vae" in values

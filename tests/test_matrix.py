@@ -13,7 +13,7 @@ from gan_experiments.compose import compose
 from gan_experiments.config import check
 from gan_experiments.loader import conf_dir
 
-LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml"))
+LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
 PENALTIES = sorted(file.stem for file in (conf_dir() / "penalty").glob("*.yaml"))
 REFUSED = {("relativistic_pairing", "top_k")}
 NETWORKS = ("discriminator", "generator")

@@ -23,6 +23,8 @@ def tiny_overrides(*overrides):
     unfit = []
     if "metrics=none" in overrides:
         unfit.append("metrics.extractors")
-    if "model=mlp" in overrides:
+    if "model=mlp" in overrides or "model=mlp_vae" in overrides:
         unfit += ["model.generator.channels", "model.discriminator.channels"]
+    if "model=vae" in overrides:
+        unfit.append("model.discriminator")
     return [line for line in TINY if not line.startswith(tuple(unfit))] + list(overrides)

@@ -20,7 +20,7 @@ SMOOTHING = 0.7  # share of the former speed in the one shown
 
 
 class Progress(pl.Callback):
-    """Shows images seen of the budget, images/s, both losses, the newest FID and the time left.
+    """Shows images seen of the budget, images/s, losses or bound, the newest FID and the time left.
 
     On a terminal it is a bar, elsewhere (a log file, a cluster's job) a line for every twentieth of the budget.
 
@@ -95,7 +95,7 @@ class Progress(pl.Callback):
         latest = system.latest
         parts = [f"{min(system.clock.images_seen, system.clock.budget):,}/{system.clock.budget:,} images"]
         parts.append(f"{self._speed:,.0f}/s")
-        for label, name in (("D", "loss/discriminator"), ("G", "loss/generator")):
+        for label, name in (("D", "loss/discriminator"), ("G", "loss/generator"), ("ELBO", "vae/elbo")):
             if name in latest:
                 parts.append(f"{label} {latest[name]:.3f}")
         fid = latest.get("final/fid", latest.get("metrics/fid"))

@@ -10,7 +10,9 @@ import torch
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_experiments.callbacks.tensorboard import TensorBoard
+from gan_experiments.contracts import Batch
 from gan_experiments.images import image_grid, save_png
+from gan_experiments.metrics.extractor import ImageSource
 from gan_experiments.randomness import Stream
 from gan_experiments.run import RunFolder
 from gan_experiments.systems.base import System, system_of
@@ -19,6 +21,8 @@ from gan_experiments.types import PositiveInt
 
 class SampleGrid(pl.Callback):
     """Writes a grid of images of fixed latents to ``samples/`` and to TensorBoard, from the averaged generator.
+
+    A system may add pictures of its own: a VAE shows reconstructions.
 
     Args:
         run: The run's folder.
@@ -45,12 +49,23 @@ class SampleGrid(pl.Callback):
 
     @rank_zero_only
     def _draw(self, trainer: pl.Trainer) -> None:
-        system = system_of(trainer)
-        grid = image_grid(fixed_samples(system, self.count, system.seed), columns=math.isqrt(self.count))
-        save_png(grid, self._run.grid(system.clock.images_seen))
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoard):
-                logger.log_image("samples", grid, system.clock.images_seen)
+        system, columns = system_of(trainer), math.isqrt(self.count)
+        seen = system.clock.images_seen
+        pictures = {"samples": fixed_samples(system, self.count, system.seed)}
+        pictures |= system.pictures(self._reals(trainer, system), columns)
+        for name, images in pictures.items():
+            grid = image_grid(images, columns)
+            save_png(grid, self._run.grid(seen, "" if name == "samples" else name))
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoard):
+                    logger.log_image(name, grid, seen)
+
+    def _reals(self, trainer: pl.Trainer, system: System) -> Batch:
+        """Return half as many real images as there are samples, always the same."""
+        data: ImageSource = trainer.datamodule  # type: ignore[attr-defined]
+        chosen = Stream(system.seed, "pictures").permutation(len(data.images))[: max(1, self.count // 2)]
+        labels = None if data.labels is None else data.labels[chosen].to(system.device)
+        return Batch(data.images[chosen].to(system.device), labels)
 
 
 def fixed_samples(system: System, count: int, seed: int) -> torch.Tensor:

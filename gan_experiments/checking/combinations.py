@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from gan_experiments.checking.signatures import ClassSource
+from gan_experiments.checking.systems import bernoulli, parts_of_system
 from gan_experiments.checking.validation import Validation
 
 _BASE_DISCRIMINATOR = "gan_experiments.contracts.Discriminator"
@@ -18,7 +19,7 @@ def refused(found: Validation) -> list[Finding]:
     """Return what cannot work."""
     checks = (
         _half_precision, _output_of_discriminator, _pairs, _unrolling, _share_of_batch, _features, _end_of_schedule,
-        _integer_betas, _known_truth,
+        _integer_betas, _known_truth, parts_of_system, bernoulli,
     )  # fmt: skip
     return [finding for check in checks for finding in check(found)]
 

@@ -144,7 +144,7 @@ class _Walk:
             self._component(value, path, place or Place())
             if isinstance(rule, (Scalar, Choice, ListOf)):
                 self._refuse(path, f"a component is not {rule.text}")
-        elif place or isinstance(rule, Node):
+        elif isinstance(rule, Node) or (place and not isinstance(rule, (AnyOf, Scalar))):
             self._refuse(path, f"{show(value)} is not {Node().text}")
         elif isinstance(rule, AnyOf):
             self._any_of(value, rule, path)

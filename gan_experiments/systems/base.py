@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gan_experiments.clock import Clock
-from gan_experiments.contracts import Generator
+from gan_experiments.contracts import Batch, Generator
 from gan_experiments.ema import GeneratorEMA
+from gan_experiments.randomness import Stream
 from gan_experiments.systems.step_statistics import Statistics
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 class System(pl.LightningModule):
@@ -22,11 +30,14 @@ class System(pl.LightningModule):
         seed: Of every random number.
 
     Attributes:
+        adversarial: Whether a discriminator takes part; read from the source by ``check()``, so it is a literal.
         ema: The moving average of the generator.
         statistics: What the steps have measured.
         latest: The newest value of everything that was logged.
         paused: Seconds of this process that were spent on measuring instead of training.
     """
+
+    adversarial: ClassVar[bool] = True
 
     def __init__(self, generator: Generator, ema_half_life: int, clock: Clock, seed: int) -> None:
         super().__init__()
@@ -71,13 +82,36 @@ class System(pl.LightningModule):
     def sample(self, latents: Tensor, labels: Tensor | None = None, ema: bool = True) -> Tensor:
         """Generate images ``(N, C, H, W)`` in [-1, 1] in evaluation mode, from the averaged or the raw generator."""
         network = self.ema.module if ema else self.generator
-        training = network.training
-        network.eval()
-        try:
+        with evaluation_mode(network):
             images: Tensor = network(latents, labels)
-        finally:
-            network.train(training)
         return images
+
+    def pictures(self, batch: Batch, columns: int) -> dict[str, Tensor]:
+        """Return what to show beside samples, made from real images, by name: images ``(N, C, H, W)`` in rows."""
+        return {}
+
+    def _stream(self, *keys: str) -> Stream:
+        """Return the random numbers of this step that ``keys`` name."""
+        world = self.trainer.world_size
+        return Stream(self.seed, *keys, self.clock.step, rank=self.global_rank, world_size=world, device=self.device)
+
+    def _minimize(self, loss: Tensor, optimizer: Any) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+
+@contextmanager
+def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
+    """Put networks into evaluation mode for the time of a block."""
+    training = [network.training for network in networks]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for network, mode in zip(networks, training, strict=True):
+            network.train(mode)
 
 
 def system_of(trainer: pl.Trainer) -> System:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 
 from gan_experiments.clock import Clock
 from gan_experiments.contracts import Augmentation, Batch, Discriminator, Generator, Loss, Penalty, Step
 from gan_experiments.images import to_float
-from gan_experiments.randomness import Stream, derive_seed, seed_noise
-from gan_experiments.systems.base import System
+from gan_experiments.randomness import derive_seed, seed_noise
+from gan_experiments.systems.base import OptimizerFactory, System
+from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
 from gan_experiments.systems.schedule import Schedule
 from gan_experiments.systems.unrolled import Judge, unrolled
 from gan_experiments.types import NonNegativeInt
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
 
 
@@ -173,11 +172,6 @@ class GAN(System):
                     loss = loss + penalty.weight * penalty.interval * value
         return loss
 
-    def _minimize(self, loss: Tensor, optimizer: Any) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-
     def _record(self, network: str, values: dict[str, Tensor]) -> None:
         values[f"gradient_norm/{network}"] = self._gradient_norms[network]
         self.statistics.record(self.clock.step, values)
@@ -206,11 +200,6 @@ class GAN(System):
             images_seen=self.clock.images_seen,
         )
 
-    def _stream(self, *keys: str) -> Stream:
-        """Return the random numbers of this step that ``keys`` name."""
-        world = self.trainer.world_size
-        return Stream(self.seed, *keys, self.clock.step, rank=self.global_rank, world_size=world, device=self.device)
-
     def _augmented(self, role: str, images: Tensor) -> Tensor:
         """Return images as the discriminator sees them, the same way in its own step and in the generator's."""
         for name, augmentation in self.augmentations.items():
@@ -222,10 +211,8 @@ class GAN(System):
 
     def _optimizer(self, network: str) -> Any:
         """Return Lightning's optimizer of ``network``, its rates set for this moment."""
-        optimizer = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
-        factor = self._schedule(self.clock.images_seen)
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+        optimizer: Any = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
+        scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
 
     def learning_rates(self) -> dict[str, float]:
@@ -238,21 +225,9 @@ class GAN(System):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Build one optimizer for each network, the discriminator's first."""
-        optimizers = []
-        for name in NETWORKS:
-            optimizer = self._factories[name](getattr(self, name).parameters())
-            for group in optimizer.param_groups:
-                group["initial_lr"] = group["lr"]
-            optimizers.append(optimizer)
-        return optimizers
+        return [keep_rates(self._factories[name](getattr(self, name).parameters())) for name in NETWORKS]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Measure the gradient and clip it; here, because mixed precision has unscaled it by now."""
         network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
-        parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
-        norms = torch._foreach_norm([weight.grad for weight in parameters if weight.grad is not None])
-        norm = torch.linalg.vector_norm(torch.stack(norms))
-        self._gradient_norms[network] = norm
-        largest = self._clip[network]
-        if largest is not None:
-            clip_grads_with_norm_(parameters, largest, norm)
+        self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])

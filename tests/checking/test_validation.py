@@ -80,10 +80,10 @@ def test_a_component_where_a_value_belongs(lines):
 
 def test_a_value_where_a_component_belongs():
     found = validate(
-        OmegaConf.create({"loss": 3, "penalty": {"r1": {"weight": 1}}}), Config, {"penalty.*": Place()}, []
+        OmegaConf.create({"model": 3, "penalty": {"r1": {"weight": 1}}}), Config, {"penalty.*": Place()}, []
     )
     texts = [str(problem) for problem in found.problems]
-    assert "loss: 3 is not a component (a mapping with a _target_)" in texts
+    assert "model: 3 is not a component (a mapping with a _target_)" in texts
     assert any(text.startswith("penalty.r1: ") for text in texts)
 
 

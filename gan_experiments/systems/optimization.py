@@ -1,0 +1,31 @@
+"""What every system does with an optimizer besides stepping it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_
+from torch.optim import Optimizer
+
+
+def keep_rates(optimizer: Optimizer) -> Optimizer:
+    """Note the learning rates that an optimizer was built with, and return it."""
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    return optimizer
+
+
+def scale_rates(optimizer: Optimizer, factor: float) -> None:
+    """Set the learning rates to ``factor`` times those that the optimizer was built with."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+
+
+def clip_gradient(optimizer: Optimizer, largest: float | None) -> Tensor:
+    """Return the norm of the gradient of all that ``optimizer`` trains, and shorten it to ``largest``, if given."""
+    parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+    norms = torch._foreach_norm([weight.grad for weight in parameters if weight.grad is not None])
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    if largest is not None:
+        clip_grads_with_norm_(parameters, largest, norm)
+    return norm

@@ -1,0 +1,169 @@
+"""The variational autoencoder as a LightningModule: the baseline that a GAN can be held against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gan_experiments.clock import Clock
+from gan_experiments.contracts import Batch, Encoder, Generator
+from gan_experiments.images import is_points, to_float
+from gan_experiments.randomness import derive_seed, seed_noise
+from gan_experiments.systems.base import OptimizerFactory, System, evaluation_mode
+from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
+from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
+from gan_experiments.systems.schedule import Schedule
+from gan_experiments.types import ConfigError, NonNegativeFloat, PositiveFloat
+
+FIRST_SIGMA = 0.5  # from which a learned one starts; pixels are in [-1, 1]
+GREY_LEVEL = 2 / 255  # the width of a grey level among them
+
+
+class Bound(NamedTuple):
+    """The two terms of the evidence lower bound of each image, in nats: ``(B,)``; the bound is their difference."""
+
+    log_likelihood: Tensor
+    divergence: Tensor
+
+
+class VAE(System):
+    """Variational inference with one latent sample per image (Kingma & Welling 2014, equation 10).
+
+    The decoder is a generator, so that it is averaged, measured, sampled and exported as one. A conditional generator
+    is given the labels, its encoder is not. What is minimized is the negative bound, its divergence times ``beta``;
+    what is logged as the bound has no ``beta``.
+
+    Args:
+        generator: Maps latents to the mean of the images.
+        encoder: Maps images to a Gaussian over latents.
+        optimizers: ``"generator"``: a function from parameters to an optimizer; it gets those of the encoder as well.
+        schedule: Factor of the learning rate.
+        clip: Largest norm of the gradient, ``"generator"``; ``None`` does not clip.
+        clock: Images seen; holds the global batch size.
+        seed: Of every random number.
+        ema_half_life: Images after which the generator's moving average has forgotten half; 0: no averaging.
+        likelihood: Of pixels: a Gaussian, or for grey images a Bernoulli of which grey is the probability.
+        sigma: Standard deviation of the Gaussian; ``None``: learned, one for all pixels (Rybkin et al. 2021).
+        beta: Weight of the divergence (Higgins et al. 2017).
+        channels_last: Keep weights and images with their channels innermost: faster convolutions, rounding differs.
+
+    Raises:
+        ConfigError: A Bernoulli likelihood for coloured images or points.
+    """
+
+    adversarial: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        generator: Generator,
+        encoder: Encoder,
+        optimizers: Mapping[str, OptimizerFactory],
+        schedule: Schedule,
+        clip: Mapping[str, float | None],
+        clock: Clock,
+        seed: int,
+        ema_half_life: int,
+        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        sigma: PositiveFloat | None = None,
+        beta: NonNegativeFloat = 1.0,
+        channels_last: bool = False,
+    ) -> None:
+        facts = generator.facts
+        if likelihood == "bernoulli" and facts.channels != 1:
+            raise ConfigError(
+                f"model.likelihood: bernoulli is for grey images; {facts.name} has {facts.channels} channels"
+            )
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
+        self.encoder = encoder.to(memory_format=layout)
+        self.beta = beta
+        self.log_sigma: nn.Parameter | None = None
+        if likelihood == "gaussian":
+            start = torch.tensor(math.log(sigma or FIRST_SIGMA))
+            self.log_sigma = nn.Parameter(start, requires_grad=sigma is None)
+        self._layout = layout
+        self._factories = optimizers
+        self._schedule = schedule
+        self._clip = clip
+        self._gradient_norm = torch.zeros(())
+
+    def bound(self, images: Tensor, noise: Tensor, labels: Tensor | None = None) -> Bound:
+        """Return the terms of the evidence lower bound, computed in float32 whatever the networks compute in.
+
+        Args:
+            images: ``(B, C, H, W)`` in [-1, 1].
+            noise: ``(B, latent_dim)``, standard normal: what latents are sampled with.
+            labels: ``(B,)``, for a conditional generator.
+        """
+        mean, log_variance = (moment.float() for moment in self.encoder(images))
+        latents = mean + (0.5 * log_variance).exp() * noise
+        decoded = self.generator(latents, labels).float()
+        with torch.autocast(self.device.type, enabled=False):
+            fits = bernoulli(images, decoded) if self.log_sigma is None else gaussian(images, decoded, self.log_sigma)
+            return Bound(fits, kl_to_standard_normal(mean, log_variance))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Take one step of encoder and decoder together."""
+        seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
+        images = to_float(batch.images).to(memory_format=self._layout)
+        labels = batch.labels if self.num_classes else None
+        noise = self._stream("latents", "encoder").normal(len(images), self.latent_dim)
+        terms = self.bound(images, noise, labels)
+        fits, divergence = terms.log_likelihood.mean(), terms.divergence.mean()
+        loss = self.beta * divergence - fits
+        self._minimize(loss, self._optimizer())
+        self.ema.update(self.generator, self.clock.batch_size)
+        values = {"loss/vae": loss, "vae/elbo": fits - divergence, "vae/reconstruction": -fits, "vae/kl": divergence}
+        values["gradient_norm/generator"] = self._gradient_norm
+        if self.log_sigma is not None:
+            values["vae/sigma"] = self.log_sigma.detach().exp()
+            if not is_points(images):
+                nats = (divergence - fits) / images[0].numel()
+                values["vae/bits_per_dim"] = (nats - math.log(GREY_LEVEL)) / math.log(2)
+        self.statistics.record(self.clock.step, values)
+        self.clock.advance()
+
+    @torch.no_grad()
+    def reconstruct(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(B, C, H, W)`` in [-1, 1] to what the generator makes of the mean of their latents."""
+        with evaluation_mode(self.encoder, self.generator):
+            decoded: Tensor = self.generator(self.encoder(images)[0], labels if self.num_classes else None)
+        return decoded
+
+    def pictures(self, batch: Batch, columns: int) -> dict[str, Tensor]:
+        """Return ``"reconstructions"``: rows of images, below each row what it is reconstructed as."""
+        images = to_float(batch.images)
+        if is_points(images):
+            return {}
+        pair = images, self.reconstruct(images, batch.labels)
+        rows = zip(*(torch.split(each, columns) for each in pair), strict=True)
+        return {"reconstructions": torch.cat([row for both in rows for row in both])}
+
+    def _optimizer(self) -> Any:
+        """Return Lightning's optimizer, its rate set for this moment."""
+        optimizer: Any = self.optimizers()
+        scale_rates(optimizer, self._schedule(self.clock.images_seen))
+        return optimizer
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the rate of the last step, as the generator's."""
+        return {"generator": self._optimizer().param_groups[0]["lr"]}
+
+    def updates(self) -> dict[str, int]:
+        """Return how many steps have been taken."""
+        return {"generator": self.clock.step, "encoder": self.clock.step}
+
+    def configure_optimizers(self) -> Optimizer:
+        """Build the one optimizer of encoder, decoder and a learned ``sigma``."""
+        learned = [] if self.log_sigma is None or not self.log_sigma.requires_grad else [self.log_sigma]
+        parameters = [*self.generator.parameters(), *self.encoder.parameters(), *learned]
+        return keep_rates(self._factories["generator"](parameters))
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Measure the gradient and clip it; here, because mixed precision has unscaled it by now."""
+        self._gradient_norm = clip_gradient(optimizer, self._clip["generator"])
