@@ -266,6 +266,25 @@ class DataConfig:
 
 
 @dataclass
+class ShardsConfig:
+    """The config of ``gan-data shards``.
+
+    Attributes:
+        dataset: The data.
+        output: The folder of the shards.
+        shard_images: Images in a shard.
+        seed: Of the part of the data that a run trains on, and of their order in the shards.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    dataset: Component
+    output: str
+    shard_images: PositiveInt
+    seed: NonNegativeInt
+    trusted: list[str]
+
+
+@dataclass
 class OptimizerLimits:
     """The bounds of the arguments that ``torch.optim`` annotates as plain numbers."""
 

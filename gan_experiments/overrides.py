@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from gan_experiments.checking.validation import Problem
 from gan_experiments.loader import Loader
 
 _MOST_VALUES = 100  # of one sweep that are looked at; each job checks its own config once more
+_RANGE_OF_FILES = re.compile(r"(?P<key>[^=]+)=(?P<value>[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ def read_overrides(lines: list[str], loader: Loader, multirun: bool) -> Override
     read = Overrides()
     parser = OverridesParser.create(config_loader=loader.hydra)
     for line in lines:
+        # A range of files in braces is nothing in Hydra's grammar, and the shell takes its quotes away.
+        if files := _RANGE_OF_FILES.fullmatch(line):
+            line = f"{files['key']}='{files['value']}'"
         try:
             (override,) = parser.parse_overrides([line])
         except HydraException as error:

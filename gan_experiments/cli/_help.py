@@ -20,7 +20,8 @@ ABOUT = {
     "compare": """Compare the runs of a study, sorted into arms by what varies, with the uncertainty over seeds. It
         writes a page, tables and data into the study's folder, and prints what they show.""",
     "data": """Describe a dataset as a run would see it, with a contact sheet: counts, sizes, classes, mean and spread,
-        duplicates, broken files.""",
+        duplicates, broken files. The other verb, gan-data shards, writes it as tar shards: gan-data shards --help.""",
+    "shards": """Write a dataset as tar shards, as a run would see it: resized, in a random order, without a loss.""",
     "sample": """Write a grid of images from the averaged generator of a run as a PNG.""",
 }
 
@@ -40,6 +41,8 @@ gan-compare study=outputs/grid 'factor=[loss,penalty]' figure=best threshold=10"
     "data": """gan-data describe dataset=mnist
 gan-data describe dataset=image_folder dataset.root=my_photos dataset.image_size=64 count=256
 gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_class=100 output=part.png""",
+    "shards": """gan-data shards dataset=image_folder dataset.root=my_photos dataset.image_size=64 output=shards
+gan-train dataset=shards dataset.urls='shards/{0000..0063}.tar' dataset.image_size=64""",
     "sample": """gan-sample run=outputs/<date>/<run>
 gan-sample run=outputs/<date>/<run> count=100 seed=1 output=grid.png""",
 }
@@ -47,7 +50,7 @@ gan-sample run=outputs/<date>/<run> count=100 seed=1 output=grid.png""",
 
 def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
     """Return the help of a command: what it does, the groups with their options, the keys, examples, flags."""
-    program = f"gan-{config_name}" + (" describe" if config_name == "data" else "")
+    program = {"data": "gan-data describe", "shards": "gan-data shards"}.get(config_name, f"gan-{config_name}")
     groups, keys = _read_root(root_dir(config_name) / f"{config_name}.yaml")
     folders = [conf_dir()] + ([Path(config_dir)] if config_dir else [])
     parts = [

@@ -1,4 +1,4 @@
-"""``gan-data describe``: look at a dataset before training on it."""
+"""``gan-data``: look at a dataset before training on it, or turn it into shards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import command, report
-from gan_experiments.config import DataConfig
+from gan_experiments.config import DataConfig, ShardsConfig
 from gan_experiments.summary import shown
 from gan_experiments.types import ConfigError
 
@@ -17,10 +17,13 @@ from gan_experiments.types import ConfigError
 def main() -> None:
     """Run the command."""
     verb = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    if verb == "describe":
-        sys.argv.remove("describe")
+    if verb in ("describe", "shards"):
+        sys.argv.remove(verb)
     elif verb is not None or len(sys.argv) == 1:
-        sys.exit(report(ConfigError("say what to do with the data: gan-data describe dataset=...")))
+        told = "gan-data describe dataset=..., or gan-data shards dataset=... output=..."
+        sys.exit(report(ConfigError(f"say what to do with the data: {told}")))
+    if verb == "shards":
+        command("shards", ShardsConfig, write)
     command("data", DataConfig, run)
 
 
@@ -42,6 +45,23 @@ def run(cfg: DictConfig) -> int:
     images, columns = sheet(data, options["count"], options["seed"])
     save_png(image_grid(images, columns), output)
     print(f"  sheet        {shown(output)}")
+    return 0
+
+
+def write(cfg: DictConfig) -> int:
+    """Write the data as tar shards."""
+    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    if Path(options["output"]).exists():
+        raise ConfigError(f"output: {options['output']} exists and is not overwritten")
+    from gan_experiments.build import construct
+    from gan_experiments.data.shard_writer import write_shards
+
+    data = construct(options["dataset"], seed=options["seed"])
+    data.prepare_data()
+    data.setup()
+    urls = write_shards(data, Path(options["output"]).expanduser(), options["shard_images"], options["seed"])
+    line = f"gan-train dataset=shards dataset.urls='{urls}' dataset.channels={data.facts.channels}"
+    print(f"wrote {data.num_training:,} images; to train on them:\n  {line}")
     return 0
 
 

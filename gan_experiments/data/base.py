@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan_experiments.clock import Clock
 from gan_experiments.contracts import Batch, Truth
+from gan_experiments.data.batches import Batches, Fetch, Resident
 from gan_experiments.data.prefetch import Prefetched
 from gan_experiments.data.sampler import Order
 from gan_experiments.data.subset import choose
@@ -56,6 +56,7 @@ class ImageData(pl.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self._takes_all = limit is None and per_class is None and long_tail == 1.0
         self._choose = partial(choose, seed=seed, limit=limit, per_class=per_class, long_tail=long_tail)
         self._views = Views(horizontal_flip, random_crop, seed)
 
@@ -77,12 +78,12 @@ class ImageData(pl.LightningDataModule):
 
     @property
     def images(self) -> Tensor:
-        """All images: uint8, ``(N, C, H, W)``."""
+        """The images to compare with, all there are: uint8, ``(N, C, H, W)``."""
         return self._loaded[0]
 
     @property
     def labels(self) -> Tensor | None:
-        """All labels: int64, ``(N,)``; ``None`` for unlabelled data."""
+        """Their labels: int64, ``(N,)``; ``None`` for unlabelled data."""
         return self._loaded[1]
 
     @cached_property
@@ -107,14 +108,39 @@ class ImageData(pl.LightningDataModule):
         Raises:
             ConfigError: There are not as many as the config asks for.
         """
-        return self._choose(len(self.images), self.labels)
+        return self._choose(self.num_images, self._all_labels)
+
+    @property
+    def num_images(self) -> int:
+        """How many images there are."""
+        return len(self.images)
+
+    @property
+    def num_training(self) -> int:
+        """How many of them are trained on."""
+        return len(self.training)
+
+    @property
+    def class_sizes(self) -> Tensor | None:
+        """How many images of each class are trained on: int64, ``(K,)``; ``None`` for unlabelled data."""
+        labels = self._all_labels
+        return None if labels is None else labels[self.training].bincount(minlength=self.facts.num_classes)
+
+    @property
+    def examples(self) -> Tensor:
+        """Which of ``images`` show what is trained on: int64 indices."""
+        return self.training
+
+    def about_files(self) -> dict[str, list[str]]:
+        """Say what is known of the files that the images came from, by title."""
+        return {}
 
     def passport(self) -> dict[str, Any]:
         """Say what a result depends on: facts, fingerprint, how many images are trained on; plain values."""
         return {
             **self.facts.as_dict(),
-            "num_images": len(self.images),
-            "training_images": len(self.training),
+            "num_images": self.num_images,
+            "training_images": self.num_training,
             "fingerprint": self.fingerprint,
         }
 
@@ -142,25 +168,28 @@ class ImageData(pl.LightningDataModule):
             raise RuntimeError("train_dataloader() needs a trainer: clock, seed and rank come from it")
         module: Any = self.trainer.lightning_module
         batch_size, processes = module.clock.batch_size, self.trainer.world_size
-        if batch_size > len(self.training):
-            found = f"{self.facts.name} has {len(self.training)} images"
+        if batch_size > self.num_training:
+            found = f"{self.facts.name} has {self.num_training} images"
             raise ConfigError(f"batch_size: {batch_size} is larger than the dataset ({found})")
         if batch_size % processes:
             raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")
-        device = self.trainer.strategy.root_device
+        fetch, at_once = self.fetch(self.trainer.strategy.root_device)
+        order = self.order(module.seed)
+        batches = Batches(fetch, order, module.clock, self.trainer.global_rank, processes, self._views)
+        return batches if at_once else Prefetched(batches)
+
+    def order(self, seed: int) -> Order:
+        """Return the order of the images that are trained on, counted from 0."""
+        return Order(self.num_training, seed)
+
+    def fetch(self, device: torch.device) -> tuple[Fetch, bool]:
+        """Return what fetches images of that order, and whether they are there at once, on ``device``."""
         resident = device.type != "cuda" or fits(self.images, device)
-        place = device if resident else torch.device("cpu")
-        batches = Batches(
-            self.images.to(place),
-            None if self.labels is None else self.labels.to(place),
-            order=Order(len(self.training), module.seed),
-            clock=module.clock,
-            rank=self.trainer.global_rank,
-            world_size=processes,
-            chosen=self.training,
-            views=self._views,
-        )
-        return batches if resident else Prefetched(batches)
+        return Resident(self.images, self.labels, self.training, device if resident else torch.device("cpu")), resident
+
+    @property
+    def _all_labels(self) -> Tensor | None:
+        return self.labels
 
     @cached_property
     def _loaded(self) -> tuple[Tensor, Tensor | None]:
@@ -172,53 +201,3 @@ def fits(images: Tensor, device: torch.device) -> bool:
     """Tell whether ``images`` leave the GPU enough room for everything else."""
     free, _ = torch.cuda.mem_get_info(device)
     return images.nbytes <= _GPU_SHARE * free
-
-
-class Batches:
-    """Endless real batches of one process; each iterator starts where the clock stands then.
-
-    Args:
-        images: All images, where the batches are wanted: uint8, ``(N, C, H, W)``.
-        labels: Their labels: int64, ``(N,)``; ``None`` for unlabelled data.
-        order: The order in which they come.
-        clock: Says the global batch size and where to start.
-        rank: This process's place among ``world_size``; it gets the ``rank``-th block of every global batch.
-        world_size: Number of processes that share the batch.
-        chosen: The images that ``order`` counts: int64, ``(M,)``; ``None``: all.
-        views: How they are shown; ``None``: as they are.
-    """
-
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor | None,
-        order: Order,
-        clock: Clock,
-        rank: int = 0,
-        world_size: int = 1,
-        chosen: Tensor | None = None,
-        views: Views | None = None,
-    ) -> None:
-        self._images = images
-        self._labels = labels
-        self._order = order
-        self._clock = clock
-        self._rank = rank
-        self._world_size = world_size
-        self._chosen = chosen
-        self._views = views
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield batches of ``batch_size / world_size`` images."""
-        share = self._clock.batch_size // self._world_size
-        position = self._clock.images_seen + self._rank * share
-        while True:
-            places = self._order.indices(position, share)
-            if self._chosen is not None:
-                places = self._chosen[places]
-            places = places.to(self._images.device, non_blocking=True)
-            images = self._images.index_select(0, places)
-            if self._views is not None:
-                images = self._views(images, position)
-            yield Batch(images, None if self._labels is None else self._labels.index_select(0, places))
-            position += self._clock.batch_size

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.pictures import Pictures
 from gan_experiments.images import is_points
 from gan_experiments.randomness import Stream
 
 _PART = 4096  # images looked at together
 _TOLD = 20  # classes, or files, that are named
+_COUNTED = ("unreadable", "ignored")  # files whose number is told, too
 _COLUMNS = 32  # of a sheet, at most
 
 
@@ -25,17 +25,20 @@ def describe(data: ImageData) -> list[str]:
     kind = (
         "points in the plane" if is_points(data.images) else f"images of {facts.image_size}x{facts.image_size} pixels"
     )
-    lines = [f"{facts.name}: {len(data.images):,} {kind}, {facts.channels} channel{'s' * (facts.channels > 1)}"]
-    if len(data.training) < len(data.images):
-        lines.append(f"  trained on   {len(data.training):,} of them")
+    lines = [f"{facts.name}: {data.num_images:,} {kind}, {facts.channels} channel{'s' * (facts.channels > 1)}"]
+    if data.num_training < data.num_images:
+        lines.append(f"  trained on   {data.num_training:,} of them")
     lines += _classes(data)
+    if len(data.images) < data.num_images:
+        lines.append(f"  looked at    {len(data.images):,} of them, those that generated images are compared with:")
     for channel, (mean, std) in enumerate(spread(data.images)):
         lines.append(f"  channel {channel}    mean {mean:.4g}, standard deviation {std:.4g}")
     copies, originals = duplicates(data.images)
     told = f"{copies:,} images are exact copies of {originals:,} others" if copies else "none"
     lines.append(f"  duplicates   {told}")
-    if isinstance(data, Pictures):
-        lines += _files(data)
+    for title, names in data.about_files().items():
+        count = f"{len(names):,}: " if title in _COUNTED and names else ""
+        lines.append(f"  {title:<12} {count}{_listed(names) or 'none'}")
     return [*lines, f"  fingerprint  {data.fingerprint}"]
 
 
@@ -65,7 +68,8 @@ def sheet(data: ImageData, count: int, seed: int) -> tuple[Tensor, int]:
     Returns:
         At most ``count`` images ``(B, C, H, W)``, and how many belong in a row.
     """
-    shuffled = data.training[Stream(seed, "sheet").permutation(len(data.training))]
+    examples = data.examples
+    shuffled = examples[Stream(seed, "sheet").permutation(len(examples))]
     columns = min(_COLUMNS, max(1, round(count**0.5)))
     if data.labels is not None:
         labels = data.labels[shuffled]
@@ -79,22 +83,12 @@ def sheet(data: ImageData, count: int, seed: int) -> tuple[Tensor, int]:
 
 
 def _classes(data: ImageData) -> list[str]:
-    if data.labels is None:
+    counts = data.class_sizes
+    if counts is None:
         return ["  classes      none: the images carry no labels"]
-    counts = data.labels[data.training].bincount(minlength=data.facts.num_classes)
     line = f"  classes      {len(counts)}, of {int(counts.min()):,} to {int(counts.max()):,} images"
     named = [f"{name} {count:,}" for name, count in zip(data.class_names, counts.tolist(), strict=True)]
     return [line, f"               {_listed(named)}"]
-
-
-def _files(data: Pictures) -> list[str]:
-    sizes = [f"{size} {count:,}" for size, count in data.sizes.items()]
-    lines = [f"  folder       {data.listing.below}"] if data.listing.below else []
-    lines += [f"  in files     {_listed(sizes)}", f"  resized      {data.framing.resize}, central square"]
-    for title, names in (("unreadable", [f"{name} ({why})" for name, why in data.skipped.items()]),
-                         ("ignored", list(data.listing.ignored))):  # fmt: skip
-        lines.append(f"  {title:<12} {f'{len(names):,}: {_listed(names)}' if names else 'none'}")
-    return lines
 
 
 def _listed(names: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,8 +11,11 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
+from gan_experiments.types import ConfigError
+
 Resize = Literal["lanczos", "bicubic", "bilinear", "box"]
 
+_LARGEST_GUESS = 256  # pixels: above it, a size is not what somebody means who does not say it
 _VERSION = 1  # of the recipe: raise it when the same picture would come out otherwise
 _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
@@ -43,9 +48,7 @@ class Framing:
             Exception: Whatever Pillow makes of a damaged file.
             ValueError: There are more pixels than Pillow takes for safe, or of a kind that has no range.
         """
-        width, height = picture.size
-        if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(f"{width}x{height} pixels are more than the {Image.MAX_IMAGE_PIXELS:,} that are safe")
+        refuse_bomb(picture)
         upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("L" if self.channels == 1 else "RGB")
         if upright.size != (self.image_size, self.image_size):
             upright = upright.resize((self.image_size,) * 2, _FILTERS[self.resize], box=_square(*upright.size))
@@ -55,6 +58,33 @@ class Framing:
     def recipe(self) -> dict[str, Any]:
         """Return all that the pixels are a function of, beside the files."""
         return {"version": _VERSION, **asdict(self), "pillow": PIL.__version__}
+
+
+def refuse_bomb(picture: Image.Image) -> None:
+    """Refuse a picture that is small in its file and huge in memory.
+
+    Raises:
+        ValueError: There are more pixels than Pillow takes for safe.
+    """
+    width, height = picture.size
+    if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
+        raise ValueError(f"{width}x{height} pixels are more than the {Image.MAX_IMAGE_PIXELS:,} that are safe")
+
+
+def guess_size(first: str, opened: AbstractContextManager[Callable[[str], Image.Image]]) -> int:
+    """Return the size that is meant where none is said: the shorter side of the first picture.
+
+    Raises:
+        ConfigError: It cannot be read, or is too large to be meant.
+    """
+    try:
+        with opened as open_, open_(first) as picture:
+            width, height = picture.size
+    except Exception as error:  # Pillow's readers raise whatever they stumble over
+        raise ConfigError(f"dataset.image_size: say it, since {first} cannot be read ({error})") from error
+    if min(width, height) > _LARGEST_GUESS:
+        raise ConfigError(f"dataset.image_size: say it, since {first} has {width}x{height} pixels")
+    return min(width, height)
 
 
 def _square(width: int, height: int) -> tuple[float, float, float, float]:

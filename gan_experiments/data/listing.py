@@ -18,7 +18,7 @@ from PIL import Image
 from gan_experiments.types import ConfigError
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
-_LARGEST_FILE = 2**30  # bytes that a picture's file may unpack to
+LARGEST_FILE = 2**30  # bytes that a picture's file may unpack to
 
 
 class File(NamedTuple):
@@ -137,7 +137,7 @@ class Archive:
         with self._archive() as archive:
 
             def open_(name: str) -> Image.Image:
-                if archive.getinfo(name).file_size > _LARGEST_FILE:
+                if archive.getinfo(name).file_size > LARGEST_FILE:
                     raise ValueError("unpacks to more than 1 GiB")
                 return Image.open(io.BytesIO(archive.read(name)))
 
@@ -217,10 +217,11 @@ def _hidden(name: str) -> bool:
 
 def _is_picture(name: str) -> bool:
     suffix = os.path.splitext(name)[1].lower()
-    return not suffix or suffix in _suffixes()
+    return not suffix or suffix in suffixes()
 
 
 @cache
-def _suffixes() -> frozenset[str]:
+def suffixes() -> frozenset[str]:
+    """Return the endings of the files that Pillow reads, with their dot."""
     Image.init()
     return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)

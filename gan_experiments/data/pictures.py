@@ -12,12 +12,10 @@ from torch import Tensor
 
 from gan_experiments.cache import cache_folder
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.framing import Framing, Resize
+from gan_experiments.data.framing import Framing, Resize, guess_size
 from gan_experiments.data.listing import Archive, Folder, Listing, list_pictures
 from gan_experiments.data.pixel_cache import Pixels, load_pixels
 from gan_experiments.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
-
-_LARGEST_GUESS = 256  # pixels: above it, a size is not what somebody means who does not say it
 
 
 class Pictures(ImageData):
@@ -75,17 +73,23 @@ class Pictures(ImageData):
     @cached_property
     def framing(self) -> Framing:
         """What is made of each picture."""
-        return Framing(self._image_size or self._guess_size(), self._channels, self._resize)
+        size = self._image_size or guess_size(self.listing.names[0], self._source.opened())
+        return Framing(size, self._channels, self._resize)
 
     @property
     def skipped(self) -> dict[str, str]:
         """The pictures that could not be read, with the reason."""
         return {self.listing.names[place]: reason for place, reason in self._pixels.skipped.items()}
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """How many pictures have which size in their files."""
-        return self._pixels.sizes
+    def about_files(self) -> dict[str, list[str]]:
+        """Say where the pictures lie, their sizes there, and which are left out."""
+        below = {"folder": [self.listing.below]} if self.listing.below else {}
+        return below | {
+            "in files": [f"{size} {count:,}" for size, count in self._pixels.sizes.items()],
+            "resized": [f"{self.framing.resize}, central square"],
+            "unreadable": [f"{name} ({reason})" for name, reason in self.skipped.items()],
+            "ignored": list(self.listing.ignored),
+        }
 
     def prepare_data(self) -> None:
         """Decode the pictures, unless they have been.
@@ -120,17 +124,6 @@ class Pictures(ImageData):
     @property
     def _name(self) -> str:
         return re.sub(r"[^A-Za-z0-9_-]+", "_", self._source.path.resolve().stem)[:60] or "images"
-
-    def _guess_size(self) -> int:
-        first = self.listing.names[0]
-        try:
-            with self._source.opened() as open_, open_(first) as picture:
-                width, height = picture.size
-        except Exception as error:  # Pillow's readers raise whatever they stumble over
-            raise ConfigError(f"dataset.image_size: say it, since {first} cannot be read ({error})") from error
-        if min(width, height) > _LARGEST_GUESS:
-            raise ConfigError(f"dataset.image_size: say it, since {first} has {width}x{height} pixels")
-        return min(width, height)
 
 
 class ImageFolder(Pictures):

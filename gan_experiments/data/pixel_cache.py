@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
-import warnings
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from filelock import FileLock
-from PIL import UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
 from gan_experiments.data.framing import Framing
 from gan_experiments.data.listing import Opener
+from gan_experiments.data.parallel import in_order
+from gan_experiments.data.unreadable import problem, refuse, warn
 from gan_experiments.files import replacing, write_json
 from gan_experiments.types import ConfigError
 
 _CHUNK_BYTES = 2**20  # of pixels that one thread makes at a time
-_TOLD = 3  # bad images that a message names
 
 
 class _Frame(NamedTuple):
@@ -99,11 +96,9 @@ def load_pixels(
         place = "$GAN_EXPERIMENTS_CACHE says where else"
         raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
     assert found is not None
-    if len(found.skipped) > max_bad:
-        _refuse_bad(names, found.skipped, max_bad)
-    if found.skipped:
-        bad = f"{len(found.skipped)} of {len(names):,} images cannot be read and are left out"
-        print(f"Warning: {bad}: {_told(names, found.skipped)}", file=sys.stderr)
+    bad = _named(names, found.skipped)
+    refuse(bad, len(names), max_bad)
+    warn(bad, len(names))
     return found
 
 
@@ -135,8 +130,7 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
         for place, frame in enumerate(frames):
             if frame.pixels is None:
                 skipped[place] = frame.problem
-                if len(skipped) > max_bad or len(skipped) == len(names):
-                    _refuse_bad(names, skipped, max_bad)
+                refuse(_named(names, skipped), len(names), max_bad)
             else:
                 sizes[frame.size] += 1
                 out.write(frame.pixels.tobytes())
@@ -147,21 +141,11 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
 
 
 def _frames(names: Sequence[str], open_: Opener, framing: Framing) -> Iterator[_Frame]:
-    """Decode pictures with all cores, in their order, only a few chunks ahead of the reader.
-
-    Threads, because Pillow decodes and resizes without Python's lock, and they need no second start of the program.
-    """
+    """Decode pictures in their order, some of them at a time."""
     size = max(1, _CHUNK_BYTES // (framing.channels * framing.image_size**2))
-    workers = os.cpu_count() or 1
-    waiting: deque[Future[list[_Frame]]] = deque()
-    with ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, about files that it can read all the same, or that are refused
-        for start in range(0, len(names), size):
-            waiting.append(pool.submit(_chunk, names[start : start + size], open_, framing))
-            if len(waiting) > 2 * workers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+    chunks = (names[start : start + size] for start in range(0, len(names), size))
+    for frames in in_order(lambda chunk: _chunk(chunk, open_, framing), chunks):
+        yield from frames
 
 
 def _chunk(names: Sequence[str], open_: Opener, framing: Framing) -> list[_Frame]:
@@ -173,25 +157,11 @@ def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
         with open_(name) as picture:
             return _Frame(framing(picture), f"{picture.width}x{picture.height}")
     except Exception as error:  # Pillow's readers raise whatever they stumble over
-        return _Frame(None, "", _reason(error))
+        return _Frame(None, "", problem(error))
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image"
-    return " ".join(str(error).split())[:120] or type(error).__name__
-
-
-def _refuse_bad(names: Sequence[str], skipped: dict[int, str], max_bad: int) -> NoReturn:
-    what = f"more than max_bad={max_bad}" if len(skipped) > max_bad else "none"
-    can = "cannot" if len(skipped) > max_bad else "can"
-    raise ConfigError(f"dataset: {what} of {len(names):,} images {can} be read: {_told(names, skipped)}")
-
-
-def _told(names: Sequence[str], skipped: dict[int, str]) -> str:
-    """Name the first of the pictures that were skipped."""
-    told = [f"{names[place]} ({reason})" for place, reason in list(skipped.items())[:_TOLD]]
-    return ", ".join([*told, "..."] if len(skipped) > _TOLD else told)
+def _named(names: Sequence[str], skipped: dict[int, str]) -> dict[str, str]:
+    return {names[place]: reason for place, reason in skipped.items()}
 
 
 def _require_space(folder: Path, needed: int) -> None:

@@ -5,7 +5,8 @@ from torch import nn
 
 from gan_experiments.clock import Clock
 from gan_experiments.contracts import Batch
-from gan_experiments.data.base import Batches, ImageData
+from gan_experiments.data.base import ImageData
+from gan_experiments.data.batches import Batches, Resident
 from gan_experiments.data.sampler import Order
 from gan_experiments.types import ConfigError, DataFacts
 
@@ -93,7 +94,7 @@ def test_ranks_share_a_batch_in_blocks():
     data, clock = Numbered(), Clock(batch_size=12, budget=120, images_seen=36)
 
     def batches(rank, world_size):
-        stream = iter(Batches(data.images, data.labels, Order(50, 0), clock, rank, world_size))
+        stream = iter(Batches(Resident(data.images, data.labels), Order(50, 0), clock, rank, world_size))
         return [next(stream).labels for _ in range(5)]
 
     for alone, *shared in zip(batches(0, 1), *(batches(rank, 3) for rank in range(3)), strict=True):

@@ -120,7 +120,7 @@ def test_a_link_to_a_folder_above_ends(tmp_path):
 
 
 def test_an_archive_inside_is_not_unpacked_beyond_a_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr("gan_experiments.data.listing._LARGEST_FILE", 1000)
+    monkeypatch.setattr("gan_experiments.data.listing.LARGEST_FILE", 1000)
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.png", bytes(100000))

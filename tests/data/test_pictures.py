@@ -44,7 +44,7 @@ def test_folder_and_archive_become_the_same_tensors(root, tmp_path):
         assert data.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
         assert data.class_names == ["x", "y", "z"]
         assert data.facts.num_images == 12
-        assert data.sizes == {"8x8": 12}
+        assert data.about_files()["in files"] == ["8x8 12"]
     assert sets[0].fingerprint == sets[1].fingerprint
 
 
