@@ -202,8 +202,8 @@ class SampleConfig:
 
     Attributes:
         run: The run's folder.
+        kind: What to draw.
         checkpoint: ``last``, ``best``, or a file.
-        count: Images to generate.
         seed: Of the latents.
         output: The PNG file; ``None``: a new one in the run's folder of samples.
         accelerator: Kind of device.
@@ -211,8 +211,8 @@ class SampleConfig:
     """
 
     run: str
+    kind: Component
     checkpoint: str
-    count: PositiveInt
     seed: NonNegativeInt
     output: str | None
     accelerator: Literal["cpu", "gpu", "auto"]
@@ -314,6 +314,8 @@ PLACES = {
     "optimizer.discriminator": _OPTIMIZER,
     "metrics.extractors.*": Place("gan_experiments.metrics.extractor.Extractor"),
     "metrics.measures.*": Place("gan_experiments.metrics.measure.Measure"),
+    "kind": Place("gan_experiments.sampling.base.Sheet"),
+    "kind.extractor": Place("gan_experiments.metrics.extractor.Extractor"),
     "callbacks.*": Place("pytorch_lightning.callbacks.callback.Callback", given=("run",)),
     "logger.*": Place("pytorch_lightning.loggers.logger.Logger", given=("run",)),
 }

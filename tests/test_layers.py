@@ -12,6 +12,7 @@ TOOLS = {"cache", "files", "images"}
 ALLOWED = {
     **{name: {name, *VOCABULARY} for name in sorted(COMPONENTS)},
     "metrics": {"metrics", *TOOLS, *VOCABULARY},
+    "sampling": {"sampling", "metrics", *TOOLS, *VOCABULARY},
     "data": {"data", "clock", *TOOLS, *VOCABULARY},
     "systems": {"systems", "ema", "clock", *TOOLS, *VOCABULARY},
     "study": {"study", "run", "files", "checking", "types"},
@@ -39,7 +40,7 @@ def test_a_layer_imports_what_lies_below_it(layer):
                 assert name[1] in ALLOWED[layer], f"{path.name} imports {'.'.join(name)}"
 
 
-@pytest.mark.parametrize("layer", sorted(COMPONENTS | {"metrics"}))
+@pytest.mark.parametrize("layer", sorted(COMPONENTS | {"metrics", "sampling"}))
 def test_components_are_plain_torch(layer):
     for path in (PACKAGE / layer).rglob("*.py"):
         assert FRAMEWORKS.isdisjoint(name[0] for name in imports(path)), path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,25 @@ def main() -> None:
 
 
 def run(cfg: DictConfig) -> int:
-    """Write a grid of samples as a PNG and say where."""
+    """Write a picture of samples as a PNG and say where."""
     options: Any = OmegaConf.to_container(cfg, resolve=True)
     folder = RunFolder(options["run"])
     config = checked_run(folder, options["trusted"])
     output = _output(folder, options)
-    from gan_experiments.callbacks.samples import fixed_samples
-    from gan_experiments.images import image_grid, save_png
+    import torch
+
+    from gan_experiments.build import construct
+    from gan_experiments.images import save_png
     from gan_experiments.restore import restore
 
-    system, _ = restore(config, folder, options["checkpoint"], options["accelerator"])
-    images = fixed_samples(system, options["count"], options["seed"])
-    save_png(image_grid(images, columns=math.ceil(math.sqrt(options["count"]))), output)
+    system, data = restore(config, folder, options["checkpoint"], options["accelerator"])
+    sheet = construct(options["kind"])
+    if sheet.needs_data:
+        data.prepare_data()
+        data.setup()
+    with torch.no_grad():
+        picture = sheet(system.ema.module.eval(), data, options["seed"])
+    save_png(picture, output)
     print(shown(output))
     return 0
 
@@ -48,9 +54,10 @@ def _output(folder: RunFolder, options: dict[str, Any]) -> Path:
         if output.exists():
             raise ConfigError(f"output: {output} exists and is not overwritten")
         return output
-    stem = f"{options['checkpoint']}-seed{options['seed']}" if options["checkpoint"] in ("last", "best") else "custom"
+    kind = options["kind"]["_target_"].rpartition(".")[2].lower()
+    checkpoint = options["checkpoint"] if options["checkpoint"] in ("last", "best") else "custom"
     number = 1
-    while (output := folder.samples / f"{stem}-{options['count']}-{number}.png").exists():
+    while (output := folder.samples / f"{kind}-{checkpoint}-seed{options['seed']}-{number}.png").exists():
         number += 1
     return output
 

@@ -61,6 +61,11 @@ class DCGANGenerator(Generator):
         images: Tensor = self.layers(latents)
         return images
 
+    def style_weight(self) -> Tensor:
+        """Return the weight of the projection: ``(F, latent_dim)``."""
+        weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
+        return weight
+
 
 class DCGANDiscriminator(Discriminator):
     """Images to one logit each: 4x4 convolutions of stride 2 with LeakyReLU(0.2), then one linear layer.

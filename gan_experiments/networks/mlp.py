@@ -35,6 +35,11 @@ class MLPGenerator(Generator):
         images: Tensor = self.layers(latents)
         return images
 
+    def style_weight(self) -> Tensor:
+        """Return the weight of the first layer: ``(F, latent_dim)``."""
+        weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
+        return weight
+
 
 class MLPDiscriminator(Discriminator):
     """Images to one logit each through fully connected layers with LeakyReLU(0.2).

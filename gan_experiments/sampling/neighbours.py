@@ -1,0 +1,49 @@
+"""Whether a generator has learned images by heart."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Generator
+from gan_experiments.images import image_grid, to_uint8
+from gan_experiments.metrics.extractor import Extractor, ImageSource
+from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points
+from gan_experiments.types import PositiveInt
+
+_BATCH = 500  # images extracted at a time
+_GAP = 6  # white pixels between samples and real images
+
+
+class Neighbours(Sheet):
+    """Samples, and right of each the real images whose features are nearest to its own, the nearest first.
+
+    Args:
+        extractor: Whose features; their distance is Euclidean.
+        count: Samples.
+        neighbours: Real images beside each.
+    """
+
+    needs_data: ClassVar[bool] = True
+
+    def __init__(self, extractor: Extractor, count: PositiveInt = 8, neighbours: PositiveInt = 6) -> None:
+        self.extractor = extractor
+        self.count = count
+        self.neighbours = neighbours
+
+    def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
+        """Draw: uint8, ``(3, H, W)``."""
+        refuse_points(generator, "neighbours")
+        latents, labels = draw_latents(generator, self.count, seed), classes_in_turn(generator, self.count)
+        samples = to_uint8(generator(latents, labels))
+        extractor = self.extractor
+        extractor.prepare(data)
+        extractor.to(samples.device)
+        real = torch.cat([extractor(part.to(samples.device))[0] for part in torch.split(data.images, _BATCH)])
+        distances = torch.cdist(extractor(samples)[0].double(), real.double())  # (count, N)
+        nearest = distances.topk(min(self.neighbours, len(real)), largest=False).indices.cpu()
+        left = image_grid(samples, columns=1)
+        right = image_grid(data.images[nearest.flatten()], columns=nearest.shape[1])
+        return torch.cat([left, left.new_full((3, left.shape[1], _GAP), 255), right], dim=2)
