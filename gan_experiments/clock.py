@@ -40,3 +40,10 @@ class Clock:
         """
         before = self.images_seen - self.batch_size
         return self.finished or self.images_seen // every > before // every
+
+
+def duration(seconds: float) -> str:
+    """Write a time as ``minutes:seconds``, with hours if there are any."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -6,10 +6,12 @@ left out, and the config that the rest make is checked as a whole.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ from gan_experiments.loader import Composed, Loader, own_loader
 from gan_experiments.overrides import Change, Overrides, parse_value, read_overrides
 from gan_experiments.types import ConfigError
 
+MOST_JOBS = 5000  # of one sweep
+_GRID = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+
 # What Hydra raises, its parsers, and pathlib at a file that cannot be read.
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError, RecursionError)
 
@@ -40,12 +45,20 @@ class Examination:
         warnings: What is allowed but hardly meant, a line each.
         overrides: The overrides as Hydra takes them: ``+`` where a key is not in the files, and only there.
         trusted: The packages that the command line trusts.
+        composer: What composes the config of one choice of values or another.
     """
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     overrides: list[str] = field(default_factory=list)
     trusted: list[str] = field(default_factory=list)
+    composer: Composer | None = None
+
+    def add(self, line: str) -> None:
+        """Add an override that is about Hydra itself."""
+        self.overrides.append(line)
+        if self.composer is not None:
+            self.composer.own.append(line)
 
 
 def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> DictConfig:
@@ -61,7 +74,7 @@ def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | P
     """
     loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
     read = read_overrides(list(overrides), loader, multirun=False)
-    config = _Composer(loader, read).config([0] * len(read.changes))
+    config = Composer(loader, read).config([0] * len(read.changes))
     if read.problems or config is None:
         raise ConfigError([str(problem) for problem in read.problems])
     return config
@@ -77,7 +90,8 @@ def examine(
 ) -> Examination:
     """Find everything that is wrong with a command line, and how to tell it to Hydra.
 
-    In a sweep every value is looked at once, with the first value of the others, not every combination.
+    Of a grid every combination is checked, but for the seed's, which are looked at once; so is every value that another
+    sweeper may draw.
 
     Args:
         config_name: The root config.
@@ -92,17 +106,18 @@ def examine(
     """
     loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
     read = read_overrides(list(overrides), loader, multirun)
-    composer = _Composer(loader, read)
+    composer = Composer(loader, read)
     if multirun:
         composer.add_sweeps_of_files()
-    found = Examination(trusted=_trusted(read.changes))
+    found = Examination(trusted=_trusted(read.changes), composer=composer)
     problems = read.problems
     problems += [Problem("trusted", reason) for reason in distrust(found.trusted)]
-    for chosen in _variants(read.changes):
+    problems += _grid_problems(read.changes) if composer.grid else []
+    for chosen in _variants(read.changes, together=composer.grid):
         config = composer.config(chosen)
         if config is None or composer.base is None:
             break
-        with _visible(composer.base.whole):
+        with visible(composer.base.whole):
             checked = check_config(config, schema, found.trusted)
         problems += [problem for problem in checked.problems if not read.hides(problem.key)]
         found.warnings += checked.warnings
@@ -114,15 +129,19 @@ def examine(
     return found
 
 
-class _Composer:
+class Composer:
     """Composes the config of one choice of values after another; what goes wrong joins the problems of ``read``.
 
     Attributes:
         base: The last config as the files alone make it.
+        changes: The overrides, with the sweeps of files first.
+        own: Those that are about Hydra itself.
     """
 
     def __init__(self, loader: Loader, read: Overrides) -> None:
         self.base: Composed | None = None
+        self.changes = read.changes
+        self.own = read.own
         self._loader = loader
         self._read = read
         self._unusable: set[str] = set()
@@ -143,16 +162,33 @@ class _Composer:
         OmegaConf.set_struct(config, True)
         return config
 
+    @property
+    def grid(self) -> bool:
+        """Whether the jobs of a sweep are all combinations of the values."""
+        return self.base is not None and OmegaConf.select(self.base.whole, "hydra.sweeper._target_") == _GRID
+
+    @property
+    def sweep_dir(self) -> str:
+        """Hydra's sweep folder, with its interpolations."""
+        hydra: Any = OmegaConf.to_container(self.base.whole.hydra.sweep, resolve=False) if self.base else {}
+        return str(hydra.get("dir", ""))
+
+    def choice(self, group: str) -> str | None:
+        """Return the option that is chosen of a group."""
+        return OmegaConf.select(self.base.whole, "hydra.runtime.choices").get(group) if self.base else None
+
     def add_sweeps_of_files(self) -> None:
         """Add the sweeps that the config itself asks for (``hydra.sweeper.params``) to the changes."""
-        if self.config([0] * len(self._read.changes)) is None or self.base is None:
+        changes = self._read.changes
+        changes[:] = {change.key: change for change in changes}.values()  # the last one of a key counts, as for Hydra
+        if self.config([0] * len(changes)) is None or self.base is None:
             return
-        told = {change.key for change in self._read.changes}
+        told = {change.key for change in changes}
         params = OmegaConf.select(self.base.whole, "hydra.sweeper.params") or {}
         lines = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+") not in told]
         swept = read_overrides(lines, self._loader, multirun=True)
         self._read.problems += swept.problems
-        self._read.changes += [replace(change, line="") for change in swept.changes]
+        changes[:0] = [replace(change, line="") for change in swept.changes]
 
     def for_hydra(self, change: Change) -> str:
         """Return the override as Hydra takes it: plain for what the files have, with ``++`` for what they lack."""
@@ -171,7 +207,7 @@ class _Composer:
 
     def _files(self, groups: list[str]) -> Composed | None:
         """Compose the files; if Hydra refuses, find out which overrides it is about and go on without them."""
-        lines = [line for line in self._read.own if line not in self._unusable] + groups
+        lines = [line for line in self.own if line not in self._unusable] + groups
         try:
             return self._loader.load(lines)
         except _FAILURES:
@@ -218,13 +254,32 @@ class _Composer:
             self._read.problems.append(Problem(change.key, f"cannot be set: {str(error).splitlines()[0]}"))
 
 
-def _variants(changes: Sequence[Change]) -> Iterator[list[int]]:
-    """Yield which value of each change to take: the first of all, then every other one of each in its turn."""
-    first = [0] * len(changes)
-    yield first
-    for place, change in enumerate(changes):
-        for index in range(1, len(change.values)):
-            yield [*first[:place], index, *first[place + 1 :]]
+def _grid_problems(changes: Sequence[Change]) -> Iterator[Problem]:
+    for change in changes:
+        if change.drawn:
+            yield Problem(change.key, "an interval has no values to go through; hydra/sweeper=optuna draws from it")
+    jobs = math.prod(len(change.values) for change in changes if change.values)
+    if jobs > MOST_JOBS:
+        yield Problem("", f"a sweep of {jobs:,} jobs: at most {MOST_JOBS:,}, in several sweeps more")
+
+
+def _variants(changes: Sequence[Change], together: bool) -> Iterator[list[int]]:
+    """Yield which value of each change to take: all combinations, if they go ``together``, then each other value alone.
+
+    Seeds never go together with other values: what is wrong with one does not depend on them.
+    """
+    many = [place for place, change in enumerate(changes) if len(change.values) > 1]
+    grid = [place for place in many if changes[place].key != "seed"] if together else []
+    sizes = [len(changes[place].values) for place in grid]
+    for picked in product(*map(range, sizes)) if math.prod(sizes) <= MOST_JOBS else [()]:
+        yield _chosen(len(changes), dict(zip(grid, picked, strict=False)))
+    for place in set(many) - set(grid):
+        for index in range(1, len(changes[place].values)):
+            yield _chosen(len(changes), {place: index})
+
+
+def _chosen(length: int, others: dict[int, int]) -> list[int]:
+    return [others.get(place, 0) for place in range(length)]
 
 
 def _trusted(changes: Sequence[Change]) -> list[str]:
@@ -235,7 +290,7 @@ def _trusted(changes: Sequence[Change]) -> list[str]:
 
 
 @contextmanager
-def _visible(config: DictConfig) -> Iterator[None]:
+def visible(config: DictConfig) -> Iterator[None]:
     """Let ``${hydra:...}`` be resolved as it will be in the job."""
     hydra = HydraConfig.instance()
     before = hydra.cfg

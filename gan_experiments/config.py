@@ -148,6 +148,7 @@ class Config:
         output_dir: The folder above it.
         resume: The folder of a run to go on with.
         rerun: Train again, beside a run that is finished.
+        retry: In a sweep: ``failed`` tries again the jobs that have failed or diverged.
         trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
     """
 
@@ -171,6 +172,7 @@ class Config:
     resume: str | None
     rerun: bool
     trusted: list[str]
+    retry: Literal["none", "failed"] = "none"
 
 
 @dataclass

@@ -15,7 +15,7 @@ from gan_experiments.checking.text import nearest, show, suggest
 from gan_experiments.checking.validation import Problem
 from gan_experiments.loader import Loader
 
-_MOST_VALUES = 100  # of one sweep that are looked at; each job checks its own config once more
+_MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
 _RANGE_OF_FILES = re.compile(r"(?P<key>[^=]+)=(?P<value>[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
 
@@ -29,6 +29,7 @@ class Change:
         values: What it is set to, as text in Hydra's grammar: one value, or those of a sweep; empty for a deletion.
         group: Whether it chooses an option of a config group.
         sweep: Whether it stands for several jobs.
+        drawn: Whether its values are the ends of an interval to draw from.
     """
 
     line: str
@@ -36,6 +37,7 @@ class Change:
     values: tuple[str, ...]
     group: bool
     sweep: bool
+    drawn: bool = False
 
     @property
     def deletes(self) -> bool:
@@ -110,9 +112,9 @@ def _change(override: Override, line: str, loader: Loader) -> Change:
     elif override.is_sweep_override():
         values = tuple(islice(override.sweep_string_iterator(), _MOST_VALUES))
     else:
-        values = (override.get_value_string(),)
+        values = (override.get_value_element_as_str(),)  # as Hydra has it in a job
     group = loader.is_group(override.key_or_group) and not isinstance(value, dict)
-    return Change(line, key, values, group, sweep=override.is_sweep_override())
+    return Change(line, key, values, group, override.is_sweep_override(), override.is_interval_sweep())
 
 
 def _existing_options(change: Change, loader: Loader, read: Overrides) -> Change:

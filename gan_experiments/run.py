@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from gan_experiments.files import write_json, write_text
 from gan_experiments.types import ConfigError
 
 # Where a run is put and how many processes carry it changes nothing of what it computes.
-FREE = ("name", "output_dir", "resume", "rerun", "trusted")
+FREE = ("name", "output_dir", "resume", "rerun", "retry", "trusted")
 FREE_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
 LONGEST_NAME = 120
+
+# How a process that is started for a run learns which: its folder and its config.
+WORKER = "GAN_EXPERIMENTS_WORKER"
+
+_GRACE = 0.5  # seconds to wait for a lock: a process that looks who holds it, or is being killed, lets go of it
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
+
+
+class HeldError(ConfigError):
+    """Another process is training the run."""
 
 
 class RunFolder:
@@ -54,6 +65,11 @@ class RunFolder:
         return self.path / "generator.safetensors"
 
     @property
+    def log_file(self) -> Path:
+        """What a run of a sweep has printed."""
+        return self.path / "job.log"
+
+    @property
     def samples(self) -> Path:
         """The folder of sample grids."""
         return self.path / "samples"
@@ -85,7 +101,7 @@ class RunFolder:
             ConfigError: This is no run folder, or its config cannot be read.
         """
         try:
-            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+            config = yaml.load(self.config_file.read_bytes(), _LOADER)  # noqa: S506 - a safe loader
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: not the folder of a run (no config.yaml in it)") from None
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
@@ -99,22 +115,43 @@ class RunFolder:
         write_text(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder for this process; the system lets go of it however the process ends.
+    def lock(self) -> Iterator[int]:
+        """Hold the folder; the system lets go of it however the process ends.
+
+        Yields:
+            The file descriptor that holds it: a process that inherits it holds the folder as well.
 
         Raises:
-            ConfigError: Another process holds it.
+            HeldError: Another process holds it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
+        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise ConfigError(f"{self.path}: another process is training this run") from None
-        try:
-            yield
+            self._acquire(descriptor)
+            yield descriptor
         finally:
-            lock.release()
+            os.close(descriptor)  # not unlocked: one that has inherited it may live longer
+
+    def _acquire(self, descriptor: int) -> None:
+        give_up = time.monotonic() + _GRACE
+        while True:
+            try:
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise HeldError(f"{self.path}: another process is training this run") from None
+            time.sleep(_GRACE / 10)
+
+    def held(self) -> bool:
+        """Tell whether a process is training the run."""
+        try:
+            with (self.path / ".lock").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def beside(self) -> RunFolder:
         """Return the first folder ``<name>-2``, ``<name>-3`` ... that does not exist."""
@@ -131,8 +168,8 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
         choices: The option chosen of each config group.
         overrides: The overrides of the command line, as ``key=value``.
     """
-    values = dict(override.lstrip("+").split("=", 1) for override in overrides if "=" in override)
-    ignored = {"dataset", "model", *FREE}
+    values = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
+    ignored = {"dataset", "model", "study", *FREE}
     told = [f"{key}_{value}" for key, value in sorted(values.items()) if key not in ignored]
     exact = "-".join([choices.get("dataset", "run"), choices.get("model", "run"), *told])
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", exact).strip("_")
@@ -154,6 +191,34 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
             for line in differences(old.get(key, missing), new.get(key, missing), f"{prefix}{key}.")
         ]
     return [] if old == new else [prefix.rstrip(".")]
+
+
+def value_of(config: Any, key: str) -> Any:
+    """Return the value of a dotted key; ``None`` if there is none."""
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, Mapping) else None
+    return config
+
+
+def changed(saved: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return the keys in which a run's saved config differs from another one, with both values."""
+    return [(key, value_of(saved, key), value_of(config, key)) for key in differences(saved, config)]
+
+
+def refuse_another_config(folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Refuse to go on in a folder whose run has another config.
+
+    Raises:
+        ConfigError: Names each key that differs, with both values.
+    """
+    told = [f"{key}: {old} in {folder.path}, {new} here" for key, old, new in changed(folder.read_config(), config)]
+    if told:
+        raise ConfigError([*told, "a run keeps its config: name=... or rerun=true starts another"])
+
+
+def own_choices(choices: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options that Hydra has chosen of our groups, without those of its own."""
+    return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
 
 
 def is_main_process() -> bool:

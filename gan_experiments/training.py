@@ -62,7 +62,8 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
             parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=path, weights_only=True)
     except BaseException as error:
         if main:
-            status = "diverged" if isinstance(error, DivergedError) else "failed"
+            endings = {DivergedError: "diverged", KeyboardInterrupt: "interrupted"}
+            status = endings.get(type(error), "failed")
             reason = f"{type(error).__name__}: {error}"
             with suppress(OSError):  # on a full disk; the error itself is what the user has to see
                 _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())

@@ -166,7 +166,19 @@ def test_folders_and_configs_that_do_not_exist(tmp_path):
 def test_sweeps_are_checked_value_by_value():
     assert problems("loss=hinge,minimax", "seed=0,1,2", "d_steps=range(1,4)", multirun=True) == []
     told = problems("loss=hinge,hing", "seed=0,-1", "optimizer.generator.lr=interval(-1,1)", "a=1,2", multirun=True)
-    assert [line.partition(":")[0] for line in told] == ["loss", "optimizer.generator.lr", "a", "seed"]
+    keys = [line.partition(":")[0] for line in told]
+    assert keys == ["loss", "optimizer.generator.lr", "optimizer.generator.lr", "a", "seed"]
+
+
+def test_every_combination_of_a_grid_is_checked():
+    told = problems("trainer=gpu", "penalty=none,r1", "trainer.precision=32-true,16-mixed", "seed=0,1", multirun=True)
+    assert len(told) == 1
+    assert "16-mixed cannot be combined with penalty r1" in told[0]
+
+
+def test_a_grid_beyond_counting_is_refused():
+    (told,) = problems("seed=range(0,100)", "batch_size=range(1,101)", multirun=True)
+    assert told.startswith("a sweep of 10,000 jobs")
 
 
 def test_a_sweep_over_models_checks_their_keys():

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from gan_experiments.clock import Clock
+from gan_experiments.clock import Clock, duration
 from gan_experiments.systems.base import System, system_of
 from gan_experiments.types import PositiveFloat
 
@@ -57,7 +57,7 @@ class Progress(pl.Callback):
         if self._bar is None:
             if trainer.is_global_zero and clock.due(max(1, clock.budget // 20)):
                 self._measure(clock.images_seen)
-                print(f"{self._line(system)} · {_duration(self._left(clock))} left", file=sys.stderr, flush=True)
+                print(f"{self._line(system)} · {duration(self._left(clock))} left", file=sys.stderr, flush=True)
         elif time.monotonic() - self._last[0] >= self.refresh or clock.finished:
             self._measure(clock.images_seen)
             self._show(system)
@@ -109,10 +109,4 @@ class _TimeLeft(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         left = task.fields["left"]
-        return Text("" if left is None else f"{_duration(left)} left", style="cyan")
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        return Text("" if left is None else f"{duration(left)} left", style="cyan")

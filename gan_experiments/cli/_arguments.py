@@ -77,6 +77,7 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
     if unknown:
         raise ConfigError([f"{flag}: no such flag{suggest(flag, known)}" for flag in unknown])
     sweeps = read.multirun or "hydra.mode=MULTIRUN" in read.overrides
+    read.multirun = read.multirun and not read.cfg  # Hydra takes one of the two
     return Arguments(
         overrides=read.overrides,
         flags=_written(read),

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli._arguments import Arguments, read_arguments
 from gan_experiments.cli._help import help_page
-from gan_experiments.compose import examine
+from gan_experiments.compose import Examination, examine
 from gan_experiments.config import Config, check
 from gan_experiments.loader import VERSION_BASE, root_dir
 from gan_experiments.run import RunFolder
@@ -29,10 +29,14 @@ CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
 
 # Hydra would make a folder of its own per run, log into it, and go there.
 _TIDY = {"hydra.run.dir": ".", "hydra.output_subdir": "null", "hydra/job_logging": "none", "hydra.job.chdir": "false"}
-_TIDY_SWEEP = {"hydra.sweep.dir": "${output_dir}/${now:%Y-%m-%d}", "hydra.sweep.subdir": "."}
+_TIDY_SWEEP = {"hydra.sweep.subdir": ".", "hydra/hydra_logging": "none"}
+_UNTIDY = "multirun/"  # where Hydra puts a sweep that nobody has given a folder
 
 # An int is an exit code; a float is what a sweeper optimizes.
 Job = Callable[[DictConfig], "int | float | None"]
+
+# Given what the command line comes to and what starts its jobs, runs a sweep; returns the exit code.
+Sweep = Callable[[Examination, Callable[[], int]], int]
 
 
 class JobFailed(Exception):  # noqa: N818 - tells Hydra, and has been told the user
@@ -43,7 +47,7 @@ class JobFailed(Exception):  # noqa: N818 - tells Hydra, and has been told the u
         self.code = code
 
 
-def command(config_name: str, schema: type, function: Job) -> None:
+def command(config_name: str, schema: type, function: Job, sweep: Sweep | None = None) -> None:
     """Run a command: its config is composed from ``sys.argv``, checked, and handed to ``function``. Does not return.
 
     Exit codes: that of ``function``; 1 for an error that is not the user's; 2 for a config that cannot be run; 3 for a
@@ -53,9 +57,10 @@ def command(config_name: str, schema: type, function: Job) -> None:
         config_name: The root config.
         schema: Its dataclass.
         function: What to do with the config; ``trusted`` in it is what the command line says, whatever files say.
+        sweep: What to do around the jobs of a sweep.
     """
     try:
-        code = _command(config_name, schema, function)
+        code = _command(config_name, schema, function, sweep)
     except Exception as error:
         code = report(error)
     except KeyboardInterrupt:
@@ -133,7 +138,7 @@ class _Job:
         return outcome
 
 
-def _command(config_name: str, schema: type, function: Job) -> int:
+def _command(config_name: str, schema: type, function: Job, sweep: Sweep | None) -> int:
     options = read_arguments(sys.argv[1:])
     if options.version or options.help:
         told = f"gan-experiments {version('gan-experiments')}"
@@ -141,11 +146,20 @@ def _command(config_name: str, schema: type, function: Job) -> int:
         return 0
     os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions come back here instead of printing them there
     job = _Job(function, schema, options.multirun)
+    found = Examination()
     if options.runs or options.cfg:
-        sys.argv = [sys.argv[0], *options.flags, *_checked_overrides(config_name, schema, options, job)]
-    start = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
+        found = _examined(config_name, schema, options)
+        job.trusted = found.trusted
+        sys.argv = [sys.argv[0], *options.flags, *found.overrides]
+    start = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)(job)
+    if sweep is not None and options.multirun and options.runs:
+        return sweep(found, lambda: _start(start, job))
+    return _start(start, job)
+
+
+def _start(start: Callable[[], Any], job: _Job) -> int:
     try:
-        start(job)()
+        start()
     except JobFailed as failure:
         job.codes.append(failure.code)
     return max(job.codes, default=0)
@@ -158,13 +172,14 @@ def _say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _checked_overrides(config_name: str, schema: type, options: Arguments, job: _Job) -> list[str]:
-    """Return the overrides as Hydra takes them, with those that keep it tidy.
+def _examined(config_name: str, schema: type, options: Arguments) -> Examination:
+    """Return what the command line comes to, with what keeps Hydra tidy.
 
     Raises:
         ConfigError: Names everything that is wrong.
     """
-    tidy = _TIDY | (_TIDY_SWEEP if options.multirun and schema is Config else {})
+    trains = schema is Config
+    tidy = _TIDY | (_TIDY_SWEEP if options.multirun and trains else {})
     own = [
         f"{key}={value}" for key, value in tidy.items() if not any(it.startswith(f"{key}=") for it in options.overrides)
     ]
@@ -177,9 +192,13 @@ def _checked_overrides(config_name: str, schema: type, options: Arguments, job: 
         foreign=options.config_name is not None,
     )
     problems = [str(problem) for problem in found.problems if not (problem.missing and options.cfg)]
+    study = found.composer.choice("study") if found.composer else None
+    if study and not options.multirun and options.runs:
+        problems.append(f"study: {study} is a sweep, which needs -m")
     if problems:
         raise ConfigError(problems)
     for warning in found.warnings:
         print(f"Warning: {warning}", file=sys.stderr)
-    job.trusted = found.trusted
-    return found.overrides
+    if options.multirun and trains and found.composer and found.composer.sweep_dir.startswith(_UNTIDY):
+        found.add(f"hydra.sweep.dir=${{output_dir}}/{study or '${now:%Y-%m-%d}'}")
+    return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,28 +15,64 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from gan_experiments.cli._main import checked_run, command
+from gan_experiments.cli._main import checked_run, command, report
+from gan_experiments.compose import Examination
 from gan_experiments.config import Config
-from gan_experiments.run import FREE, RunFolder, differences, is_main_process, run_name
+from gan_experiments.run import (
+    FREE,
+    WORKER,
+    RunFolder,
+    differences,
+    is_main_process,
+    own_choices,
+    refuse_another_config,
+    run_name,
+    value_of,
+)
 from gan_experiments.summary import shown, summary
+from gan_experiments.sweep.job import carry_out, end_with_parent
+from gan_experiments.sweep.plan import plan
+from gan_experiments.sweep.progress import Progress
+from gan_experiments.sweep.table import tell
 from gan_experiments.types import ConfigError
 
-# How the processes that Lightning starts learn what the first one is doing: their folder and their config.
-WORKER = "GAN_EXPERIMENTS_WORKER"
+_PROGRAM = (sys.executable, "-m", "gan_experiments.cli.train")
 
 
 def main() -> None:
-    """Run the command."""
-    if WORKER in os.environ:
-        folder, config = json.loads(os.environ[WORKER])
-        sys.exit(_train(config, RunFolder(folder)))
-    command("train", Config, run)
+    """Run the command; in a process that was started for a run: train that."""
+    if WORKER not in os.environ:
+        command("train", Config, run, sweep)
+    end_with_parent()
+    folder, config = json.loads(os.environ[WORKER])
+    try:
+        code = _train(config, RunFolder(folder))
+    except Exception as error:
+        code = report(error)
+    sys.exit(code)
+
+
+def sweep(found: Examination, launch: Callable[[], int]) -> int:
+    """Run a sweep, show how it goes on, and at its end, whatever that is, how every job has ended."""
+    assert found.composer is not None
+    jobs = plan(found.composer)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Progress(jobs):
+            code = launch()
+    finally:
+        failed = tell(jobs)
+    return max(code, failed)
 
 
 def run(cfg: DictConfig) -> int:
     """Find the folder that belongs to the command, and bring the run in it to its end."""
     hydra = HydraConfig.get()
     config: Any = OmegaConf.to_container(cfg, resolve=True)
+    told = {"overrides": list(hydra.overrides.task), "choices": own_choices(hydra.runtime.choices)}
+    if hydra.mode == RunMode.MULTIRUN:
+        carry_out(find_folder(config), config, told, _PROGRAM)
+        return 0
     if config["resume"] is not None:
         folder = RunFolder(config["resume"])
         config = resumed_config(folder, config, list(hydra.overrides.task), dict(hydra.runtime.choices))
@@ -52,18 +89,15 @@ def run(cfg: DictConfig) -> int:
     if not is_main_process():
         return _train(config, folder)
     with folder.lock():
-        folder.write_config({**config, "name": folder.path.name, "resume": None, "rerun": False})
+        folder.write_config({**config, "name": folder.path.name, "resume": None, "rerun": False, "retry": "none"})
         if config["resume"] is None:
-            folder.update_record(overrides=list(hydra.overrides.task), choices=_choices(hydra.runtime.choices))
+            folder.update_record(**told)
         os.environ[WORKER] = json.dumps([str(folder.path.resolve()), config])
         try:
             code = _train(config, folder)
         finally:
             del os.environ[WORKER]
-    code = _last_words(folder, code)
-    if code and hydra.mode == RunMode.MULTIRUN:
-        raise KeyboardInterrupt  # somebody wants the sweep to stop, not this job alone
-    return code
+    return _last_words(folder, code)
 
 
 def find_folder(config: Mapping[str, Any]) -> RunFolder:
@@ -71,21 +105,8 @@ def find_folder(config: Mapping[str, Any]) -> RunFolder:
     hydra = HydraConfig.get()
     sweeps = hydra.mode == RunMode.MULTIRUN
     parent = Path(hydra.sweep.dir) if sweeps else Path(config["output_dir"]) / date.today().isoformat()
-    name = config["name"] or run_name(_choices(hydra.runtime.choices), list(hydra.overrides.task))
+    name = config["name"] or run_name(own_choices(hydra.runtime.choices), list(hydra.overrides.task))
     return RunFolder(parent / name)
-
-
-def refuse_another_config(folder: RunFolder, config: Mapping[str, Any]) -> None:
-    """Refuse to go on in a folder whose run has another config.
-
-    Raises:
-        ConfigError: Names each key that differs, with both values.
-    """
-    saved = folder.read_config()
-    keys = differences(saved, config)
-    if keys:
-        told = [f"{key}: {_value(saved, key)} in {shown(folder.path)}, {_value(config, key)} here" for key in keys]
-        raise ConfigError([*told, "a run keeps its config: name=... or rerun=true starts another"])
 
 
 def resumed_config(
@@ -105,9 +126,9 @@ def resumed_config(
         if key in ("experiment", "study"):
             keys += differences(saved, config)
         else:
-            keys += differences(_value(saved, key), _value(config, key), f"{key}.")
+            keys += differences(value_of(saved, key), value_of(config, key), f"{key}.")
     if keys:
-        both = [(key, _value(saved, key), _value(config, key)) for key in dict.fromkeys(keys)]
+        both = [(key, value_of(saved, key), value_of(config, key)) for key in dict.fromkeys(keys)]
         lines = [f"{key}: {old} in the run, {new} here" for key, old, new in both]
         raise ConfigError([*lines, "a resumed run keeps its config; without resume= a new run starts"])
     return {**saved, "resume": config["resume"], "rerun": False, "trusted": config["trusted"]}
@@ -128,16 +149,6 @@ def _last_words(folder: RunFolder, code: int) -> int:
         print(f"\nstopped and saved at {seen:,} of {budget:,} images; go on with", file=sys.stderr)
         print(f"  gan-train resume={shown(folder.path)}", file=sys.stderr)
     return code
-
-
-def _choices(choices: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
-
-
-def _value(config: Any, key: str) -> Any:
-    for part in key.split("."):
-        config = config.get(part) if isinstance(config, Mapping) else None
-    return config
 
 
 if __name__ == "__main__":
