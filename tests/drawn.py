@@ -1,6 +1,7 @@
 """Pictures to test with, as files of a folder or an archive."""
 
 import io
+import tarfile
 import zipfile
 
 import numpy as np
@@ -35,3 +36,27 @@ def write_archive(path, files):
         for name, content in files.items():
             archive.writestr(name, content)
     return path
+
+
+def write_tar(path, files):
+    """Write the same as a tar archive, in this order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def write_shards(folder, shards=4, images=15, classes=3, size=8, change=None):
+    """Write numbered pictures as shards; returns what names them. ``change`` replaces the files of one sample."""
+    for shard in range(shards):
+        files = {}
+        for number in range(shard * images, (shard + 1) * images):
+            sample = {f"{number:04}.png": png(number, size)}
+            if classes:
+                sample[f"{number:04}.cls"] = str(number % classes).encode()
+            files |= (change or {}).get(number, sample)
+        write_tar(folder / f"train-{shard:04}.tar", files)
+    return f"{folder}/train-{{0000..{shards - 1:04}}}.tar"

@@ -71,7 +71,7 @@ class ShardOrder(Order):
 
     def _onward(self, position: int) -> Tensor:
         epoch, offset = divmod(position, self._num_images)
-        ends = self._sizes[self._permutation(epoch)].cumsum(0)[self._together - 1 :: self._together]
+        ends = self._sizes[self._permutation(epoch)].cumsum(0)[self._together - 1 :: self._together].contiguous()
         group = int(torch.searchsorted(ends, offset, right=True))
         begins = int(ends[group - 1]) if group else 0
         return self._group(epoch, group)[offset - begins :]

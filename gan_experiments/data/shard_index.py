@@ -170,8 +170,7 @@ def _write(file: Path, shards: Sequence[Path], max_bad: int) -> None:
             out.write(entries.tobytes())
             counts.append(len(entries))
             _add(total, found)
-            if len(total.skipped) > max_bad:
-                refuse(total.skipped, sum(counts) + len(total.skipped), max_bad)
+            refuse(total.skipped, None, max_bad)
         if not sum(counts):
             refuse(total.skipped, len(total.skipped), max_bad)
             raise ConfigError(f"dataset.urls: there are no images in {shards[0]}{' ...' * (len(shards) > 1)}")

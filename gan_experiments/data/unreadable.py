@@ -19,19 +19,20 @@ def problem(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def refuse(bad: Mapping[str, str], count: int, max_bad: int) -> None:
+def refuse(bad: Mapping[str, str], count: int | None, max_bad: int) -> None:
     """Refuse more than ``max_bad`` of ``count`` pictures, or all of them.
 
     Args:
         bad: Why each cannot be read, by name.
-        count: Pictures in all.
+        count: Pictures in all; ``None``: not known yet.
         max_bad: How many may be.
 
     Raises:
         ConfigError: They are too many.
     """
     if len(bad) > max_bad:
-        raise ConfigError(f"dataset: more than max_bad={max_bad} of {count:,} images cannot be read: {_told(bad)}")
+        images = "images" if count is None else f"of {count:,} images"
+        raise ConfigError(f"dataset: more than max_bad={max_bad} {images} cannot be read: {_told(bad)}")
     if bad and len(bad) == count:
         raise ConfigError(f"dataset: none of {count:,} images can be read: {_told(bad)}")
 

@@ -5,7 +5,7 @@ from drawn import png, write_archive, write_folder
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan_experiments.cli import data
+from gan_experiments.cli import data, train
 
 PICTURES = {f"{name}/{number}.png": png(number % 3) for name in ("cat", "dog") for number in range(5)}
 
@@ -98,3 +98,39 @@ def test_help_says_how_to_call_it(call):
     assert code == 0
     assert "usage: gan-data describe [group=option ...]" in out
     assert "image_archive" in out
+
+
+def test_shards_are_written_described_and_trained_on(call, tmp_path):
+    pytest.importorskip("webdataset")
+    write_archive(tmp_path / "pictures.zip", PICTURES | {f"cat/more{number}.png": png(number) for number in range(10)})
+    arguments = ["dataset=image_archive", "dataset.path=pictures.zip", "output=shards", "shard_images=8"]
+    code, out, err = call(data, "shards", *arguments)
+    assert code == 0, err
+    urls = "dataset.urls='shards/{0000..0002}.tar'"
+    assert out.splitlines() == [
+        "wrote 20 images; to train on them:",
+        f"  gan-train dataset=shards {urls} dataset.channels=3",
+    ]
+    # As the shell hands it over, without the quotes; Hydra alone would refuse the braces.
+    code, out, err = call(data, "describe", "dataset=shards", urls.replace("'", ""), "dataset.reference_images=10")
+    assert code == 0, err
+    for line in (
+        "shards: 20 images of 8x8 pixels, 3 channels",
+        "               cat 15, dog 5",
+        "  looked at    10 of them, those that generated images are compared with:",
+        "  shards       3",
+        "  unreadable   none",
+    ):
+        assert line in out.splitlines()
+    code, _, err = call(data, "shards", *arguments)
+    assert code == 2
+    assert "output: shards exists and is not overwritten" in err
+    code, _, err = call(train, "dataset=shards", "dataset.urls=shards/{0000..0004}.tar")
+    assert code == 2
+    assert "  dataset.urls: 2 of 5 shards are not there: shards/0003.tar, shards/0004.tar\n" in err
+
+
+def test_shards_need_a_folder(call):
+    code, _, err = call(data, "shards")
+    assert code == 2
+    assert err.splitlines() == ["Config error: 1 problem", "  output: missing: it has no default"]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from drawn import png, write_archive, write_folder
+from drawn import png, write_archive, write_folder, write_shards
 
 from gan_experiments.build import locate
 from gan_experiments.clock import Clock
@@ -17,6 +17,7 @@ from gan_experiments.data.pictures import ImageArchive, ImageFolder
 from gan_experiments.data.points import Ring
 from gan_experiments.data.polygons import Polygons
 from gan_experiments.data.prefetch import Prefetched
+from gan_experiments.data.shards import Shards
 from gan_experiments.data.stacked import StackedDigits
 from gan_experiments.loader import conf_dir
 
@@ -45,6 +46,11 @@ def digits(tmp_path, **options):
     return Digits(**options)
 
 
+def shards(tmp_path, **options):
+    pytest.importorskip("webdataset")
+    return Shards(write_shards(tmp_path / "shards"), reference_images=10, shuffle_shards=2, **options)
+
+
 KINDS = {
     "digits": digits,
     "folder": folder,
@@ -55,6 +61,8 @@ KINDS = {
     "part": lambda tmp_path: digits(tmp_path, limit=30, seed=4),
     "per class": lambda tmp_path: digits(tmp_path, per_class=3, seed=4),
     "views": lambda tmp_path: folder(tmp_path, horizontal_flip=True, random_crop=2, seed=4),
+    "shards": shards,
+    "part of shards": lambda tmp_path: shards(tmp_path, limit=31, horizontal_flip=True, random_crop=1, seed=4),
     "all of it": lambda tmp_path: archive(tmp_path, long_tail=4.0, limit=25, horizontal_flip=True, seed=4),
 }
 
