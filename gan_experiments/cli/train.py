@@ -56,11 +56,12 @@ def sweep(found: Examination, launch: Callable[[], int]) -> int:
     """Run a sweep, show how it goes on, and at its end, whatever that is, how every job has ended."""
     assert found.composer is not None
     jobs = plan(found.composer)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Progress(jobs):
             code = launch()
     finally:
+        signal.signal(signal.SIGTERM, before)
         failed = tell(jobs)
     return max(code, failed)
 
