@@ -55,8 +55,8 @@ def state_of(job: Job, running: bool) -> State:
         status = SKIPPED
     elif status in ("failed", "diverged") and not touched:
         reason += " (before; retry=failed tries it again)"
-    latest = _latest(job.folder) if status in ("running", "interrupted", ELSEWHERE) else {}
-    images = latest.get("images_seen", record.get("images_seen", 0))
+    latest = {} if status in ("finished", SKIPPED) else _latest(job.folder)  # the record is not up to date
+    images = max(latest.get("images_seen", 0), record.get("images_seen", 0))
     seconds = latest.get("speed/seconds", record.get("seconds") or 0.0)
     rows = {name.removeprefix("metrics/"): value for name, value in latest.items() if name.startswith("metrics/")}
     speed = latest.get("speed/images_per_second", 0.0)

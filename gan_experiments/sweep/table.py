@@ -24,8 +24,10 @@ def tell(sweep: Sweep) -> int:
     ended = [(job, state_of(job, running=False)) for job in sweep.jobs()]
     console.print(_table(ended))
     for job, state in ended:
+        if state.status in ("failed", "diverged"):
+            status = f"[{_STYLES[state.status]}]{state.status}[/]"
+            console.print(f"{status} {escape(job.name)}: {escape(state.reason)}", soft_wrap=True)
         if state.status == "failed":
-            console.print(f"[bold red]failed[/] {escape(job.name)}: {escape(state.reason)}", soft_wrap=True)
             console.print(f"  see {shown(_evidence(job.folder))}", markup=False, soft_wrap=True)
     counts = Counter(state.status for _, state in ended)
     console.print(f"{len(ended)} jobs: {', '.join(f'{count} {status}' for status, count in counts.items())}")

@@ -1,0 +1,97 @@
+"""What a job of a sweep costs beside its training: ``python benchmarks/sweep_overhead.py [--jobs 8] [--output FILE]``.
+
+A sweep of runs of a few steps, with the built-in launcher, one job after the other; then the same command again, which
+skips them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+CALLBACK = """
+import time
+import pytorch_lightning as pl
+from gan_experiments.run import RunFolder
+
+class Stamp(pl.Callback):
+    def __init__(self, run: RunFolder) -> None:
+        self.file = run.path / "stamps"
+
+    def on_train_batch_start(self, *_):
+        self.file.open("a").write(f"{time.time()}\\n")
+
+    def on_train_batch_end(self, *_):
+        self.file.open("a").write(f"{time.time()}\\n")
+"""
+TINY = (
+    *("model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]", "penalty=none", "metrics=none"),
+    *("batch_size=8", "budget.images=64", "+callbacks.stamp._target_=stamp.Stamp", "trusted=[stamp]"),
+)
+IMPORTS = "import torch, torchvision, pytorch_lightning, torchmetrics, hydra"
+
+
+def launch(folder: Path, jobs: int) -> float:
+    """Run the sweep; returns its seconds."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+    sweep = ("-m", "hydra.sweep.dir=study", f"seed=range(0,{jobs})")
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "gan_experiments.cli.train", *sweep, *TINY],
+        cwd=folder, env=environment, check=True, capture_output=True,
+    )  # fmt: skip
+    return time.perf_counter() - begun
+
+
+def spans(folder: Path) -> tuple[list[float], list[float]]:
+    """Return the seconds of each job from its start to its first step, and from its last step to the next start."""
+    stamped = [path.parent for path in folder.glob("study/*/stamps")]
+    started = {path: (path / "config.yaml").stat().st_mtime for path in stamped}  # written when the job starts
+    order = sorted(stamped, key=started.__getitem__)
+    stamps = {path: [float(line) for line in (path / "stamps").read_text().split()] for path in order}
+    before = [stamps[path][0] - started[path] for path in order]
+    after = [started[next_] - stamps[path][-1] for path, next_ in pairwise(order)]
+    return before, after
+
+
+def main() -> None:
+    """Measure and print, or write to a file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=8)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", IMPORTS], check=True)
+    imports = time.perf_counter() - begun
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "stamp.py").write_text(CALLBACK)
+        launch(folder, options.jobs)
+        before, after = spans(folder)
+        whole, two = launch(folder, options.jobs), launch(folder, 2)
+    rows = {
+        "start to first step": statistics.median(before),
+        "last step to next start": statistics.median(after),
+        "both, of 6 s": statistics.median(before) + statistics.median(after),
+        "the imports alone": imports,
+        "a finished job that is skipped": (whole - two) / (options.jobs - 2),
+        "a command that skips two jobs": two,
+    }
+    lines = ["| seconds | median |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in rows.items())]
+    text = f"{options.jobs} jobs, {platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}\n\n"
+    text += "\n".join(lines) + "\n"
+    print(text)
+    if options.output:
+        options.output.write_text(f"# The overhead of a job in a sweep\n\n{text}")
+
+
+if __name__ == "__main__":
+    main()
