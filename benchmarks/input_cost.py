@@ -3,7 +3,8 @@
     python benchmarks/input_cost.py --archive cifar10.zip --output benchmarks/results/input_cost.md
 
 Every path runs in a process of its own, one after another. `first start` decodes the archive, `second start` maps what
-came out of it. The share is that of one batch in one step of the DCGAN of conf/model/dcgan.yaml with the same batch.
+came out of it. The share is that of one batch in one step of the DCGAN of conf/model/dcgan.yaml with the same batch;
+what is made ahead costs a step its processor time at most. Shards (the archive as PNG) need webdataset.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ from typing import Any
 
 BATCH = 128
 BATCHES = 400
-PATHS = {
-    "in memory": {},
-    "in memory, flip": {"horizontal_flip": True},
-    "in memory, flip and crop": {"horizontal_flip": True, "random_crop": 4},
-    "mapped from the cache": {"archive": True},
-    "mapped, flip and crop": {"archive": True, "horizontal_flip": True, "random_crop": 4},
+Place = tuple[str, dict[str, Any]]  # where the images are, and the options of the dataset
+PATHS: dict[str, Place] = {
+    "in memory": ("memory", {}),
+    "in memory, flip": ("memory", {"horizontal_flip": True}),
+    "in memory, flip and crop": ("memory", {"horizontal_flip": True, "random_crop": 4}),
+    "mapped from the cache": ("archive", {}),
+    "mapped, flip and crop": ("archive", {"horizontal_flip": True, "random_crop": 4}),
+    "mapped, made ahead by a thread": ("ahead", {}),
+    "shards, one thread": ("shards", {"workers": 1}),
+    "shards, all cores": ("shards", {}),
 }
 
 
@@ -40,12 +45,13 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        work = {"step": dcgan_step, "start": start}.get(options.worker)
+        work = {"step": dcgan_step, "start": start, "shards": shards}.get(options.worker)
         print(json.dumps(work(options.archive) if work else batches(options.worker, options.archive)))
         return
     with tempfile.TemporaryDirectory() as cache:
         os.environ["GAN_EXPERIMENTS_CACHE"] = cache
         starts = [worker("start", options.archive) for _ in range(2)]
+        indexing = worker("shards", options.archive)
         step = worker("step", options.archive)["seconds"]
         rows = {name: worker(name, options.archive) for name in PATHS}
     lines = [
@@ -56,13 +62,16 @@ def main() -> None:
         lines.append(
             f"- {name} start of {found['images']:,} images: {found['seconds']:.2f} s, peak {found['peak']:.0f} MiB"
         )
-    lines += ["", "| path | images/s | batch | share of the step | peak memory |", "|---|---|---|---|---|"]
+    lines.append(f"- indexing {indexing['images']:,} images in shards: {indexing['seconds']:.2f} s")
+    lines += ["", "| path | images/s | batch | processor time | share of the step | peak memory |", "|---" * 6 + "|"]
     for name, found in rows.items():
-        batch = found["seconds"]
+        batch, cpu = found["seconds"], found["cpu"]
         speed, share = BATCH / batch, batch / step
-        lines.append(f"| {name} | {speed:,.0f} | {batch * 1e6:.0f} us | {share:.2%} | {found['peak']:.0f} MiB |")
+        times = f"{batch * 1e6:,.0f} us | {cpu * 1e6:,.0f} us"
+        lines.append(f"| {name} | {speed:,.0f} | {times} | {share:.2%} | {found['peak']:.0f} MiB |")
     print("\n".join(lines))
     if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -82,26 +91,44 @@ def start(archive: Path) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began, "images": len(data.images), "peak": peak()}
 
 
+def shards(archive: Path) -> dict[str, Any]:
+    """Write the archive as shards, and time their index."""
+    from gan_experiments.data.shard_writer import write_shards
+
+    data = pictures(archive)
+    data.setup()
+    write_shards(data, shard_folder(), 5000, seed=0)
+    began = time.perf_counter()
+    count = len(sharded().index.entries)
+    return {"seconds": time.perf_counter() - began, "images": count}
+
+
 def batches(name: str, archive: Path) -> dict[str, Any]:
     """Time one batch of a path, converted to what the networks take."""
     import torch
 
     from gan_experiments.clock import Clock
+    from gan_experiments.data.prefetch import Prefetched
     from gan_experiments.images import to_float
 
-    options = dict(PATHS[name])
-    data = pictures(archive, **options) if options.pop("archive", False) else random_images(**options)
+    kind, options = PATHS[name]
+    if kind == "memory":
+        data = random_images(**options)
+    else:
+        data = sharded(**options) if kind == "shards" else pictures(archive, **options)
     data.setup()
     module = SimpleNamespace(clock=Clock(BATCH, 10**12), seed=0)
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
     data.trainer = SimpleNamespace(lightning_module=module, world_size=1, global_rank=0, strategy=strategy)
-    endless = iter(data.train_dataloader())
+    loader = data.train_dataloader()
+    endless = iter(Prefetched(loader) if kind == "ahead" else loader)
     for batch in itertools.islice(endless, 20):
         to_float(batch.images)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     for batch in itertools.islice(endless, BATCHES):
         to_float(batch.images)
-    return {"seconds": (time.perf_counter() - began) / BATCHES, "peak": peak()}
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return {"seconds": seconds / BATCHES, "cpu": cpu / BATCHES, "peak": peak()}
 
 
 def dcgan_step(archive: Path) -> dict[str, Any]:
@@ -136,6 +163,19 @@ def pictures(archive: Path, **options: Any) -> Any:
     return ImageArchive(str(archive), image_size=32, **options)
 
 
+def shard_folder() -> Path:
+    """Return where the shards lie for the time of the measurement."""
+    return Path(os.environ["GAN_EXPERIMENTS_CACHE"]) / "as_shards"
+
+
+def sharded(**options: Any) -> Any:
+    """Return the shards as a dataset."""
+    from gan_experiments.data.shards import Shards
+
+    last = max(shard_folder().glob("*.tar")).stem
+    return Shards(f"{shard_folder()}/{{0000..{last}}}.tar", **options)
+
+
 def random_images(**options: Any) -> Any:
     """Return 60,000 random images of 32x32 pixels as a dataset."""
     import torch
@@ -154,7 +194,11 @@ def random_images(**options: Any) -> Any:
 
 def peak() -> float:
     """Return the largest memory of this process so far, in MiB; pages of the cache that are mapped count."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on a Mac
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":
