@@ -222,6 +222,23 @@ class SampleConfig:
 
 
 @dataclass
+class ExportConfig:
+    """The config of ``gan-export``.
+
+    Attributes:
+        run: The run's folder.
+        checkpoint: ``last``, ``best``, or a file.
+        output: The ONNX file; ``None``: ``generator.onnx`` in the run's folder.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    checkpoint: str
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
 class CompareConfig:
     """The config of ``gan-compare``.
 

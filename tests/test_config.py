@@ -13,6 +13,7 @@ from gan_experiments.config import (
     Config,
     DataConfig,
     EvaluateConfig,
+    ExportConfig,
     SampleConfig,
     check,
     check_config,
@@ -23,16 +24,21 @@ SCHEMAS = {
     "train": Config,
     "evaluate": EvaluateConfig,
     "sample": SampleConfig,
+    "export": ExportConfig,
     "data": DataConfig,
     "compare": CompareConfig,
 }
 GROUPS = [group for group in sorted(conf_dir().iterdir()) if root_dir(group.name) == conf_dir()]
 OPTIONS = [(group.name, file.stem) for group in GROUPS for file in sorted(group.glob("*.yaml"))]
-MISSING = {"evaluate": ["run=outputs/x"], "sample": ["run=outputs/x"], "compare": ["study=outputs/x"]}
+RUN = ["run=outputs/x"]
+MISSING = {"evaluate": RUN, "sample": RUN, "export": RUN, "compare": ["study=outputs/x"]}
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_is_right(group, option):
+    if group == "kind":
+        assert check(compose("sample", [*RUN, f"kind={option}"]), SampleConfig) == []
+        return
     problems, other = {}, {"model": "loss", "metrics": "dataset"}.get(group, "model")
     for choice in Loader("train").options(other):
         found = check_config(compose("train", [f"{other}={choice}", f"{group}={option}"])).problems

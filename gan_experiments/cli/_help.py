@@ -22,6 +22,8 @@ ABOUT = {
     "data": """Describe a dataset as a run would see it, with a contact sheet: counts, sizes, classes, mean and spread,
         duplicates, broken files. The other verb, gan-data shards, writes it as tar shards: gan-data shards --help.""",
     "shards": """Write a dataset as tar shards, as a run would see it: resized, in a random order, without a loss.""",
+    "export": """Write the averaged generator of a run as an ONNX file, once ONNX Runtime has agreed with torch on it.
+        Needs the extra: pip install 'gan-experiments[onnx]'.""",
     "sample": """Draw what the averaged generator of a run makes as a PNG: a grid of samples, interpolations, classes,
         truncation, directions of change, or samples beside their nearest real images.""",
 }
@@ -44,6 +46,8 @@ gan-data describe dataset=image_folder dataset.root=my_photos dataset.image_size
 gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_class=100 output=part.png""",
     "shards": """gan-data shards dataset=image_folder dataset.root=my_photos dataset.image_size=64 output=shards
 gan-train dataset=shards dataset.urls='shards/{0000..0063}.tar' dataset.image_size=64""",
+    "export": """gan-export run=outputs/<date>/<run>
+gan-export run=outputs/<date>/<run> checkpoint=best output=generator.onnx""",
     "sample": """gan-sample run=outputs/<date>/<run>
 gan-sample run=outputs/<date>/<run> kind.count=100 seed=1 output=grid.png
 gan-sample run=outputs/<date>/<run> kind=interpolation kind.path=linear

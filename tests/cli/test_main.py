@@ -181,7 +181,7 @@ def test_a_flag_is_suggested():
         read_arguments(["--cfg", "nothing"])
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "compare"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "export", "compare"])
 def test_the_help_is_about_the_program(name, tmp_path):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "my_own_loss.yaml").write_text("")

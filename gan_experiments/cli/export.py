@@ -1,0 +1,43 @@
+"""``gan-export``: the averaged generator of a run as ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.cli._main import checked_run, command
+from gan_experiments.config import ExportConfig
+from gan_experiments.run import RunFolder
+from gan_experiments.summary import shown
+from gan_experiments.types import ConfigError
+
+
+def main() -> None:
+    """Run the command."""
+    command("export", ExportConfig, run)
+
+
+def run(cfg: DictConfig) -> int:
+    """Write the file and say where, and how near it is to torch."""
+    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    folder = RunFolder(options["run"])
+    config = checked_run(folder, options["trusted"])
+    output = Path(options["output"] or folder.path / "generator.onnx")
+    if output.exists():
+        raise ConfigError(f"output: {output} exists and is not overwritten")
+    from gan_experiments.onnx_export import export_onnx, require_onnx
+
+    require_onnx()
+    from gan_experiments.restore import restore
+
+    system, _ = restore(config, folder, options["checkpoint"], "cpu")
+    generator: Any = system.ema.module.eval()
+    difference = export_onnx(generator, output)
+    print(f"{shown(output)}: at most {difference:.1g} from torch, in ONNX Runtime")
+    return 0
+
+
+if __name__ == "__main__":
+    main()
