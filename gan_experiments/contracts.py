@@ -191,8 +191,8 @@ class Generator(nn.Module):
         squeezed into the bounds by its quantiles, which gives the same distribution and moves continuously.
         """
         edge = ndtr(latents.new_tensor(-truncation, dtype=float64))
-        squeezed = ndtri(edge + ndtr(latents.double()) * (1 - 2 * edge)).to(latents.dtype)
-        images: Tensor = self(squeezed, labels)
+        lower = ndtri(edge + ndtr(-latents.double().abs()) * (1 - 2 * edge))  # quantiles are exact in the lower tail
+        images: Tensor = self(lower.copysign(latents.double()).to(latents.dtype), labels)
         return images
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def export_onnx(generator: Generator, path: Path) -> float:
         logging.getLogger(name).setLevel(logging.WARNING)
     inputs = _inputs(generator, _TRACED)
     batch = torch.export.Dim("batch")
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*axis name: batch will not be used.*")  # of labels: it is the same
         try:
             torch.onnx.export(
                 generator, tuple(inputs.values()), str(temporary), dynamo=True, external_data=False, verbose=False,

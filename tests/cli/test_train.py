@@ -192,6 +192,14 @@ def test_two_processes_train_the_run_of_one(tmp_path, penalty):
     assert two.record()["final"] == pytest.approx(one.record()["final"], rel=1e-4)
 
 
+def test_two_processes_train_the_autoencoder_of_one(tmp_path):
+    rate = ("optimizer.generator._target_=torch.optim.SGD", "~optimizer.generator.betas", "optimizer.generator.lr=1e-4")
+    overrides = tiny_overrides("model=mlp_vae", "metrics=none", "batch_size=16", *rate, f"output_dir={tmp_path}")
+    gan_train(tmp_path, *overrides, "name=one")
+    gan_train(tmp_path, *overrides, "name=two", "trainer=ddp_cpu")
+    assert_same_weights(*(RunFolder(tmp_path / date.today().isoformat() / name) for name in ("one", "two")))
+
+
 def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     from gan_experiments.systems.gan import GAN
     from gan_experiments.training import train as train_run

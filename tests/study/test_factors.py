@@ -141,3 +141,14 @@ def test_the_losses_of_the_fixture_exist():
     from gan_experiments.checking.signatures import find_class
 
     assert all(find_class(target) for target in TARGETS.values())
+
+
+def test_a_system_without_a_loss_is_an_arm_beside_the_others(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path / f"gan-{seed}", seed=seed, record={"overrides": ["model=dcgan"]})
+        choices = {"dataset": "digits", "model": "vae", "loss": "none", "penalty": "none", "callbacks": "default"}
+        run = write_run(tmp_path / f"vae-{seed}", seed=seed, record={"choices": choices, "overrides": ["model=vae"]})
+        config = run.read_config() | {"loss": None, "optimizer": {"generator": {"lr": 1e-3}, "discriminator": None}}
+        run.write_config(config)
+    found = design(tmp_path)
+    assert (found.factors, sizes(found)) == (("model",), {"dcgan": 3, "vae": 3})

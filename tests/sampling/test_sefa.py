@@ -1,0 +1,52 @@
+import pytest
+import torch
+from stubs import Echo
+
+from gan_experiments.sampling.base import draw_latents
+from gan_experiments.sampling.sefa import SeFa, directions
+from gan_experiments.types import ConfigError
+
+WEIGHT = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))
+
+
+class Styled(Echo):
+    """Maps latents to styles twice as long."""
+
+    def style_weight(self):
+        return WEIGHT
+
+    def styles(self, latents, labels=None):
+        return 2 * latents
+
+
+def test_directions_are_the_right_singular_vectors():
+    found, expected = directions(WEIGHT), torch.linalg.svd(WEIGHT).Vh
+    torch.testing.assert_close((found * expected).sum(1).abs(), torch.ones(4))
+    torch.testing.assert_close(found @ found.T, torch.eye(4), atol=1e-5, rtol=0)
+    assert (found.gather(1, found.abs().argmax(1, keepdim=True)) > 0).all()
+
+
+def test_none_changes_the_first_layer_more_than_the_first():
+    others = torch.nn.functional.normalize(torch.randn(1000, 4, generator=torch.Generator().manual_seed(1)))
+    assert (WEIGHT @ directions(WEIGHT)[0]).norm() >= (others @ WEIGHT.T).norm(dim=1).max()
+
+
+def test_rows_move_styles_along_each_direction():
+    generator = Styled(num_classes=2)
+    SeFa(directions=[2, 0], count=3, steps=5, strength=4.0)(generator, None, 0)
+    styles, labels = generator.asked[0]
+    moved, base = styles.view(2, 3, 5, 4), 2 * draw_latents(generator, 3, 0)
+    torch.testing.assert_close(moved[:, :, 2], base.expand(2, 3, 4))
+    for place, which in enumerate((2, 0)):
+        torch.testing.assert_close(moved[place, 1, -1] - base[1], 4 * directions(WEIGHT)[which])
+        torch.testing.assert_close(moved[place, 1, 0] - base[1], -4 * directions(WEIGHT)[which])
+    assert labels.view(2, 3, 5)[:, :, 0].tolist() == [[0, 1, 0], [0, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("generator", "chosen", "reason"),
+    [(Echo(), [0], "Echo does not give it"), (Styled(), [4], "of 0 to 3"), (Styled(), [], "of 0 to 3")],
+)
+def test_what_there_is_not_is_refused(generator, chosen, reason):
+    with pytest.raises(ConfigError, match=reason):
+        SeFa(directions=chosen)(generator, None, 0)

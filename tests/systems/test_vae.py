@@ -1,0 +1,208 @@
+import copy
+import math
+import os
+import signal
+
+import pytest
+import torch
+from PIL import Image
+from test_training import assert_same_run
+from torch import nn
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
+
+from gan_experiments.build import build
+from gan_experiments.clock import Clock
+from gan_experiments.contracts import Encoder, Generator
+from gan_experiments.images import to_float
+from gan_experiments.randomness import Stream
+from gan_experiments.run import RunFolder
+from gan_experiments.systems.schedule import Schedule
+from gan_experiments.systems.vae import VAE
+from gan_experiments.training import train
+from gan_experiments.types import ConfigError, DataFacts
+
+LATENTS, SIGMA = 3, 0.7
+
+
+class LinearGenerator(Generator):
+    """Images of 2x2 pixels, linear in the latents; the columns of its weight are orthogonal."""
+
+    def __init__(self, facts, conditional=False):
+        super().__init__(facts)
+        self.latent_dim, self.conditional = LATENTS, conditional
+        columns = torch.linalg.qr(torch.randn(4, LATENTS, generator=torch.Generator().manual_seed(1))).Q
+        self.weight = nn.Parameter(columns * torch.tensor([0.5, 1.0, 2.0]))
+        self.bias = nn.Parameter(torch.tensor([0.1, -0.2, 0.3, 0.0]))
+
+    def forward(self, latents, labels=None):
+        images = latents @ self.weight.T + self.bias
+        if self.conditional:
+            images = images + labels[:, None]
+        return images.view(-1, 1, 2, 2)
+
+
+class Posterior(Encoder):
+    """The exact posterior of the linear generator, its covariance diagonal; moved by ``shift`` and ``scale``."""
+
+    def __init__(self, generator, sigma=SIGMA, shift=0.0, scale=0.0):
+        super().__init__(generator.facts, LATENTS)
+        weight = generator.weight.detach()
+        self.variance = 1 / (1 + weight.square().sum(0) / sigma**2)
+        self.map = weight * self.variance / sigma**2
+        self.bias, self.shift, self.scale = generator.bias.detach(), shift, scale
+
+    def forward(self, images):
+        mean = (images.flatten(1) - self.bias) @ self.map
+        return mean + self.shift, (self.variance.log() + self.scale).expand_as(mean)
+
+
+def linear(sigma=SIGMA, **wrong):
+    generator = LinearGenerator(DataFacts("squares", 2, 1, num_classes=10), wrong.pop("conditional", False))
+    schedule = Schedule("constant", 0, 0, 1)
+    return VAE(generator, Posterior(generator, **wrong), {}, schedule, {}, Clock(4, 4), 0, 0, sigma=sigma)
+
+
+def bound(system, images, labels=None):
+    """Return the bound of each image, its expectation exact: points whose first two moments are the normal's."""
+    points = math.sqrt(LATENTS) * torch.cat([torch.eye(LATENTS), -torch.eye(LATENTS)])
+    terms = [system.bound(images, point.expand(len(images), -1), labels) for point in points]
+    return torch.stack([each.log_likelihood - each.divergence for each in terms]).mean(0)
+
+
+def evidence(system, images):
+    generator = system.generator
+    sigma = system.log_sigma.exp()
+    covariance = generator.weight @ generator.weight.T + sigma**2 * torch.eye(4)
+    return MultivariateNormal(generator.bias, covariance).log_prob(images.flatten(1))
+
+
+IMAGES = torch.randn(6, 1, 2, 2, generator=torch.Generator().manual_seed(2))
+
+
+def test_at_the_exact_posterior_the_bound_is_the_evidence():
+    system = linear()
+    torch.testing.assert_close(bound(system, IMAGES), evidence(system, IMAGES))
+
+
+@pytest.mark.parametrize("wrong", [{"shift": 0.3}, {"scale": 0.4}, {"scale": -0.4}])
+def test_elsewhere_it_lies_below_by_the_divergence_of_the_posteriors(wrong):
+    system, right = linear(**wrong), linear()
+    (mean, log_variance), (true_mean, true_log_variance) = system.encoder(IMAGES), right.encoder(IMAGES)
+    found = Normal(mean, (log_variance / 2).exp())
+    gap = kl_divergence(found, Normal(true_mean, (true_log_variance / 2).exp())).sum(1)
+    assert (gap > 0.01).all()
+    torch.testing.assert_close(bound(system, IMAGES), evidence(system, IMAGES) - gap)
+
+
+def test_at_the_exact_posterior_its_gradient_is_that_of_the_evidence():
+    system = linear(sigma=None)
+    system.encoder = Posterior(system.generator, sigma=system.log_sigma.exp().item())
+    weights = [system.generator.weight, system.generator.bias, system.log_sigma]
+    ours, theirs = (torch.autograd.grad(f(system, IMAGES).sum(), weights) for f in (bound, evidence))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_conditional_generator_is_given_the_labels():
+    labels = torch.full((6,), 2)
+    system = linear(conditional=True)
+    system.encoder.bias = system.encoder.bias + 2
+    torch.testing.assert_close(bound(system, IMAGES + 2, labels), bound(linear(), IMAGES))
+
+
+def test_bernoulli_is_for_grey_images():
+    generator = LinearGenerator(DataFacts("coloured", 2, 3))
+    with pytest.raises(ConfigError, match="for grey images; coloured has 3 channels"):
+        VAE(generator, Posterior(generator), {}, None, {}, Clock(4, 4), 0, 0, likelihood="bernoulli")
+
+
+@pytest.fixture
+def built(tiny, tmp_path):
+    def make(*overrides):
+        return build(tiny("model=mlp_vae", "metrics=none", *overrides), RunFolder(tmp_path / "run"))
+
+    return make
+
+
+def fit(parts):
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    return parts.system
+
+
+@pytest.mark.parametrize("beta", [1.0, 4.0])
+def test_training_is_the_algorithm_written_by_hand(built, beta):
+    parts = built(f"model.beta={beta}", "seed=7")
+    decoder, encoder = copy.deepcopy(parts.system.generator), copy.deepcopy(parts.system.encoder)
+    average, log_sigma = copy.deepcopy(decoder), torch.tensor(math.log(0.5), requires_grad=True)
+    system = fit(parts)
+
+    adam = torch.optim.Adam([*decoder.parameters(), *encoder.parameters(), log_sigma], 1e-3)
+    images, batch = to_float(parts.data.images), 8
+    order = Stream(7, "order", 0).permutation(len(images))
+    for step in range(8):
+        real = images[order[step * batch : (step + 1) * batch]]
+        mean, log_variance = encoder(real)
+        posterior = Normal(mean, log_variance.exp().sqrt())
+        noise = Stream(7, "latents", "encoder", step).normal(batch, 8)
+        decoded = decoder(posterior.mean + posterior.stddev * noise)
+        fits = Normal(decoded, log_sigma.exp()).log_prob(real).flatten(1).sum(1)
+        adam.zero_grad()
+        (beta * kl_divergence(posterior, Normal(0.0, 1.0)).sum(1) - fits).mean().backward()
+        adam.step()
+        with torch.no_grad():
+            for kept, weight in zip(average.parameters(), decoder.parameters(), strict=True):
+                kept.lerp_(weight, 1 - 0.5 ** (batch / 10000))
+    torch.testing.assert_close(system.log_sigma.data, log_sigma.data)
+    for ours, theirs in ((system.generator, decoder), (system.encoder, encoder), (system.ema.module, average)):
+        for name, weight in theirs.named_parameters():
+            torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-3, atol=1e-5)
+
+
+def test_what_is_logged_has_no_beta_and_a_fixed_sigma_stays(built):
+    system = fit(built("model.beta=3", "model.sigma=0.3", "callbacks.monitor.every=64", "optimizer.clip.generator=1.0"))
+    found = system.latest
+    assert found["vae/elbo"] == pytest.approx(-found["vae/reconstruction"] - found["vae/kl"], rel=1e-5)
+    assert found["loss/vae"] == pytest.approx(found["vae/reconstruction"] + 3 * found["vae/kl"], rel=1e-5)
+    assert found["vae/sigma"] == pytest.approx(0.3)
+    bits = (-found["vae/elbo"] / 64 + math.log(127.5)) / math.log(2)
+    assert found["vae/bits_per_dim"] == pytest.approx(bits, rel=1e-4)
+    assert found["gradient_norm/generator"] > 1  # as it was before it was clipped
+
+
+@pytest.mark.parametrize("overrides", [["trainer.precision=bf16-mixed"], ["model.likelihood=bernoulli"]])
+def test_other_ways_to_train(built, overrides):
+    found = fit(built(*overrides, "budget.images=1600")).latest
+    assert math.isfinite(found["loss/vae"])
+    assert ("vae/sigma" in found) == ("bernoulli" not in overrides[0])
+
+
+def test_a_run_stopped_in_the_middle_ends_with_the_same_bits(tiny, tmp_path, monkeypatch):
+    config = tiny("model=vae", "model.encoder.channels=4", "budget.images=160", "callbacks.monitor.every=96")
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    assert train(config, whole) == 0
+    step = VAE.training_step
+
+    def stop_once(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        if self.clock.images_seen == 72:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(VAE, "training_step", stop_once)
+    assert train(config, stopped) == 128 + signal.SIGTERM
+    monkeypatch.setattr(VAE, "training_step", step)
+    assert train(config, stopped) == 0
+    assert_same_run(whole, stopped)
+    assert whole.record()["steps"] == {"generator": 20, "encoder": 20}
+    pictures = sorted(path.name for path in whole.samples.glob("reconstructions-*"))
+    assert pictures[0] == "reconstructions-0000000000.png"
+    assert Image.open(whole.samples / pictures[-1]).size == (70, 70)  # two images, and below them what they became
+
+
+def test_reconstructions_lie_below_their_images(built):
+    parts = built()
+    parts.data.setup()
+    labels = torch.arange(5)
+    batch = type("Batch", (), {"images": parts.data.images[:5], "labels": labels})
+    shown = parts.system.pictures(batch, 3)["reconstructions"]
+    images = to_float(parts.data.images[:5])
+    decoded = parts.system.reconstruct(images)
+    torch.testing.assert_close(shown, torch.cat([images[:3], decoded[:3], images[3:], decoded[3:]]))
