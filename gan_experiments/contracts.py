@@ -82,6 +82,9 @@ class Step:
             instead of running the discriminator again.
         rng: The penalty's own stream of random numbers for this step.
         images_seen: The clock before this step.
+        real_features: The features that ``real_output`` was made from, graph attached; ``None`` if there is no such
+            output, or it is not made from any.
+        fake_features: Those of ``fake_output``, likewise.
     """
 
     generator: nn.Module
@@ -96,6 +99,8 @@ class Step:
     full_precision: bool
     rng: Stream
     images_seen: int
+    real_features: Tensor | None = None
+    fake_features: Tensor | None = None
 
 
 class Penalty(nn.Module):
@@ -112,6 +117,8 @@ class Penalty(nn.Module):
         second_order: Whether a gradient is differentiated again (then ``16-mixed`` is refused).
         separates_samples: Whether it prescribes the gradient's norm of each sample, which batch norm would mix.
         needs_features: Whether it calls ``discriminator.features(images, labels) -> (B, F)``.
+        couples_batch: Whether it compares samples of a batch, so that it depends on the batch of each process.
+        trains: The ``conditioning`` of the discriminator whose class head it trains; empty if it trains none.
         kind: Penalties of one kind contradict each other; a config that names two is warned of.
 
     Args:
@@ -124,6 +131,8 @@ class Penalty(nn.Module):
     second_order: ClassVar[bool] = False
     separates_samples: ClassVar[bool] = False
     needs_features: ClassVar[bool] = False
+    couples_batch: ClassVar[bool] = False
+    trains: ClassVar[str] = ""
     kind: ClassVar[str] = ""
 
     def __init__(self, weight: NonNegativeFloat = 1.0, interval: PositiveInt = 1) -> None:
@@ -217,15 +226,23 @@ class Discriminator(nn.Module):
     Attributes:
         image_sizes: Sizes in pixels it can take; ``None`` for any.
         output: ``"logits"``, or ``"energy"`` for an autoencoder's reconstruction error.
+        conditional: Whether it uses labels.
+        class_head: What a penalty calls on features to name or place their class; ``None`` if there is no such thing.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     output: ClassVar[str] = "logits"
     conditional: bool = False
+    class_head: nn.Module | None
 
     def __init__(self, facts: DataFacts) -> None:
         super().__init__()
         self.facts = facts
+        self.class_head = None
+
+    def judge(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Return what ``forward`` does, and the features ``(B, F)`` it was made from, in one pass."""
+        return self(images, labels), None
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the last hidden representation of images: ``(B, F)``."""

@@ -3,7 +3,7 @@
 TINY = (
     "model.generator.channels=4",
     "model.discriminator.channels=4",
-    "model.generator.latent_dim=8",
+    "model.generator.latent_dim=12",
     "batch_size=8",
     "budget.images=64",
     "callbacks.monitor.every=16",

@@ -18,16 +18,19 @@ from gan_experiments.run import RunFolder
 from gan_experiments.systems.base import System, system_of
 from gan_experiments.types import PositiveInt
 
+MOST_COLUMNS = 32
+
 
 class SampleGrid(pl.Callback):
     """Writes a grid of images of fixed latents to ``samples/`` and to TensorBoard, from the averaged generator.
 
-    A system may add pictures of its own: a VAE shows reconstructions.
+    Of a conditional generator with few classes, each column of the grid shows one class. A system may add pictures of
+    its own: a VAE shows reconstructions.
 
     Args:
         run: The run's folder.
         every: Images seen between two grids; there is one before training and one at the end as well.
-        count: Images in a grid.
+        count: Images in a grid; fewer, where they would not fill the last row of a grid of classes.
     """
 
     def __init__(self, run: RunFolder, every: PositiveInt = 50000, count: PositiveInt = 64) -> None:
@@ -49,9 +52,10 @@ class SampleGrid(pl.Callback):
 
     @rank_zero_only
     def _draw(self, trainer: pl.Trainer) -> None:
-        system, columns = system_of(trainer), math.isqrt(self.count)
+        system = system_of(trainer)
         seen = system.clock.images_seen
-        pictures = {"samples": fixed_samples(system, self.count, system.seed)}
+        count, columns = grid_shape(self.count, system.num_classes)
+        pictures = {"samples": fixed_samples(system, count, system.seed)}
         pictures |= system.pictures(self._reals(trainer, system), columns)
         for name, images in pictures.items():
             grid = image_grid(images, columns)
@@ -66,6 +70,13 @@ class SampleGrid(pl.Callback):
         chosen = Stream(system.seed, "pictures").permutation(len(data.images))[: max(1, self.count // 2)]
         labels = None if data.labels is None else data.labels[chosen].to(system.device)
         return Batch(data.images[chosen].to(system.device), labels)
+
+
+def grid_shape(count: int, num_classes: int) -> tuple[int, int]:
+    """Return how many images make a grid of at most ``count``, and its columns: the classes, if they fit."""
+    if 1 < num_classes <= min(count, MOST_COLUMNS):
+        return count - count % num_classes, num_classes
+    return count, math.isqrt(count)
 
 
 def fixed_samples(system: System, count: int, seed: int) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from gan_experiments.checking import networks
 from gan_experiments.checking.signatures import ClassSource
 from gan_experiments.checking.systems import bernoulli, parts_of_system
 from gan_experiments.checking.validation import Validation
@@ -19,7 +20,8 @@ def refused(found: Validation) -> list[Finding]:
     """Return what cannot work."""
     checks = (
         _half_precision, _output_of_discriminator, _pairs, _unrolling, _share_of_batch, _features, _end_of_schedule,
-        _integer_betas, _known_truth, parts_of_system, bernoulli,
+        _integer_betas, _known_truth, parts_of_system, bernoulli, networks.sizes, networks.labels,
+        networks.one_conditional, networks.class_heads,
     )  # fmt: skip
     return [finding for check in checks for finding in check(found)]
 
@@ -137,8 +139,14 @@ def _shared_move(found: Validation) -> Iterator[Finding]:
 def _coupled_batch(found: Validation) -> Iterator[Finding]:
     loss = found.components.get("loss")
     parallel = found.get("trainer.devices") != 1 or found.get("trainer.num_nodes") != 1
-    if loss and loss.attribute("couples_batch", False) and parallel and found.get("trainer.devices") is not None:
-        yield "loss", f"{loss.name} compares the images of a batch; each process will compare those of its share alone"
+    if not parallel or found.get("trainer.devices") is None:
+        return
+    for key, source in {"loss": loss, **{f"penalty.{name}": it for name, it in _penalties(found).items()}}.items():
+        if source and source.attribute("couples_batch", False):
+            yield (
+                key,
+                f"{source.name} compares the images of a batch; each process will compare those of its share alone",
+            )
 
 
 def _penalties(found: Validation) -> dict[str, ClassSource]:

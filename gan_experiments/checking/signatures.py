@@ -100,6 +100,19 @@ class ClassSource:
                         return default
         return default
 
+    def keywords(self, name: str) -> dict[str, Any]:
+        """Return the literal keywords of the call that the class attribute ``name``, own or inherited, is bound to."""
+        for line in self.lineage:
+            for node in line._node.body:
+                if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Call):
+                    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                    if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                        words = [word for word in node.value.keywords if isinstance(word.value, ast.Constant)]
+                        return {
+                            str(word.arg): word.value.value for word in words if isinstance(word.value, ast.Constant)
+                        }
+        return {}
+
     def definer(self, method: str) -> str | None:
         """Return the path of the nearest class of the lineage that defines ``method``."""
         for line in self.lineage:

@@ -40,10 +40,14 @@ class ImageData(pl.LightningDataModule):
 
     Attributes:
         has_truth: Whether the distribution is known; read from the source by ``check()``, so it is a literal.
+        has_labels: Whether images may carry labels; likewise.
+        splits_without_labels: Values of an argument ``split`` under which they carry none; likewise.
         truth: What is known of it, once the dataset is set up.
     """
 
     has_truth: ClassVar[bool] = False
+    has_labels: ClassVar[bool] = True
+    splits_without_labels: ClassVar[tuple[str, ...]] = ()
     truth: Truth | None = None
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torchvision import datasets
 
@@ -34,6 +34,8 @@ class CelebA(Pictures):
         random_crop: Shift training images by up to this many pixels.
         seed: Of the part and of the views.
     """
+
+    has_labels: ClassVar[bool] = False
 
     def __init__(
         self,

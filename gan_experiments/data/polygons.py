@@ -104,6 +104,7 @@ class Polygons(ImageData):
     """
 
     has_truth: ClassVar[bool] = True
+    has_labels: ClassVar[bool] = False
 
     def __init__(self, image_size: PositiveInt = 32, num_images: PositiveInt = 50000) -> None:
         super().__init__()

@@ -31,6 +31,7 @@ class STL10(Standard):
         seed: Of the part and of the views.
     """
 
+    splits_without_labels = ("unlabeled", "train+unlabeled")
     known = DataFacts("stl10", image_size=96, channels=3)
     folder = "stl10_binary"
     files = "train_X.bin, train_y.bin, unlabeled_X.bin, test_X.bin and test_y.bin (from stl10_binary.tar.gz)"

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
-from gan_experiments.contracts import Discriminator, Generator
-from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.contracts import Generator
+from gan_experiments.networks.conditioning import (
+    ConditionalDiscriminator,
+    Conditioning,
+    require_labels,
+    with_indicator,
+)
+from gan_experiments.networks.layers import normalize_spectrally
+from gan_experiments.types import ConfigError, DataFacts, PositiveInt, Range
+
+Dropout = Annotated[float, Range(low=0.0, high=1.0, high_open=True)]
 
 # Image size: size at the latent's end, and how often it doubles from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
@@ -18,16 +26,20 @@ _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
 class DCGANGenerator(Generator):
     """Latents to images: a projection, then transposed 4x4 convolutions of stride 2; tanh at the end.
 
-    At 64 pixels and 64 channels this is the well-known network of 3,576,704 parameters.
+    At 64 pixels and 64 channels this is the well-known network of 3,576,704 parameters. Conditional, it sees the class
+    beside the latent (Mirza & Osindero 2014).
 
     Args:
-        facts: Size and channels of the images.
+        facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
         channels: Width of the layer nearest the image; it doubles with every halving of the size.
         norm: Normalization after every layer but the last.
+        upsampling: How maps are doubled: by transposed convolutions, or by repeating pixels before 3x3 convolutions,
+            which leaves no checkerboard (Odena, Dumoulin & Olah 2016).
+        conditional: Whether it makes images of a class that is asked for.
 
     Raises:
-        ConfigError: It cannot make images of this size.
+        ConfigError: It cannot make images of this size, or is to be conditional on labels that there are not.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
@@ -38,27 +50,33 @@ class DCGANGenerator(Generator):
         latent_dim: PositiveInt = 100,
         channels: PositiveInt = 64,
         norm: Literal["batch", "none"] = "batch",
+        upsampling: Literal["transposed", "nearest"] = "transposed",
+        conditional: bool = False,
     ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
+        self.conditional = conditional
+        if conditional:
+            require_labels(facts)
+        self.seen_classes = facts.num_classes if conditional else 0
         start, doublings = _stages(facts)
         widths = [channels * 2**stage for stage in reversed(range(doublings))]
         bias = norm == "none"
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim, widths[0] * start**2, bias=bias),
+            nn.Linear(latent_dim + self.seen_classes, widths[0] * start**2, bias=bias),
             nn.Unflatten(1, (widths[0], start, start)),
             *_norm_and_activation(norm, widths[0], nn.ReLU(inplace=True)),
         ]
         for fan_in, fan_out in pairwise(widths):
-            layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias))
+            layers += _doubling(upsampling, fan_in, fan_out, bias)
             layers += _norm_and_activation(norm, fan_out, nn.ReLU(inplace=True))
-        layers += [nn.ConvTranspose2d(widths[-1], facts.channels, 4, stride=2, padding=1, bias=bias), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
+        layers += _doubling(upsampling, widths[-1], facts.channels, bias)
+        self.layers = nn.Sequential(*layers, nn.Tanh())
         _initialize(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` to ``(B, C, H, W)`` in [-1, 1]; labels are not used."""
-        images: Tensor = self.layers(latents)
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
         return images
 
     def style_weight(self) -> Tensor:
@@ -67,20 +85,22 @@ class DCGANGenerator(Generator):
         return weight
 
 
-class DCGANDiscriminator(Discriminator):
+class DCGANDiscriminator(ConditionalDiscriminator):
     """Images to one logit each: 4x4 convolutions of stride 2 with LeakyReLU(0.2), then one linear layer.
 
     At 64 pixels and 64 channels this is the well-known network of 2,765,568 parameters.
 
     Args:
-        facts: Size and channels of the images.
+        facts: Size, channels and classes of the images.
         channels: Width of the layer nearest the image; it doubles with every halving of the size.
         norm: Normalization after every convolution but the first. A penalty on the gradient of each sample
             wants one that keeps samples apart: anything but ``batch``.
         spectral_norm: Divide every weight by its largest singular value (Miyato et al. 2018).
+        dropout: Share of whole maps that are dropped after every activation, in training.
+        conditioning: How it learns of classes.
 
     Raises:
-        ConfigError: It cannot take images of this size.
+        ConfigError: It cannot take images of this size, or is to be conditional on labels that there are not.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
@@ -91,35 +111,28 @@ class DCGANDiscriminator(Discriminator):
         channels: PositiveInt = 64,
         norm: Literal["batch", "layer", "instance", "none"] = "batch",
         spectral_norm: bool = False,
+        dropout: Dropout = 0.0,
+        conditioning: Conditioning = "none",
     ) -> None:
-        super().__init__(facts)
+        super().__init__(facts, conditioning)
         end, halvings = _stages(facts)
         widths = [channels * 2**stage for stage in range(halvings)]
         bias = norm == "none"
-        layers: list[nn.Module] = [
-            nn.Conv2d(facts.channels, channels, 4, stride=2, padding=1, bias=bias),
-            nn.LeakyReLU(0.2, inplace=True),
-        ]
-        for fan_in, fan_out in pairwise(widths):
+        layers: list[nn.Module] = []
+        for depth, (fan_in, fan_out) in enumerate(pairwise([facts.channels + self.seen_classes, *widths])):
             layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias))
-            layers += _norm_and_activation(norm, fan_out, nn.LeakyReLU(0.2, inplace=True))
+            layers += _norm_and_activation(norm if depth else "none", fan_out, nn.LeakyReLU(0.2, inplace=True))
+            layers += [nn.Dropout2d(dropout)] if dropout else []
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.head = nn.Linear(widths[-1] * end**2, 1, bias=bias)
+        self.add_heads(widths[-1] * end**2, bias=bias)
         _initialize(self)
         if spectral_norm:
-            for module in list(self.modules()):
-                if isinstance(module, (nn.Conv2d, nn.Linear)):
-                    parametrizations.spectral_norm(module)
+            normalize_spectrally(self, embeddings=True)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, C, H, W)`` to the last hidden layer, flattened: ``(B, F)``; labels are not used."""
-        features: Tensor = self.layers(images)
+        """Map ``(B, C, H, W)`` to the last hidden layer, flattened: ``(B, F)``; concatenation uses labels ``(B,)``."""
+        features: Tensor = self.layers(self.with_planes(images, labels))
         return features
-
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, C, H, W)`` in [-1, 1] to logits ``(B,)``; labels are not used."""
-        logits: Tensor = self.head(self.features(images)).squeeze(1)
-        return logits
 
 
 def _stages(facts: DataFacts) -> tuple[int, int]:
@@ -127,6 +140,12 @@ def _stages(facts: DataFacts) -> tuple[int, int]:
         sizes = ", ".join(map(str, _STAGES))
         raise ConfigError(f"model: dcgan makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
     return _STAGES[facts.image_size]
+
+
+def _doubling(upsampling: str, fan_in: int, fan_out: int, bias: bool) -> list[nn.Module]:
+    if upsampling == "transposed":
+        return [nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias)]
+    return [nn.Upsample(scale_factor=2.0), nn.Conv2d(fan_in, fan_out, 3, padding=1, bias=bias)]
 
 
 def _norm_and_activation(norm: str, channels: int, activation: nn.Module) -> list[nn.Module]:

@@ -7,23 +7,45 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Discriminator, Generator
+from gan_experiments.contracts import Generator
+from gan_experiments.networks.conditioning import (
+    ConditionalDiscriminator,
+    Conditioning,
+    require_labels,
+    with_indicator,
+)
 from gan_experiments.types import DataFacts, PositiveInt
 
 
 class MLPGenerator(Generator):
     """Latents to images through fully connected layers with ReLU; tanh at the end.
 
+    Conditional, it sees the class beside the latent (Mirza & Osindero 2014).
+
     Args:
-        facts: Size and channels of the images.
+        facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
         hidden: Units of each hidden layer, from the latent on.
+        conditional: Whether it makes images of a class that is asked for.
+
+    Raises:
+        ConfigError: It is to be conditional on labels that there are not.
     """
 
-    def __init__(self, facts: DataFacts, latent_dim: PositiveInt = 100, hidden: Sequence[int] = (256,)) -> None:
+    def __init__(
+        self,
+        facts: DataFacts,
+        latent_dim: PositiveInt = 100,
+        hidden: Sequence[int] = (256,),
+        conditional: bool = False,
+    ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        widths = [latent_dim, *hidden]
+        self.conditional = conditional
+        if conditional:
+            require_labels(facts)
+        self.seen_classes = facts.num_classes if conditional else 0
+        widths = [latent_dim + self.seen_classes, *hidden]
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]
@@ -31,8 +53,8 @@ class MLPGenerator(Generator):
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], _size(facts)), nn.Tanh(), nn.Unflatten(1, shape))
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` to ``(B, C, H, W)`` in [-1, 1]; labels are not used."""
-        images: Tensor = self.layers(latents)
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
         return images
 
     def style_weight(self) -> Tensor:
@@ -41,32 +63,31 @@ class MLPGenerator(Generator):
         return weight
 
 
-class MLPDiscriminator(Discriminator):
+class MLPDiscriminator(ConditionalDiscriminator):
     """Images to one logit each through fully connected layers with LeakyReLU(0.2).
 
     Args:
-        facts: Size and channels of the images.
+        facts: Size, channels and classes of the images.
         hidden: Units of each hidden layer, from the image on.
+        conditioning: How it learns of classes.
+
+    Raises:
+        ConfigError: It is to be conditional on labels that there are not.
     """
 
-    def __init__(self, facts: DataFacts, hidden: Sequence[int] = (256,)) -> None:
-        super().__init__(facts)
-        widths = [_size(facts), *hidden]
-        layers: list[nn.Module] = [nn.Flatten()]
+    def __init__(self, facts: DataFacts, hidden: Sequence[int] = (256,), conditioning: Conditioning = "none") -> None:
+        super().__init__(facts, conditioning)
+        widths = [_size(facts) + self.seen_classes, *hidden]
+        layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out), nn.LeakyReLU(0.2, inplace=True)]
         self.layers = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], 1)
+        self.add_heads(widths[-1])
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, C, H, W)`` to the last hidden layer, ``(B, hidden[-1])``; labels are not used."""
-        features: Tensor = self.layers(images)
+        """Map ``(B, C, H, W)`` to the last hidden layer, ``(B, hidden[-1])``; concatenation uses labels ``(B,)``."""
+        features: Tensor = self.layers(with_indicator(images.flatten(1), labels, self.seen_classes))
         return features
-
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, C, H, W)`` in [-1, 1] to logits ``(B,)``; labels are not used."""
-        logits: Tensor = self.head(self.features(images)).squeeze(1)
-        return logits
 
 
 def _size(facts: DataFacts) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -16,9 +16,10 @@ from gan_experiments.randomness import derive_seed, seed_noise
 from gan_experiments.systems.base import OptimizerFactory, System
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
 from gan_experiments.systems.schedule import Schedule
-from gan_experiments.systems.unrolled import Judge, unrolled
+from gan_experiments.systems.unrolled import unrolled
 from gan_experiments.types import NonNegativeInt
 
+Judge = Callable[[Tensor, Tensor | None], "Judgement"]
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
 
 
@@ -28,6 +29,13 @@ class Fakes(NamedTuple):
     latents: Tensor
     labels: Tensor | None
     images: Tensor
+
+
+class Judgement(NamedTuple):
+    """The discriminator's outputs, and the features ``(B, F)`` they were made from, if they were."""
+
+    output: Tensor
+    features: Tensor | None
 
 
 class GAN(System):
@@ -108,12 +116,11 @@ class GAN(System):
             fake = self._augmented("fake", fakes.images).detach()
             real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
             fake.requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
-            real_output = self._judge(real, labels)
-            fake_output = self._judge(fake, fakes.labels)
-            loss = self.loss.discriminator(real_output, fake_output)
+            of_real, of_fake = self._judge(real, labels), self._judge(fake, fakes.labels)
+            loss = self.loss.discriminator(of_real.output, of_fake.output)
             kind = self.loss.discriminator_output
-            values = {"loss/discriminator": loss, f"{kind}/real": real_output, f"{kind}/fake": fake_output}
-            step = self._step(fakes, labels, real, fake, real_output, fake_output)
+            values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
+            step = self._step(fakes, labels, real, fake, of_real, of_fake)
             self._minimize(self._add_penalties("discriminator", loss, penalties, step, values), optimizer)
         for penalty in penalties.values():
             penalty.after_discriminator_step(self.discriminator)
@@ -125,12 +132,13 @@ class GAN(System):
             fakes = shared or self._draw_fakes("generator", real)
             real, fake = self._augmented("real", real), self._augmented("fake", fakes.images)
             judge = self._unrolled((real, labels), (fake, fakes.labels)) if self.unroll_steps else self._judge
-            real_output = judge(real, labels) if self.loss.generator_needs_real else None
-            fake_output = judge(fake, fakes.labels)
-            step = self._step(fakes, labels, real, fake, real_output, fake_output)
+            of_real = judge(real, labels) if self.loss.generator_needs_real else None
+            of_fake = judge(fake, fakes.labels)
+            step = self._step(fakes, labels, real, fake, of_real, of_fake)
+            fake_output = of_fake.output
             for penalty in penalties.values():
                 fake_output = penalty.generator_outputs(fake_output, step)
-            loss = self.loss.generator(fake_output, real_output)
+            loss = self.loss.generator(fake_output, of_real and of_real.output)
             values = {"loss/generator": loss}
             self._minimize(self._add_penalties("generator", loss, penalties, step, values), optimizer)
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps)
@@ -145,19 +153,20 @@ class GAN(System):
         latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
         empty = real.new_empty(0)
         for name, penalty in self.penalties.items():
-            step = self._step(Fakes(latents, labels, empty), None, real, empty, None, empty)
+            step = self._step(Fakes(latents, labels, empty), None, real, empty, None, Judgement(empty, None))
             step.rng = self._stream("latents", network, name)
             latents = penalty.latents(step)
         return Fakes(latents, labels, self.generator(latents, labels))
 
-    def _judge(self, images: Tensor, labels: Tensor | None) -> Tensor:
+    def _judge(self, images: Tensor, labels: Tensor | None) -> Judgement:
         """Return the discriminator's outputs in float32, whatever precision it computed in."""
-        output: Tensor = self.discriminator(images, labels).float()
-        return output
+        output, features = self.discriminator.judge(images, labels)
+        return Judgement(output.float(), features)
 
     def _unrolled(self, real: tuple[Tensor, Tensor | None], fake: tuple[Tensor, Tensor | None]) -> Judge:
         optimizer = self._optimizer("discriminator").optimizer
-        return unrolled(self.discriminator, optimizer, self.loss, real, fake, self.unroll_steps)
+        judge = unrolled(self.discriminator, optimizer, self.loss, real, fake, self.unroll_steps)
+        return lambda images, labels: Judgement(judge(images, labels), None)
 
     def _add_penalties(
         self, network: str, loss: Tensor, penalties: Mapping[str, Penalty], step: Step, values: dict[str, Tensor]
@@ -182,8 +191,8 @@ class GAN(System):
         labels: Tensor | None,
         real: Tensor,
         fake: Tensor,
-        real_output: Tensor | None,
-        fake_output: Tensor,
+        of_real: Judgement | None,
+        of_fake: Judgement,
     ) -> Step:
         return Step(
             generator=self.generator,
@@ -193,11 +202,13 @@ class GAN(System):
             fake_labels=fakes.labels,
             real=real,
             fake=fake,
-            real_output=real_output,
-            fake_output=fake_output,
+            real_output=of_real and of_real.output,
+            fake_output=of_fake.output,
             full_precision=not torch.is_autocast_enabled(self.device.type),
             rng=self._stream("step"),
             images_seen=self.clock.images_seen,
+            real_features=of_real and of_real.features,
+            fake_features=of_fake.features,
         )
 
     def _augmented(self, role: str, images: Tensor) -> Tensor:

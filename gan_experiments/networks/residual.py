@@ -1,0 +1,224 @@
+"""SNGAN's residual networks (Miyato et al. 2018, tables 4 to 6), to which SAGAN adds attention (Zhang et al. 2019)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar, Literal, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from gan_experiments.contracts import Generator
+from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, require_labels
+from gan_experiments.networks.layers import (
+    DiscriminatorBlock,
+    GeneratorBlock,
+    MakeMap,
+    SelfAttention,
+    class_map,
+    normalize_spectrally,
+)
+from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+
+Attention = Literal["none", "half", "quarter"]
+Init = Literal["xavier", "orthogonal"]
+
+
+class Plan(NamedTuple):
+    """The networks of one image size; widths count in ``channels``.
+
+    Attributes:
+        start: Size of the generator's first maps.
+        generator: Widths of the generator's maps, from the latent on.
+        discriminator: Widths that the discriminator's blocks give, from the image on.
+        halvings: How many of those halve the map.
+    """
+
+    start: int
+    generator: tuple[int, ...]
+    discriminator: tuple[int, ...]
+    halvings: int
+
+
+# 32, 48 and 128: the paper's; 64: its authors' code; 8, 16 and 28: those of 32, with one doubling less.
+PLANS = {
+    8: Plan(2, (4, 4, 4), (2, 2, 2, 2), 2),
+    16: Plan(4, (4, 4, 4), (2, 2, 2, 2), 2),
+    28: Plan(7, (4, 4, 4), (2, 2, 2, 2), 2),
+    32: Plan(4, (4, 4, 4, 4), (2, 2, 2, 2), 2),
+    48: Plan(6, (8, 4, 2, 1), (1, 2, 4, 8, 16), 4),
+    64: Plan(4, (16, 8, 4, 2, 1), (1, 2, 4, 8, 16), 5),
+    128: Plan(4, (16, 16, 8, 4, 2, 1), (1, 2, 4, 8, 16, 16), 5),
+}
+
+
+class ResidualGenerator(Generator):
+    """Latents to images through residual blocks, each of which doubles the map; tanh at the end.
+
+    Conditional, it normalizes with gains and shifts of each class in every block.
+
+    Args:
+        facts: Size, channels and classes of the images.
+        latent_dim: Length of a latent vector.
+        channels: Unit of width. From 48 pixels on it is that of the layer nearest the image, up to 32 pixels all layers
+            have four times as many.
+        attention: Size of the maps that attend to themselves, over the image's.
+        spectral_norm: Divide every weight but those of the normalizations by its largest singular value.
+        conditional: Whether it makes images of a class that is asked for.
+
+    Raises:
+        ConfigError: It cannot make images of this size, or is to be conditional on labels that there are not.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        latent_dim: PositiveInt = 128,
+        channels: PositiveInt = 64,
+        attention: Attention = "none",
+        spectral_norm: bool = False,
+        conditional: bool = False,
+    ) -> None:
+        super().__init__(facts)
+        self.latent_dim = latent_dim
+        self.conditional = conditional
+        if conditional:
+            require_labels(facts)
+        make_map = class_map(facts.num_classes) if conditional else None
+        self.decoder = Decoder(facts, latent_dim, channels, attention, make_map)
+        initialize(self, "xavier")
+        if spectral_norm:
+            normalize_spectrally(self, embeddings=False)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        images: Tensor = self.decoder(latents, [labels] * self.decoder.num_blocks)
+        return images
+
+
+class ResidualDiscriminator(ConditionalDiscriminator):
+    """Images to one logit each through residual blocks and a sum over the last map.
+
+    Args:
+        facts: Size, channels and classes of the images.
+        channels: Unit of width. From 48 pixels on it is that of the layer nearest the image, up to 32 pixels all layers
+            have twice as many.
+        attention: Size of the maps that attend to themselves, over the image's.
+        wide: Whether a block has as many channels inside as it gives (Zhang 2019, Brock 2019), not as it takes
+            (Miyato 2018).
+        init: Initialization: Xavier's (Miyato 2018) or orthogonal (Brock 2019).
+        spectral_norm: Divide every weight by its largest singular value.
+        conditioning: How it learns of classes.
+
+    Raises:
+        ConfigError: It cannot take images of this size, or is to be conditional on labels that there are not.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        channels: PositiveInt = 64,
+        attention: Attention = "none",
+        wide: bool = False,
+        init: Init = "xavier",
+        spectral_norm: bool = True,
+        conditioning: Conditioning = "none",
+    ) -> None:
+        super().__init__(facts, conditioning)
+        plan = plan_of(facts)
+        widths = [facts.channels + self.seen_classes, *(channels * factor for factor in plan.discriminator)]
+        layers: list[nn.Module] = []
+        for depth, (fan_in, fan_out) in enumerate(pairwise(widths)):
+            hidden = fan_out if wide or not depth else fan_in
+            layers.append(DiscriminatorBlock(fan_in, fan_out, hidden, halve=depth < plan.halvings, first=not depth))
+            if depth < plan.halvings and _share(attention) == 2 ** (depth + 1):
+                layers.append(SelfAttention(fan_out))
+        self.layers = nn.Sequential(*layers)
+        self.add_heads(widths[-1])
+        initialize(self, init)
+        if spectral_norm:
+            normalize_spectrally(self, embeddings=True)
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` to the sum over the last map, ``(B, F)``; labels ``(B,)`` are used by concatenation."""
+        maps: Tensor = self.layers(self.with_planes(images, labels))
+        return relu(maps).sum(dim=(2, 3))
+
+
+class Decoder(nn.Module):
+    """A projection, residual blocks, each with its condition, and the last convolution: vectors to images.
+
+    Args:
+        facts: Size and channels of the images.
+        length: Of a vector.
+        channels: Unit of width.
+        attention: Size of the maps that attend to themselves, over the image's.
+        make_map: Of the blocks' normalizations, see ConditionalBatchNorm2d.
+
+    Attributes:
+        num_blocks: How many conditions it takes.
+    """
+
+    def __init__(
+        self, facts: DataFacts, length: int, channels: int, attention: Attention, make_map: MakeMap | None
+    ) -> None:
+        super().__init__()
+        plan = plan_of(facts)
+        widths = [channels * factor for factor in plan.generator]
+        self.project = nn.Sequential(
+            nn.Linear(length, widths[0] * plan.start**2), nn.Unflatten(1, (widths[0], plan.start, plan.start))
+        )
+        self.num_blocks = len(widths) - 1
+        self.blocks = nn.ModuleList(GeneratorBlock(*pair, make_map) for pair in pairwise(widths))
+        self.attention = nn.ModuleList(
+            SelfAttention(width) if _share(attention) * plan.start * 2**depth == facts.image_size else nn.Identity()
+            for depth, width in enumerate(widths)
+        )
+        self.last = nn.Sequential(
+            nn.BatchNorm2d(widths[-1]),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(widths[-1], facts.channels, 3, padding=1),
+            nn.Tanh(),
+        )
+
+    def forward(self, vectors: Tensor, conditions: list[Tensor | None]) -> Tensor:
+        """Map ``(B, length)`` and a condition for each block to ``(B, C, H, W)`` in [-1, 1]."""
+        maps = self.attention[0](self.project(vectors))
+        for block, attend, condition in zip(self.blocks, self.attention[1:], conditions, strict=True):
+            maps = attend(block(maps, condition))
+        images: Tensor = self.last(maps)
+        return images
+
+
+def plan_of(facts: DataFacts) -> Plan:
+    """Return the plan for images of this size.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if facts.image_size not in PLANS:
+        sizes = ", ".join(map(str, PLANS))
+        raise ConfigError(f"model: residual networks take {sizes} pixels, {facts.name} has {facts.image_size}")
+    return PLANS[facts.image_size]
+
+
+def initialize(network: nn.Module, init: Init) -> None:
+    """Draw weights: orthogonal, or uniform after Glorot, the blocks' 3x3 convolutions wider by root 2 (Miyato 2018)."""
+    blocks = [module for module in network.modules() if isinstance(module, (GeneratorBlock, DiscriminatorBlock))]
+    inner = [convolution for block in blocks for convolution in (block.conv1, block.conv2)]
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            if init == "orthogonal":
+                nn.init.orthogonal_(module.weight)
+            else:
+                nn.init.xavier_uniform_(module.weight, 2**0.5 if module in inner else 1.0)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _share(attention: Attention) -> int:
+    return {"none": 0, "half": 2, "quarter": 4}[attention]

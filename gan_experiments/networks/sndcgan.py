@@ -1,0 +1,129 @@
+"""SNDCGAN (Miyato et al. 2018, table 3): plain convolutions, the discriminator's spectrally normalized."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from gan_experiments.contracts import Generator
+from gan_experiments.networks.conditioning import (
+    ConditionalDiscriminator,
+    Conditioning,
+    require_labels,
+    with_indicator,
+)
+from gan_experiments.networks.layers import normalize_spectrally
+from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+
+# Image size: size at the latent's end, and how often it doubles from there.
+_STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 48: (6, 3), 64: (8, 3)}
+
+
+class SNDCGANGenerator(Generator):
+    """Latents to images: a projection, transposed 4x4 convolutions of stride 2, one 3x3 convolution; tanh at the end.
+
+    Conditional, it sees the class beside the latent.
+
+    Args:
+        facts: Size, channels and classes of the images.
+        latent_dim: Length of a latent vector.
+        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        conditional: Whether it makes images of a class that is asked for.
+
+    Raises:
+        ConfigError: It cannot make images of this size, or is to be conditional on labels that there are not.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        latent_dim: PositiveInt = 128,
+        channels: PositiveInt = 64,
+        conditional: bool = False,
+    ) -> None:
+        super().__init__(facts)
+        self.latent_dim = latent_dim
+        self.conditional = conditional
+        if conditional:
+            require_labels(facts)
+        self.seen_classes = facts.num_classes if conditional else 0
+        start, doublings = _stages(facts)
+        widths = [channels * 2**stage for stage in reversed(range(doublings + 1))]
+        layers: list[nn.Module] = [
+            nn.Linear(latent_dim + self.seen_classes, widths[0] * start**2),
+            nn.Unflatten(1, (widths[0], start, start)),
+        ]
+        for fan_in, fan_out in pairwise(widths):
+            layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1))
+            layers += [nn.BatchNorm2d(fan_out), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], facts.channels, 3, padding=1), nn.Tanh())
+        _initialize(self)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
+        return images
+
+
+class SNDCGANDiscriminator(ConditionalDiscriminator):
+    """Images to one logit each: 3x3 convolutions and 4x4 ones of stride 2 in turn, with LeakyReLU(0.1).
+
+    Args:
+        facts: Size, channels and classes of the images.
+        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        spectral_norm: Divide every weight by its largest singular value.
+        conditioning: How it learns of classes.
+
+    Raises:
+        ConfigError: It cannot take images of this size, or is to be conditional on labels that there are not.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        channels: PositiveInt = 64,
+        spectral_norm: bool = True,
+        conditioning: Conditioning = "none",
+    ) -> None:
+        super().__init__(facts, conditioning)
+        end, halvings = _stages(facts)
+        layers: list[nn.Module] = []
+        fan_in = facts.channels + self.seen_classes
+        for width in (channels * 2**stage for stage in range(halvings)):
+            layers += [nn.Conv2d(fan_in, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)]
+            layers += [nn.Conv2d(width, width, 4, stride=2, padding=1), nn.LeakyReLU(0.1, inplace=True)]
+            fan_in = width
+        last = channels * 2**halvings
+        layers += [nn.Conv2d(fan_in, last, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.add_heads(last * end**2)
+        _initialize(self)
+        if spectral_norm:
+            normalize_spectrally(self, embeddings=True)
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` to the last map, flattened: ``(B, F)``; labels ``(B,)`` are used by concatenation."""
+        features: Tensor = self.layers(self.with_planes(images, labels))
+        return features
+
+
+def _stages(facts: DataFacts) -> tuple[int, int]:
+    if facts.image_size not in _STAGES:
+        sizes = ", ".join(map(str, _STAGES))
+        raise ConfigError(f"model: sndcgan makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
+    return _STAGES[facts.image_size]
+
+
+def _initialize(network: nn.Module) -> None:
+    """Draw weights from N(0, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,23 @@
+"""What the terms share that train a discriminator's class head."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from gan_experiments.contracts import Step
+from gan_experiments.penalties.gradient import in_float32
+
+
+def head_input(step: Step, side: Literal["real", "fake"]) -> tuple[Tensor, Tensor]:
+    """Return features ``(B, F)`` in float32 and labels ``(B,)`` of the reals or the fakes of a step.
+
+    Raises:
+        ValueError: The discriminator gives no features, or there are no labels.
+    """
+    real = side == "real"
+    features, labels = (step.real_features, step.labels) if real else (step.fake_features, step.fake_labels)
+    if features is None or labels is None:
+        raise ValueError("a class head needs labels and a discriminator whose output is made from features")
+    return in_float32(features), labels

@@ -1,0 +1,49 @@
+"""Contrast of images with each other and with a proxy of their class."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.class_head import head_input
+from gan_experiments.types import NonNegativeFloat, PositiveFloat
+
+
+class ContraGAN(Penalty):
+    """Embeddings near those of their class and its proxy, far from others (Kang & Park 2020, "ContraGAN", section 3.2).
+
+    Images are compared with those of this process. Equals of a label attract, as the proxy does:
+    ``-log((p_i + sum over equals) / (p_i + sum over all others))``, exponentials of cosines over the temperature.
+
+    Args:
+        weight: Factor of the term.
+        temperature: What cosines are divided by.
+    """
+
+    couples_batch: ClassVar[bool] = True
+    trains: ClassVar[str] = "contrastive"
+
+    def __init__(self, weight: NonNegativeFloat = 1.0, temperature: PositiveFloat = 1.0) -> None:
+        super().__init__(weight)
+        self.temperature = temperature
+
+    def discriminator(self, step: Step) -> Tensor:
+        """Return the contrast of reals."""
+        return self._contrast(step, *head_input(step, "real"))
+
+    def generator(self, step: Step) -> Tensor:
+        """Return the contrast of fakes."""
+        return self._contrast(step, *head_input(step, "fake"))
+
+    def _contrast(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:
+        embedded, proxies = step.discriminator.class_head(features, labels)  # type: ignore[operator]
+        own = (embedded * proxies).sum(dim=1, keepdim=True) / self.temperature  # (B, 1)
+        pairs = embedded @ embedded.T / self.temperature
+        self_pairs = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        others = pairs.masked_fill(self_pairs, -torch.inf)
+        equals = others.masked_fill(labels[:, None] != labels, -torch.inf)
+        attraction = torch.cat([own, equals], dim=1).logsumexp(dim=1)
+        return (torch.cat([own, others], dim=1).logsumexp(dim=1) - attraction).mean()

@@ -1,0 +1,59 @@
+"""Classification by cross-entropy against the images of other classes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Penalty, Step
+from gan_experiments.penalties.class_head import head_input
+from gan_experiments.types import Fraction, NonNegativeFloat, PositiveFloat
+
+
+class ReACGAN(Penalty):
+    """Embeddings near the proxy of their class, far from images of others (Kang et al. 2021, "Rebooting ACGAN").
+
+    The data-to-data cross-entropy: ``-log(p_i / (p_i + sum over other labels))``, of exponentials: ``p_i`` of
+    ``min(cosine - positive_margin, 0) / temperature``, others of ``max(cosine - negative_margin, 0) / temperature``.
+    Images are compared with those of this process.
+
+    Args:
+        weight: Factor of the term.
+        temperature: What cosines are divided by.
+        positive_margin: Cosine to the proxy from which it attracts no more.
+        negative_margin: Cosine up to which images of other classes do not repel.
+    """
+
+    couples_batch: ClassVar[bool] = True
+    trains: ClassVar[str] = "contrastive"
+
+    def __init__(
+        self,
+        weight: NonNegativeFloat = 0.5,
+        temperature: PositiveFloat = 0.5,
+        positive_margin: Fraction = 0.98,
+        negative_margin: Fraction = 0.02,
+    ) -> None:
+        super().__init__(weight)
+        self.temperature = temperature
+        self.positive_margin = positive_margin
+        self.negative_margin = negative_margin
+
+    def discriminator(self, step: Step) -> Tensor:
+        """Return the cross-entropy of reals."""
+        return self._contrast(step, *head_input(step, "real"))
+
+    def generator(self, step: Step) -> Tensor:
+        """Return the cross-entropy of fakes."""
+        return self._contrast(step, *head_input(step, "fake"))
+
+    def _contrast(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:
+        embedded, proxies = step.discriminator.class_head(features, labels)  # type: ignore[operator]
+        cosine = (embedded * proxies).sum(dim=1, keepdim=True)  # (B, 1)
+        own = (cosine - self.positive_margin).clamp(max=0) / self.temperature
+        pairs = (embedded @ embedded.T - self.negative_margin).clamp(min=0) / self.temperature
+        unlike = pairs.masked_fill(labels[:, None] == labels, -torch.inf)
+        value: Tensor = (torch.cat([own, unlike], dim=1).logsumexp(dim=1, keepdim=True) - own).mean()
+        return value
