@@ -11,7 +11,18 @@ from gan_experiments.compose import compose
 from gan_experiments.run import RunFolder
 
 CONF = Path(__file__).parent.parent / "conf"
-TRAINED = ("model", "loss", "penalty", "augment", "optimizer", "metrics", "callbacks", "logger", "experiment")
+TRAINED = (
+    "model",
+    "conditioning",
+    "loss",
+    "penalty",
+    "augment",
+    "optimizer",
+    "metrics",
+    "callbacks",
+    "logger",
+    "experiment",
+)
 NEEDS_ENERGY = ("ebgan", "began")
 NEEDS_VAE = (("loss", "none"), ("optimizer", "vae"), ("model", "vae"))
 

@@ -124,6 +124,24 @@ def test_gradient_penalty_can_be_differentiated(norm, spectral_norm):
         torch.testing.assert_close(left, right)
 
 
+def test_doubling_by_repetition_has_no_transposed_convolution():
+    generator = DCGANGenerator(facts(32), channels=4, upsampling="nearest")
+    assert not any(isinstance(module, nn.ConvTranspose2d) for module in generator.modules())
+    assert generator(torch.randn(2, 100)).shape == (2, 3, 32, 32)
+    assert parameters(generator) == 100 * 256 + 32 + 9 * (16 * 8 + 8 * 4 + 4 * 3) + 16 + 8
+
+
+def test_dropout_drops_whole_maps_in_training_only():
+    torch.manual_seed(0)
+    discriminator = DCGANDiscriminator(facts(32), channels=64, norm="none", dropout=0.5)
+    images = torch.randn(4, 3, 32, 32)
+    dead = discriminator.layers[:3](images).flatten(2).eq(0).all(dim=2)
+    assert dead.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert not torch.equal(discriminator(images), discriminator(images))
+    discriminator.eval()
+    assert torch.equal(discriminator(images), discriminator(images))
+
+
 def test_memory_format_does_not_matter():
     generator, discriminator = DCGANGenerator(facts(32), channels=4), DCGANDiscriminator(facts(32), channels=4)
     latents = torch.randn(2, 100)

@@ -1,0 +1,111 @@
+"""What holds for every pair of residual and plain networks, at every size it claims, conditional or not."""
+
+import pytest
+import torch
+
+from gan_experiments.networks.biggan import BigGANGenerator
+from gan_experiments.networks.conditioning import Conditioning
+from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_experiments.networks.residual import ResidualDiscriminator, ResidualGenerator
+from gan_experiments.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from gan_experiments.types import ConfigError, DataFacts
+
+ATTENTION = {"attention": "quarter", "spectral_norm": True}
+PAIRS = {
+    "mlp": (MLPGenerator, {"hidden": [4]}, MLPDiscriminator, {"hidden": [4]}),
+    "dcgan": (DCGANGenerator, {}, DCGANDiscriminator, {}),
+    "sndcgan": (SNDCGANGenerator, {}, SNDCGANDiscriminator, {}),
+    "sngan": (ResidualGenerator, {}, ResidualDiscriminator, {}),
+    "sagan": (ResidualGenerator, ATTENTION, ResidualDiscriminator, {**ATTENTION, "wide": True}),
+    "biggan": (
+        BigGANGenerator,
+        {"embedding_dim": 3},
+        ResidualDiscriminator,
+        {"attention": "half", "init": "orthogonal"},
+    ),
+}
+CONDITIONINGS = Conditioning.__args__
+CASES = [
+    pytest.param(name, size, conditioning, id=f"{name}-{size}-{conditioning}")
+    for row, name in enumerate(PAIRS)
+    for place, size in enumerate(PAIRS[name][0].image_sizes or (1, 13))
+    for conditioning in {"none", CONDITIONINGS[1 + (row + place) % 4]}
+]
+
+
+def pair(name, facts, conditioning="none"):
+    make_generator, options, make_discriminator, more = PAIRS[name]
+    width = {} if name == "mlp" else {"channels": 1 if facts.image_size > 32 else 2}
+    torch.manual_seed(0)
+    conditional = conditioning != "none"
+    generator = make_generator(facts, latent_dim=60, **width, **options, conditional=conditional)
+    return generator, make_discriminator(facts, **width, **more, conditioning=conditioning)
+
+
+@pytest.mark.parametrize(("name", "size", "conditioning"), CASES)
+def test_forward_and_backward_at_every_size(name, size, conditioning):
+    facts = DataFacts("images", size, 3, num_classes=4)
+    generator, discriminator = pair(name, facts, conditioning)
+    labels = torch.tensor([3, 0])
+    images = generator(10 * torch.randn(2, 60), labels)
+    assert images.shape == (2, 3, size, size)
+    assert images.abs().max() <= 1
+    output, features = discriminator.judge(images, labels)
+    assert output.shape == (2,)
+    assert features.shape == (2, discriminator.head.in_features)
+    assert discriminator.conditional == generator.conditional == (conditioning != "none")
+    loss = output.square().sum()
+    if conditioning == "classifier":
+        loss = loss + discriminator.class_head(features).square().sum()
+    elif conditioning == "contrastive":
+        loss = loss + sum(vectors[:, 0].sum() for vectors in discriminator.class_head(features, labels))
+    loss.backward()
+    for network in (generator, discriminator):
+        gradients = [parameter.grad for parameter in network.parameters()]
+        assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("name", [name for name in PAIRS if name != "mlp"])
+def test_other_sizes_are_refused(name):
+    fits = ", ".join(map(str, PAIRS[name][0].image_sizes))
+    for make in (PAIRS[name][0], PAIRS[name][2]):
+        with pytest.raises(ConfigError, match=f"{fits} pixels, images has 40"):
+            make(DataFacts("images", 40, 3))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_class_matters_to_the_generator(name):
+    generator, _ = pair(name, DataFacts("images", 8, 3, num_classes=4), "projection")
+    for key, parameter in generator.named_parameters():
+        if "gain" in key or "shift" in key:  # tables that start at 0
+            torch.nn.init.normal_(parameter)
+    latents = torch.randn(1, 60).expand(4, -1)
+    images = generator.eval()(latents, torch.arange(4))
+    assert all(not torch.allclose(images[0], other) for other in images[1:])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_memory_format_does_not_matter(name):
+    generator, discriminator = pair(name, DataFacts("images", 16, 3, num_classes=4), "projection")
+    latents, labels = torch.randn(2, 60), torch.tensor([1, 2])
+    images = generator.eval()(latents, labels)
+    output = discriminator.eval()(images, labels)
+    turned = generator.to(memory_format=torch.channels_last)(latents, labels)
+    torch.testing.assert_close(turned, images, rtol=1e-4, atol=1e-5)
+    turned = turned.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(
+        discriminator.to(memory_format=torch.channels_last)(turned, labels), output, rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_gradient_penalties_can_be_differentiated(name):
+    generator, discriminator = pair(name, DataFacts("images", 8, 3, num_classes=4), "projection")
+    labels = torch.tensor([1, 2, 3])
+    images = generator(torch.randn(3, 60), labels).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(images, labels).sum(), images, create_graph=True)
+    slope.square().sum().backward()
+    gradients = [parameter.grad for parameter in discriminator.parameters() if parameter.grad is not None]
+    assert gradients
+    assert all(gradient.isfinite().all() for gradient in gradients)
