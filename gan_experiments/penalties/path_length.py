@@ -17,7 +17,8 @@ from gan_experiments.types import Fraction, NonNegativeFloat, PositiveInt
 class PathLength(Penalty):
     """Steps in latent space should change images by a constant amount (Karras et al. 2020, StyleGAN2, eq. 4).
 
-    Latent space is that of ``w`` if the generator has ``mapping(latents, labels)`` and ``synthesis(w)``, else of ``z``.
+    Latent space is that of ``w`` if the generator has ``mapping(latents, labels)``, which makes what ``synthesize``
+    takes, else of ``z``.
     The target is a moving average of the lengths that starts at 0, as published.
 
     Args:
@@ -65,8 +66,8 @@ class PathLength(Penalty):
 def _generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return points of latent space ``(B, ..., D)`` and the images ``(B, C, H, W)`` made from them."""
     latents = latents.requires_grad_(True)
-    mapping, synthesis = getattr(generator, "mapping", None), getattr(generator, "synthesis", None)
-    if mapping is not None and synthesis is not None:
+    mapping, synthesize = getattr(generator, "mapping", None), getattr(generator, "synthesize", None)
+    if mapping is not None and synthesize is not None:
         points = mapping(latents, labels)
-        return points, in_float32(synthesis(points))
+        return points, in_float32(synthesize(points))
     return latents, in_float32(generator(latents, labels))

@@ -29,11 +29,11 @@ class StyleGenerator(nn.Module):
     def mapping(self, latents, labels=None):
         return 2 * latents[:, None].expand(-1, 3, -1)
 
-    def synthesis(self, w):
+    def synthesize(self, w):
         return (w.flatten(1) @ self.matrix.T).reshape(-1, 2, 4, 4)
 
     def forward(self, latents, labels=None):
-        return self.synthesis(self.mapping(latents, labels))
+        return self.synthesize(self.mapping(latents, labels))
 
 
 def test_with_a_mapping_it_is_measured_in_w_with_the_mean_over_layers(parts):

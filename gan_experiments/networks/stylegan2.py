@@ -1,0 +1,321 @@
+"""StyleGAN2 (Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN"), written from the papers.
+
+B: batch, C: channels, H, W: height and width, D: length of a style, L: number of layers that take a style.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from gan_experiments.contracts import Discriminator, Generator
+from gan_experiments.distributed import mean_over_processes
+from gan_experiments.networks.resample import Downsample, Upsample
+from gan_experiments.networks.style_layers import (
+    EqualizedConv2d,
+    EqualizedLinear,
+    MappingNetwork,
+    MinibatchStd,
+    ModulatedConv2d,
+    activation,
+)
+from gan_experiments.types import ConfigError, DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
+
+_HALF = math.sqrt(0.5)  # keeps the variance of a sum of two
+# Image size: size of the smallest maps, and how often it doubles from there.
+_STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
+_AVERAGE_DECAY = 0.998  # of the average style, per batch (Karras et al. 2020, official settings)
+
+
+class StyledLayer(nn.Module):
+    """A modulated 3x3 convolution, then noise, bias and activation.
+
+    The noise is new at every pass in training, from the ambient stream that the seed of the step sets; in evaluation
+    it is one image drawn at initialization, so that what is generated depends on latents and weights only.
+    """
+
+    noise: Tensor
+
+    def __init__(self, fan_in: int, fan_out: int, size: int, style_dim: int, upsample: bool) -> None:
+        super().__init__()
+        self.convolution = ModulatedConv2d(fan_in, fan_out, 3, style_dim, upsample=upsample)
+        self.strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(fan_out))
+        self.register_buffer("noise", torch.randn(1, 1, size, size))
+
+    def forward(self, images: Tensor, styles: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` and styles ``(B, D)`` to the next layer."""
+        images = self.convolution(images, styles)
+        noise = torch.randn_like(images[:, :1]) if self.training else self.noise.to(images.dtype)
+        return activation(images + noise * self.strength + self.bias[:, None, None]).to(images.dtype)
+
+
+class ToImage(nn.Module):
+    """A modulated 1x1 convolution to the channels of images, without demodulation."""
+
+    def __init__(self, fan_in: int, channels: int, style_dim: int) -> None:
+        super().__init__()
+        self.convolution = ModulatedConv2d(fan_in, channels, 1, style_dim, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, images: Tensor, styles: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` and styles ``(B, D)`` to images, in float32 at least: they are summed up."""
+        images = self.convolution(images, styles)
+        return images.to(torch.promote_types(images.dtype, torch.float32)) + self.bias[:, None, None]
+
+
+class SynthesisBlock(nn.Module):
+    """The layers of one size: one at the smallest, two at the others."""
+
+    def __init__(
+        self, fan_in: int, fan_out: int, size: int, style_dim: int, image_channels: int, first: bool, shortcut: bool
+    ) -> None:
+        super().__init__()
+        layers = [] if first else [StyledLayer(fan_in, fan_out, size, style_dim, upsample=True)]
+        self.layers = nn.ModuleList([*layers, StyledLayer(fan_out, fan_out, size, style_dim, upsample=False)])
+        has_shortcut = shortcut and not first
+        self.shortcut = EqualizedConv2d(fan_in, fan_out, 1, bias=False) if has_shortcut else None
+        self.to_image = ToImage(fan_out, image_channels, style_dim) if image_channels else None
+        self.upsample = nn.Identity() if first else Upsample()
+
+    def forward(self, maps: Tensor, image: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map feature maps, the image so far and styles ``(B, number of layers + 1, D)`` to the next size."""
+        values = maps
+        for index, layer in enumerate(self.layers):
+            values = layer(values, styles[:, index])
+        if self.shortcut is not None:
+            values = (values + self.upsample(self.shortcut(maps))) * _HALF
+        if self.to_image is not None:
+            drawn = self.to_image(values, styles[:, len(self.layers)])
+            image = drawn if image is None else self.upsample(image) + drawn
+        return values, image
+
+
+class StyleGAN2Generator(Generator):
+    """Latents to styles through a mapping network, styles to images through modulated convolutions; no tanh at the end.
+
+    ``styles`` makes one style of a latent, ``mapping`` one for each layer, ``synthesize`` the image. In training two
+    latents are mixed, and the average style is followed, towards which ``truncated`` moves (Karras et al. 2019,
+    sections 2 and 3.1, appendix B).
+
+    At 1024 pixels with ``channels=32`` this is configuration F, of 30,370,060 parameters.
+
+    Args:
+        facts: Size and channels of the images.
+        latent_dim: Length of a latent vector.
+        style_dim: Length of a style vector.
+        channels: Width of the layer nearest the image; it doubles with every halving of the size up to
+            ``max_channels``.
+        max_channels: Largest width.
+        mapping_layers: Layers of the mapping network.
+        mapping_lr: Factor of its learning rate.
+        form: How sizes are joined: the images of all are summed up (``skip``), a shortcut passes every block
+            (``residual``), or neither (Karras et al. 2020, section 4.1).
+        mixing: Share of images that take the styles of two latents, the second from a random layer on.
+        conditional: Whether styles are made of a label as well as of the latent.
+
+    Raises:
+        ConfigError: It cannot make images of this size, or there are no labels to condition on.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+    average: Tensor
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        latent_dim: PositiveInt = 512,
+        style_dim: PositiveInt = 512,
+        channels: PositiveInt = 64,
+        max_channels: PositiveInt = 512,
+        mapping_layers: PositiveInt = 8,
+        mapping_lr: PositiveFloat = 0.01,
+        form: Literal["skip", "residual", "plain"] = "skip",
+        mixing: Fraction = 0.9,
+        conditional: bool = False,
+    ) -> None:
+        super().__init__(facts)
+        self.latent_dim = latent_dim
+        self.conditional = conditional
+        self.mixing = mixing
+        classes = _classes(facts) if conditional else 0
+        self.mapping_network = MappingNetwork(latent_dim, classes, style_dim, mapping_layers, mapping_lr)
+        self.register_buffer("average", torch.zeros(style_dim))
+        widths = _widths(facts, channels, max_channels)
+        self.constant = nn.Parameter(torch.randn(1, widths[0][1], widths[0][0], widths[0][0]))
+        blocks, before = [], 0
+        for size, width in widths:
+            draws = facts.channels if form == "skip" or size == facts.image_size else 0
+            blocks.append(SynthesisBlock(before, width, size, style_dim, draws, not before, form == "residual"))
+            before = width
+        self.blocks = nn.ModuleList(blocks)
+        self.num_styles = 2 * len(widths)
+
+    def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` and labels ``(B,)`` to styles ``(B, D)``."""
+        styles: Tensor = self.mapping_network(latents, labels if self.conditional else None)
+        return styles
+
+    def mapping(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` to styles of all layers ``(B, L, D)``, of two latents each in training."""
+        styles = self.styles(latents, labels)
+        if not self.training:
+            return self._for_layers(styles)
+        mean = mean_over_processes(styles.mean(dim=0)).to(self.average.dtype)
+        with torch.no_grad():
+            self.average.lerp_(mean, 1 - _AVERAGE_DECAY)
+        return self._mixed(styles, labels) if self.mixing else self._for_layers(styles)
+
+    def synthesize(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map styles, one for all layers ``(B, D)`` or ``(B, L, D)``, to images ``(B, C, H, W)``."""
+        styles = self._for_layers(styles) if styles.ndim == 2 else styles
+        maps, image = self.constant.expand(len(styles), -1, -1, -1), None
+        for index, block in enumerate(self.blocks):  # of 1, 2, 2, ... layers
+            maps, image = block(maps, image, styles[:, max(0, 2 * index - 1) :])
+        assert isinstance(image, Tensor)
+        return image
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` and labels ``(B,)`` to images ``(B, C, H, W)``, about in [-1, 1]."""
+        return self.synthesize(self.mapping(latents, labels))
+
+    def truncated(self, latents: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
+        """Generate with less variety: styles are moved to ``truncation`` times their distance from the average."""
+        styles = self.styles(latents, labels)
+        return self.synthesize(self.average + truncation * (styles - self.average))
+
+    def style_weight(self) -> Tensor:
+        """Return the weights of all layers that styles meet first, ``(F, D)``: for directions of change (SeFa)."""
+        layers = [module.style for module in self.modules() if isinstance(module, ModulatedConv2d)]
+        return torch.cat([layer.weight * layer.gain for layer in layers])
+
+    def _for_layers(self, styles: Tensor) -> Tensor:
+        return styles[:, None].expand(-1, self.num_styles, -1)
+
+    def _mixed(self, styles: Tensor, labels: Tensor | None) -> Tensor:
+        """Replace styles from a random layer on by those of other latents."""
+        batch, device = len(styles), styles.device
+        others = self.styles(torch.randn(batch, self.latent_dim, device=device, dtype=styles.dtype), labels)
+        first = torch.randint(1, self.num_styles, (batch, 1), device=device)
+        first = torch.where(torch.rand(batch, 1, device=device) < self.mixing, first, self.num_styles)
+        keep = torch.arange(self.num_styles, device=device) < first
+        return torch.where(keep[:, :, None], styles[:, None], others[:, None])
+
+
+class DiscriminatorBlock(nn.Module):
+    """Two 3x3 convolutions, the second of which halves the image."""
+
+    def __init__(self, fan_in: int, fan_out: int, image_channels: int, shortcut: bool, skip: bool) -> None:
+        super().__init__()
+        self.from_image = EqualizedConv2d(image_channels, fan_in, 1) if image_channels else None
+        self.first = EqualizedConv2d(fan_in, fan_in, 3)
+        self.second = EqualizedConv2d(fan_in, fan_out, 3, downsample=True)
+        self.shortcut = EqualizedConv2d(fan_in, fan_out, 1, bias=False) if shortcut else None
+        self.downsample = Downsample() if shortcut or skip else nn.Identity()
+        self.skip = skip
+
+    def forward(self, maps: Tensor | None, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Map feature maps and the image at this size to those at half of it."""
+        maps = _seen(self.from_image, maps, image)
+        values = activation(self.second(activation(self.first(maps))))
+        if self.shortcut is not None:
+            values = (values + self.shortcut(self.downsample(maps))) * _HALF
+        return values, self.downsample(image) if self.skip else image
+
+
+class StyleGAN2Discriminator(Discriminator):
+    """Images to one logit each through convolutions that halve the image; before the last, minibatch deviation.
+
+    At 1024 pixels with ``channels=32`` this is configuration F, of 29,012,513 parameters.
+
+    Args:
+        facts: Size and channels of the images.
+        channels: Width of the layer nearest the image; it doubles with every halving of the size up to
+            ``max_channels``.
+        max_channels: Largest width.
+        form: How sizes are joined: a shortcut passes every block (``residual``), the image is shown at every size
+            (``skip``), or neither (Karras et al. 2020, section 4.1).
+        group_size: Images whose deviation is looked at together; 0: none is.
+        conditioning: ``projection``: the logit is the product of the features with a mapped label (Miyato & Koyama
+            2018; Karras et al. 2020, StyleGAN2-ADA).
+        mapping_layers: Layers that map a label.
+        mapping_lr: Factor of their learning rate.
+
+    Raises:
+        ConfigError: It cannot take images of this size, or there are no labels to condition on.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        channels: PositiveInt = 64,
+        max_channels: PositiveInt = 512,
+        form: Literal["residual", "skip", "plain"] = "residual",
+        group_size: NonNegativeInt = 4,
+        conditioning: Literal["none", "projection"] = "none",
+        mapping_layers: PositiveInt = 8,
+        mapping_lr: PositiveFloat = 0.01,
+    ) -> None:
+        super().__init__(facts)
+        self.conditional = conditioning != "none"
+        widths = _widths(facts, channels, max_channels)[::-1]
+        blocks = []
+        for (size, width), (_, after) in pairwise(widths):
+            sees = facts.channels if form == "skip" or size == facts.image_size else 0
+            blocks.append(DiscriminatorBlock(width, after, sees, form == "residual", form == "skip"))
+        self.blocks = nn.ModuleList(blocks)
+        end, last = widths[-1]
+        self.from_image = EqualizedConv2d(facts.channels, last, 1) if form == "skip" else None
+        self.deviation = MinibatchStd(group_size) if group_size else nn.Identity()
+        self.convolution = EqualizedConv2d(last + bool(group_size), last, 3)
+        self.hidden = EqualizedLinear(last * end**2, last)
+        self.head = EqualizedLinear(last, last if self.conditional else 1)
+        if self.conditional:
+            self.mapping_network = MappingNetwork(0, _classes(facts), last, mapping_layers, mapping_lr)
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` to the last hidden layer ``(B, F)``; labels are not used."""
+        maps = None
+        for block in self.blocks:
+            maps, images = block(maps, images)
+        maps = _seen(self.from_image, maps, images)
+        maps = activation(self.convolution(self.deviation(maps)))
+        return activation(self.hidden(maps.flatten(1)))
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` and labels ``(B,)`` to logits ``(B,)``."""
+        output: Tensor = self.head(self.features(images))
+        if not self.conditional:
+            return output.squeeze(1)
+        product: Tensor = (output * self.mapping_network(None, labels)).sum(dim=1)
+        return product / math.sqrt(output.shape[1])
+
+
+def _seen(from_image: nn.Module | None, maps: Tensor | None, image: Tensor) -> Tensor:
+    """Return the feature maps so far plus what is seen in the image at this size."""
+    seen = 0 if from_image is None else activation(from_image(image))
+    total = seen if maps is None else maps + seen
+    assert isinstance(total, Tensor)
+    return total
+
+
+def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[int, int]]:
+    """Return the sizes from the smallest to the image's, each with its width."""
+    if facts.image_size not in _STAGES:
+        sizes = ", ".join(map(str, sorted(_STAGES)))
+        raise ConfigError(f"model: stylegan2 makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
+    start, doublings = _STAGES[facts.image_size]
+    stages = range(doublings, -1, -1)
+    return [(start * 2 ** (doublings - stage), min(channels * 2**stage, max_channels)) for stage in stages]
+
+
+def _classes(facts: DataFacts) -> int:
+    if not facts.num_classes:
+        raise ConfigError(f"model: conditional, but {facts.name} has no labels")
+    return facts.num_classes
