@@ -1,0 +1,218 @@
+"""R3GAN (Huang et al. 2024, "The GAN is dead; long live the GAN!"): residual blocks of grouped convolutions, no norm.
+
+B: batch, C: channels, H, W: height and width, E: length of a label's embedding.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from gan_experiments.contracts import Discriminator, Generator
+from gan_experiments.networks.resample import Downsample, Upsample
+from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+
+_SLOPE = 0.2
+_GAIN = math.sqrt(2 / (1 + _SLOPE**2))  # keeps the variance of normal values through LeakyReLU(0.2)
+# Image size: size of the smallest maps, and how often it doubles from there.
+_STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
+
+
+class ResidualBlock(nn.Module):
+    """``x + f(x)``, ``f`` an inverted bottleneck: 1x1 to more channels, 3x3 in groups, 1x1 back; two LeakyReLU in it.
+
+    In place of a normalization the first two convolutions start small enough that all blocks of the network together
+    keep the variance, and the last at 0 (Zhang, Dauphin & Ma 2019, Fixup): every block starts as the identity.
+
+    Args:
+        channels: Of its input and output.
+        expansion: Channels within, as a multiple of those.
+        group_width: Channels of a group of the 3x3 convolution; fewer channels than that are one group.
+        depth: Residual blocks in the network.
+
+    Raises:
+        ConfigError: The channels do not divide into groups.
+    """
+
+    def __init__(self, channels: int, expansion: int, group_width: int, depth: int) -> None:
+        super().__init__()
+        inner = channels * expansion
+        group_width = min(group_width, inner)
+        if inner % group_width:
+            raise ConfigError(f"model: {channels} channels x {expansion} do not divide into groups of {group_width}")
+        gain = _GAIN * depth**-0.25  # 3 layers: -1 / (2 * 3 - 2)
+        self.expand = _drawn(nn.Conv2d(channels, inner, 1), gain)
+        self.grouped = _drawn(nn.Conv2d(inner, inner, 3, padding=1, groups=inner // group_width), gain)
+        self.reduce = _drawn(nn.Conv2d(inner, channels, 1, bias=False), 0.0)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to the same shape."""
+        values = leaky_relu(self.expand(maps), _SLOPE, inplace=True)
+        values = leaky_relu(self.grouped(values), _SLOPE, inplace=True)
+        total: Tensor = maps + self.reduce(values)
+        return total
+
+
+class GeneratorBasis(nn.Module):
+    """A learned picture per channel, scaled by a linear function of the latents: the smallest feature maps."""
+
+    def __init__(self, latent_dim: int, channels: int, size: int) -> None:
+        super().__init__()
+        self.basis = nn.Parameter(torch.randn(1, channels, size, size))
+        self.linear = _drawn(nn.Linear(latent_dim, channels, bias=False))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Map ``(B, latent_dim)`` to ``(B, C, size, size)``."""
+        scales: Tensor = self.linear(latents)
+        return self.basis * scales[:, :, None, None]
+
+
+class R3GANGenerator(Generator):
+    """Latents to images: a basis, then for each size residual blocks, doubled by interpolation; no tanh at the end.
+
+    With ``channels=768 max_channels=768`` at 32 pixels, conditional, this is the CIFAR-10 model of 20.78 million
+    parameters.
+
+    Args:
+        facts: Size and channels of the images.
+        latent_dim: Length of a latent vector.
+        channels: Width of the stage nearest the image; it doubles with every halving of the size up to
+            ``max_channels``.
+        max_channels: Largest width.
+        blocks: Residual blocks of each size.
+        expansion: Width within a block, as a multiple of its stage's.
+        group_width: Channels of a group of the 3x3 convolutions; fewer channels than that are one group.
+        conditional: Whether an embedding of a label is put beside the latents.
+
+    Raises:
+        ConfigError: It cannot make images of this size, channels do not divide into groups, or there are no labels.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        latent_dim: PositiveInt = 64,
+        channels: PositiveInt = 32,
+        max_channels: PositiveInt = 768,
+        blocks: PositiveInt = 2,
+        expansion: PositiveInt = 2,
+        group_width: PositiveInt = 16,
+        conditional: bool = False,
+    ) -> None:
+        super().__init__(facts)
+        self.latent_dim = latent_dim
+        self.conditional = conditional
+        start, widths = _widths(facts, channels, max_channels)
+        depth = blocks * len(widths)
+        self.embedding = _embedding(facts, latent_dim) if conditional else None
+        layers: list[nn.Module] = []
+        for index, width in enumerate(widths):
+            if index == 0:
+                layers.append(GeneratorBasis(latent_dim * (1 + conditional), width, start))
+            else:
+                layers += [*_change(widths[index - 1], width), Upsample()]
+            layers += [ResidualBlock(width, expansion, group_width, depth) for _ in range(blocks)]
+        layers.append(_drawn(nn.Conv2d(widths[-1], facts.channels, 1, bias=False)))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` and labels ``(B,)`` to images ``(B, C, H, W)``, about in [-1, 1]."""
+        if self.embedding is not None:
+            latents = torch.cat([latents, self.embedding(labels)], dim=1)
+        images: Tensor = self.layers(latents)
+        return images
+
+
+class R3GANDiscriminator(Discriminator):
+    """Images to one logit each: the generator backwards, ending in a weighted sum over each map.
+
+    With ``channels=768 max_channels=768`` at 32 pixels, conditional, this is the CIFAR-10 model of 21.28 million
+    parameters.
+
+    Args:
+        facts: Size and channels of the images.
+        channels: Width of the stage nearest the image; it doubles with every halving of the size up to
+            ``max_channels``.
+        max_channels: Largest width.
+        blocks: Residual blocks of each size.
+        expansion: Width within a block, as a multiple of its stage's.
+        group_width: Channels of a group of the 3x3 convolutions; fewer channels than that are one group.
+        conditioning: ``projection``: the logit is the product of the features with an embedding of the label.
+
+    Raises:
+        ConfigError: It cannot take images of this size, channels do not divide into groups, or there are no labels.
+    """
+
+    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        channels: PositiveInt = 32,
+        max_channels: PositiveInt = 768,
+        blocks: PositiveInt = 2,
+        expansion: PositiveInt = 2,
+        group_width: PositiveInt = 16,
+        conditioning: Literal["none", "projection"] = "none",
+    ) -> None:
+        super().__init__(facts)
+        self.conditional = conditioning != "none"
+        end, widths = _widths(facts, channels, max_channels)
+        depth, widths = blocks * len(widths), widths[::-1]
+        layers: list[nn.Module] = [_drawn(nn.Conv2d(facts.channels, widths[0], 1, bias=False))]
+        for index, width in enumerate(widths):
+            if index:
+                layers += [Downsample(), *_change(widths[index - 1], width)]
+            layers += [ResidualBlock(width, expansion, group_width, depth) for _ in range(blocks)]
+        last = widths[-1]
+        basis = _drawn(nn.Conv2d(last, last, end, groups=last, bias=False))
+        self.layers = nn.Sequential(*layers, basis, nn.Flatten())
+        self.head = _drawn(nn.Linear(last, last if self.conditional else 1, bias=False))
+        self.embedding = _embedding(facts, last, 1 / math.sqrt(last)) if self.conditional else None
+
+    def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` to the sums over the last maps, ``(B, F)``; labels are not used."""
+        features: Tensor = self.layers(images)
+        return features
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, C, H, W)`` and labels ``(B,)`` to logits ``(B,)``."""
+        output: Tensor = self.head(self.features(images))
+        return output.squeeze(1) if self.embedding is None else (output * self.embedding(labels)).sum(dim=1)
+
+
+def _drawn(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
+    """Draw the weights of a layer from N(0, gain^2 / fan-in); its bias starts at 0."""
+    fan_in = layer.weight[0].numel()
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(fan_in))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _embedding(facts: DataFacts, size: int, gain: float = 1.0) -> nn.Embedding:
+    if not facts.num_classes:
+        raise ConfigError(f"model: conditional, but {facts.name} has no labels")
+    embedding = nn.Embedding(facts.num_classes, size)
+    nn.init.normal_(embedding.weight, 0.0, gain / math.sqrt(facts.num_classes))
+    return embedding
+
+
+def _change(before: int, after: int) -> list[nn.Module]:
+    """Return the 1x1 convolution between stages of different width."""
+    return [] if before == after else [_drawn(nn.Conv2d(before, after, 1, bias=False))]
+
+
+def _widths(facts: DataFacts, channels: int, max_channels: int) -> tuple[int, list[int]]:
+    """Return the smallest size, and the widths from there to the image's."""
+    if facts.image_size not in _STAGES:
+        sizes = ", ".join(map(str, sorted(_STAGES)))
+        raise ConfigError(f"model: r3gan makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
+    start, doublings = _STAGES[facts.image_size]
+    return start, [min(channels * 2**stage, max_channels) for stage in range(doublings, -1, -1)]
