@@ -83,7 +83,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         **networks,
         loss=construct(config["loss"]) if config["loss"] else None,
         penalties={name: construct(node) for name, node in config["penalty"].items()},
-        augmentations={name: construct(node) for name, node in config["augment"].items()},
+        augmentations={name: construct(node, facts=data.facts) for name, node in config["augment"].items()},
         optimizers={name: _factory(config["optimizer"][name]) for name in networks if config["optimizer"].get(name)},
         schedule=Schedule(**schedule | {"end": budget if schedule["end"] is None else schedule["end"]}),
         clip=config["optimizer"]["clip"],

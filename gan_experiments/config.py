@@ -328,7 +328,7 @@ PLACES = {
     "model.discriminator": Place("gan_experiments.contracts.Discriminator", given=("facts",)),
     "loss": Place("gan_experiments.contracts.Loss"),
     "penalty.*": Place("gan_experiments.contracts.Penalty"),
-    "augment.*": Place("gan_experiments.contracts.Augmentation"),
+    "augment.*": Place("gan_experiments.contracts.Augmentation", given=("facts",)),
     "optimizer.generator": _OPTIMIZER,
     "optimizer.discriminator": _OPTIMIZER,
     "metrics.extractors.*": Place("gan_experiments.metrics.extractor.Extractor"),

@@ -47,11 +47,13 @@ class Loss(nn.Module):
         generator_needs_real: Whether ``generator`` compares fakes with reals (the relativistic losses do).
         discriminator_output: What it is computed on: ``"logits"``, or ``"energy"`` of an autoencoder.
         couples_batch: Whether samples of a batch meet in it, so that it depends on the batch of each process.
+        compares: Whether only differences of outputs matter to it: their sign then tells nothing.
     """
 
     generator_needs_real: ClassVar[bool] = False
     discriminator_output: ClassVar[str] = "logits"
     couples_batch: ClassVar[bool] = False
+    compares: ClassVar[bool] = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the scalar that the discriminator minimizes, from its outputs ``(B,)`` or patch maps."""
@@ -254,8 +256,37 @@ class Discriminator(nn.Module):
 
 
 class Augmentation(nn.Module):
-    """A differentiable transform that the discriminator sees through, of reals and fakes alike."""
+    """A differentiable transform that the discriminator sees through, of reals and fakes alike.
+
+    What lasts, such as a probability that adapts, is a buffer. The hooks besides ``forward`` are for that and for
+    augmentations that show the discriminator something else as real; the system calls all of them.
+
+    Class attributes are read from the source by ``check()``, so they are literals:
+
+    Attributes:
+        shows_fakes: Whether ``as_real`` needs fakes: the system then generates a batch for it, without gradient.
+    """
+
+    shows_fakes: ClassVar[bool] = False
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
-        """Return augmented images of the same shape; all parameters come from ``rng`` and the clock."""
-        raise NotImplementedError
+        """Return augmented images of the same shape; all parameters come from ``rng``, the clock and buffers."""
+        return images
+
+    def as_real(self, real: Batch, fake: Batch, rng: Stream, images_seen: int) -> Batch:
+        """Return what is shown as a batch of reals if ``shows_fakes``; all images are float in [-1, 1] here."""
+        return real
+
+    def observe(self, real_output: Tensor, images_seen: int, batch_size: int) -> None:
+        """Learn, at the end of a step, what the discriminator said of reals; must not wait for the device.
+
+        Args:
+            real_output: Its output, without gradient, for this process's part of the batch.
+            images_seen: The clock before this step.
+            batch_size: Of all processes.
+        """
+
+    @property
+    def probability(self) -> Tensor | None:
+        """Share of images that it changes, to be logged; ``None`` if that does not move."""
+        return None

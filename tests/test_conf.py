@@ -43,6 +43,8 @@ def test_two_steps(group, option, tmp_path):
         overrides.append("model=autoencoder")
     if (group, option) in NEEDS_VAE:
         overrides.append("model=vae")
+    if group == "experiment":
+        overrides.append("dataset=digits")  # what is at hand
     if option == "known_truth":
         overrides += ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
     if group == "model" and option in ("mlp", "mlp_vae"):

@@ -38,7 +38,9 @@ def test_it_trains(recipe, tmp_path):
     small = SMALL_MLP if fully_connected else []
     lines = tiny_overrides("metrics=none", *(["model=mlp"] if fully_connected else []))
     lines = [line for line in lines if line not in ("model=mlp", "budget.images=64")]
-    config = compose("train", [f"experiment={recipe}", *lines, *small, "d_steps=1", "budget.images=16"])
+    config = compose(
+        "train", [f"experiment={recipe}", *lines, *small, "dataset=digits", "d_steps=1", "budget.images=16"]
+    )
     parts = build(OmegaConf.to_container(config, resolve=True), RunFolder(tmp_path))
     parts.trainer.fit(parts.system, datamodule=parts.data)
     assert parts.system.clock.images_seen == 16

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from gan_experiments.checking import networks
+from gan_experiments.checking.augmentations import meaningless_signs, signless_outputs
 from gan_experiments.checking.signatures import ClassSource
 from gan_experiments.checking.systems import bernoulli, parts_of_system
 from gan_experiments.checking.validation import Validation
+from gan_experiments.checking.widths import group_widths
 
 _BASE_DISCRIMINATOR = "gan_experiments.contracts.Discriminator"
 _BASE_PENALTY = "gan_experiments.contracts.Penalty"
@@ -22,13 +24,15 @@ def refused(found: Validation) -> list[Finding]:
         _half_precision, _output_of_discriminator, _pairs, _unrolling, _share_of_batch, _features, _end_of_schedule,
         _integer_betas, _known_truth, parts_of_system, bernoulli, networks.sizes, networks.labels,
         networks.one_conditional, networks.class_heads,
+        signless_outputs, group_widths,
     )  # fmt: skip
     return [finding for check in checks for finding in check(found)]
 
 
 def doubtful(found: Validation) -> list[Finding]:
     """Return what works, but hardly as it was meant."""
-    return [finding for check in (_same_kind, _batch_norm, _shared_move, _coupled_batch) for finding in check(found)]
+    checks = (_same_kind, _batch_norm, _shared_move, _coupled_batch, meaningless_signs)
+    return [finding for check in checks for finding in check(found)]
 
 
 def _half_precision(found: Validation) -> Iterator[Finding]:

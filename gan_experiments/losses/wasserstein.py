@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from gan_experiments.contracts import Loss
@@ -12,6 +14,8 @@ class Wasserstein(Loss):
 
     It means that only for a Lipschitz critic: add ``wgan_gp``, ``weight_clipping`` or spectral normalization.
     """
+
+    compares: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the mean score of fakes less that of reals."""

@@ -95,18 +95,21 @@ class GAN(System):
         self._schedule = schedule
         self._clip = clip
         self._gradient_norms: dict[str, Tensor] = {}
+        self._real_output: Tensor = torch.empty(0)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one step of the discriminator and, after every ``d_steps`` of them, one of the generator."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
-        real = to_float(batch.images).to(memory_format=self._layout)
+        real, labels = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows
         with torch.set_grad_enabled(share):
             fakes = self._draw_fakes("discriminator", real)
-        self._discriminator_step(real, batch.labels, fakes)
+        self._discriminator_step(real, labels, fakes)
         if generator_follows:
-            self._generator_step(real, batch.labels, fakes if share else None)
+            self._generator_step(real, labels, fakes if share else None)
+        for augmentation in self.augmentations.values():  # last: both networks see the same probability
+            augmentation.observe(self._real_output, self.clock.images_seen, self.clock.batch_size)
         self.clock.advance()
 
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
@@ -122,8 +125,12 @@ class GAN(System):
             values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
             step = self._step(fakes, labels, real, fake, of_real, of_fake)
             self._minimize(self._add_penalties("discriminator", loss, penalties, step, values), optimizer)
+        self._real_output = real_output.detach()
         for penalty in penalties.values():
             penalty.after_discriminator_step(self.discriminator)
+        for name, augmentation in self.augmentations.items():
+            if (probability := augmentation.probability) is not None:
+                values[f"augment/{name}"] = probability.clone()
         self._record("discriminator", values)
 
     def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
@@ -210,6 +217,17 @@ class GAN(System):
             real_features=of_real and of_real.features,
             fake_features=of_fake.features,
         )
+
+    def _shown_as_real(self, images: Tensor, labels: Tensor | None) -> Batch:
+        """Return a batch of reals, or what augmentations put in the place of some."""
+        real = Batch(images, labels)
+        for name, augmentation in self.augmentations.items():
+            if augmentation.shows_fakes:
+                with torch.no_grad():
+                    fakes = self._draw_fakes(name, images)
+                rng = self._stream("augment", "as_real", name)
+                real = augmentation.as_real(real, Batch(fakes.images, fakes.labels), rng, self.clock.images_seen)
+        return real
 
     def _augmented(self, role: str, images: Tensor) -> Tensor:
         """Return images as the discriminator sees them, the same way in its own step and in the generator's."""

@@ -29,6 +29,19 @@ from gan_experiments.config import check, warnings
         ),
         (["metrics=known_truth"], "metrics.measures.known_truth", "the distribution of Digits is not known; that of"),
         (["optimizer.generator.betas=[0,0.9]"], "optimizer.generator.betas[0]", "write 0.0"),
+        (["model=autoencoder", "loss=ebgan", "augment=apa"], "augment.apa.target", "energies, which have one sign"),
+        (
+            ["model=r3gan", "model.generator.channels=12"],
+            "model.generator.channels",
+            "12 x 2 does not divide into groups of 16; 8 and 16 would",
+        ),
+        (
+            ["model=r3gan", "model.discriminator.max_channels=100", "model.discriminator.group_width=32"],
+            "model.discriminator.max_channels",
+            "96 and 112 would",
+        ),
+        (["augment=ada", "augment.ada.p=2"], "augment.ada.p", "in [0, 1]"),
+        (["augment=ada", "+augment.ada.facts=1"], "augment.ada.facts", "given by the program"),
     ],
 )
 def test_what_does_not_go_together_is_refused(overrides, key, text):
@@ -52,6 +65,8 @@ def test_what_does_not_go_together_is_refused(overrides, key, text):
         ["penalty=top_k", "loss=dual_contrastive"],
         ["penalty=[r1,r2]", "loss=relativistic_pairing"],
         ["model.unroll_steps=1", "optimizer.generator._target_=torch.optim.AdamW"],
+        ["model=autoencoder", "loss=ebgan", "augment=ada", "augment.ada.target=null", "augment.ada.p=0.3"],
+        ["model=r3gan", "model.generator.channels=4", "model.discriminator.channels=8"],
     ],
 )
 def test_what_goes_together_is_not(overrides):
@@ -103,3 +118,11 @@ def test_a_loss_that_couples_the_batch_is_doubted_on_several_devices():
     (line,) = warnings(compose("train", ["loss=relativistic_average", "trainer.devices=2"]))
     assert line.startswith("loss: ")
     assert warnings(compose("train", ["loss=relativistic_average"])) == []
+
+
+@pytest.mark.parametrize("loss", ["wasserstein", "relativistic_pairing", "relativistic_average", "dual_contrastive"])
+def test_following_signs_is_doubted_where_only_differences_count(loss):
+    (line,) = warnings(compose("train", ["model=mlp", f"loss={loss}", "augment=ada"]))
+    assert line.startswith("augment.ada.target: ")
+    assert warnings(compose("train", ["model=mlp", f"loss={loss}", "augment=ada", "augment.ada.target=null"])) == []
+    assert warnings(compose("train", ["model=mlp", "loss=hinge", "augment=ada"])) == []

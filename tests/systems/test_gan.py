@@ -1,4 +1,6 @@
 import copy
+import os
+import signal
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from gan_experiments.checkpoints import load_checkpoint
 from gan_experiments.images import to_float
 from gan_experiments.randomness import Stream
 from gan_experiments.run import RunFolder
+from gan_experiments.systems.gan import GAN
 
 
 @pytest.fixture
@@ -173,3 +176,86 @@ def test_sampling_leaves_the_mode_of_the_network_alone(built):
     single = system.sample(latents[:1], ema=False)
     torch.testing.assert_close(system.sample(latents, ema=False)[:1], single)  # so batch norm did not see the batch
     assert system.generator.training
+
+
+ADAPTING = ("ada.p=0.5", "ada.images=500", "ada.interval=3"), ("apa.p=0.5", "apa.images=500", "apa.interval=3")
+
+
+def adapting(name):
+    options = next(options for options in ADAPTING if options[0].startswith(name))
+    return [f"augment={name}", *(f"augment.{option}" for option in options)]
+
+
+@pytest.mark.parametrize("name", ["ada", "apa"])
+def test_a_run_whose_probability_adapts_resumes_bit_for_bit(fit, tiny, monkeypatch, name):
+    """Stopped between two moves of the probability, with signs counted half of the way."""
+    whole = fit(*adapting(name), "model=mlp", "metrics=none", folder="whole")
+    step, at = GAN.training_step, 40
+    with monkeypatch.context() as patch:
+
+        def stop(self, batch, batch_idx):
+            step(self, batch, batch_idx)
+            if self.clock.images_seen == at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        patch.setattr(GAN, "training_step", stop)
+        stopped = fit(*adapting(name), "model=mlp", "metrics=none", folder="stopped")
+    cut = load_checkpoint(stopped.checkpoint("last"))
+    assert cut["images_seen"] == at
+    assert cut["state_dict"][f"augmentations.{name}.signs"] != 0
+    fit(*adapting(name), "model=mlp", "metrics=none", folder="stopped")
+    ends = [load_checkpoint(run.checkpoint("last")) for run in (whole, stopped)]
+    assert ends[0]["images_seen"] == ends[1]["images_seen"] == 64
+    assert same(ends[0]["state_dict"], ends[1]["state_dict"])
+    assert ends[0]["state_dict"][f"augmentations.{name}.p"] != cut["state_dict"][f"augmentations.{name}.p"] != 0.5
+
+
+@pytest.mark.parametrize("name", ["ada", "apa"])
+def test_both_networks_of_a_step_see_one_probability_and_it_is_logged(built, name):
+    parts = built(*adapting(name), "model=mlp", f"augment.{name}.interval=1")
+    augmentation, seen = parts.system.augmentations[name], []
+    for network in ("discriminator", "generator"):
+        take = getattr(parts.system, f"_{network}_step")
+        setattr(
+            parts.system,
+            f"_{network}_step",
+            lambda *arguments, take=take: (seen.append(augmentation.p.item()), take(*arguments)),
+        )
+    system = fit(parts)
+    assert seen[::2] == seen[1::2]
+    assert len(set(seen)) > 1
+    assert system.latest[f"augment/{name}"] == pytest.approx(sum(seen[-4:]) / 4)  # of the last 16 images
+
+
+@pytest.mark.parametrize("augment", ["ada", "diffaugment"])
+def test_augmentation_with_probability_0_trains_the_bits_of_none(built, augment):
+    options = ["augment.ada.target=null"] if augment == "ada" else ["augment.diffaugment.p=0"]
+    ends = [state(fit(built("model=mlp", *overrides))) for overrides in ([f"augment={augment}", *options], [])]
+    assert all(torch.equal(value, ends[0][key]) for key, value in ends[1].items())
+
+
+def test_pseudo_augmentation_with_probability_0_trains_the_bits_of_none(built):
+    ends = [
+        state(fit(built("model=mlp", *overrides))) for overrides in (["augment=apa", "augment.apa.target=null"], [])
+    ]
+    assert all(torch.equal(value, ends[0][key]) for key, value in ends[1].items())
+
+
+def test_what_is_shown_as_real_are_fakes_of_their_own(built):
+    parts = built("augment=apa", "augment.apa.p=1", "augment.apa.target=null", "model=mlp", "loss=relativistic_pairing")
+    shown, drawn = [], {}
+    draw = parts.system._draw_fakes
+    parts.system._draw_fakes = lambda network, real: drawn.setdefault((network, len(shown)), draw(network, real))
+    for network in ("discriminator", "generator"):
+        take = getattr(parts.system, f"_{network}_step")
+        setattr(
+            parts.system,
+            f"_{network}_step",
+            lambda real, *rest, take=take: (shown.append(real), take(real, *rest)),
+        )
+    fit(parts)
+    pseudo = drawn["apa", 0].images
+    assert torch.equal(shown[0], pseudo)
+    assert torch.equal(shown[1], pseudo)  # the generator's step compares with the same
+    assert not torch.allclose(drawn["discriminator", 0].images, pseudo)
+    assert not pseudo.requires_grad

@@ -1,0 +1,235 @@
+"""The augmentations of StyleGAN2-ADA, each applied with one probability that adapts.
+
+B: batch, C: channels, S: height and width in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate, pairwise, repeat
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from gan_experiments.augment.adaptive import Adaptive, Sign
+from gan_experiments.augment.warp import Warp, blit, mirror_pad
+from gan_experiments.randomness import Stream
+from gan_experiments.types import ConfigError, DataFacts, Fraction, NonNegativeInt, PositiveInt
+
+_BANDS = 4
+_BAND_POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images, in proportion
+_UNIFORM, _NORMAL = 29, 12  # numbers per image that all changes together use
+
+
+class Draw:
+    """The random numbers of a batch, handed out in order, and the probability that each change is made with.
+
+    Args:
+        rng: Where they come from.
+        batch: Images.
+        p: Probability, a scalar on the device.
+    """
+
+    def __init__(self, rng: Stream, batch: int, p: Tensor) -> None:
+        self._uniform = iter(rng.uniform(batch, _UNIFORM).unbind(1))
+        self._normal = iter(rng.normal(batch, _NORMAL).unbind(1))
+        self._p = p
+
+    def chosen(self, share: float = 1.0, half: bool = False) -> Tensor:
+        """Tell which images to change, bool ``(B,)``: each with ``share`` of p; ``half``: of two changes either."""
+        p = share * self._p
+        return next(self._uniform) < (1 - (1 - p).sqrt() if half else p)
+
+    def uniform(self) -> Tensor:
+        """Return numbers of [0, 1): ``(B,)``."""
+        return next(self._uniform)
+
+    def normal(self) -> Tensor:
+        """Return standard normal numbers: ``(B,)``."""
+        return next(self._normal)
+
+    def factor(self, octaves: float, chosen: Tensor) -> Tensor:
+        """Return factors with a standard deviation of ``octaves``, 1 where not chosen: ``(B,)``."""
+        return torch.exp2(octaves * self.normal() * chosen)
+
+    def angle(self, chosen: Tensor) -> Tensor:
+        """Return angles of [-pi, pi), 0 where not chosen: ``(B,)``."""
+        return (2 * self.uniform() - 1) * math.pi * chosen
+
+
+class ADA(Adaptive):
+    """Adaptive discriminator augmentation (Karras et al. 2020, "Training GANs with limited data", appendix B).
+
+    Each change is made to each image with a share of the probability p: the share of its group, of which 0 leaves the
+    group out. An image that no change was chosen for passes untouched.
+
+    Args:
+        facts: Size and channels of the images.
+        p: Probability at the start.
+        target: Mean sign of outputs for reals to hold; ``None`` leaves p as it is.
+        interval: Discriminator steps between two moves of p.
+        images: Images seen over which p could move from 0 to 1.
+        fade_in: Images seen over which p counts more and more, along half a cosine; 0: fully from the start.
+        blit: Mirroring, quarter turns, moves by whole pixels.
+        geometric: Scaling, rotation, stretching, moves by parts of pixels.
+        color: Brightness, contrast, inversion of lightness, hue, saturation.
+        filter: Amplification of frequency bands.
+        noise: Gaussian noise.
+        cutout: A grey square of half the size.
+
+    Raises:
+        ConfigError: The images have other than one or three channels.
+    """
+
+    bands: Tensor
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        p: Fraction = 0.0,
+        target: Sign | None = 0.6,
+        interval: PositiveInt = 4,
+        images: PositiveInt = 500_000,
+        fade_in: NonNegativeInt = 0,
+        blit: Fraction = 1.0,
+        geometric: Fraction = 1.0,
+        color: Fraction = 1.0,
+        filter: Fraction = 0.0,
+        noise: Fraction = 0.0,
+        cutout: Fraction = 0.0,
+    ) -> None:
+        super().__init__(p, target, interval, images)
+        if facts.channels not in (1, 3):
+            raise ConfigError(f"augment.ada: changes images of 1 or 3 channels, {facts.name} has {facts.channels}")
+        self.fade_in = fade_in
+        self.shares = {"blit": blit, "geometric": geometric, "color": color, "filter": filter}
+        self.shares |= {"noise": noise, "cutout": cutout}
+        self.warp = Warp(facts.image_size)
+        self.register_buffer("bands", _band_filters(), persistent=False)
+
+    def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
+        """Return augmented images ``(B, C, S, S)``."""
+        part = min(1.0, images_seen / self.fade_in) if self.fade_in else 1.0
+        draw = Draw(rng, len(images), self.p * ((1 - math.cos(math.pi * part)) / 2))
+        with torch.autocast(images.device.type, enabled=False):
+            values = images.to(torch.promote_types(images.dtype, torch.float32))
+            changes = (self._blit, self._geometric, self._color, self._filter, self._noise, self._cutout)
+            for (_, share), change in zip(self.shares.items(), changes, strict=True):
+                if share:
+                    values = change(values, draw, share, rng)
+            return values.to(images.dtype)
+
+    def _blit(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
+        flip = draw.chosen(share) & (draw.uniform() < 0.5)
+        quarters = (4 * draw.uniform()).long() * draw.chosen(share)
+        reach = 0.125 * images.shape[-1]
+        shift = torch.stack([(2 * draw.uniform() - 1) * reach for _ in range(2)], dim=1)
+        return blit(images, flip, quarters, shift.round().long() * draw.chosen(share)[:, None])
+
+    def _geometric(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
+        """Scale, turn, stretch, turn, move: in this order."""
+        scaled, before, stretched, after, moved = (
+            draw.chosen(share), draw.chosen(share, half=True), draw.chosen(share), draw.chosen(share, half=True),
+            draw.chosen(share),
+        )  # fmt: skip
+        scale, stretch = draw.factor(0.2, scaled), draw.factor(0.2, stretched)
+        unscale = torch.diag_embed(torch.stack([1 / scale, 1 / scale], dim=1))
+        unstretch = torch.diag_embed(torch.stack([stretch, 1 / stretch], dim=1))
+        turn_back, turn_back_first = _rotation(-draw.angle(after)), _rotation(-draw.angle(before))
+        shift = 0.125 * images.shape[-1] * torch.stack([draw.normal(), draw.normal()], dim=1) * moved[:, None]
+        matrix = unscale @ turn_back_first @ unstretch @ turn_back
+        warped = self.warp(images, matrix.to(images.dtype), shift.to(images.dtype))
+        return _where(scaled | before | stretched | after | moved, warped, images)
+
+    def _color(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
+        """Map colours linearly; the luma axis is (1, 1, 1)."""
+        brighter, contrasted, inverted, turned, saturated = (draw.chosen(share) for _ in range(5))
+        luma = images.new_full((3, 3), 1 / 3)  # projects onto the axis
+        identity = torch.eye(3, device=images.device, dtype=images.dtype)
+        brightness = 0.2 * draw.normal() * brighter
+        contrast = draw.factor(0.5, contrasted)
+        flip = (draw.uniform() < 0.5) & inverted
+        cosine, sine = (angle := draw.angle(turned)).cos(), angle.sin()
+        saturation = draw.factor(1.0, saturated)
+        cross = images.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+        # A turn about the axis leaves luma alone and turns what is across it; saturation scales what is across it.
+        along = (contrast * (1 - 2 * flip.to(contrast.dtype)))[:, None, None] * luma
+        across = cosine[:, None, None] * (identity - luma) + sine[:, None, None] * cross
+        matrix = (along + (contrast * saturation)[:, None, None] * across).to(images.dtype)
+        offset = (contrast * (1 - 2 * flip.to(contrast.dtype)) * brightness)[:, None, None].to(images.dtype)
+        pixels = images.flatten(2).expand(-1, 3, -1)
+        mapped = matrix @ pixels + offset
+        if images.shape[1] == 1:
+            mapped = mapped.mean(dim=1, keepdim=True)
+        return _where(brighter | contrasted | flip | turned | saturated, mapped.view(images.shape), images)
+
+    def _filter(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
+        """Amplify frequency bands, the mean power of a natural image staying what it was."""
+        power = images.new_tensor(_BAND_POWER)
+        gains, any_chosen = images.new_ones(len(images), _BANDS), torch.zeros_like(images[:, 0, 0, 0], dtype=torch.bool)
+        for band in range(_BANDS):
+            chosen = draw.chosen(share)
+            one = torch.ones_like(gains)
+            one[:, band] = draw.factor(1.0, chosen).to(images.dtype)
+            gains = gains * one / (power * one.square()).sum(dim=1, keepdim=True).sqrt()
+            any_chosen = any_chosen | chosen
+        taps = gains @ self.bands.to(images.dtype)  # (B, K)
+        batch, channels, size, _ = images.shape
+        padded = mirror_pad(images, taps.shape[1] // 2).reshape(1, batch * channels, *2 * [size + taps.shape[1] - 1])
+        taps = taps.repeat_interleave(channels, dim=0)[:, None]
+        for weight in (taps[:, :, :, None], taps[:, :, None, :]):
+            padded = conv2d(padded, weight, groups=batch * channels)
+        return _where(any_chosen, padded.view(images.shape), images)
+
+    def _noise(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
+        chosen = draw.chosen(share)
+        sigma = 0.1 * draw.normal().abs()
+        noise = sigma[:, None, None, None] * rng.normal(*images.shape)
+        return _where(chosen, images + noise.to(images.dtype), images)
+
+    def _cutout(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
+        chosen = draw.chosen(share)
+        size = images.shape[-1]
+        line = (torch.arange(size, device=images.device) + 0.5) / size
+        rows, columns = ((line - draw.uniform()[:, None]).abs() < 0.25 for _ in range(2))
+        hole = rows[:, :, None] & columns[:, None, :] & chosen[:, None, None]
+        return images.masked_fill(hole[:, None], 0.0)
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    """Return the matrices of turns on vectors (down, right), counter-clockwise on the screen: ``(B, 2, 2)``."""
+    cosine, sine = angle.cos(), angle.sin()
+    return torch.stack([torch.stack([cosine, -sine], dim=1), torch.stack([sine, cosine], dim=1)], dim=1)
+
+
+def _where(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:
+    """Return the changed images where chosen, else the very images: bit for bit, and in their gradient."""
+    return torch.where(chosen[:, None, None, None], changed, images)
+
+
+def _band_filters() -> Tensor:
+    """Return filters of the octave bands 0 .. pi/8 .. pi/4 .. pi/2 .. pi whose sum is the identity: ``(4, K)``.
+
+    The low-pass is the autocorrelation of the wavelet sym2; stretched by 1, 2 and 4 and applied one after the other it
+    halves the band thrice.
+    """
+    root = math.sqrt(3)
+    wavelet = torch.tensor([1 + root, 3 + root, 3 - root, 1 - root], dtype=torch.float64) / 8
+    low = _convolved(wavelet, wavelet.flip(0))
+    stretched = [_stretched(low, 2**octave) for octave in range(_BANDS - 1)]
+    passes = [torch.ones(1, dtype=torch.float64), *accumulate(stretched, _convolved)]
+    length = len(passes[-1])
+    padded = [nn.functional.pad(taps, 2 * [(length - len(taps)) // 2]) for taps in passes]
+    bands = [wide - narrow for wide, narrow in pairwise(padded)]
+    return torch.stack([padded[-1], *bands[::-1]]).float()
+
+
+def _convolved(one: Tensor, other: Tensor) -> Tensor:
+    return conv2d(one[None, None, None], other.flip(0)[None, None, None], padding=(0, len(other) - 1)).flatten()
+
+
+def _stretched(taps: Tensor, factor: int) -> Tensor:
+    """Put zeros between taps."""
+    spread = torch.stack([taps, *repeat(torch.zeros_like(taps), factor - 1)], dim=1).flatten()
+    return spread[: 1 - factor or None]

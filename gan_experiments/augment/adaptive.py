@@ -1,0 +1,56 @@
+"""A probability that follows how sure the discriminator is of reals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Augmentation
+from gan_experiments.distributed import mean_over_processes
+from gan_experiments.types import Fraction, PositiveInt, Range
+
+Sign = Annotated[float, Range(low=-1.0, high=1.0)]
+
+
+class Adaptive(Augmentation):
+    """What adapts its strength by the mean sign of outputs for reals, ``r_t`` (Karras et al. 2020, ADA, eq. 1).
+
+    Every ``interval`` steps the probability moves by ``interval`` batches over ``images``: up if the mean sign since
+    the last time was above the target, else down. It needs outputs whose sign means something.
+
+    Args:
+        p: Probability at the start.
+        target: Mean sign to hold; ``None`` leaves the probability as it is.
+        interval: Discriminator steps between two moves.
+        images: Images seen over which it could move from 0 to 1.
+    """
+
+    p: Tensor
+    signs: Tensor
+
+    def __init__(self, p: Fraction, target: Sign | None, interval: PositiveInt, images: PositiveInt) -> None:
+        super().__init__()
+        self.target = target
+        self.interval = interval
+        self.images = images
+        self.register_buffer("p", torch.tensor(float(p)))
+        self.register_buffer("signs", torch.zeros(()))  # sum of the mean signs since the last move
+
+    @torch.no_grad()
+    def observe(self, real_output: Tensor, images_seen: int, batch_size: int) -> None:
+        """Count the signs of outputs, over all processes, and move the probability when it is due."""
+        if self.target is None:
+            return
+        self.signs += mean_over_processes(real_output.sign().mean())
+        if (images_seen // batch_size + 1) % self.interval == 0:
+            step = self.interval * batch_size / self.images
+            self.p += step * (self.signs / self.interval - self.target).sign()
+            self.p.clamp_(0.0, 1.0)
+            self.signs.zero_()
+
+    @property
+    def probability(self) -> Tensor | None:
+        """The probability, if it adapts."""
+        return None if self.target is None else self.p

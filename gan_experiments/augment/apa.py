@@ -1,0 +1,45 @@
+"""Fakes shown as reals, so that a discriminator with little data cannot learn the reals by heart."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from gan_experiments.augment.adaptive import Adaptive, Sign
+from gan_experiments.contracts import Batch
+from gan_experiments.randomness import Stream
+from gan_experiments.types import Fraction, PositiveInt
+
+
+class APA(Adaptive):
+    """Adaptive pseudo augmentation (Jiang et al. 2021, section 3.2): each real is a fake instead, with probability p.
+
+    The fakes are others than those of the step, with their own labels.
+
+    Args:
+        p: Probability at the start.
+        target: Mean sign of outputs for what is shown as real to hold (equation 4); ``None`` leaves p as it is.
+        interval: Discriminator steps between two moves of p.
+        images: Images seen over which p could move from 0 to 1.
+    """
+
+    shows_fakes: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        p: Fraction = 0.0,
+        target: Sign | None = 0.6,
+        interval: PositiveInt = 4,
+        images: PositiveInt = 500_000,
+    ) -> None:
+        super().__init__(p, target, interval, images)
+
+    def as_real(self, real: Batch, fake: Batch, rng: Stream, images_seen: int) -> Batch:
+        """Return reals ``(B, C, H, W)``, some of them replaced by fakes, with labels ``(B,)``."""
+        chosen = rng.uniform(len(real.images)) < self.p
+        images = torch.where(chosen[:, None, None, None], fake.images.to(real.images.dtype), real.images)
+        labels = real.labels
+        if labels is not None and fake.labels is not None:
+            labels = torch.where(chosen, fake.labels, labels)
+        return Batch(images, labels)

@@ -1,0 +1,76 @@
+"""Colour, translation and cutout of every image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gan_experiments.contracts import Augmentation
+from gan_experiments.randomness import Stream
+from gan_experiments.types import Fraction
+
+
+class DiffAugment(Augmentation):
+    """Differentiable augmentation (Zhao et al. 2020): brightness, saturation and contrast; a shift; a hole.
+
+    Args:
+        p: Share of the images that are augmented; 1 as published.
+        color: Whether their colours are changed.
+        translation: Largest move, over the size of the image; what comes in is grey. 0: none.
+        cutout: Side of the grey square, over the size of the image. 0: none.
+    """
+
+    def __init__(
+        self, p: Fraction = 1.0, color: bool = True, translation: Fraction = 0.125, cutout: Fraction = 0.5
+    ) -> None:
+        super().__init__()
+        self.p = p
+        self.color = color
+        self.translation = translation
+        self.cutout = cutout
+
+    def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
+        """Return augmented images ``(B, C, H, W)``."""
+        drawn = rng.uniform(len(images), 8)[:, :, None, None, None].to(images.dtype)  # (B, 8, 1, 1, 1)
+        chosen, (brightness, saturation, contrast), moves, centre = (
+            drawn[:, 0], drawn[:, 1:4].unbind(1), drawn[:, 4:6, 0, 0, 0], drawn[:, 6:8, 0, 0, 0],
+        )  # fmt: skip
+        augmented = images
+        if self.color:
+            augmented = augmented + (brightness - 0.5)
+            augmented = _around(augmented.mean(dim=1, keepdim=True), augmented, 2 * saturation)
+            augmented = _around(augmented.mean(dim=(1, 2, 3), keepdim=True), augmented, 0.5 + contrast)
+        if self.translation:
+            augmented = _translated(augmented, moves, self.translation)
+        if self.cutout:
+            augmented = augmented * _outside(augmented, centre, self.cutout)
+        return torch.where(chosen < self.p, augmented, images)
+
+
+def _around(centre: Tensor, images: Tensor, factor: Tensor) -> Tensor:
+    """Scale the distance of images from ``centre``."""
+    return centre + (images - centre) * factor
+
+
+def _translated(images: Tensor, moves: Tensor, ratio: float) -> Tensor:
+    """Move images by whole pixels, ``moves`` of [0, 1) from the one extreme to the other: ``(B, 2)``."""
+    channels, size = images.shape[1], images.shape[-1]
+    reach = int(size * ratio + 0.5)
+    shift = (moves * (2 * reach + 1)).long() - reach
+    line = torch.arange(size, device=images.device)
+    rows, columns = (line - shift[:, axis, None] for axis in (0, 1))  # (B, S)
+    inside = ((rows >= 0) & (rows < size))[:, :, None] & ((columns >= 0) & (columns < size))[:, None, :]
+    source = rows.clamp(0, size - 1)[:, :, None] * size + columns.clamp(0, size - 1)[:, None, :]
+    source = source.flatten(1)[:, None].expand(-1, channels, -1)
+    return images.flatten(2).gather(2, source).view(images.shape) * inside[:, None]
+
+
+def _outside(images: Tensor, centre: Tensor, ratio: float) -> Tensor:
+    """Return 0 in a square around ``centre``, of [0, 1) from edge to edge, ``(B, 2)``; 1 outside: ``(B, 1, S, S)``."""
+    size = images.shape[-1]
+    side = int(size * ratio + 0.5)
+    # As published: the centre may be any pixel, and one more where the side is even, so that parts lie outside.
+    first = (centre * (size + 1 - side % 2)).long() - side // 2
+    line = torch.arange(size, device=images.device)
+    rows, columns = ((line >= first[:, axis, None]) & (line < first[:, axis, None] + side) for axis in (0, 1))
+    return (~(rows[:, :, None] & columns[:, None, :]))[:, None].to(images.dtype)

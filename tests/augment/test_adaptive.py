@@ -1,0 +1,97 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_experiments.augment.ada import ADA
+from gan_experiments.augment.adaptive import Adaptive
+from gan_experiments.augment.apa import APA
+from gan_experiments.types import DataFacts
+
+
+def outputs(mean_sign, count=10):
+    """Return outputs for reals of which the signs have this mean."""
+    positive = round(count * (1 + mean_sign) / 2)
+    return torch.cat([torch.full((positive,), 3.0), torch.full((count - positive,), -0.1)])
+
+
+def probabilities(augmentation, signs):
+    seen = []
+    for step, sign in enumerate(signs):
+        augmentation.observe(outputs(sign), 10 * step, 10)
+        seen.append(round(augmentation.p.item(), 6))
+    return seen
+
+
+def test_it_moves_every_interval_by_the_images_of_the_interval():
+    assert probabilities(Adaptive(0.0, 0.6, 2, 100), [0.8] * 4) == [0, 0.2, 0.2, 0.4]
+    assert probabilities(Adaptive(0.5, 0.6, 1, 100), [0.8, 0.4, 0.4, 0.8]) == [0.6, 0.5, 0.4, 0.5]
+
+
+def test_it_follows_the_mean_of_an_interval_of_which_nothing_is_left():
+    assert probabilities(Adaptive(0.5, 0.5, 2, 100), [1.0, 0.2, 0.6, 0.2]) == [0.5, 0.7, 0.7, 0.5]
+
+
+def test_it_stays_a_probability():
+    assert probabilities(Adaptive(0.95, 0.6, 1, 100), [1.0, 1.0, 0.0]) == [1, 1, 0.9]
+    assert probabilities(Adaptive(0.05, 0.6, 1, 100), [0.0, 0.0, 1.0]) == [0, 0, 0.1]
+
+
+def test_it_crosses_from_0_to_1_in_so_many_images():
+    augmentation = Adaptive(0.0, 0.6, 4, 500)
+    probabilities(augmentation, [1.0] * 48)
+    assert augmentation.p.item() == pytest.approx(480 / 500)
+
+
+def test_without_a_target_it_stays():
+    augmentation = Adaptive(0.3, None, 1, 100)
+    assert probabilities(augmentation, [1.0, -1.0]) == [0.3, 0.3]
+    assert augmentation.probability is None
+
+
+def test_it_is_all_in_the_state():
+    whole, resumed = Adaptive(0.0, 0.6, 4, 400), Adaptive(0.0, 0.6, 4, 400)
+    signs = [0.8, 0.2, 1.0, 0.8, 0.0, 0.2, 0.6, 0.8]
+    expected = probabilities(whole, signs)
+    probabilities(resumed, signs[:6])
+    after = Adaptive(0.9, 0.6, 4, 400)
+    after.load_state_dict(resumed.state_dict())
+    for step in (6, 7):
+        after.observe(outputs(signs[step]), 10 * step, 10)
+    assert after.p.item() == pytest.approx(expected[-1])
+    assert torch.equal(after.p, whole.p)
+
+
+@pytest.mark.parametrize("augmentation", [ADA(DataFacts("images", 8, 3)), APA()])
+def test_what_adapts_keeps_its_state_and_nothing_else_in_a_checkpoint(augmentation):
+    assert set(augmentation.state_dict()) == {"p", "signs"}
+
+
+PARTS = """
+import sys, torch
+import torch.distributed as dist, torch.multiprocessing as mp
+from gan_experiments.augment.adaptive import Adaptive
+
+def observe(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    augmentation = Adaptive(0.5, 0.2, 2, 100)
+    for step in range(2):
+        signs = [1.0, 1.0, 1.0, -1.0] if rank == 0 else [1.0, -1.0, -1.0, -1.0]
+        augmentation.observe(torch.tensor(signs), 8 * step, 8)
+    open(f"{folder}/{rank}", "w").write(str(round(augmentation.p.item(), 6)))
+    dist.barrier()
+    dist.destroy_process_group()
+
+if __name__ == "__main__":
+    mp.start_processes(observe, (sys.argv[1],), 2, start_method="fork")
+"""
+
+
+def test_processes_move_together_by_what_all_of_them_saw(tmp_path):
+    """Together the signs are even, which is below the target; to the first process alone they are not."""
+    script = Path(tmp_path) / "parts.py"
+    script.write_text(PARTS)
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=120)
+    assert [(tmp_path / str(rank)).read_text() for rank in (0, 1)] == ["0.34", "0.34"]
