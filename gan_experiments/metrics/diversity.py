@@ -1,0 +1,76 @@
+"""How different generated images look from each other."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.metrics.measure import Measure
+from gan_experiments.metrics.perceptual import PerceptualEmbedding, load_backbone
+
+
+class PerceptualDiversity(Measure):
+    """The mean LPIPS (Zhang et al. 2018) over all pairs of generated images, without looking at any pair.
+
+    LPIPS is a squared distance of embeddings, and the mean of that over pairs is twice their variance, which adds up
+    over images. Its memory is one embedding.
+
+    Values:
+        ``lpips_diversity``: 0 if all images are the same; larger is more varied. It says nothing of their quality:
+        hold it against that of as many real images.
+
+    Args:
+        weights: File of torchvision's AlexNet; default: fetched once into the cache folder.
+    """
+
+    values: ClassVar[tuple[str, ...]] = ("lpips_diversity",)
+    selection: ClassVar[str] = ""
+    full_state_update = False
+    count: Tensor
+    sum: Tensor
+    squares: Tensor
+
+    def __init__(self, weights: str | None = None) -> None:
+        super().__init__()
+        self._weights = weights
+        self._embedding: PerceptualEmbedding | None = None
+
+    def prepare(self, data: ImageSource) -> None:
+        """Load the network.
+
+        Raises:
+            ConfigError: Its weights cannot be had.
+            ValueError: The images are smaller than it needs.
+        """
+        if self._embedding is None:
+            embedding = PerceptualEmbedding(load_backbone(self._weights))
+            length = embedding(data.images[:1]).shape[1]
+            self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+            self.add_state("squares", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+            self.add_state("sum", torch.zeros(length, dtype=torch.float64), dist_reduce_fx="sum")
+            self._embedding = embedding
+
+    def update(self, images: Tensor, labels: Tensor | None = None) -> None:
+        """Take in generated images ``(B, C, H, W)``, uint8."""
+        assert self._embedding is not None
+        if len(images):
+            with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+                embeddings = self._embedding.to(images.device)(images).double()
+            self.count += len(images)
+            self.squares += embeddings.square().sum()
+            self.sum += embeddings.sum(0)
+
+    def compute(self) -> dict[str, float]:
+        """Return the mean over all pairs of different images.
+
+        Raises:
+            ValueError: There are fewer than two images.
+        """
+        count = int(self.count)
+        if count < 2:
+            raise ValueError(f"diversity needs at least 2 images, not {count}")
+        scatter = self.squares - self.sum.square().sum() / count
+        return {"lpips_diversity": max(0.0, 2 * scatter.item() / (count - 1))}

@@ -1,0 +1,39 @@
+import itertools
+from types import SimpleNamespace
+
+import pytest
+import torch
+from backbones import random_backbone
+
+from gan_experiments.metrics.diversity import PerceptualDiversity
+from gan_experiments.metrics.perceptual import PerceptualEmbedding
+
+IMAGES = torch.randint(256, (7, 1, 32, 36), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+@pytest.fixture
+def measure(tmp_path):
+    torch.save(random_backbone(), tmp_path / "weights.pth")
+    found = PerceptualDiversity(str(tmp_path / "weights.pth"))
+    found.prepare(SimpleNamespace(images=IMAGES))
+    found.prepare(SimpleNamespace(images=IMAGES))
+    return found
+
+
+def test_it_is_the_mean_over_all_pairs(measure):
+    embeddings = PerceptualEmbedding(random_backbone())(IMAGES)
+    pairs = [embeddings[list(pair)] for pair in itertools.combinations(range(7), 2)]
+    expected = torch.stack([(one - other).square().sum() for one, other in pairs]).mean().item()
+    for part in (IMAGES[:2], IMAGES[:0], IMAGES[2:]):
+        measure.update(part)
+    assert measure.compute() == {"lpips_diversity": pytest.approx(expected, rel=1e-5)}
+    assert set(measure.compute()) == set(measure.values)
+
+
+def test_one_image_again_and_again_has_none(measure):
+    measure.update(IMAGES[:1].expand(6, -1, -1, -1))
+    assert measure.compute()["lpips_diversity"] == pytest.approx(0, abs=1e-9)
+    measure.reset()
+    measure.update(IMAGES[:1])
+    with pytest.raises(ValueError, match="at least 2 images, not 1"):
+        measure.compute()
