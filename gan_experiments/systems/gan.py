@@ -125,7 +125,7 @@ class GAN(System):
             values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
             step = self._step(fakes, labels, real, fake, of_real, of_fake)
             self._minimize(self._add_penalties("discriminator", loss, penalties, step, values), optimizer)
-        self._real_output = real_output.detach()
+        self._real_output = of_real.output.detach()
         for penalty in penalties.values():
             penalty.after_discriminator_step(self.discriminator)
         for name, augmentation in self.augmentations.items():
