@@ -34,6 +34,7 @@ gan-train model=mlp loss=minimax seed=3 budget.images=200000
 gan-train trainer=gpu trainer.precision=bf16-mixed
 gan-train 'penalty=[r1,lecam]' penalty.r1.interval=16
 gan-train -m loss=hinge,wasserstein seed=0,1,2,3
+gan-train -m study=losses
 gan-train resume=outputs/<date>/<run>
 gan-train --config-dir outputs/<date>/<run> --config-name config   (repeats a run from its saved config)""",
     "evaluate": """gan-evaluate run=outputs/<date>/<run>

@@ -15,12 +15,16 @@ from gan_experiments.summary import shown
 from gan_experiments.sweep.plan import Job, Sweep
 from gan_experiments.sweep.state import SKIPPED, State, state_of
 
+_MOST_MEASURES = 4  # that are shown; gan-compare shows all
+_WIDTH = 160  # of a table that goes into a file
 _STYLES = {"finished": "green", "failed": "bold red", "diverged": "yellow", SKIPPED: "dim"}
 
 
 def tell(sweep: Sweep) -> int:
     """Print how every job of a sweep has ended, and why if badly; returns 1 if any has failed."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     ended = [(job, state_of(job, running=False)) for job in sweep.jobs()]
     console.print(_table(ended))
     for job, state in ended:
@@ -38,7 +42,7 @@ def tell(sweep: Sweep) -> int:
 
 
 def _table(ended: list[tuple[Job, State]]) -> Table:
-    names = list(dict.fromkeys(name for _, state in ended for name in state.figures))
+    names = list(dict.fromkeys(name for _, state in ended for name in state.figures))[:_MOST_MEASURES]
     table = Table("job", "status", box=None, pad_edge=False, header_style="bold")
     for name in (*names, "images", "time"):
         table.add_column(name, justify="right", header_style="bold")

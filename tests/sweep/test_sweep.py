@@ -1,4 +1,5 @@
 import signal
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -68,6 +69,16 @@ def test_jobs_run_once_and_new_ones_join(sweep):
     assert {path: path.stat().st_mtime_ns for path in before} == before
     code, out, _ = sweep(*SWEEP, "seed=range(0,2)", "loss=hinge")
     assert (code, sweep.begun) == (0, [0, 1])
+
+
+def test_a_job_that_is_done_is_skipped_without_torch(sweep):
+    sweep(*SWEEP, "seed=0,1")
+    command = [sys.executable, "-X", "importtime", "-m", "gan_experiments.cli.train", *SWEEP, "seed=0,1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert list(rows(done.stdout).values()) == ["skipped", "skipped"]
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "gan_experiments.sweep.job" in imported
+    assert imported.isdisjoint({"torch", "pytorch_lightning", "torchmetrics"})
 
 
 def test_failures_are_named_and_tried_again_when_asked(sweep):
