@@ -85,7 +85,7 @@ class Progress:
         gained = sum(state.images - self._first[job] for job, state in states.items())
         left = sum(max(0, job.budget - state.images) for job, state in states.items() if job not in self._ended)
         total = [f"{len(self._ended)} of {len(states)} jobs done", f"{duration(elapsed)} so far"]
-        failed = sum(state.status == "failed" for state in states.values())
+        failed = sum(state.status == "failed" for state in self._ended.values())
         total[1:1] = [f"{failed} failed"] if failed else []
         total += [f"{duration(left * elapsed / gained)} left"] if gained > 0 else []
         return [*running, " · ".join(total)]
