@@ -52,9 +52,14 @@ class CelebA(Pictures):
         self._place = self._root / "celeba"
         self._split = split
         super().__init__(
-            Folder(self._place / "img_align_celeba"), None, image_size, 3, resize, max_bad=0,
-            limit=limit, horizontal_flip=horizontal_flip, random_crop=random_crop, seed=seed,
+            image_size=image_size, resize=resize, max_bad=0, limit=limit,
+            horizontal_flip=horizontal_flip, random_crop=random_crop, seed=seed,
         )  # fmt: skip
+
+    @property
+    def source(self) -> Folder:
+        """The folder of the pictures."""
+        return Folder(self._place / "img_align_celeba")
 
     @property
     def facts(self) -> DataFacts:
@@ -93,7 +98,7 @@ class CelebA(Pictures):
         return datasets.CelebA(str(root), split=self._split, download=fetch)
 
     def _whole(self) -> bool:
-        return self._source.path.is_dir() and (self._place / "list_eval_partition.txt").is_file()
+        return self.source.path.is_dir() and (self._place / "list_eval_partition.txt").is_file()
 
     def _missing(self, what: str) -> str:
         return f"dataset: celeba {what}: put {_FILES} into {self._place}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,42 +13,52 @@ from torch import Tensor
 
 from gan_experiments.cache import cache_folder
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.framing import Framing, Resize, guess_size
+from gan_experiments.data.framing import Framing, guess_size
 from gan_experiments.data.listing import Archive, Folder, Listing, list_pictures
 from gan_experiments.data.pixel_cache import Pixels, load_pixels
 from gan_experiments.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Pictures(ImageData):
     """Pictures of any format, size and kind that Pillow reads, decoded once and mapped from a file afterwards.
 
+    A dataclass, so that its kinds share one list of arguments; a subclass says where the pictures lie.
+
     Args:
-        source: Where they lie.
-        folder: The folder within; ``None``: ``train`` if there are splits, or else all.
-        image_size: Pixels; ``None``: the shorter side of the first picture, up to 256.
+        folder: The folder within; default: ``train`` if its folders are splits, or else all.
+        image_size: Pixels; default: the shorter side of the first picture, up to 256.
         channels: 1 for grey, 3 for colours.
-        resize: The filter.
+        resize: The filter; all are antialiased.
         max_bad: Pictures that may be unreadable; they are left out and counted.
-        selection: The arguments of ``ImageData``.
+        limit: Train on this many images.
+        per_class: Train on this many images of each class.
+        long_tail: Size of the largest class over that of the smallest; 1: as they are.
+        horizontal_flip: Mirror training images from left to right, half of the time.
+        random_crop: Shift training images by up to this many pixels.
+        seed: Of the part and of the views.
     """
 
-    def __init__(
-        self,
-        source: Folder | Archive,
-        folder: str | None,
-        image_size: int | None,
-        channels: int,
-        resize: Resize,
-        max_bad: int,
-        **selection: Any,
-    ) -> None:
-        super().__init__(**selection)
-        self._source = source
-        self._folder = folder
-        self._image_size = image_size
-        self._channels = channels
-        self._resize = resize
-        self._max_bad = max_bad
+    folder: str | None = None
+    image_size: PositiveInt | None = None
+    channels: Literal[1, 3] = 3
+    resize: Literal["lanczos", "bicubic", "bilinear", "box"] = "lanczos"
+    max_bad: NonNegativeInt = 10
+    limit: PositiveInt | None = None
+    per_class: PositiveInt | None = None
+    long_tail: LongTail = 1.0
+    horizontal_flip: bool = False
+    random_crop: NonNegativeInt = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Hand on what every dataset takes."""
+        super().__init__(self.limit, self.per_class, self.long_tail, self.horizontal_flip, self.random_crop, self.seed)
+
+    @property
+    def source(self) -> Folder | Archive:
+        """Where the pictures lie."""
+        raise NotImplementedError
 
     @property
     def facts(self) -> DataFacts:
@@ -68,13 +79,13 @@ class Pictures(ImageData):
     @cached_property
     def listing(self) -> Listing:
         """The pictures by name."""
-        return list_pictures(self._source, self._folder)
+        return list_pictures(self.source, self.folder)
 
     @cached_property
     def framing(self) -> Framing:
         """What is made of each picture."""
-        size = self._image_size or guess_size(self.listing.names[0], self._source.opened())
-        return Framing(size, self._channels, self._resize)
+        size = self.image_size or guess_size(self.listing.names[0], self.source.opened())
+        return Framing(size, self.channels, self.resize)
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -108,7 +119,7 @@ class Pictures(ImageData):
         lost = sorted(set(labels) - set(kept))
         if lost:
             names = ", ".join(self.class_names[label] for label in lost)
-            raise ConfigError(f"{self._source.key}: no image of class {names} can be read")
+            raise ConfigError(f"{self.source.key}: no image of class {names} can be read")
         return self._pixels.images, torch.tensor(kept, dtype=torch.int64)
 
     def passport(self) -> dict[str, Any]:
@@ -118,89 +129,41 @@ class Pictures(ImageData):
     @cached_property
     def _pixels(self) -> Pixels:
         place = cache_folder() / "images"
-        listing, opened = self.listing, self._source.opened()
-        return load_pixels(place, self._name, listing.key, listing.names, opened, self.framing, self._max_bad)
+        listing, opened = self.listing, self.source.opened()
+        return load_pixels(place, self._name, listing.key, listing.names, opened, self.framing, self.max_bad)
 
     @property
     def _name(self) -> str:
-        return re.sub(r"[^A-Za-z0-9_-]+", "_", self._source.path.resolve().stem)[:60] or "images"
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", self.source.path.resolve().stem)[:60] or "images"
 
 
+@dataclass(eq=False, repr=False)
 class ImageFolder(Pictures):
     """Pictures in a folder, flat or with one subfolder for each class.
 
     Args:
-        root: The folder.
-        folder: The folder within; default: ``train`` if its folders are splits, or else all.
-        image_size: Pixels; default: the shorter side of the first picture, up to 256.
-        channels: 1 for grey, 3 for colours.
-        resize: The filter; all are antialiased.
-        max_bad: Pictures that may be unreadable; they are left out and counted.
-        limit: Train on this many images.
-        per_class: Train on this many images of each class.
-        long_tail: Size of the largest class over that of the smallest; 1: as they are.
-        horizontal_flip: Mirror training images from left to right, half of the time.
-        random_crop: Shift training images by up to this many pixels.
-        seed: Of the part and of the views.
+        root: The folder. The other arguments are those of ``Pictures``.
     """
 
-    def __init__(
-        self,
-        root: str,
-        folder: str | None = None,
-        image_size: PositiveInt | None = None,
-        channels: Literal[1, 3] = 3,
-        resize: Literal["lanczos", "bicubic", "bilinear", "box"] = "lanczos",
-        max_bad: NonNegativeInt = 10,
-        limit: PositiveInt | None = None,
-        per_class: PositiveInt | None = None,
-        long_tail: LongTail = 1.0,
-        horizontal_flip: bool = False,
-        random_crop: NonNegativeInt = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            Folder(Path(root).expanduser()), folder, image_size, channels, resize, max_bad,
-            limit=limit, per_class=per_class, long_tail=long_tail, horizontal_flip=horizontal_flip,
-            random_crop=random_crop, seed=seed,
-        )  # fmt: skip
+    root: str
+
+    @property
+    def source(self) -> Folder:
+        """The folder."""
+        return Folder(Path(self.root).expanduser())
 
 
+@dataclass(eq=False, repr=False)
 class ImageArchive(Pictures):
     """Pictures in a zip archive, flat or with one folder for each class; it is never unpacked.
 
     Args:
-        path: The archive.
-        folder: The folder within; default: ``train`` if its folders are splits, or else all.
-        image_size: Pixels; default: the shorter side of the first picture, up to 256.
-        channels: 1 for grey, 3 for colours.
-        resize: The filter; all are antialiased.
-        max_bad: Pictures that may be unreadable; they are left out and counted.
-        limit: Train on this many images.
-        per_class: Train on this many images of each class.
-        long_tail: Size of the largest class over that of the smallest; 1: as they are.
-        horizontal_flip: Mirror training images from left to right, half of the time.
-        random_crop: Shift training images by up to this many pixels.
-        seed: Of the part and of the views.
+        path: The archive. The other arguments are those of ``Pictures``.
     """
 
-    def __init__(
-        self,
-        path: str,
-        folder: str | None = None,
-        image_size: PositiveInt | None = None,
-        channels: Literal[1, 3] = 3,
-        resize: Literal["lanczos", "bicubic", "bilinear", "box"] = "lanczos",
-        max_bad: NonNegativeInt = 10,
-        limit: PositiveInt | None = None,
-        per_class: PositiveInt | None = None,
-        long_tail: LongTail = 1.0,
-        horizontal_flip: bool = False,
-        random_crop: NonNegativeInt = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            Archive(Path(path).expanduser()), folder, image_size, channels, resize, max_bad,
-            limit=limit, per_class=per_class, long_tail=long_tail, horizontal_flip=horizontal_flip,
-            random_crop=random_crop, seed=seed,
-        )  # fmt: skip
+    path: str
+
+    @property
+    def source(self) -> Archive:
+        """The archive."""
+        return Archive(Path(self.path).expanduser())
