@@ -73,6 +73,7 @@ def test_a_few_shards_are_read_at_a_time():
         assert len((group // 20).unique()) == min(3, 10 - 3 * (offset // 60))
     first = order.indices(0, 60)
     assert not torch.equal(first, first.sort().values)
+    assert not torch.equal(first.argsort(), order.indices(60, 60).argsort())  # each group in an order of its own
     assert set((first // 20).tolist()) != set((order.indices(200, 60) // 20).tolist())  # other groups
 
 

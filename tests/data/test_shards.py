@@ -260,6 +260,16 @@ def test_a_disk_that_fills_leaves_no_half_index(urls, cache, monkeypatch):
     assert Shards(urls).num_images == 60
 
 
+def test_a_run_is_trained_on_shards_and_measured_against_the_reference(fit, tmp_path):
+    options = ("dataset.reference_images=40", "dataset.horizontal_flip=true")
+    run = fit("dataset=shards", f"dataset.urls={write_shards(tmp_path / 'data')}", *options)
+    record = run.record()
+    assert record["status"] == "finished"
+    assert record["evaluation"]["real_images"] == record["dataset"]["reference_images"] == 40
+    assert (record["dataset"]["num_images"], record["dataset"]["num_classes"]) == (60, 3)
+    assert record["final"]["fid"] > 0
+
+
 def memory(what):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(what))
 
