@@ -7,23 +7,34 @@ from torch import Tensor
 
 from gan_experiments.contracts import Augmentation
 from gan_experiments.randomness import Stream
-from gan_experiments.types import Fraction
+from gan_experiments.types import ConfigError, DataFacts, Fraction
 
 
 class DiffAugment(Augmentation):
     """Differentiable augmentation (Zhao et al. 2020): brightness, saturation and contrast; a shift; a hole.
 
     Args:
+        facts: Size of the images.
         p: Share of the images that are augmented; 1 as published.
         color: Whether their colours are changed.
         translation: Largest move, over the size of the image; what comes in is grey. 0: none.
         cutout: Side of the grey square, over the size of the image. 0: none.
+
+    Raises:
+        ConfigError: The images are points.
     """
 
     def __init__(
-        self, p: Fraction = 1.0, color: bool = True, translation: Fraction = 0.125, cutout: Fraction = 0.5
+        self,
+        facts: DataFacts,
+        p: Fraction = 1.0,
+        color: bool = True,
+        translation: Fraction = 0.125,
+        cutout: Fraction = 0.5,
     ) -> None:
         super().__init__()
+        if facts.image_size == 1:
+            raise ConfigError(f"augment.diffaugment: changes pictures, {facts.name} has points")
         self.p = p
         self.color = color
         self.translation = translation

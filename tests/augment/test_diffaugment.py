@@ -4,13 +4,15 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from gan_experiments.augment.diffaugment import DiffAugment
 from gan_experiments.randomness import Stream
+from gan_experiments.types import ConfigError, DataFacts
 
 IMAGES = torch.rand(512, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+FACTS = DataFacts("images", 8, 3)
 PARTS = {"color": False, "translation": 0.0, "cutout": 0.0}
 
 
 def augment(images=IMAGES, **options):
-    return DiffAugment(**options)(images, Stream(0), 0)
+    return DiffAugment(FACTS, **options)(images, Stream(0), 0)
 
 
 def test_at_probability_0_images_pass_bit_for_bit():
@@ -74,12 +76,17 @@ def test_cutout_is_one_grey_square_of_which_parts_may_lie_outside():
 
 def test_both_networks_see_the_same_and_processes_their_part():
     assert torch.equal(augment(), augment())
-    parts = [DiffAugment()(IMAGES[256 * r : 256 * (r + 1)], Stream(0, rank=r, world_size=2), 0) for r in (0, 1)]
+    parts = [DiffAugment(FACTS)(IMAGES[256 * r : 256 * (r + 1)], Stream(0, rank=r, world_size=2), 0) for r in (0, 1)]
     torch.testing.assert_close(torch.cat(parts), augment(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_it_can_be_differentiated_twice(channels):
     images = torch.rand(2, channels, 4, 4, dtype=torch.float64, requires_grad=True)
-    assert gradcheck(lambda values: DiffAugment()(values, Stream(0), 0), images)
-    assert gradgradcheck(lambda values: DiffAugment()(values, Stream(0), 0).square(), images)
+    assert gradcheck(lambda values: DiffAugment(FACTS)(values, Stream(0), 0), images)
+    assert gradgradcheck(lambda values: DiffAugment(FACTS)(values, Stream(0), 0).square(), images)
+
+
+def test_points_are_refused():
+    with pytest.raises(ConfigError, match="changes pictures, ring has points"):
+        DiffAugment(DataFacts("ring", 1, 2))

@@ -41,6 +41,7 @@ from gan_experiments.config import check, warnings
             "96 and 112 would",
         ),
         (["augment=ada", "augment.ada.p=2"], "augment.ada.p", "in [0, 1]"),
+        (["augment=apa", "augment.apa.target=2"], "augment.apa.target", "in [-1, 1] or null"),
         (["augment=ada", "+augment.ada.facts=1"], "augment.ada.facts", "given by the program"),
     ],
 )
