@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from gan_experiments.contracts import Discriminator, Generator
+from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.types import ConfigError, DataFacts, PositiveInt
 
@@ -197,8 +198,7 @@ def _drawn(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
 
 
 def _embedding(facts: DataFacts, size: int, gain: float = 1.0) -> nn.Embedding:
-    if not facts.num_classes:
-        raise ConfigError(f"model: conditional, but {facts.name} has no labels")
+    require_labels(facts)
     embedding = nn.Embedding(facts.num_classes, size)
     nn.init.normal_(embedding.weight, 0.0, gain / math.sqrt(facts.num_classes))
     return embedding

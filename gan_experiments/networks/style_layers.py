@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear
 
+from gan_experiments.networks.conditioning import indicator
 from gan_experiments.networks.resample import Filter
 
 _EPSILON = 1e-8
@@ -163,10 +164,8 @@ class MappingNetwork(nn.Module):
         """
         parts = [] if latents is None else [unit_length(latents)]
         if self.embedding is not None:
-            if labels is None:
-                raise ValueError("a conditional network needs labels")
-            one_hot = nn.functional.one_hot(labels, self.num_classes).to(self.embedding.weight.dtype)
-            parts.append(unit_length(self.embedding(one_hot)))
+            classes = indicator(labels, self.num_classes, self.embedding.weight)
+            parts.append(unit_length(self.embedding(classes)))
         values = torch.cat(parts, dim=1)
         for layer in self.layers:
             values = activation(layer(values))

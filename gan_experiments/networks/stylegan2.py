@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gan_experiments.contracts import Discriminator, Generator
 from gan_experiments.distributed import mean_over_processes
+from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
@@ -142,7 +143,9 @@ class StyleGAN2Generator(Generator):
         self.latent_dim = latent_dim
         self.conditional = conditional
         self.mixing = mixing
-        classes = _classes(facts) if conditional else 0
+        if conditional:
+            require_labels(facts)
+        classes = facts.num_classes if conditional else 0
         self.mapping_network = MappingNetwork(latent_dim, classes, style_dim, mapping_layers, mapping_lr)
         self.register_buffer("average", torch.zeros(style_dim))
         widths = _widths(facts, channels, max_channels)
@@ -277,7 +280,8 @@ class StyleGAN2Discriminator(Discriminator):
         self.hidden = EqualizedLinear(last * end**2, last)
         self.head = EqualizedLinear(last, last if self.conditional else 1)
         if self.conditional:
-            self.mapping_network = MappingNetwork(0, _classes(facts), last, mapping_layers, mapping_lr)
+            require_labels(facts)
+            self.mapping_network = MappingNetwork(0, facts.num_classes, last, mapping_layers, mapping_lr)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the last hidden layer ``(B, F)``; labels are not used."""
@@ -313,9 +317,3 @@ def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[in
     start, doublings = _STAGES[facts.image_size]
     stages = range(doublings, -1, -1)
     return [(start * 2 ** (doublings - stage), min(channels * 2**stage, max_channels)) for stage in stages]
-
-
-def _classes(facts: DataFacts) -> int:
-    if not facts.num_classes:
-        raise ConfigError(f"model: conditional, but {facts.name} has no labels")
-    return facts.num_classes

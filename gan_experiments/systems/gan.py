@@ -224,7 +224,7 @@ class GAN(System):
         for name, augmentation in self.augmentations.items():
             if augmentation.shows_fakes:
                 with torch.no_grad():
-                    fakes = self._draw_fakes(name, images)
+                    fakes = self._draw_fakes(f"augment.{name}", images)
                 rng = self._stream("augment", "as_real", name)
                 real = augmentation.as_real(real, Batch(fakes.images, fakes.labels), rng, self.clock.images_seen)
         return real

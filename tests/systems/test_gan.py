@@ -254,7 +254,7 @@ def test_what_is_shown_as_real_are_fakes_of_their_own(built):
             lambda real, *rest, take=take: (shown.append(real), take(real, *rest)),
         )
     fit(parts)
-    pseudo = drawn["apa", 0].images
+    pseudo = drawn["augment.apa", 0].images
     assert torch.equal(shown[0], pseudo)
     assert torch.equal(shown[1], pseudo)  # the generator's step compares with the same
     assert not torch.allclose(drawn["discriminator", 0].images, pseudo)
