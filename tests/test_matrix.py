@@ -1,4 +1,4 @@
-"""Every loss with every penalty, found by their files, in the real system on tiny networks."""
+"""Every loss with every penalty and every network, found by their files, in the real system on tiny networks."""
 
 from functools import cache
 
@@ -15,8 +15,11 @@ from gan_experiments.loader import conf_dir
 
 LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
 PENALTIES = sorted(file.stem for file in (conf_dir() / "penalty").glob("*.yaml"))
+MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
+CONDITIONINGS = sorted(file.stem for file in (conf_dir() / "conditioning").glob("*.yaml"))
 REFUSED = {("relativistic_pairing", "top_k")}
 NETWORKS = ("discriminator", "generator")
+SHRUNK = {"channels": 2, "hidden": [16], "latent_dim": 12, "embedding_dim": 4}
 TINY = {
     "logits": ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],
     "energy": ["model=autoencoder", "model.generator.channels=2", "model.discriminator.channels=2"],
@@ -39,6 +42,36 @@ def config_of(loss, penalty="none", *overrides):
         "penalty": composed(f"penalty={penalty}", *SMALLEST.get(penalty, [])).penalty,
     }
     return OmegaConf.merge(OmegaConf.masked_copy(base, [key for key in base if key not in parts]), parts)
+
+
+@cache
+def network_of(model, conditioning):
+    """Return a config of a tiny network on the smallest images it takes; ``None`` if it is not conditioned that way."""
+    chosen = composed(f"model={model}").model
+    if "discriminator" not in chosen:
+        return None
+    small = [
+        f"model.{name}.{key}={str(value).replace(' ', '')}"
+        for name in NETWORKS for key, value in SHRUNK.items() if key in chosen[name]
+    ]  # fmt: skip
+    output = find_class(chosen.discriminator._target_).attribute("output")
+    small += ["loss=ebgan"] if output == "energy" else []
+    sizes = find_class(chosen.generator._target_).attribute("image_sizes")
+    if sizes and 8 not in sizes:
+        small += ["dataset=polygons", f"dataset.image_size={min(sizes)}", "dataset.num_images=16"]
+    config = composed(f"model={model}", f"conditioning={conditioning}", "penalty=none", "batch_size=8", *small)
+    return None if conditioning != "none" and check(config) else config
+
+
+def conditioned(model, loss):
+    """Return a config of both, conditioned in a way that depends on the pair, so that all ways are met."""
+    turn = MODELS.index(model) + LOSSES.index(loss)
+    ways = [*CONDITIONINGS[turn % len(CONDITIONINGS) :], *CONDITIONINGS[: turn % len(CONDITIONINGS)]]
+    network = next((config for way in ways if (config := network_of(model, way)) is not None), None)
+    return network and OmegaConf.merge(
+        OmegaConf.masked_copy(network, [key for key in network if key != "loss"]),
+        {"loss": composed(f"loss={loss}").loss},
+    )
 
 
 def train(config, measure=lambda *_: None, steps=2, precision="32-true", tamper=lambda system: None):
@@ -97,6 +130,28 @@ def test_two_steps_of_each_pair_move_only_the_network_concerned(loss, penalty):
             for name in NETWORKS:
                 moved = any(not torch.equal(*pair) for pair in zip(before[name], after[name], strict=True))
                 assert moved == (name == network), f"{name} in the step of the {network}"
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_two_steps_of_each_network_with_each_loss(model, loss):
+    config = conditioned(model, loss)
+    if config is None or any(line.startswith("loss: ") for line in check(config)):
+        pytest.skip("not trained with this loss")
+    assert check(config) == []
+    terms, moves = train(config, parameters)
+    assert {f"penalty/{network}/{name}" for network in NETWORKS for name in config.penalty} <= set(terms)
+    for network in NETWORKS:
+        for before, after in moves[network]:
+            for name in NETWORKS:
+                moved = any(not torch.equal(*pair) for pair in zip(before[name], after[name], strict=True))
+                assert moved == (name == network), f"{name} in the step of the {network}"
+
+
+def test_every_way_of_conditioning_is_met():
+    heads = {conditioned(model, loss).model.discriminator.get("conditioning")
+             for model in MODELS if "mlp" in model and conditioned(model, LOSSES[0]) for loss in LOSSES}  # fmt: skip
+    assert heads == {"none", "concatenation", "projection", "classifier", "contrastive"}
 
 
 @pytest.mark.parametrize("loss", LOSSES)

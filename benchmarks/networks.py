@@ -1,0 +1,196 @@
+"""Speed and size of every network: one table row for each ``conf/model/*.yaml`` and image size.
+
+    python benchmarks/networks.py --sizes 32 64 128 --batch 16 --output benchmarks/results/networks.md
+
+Every row is measured in a process of its own. A step is one of the discriminator and one of the generator (of a VAE:
+one step) by the system itself, with Adam and without a penalty, on random labelled colour images in memory. FLOPs are
+those of a step, counted by torch for one image (a multiplication and an addition are two). Activations are what autograd
+keeps for the backward of a discriminator step or a generator step, whichever is more, for one image, weights left out.
+Peak memory is the process's, Python and libraries included. `channels_last` is the ratio of speeds with and without,
+their segments in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("model", "pixels", "parameters G", "parameters D", "images/s", "GFLOP/image", "activations/image", "peak",
+           "channels_last")  # fmt: skip
+SKIPPED = 75  # exit code of a worker whose network does not take images of this size
+
+
+def main() -> None:
+    """Measure each model at each size and print a table."""
+    from gan_experiments.loader import conf_dir
+
+    models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=models, choices=models)
+    parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128])
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=2, help="timed at a time")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--overrides", nargs="*", default=[], help="for gan-train, e.g. conditioning=projection")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--worker", nargs=2, metavar=("MODEL", "SIZE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(work(options.worker[0], int(options.worker[1]), options)))
+        return
+    import torch
+
+    lines = [f"`python {' '.join(sys.argv)}`, {options.threads} threads ({processor()}), torch {torch.__version__}", ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    print("\n".join(lines), flush=True)
+    for model in options.models:
+        for size in options.sizes:
+            if row := in_process(model, size, options):
+                lines.append(f"| {' | '.join(row)} |")
+                print(lines[-1], flush=True)
+    if options.output:
+        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def in_process(model: str, size: int, options: argparse.Namespace) -> list[str] | None:
+    """Return the cells of one row, from a process of its own; ``None`` if the network does not take the size."""
+    command = [sys.executable, __file__, "--worker", model, str(size)]
+    for name in ("batch", "rounds", "steps"):
+        command += [f"--{name}", str(getattr(options, name))]
+    command += ["--overrides", *options.overrides] if options.overrides else []
+    environment = os.environ | {"OMP_NUM_THREADS": str(options.threads)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode == SKIPPED:
+        return None
+    if done.returncode:
+        sys.exit(f"{model} at {size} pixels:\n{done.stderr}")
+    row: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def work(model: str, size: int, options: argparse.Namespace) -> list[str]:
+    """Measure one model at one size; ends the process with SKIPPED if it does not take the size."""
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    first, step = build(model, size, options, True)
+    networks = {name: module for name in ("generator", "discriminator") if (module := getattr(first, name, None))}
+    counts = [f"{sum(p.numel() for p in net.parameters()):,}" for net in networks.values()] + ["-"]
+    flops = flops_of(step) / options.batch
+    kept = activations_of(first, step) / options.batch
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    _, other = build(model, size, options, False)
+    speeds: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(options.rounds + 1):
+        for layout, run in ((True, step), (False, other)):
+            begun = time.perf_counter()
+            for _ in range(options.steps):
+                run()
+            if turn:  # the first one warms up
+                speeds[layout].append(options.steps * options.batch / (time.perf_counter() - begun))
+    ratio = statistics.median(a / b for a, b in zip(speeds[True], speeds[False], strict=True))
+    return [
+        model, str(size), *counts[:2], f"{statistics.median(speeds[True]):,.1f}", f"{flops / 1e9:.2f}",
+        f"{kept / 2**20:.2f} MiB", f"{peak / 2**30:.2f} GiB", f"x{ratio:.2f}",
+    ]  # fmt: skip
+
+
+def build(model: str, size: int, options: argparse.Namespace, channels_last: bool) -> tuple[Any, Any]:
+    """Return the system of a model and a function that takes one step of it on images in memory."""
+    import pytorch_lightning as pl
+    from omegaconf import OmegaConf
+
+    from gan_experiments.build import build_system
+    from gan_experiments.checking.signatures import find_class
+    from gan_experiments.compose import compose
+    from gan_experiments.types import ConfigError, DataFacts
+
+    lines = [f"model={model}", f"model.channels_last={str(channels_last).lower()}", f"batch_size={options.batch}"]
+    chosen = compose("train", lines)
+    networks = [chosen.model[name]._target_ for name in ("generator", "discriminator") if name in chosen.model]
+    energy = any(find_class(target).attribute("output") == "energy" for target in networks)
+    lines += ["loss=ebgan"] * energy + ["penalty=none", *options.overrides]
+    config: Any = OmegaConf.to_container(compose("train", lines), resolve=True)
+
+    class Images:
+        facts = DataFacts("random", size, 3, 10)
+
+    try:
+        system = build_system(config, Images())  # type: ignore[arg-type]
+    except ConfigError:
+        sys.exit(SKIPPED)
+    trainer = pl.Trainer(accelerator="cpu", barebones=True, max_epochs=1)
+    return system, stepper(system, trainer, size, options.batch)
+
+
+def stepper(system: Any, trainer: Any, size: int, batch: int) -> Any:
+    """Return a function that takes one step, the way the trainer would."""
+    import torch
+
+    from gan_experiments.contracts import Batch
+
+    system.trainer = trainer
+    trainer.strategy.connect(system)
+    trainer.strategy.setup_optimizers(trainer)
+    data = Batch(torch.randint(256, (batch, 3, size, size), dtype=torch.uint8), torch.randint(10, (batch,)))
+    return lambda: system.training_step(data, 0)
+
+
+def flops_of(step: Any) -> int:
+    """Return the floating point operations of a step."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return int(counter.get_total_flops())
+
+
+def activations_of(system: Any, step: Any) -> int:
+    """Return the bytes that autograd keeps for one backward, without weights: the most of the backwards of a step."""
+    import torch
+
+    weights = {parameter.untyped_storage().data_ptr() for parameter in system.parameters()}
+    kept: dict[int, int] = {}
+    most = [0]
+
+    def pack(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    backward = system.manual_backward
+
+    def counted(loss: Any, *arguments: Any, **options: Any) -> None:
+        most[0] = max(most[0], sum(kept.values()))
+        backward(loss, *arguments, **options)
+        kept.clear()
+
+    system.manual_backward = counted
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        step()
+    system.manual_backward = backward
+    return most[0]
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()
