@@ -4,8 +4,8 @@
 
 Every row is measured in a process of its own. A step is one of the discriminator and one of the generator (of a VAE:
 one step) by the system itself, with Adam and without a penalty, on random labelled colour images in memory. FLOPs are
-those of a step, counted by torch for one image (a multiplication and an addition are two). Activations are what autograd
-keeps for the backward of a discriminator step or a generator step, whichever is more, for one image, weights left out.
+those of a step, counted by torch for one image (multiplying and adding are two). Activations are what autograd
+keeps for the backward of a discriminator step or a generator step, whichever is more, for one image, without weights.
 Peak memory is the process's, Python and libraries included. `channels_last` is the ratio of speeds with and without,
 their segments in turn.
 """
