@@ -116,10 +116,12 @@ def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path, number):
     assert "Traceback" not in err
 
 
-def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize("model", [[], ["model=sagan", "conditioning=acgan"]], ids=["dcgan", "conditional sagan"])
+def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny, tmp_path, monkeypatch, model):
     """Stopped between two events, so that means, grids and rows are cut in half as well."""
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
-    config = tiny("budget.images=640", "callbacks.monitor.every=96", "callbacks.checkpoint.every=200", "d_steps=3")
+    budget = ("budget.images=640", "callbacks.monitor.every=96", "callbacks.checkpoint.every=200", "d_steps=3")
+    config = tiny(*budget, *model)
     assert train(config, whole) == 0
     from gan_experiments.systems.gan import GAN
 
