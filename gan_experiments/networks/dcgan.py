@@ -80,9 +80,9 @@ class DCGANGenerator(Generator):
         return images
 
     def style_weight(self) -> Tensor:
-        """Return the weight of the projection: ``(F, latent_dim)``."""
+        """Return the weight of the projection, the class aside: ``(F, latent_dim)``."""
         weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
-        return weight
+        return weight[:, : self.latent_dim]
 
 
 class DCGANDiscriminator(ConditionalDiscriminator):

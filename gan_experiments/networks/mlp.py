@@ -58,9 +58,9 @@ class MLPGenerator(Generator):
         return images
 
     def style_weight(self) -> Tensor:
-        """Return the weight of the first layer: ``(F, latent_dim)``."""
+        """Return the weight of the first layer, the class aside: ``(F, latent_dim)``."""
         weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
-        return weight
+        return weight[:, : self.latent_dim]
 
 
 class MLPDiscriminator(ConditionalDiscriminator):

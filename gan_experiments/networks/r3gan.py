@@ -129,6 +129,11 @@ class R3GANGenerator(Generator):
         images: Tensor = self.layers(latents)
         return images
 
+    def style_weight(self) -> Tensor:
+        """Return the weight of the basis, the class aside: ``(F, latent_dim)``."""
+        weight: Tensor = self.layers[0].linear.weight  # type: ignore[union-attr, assignment]
+        return weight[:, : self.latent_dim]
+
 
 class R3GANDiscriminator(Discriminator):
     """Images to one logit each: the generator backwards, ending in a weighted sum over each map.

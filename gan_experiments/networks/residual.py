@@ -97,6 +97,11 @@ class ResidualGenerator(Generator):
         images: Tensor = self.decoder(latents, [labels] * self.decoder.num_blocks)
         return images
 
+    def style_weight(self) -> Tensor:
+        """Return the weight of the projection: ``(F, latent_dim)``."""
+        weight: Tensor = self.decoder.project[0].weight  # type: ignore[assignment]
+        return weight
+
 
 class ResidualDiscriminator(ConditionalDiscriminator):
     """Images to one logit each through residual blocks and a sum over the last map.

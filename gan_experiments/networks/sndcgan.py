@@ -68,6 +68,11 @@ class SNDCGANGenerator(Generator):
         images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
         return images
 
+    def style_weight(self) -> Tensor:
+        """Return the weight of the projection, the class aside: ``(F, latent_dim)``."""
+        weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
+        return weight[:, : self.latent_dim]
+
 
 class SNDCGANDiscriminator(ConditionalDiscriminator):
     """Images to one logit each: 3x3 convolutions and 4x4 ones of stride 2 in turn, with LeakyReLU(0.1).

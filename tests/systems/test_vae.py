@@ -142,7 +142,7 @@ def test_training_is_the_algorithm_written_by_hand(built, beta):
         real = images[order[step * batch : (step + 1) * batch]]
         mean, log_variance = encoder(real)
         posterior = Normal(mean, log_variance.exp().sqrt())
-        noise = Stream(7, "latents", "encoder", step).normal(batch, 8)
+        noise = Stream(7, "latents", "encoder", step).normal(batch, decoder.latent_dim)
         decoded = decoder(posterior.mean + posterior.stddev * noise)
         fits = Normal(decoded, log_sigma.exp()).log_prob(real).flatten(1).sum(1)
         adam.zero_grad()

@@ -1,0 +1,54 @@
+"""Whatever makes images can be drawn, and loaded from its one file: found by the models, without an edit here."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from gan_experiments import load_generator
+from gan_experiments.build import construct
+from gan_experiments.callbacks.checkpoint import save_generator
+from gan_experiments.compose import compose
+from gan_experiments.loader import conf_dir
+from gan_experiments.sampling.classes import Classes
+from gan_experiments.sampling.interpolation import Interpolation
+from gan_experiments.sampling.sefa import SeFa
+from gan_experiments.sampling.truncation import Truncation
+from gan_experiments.types import DataFacts
+
+MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
+TINY = {"latent_dim": 16, "channels": 8, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8]}
+WITHOUT_DIRECTIONS = {"biggan"}  # its latents enter in parts, at every size
+
+
+def build(name, conditional):
+    node = OmegaConf.to_container(compose("train", [f"model={name}"]).model.generator)
+    node |= {key: value for key, value in TINY.items() if key in node}
+    if "conditional" in node:
+        node["conditional"] = conditional
+    elif conditional:
+        node["conditioning"] = "styles"
+    torch.manual_seed(0)
+    generator = construct(node, facts=DataFacts("images", 32, 3, 4)).eval().requires_grad_(False)
+    generator.architecture = node
+    return generator
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_it_can_be_drawn_and_loaded(name, conditional, tmp_path):
+    generator = build(name, conditional)
+    latents = torch.randn(3, generator.latent_dim, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(3) if conditional else None
+    images = generator(latents, labels)
+    torch.testing.assert_close(generator.synthesize(generator.styles(latents, labels), labels), images)
+    assert not torch.equal(generator.truncated(latents, 0.5, labels), images)
+    sheets = [Interpolation(count=2, steps=2), Truncation(count=2, values=[0.5])]
+    sheets += [Classes(count=1)] * conditional
+    sheets += [SeFa(directions=[0], count=2, steps=3)] * (name not in WITHOUT_DIRECTIONS)
+    for sheet in sheets:
+        assert sheet(generator, None, 0).float().std() > 0
+    average, clock = SimpleNamespace(module=generator), SimpleNamespace(images_seen=0)
+    save_generator(SimpleNamespace(ema=average, generator=generator, clock=clock), tmp_path / "generator.safetensors")
+    torch.testing.assert_close(load_generator(tmp_path / "generator.safetensors")(latents, labels), images)
