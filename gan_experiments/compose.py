@@ -25,6 +25,7 @@ from gan_experiments.checking.hydra_node import hydra_problems
 from gan_experiments.checking.targets import distrust
 from gan_experiments.checking.validation import Problem
 from gan_experiments.config import check_config
+from gan_experiments.engines import engine_problems
 from gan_experiments.loader import Composed, Loader, own_loader
 from gan_experiments.overrides import Change, Overrides, parse_value, read_overrides
 from gan_experiments.types import ConfigError
@@ -121,6 +122,8 @@ def examine(
             checked = check_config(config, schema, found.trusted)
         problems += [problem for problem in checked.problems if not read.hides(problem.key)]
         found.warnings += checked.warnings
+    if multirun and composer.base is not None:
+        problems += engine_problems(composer.base.whole.hydra)
     if config_dir is not None and composer.base is not None:
         problems += hydra_problems(composer.base.whole.hydra, loader.load_hydra(read.own), everything=foreign)
     found.problems = list(dict.fromkeys(problems))

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 
 from gan_experiments.checking.text import nearest, show, suggest
 from gan_experiments.checking.validation import Problem
+from gan_experiments.engines import not_installed
 from gan_experiments.loader import Loader
 
 _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
@@ -84,6 +85,9 @@ def read_overrides(lines: list[str], loader: Loader, multirun: bool) -> Override
             continue
         change = _change(override, line, loader)
         if override.is_hydra_override():
+            if lacking := not_installed(change.key, change.values):
+                read.problems.append(lacking)
+                continue
             known = not change.group or _existing_options(change, loader, read) == change
             read.own += [line] if known else []
             continue

@@ -82,6 +82,15 @@ class RunFolder:
         """Return the file of the sample grid at ``images_seen``, or of another picture, by its name."""
         return self.samples / f"{name + '-' if name else ''}{images_seen:010d}.png"
 
+    @property
+    def stop_file(self) -> Path:
+        """Asks the process that watches over the run to stop it, and says why."""
+        return self.path / "stop"
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Ask that the run be saved and stopped, whatever machine it runs on."""
+        write_text(self.stop_file, reason)
+
     def record(self) -> dict[str, Any]:
         """Read the record; empty if there is none or it cannot be read."""
         try:

@@ -33,7 +33,15 @@ def options(group):
 
 def test_no_group_is_forgotten():
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
-    assert groups == {*TRAINED, "dataset", "trainer", "compare", "kind", "study"}  # those have tests of their own
+    assert groups == {
+        *TRAINED,
+        "dataset",
+        "trainer",
+        "compare",
+        "kind",
+        "study",
+        "hydra",
+    }  # those have tests of their own
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])

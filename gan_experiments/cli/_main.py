@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from datetime import date
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +22,7 @@ from gan_experiments.cli._arguments import Arguments, read_arguments
 from gan_experiments.cli._help import help_page
 from gan_experiments.compose import Examination, examine
 from gan_experiments.config import Config, check
+from gan_experiments.engines import engine_defaults
 from gan_experiments.loader import VERSION_BASE, root_dir
 from gan_experiments.run import RunFolder
 from gan_experiments.types import ConfigError, DivergedError
@@ -179,7 +181,9 @@ def _examined(config_name: str, schema: type, options: Arguments) -> Examination
         ConfigError: Names everything that is wrong.
     """
     trains = schema is Config
-    tidy = _TIDY | (_TIDY_SWEEP if options.multirun and trains else {})
+    tidy = dict(_TIDY)
+    if options.multirun and trains:
+        tidy |= _TIDY_SWEEP | engine_defaults(options.overrides)
     own = [
         f"{key}={value}" for key, value in tidy.items() if not any(it.startswith(f"{key}=") for it in options.overrides)
     ]
@@ -200,5 +204,5 @@ def _examined(config_name: str, schema: type, options: Arguments) -> Examination
     for warning in found.warnings:
         print(f"Warning: {warning}", file=sys.stderr)
     if options.multirun and trains and found.composer and found.composer.sweep_dir.startswith(_UNTIDY):
-        found.add(f"hydra.sweep.dir=${{output_dir}}/{study or '${now:%Y-%m-%d}'}")
+        found.add(f"hydra.sweep.dir=${{output_dir}}/{study or date.today().isoformat()}")  # the same past midnight
     return found

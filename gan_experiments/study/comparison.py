@@ -12,11 +12,8 @@ from gan_experiments.study.arms import ArmResult, Measure, arm_result, outcomes,
 from gan_experiments.study.factors import Design, lay_out
 from gan_experiments.study.guard import check_passports, warnings
 from gan_experiments.study.pairs import PairResult, compare_arms, couples
-from gan_experiments.study.runs import Collection, Run
+from gan_experiments.study.runs import HIGHER, Collection, Run
 from gan_experiments.types import ConfigError
-
-# Measures of which more is better; of all others less is.
-HIGHER = ("is", "precision", "recall", "density", "coverage", "accuracy")
 
 
 @dataclass(frozen=True)

@@ -115,10 +115,11 @@ def _surroundings(runs: Sequence[Run]) -> list[str]:
 
 def _missing(design: Design, runs: Sequence[Run]) -> list[str]:
     lines = []
-    for status in ("failed", "interrupted", "running"):
+    meant = {"failed": "failed", "interrupted": "was interrupted", "pruned": "was pruned", "running": "has not ended"}
+    for status, is_ in meant.items():
         names = [run.name for run in runs if run.status == status]
         if names:
-            is_ = {"failed": "failed", "interrupted": "was interrupted", "running": "has not ended"}[status]
+            is_ = is_ if len(names) == 1 else is_.replace("was ", "were ").replace("has ", "have ")
             count = f"{len(names)} run{'s' if len(names) > 1 else ''}"
             lines.append(f"{count} that {is_} {'are' if len(names) > 1 else 'is'} not counted: {_some(names)}")
     for arm in design.arms:

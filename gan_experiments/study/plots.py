@@ -205,6 +205,7 @@ def _search(comparison: Comparison) -> Plot | None:
     drawn = []
     for place, arm in enumerate(comparison.arms[:_MOST_LINES]):
         values = list(arm.outcomes.values())
+        values += [math.inf for run in arm.arm.runs.values() if run.status == "pruned"]
         if len(values) > 1 and any(map(math.isfinite, values)):
             best = sign * statistics.expected_best(values)
             every = max(1, len(best) // 8)
@@ -218,7 +219,8 @@ def _search(comparison: Comparison) -> Plot | None:
     _legend(figure, axes)
     caption = (
         "What the best of so many trials is expected to reach (Dodge et al. 2019; Lucic et al. 2018): arms that were "
-        "searched for longer have better bests. A diverged trial counts as the worst of its arm."
+        "searched for longer have better bests. Exact for independent draws; a trial that has diverged or was pruned "
+        "counts as the worst of its arm."
     )
     return Plot("Best figure against the number of trials", caption, _svg(figure))
 

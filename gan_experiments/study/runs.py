@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from gan_experiments.run import RunFolder
 from gan_experiments.types import ConfigError
 
-STATUSES = ("finished", "diverged", "failed", "interrupted", "running")
+STATUSES = ("finished", "diverged", "failed", "interrupted", "pruned", "running")
 OUTPUT = "comparison"  # the folder that a comparison writes, below the study's
+# Measures of which more is better; of all others less is.
+HIGHER = ("is", "precision", "recall", "density", "coverage", "accuracy")
 _DEPTH = 2  # folders below the study that are searched
 _ROWS = "metrics/"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a thousand configs take seconds with the one, minutes without
@@ -99,7 +101,7 @@ def collect(study: Path | str) -> Collection:
         name = folder.relative_to(study).as_posix()
         try:
             runs.append(_read(folder, name))
-        except _DamagedError as error:
+        except DamagedError as error:
             left_out.append((name, str(error)))
     if not runs:
         found = [f"  {name}: {reason}" for name, reason in left_out[:10]]
@@ -124,7 +126,7 @@ def finite(value: Any) -> float | None:
     return float(value) if number and math.isfinite(value) else None
 
 
-class _DamagedError(Exception):
+class DamagedError(Exception):
     """Why a folder is left out."""
 
 
@@ -147,36 +149,41 @@ def _folders(above: Path, depth: int) -> Iterator[Path]:
 def _read(path: Path, name: str) -> Run:
     folder = RunFolder(path)
     if not _looks_like_run(path):
-        raise _DamagedError("holds no run")
+        raise DamagedError("holds no run")
     try:
         config = yaml.load(folder.config_file.read_bytes(), _LOADER)  # noqa: S506 - a safe loader
     except FileNotFoundError:
-        raise _DamagedError("has no config.yaml") from None
+        raise DamagedError("has no config.yaml") from None
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        raise _DamagedError("config.yaml cannot be read") from None
+        raise DamagedError("config.yaml cannot be read") from None
     record = folder.record()
     if not record:
-        raise _DamagedError("record.json cannot be read" if folder.record_file.exists() else "has no record.json")
+        raise DamagedError("record.json cannot be read" if folder.record_file.exists() else "has no record.json")
     if record.get("status") not in STATUSES:
-        raise _DamagedError(f"record.json has no known status ({record.get('status')!r})")
+        raise DamagedError(f"record.json has no known status ({record.get('status')!r})")
     if not isinstance(config, dict) or not isinstance(config.get("seed"), int):
-        raise _DamagedError("config.yaml is not the config of a run (no seed in it)")
-    return Run(name, folder, flatten(config), record, _curves(folder))
+        raise DamagedError("config.yaml is not the config of a run (no seed in it)")
+    return Run(name, folder, flatten(config), record, read_curves(folder))
 
 
-def _curves(folder: RunFolder) -> dict[str, Curve]:
+def read_curves(folder: RunFolder) -> dict[str, Curve]:
+    """Read every measure that a run has logged along the way, by name.
+
+    Raises:
+        DamagedError: The table cannot be read.
+    """
     try:
         text = folder.metrics_file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError):
-        raise _DamagedError("metrics.csv cannot be read") from None
+        raise DamagedError("metrics.csv cannot be read") from None
     whole = text[: text.rfind("\n") + 1]  # the last row may have been cut off
     header, *rows = csv.reader(io.StringIO(whole)) if whole else [[]]
     if "images_seen" not in header or len(set(header)) < len(header):
         if not header:
             return {}
-        raise _DamagedError("metrics.csv is not a table of a run")
+        raise DamagedError("metrics.csv is not a table of a run")
     table = np.array([[_number(cell) for cell in row] for row in rows if len(row) == len(header)], dtype=np.float64)
     columns = dict(zip(header, table.reshape(-1, len(header)).T, strict=True))
     images = columns["images_seen"]

@@ -25,6 +25,7 @@ PARENT = "GAN_EXPERIMENTS_PARENT"  # the process without which a job does not go
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ask a process to end: the job can go on from there
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
+_LOOK_EVERY = 1.0  # seconds between two looks for a file that asks a run to stop
 _LONGEST = 20_000  # characters of output that a record keeps
 
 
@@ -67,12 +68,13 @@ def end_with_parent() -> None:
 
 def _is_settled(folder: RunFolder, retry: str) -> bool:
     status = folder.record().get("status")
-    return status == "finished" or (status in ("failed", "diverged") and retry != "failed")
+    return status in ("finished", "pruned") or (status in ("failed", "diverged") and retry != "failed")
 
 
 def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], lock: int) -> None:
     task = json.dumps([str(folder.path.resolve()), config])
     environment = os.environ | {WORKER: task, PARENT: str(os.getpid())}
+    environment.pop("SLURM_NTASKS", None)  # by which Lightning tells that SLURM starts the processes of a run
     with folder.log_file.open("ab") as log:
         start = log.tell()
         child = subprocess.Popen(  # noqa: S603 - our own program
@@ -81,7 +83,7 @@ def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], l
         )  # fmt: skip
     try:
         with _forwarding(child) as asked:
-            code = child.wait()
+            code = _wait(child, folder)
     except BaseException:
         child.terminate()
         child.wait()
@@ -92,8 +94,29 @@ def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], l
     with folder.log_file.open("rb") as log:
         log.seek(start)
         _conclude(folder, code, bool(asked), log.read().decode(errors="replace").strip())
+    _note_pruning(folder)
     if asked:
         raise KeyboardInterrupt
+
+
+def _wait(child: subprocess.Popen[bytes], folder: RunFolder) -> int:
+    """Wait for a process, and ask it to stop once somebody has asked that of the folder; return its exit code."""
+    asked = False
+    while True:
+        try:
+            return child.wait(_LOOK_EVERY)
+        except subprocess.TimeoutExpired:
+            if not asked and folder.stop_file.exists():
+                child.terminate()
+                asked = True
+
+
+def _note_pruning(folder: RunFolder) -> None:
+    """Note that a run has stopped because its folder was asked to; it can go on all the same."""
+    if folder.stop_file.exists():
+        if folder.record().get("status") == "interrupted":
+            folder.update_record(status="pruned", reason=folder.stop_file.read_text(encoding="utf-8"))
+        folder.stop_file.unlink()
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -53,18 +54,26 @@ class Sweep:
         """Return all jobs that there are so far."""
         return self._jobs
 
+    def to_come(self) -> list[int]:
+        """Return the budgets of the jobs that are not there yet."""
+        return []
+
 
 class Search(Sweep):
     """The jobs that a sweeper makes up as it goes, found in its folder.
 
     Args:
         folder: Hydra's sweep folder.
+        swept: Keys that tell the jobs apart.
+        size: Jobs that there will be.
         budget: Real images of a job.
         retry: Whether jobs that have failed or diverged are tried again.
     """
 
-    def __init__(self, folder: Path, budget: int, retry: bool) -> None:
+    def __init__(self, folder: Path, swept: Collection[str], size: int, budget: int, retry: bool) -> None:
         super().__init__(folder, [], retry)
+        self._swept = swept
+        self._size = size
         self._budget = budget
         self._jobs = [self._job(run, run.record()) for run in self._new()]
 
@@ -73,13 +82,19 @@ class Search(Sweep):
         self._jobs += [self._job(run, {}) for run in self._new()]
         return self._jobs
 
+    def to_come(self) -> list[int]:
+        """Return the budgets of the jobs that are not there yet."""
+        return [self._budget] * (self._size - len(self._jobs))
+
     def _new(self) -> list[RunFolder]:
         known = {job.folder.path for job in self._jobs}
         found = (file.parent for file in sorted(self.folder.glob("*/record.json")))
         return [RunFolder(path) for path in found if path not in known]
 
     def _job(self, run: RunFolder, before: dict[str, Any]) -> Job:
-        return Job(run.path.name, run, self._budget, before)
+        told = [line.lstrip("+") for line in run.record().get("overrides", [])]
+        name = " ".join(line for line in told if line.partition("=")[0] in self._swept)
+        return Job(name or run.path.name, run, self._budget, before)
 
 
 def plan(composer: Composer) -> Sweep:
@@ -96,7 +111,8 @@ def plan(composer: Composer) -> Sweep:
         if plain["resume"] is not None or plain["rerun"]:
             raise ConfigError("resume, rerun: not in a sweep, whose jobs go on by themselves")
         if not composer.grid:
-            return Search(folder, plain["budget"]["images"], plain["retry"] == "failed")
+            swept = {change.key for change in composer.changes if change.sweep}
+            return Search(folder, swept, _size(composer), plain["budget"]["images"], plain["retry"] == "failed")
         run = RunFolder(folder / (plain["name"] or run_name(choices, overrides)))
         name = " ".join(line for line, change in zip(overrides, composer.changes, strict=True) if change.sweep)
         jobs.append(Job(name or run.path.name, run, plain["budget"]["images"], run.record()))
@@ -105,6 +121,21 @@ def plan(composer: Composer) -> Sweep:
             problems.update(f"{key}: {show(old)} in {folder}, {show(new)} here" for key, old, new in differing)
     _refuse(jobs, problems)
     return Sweep(folder, jobs, plain["retry"] == "failed")
+
+
+def folder_of(config: DictConfig) -> Path:
+    """Return where the run of a job will be, from its whole config, with Hydra's node in it."""
+    hydra = config.hydra
+    name = config.name or run_name(own_choices(hydra.runtime.choices), list(hydra.overrides.task))
+    return Path(str(hydra.sweep.dir)) / name
+
+
+def _size(composer: Composer) -> int:
+    """Return how many jobs a search makes up, if its sweeper says so."""
+    assert composer.base is not None
+    sweeper = composer.base.whole.hydra.sweeper
+    arms = [len(change.values) for change in composer.changes if change.key in sweeper.get("per", ())]
+    return int(sweeper.get("n_trials", 0)) * math.prod(arms)
 
 
 def _combinations(composer: Composer) -> Iterator[tuple[DictConfig, dict[str, str], list[str]]]:

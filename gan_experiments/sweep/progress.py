@@ -75,7 +75,7 @@ class Progress:
         return states
 
     def _has_ended(self, state: State) -> bool:
-        return state.status in ("finished", SKIPPED) or (
+        return state.status in ("finished", "pruned", SKIPPED) or (
             state.status in ("failed", "diverged") and (state.touched or not self._sweep.retry)
         )
 
@@ -83,8 +83,10 @@ class Progress:
         running = [f"{job.name}: {_reached(job, state)}" for job, state in states.items() if state.status == "running"]
         elapsed = time.monotonic() - self._begun
         gained = sum(state.images - self._first[job] for job, state in states.items())
+        to_come = self._sweep.to_come()
         left = sum(max(0, job.budget - state.images) for job, state in states.items() if job not in self._ended)
-        total = [f"{len(self._ended)} of {len(states)} jobs done", f"{duration(elapsed)} so far"]
+        left += sum(to_come)
+        total = [f"{len(self._ended)} of {len(states) + len(to_come)} jobs done", f"{duration(elapsed)} so far"]
         failed = sum(state.status == "failed" for state in self._ended.values())
         total[1:1] = [f"{failed} failed"] if failed else []
         total += [f"{duration(left * elapsed / gained)} left"] if gained > 0 else []

@@ -69,6 +69,25 @@ def test_a_failure_is_recorded_and_tried_again_only_when_asked(job, code, reason
     assert (record["status"], record["reason"], record["runs"]) == ("finished", None, 2)
 
 
+STOPPABLE = """
+signal.signal(signal.SIGTERM, lambda *_: (end('interrupted'), sys.exit(143)))
+run.ask_to_stop("behind the others")
+time.sleep(60)
+"""
+
+
+def test_a_run_whose_folder_is_asked_to_stop_is_pruned_and_rests(job):
+    record = job(STOPPABLE)
+    assert (record["status"], record["reason"]) == ("pruned", "behind the others")
+    assert not job.run.stop_file.exists()
+    assert job("end('finished')") == record
+
+
+def test_a_run_that_ends_before_it_is_stopped_has_ended(job):
+    assert job("run.ask_to_stop('behind'); end('finished')")["status"] == "finished"
+    assert not job.run.stop_file.exists()
+
+
 def test_what_the_job_itself_recorded_stands(job):
     assert job("end('diverged'); sys.exit(3)")["status"] == "diverged"
     assert job("end('finished')")["status"] == "diverged"

@@ -1,0 +1,117 @@
+"""What a search draws from: Hydra's sweeps, read as distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, RangeSweep
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+DIGITS = 4  # of a number that is drawn: the command that repeats a trial can be typed
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Numbers from ``low`` to ``high``, uniformly, or their logarithms; whole ones if both bounds are whole."""
+
+    low: float
+    high: float
+    log: bool
+
+    def draw(self, trial: Trial, key: str) -> str:
+        """Return what the trial is to try, as text of an override."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return str(trial.suggest_int(key, self.low, self.high, log=self.log))
+        drawn = trial.suggest_float(key, self.low, self.high, log=self.log)
+        return repr(min(max(float(f"{drawn:.{DIGITS}g}"), self.low), self.high))
+
+    def __str__(self) -> str:
+        text = f"interval({self.low}, {self.high})"
+        return f"tag(log, {text})" if self.log else text
+
+
+@dataclass(frozen=True)
+class Options:
+    """One of several values, each as the text of an override."""
+
+    values: tuple[str, ...]
+
+    def draw(self, trial: Trial, key: str) -> str:
+        """Return what the trial is to try, as text of an override."""
+        return str(trial.suggest_categorical(key, self.values))
+
+    def __str__(self) -> str:
+        return f"choice({', '.join(self.values)})"
+
+
+class Space(NamedTuple):
+    """What a command line searches.
+
+    Attributes:
+        fixed: What is the same in all trials, as overrides.
+        arms: What each search of its own fixes beside that, as overrides, by the search's name.
+        drawn: What a trial draws, by key; the order is that of the keys, whatever that of the command line.
+    """
+
+    fixed: list[str]
+    arms: dict[str, list[str]]
+    drawn: dict[str, Interval | Options]
+
+
+def read_space(overrides: Iterable[Override], per: Sequence[str]) -> Space:
+    """Sort overrides into what is fixed, what tells searches apart and what is drawn.
+
+    Args:
+        overrides: Of the files and of the command line; the last of a key counts.
+        per: Keys of which each value gets a search of its own.
+
+    Raises:
+        ValueError: Says what cannot be searched.
+    """
+    fixed, arms, drawn = {}, {}, {}
+    for key, override in sorted({override.get_key_element(): override for override in overrides}.items()):
+        plain = key.lstrip("+")
+        if not override.is_sweep_override():
+            fixed[key] = f"{key}={override.get_value_element_as_str()}" if not override.is_delete() else key
+        elif plain in per:
+            arms[key] = _values(override, plain)
+        else:
+            drawn[key] = _drawn(override, plain)
+    if "name" in fixed:
+        raise ValueError("name: every trial has a folder of its own; leave it out")
+    if not drawn:
+        raise ValueError("nothing to search: give a key an interval(...), a range(...) or several values")
+    named = {}
+    for chosen in product(*arms.values()):
+        lines = [f"{key}={value}" for key, value in zip(arms, chosen, strict=True)]
+        named[" ".join(line.lstrip("+") for line in lines) or "all"] = lines
+    return Space(list(fixed.values()), named, drawn)
+
+
+def _drawn(override: Override, key: str) -> Interval | Options:
+    value: Any = override.value()
+    log = "log" in getattr(value, "tags", ())
+    if isinstance(value, IntervalSweep):
+        low, high = value.start, value.end
+        if low is None or high is None or low >= high:
+            raise ValueError(f"{key}: interval({low}, {high}) is empty")
+        if log and low <= 0:
+            raise ValueError(f"{key}: the logarithm of interval({low}, {high}) is not defined")
+        return Interval(low, high, log)
+    if log:
+        raise ValueError(f"{key}: only an interval can be searched by its logarithm: tag(log, interval(a, b))")
+    return Options(tuple(_values(override, key)))
+
+
+def _values(override: Override, key: str) -> list[str]:
+    value: Any = override.value()
+    if isinstance(value, IntervalSweep):
+        raise ValueError(f"{key}: an interval has no values of which each could get a search of its own")
+    if isinstance(value, (ChoiceSweep, RangeSweep, Glob)):
+        return list(dict.fromkeys(override.sweep_string_iterator()))
+    raise ValueError(f"{key}: this sweep cannot be searched")

@@ -1,0 +1,66 @@
+"""Where Hydra looks for plugins: the sweeper that lets Optuna choose the jobs. How it does is in our own package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+
+class OptunaSweeper(Sweeper):
+    """Runs the searches that ``hydra.sweeper`` and the command line describe.
+
+    Args:
+        options: The fields of ``gan_experiments.study.search_config.SearchConfig``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._jobs = 0
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra has made of the command line."""
+        self._hydra = hydra_context.config_loader
+        self._config = config
+        self._launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run trials until each search has all of its own, and tell what they have found.
+
+        Raises:
+            ConfigError: There is nothing to search, or the study's folder holds another search.
+        """
+        # Hydra imports every plugin whenever it starts.
+        from gan_experiments.study.rounds import search_in
+        from gan_experiments.study.search_config import search_config
+
+        options = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
+        assert isinstance(options, dict)
+        config = search_config({str(key): value for key, value in options.items()})
+        if config.n_jobs is None:
+            at_a_time = self._config.hydra.launcher.get("n_jobs", 1)  # joblib's
+            config.n_jobs = os.cpu_count() if at_a_time == -1 else at_a_time
+        lines = [*(f"{key}={value}" for key, value in config.params.items()), *arguments]
+        overrides = OverridesParser.create(config_loader=self._hydra).parse_overrides(lines)
+        study = Path(self._config.hydra.sweep.dir)
+        study.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self._config, study / "multirun.yaml")  # as Hydra's own does
+        search_in(study, overrides, config, self._launch, self._folder_of)
+
+    def _launch(self, batch: Sequence[Sequence[str]]) -> None:
+        self._launcher.launch(batch, initial_job_idx=self._jobs)
+        self._jobs += len(batch)
+
+    def _folder_of(self, overrides: Sequence[str]) -> Path:
+        from gan_experiments.sweep.plan import folder_of
+
+        return folder_of(self._hydra.load_sweep_config(self._config, list(overrides)))
