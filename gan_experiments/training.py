@@ -159,3 +159,4 @@ def _quiet() -> None:
     """Silence what Lightning says that is not so here, by name and no more."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used")

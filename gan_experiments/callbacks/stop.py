@@ -17,12 +17,12 @@ from gan_experiments.callbacks.checkpoint import Checkpoint
 from gan_experiments.callbacks.log import callbacks_of
 from gan_experiments.systems.base import system_of
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)  # the last: a cluster's, some time before it stops a job
 AGREE_EVERY = 20  # steps after which several processes ask each other whether to stop
 
 
 class Stop(pl.Callback):
-    """Stops at the budget; on SIGTERM and Ctrl-C finishes the step and saves first. A second signal stops at once.
+    """Stops at the budget; on SIGTERM and Ctrl-C finishes the step and saves first. A second Ctrl-C stops at once.
 
     Attributes:
         signal: The signal that has stopped the run; 0 if none has.
@@ -64,7 +64,7 @@ class Stop(pl.Callback):
             trainer.should_stop = True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.signal:
+        if self.signal and number == signal.SIGINT:  # schedulers send others twice, to each process and to all
             raise KeyboardInterrupt
         self.signal = number
 

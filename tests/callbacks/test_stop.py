@@ -28,10 +28,11 @@ def test_a_signal_at_any_moment_ends_the_run_saved(tiny, tmp_path, monkeypatch, 
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
 
 
-def test_a_second_signal_does_not_wait():
+def test_a_second_ctrl_c_does_not_wait_and_other_signals_may_come_twice():
     stop = Stop()
     with stop.listening():
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.signal == signal.SIGINT
+        for number in (signal.SIGUSR2, signal.SIGTERM, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert stop.signal == signal.SIGTERM
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
