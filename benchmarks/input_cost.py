@@ -4,8 +4,8 @@
 
 Every path runs in a process of its own, one after another. `first start` decodes the archive, `second start` maps what
 came out of it. The share is that of one batch in one step of the DCGAN of conf/model/dcgan.yaml with the same batch;
-what is made ahead costs a step its processor time at most. Peak memory is beyond that of the imports. Shards (the archive
-as PNG) need webdataset.
+what is made ahead costs a step its processor time at most. Peak memory is beyond that of the imports. Shards (the
+archive as PNG) need webdataset.
 """
 
 from __future__ import annotations
