@@ -54,7 +54,7 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
     if main:
         _open_record(run, config, parts)
         if not resumes:
-            _open_comparison(config, parts)
+            _open_comparison(run, config, parts)
     try:
         path = checkpoint if resumes else None
         # A SIGTERM before the first step is known to Lightning, which ends the run with this after it.
@@ -100,7 +100,7 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
     )
 
 
-def _open_comparison(config: Mapping[str, Any], parts: Parts) -> None:
+def _open_comparison(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> None:
     """Make the run a row of TensorBoard's HParams tab, whose cells follow the newest values."""
     names = (
         ("fid", "is") if config["metrics"]["extractors"] else (parts.evaluation.selection,) if parts.evaluation else ()
@@ -108,7 +108,8 @@ def _open_comparison(config: Mapping[str, Any], parts: Parts) -> None:
     measures = [f"{rows}/{name}" for rows in ("metrics", "final") for name in names]
     for logger in parts.trainer.loggers:
         if isinstance(logger, tensorboard.TensorBoard):
-            logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, measures)
+            told = [override.lstrip("+").partition("=")[0] for override in run.record().get("overrides", ())]
+            logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, measures, told)
 
 
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:

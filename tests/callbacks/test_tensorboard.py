@@ -1,5 +1,6 @@
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan_experiments.callbacks.tensorboard import TensorBoard, rewind
 from gan_experiments.run import RunFolder
@@ -43,6 +44,21 @@ def test_starting_over_leaves_no_event(tmp_path):
     write(run, [10])
     rewind(run, -1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_told_on_the_command_line_goes_first(tmp_path):
+    board = TensorBoard(RunFolder(tmp_path))
+    config = {"batch_size": 8, "loss": {"_target_": "a.Hinge", "margin": 1.0}, "losses": 1, "seed": 3}
+    config["penalty"] = {"r1": {"_target_": "a.R1"}}
+    board.log_comparison(config, ["final/fid"], ["loss", "seed", "penalty", "absent"])
+    board.save()
+    board.experiment.close()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    content = events.summary_metadata["_hparams_/experiment"].plugin_data.content
+    columns = HParamsPluginData.FromString(content).experiment.hparam_infos
+    assert {column.name for column in columns if column.differs} == {"loss", "seed", "penalty.r1"}
+    assert {column.name for column in columns if not column.differs} == {"batch_size", "loss.margin", "losses"}
 
 
 def test_a_run_is_a_row_of_the_hparams_tab(tmp_path):
