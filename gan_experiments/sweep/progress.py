@@ -90,7 +90,7 @@ class Progress:
         failed = sum(state.status == "failed" for state in self._ended.values())
         total[1:1] = [f"{failed} failed"] if failed else []
         total += [f"{duration(left * elapsed / gained)} left"] if gained > 0 else []
-        return [*running, " · ".join(total)]
+        return [" · ".join(total), *running]  # a terminal that is too small cuts off the end
 
     def _say(self, lines: list[str]) -> None:
         for line in lines:
