@@ -43,7 +43,7 @@ def inception_score_interval(
     """
     log_p = logits.double().cpu().log_softmax(1)
     p = log_p.exp()
-    certainty = torch.where(p > 0, p * log_p, 0).sum(1)
+    certainty = (p * log_p).sum(1)
 
     def scores(weights: Tensor) -> Tensor:
         marginal = weights @ p / len(p)

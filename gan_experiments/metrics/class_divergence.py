@@ -40,7 +40,5 @@ def inception_score(logits: Tensor, splits: int = SPLITS, seed: int | None = Non
 def _score(log_p: Tensor) -> Tensor:
     p = log_p.exp()
     marginal = p.mean(0)
-    # A class of probability 0 adds nothing: 0 log 0 = 0.
-    conditional = torch.where(p > 0, p * log_p, 0).sum(1).mean()
-    divergence: Tensor = conditional - torch.special.xlogy(marginal, marginal).sum()
+    divergence: Tensor = (p * log_p).sum(1).mean() - torch.special.xlogy(marginal, marginal).sum()
     return divergence.exp()

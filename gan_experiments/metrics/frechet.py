@@ -44,7 +44,7 @@ def _trace_of_root(first: Gaussian, second: Gaussian) -> Tensor:
     assert first.covariance is not None
     if torch.equal(first.covariance, covariance):
         return covariance.trace()
-    # A feature that is constant in one of the sets adds nothing, and would stop Cholesky.
+    # A feature that is constant in one of the sets adds nothing, but makes Cholesky fail, and what follows it is slow.
     alive = (first.covariance.diagonal() > 0) & (covariance.diagonal() > 0)
     both = [matrix if alive.all() else matrix[alive][:, alive] for matrix in (first.covariance, covariance)]
     for one, other in (both, both[::-1]):
@@ -65,8 +65,7 @@ def _sum_of_roots(factor: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _factor(covariance: Tensor) -> Tensor:
-    """Return ``F`` with ``F^T F`` equal to a covariance without full rank, whose rounded eigenvalues are left out."""
+    """Return ``F`` with ``F^T F`` equal to a covariance without full rank."""
     values, vectors = torch.linalg.eigh(covariance)
-    kept = values > values[-1] * len(values) * torch.finfo(values.dtype).eps
-    factor: Tensor = (vectors[:, kept] * values[kept].sqrt()).T
+    factor: Tensor = (vectors * values.clamp_(min=0).sqrt_()).T
     return factor

@@ -54,6 +54,15 @@ def test_of_the_distance_it_is_as_wide_as_the_distance_varies_and_about_it():
     assert sum(low < statistics.mean(varied) < high for low, high in found) >= 16
 
 
+def test_of_the_distance_it_is_not_biased_twice():
+    """Few samples are far from the distribution they come from, and as far again from their resamples."""
+    for seed in range(10):
+        features, moments = normal(25, 4, seed), Moments(4)
+        moments.update(features)
+        low, high = frechet_interval(STANDARD, features, seed)
+        assert low < frechet_distance(STANDARD, moments.gaussian()) < high
+
+
 def test_it_follows_the_seed_alone():
     values = normal(50, 1)[:, 0]
     assert mean_interval(values, 1) == mean_interval(values, 1) != mean_interval(values, 2)

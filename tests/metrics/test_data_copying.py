@@ -26,8 +26,14 @@ def test_it_is_the_u_statistic_of_mann_and_whitney(fake, piece, monkeypatch):
 
 
 def nearest(samples):
-    """As it computes them, so that ties are the same."""
     return neighbours.nearest_distances(samples, TRAINING).numpy()
+
+
+def test_ties_narrow_the_statistic():
+    grid = torch.arange(40.0)[:, None]  # whose distances are exact
+    held_out, fake = torch.cat([grid[:20], grid[:10] + 0.25]), torch.cat([grid[:12], grid[:20] + 0.25])
+    theirs = mannwhitneyu([0] * 12 + [0.25] * 20, [0] * 20 + [0.25] * 10, alternative="less", use_continuity=False)
+    assert norm.cdf(data_copying(grid, held_out, fake).statistic) == pytest.approx(theirs.pvalue, rel=1e-6)
 
 
 def test_nearest_distances():

@@ -1,0 +1,124 @@
+"""The Fréchet distance against torchmetrics, torch-fidelity and scipy: seconds and agreement, interleaved.
+
+    python benchmarks/frechet.py --rounds 5 --output benchmarks/results/frechet.md
+
+Both sets have the same number of samples, of correlated features with variances over six decades, as rectified ones
+are. Timed is what turns accumulated statistics into a distance; scipy, which takes longest, runs once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import scipy.linalg
+import torch
+import torch_fidelity
+import torchmetrics
+from torch import Tensor
+from torch_fidelity.metric_fid import fid_statistics_to_metric
+from torchmetrics.image.fid import _compute_fid
+
+from gan_experiments.metrics.frechet import frechet_distance
+from gan_experiments.metrics.moments import Moments
+
+OURS, THEIRS = "gan_experiments", "torchmetrics"
+Way = Callable[[], float]
+
+
+def main() -> None:
+    """Time all of them at every size and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--features", type=int, nargs="+", default=[64, 256, 2048])
+    parser.add_argument("--samples", type=int, nargs="+", default=[1000, 10000])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--skip-scipy", action="store_true")
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    lines = [
+        f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores, {options.threads} thread(s), torch "
+        f"{torch.__version__}, torchmetrics {torchmetrics.__version__}, torch-fidelity {torch_fidelity.__version__}, "
+        f"scipy {scipy.__version__}",
+        "",
+        f"| features | samples | by | seconds | {THEIRS} over it | relative difference from {OURS} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for features in options.features:
+        for samples in options.samples:
+            lines += rows(features, samples, options.rounds, not options.skip_scipy)
+            print("\n".join(lines[-4:]), file=sys.stderr, flush=True)
+    text = "\n".join(lines)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+
+
+def rows(features: int, samples: int, rounds: int, with_scipy: bool) -> list[str]:
+    """Return the table's rows of one size: medians, and medians of each round's ratio."""
+    first, second = draw(samples, features, 0), 1.05 * draw(samples, features, 1)
+    ways = {**prepare(first, second), **({"scipy": scipy_way(first, second)} if with_scipy else {})}
+    values = {name: way() for name, way in ways.items() if name != "scipy"}  # and warms up
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds):
+        for name, way in ways.items():
+            if name != "scipy" or not turn:
+                began = time.perf_counter()
+                values[name] = way()
+                seconds[name].append(time.perf_counter() - began)
+    lines = []
+    for name, found in seconds.items():
+        ratio = statistics.median(them / me for them, me in zip(seconds[THEIRS], found, strict=False))
+        off = f"{abs(values[name] / values[OURS] - 1):.0e}" if name != OURS else ""
+        lines.append(f"| {features} | {samples} | {name} | {statistics.median(found):.4f} | {ratio:.2f} | {off} |")
+    return lines
+
+
+def draw(samples: int, features: int, seed: int) -> Tensor:
+    """Return correlated features: float64, ``(samples, features)``."""
+    mix = torch.randn(features, features, generator=torch.Generator().manual_seed(99), dtype=torch.float64)
+    drawn = torch.randn(samples, features, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return drawn * torch.logspace(0, -3, features, dtype=torch.float64) @ mix / features**0.5
+
+
+def prepare(first: Tensor, second: Tensor) -> dict[str, Way]:
+    """Accumulate the statistics of both sets as each of them has it; return what computes the distance."""
+    ours = [moments(side) for side in (first, second)]
+    theirs = [part for side in (first, second) for part in (side.mean(0), torch.cov(side.T))]
+    arrays = [{"mu": side.mean(0).numpy(), "sigma": np.cov(side.numpy(), rowvar=False)} for side in (first, second)]
+    return {
+        OURS: lambda: frechet_distance(*(side.gaussian() for side in ours)),
+        THEIRS: lambda: _compute_fid(*theirs).item(),
+        "torch-fidelity": lambda: fid_statistics_to_metric(*arrays, verbose=False)["frechet_inception_distance"],
+    }
+
+
+def moments(features: Tensor) -> Moments:
+    """Return the moments of features ``(N, D)``, added up in batches."""
+    found = Moments(features.shape[1])
+    for part in features.split(50):
+        found.update(part)
+    return found
+
+
+def scipy_way(first: Tensor, second: Tensor) -> Way:
+    """Return what computes the distance with scipy's root of a matrix, as pytorch-fid does."""
+    means = (first.mean(0) - second.mean(0)).square().sum().item()
+    covariances = [np.cov(side.numpy(), rowvar=False) for side in (first, second)]
+
+    def distance() -> float:
+        root = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
+        return float(means + sum(map(np.trace, covariances)) - 2 * np.trace(root.real))
+
+    return distance
+
+
+if __name__ == "__main__":
+    main()
