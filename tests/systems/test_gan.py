@@ -50,7 +50,7 @@ def test_training_is_the_algorithm_written_by_hand(built, share, d_steps):
     order = Stream(7, "order", 0).permutation(len(images))
     for step in range(8):
         real = images[order[step * batch : (step + 1) * batch]]
-        fake = generator(Stream(7, "latents", "discriminator", step).normal(batch, 8))
+        fake = generator(Stream(7, "latents", "discriminator", step).normal(batch, generator.latent_dim))
         loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
         d_adam.zero_grad()
         loss.backward()
@@ -58,7 +58,7 @@ def test_training_is_the_algorithm_written_by_hand(built, share, d_steps):
         if (step + 1) % d_steps:
             continue
         if not share:
-            fake = generator(Stream(7, "latents", "generator", step).normal(batch, 8))
+            fake = generator(Stream(7, "latents", "generator", step).normal(batch, generator.latent_dim))
         g_adam.zero_grad()
         softplus(-discriminator(fake)).mean().backward()
         g_adam.step()
@@ -172,7 +172,7 @@ def test_the_seed_decides_everything(fit):
 def test_sampling_leaves_the_mode_of_the_network_alone(built):
     system = built().system
     system.train()
-    latents = torch.randn(4, 8)
+    latents = torch.randn(4, system.latent_dim)
     single = system.sample(latents[:1], ema=False)
     torch.testing.assert_close(system.sample(latents, ema=False)[:1], single)  # so batch norm did not see the batch
     assert system.generator.training
