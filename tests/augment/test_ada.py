@@ -76,7 +76,7 @@ def test_blits_only_rearrange_pixels():
 def test_colours_are_mapped_linearly_and_luma_apart():
     """Each image's colours: luma to luma, and what is across it by a turn and one factor."""
     augmented = augment(p=1.0, color=1.0).double()
-    contrasts, saturations = [], []
+    contrasts, saturations, brightnesses = [], [], []
     for before, after in zip(IMAGES.double().flatten(2), augmented.flatten(2), strict=True):
         known = torch.cat([before, torch.ones(1, 256).double()]).T
         matrix = torch.linalg.lstsq(known, after.T).solution.T  # (3, 4)
@@ -92,7 +92,9 @@ def test_colours_are_mapped_linearly_and_luma_apart():
         assert singular[2] < 1e-5
         contrasts.append(contrast)
         saturations.append(singular[0] / contrast.abs())
-    contrast, saturation = torch.stack(contrasts), torch.stack(saturations)
+        brightnesses.append(offset[0] / contrast)  # it is added first
+    contrast, saturation, brightness = map(torch.stack, (contrasts, saturations, brightnesses))
+    assert brightness.std().item() == pytest.approx(0.2, rel=0.15)
     assert (contrast < 0).float().mean().item() == pytest.approx(0.5, abs=0.1)
     assert contrast.abs().log2().std().item() == pytest.approx(0.5, rel=0.15)
     assert saturation.log2().std().item() == pytest.approx(1.0, rel=0.15)
