@@ -19,6 +19,7 @@ from gan_experiments.types import ConfigError, DataFacts, Fraction, NonNegativeI
 
 _BANDS = 4
 _BAND_POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images, in proportion
+_CROSS = ((0.0, -1.0, 1.0), (1.0, 0.0, -1.0), (-1.0, 1.0, 0.0))  # product with the luma axis, times sqrt(3)
 _UNIFORM, _NORMAL = 29, 12  # numbers per image that all changes together use
 
 
@@ -83,6 +84,8 @@ class ADA(Adaptive):
     """
 
     bands: Tensor
+    power: Tensor
+    cross: Tensor
 
     def __init__(
         self,
@@ -107,6 +110,8 @@ class ADA(Adaptive):
         self.shares |= {"noise": noise, "cutout": cutout}
         self.warp = Warp(facts.image_size)
         self.register_buffer("bands", _band_filters(), persistent=False)
+        self.register_buffer("power", torch.tensor(_BAND_POWER), persistent=False)
+        self.register_buffer("cross", torch.tensor(_CROSS) / math.sqrt(3), persistent=False)
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
         """Return augmented images ``(B, C, S, S)``."""
@@ -152,10 +157,9 @@ class ADA(Adaptive):
         flip = (draw.uniform() < 0.5) & inverted
         cosine, sine = (angle := draw.angle(turned)).cos(), angle.sin()
         saturation = draw.factor(1.0, saturated)
-        cross = images.new_tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
         # A turn about the axis leaves luma alone and turns what is across it; saturation scales what is across it.
         along = (contrast * (1 - 2 * flip.to(contrast.dtype)))[:, None, None] * luma
-        across = cosine[:, None, None] * (identity - luma) + sine[:, None, None] * cross
+        across = cosine[:, None, None] * (identity - luma) + sine[:, None, None] * self.cross
         matrix = (along + (contrast * saturation)[:, None, None] * across).to(images.dtype)
         offset = (contrast * (1 - 2 * flip.to(contrast.dtype)) * brightness)[:, None, None].to(images.dtype)
         pixels = images.flatten(2).expand(-1, 3, -1)
@@ -166,7 +170,7 @@ class ADA(Adaptive):
 
     def _filter(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
         """Amplify frequency bands, the mean power of a natural image staying what it was."""
-        power = images.new_tensor(_BAND_POWER)
+        power = self.power.to(images.dtype)
         gains, any_chosen = images.new_ones(len(images), _BANDS), torch.zeros_like(images[:, 0, 0, 0], dtype=torch.bool)
         for band in range(_BANDS):
             chosen = draw.chosen(share)
