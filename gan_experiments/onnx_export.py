@@ -52,7 +52,7 @@ def export_onnx(generator: Generator, path: Path) -> float:
         logging.getLogger(name).setLevel(logging.WARNING)
     inputs = _inputs(generator, _TRACED)
     batch = torch.export.Dim("batch")
-    with replacing(path) as temporary, warnings.catch_warnings():
+    with replacing(path) as temporary, warnings.catch_warnings(), torch.no_grad():
         warnings.filterwarnings("ignore", message=".*axis name: batch will not be used.*")  # of labels: it is the same
         try:
             torch.onnx.export(
@@ -60,12 +60,18 @@ def export_onnx(generator: Generator, path: Path) -> float:
                 input_names=list(inputs), output_names=["images"], dynamic_shapes=tuple({0: batch} for _ in inputs),
             )  # fmt: skip
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigError(f"{type(generator).__name__} cannot be written as ONNX: {reason}") from error
+            raise ConfigError(f"{type(generator).__name__} cannot be written as ONNX: {_root(error)}") from error
         difference = max(_difference(generator, temporary, size) for size in _CHECKED)
         if not difference <= TOLERANCE:
             raise ConfigError(f"ONNX Runtime is {difference:.2g} from torch, more than {TOLERANCE:g}: not written")
     return difference
+
+
+def _root(error: BaseException) -> str:
+    """Return the first line of what an error came from in the end."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _inputs(generator: Generator, batch: int) -> dict[str, Tensor]:
@@ -80,7 +86,10 @@ def _difference(generator: Generator, path: Path, batch: int) -> float:
     import onnxruntime
 
     inputs = _inputs(generator, batch)
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    images = torch.from_numpy(session.run(None, {name: value.numpy() for name, value in inputs.items()})[0])
-    with torch.no_grad():
-        return float((images - generator(*inputs.values())).abs().max())
+    try:
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+        images = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+    except Exception as error:  # the runtime's have no class of their own above them
+        name = type(generator).__name__
+        raise ConfigError(f"ONNX Runtime cannot run {name} on a batch of {batch}: {_root(error)}") from error
+    return float((torch.from_numpy(images) - generator(*inputs.values())).abs().max())

@@ -44,8 +44,9 @@ class SelfAttention(nn.Module):
         value = max_pool2d(self.value(maps), 2).flatten(2).mT  # (B, H * W / 4, C / 2)
         # A penalty may differentiate twice, which only the composed form can; where nothing learns, fused ones serve.
         with sdpa_kernel(SDPBackend.MATH) if torch.is_grad_enabled() else nullcontext():
-            attended = scaled_dot_product_attention(query, key, value, scale=1.0)
-        result: Tensor = maps + self.gate * self.out(attended.mT.reshape(len(maps), -1, height, width))
+            # One head, written out: ONNX has no attention without.
+            attended = scaled_dot_product_attention(query[:, None], key[:, None], value[:, None], scale=1.0)[:, 0]
+        result: Tensor = maps + self.gate * self.out(torch.unflatten(attended.mT, 2, (height, width)))
         return result
 
 

@@ -176,7 +176,7 @@ class StyleGAN2Generator(Generator):
     def synthesize(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map styles, one for all layers ``(B, D)`` or ``(B, L, D)``, to images ``(B, C, H, W)``."""
         styles = self._for_layers(styles) if styles.ndim == 2 else styles
-        maps, image = self.constant.expand(len(styles), -1, -1, -1), None
+        maps, image = self.constant.expand(styles.shape[0], -1, -1, -1), None
         for index, block in enumerate(self.blocks):  # of 1, 2, 2, ... layers
             maps, image = block(maps, image, styles[:, max(0, 2 * index - 1) :])
         assert isinstance(image, Tensor)
