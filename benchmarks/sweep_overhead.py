@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -39,16 +40,17 @@ TINY = (
 IMPORTS = "import torch, torchvision, pytorch_lightning, torchmetrics, hydra"
 
 
-def launch(folder: Path, jobs: int) -> float:
-    """Run the sweep; returns its seconds."""
+def launch(folder: Path, jobs: int) -> tuple[float, float]:
+    """Run the sweep; returns its seconds, and those of a processor, which other programs do not change much."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
     sweep = ("-m", "hydra.sweep.dir=study", f"seed=range(0,{jobs})")
-    begun = time.perf_counter()
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, "-m", "gan_experiments.cli.train", *sweep, *TINY],
         cwd=folder, env=environment, check=True, capture_output=True,
     )  # fmt: skip
-    return time.perf_counter() - begun
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - begun, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def spans(folder: Path) -> tuple[list[float], list[float]]:
@@ -74,18 +76,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "stamp.py").write_text(CALLBACK)
-        launch(folder, options.jobs)
+        _, busy = launch(folder, options.jobs)
         before, after = spans(folder)
-        whole, two = launch(folder, options.jobs), launch(folder, 2)
+        all_, two = launch(folder, options.jobs), launch(folder, 2)
+    skip, skip_busy = ((most - least) / (options.jobs - 2) for most, least in zip(all_, two, strict=True))
+    first, last = statistics.median(before), statistics.median(after)
     rows = {
-        "start to first step": statistics.median(before),
-        "last step to next start": statistics.median(after),
-        "both, of 6 s": statistics.median(before) + statistics.median(after),
+        "start to first step": first,
+        "last step to next start": last,
+        "both, of 6 s": first + last,
         "the imports alone": imports,
-        "a finished job that is skipped": (whole - two) / (options.jobs - 2),
-        "a command that skips two jobs": two,
+        "a job, in seconds of a processor": busy / options.jobs,
+        "a finished job that is skipped": skip,
+        "the same, in seconds of a processor": skip_busy,
+        "a command that skips two jobs": two[0],
     }
-    lines = ["| seconds | median |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in rows.items())]
+    lines = ["| seconds | |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in rows.items())]
     text = f"{options.jobs} jobs, {platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}\n\n"
     text += "\n".join(lines) + "\n"
     print(text)
