@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gan_experiments.files import write_text
+from gan_experiments.run import RunFolder
 from gan_experiments.study.search import Search
 
 if TYPE_CHECKING:
@@ -98,8 +100,9 @@ def _confirmations(searches: Sequence[Search], folder: Path) -> Iterator[str]:
     """Yield the command that trains the best trial of each search with seeds that it was not chosen by."""
     for search in searches:
         if search.best:
-            overrides = search.best[0].user_attrs["overrides"]
-            seed = next((int(line[5:]) for line in overrides if line.startswith("seed=")), 0)
-            seeds = f"seed=range({seed + 1},{seed + 1 + _FRESH_SEEDS})"
-            kept = [line for line in overrides if not line.startswith("seed=")]
-            yield shlex.join(["gan-train", "-m", *kept, seeds, f"hydra.sweep.dir={folder}-confirmed"])
+            run = RunFolder(folder / search.best[0].user_attrs["folder"])
+            seed = int(run.read_config()["seed"]) + 1
+            where = ["--config-dir", str(run.path), "--config-name", "config"]
+            into = f"{folder}-confirmed/{re.sub(r'[^A-Za-z0-9.-]+', '_', search.name)}"
+            told = [f"seed=range({seed},{seed + _FRESH_SEEDS})", "name=null", f"hydra.sweep.dir={into}"]
+            yield shlex.join(["gan-train", "-m", *where, *told])

@@ -1,6 +1,8 @@
 """Searches from the command line, with a stand-in for the training that takes no time."""
 
 import csv
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -84,6 +86,11 @@ def test_a_search_goes_on_and_can_be_compared(search, call):
     assert (code, len(more)) == (0, 6)
     assert [row for row in more if row["trial"] != "2"] == trials
     assert "4 skipped" in told
+    for line in [line for line in told.splitlines() if line.startswith("to confirm")]:
+        code, _, err = call(train, *shlex.split(line.partition("gan-train ")[2]))
+        assert code == 0, err
+    confirmed = [RunFolder(path.parent).read_config() for path in Path().glob("study-confirmed/loss_*/*/record.json")]
+    assert sorted(config["seed"] for config in confirmed) == sorted([1, 2, 3, 4, 5] * 2)
     code, told, _ = call(compare, "study=study", "factor=loss")
     assert code == 0
     assert "Wasserstein" in told or "wasserstein" in told
@@ -103,6 +110,36 @@ def test_a_trial_behind_the_others_is_stopped_and_kept(search, monkeypatch):
         assert (record["status"], record["reason"]) == ("pruned", trial["reason"])
         assert "behind the median" in record["reason"]
     assert f"{len(pruned)} pruned" in told
+
+
+DRIVER = "import sys; from gan_experiments.cli import train; train._PROGRAM = (sys.executable, {!r}); train.main()"
+
+
+def test_a_search_that_is_killed_time_and_again_ends_as_if_it_had_not_been(search, tmp_path):
+    def start(folder):
+        overrides = [
+            *SEARCH,
+            RATE,
+            "hydra.sweeper.n_trials=6",
+            "hydra.sweeper.pruner=none",
+            f"hydra.sweep.dir={folder}",
+        ]
+        command = [sys.executable, "-c", DRIVER.format(str(tmp_path / "training.py")), *overrides]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def question(folder):
+        with Path(folder, "trials.csv").open() as file:
+            return [{key: row[key] for key in row if key != "ended"} for row in csv.DictReader(file)]
+
+    assert start("whole").wait() == 0
+    for kill_at in (1, 3, 4):
+        sweep = start("killed")
+        while len(list(Path("killed").glob("*/record.json"))) < kill_at:
+            assert sweep.poll() is None
+        sweep.kill()
+        sweep.wait()
+    assert start("killed").wait() == 0
+    assert question("killed") == question("whole")
 
 
 def test_failures_are_named_and_make_the_exit_code(search, monkeypatch):

@@ -40,6 +40,10 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
+class NotUpError(Exception):
+    """A daemon does not start on this machine."""
+
+
 def missing():
     """Say what a cluster needs that is not there; empty if it is all there."""
     if os.geteuid() != 0:
@@ -69,8 +73,8 @@ def cluster(folder):
         )
         for command in daemons:
             stack.enter_context(_running(command, environment))
-            _wait_until(munge.exists, "munged")
-        _wait_until(lambda: "idle" in _sinfo(environment), f"slurmctld and slurmd; see the logs in {folder}")
+            _wait_until(munge.exists, "munged", folder)
+        _wait_until(lambda: "idle" in _sinfo(environment), "slurmctld or slurmd", folder)
         yield environment
 
 
@@ -95,10 +99,12 @@ def _sinfo(environment):
     return done.stdout
 
 
-def _wait_until(true, what, seconds=60):
+def _wait_until(true, what, logs, seconds=60):
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, f"{what} did not come up in {seconds} s"
+        if time.monotonic() > end:
+            told = {path.name: path.read_text(errors="replace").splitlines()[-1:] for path in logs.glob("*log")}
+            raise NotUpError(f"{what} did not come up in {seconds} s: {told}")
         time.sleep(0.2)
 
 
