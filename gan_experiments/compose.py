@@ -123,7 +123,9 @@ def examine(
         problems += [problem for problem in checked.problems if not read.hides(problem.key)]
         found.warnings += checked.warnings
     if multirun and composer.base is not None:
-        problems += engine_problems(composer.base.whole.hydra)
+        problems += engine_problems(
+            composer.base.whole.hydra, [it.line for it in read.changes if it.line], loader.hydra
+        )
     if config_dir is not None and composer.base is not None:
         problems += hydra_problems(composer.base.whole.hydra, loader.load_hydra(read.own), everything=foreign)
     found.problems = list(dict.fromkeys(problems))

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.checking.validation import Problem, validate
 from gan_experiments.study.search_config import SearchConfig, search_config
+from gan_experiments.study.space import read_space
 
 
 class Engine(NamedTuple):
@@ -56,8 +58,14 @@ def engine_defaults(overrides: Sequence[str]) -> dict[str, str]:
     return {key: value for line in overrides if line in ENGINES for key, value in ENGINES[line].defaults.items()}
 
 
-def engine_problems(hydra: DictConfig) -> Iterator[Problem]:
-    """Yield what is wrong with the launcher and the sweeper of Hydra's node."""
+def engine_problems(hydra: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
+    """Yield what is wrong with the launcher and the sweeper of Hydra's node.
+
+    Args:
+        hydra: The node.
+        overrides: Of the command line, those that can be read.
+        loader: Hydra's.
+    """
     for group in ("hydra/launcher", "hydra/sweeper"):
         if problem := not_installed(group, [str(hydra.runtime.choices.get(group))]):
             yield problem
@@ -66,16 +74,21 @@ def engine_problems(hydra: DictConfig) -> Iterator[Problem]:
             told = f"{count}: a job is one task, and starts its processes itself (trainer.devices)"
             yield Problem(f"hydra.launcher.{key}", told)
     if OmegaConf.select(hydra, "sweeper._target_") == _OPTUNA:
-        yield from _search_problems(hydra.sweeper)
+        yield from _search_problems(hydra.sweeper, overrides, loader)
 
 
-def _search_problems(sweeper: DictConfig) -> Iterator[Problem]:
+def _search_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
     options = OmegaConf.masked_copy(sweeper, [str(key) for key in sweeper if key != "_target_"])
     found = validate(options, SearchConfig, {}, ())
     yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in found.problems)
-    if not found.problems:
-        for key, reason in search_config(found.plain).problems():
-            yield Problem(f"hydra.sweeper.{key}", reason)
+    if found.problems:
+        return
+    config = search_config(found.plain)
+    yield from (Problem(f"hydra.sweeper.{key}", reason) for key, reason in config.problems())
+    try:
+        read_space(config.lines(overrides), config.per, loader)
+    except ValueError as error:
+        yield Problem("", str(error))
 
 
 def _there(module: str) -> bool:

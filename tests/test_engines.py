@@ -65,6 +65,8 @@ SEARCH = ("hydra/sweeper=optuna", "optimizer.generator.lr=tag(log,interval(1e-5,
         ("hydra.sweeper.objectives=[fid,images_per_second]", "hydra.sweeper.pruner: goes by one curve"),
         ("hydra.sweeper.objectives=[images_per_second]", "hydra.sweeper.pruner: images_per_second has no curve"),
         ("hydra.sweeper.n_trails=3", "hydra.sweeper.n_trails"),
+        ("batch_size=interval(2,1)", "batch_size: interval(2.0, 1.0) is empty"),
+        ("hydra.sweeper.per=[optimizer.generator.lr]", "optimizer.generator.lr: an interval has no values"),
         ("optimizer.discriminator.lr=interval(-1,1)", "optimizer.discriminator.lr: -1.0 is not a number > 0"),
     ],
 )

@@ -32,6 +32,7 @@ CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
 # Hydra would make a folder of its own per run, log into it, and go there.
 _TIDY = {"hydra.run.dir": ".", "hydra.output_subdir": "null", "hydra/job_logging": "none", "hydra.job.chdir": "false"}
 _TIDY_SWEEP = {"hydra.sweep.subdir": ".", "hydra/hydra_logging": "none"}
+_OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
 _UNTIDY = "multirun/"  # where Hydra puts a sweep that nobody has given a folder
 
 # An int is an exit code; a float is what a sweeper optimizes.
@@ -197,8 +198,9 @@ def _examined(config_name: str, schema: type, options: Arguments) -> Examination
     )
     problems = [str(problem) for problem in found.problems if not (problem.missing and options.cfg)]
     study = found.composer.choice("study") if found.composer else None
-    if study and not options.multirun and options.runs:
-        problems.append(f"study: {study} is a sweep, which needs -m")
+    if options.runs and not options.multirun:
+        told = [line for line in options.overrides if line.startswith(_OF_SWEEPS)] + [f"study={study}"] * bool(study)
+        problems += [f"{line.partition('=')[0]}: belongs to a sweep, which needs -m" for line in told]
     if problems:
         raise ConfigError(problems)
     for warning in found.warnings:

@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra.core.override_parser.types import Override
-
 from gan_experiments.study.search import Candidate, FolderOf, Search
 from gan_experiments.study.search_config import SearchConfig
-from gan_experiments.study.space import read_space
+from gan_experiments.study.space import Space
 from gan_experiments.study.storage import opened
 from gan_experiments.study.trials import tell_trials
-from gan_experiments.types import ConfigError
 
 Launch = Callable[[Sequence[Sequence[str]]], object]
 Pair = tuple[Search, Candidate]
 
 
-def search_in(
-    study: Path, overrides: Iterable[Override], config: SearchConfig, launch: Launch, folder_of: FolderOf
-) -> None:
+def search_in(study: Path, space: Space, config: SearchConfig, launch: Launch, folder_of: FolderOf) -> None:
     """Bring the searches of a study to their end and print what they have found.
 
     Args:
         study: The folder of all runs.
-        overrides: Of the files and the command line.
+        space: What is searched.
         config: How to search; ``n_jobs`` is a number.
         launch: Runs the jobs of some overrides, and returns when all of them have ended.
         folder_of: Where the run of a job lies.
 
     Raises:
-        ConfigError: There is nothing to search, the folder holds another search, or another process is searching in it.
+        ConfigError: The folder holds another search, or another process is searching in it.
         KeyboardInterrupt: A trial was interrupted; the same command goes on with it.
     """
-    try:
-        space = read_space(overrides, config.per)
-    except ValueError as error:
-        raise ConfigError(f"hydra.sweeper.params: {error}") from None
     with opened(config.storage, study) as storage:
         searches = [Search(name, space, config, storage, folder_of) for name in space.arms]
         if "retry=failed" in space.fixed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,6 +45,10 @@ class SearchConfig:
     seed: NonNegativeInt
     storage: str | None
     params: dict[str, Any]
+
+    def lines(self, overrides: Sequence[str]) -> list[str]:
+        """Return what is searched and what is fixed as overrides, those of the command line last."""
+        return [*(f"{key}={value}" for key, value in self.params.items()), *overrides]
 
     def problems(self) -> list[tuple[str, str]]:
         """Return what does not go together, as keys and reasons."""

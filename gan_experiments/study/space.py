@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, RangeSweep
 
 if TYPE_CHECKING:
@@ -63,16 +65,18 @@ class Space(NamedTuple):
     drawn: dict[str, Interval | Options]
 
 
-def read_space(overrides: Iterable[Override], per: Sequence[str]) -> Space:
+def read_space(lines: list[str], per: Sequence[str], loader: ConfigLoader | None = None) -> Space:
     """Sort overrides into what is fixed, what tells searches apart and what is drawn.
 
     Args:
-        overrides: Of the files and of the command line; the last of a key counts.
+        lines: The overrides of the files and of the command line; the last of a key counts.
         per: Keys of which each value gets a search of its own.
+        loader: Hydra's, which knows the options of groups.
 
     Raises:
         ValueError: Says what cannot be searched.
     """
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(lines)
     fixed, arms, drawn = {}, {}, {}
     for key, override in sorted({override.get_key_element(): override for override in overrides}.items()):
         plain = key.lstrip("+")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -37,11 +36,12 @@ class OptunaSweeper(Sweeper):
         """Run trials until each search has all of its own, and tell what they have found.
 
         Raises:
-            ConfigError: There is nothing to search, or the study's folder holds another search.
+            ConfigError: The study's folder holds another search.
         """
         # Hydra imports every plugin whenever it starts.
         from gan_experiments.study.rounds import search_in
         from gan_experiments.study.search_config import search_config
+        from gan_experiments.study.space import read_space
 
         options = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
         assert isinstance(options, dict)
@@ -49,12 +49,11 @@ class OptunaSweeper(Sweeper):
         if config.n_jobs is None:
             at_a_time = self._config.hydra.launcher.get("n_jobs", 1)  # joblib's
             config.n_jobs = os.cpu_count() if at_a_time == -1 else at_a_time
-        lines = [*(f"{key}={value}" for key, value in config.params.items()), *arguments]
-        overrides = OverridesParser.create(config_loader=self._hydra).parse_overrides(lines)
+        space = read_space(config.lines(arguments), config.per, self._hydra)
         study = Path(self._config.hydra.sweep.dir)
         study.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self._config, study / "multirun.yaml")  # as Hydra's own does
-        search_in(study, overrides, config, self._launch, self._folder_of)
+        search_in(study, space, config, self._launch, self._folder_of)
 
     def _launch(self, batch: Sequence[Sequence[str]]) -> None:
         self._launcher.launch(batch, initial_job_idx=self._jobs)

@@ -170,6 +170,13 @@ def test_wrong_input_is_a_line(search, overrides, told):
     assert "Config error: 1 problem" in out
 
 
+def test_a_search_without_m_is_refused(call):
+    code, _, err = call(train, "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "study=search")
+    assert code == 2
+    for key in ("hydra/sweeper", "hydra.sweeper.n_trials", "study"):
+        assert f"  {key}: belongs to a sweep, which needs -m\n" in err
+
+
 def test_the_study_of_the_files_is_a_search(call):
     code, out, err = call(train, "study=search", "--cfg", "hydra")
     assert code == 0, err

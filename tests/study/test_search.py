@@ -4,7 +4,6 @@ import threading
 import time
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_experiments.run import RunFolder
 from gan_experiments.study.rounds import run_searches, search_in
@@ -25,10 +24,6 @@ SPACE = ("lr=tag(log, interval(1e-4, 1e-1))", "width=choice(8,16)", "loss=hinge"
 
 def config(**changes):
     return SearchConfig(**{**vars(CONFIG), **changes})
-
-
-def overrides(lines):
-    return OverridesParser.create().parse_overrides(list(lines))
 
 
 def drawn(lines):
@@ -66,7 +61,7 @@ def search(tmp_path):
 
     def run(folder="study", lines=SPACE, outcome=None, **changes):
         jobs = Jobs(tmp_path / folder, outcome)
-        search_in(jobs.study, overrides(lines), config(**changes), jobs, jobs.folder_of)
+        search_in(jobs.study, read_space(list(lines), changes.get("per", ())), config(**changes), jobs, jobs.folder_of)
         with (jobs.study / "trials.csv").open() as file:
             return list(csv.DictReader(file)), jobs
 
@@ -116,7 +111,7 @@ def test_a_trial_that_was_asked_for_and_not_told_is_not_lost(search, tmp_path, r
 
     jobs = Jobs(tmp_path / "cut", killed)
     with pytest.raises(KilledError):
-        search_in(jobs.study, overrides(SPACE), CONFIG, jobs, jobs.folder_of)
+        search_in(jobs.study, read_space(list(SPACE), ()), CONFIG, jobs, jobs.folder_of)
     parts, after = search("cut")
     assert question(parts) == question(whole)
     assert (after.launched[0] == jobs.launched[3]) != ran  # what has ended is not launched again
@@ -129,7 +124,7 @@ def test_an_interrupted_trial_stays_open_and_ends_the_search(search, tmp_path):
 
     jobs = Jobs(tmp_path / "cut", outcome)
     with pytest.raises(KeyboardInterrupt):
-        search_in(jobs.study, overrides(SPACE), CONFIG, jobs, jobs.folder_of)
+        search_in(jobs.study, read_space(list(SPACE), ()), CONFIG, jobs, jobs.folder_of)
     assert len(jobs.launched) == 2
     _, after = search("cut")
     assert after.launched[0] == jobs.launched[1]
@@ -282,7 +277,7 @@ def test_a_run_whose_curve_is_behind_is_asked_to_stop(tmp_path, monkeypatch, url
         assert stopped.wait(10)
 
     with opened(url and url.format(tmp_path), jobs.study) as storage:
-        space = read_space(overrides(SPACE), [])
+        space = read_space(list(SPACE), [])
         one = Search("all", space, config(pruner="median", n_trials=4), storage, jobs.folder_of)
         assert run_searches([one], 1, launch, poll=0.05)
         trial = one.trials[-1]

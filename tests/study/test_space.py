@@ -1,11 +1,10 @@
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_experiments.study.space import Interval, Options, read_space
 
 
 def space(*lines, per=()):
-    return read_space(OverridesParser.create().parse_overrides(list(lines)), per)
+    return read_space(list(lines), per)
 
 
 class Drawn:

@@ -133,7 +133,7 @@ def test_a_study_is_one_file(sweep, tmp_path):
     mine = ("--config-dir", "mine", "study=mine")
     code, _, err = sweep(*mine)
     assert code == 2
-    assert "study: mine is a sweep, which needs -m" in err
+    assert "study: belongs to a sweep, which needs -m" in err
     code, out, err = sweep("-m", *mine)
     assert (code, sweep.begun) == (0, [0, 0, 1, 1]), err
     folders = {path.parent.name for path in Path("outputs/mine").glob("*/record.json")}
