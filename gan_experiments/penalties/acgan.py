@@ -17,16 +17,20 @@ class ACGAN(Penalty):
 
     Args:
         weight: Factor of the term.
+        on_fakes: Whether the discriminator learns classes from fakes too, as published. Both networks can then agree on
+            signs of a class that the data does not have; without, it learns them from reals alone.
     """
 
     trains: ClassVar[str] = "classifier"
 
-    def __init__(self, weight: NonNegativeFloat = 1.0) -> None:
+    def __init__(self, weight: NonNegativeFloat = 1.0, on_fakes: bool = True) -> None:
         super().__init__(weight)
+        self.on_fakes = on_fakes
 
     def discriminator(self, step: Step) -> Tensor:
-        """Return the cross-entropy of the classes of reals plus that of fakes."""
-        return _error(step, *head_input(step, "real")) + _error(step, *head_input(step, "fake"))
+        """Return the cross-entropy of the classes of reals plus, ``on_fakes``, that of fakes."""
+        value = _error(step, *head_input(step, "real"))
+        return value + _error(step, *head_input(step, "fake")) if self.on_fakes else value
 
     def generator(self, step: Step) -> Tensor:
         """Return the cross-entropy of the classes of fakes."""

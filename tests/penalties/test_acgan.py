@@ -17,6 +17,8 @@ def test_both_networks_want_classes_to_be_named():
     real, fake = cross_entropy(step, step.real_features, REAL), cross_entropy(step, step.fake_features, FAKE)
     assert penalty.discriminator(step).item() == pytest.approx(real + fake, rel=1e-10)
     assert penalty.generator(step).item() == pytest.approx(fake, rel=1e-10)
+    assert ACGAN(on_fakes=False).discriminator(step).item() == pytest.approx(real, rel=1e-10)
+    assert ACGAN(on_fakes=False).generator(step).item() == pytest.approx(fake, rel=1e-10)
 
 
 def test_the_gradient_reaches_head_features_and_generator():
