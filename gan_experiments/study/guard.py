@@ -138,11 +138,16 @@ def _measured_with(run: Run, measure: str) -> dict[str, Any]:
     names = list(extractors) if isinstance(extractors, Mapping) else []
     _, _, told = measure.partition("/")
     extractor = told if told in names else next(iter(names), "")
-    parts = ("name", "num_features", "weights")
-    keys = ["samples", "row_samples", "generator", "real_images", "data"]
+    parts = ("name", "num_features", "weights", "resize", "precision")
+    keys = ["samples", "row_samples", "generator", "truncation", "real_images", "real_split", "data"]
     keys += [f"extractors.{extractor}.{part}" for part in parts]
-    keys += ["is_splits"] if measure.partition("/")[0] == "is" else []
-    return {key: plain.get(key) for key in keys}
+    value = measure.partition("/")[0]
+    keys += ["is_splits"] if value == "is" else []  # of records before options were kept by measure
+    features = how.get("features")
+    for name, options in features.items() if isinstance(features, Mapping) else ():
+        if value in options.get("values", ()):
+            keys += [key for key in plain if key.startswith(f"features.{name}.")]
+    return {key: plain[key] for key in keys if key in plain}  # older records say less
 
 
 def _noted(record: Mapping[str, Any], key: str) -> Any:

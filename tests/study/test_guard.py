@@ -110,3 +110,38 @@ def test_what_another_measure_was_obtained_with_does_not_matter(tmp_path, compar
     assert compared(study).warnings == []
     with pytest.raises(ConfigError, match="is_splits"):
         compared(study, measure="is")
+
+
+NATIVE = {"name": "native", "num_features": 64, "weights": "17df"}
+
+
+@pytest.mark.parametrize(
+    ("key", "ways"),
+    [
+        (
+            "extractors.native.resize",
+            [{"extractors": {"native": NATIVE | {"resize": how}}} for how in ("tf1", "other")],
+        ),
+        ("extractors.native.precision", [{"extractors": {"native": NATIVE | {"precision": how}}} for how in "ab"]),
+        ("truncation", [{"truncation": how} for how in (None, 0.7)]),
+        ("real_split", [{"real_split": how} for how in ("train", "test")]),
+        ("features.other.size", [{"features": {"other": {"values": ["fid"], "size": size}}} for size in (1, 2)]),
+    ],
+)
+def test_every_part_of_the_passport_counts_where_both_have_it(tmp_path, compared, key, ways):
+    study = write_study(tmp_path, TWO)  # whose records say nothing of it
+    way = {"samples": 10000, "row_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
+    write_run(study / "first", "minimax", seed=3, record={"evaluation": way | ways[0]})
+    assert compared(study).warnings == []
+    write_run(study / "second", "hinge", seed=3, record={"evaluation": way | ways[1]})
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
+        compared(study)
+
+
+def test_options_of_another_measure_do_not_matter(tmp_path, compared):
+    study = write_study(tmp_path, TWO)
+    way = {"samples": 10000, "row_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
+    for seed, size in ((3, 1), (4, 2)):
+        other = {"features": {"kid": {"values": ["kid"], "subset_size": size}}}
+        write_run(study / f"run{size}", "minimax", seed=seed, record={"evaluation": way | other})
+    assert compared(study).warnings == []
