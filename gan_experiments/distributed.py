@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import torch.distributed as dist
 from torch import Tensor
+
+Value = TypeVar("Value")
 
 
 def mean_over_processes(values: Tensor) -> Tensor:
@@ -13,4 +17,11 @@ def mean_over_processes(values: Tensor) -> Tensor:
         values = values.clone()
         dist.all_reduce(values)
         values /= dist.get_world_size()
+    return values
+
+
+def from_all_processes(value: Value) -> list[Value]:
+    """Return what each process hands over, in the order of the ranks, the same on each; tensors come on the CPU."""
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
     return values

@@ -101,6 +101,16 @@ class ImageData(pl.LightningDataModule):
         return digest.hexdigest()
 
     @property
+    def trained(self) -> Tensor | None:
+        """Which of ``images`` are trained on: bool, ``(N,)``; ``None`` where they are a choice of their own."""
+        return torch.zeros(len(self.images), dtype=torch.bool).index_fill_(0, self.training, True)
+
+    @property
+    def split(self) -> str:
+        """Which images of the dataset these are."""
+        return "all"
+
+    @property
     def class_names(self) -> list[str]:
         """What the classes are called: their numbers, unless the dataset knows better."""
         return [str(label) for label in range(self.facts.num_classes)]

@@ -112,12 +112,12 @@ class Archive:
 
     Args:
         path: The archive.
+        key: The config key that names it, for errors.
     """
 
-    key = "dataset.path"
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: str = "dataset.path") -> None:
         self.path = path
+        self.key = key
 
     def files(self) -> Iterator[File]:
         """Yield all files, and folders as names that end with a slash, as far as the archive tells.

@@ -72,6 +72,11 @@ class Pictures(ImageData):
         return DataFacts(self._name, self.framing.image_size, self.framing.channels, classes, count)
 
     @property
+    def split(self) -> str:
+        """The folder within the source."""
+        return self.listing.below.rstrip("/") or "all"
+
+    @property
     def class_names(self) -> list[str]:
         """The class folders."""
         return list(self.listing.class_names)

@@ -122,6 +122,11 @@ class Shards(ImageData):
         return super().class_sizes
 
     @property
+    def trained(self) -> None:
+        """Not known: ``images`` are a choice of their own."""
+        return
+
+    @property
     def examples(self) -> Tensor:
         """All of ``images``: int64 indices."""
         return torch.arange(len(self.images))

@@ -63,6 +63,11 @@ class Standard(ImageData):
         return self.known
 
     @property
+    def split(self) -> str:
+        """Which images of the dataset these are."""
+        return "train"
+
+    @property
     def class_names(self) -> list[str]:
         """The names the dataset's authors gave the classes."""
         return list(self.names) or super().class_names

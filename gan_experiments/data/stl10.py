@@ -59,6 +59,11 @@ class STL10(Standard):
         classes = 10 if self._split == "train" else 0
         return DataFacts("stl10", self._image_size, 3, classes, _COUNTS[self._split])
 
+    @property
+    def split(self) -> str:
+        """Which images of the dataset these are."""
+        return self._split
+
     def open(self, root: Path, download: bool) -> Any:
         """Open the images of the split; torchvision checks every file."""
         return datasets.STL10(str(root), split=self._split, download=download)

@@ -8,7 +8,11 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from gan_experiments.types import DataFacts
+from gan_experiments.types import ConfigError, DataFacts
+
+
+class WeightsMissingError(ConfigError):
+    """Weights that are neither on this machine nor can be fetched; says what to put where."""
 
 
 class ImageSource(Protocol):
@@ -25,6 +29,14 @@ class ImageSource(Protocol):
     @property
     def labels(self) -> Tensor | None:
         """Their labels: int64, ``(N,)``; ``None`` if there are none."""
+
+    @property
+    def split(self) -> str:
+        """Which images of the dataset these are, as its authors call them: ``train``, ``all`` ..."""
+
+    @property
+    def trained(self) -> Tensor | None:
+        """Which of the images the generator is trained on: bool, ``(N,)``; ``None`` if that is not known."""
 
     @property
     def fingerprint(self) -> str:

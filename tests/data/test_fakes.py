@@ -1,0 +1,84 @@
+"""Images from anywhere are taken as they are, or refused."""
+
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_experiments.data.fakes import load_fakes
+from gan_experiments.types import ConfigError, DataFacts
+
+GREY, COLOUR = DataFacts("grey", 4, 1), DataFacts("colour", 4, 3)
+
+
+def draw(seed=0, mode="L", size=(4, 4)):
+    shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], len(mode))
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
+
+
+def folder(path, *pictures):
+    path.mkdir()
+    for index, picture in enumerate(pictures):
+        picture.save(path / f"{index:03}.png")
+    return path
+
+
+@pytest.mark.parametrize(("facts", "mode"), [(GREY, "L"), (COLOUR, "RGB")])
+def test_a_folder_an_archive_and_arrays_are_the_same_images(tmp_path, facts, mode):
+    pictures = [draw(seed, mode) for seed in range(5)]
+    place = folder(tmp_path / "fakes", *pictures)
+    with zipfile.ZipFile(tmp_path / "fakes.zip", "w") as archive:
+        for file in place.iterdir():
+            archive.write(file, f"inside/{file.name}")
+    pixels = np.stack([np.asarray(picture) for picture in pictures])
+    np.save(tmp_path / "fakes.npy", pixels)
+    np.savez(tmp_path / "fakes.npz", pixels, np.arange(5))  # with labels beside, as some save them
+    found = [
+        load_fakes(path, facts) for path in (place, *(tmp_path / f"fakes.{kind}" for kind in ("zip", "npy", "npz")))
+    ]
+    assert found[0].shape == (5, facts.channels, 4, 4)
+    assert found[0].dtype == torch.uint8
+    assert all(torch.equal(images, found[0]) for images in found)
+    assert np.array_equal(found[0][3].permute(1, 2, 0).squeeze().numpy(), pixels[3])
+
+
+@pytest.mark.parametrize(
+    ("picture", "facts", "told"),
+    [
+        (draw(mode="RGB"), GREY, r"1 of 2 images do not fit: 001.png \(colour, those of grey are grey\)"),
+        (draw(), COLOUR, r"1 of 2 images do not fit: 001.png \(grey, those of colour are colour\)"),
+        (draw(mode="RGBA"), COLOUR, "with transparency"),
+        (draw(size=(4, 5)), GREY, "4x5 pixels, those of grey have 4x4"),
+    ],
+)
+def test_other_sizes_and_colours_are_refused(tmp_path, picture, facts, told):
+    place = folder(tmp_path / "fakes", draw(mode="L" if facts is GREY else "RGB"), picture)
+    with pytest.raises(ConfigError, match=told):
+        load_fakes(place, facts)
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.linspace(-1, 1, 32, dtype=np.float32).reshape(2, 4, 4, 1), r"float32 in \[-1, 1\]; save uint8"),
+        (np.zeros((2, 4, 4, 3), np.uint8), r"an array \(2, 4, 4, 3\), not \(N, 4, 4, 1\) as grey has"),
+        (np.zeros((0, 4, 4), np.uint8), "not"),
+        (np.zeros((2, 4), np.uint8), r"an array \(2, 4\), not"),
+        (np.array([{}], dtype=object), "cannot be read"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(tmp_path, array, told):
+    np.save(tmp_path / "fakes.npy", array)
+    with pytest.raises(ConfigError, match=told):
+        load_fakes(tmp_path / "fakes.npy", GREY)
+
+
+def test_damaged_pictures_and_empty_folders_are_refused(tmp_path):
+    place = folder(tmp_path / "fakes", draw())
+    (place / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(ConfigError, match=r"1 of 2 images do not fit: broken.png"):
+        load_fakes(place, GREY)
+    with pytest.raises(ConfigError, match=r"there are no images in"):
+        load_fakes(folder(tmp_path / "empty"), GREY)
