@@ -56,8 +56,8 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     system = build_system(config, data)
     stop, evaluation = Stop(), None
     callbacks = [construct(node, run=run) for node in config["callbacks"].values()] + [stop]
-    if config["metrics"]["extractors"] or config["metrics"].get("measures"):
-        evaluation = build_evaluation(config, data)
+    if any(config["metrics"].get(group) for group in ("extractors", "features", "measures")):
+        evaluation = build_evaluation(config, data, labelled=system.num_classes > 0)
         callbacks.append(evaluation)
     callbacks.sort(key=_place)
     loggers: list[Logger] = [MetricsTable(run)]
@@ -95,19 +95,31 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     return system
 
 
-def build_evaluation(config: Mapping[str, Any], data: ImageData) -> Evaluation:
-    """Build what measures the generator."""
+def build_evaluation(config: Mapping[str, Any], data: ImageData, labelled: bool) -> Evaluation:
+    """Build what measures the generator; ``labelled``: which is asked for classes."""
     metrics = config["metrics"]
-    evaluator = build_evaluator(metrics, data, config["seed"])
-    every, samples, final_samples = metrics["every"], metrics["samples"], metrics["final_samples"]
-    return Evaluation(evaluator, every, samples, final_samples, evaluator.selection)
+    evaluator = build_evaluator(metrics, data, config["seed"], metrics["final_samples"], labelled)
+    return Evaluation(evaluator, metrics["every"], metrics["samples"], metrics["final_samples"])
 
 
-def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int) -> Evaluator:
-    """Build what compares images with those of ``data``."""
-    extractors = {name: construct(node) for name, node in metrics["extractors"].items()}
-    measures = {name: construct(node) for name, node in metrics.get("measures", {}).items()}
-    return Evaluator(data, extractors, seed, metrics["batch_size"], measures)
+def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, samples: int, labelled: bool) -> Evaluator:
+    """Build what compares ``samples`` images with those of ``data``.
+
+    Raises:
+        ConfigError: A measure needs labels, and images have none.
+    """
+    with torch.random.fork_rng(devices=[]):  # a network without weights is the same in every run
+        torch.default_generator.manual_seed(derive_seed("extractors"))
+        extractors, features, measures = (
+            {name: construct(node) for name, node in metrics.get(group, {}).items()}
+            for group in ("extractors", "features", "measures")
+        )
+    needing = [f"features.{name}" for name, measure in features.items() if "labels" in measure.keeps]
+    needing += [f"measures.{name}" for name, measure in measures.items() if measure.needs_labels]
+    lacking = data.facts.name if not data.facts.num_classes else "the generated images" if not labelled else None
+    if needing and lacking:
+        raise ConfigError([f"metrics.{name}: needs labels, which {lacking} lack" for name in needing])
+    return Evaluator(data, extractors, seed, metrics["batch_size"], features, measures, samples)
 
 
 def build_trainer(

@@ -92,15 +92,19 @@ class Metrics:
         final_samples: Generated images for the last row.
         batch_size: Images that are generated and measured at a time.
         extractors: What images are compared in, by the name its values get.
+        features: What is computed in the features of each extractor, by name.
         measures: What is computed from the images themselves, by name.
+        weights: The file of an extractor that has its weights from elsewhere; ``None``: fetched once.
     """
 
     every: PositiveInt
     samples: SampleCount
     final_samples: SampleCount
     batch_size: PositiveInt
-    extractors: dict[str, Component]
+    extractors: dict[str, Component] = field(default_factory=dict)
+    features: dict[str, Component] = field(default_factory=dict)
     measures: dict[str, Component] = field(default_factory=dict)
+    weights: str | None = None
 
 
 @dataclass
@@ -176,26 +180,43 @@ class Config:
 
 
 @dataclass
+class EvaluateMetrics(Metrics):
+    """What to measure; the rhythm in it is not used.
+
+    Attributes:
+        samples: Generated images; ``None``: ``final_samples``, or all that there are of ``fake``.
+    """
+
+    samples: SampleCount | None  # type: ignore[assignment]
+
+
+@dataclass
 class EvaluateConfig:
     """The config of ``gan-evaluate``.
 
     Attributes:
-        run: The run's folder.
+        run: The run's folder; ``None``: there are images instead.
+        fake: A folder or zip archive of images, or an array of them (``.npy``, ``.npz``), to compare with ``dataset``.
+        dataset: The real images, where there is no run that names them.
         checkpoint: ``last``, ``best``, or a file.
-        samples: Generated images; ``None``: ``metrics.final_samples``.
-        metrics: What to measure; the rhythm in it is not used.
+        generator: ``ema``, the averaged one, or ``raw``.
+        truncation: How much of the latents' variety to keep; ``None``: all.
+        metrics: What to measure.
         seed: Of the latents; ``None``: the run's own.
         accelerator: Kind of device.
         trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
     """
 
-    run: str
+    run: str | None
+    fake: str | None
     checkpoint: str
-    samples: SampleCount | None
-    metrics: Metrics
+    generator: Literal["ema", "raw"]
+    truncation: PositiveFloat | None
+    metrics: EvaluateMetrics
     seed: NonNegativeInt | None
     accelerator: Literal["cpu", "gpu", "auto"]
     trusted: list[str]
+    dataset: Component | None = None
 
 
 @dataclass
@@ -332,6 +353,7 @@ PLACES = {
     "optimizer.generator": _OPTIMIZER,
     "optimizer.discriminator": _OPTIMIZER,
     "metrics.extractors.*": Place("gan_experiments.metrics.extractor.Extractor"),
+    "metrics.features.*": Place("gan_experiments.metrics.features.FeatureMeasure"),
     "metrics.measures.*": Place("gan_experiments.metrics.measure.Measure"),
     "kind": Place("gan_experiments.sampling.base.Sheet"),
     "kind.extractor": Place("gan_experiments.metrics.extractor.Extractor"),

@@ -14,7 +14,9 @@ from gan_experiments.run import RunFolder
 from gan_experiments.systems.base import System
 
 
-def restore(config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelerator: str) -> tuple[System, ImageData]:
+def restore(
+    config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelerator: str, raw: bool = False
+) -> tuple[System, ImageData]:
     """Build the system of a run with the averaged generator of one of its checkpoints, and its dataset.
 
     Args:
@@ -22,6 +24,7 @@ def restore(config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelera
         run: Its folder.
         checkpoint: ``last``, ``best``, or the path of a file.
         accelerator: Where to put the system: ``cpu`` or ``gpu``.
+        raw: Load the generator as the last step left it as well.
 
     Raises:
         ConfigError: The checkpoint is missing, damaged, of another network, or holds code.
@@ -32,6 +35,8 @@ def restore(config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelera
     data: ImageData = construct(config["dataset"], seed=config["seed"])
     system = build_system(config, data)
     load_part(system.ema.module, loaded, "ema.module.", path)
+    if raw:
+        load_part(system.generator, loaded, "generator.", path)
     system.clock.images_seen = loaded["images_seen"]
     system.to(torch.device("cuda" if accelerator == "gpu" else "cpu"))
     return system, data

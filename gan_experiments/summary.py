@@ -14,6 +14,9 @@ def summary(run: RunFolder) -> str:
     seconds = record["seconds"]
     lines = [f"{run.path.name}: {record['images_seen']:,} images in {_minutes(seconds)}"]
     lines += measures(record)
+    share = record.get("evaluation_share")
+    if share:
+        lines.append(f"  evaluation   {share:.0%} of the time")
     lines.append(f"  folder       {shown(run.path)}")
     grids = sorted(run.samples.glob("[0-9]*.png"))
     if grids:
@@ -23,18 +26,40 @@ def summary(run: RunFolder) -> str:
 
 
 def measures(record: dict[str, Any]) -> list[str]:
-    """Say each measure of a record with how it was obtained."""
+    """Say each measure of a record with its margin of error, what real images get, and how it was obtained."""
     final, passport = record.get("final") or {}, record.get("evaluation") or {}
-    yardstick = record.get("yardstick") or {}
-    how = f"{passport.get('samples', 0):,} samples, EMA generator"
+    known = [record.get(name) or {} for name in ("margins", "yardstick", "yardstick_spread")]
     lines = []
     for name, value in final.items():
-        reference = f"   (real half against real half: {yardstick[name]:.3f})" if name in yardstick else ""
-        lines.append(f"  {name.upper():<12} {value:.3f}{reference}")
+        margin, real, spread = (values.get(name) for values in known)
+        worth = f" ± {margin:.3f}" if margin is not None else ""
+        told = f"{real:.3f}" + (f" ± {spread:.3f}" if spread is not None else "") if real is not None else ""
+        reference = f"   (real images against real images: {told})" if told else ""
+        lines.append(f"  {name.upper():<12} {value:.3f}{worth}{reference}")
     if lines:
-        features = "".join(f"{name} features, " for name in passport.get("extractors", {}))
-        lines.append(f"  measured in  {features}{how}")
+        lines += [f"  measured in  {line}" for line in short_passport(passport)]
+        lines += [f"  left out     {name}: {reason}" for name, reason in (passport.get("left_out") or {}).items()]
     return lines
+
+
+def short_passport(passport: dict[str, Any]) -> list[str]:
+    """Say in a line for each extractor how values were obtained; figures compare if these lines are the same."""
+    generator = {"ema": "EMA generator", "raw": "raw generator"}.get(passport.get("generator", "ema"), "images")
+    how = f"{passport.get('samples', 0):,} samples of the {generator}" if generator != "images" else ""
+    how = how or f"{passport.get('samples', 0):,} images"
+    how += f", truncation {passport['truncation']}" if passport.get("truncation") else ""
+    if "real_images" in passport:
+        split = passport.get("real_split", "all")
+        how += f", {passport['real_images']:,} real ones" + (f" ({split})" if split != "all" else "")
+    how += f", seed {passport['seed']}" if "seed" in passport else ""
+    extractors = passport.get("extractors") or {}
+    lines = []
+    for name, told in extractors.items():
+        options = [f"{told[key]}" for key in ("resize", "precision") if told.get(key)]
+        options.append(f"weights {str(told.get('weights'))[:8]}")
+        own = told.get("name", name)
+        lines.append(f"{name if own == name else f'{name} ({own})'} features ({', '.join(options)}), {how}")
+    return lines or [how]
 
 
 def shown(path: Path) -> Path:

@@ -71,7 +71,8 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
     # A signal that comes during the last step stops nothing.
     stopped = parts.stop.signal if not parts.system.clock.finished else 0
     if main:
-        _close_record(run, parts, "interrupted" if stopped else "finished", **_results(parts))
+        results = parts.evaluation.results() if parts.evaluation else {}
+        _close_record(run, parts, "interrupted" if stopped else "finished", **results)
     return INTERRUPTED_EXIT + stopped if stopped else 0
 
 
@@ -102,9 +103,7 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
 
 def _open_comparison(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> None:
     """Make the run a row of TensorBoard's HParams tab, whose cells follow the newest values."""
-    names = (
-        ("fid", "is") if config["metrics"]["extractors"] else (parts.evaluation.selection,) if parts.evaluation else ()
-    )
+    names = parts.evaluation.evaluator.names if parts.evaluation else []
     measures = [f"{rows}/{name}" for rows in ("metrics", "final") for name in names]
     for logger in parts.trainer.loggers:
         if isinstance(logger, tensorboard.TensorBoard):
@@ -125,19 +124,6 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
         ended=_now(),
         **fields,
     )
-
-
-def _results(parts: Parts) -> dict[str, Any]:
-    evaluation = parts.evaluation
-    if evaluation is None:
-        return {}
-    how = {"samples": evaluation.final_samples, "row_samples": evaluation.samples, "generator": "ema"}
-    return {
-        "final": evaluation.final,
-        "best": evaluation.best,
-        "yardstick": evaluation.evaluator.yardstick(),
-        "evaluation": how | evaluation.evaluator.passport(),
-    }
 
 
 def _size(module: nn.Module) -> int:

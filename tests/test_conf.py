@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from backbones import random_backbone
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
 from gan_experiments.build import build
 from gan_experiments.compose import compose
+from gan_experiments.metrics import diversity, weights
 from gan_experiments.run import RunFolder
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -25,6 +27,23 @@ TRAINED = (
 )
 NEEDS_ENERGY = ("ebgan", "began")
 NEEDS_VAE = (("loss", "none"), ("optimizer", "vae"), ("model", "vae"))
+
+
+# A measure that is added to others, with what it asks of a run.
+ADDED = {
+    "class_fid": ["conditioning=projection"],
+    "classification_score": ["conditioning=projection", "metrics.measures.classification_score.training_images=256"],
+    "fid_infinity": [],
+    "kid": ["metrics.features.kid.subset_size=20"],
+    "lpips_diversity": ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=50", "metrics=[random,{}]"],
+    "memorization": ["dataset.limit=1000"],
+    "mixture": [],
+    "prdc": [],
+}
+
+
+def no_network(*_, **__):
+    raise OSError("no network in tests")
 
 
 def options(group):
@@ -45,7 +64,9 @@ def test_no_group_is_forgotten():
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])
-def test_two_steps(group, option, tmp_path):
+def test_two_steps(group, option, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "download_url_to_file", no_network)  # Inception: training goes on with native
+    monkeypatch.setattr(diversity, "load_backbone", lambda _: random_backbone())
     overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}")
     if group == "loss" and option in NEEDS_ENERGY:
         overrides.append("model=autoencoder")
@@ -53,7 +74,12 @@ def test_two_steps(group, option, tmp_path):
         overrides.append("model=vae")
     if group == "experiment":
         overrides.append("dataset=digits")  # what is at hand
-    if option == "known_truth":
+    if group == "metrics" and option in ADDED:
+        told = [line.format(option) for line in ADDED[option]]
+        overrides = [*tiny_overrides(), "budget.images=16", f"metrics=[native,{option}]", *told]
+    if (group, option) == ("metrics", "lpips_diversity"):
+        overrides = [line for line in overrides if "extractors" not in line]
+    if option in ("known_truth", "mixture"):
         overrides += ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
     if group == "model" and option in ("mlp", "mlp_vae"):
         overrides = [line for line in overrides if "channels" not in line]
@@ -64,7 +90,7 @@ def test_two_steps(group, option, tmp_path):
         if "channels" in config["model"][name] and "hidden" in config["model"][name]:
             del config["model"][name]["channels"]
     config |= {"batch_size": 8, "d_steps": 1}
-    config["metrics"] |= {"every": 16, "samples": 40, "final_samples": 40}
+    config["metrics"] |= {"every": 16, "samples": 200, "final_samples": 200}
     parts = build(config, RunFolder(tmp_path))
     parts.trainer.fit(parts.system, datamodule=parts.data)
     assert parts.system.clock.images_seen == 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gan_experiments.checking import networks
+from gan_experiments.checking import metrics, networks
 from gan_experiments.checking.augmentations import meaningless_signs, signless_outputs
 from gan_experiments.checking.signatures import ClassSource
 from gan_experiments.checking.systems import bernoulli, parts_of_system
@@ -24,7 +24,7 @@ def refused(found: Validation) -> list[Finding]:
         _half_precision, _output_of_discriminator, _pairs, _unrolling, _share_of_batch, _features, _end_of_schedule,
         _integer_betas, _known_truth, parts_of_system, bernoulli, networks.sizes, networks.labels,
         networks.one_conditional, networks.class_heads,
-        signless_outputs, group_widths,
+        metrics.no_extractor, metrics.no_weights, metrics.same_values, signless_outputs, group_widths,
     )  # fmt: skip
     return [finding for check in checks for finding in check(found)]
 

@@ -15,8 +15,8 @@ ABOUT = {
     "train": """Train a generative adversarial network. A run is described by a config: one option of each group below,
         and values of single keys. It writes all it has to say into a folder of its own, outputs/<date>/<run>; the same
         command finds that folder again: a finished run is not repeated, one that was cut off goes on.""",
-    "evaluate": """Measure the averaged generator of a run (FID and IS), print the values and add them to the run's
-        record.""",
+    "evaluate": """Measure the generator of a run, or any images against those of a dataset. Every value is printed with
+        how it was obtained, its margin of error and what real images get; those of a run are added to its record.""",
     "compare": """Compare the runs of a study, sorted into arms by what varies, with the uncertainty over seeds. It
         writes a page, tables and data into the study's folder, and prints what they show.""",
     "data": """Describe a dataset as a run would see it, with a contact sheet: counts, sizes, classes, mean and spread,
@@ -38,7 +38,9 @@ gan-train -m study=losses
 gan-train resume=outputs/<date>/<run>
 gan-train --config-dir outputs/<date>/<run> --config-name config   (repeats a run from its saved config)""",
     "evaluate": """gan-evaluate run=outputs/<date>/<run>
-gan-evaluate run=outputs/<date>/<run> checkpoint=best samples=50000""",
+gan-evaluate run=outputs/<date>/<run> metrics=inception metrics.samples=50000 checkpoint=best
+gan-evaluate run=outputs/<date>/<run> 'metrics=[native,kid,prdc]'
+gan-evaluate fake=folder_of_pngs dataset=cifar10""",
     "compare": """gan-compare study=outputs/losses
 gan-compare study=outputs/losses factor=loss baseline=non_saturating measure=fid
 gan-compare study=outputs/grid 'factor=[loss,penalty]' figure=best threshold=10""",

@@ -1,15 +1,20 @@
-"""``gan-evaluate``: measure the averaged generator of a run."""
+"""``gan-evaluate``: measure the generator of a run, or any images against those of a dataset."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import checked_run, command
 from gan_experiments.config import EvaluateConfig
+from gan_experiments.files import write_json
 from gan_experiments.run import RunFolder
 from gan_experiments.summary import measures, shown
+from gan_experiments.types import ConfigError
 
 
 def main() -> None:
@@ -18,25 +23,37 @@ def main() -> None:
 
 
 def run(cfg: DictConfig) -> int:
-    """Print the measures of a run and add them to its record."""
+    """Print the measures with how they were obtained, and add them to the record of the run."""
     options: Any = OmegaConf.to_container(cfg, resolve=True)
+    dataset = options.get("dataset")
+    if options["run"] is not None and options["fake"] is None and dataset is None:
+        return _measure_run(options)
+    if options["run"] is None and options["fake"] is not None and dataset is not None:
+        return _measure_images(options)
+    raise ConfigError("say what to measure: run=<folder of a run>, or fake=<folder of images> with dataset=<real ones>")
+
+
+def _measure_run(options: dict[str, Any]) -> int:
     folder = RunFolder(options["run"])
     config = checked_run(folder, options["trusted"])
     from gan_experiments.build import build_evaluator
     from gan_experiments.callbacks.evaluation import EvaluationSamples
     from gan_experiments.restore import restore
 
-    system, data = restore(config, folder, options["checkpoint"], options["accelerator"])
+    raw = options["generator"] == "raw"
+    system, data = restore(config, folder, options["checkpoint"], options["accelerator"], raw)
+    metrics = options["metrics"]
+    count = metrics["samples"] or metrics["final_samples"]
+    seed = config["seed"] if options["seed"] is None else options["seed"]
+    evaluator = build_evaluator(metrics, data, seed, count, labelled=system.num_classes > 0)
+    evaluator.check(count, "metrics.samples")
     data.prepare_data()
     data.setup()
-    metrics = options["metrics"]
-    count = options["samples"] or metrics["final_samples"]
-    seed = config["seed"] if options["seed"] is None else options["seed"]
-    evaluator = build_evaluator(metrics, data, seed)
+    truncation = options["truncation"]
+    found = evaluator.in_full(EvaluationSamples(system, count, seed, not raw, truncation), count)
+    how = {"samples": count, "generator": options["generator"], "truncation": truncation, "seed": seed}
     result = {
-        "final": evaluator(EvaluationSamples(system, count, seed), count),
-        "yardstick": evaluator.yardstick(),
-        "evaluation": {"samples": count, "generator": "ema", "seed": seed} | evaluator.passport(),
+        **_told(found, how | evaluator.passport()),
         "checkpoint": options["checkpoint"],
         "images_seen": system.clock.images_seen,
     }
@@ -44,6 +61,48 @@ def run(cfg: DictConfig) -> int:
     print(f"{shown(folder.path)}, {options['checkpoint']} checkpoint at {system.clock.images_seen:,} images")
     print("\n".join(measures(result)))
     return 0
+
+
+def _measure_images(options: dict[str, Any]) -> int:
+    path = Path(options["fake"]).expanduser()
+    if not path.exists():
+        raise ConfigError(f"fake: there is no {path}")
+    from gan_experiments.build import build_evaluator, check_devices, construct
+    from gan_experiments.contracts import Batch
+    from gan_experiments.data.fakes import load_fakes
+
+    check_devices(options["accelerator"], 1)
+    seed = options["seed"] or 0
+    data = construct(options["dataset"], seed=seed)
+    data.prepare_data()
+    data.setup()
+    images = load_fakes(path, data.facts)
+    metrics = options["metrics"]
+    count = metrics["samples"] or len(images)
+    if count > len(images):
+        raise ConfigError(f"metrics.samples: {count} asked for, {path} holds {len(images)} images")
+    evaluator = build_evaluator(metrics, data, seed, count, labelled=False)
+    evaluator.check(count, "metrics.samples" if metrics["samples"] else "fake")
+    device = "cuda" if options["accelerator"] == "gpu" else "cpu"
+    found = evaluator.in_full(lambda start, n: Batch(images[start : start + n].to(device), None), count)
+    how = {"samples": count, "generator": "images", "truncation": None, "fake": str(path.resolve())}
+    result = _told(found, how | evaluator.passport())
+    key = hashlib.blake2b(json.dumps(result, sort_keys=True).encode(), digest_size=4).hexdigest()
+    output = Path("outputs/evaluations") / f"{path.stem}-{data.facts.name}-{key}.json"
+    write_json(output, result)
+    print(f"{shown(path)} against {data.facts.name}")
+    print("\n".join([*measures(result), f"  record       {shown(output)}"]))
+    return 0
+
+
+def _told(found: Any, how: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "final": found.values,
+        "margins": found.margins,
+        "yardstick": found.yardstick,
+        "yardstick_spread": found.yardstick_spread,
+        "evaluation": how,
+    }
 
 
 if __name__ == "__main__":

@@ -1,41 +1,74 @@
-"""FID and IS of generated images, each image passing each extractor once."""
+"""Generated images against real ones, each image passing each extractor once."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple
 
 import torch
-import torchmetrics
-from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.inception import InceptionScore
+from torch import Tensor
 
-from gan_experiments.metrics.extractor import Extractor, ImageSource
+from gan_experiments.contracts import Batch
+from gan_experiments.distributed import from_all_processes
+from gan_experiments.metrics.collect import Collected, Collector
+from gan_experiments.metrics.extractor import Extractor, ImageSource, WeightsMissingError
+from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.measure import Measure
-from gan_experiments.randomness import Stream, derive_seed
-from gan_experiments.types import PositiveInt
+from gan_experiments.metrics.native import NativeClassifier
+from gan_experiments.metrics.reference import Reference
+from gan_experiments.metrics.requirements import (
+    refuse_another_kind,
+    refuse_few_generated,
+    refuse_few_real,
+    refuse_repeated,
+)
+from gan_experiments.metrics.uncertainty import PARTS, dealt_out, margins, yardstick
+from gan_experiments.randomness import derive_seed
+from gan_experiments.types import ConfigError, PositiveInt
 
-IS_SPLITS = 10  # Salimans et al. 2016 and everybody since
+_PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
+
+Sample = Callable[[int, int], Batch]
+
+
+class Result(NamedTuple):
+    """What an evaluation in full has found, each by the name of the value.
+
+    Attributes:
+        values: The measures.
+        margins: Their margins of error at 95 % over the generated images, where known.
+        yardstick: The same of real images instead of generated ones, what a perfect generator would get.
+        yardstick_spread: The standard deviation of that over the splits it is the mean of, where there are several.
+    """
+
+    values: dict[str, float]
+    margins: dict[str, float]
+    yardstick: dict[str, float]
+    yardstick_spread: dict[str, float]
 
 
 class Evaluator:
-    """Compares generated images with all real ones: FID (Heusel et al. 2017) and IS (Salimans et al. 2016).
+    """Compares generated images with all real ones.
 
-    The statistics of the real images are computed once. FID is computed in float64; IS is the mean over 10 splits.
-    Where several processes evaluate together, each measures its share, and all of them must call.
+    Every measure in feature space is computed in every extractor. Where several processes evaluate together, each
+    measures its share, and all of them must call.
 
     Args:
         data: The real images.
-        extractors: Feature extractors by the name their values get. The first one's are ``fid`` and ``is``, those
-            of any other ``fid/<name>`` and ``is/<name>``.
-        seed: Of the order in which IS splits the images, and of the halves of ``yardstick``.
+        extractors: Feature extractors by the name their values get: those of the first are ``fid``, ``kid`` ..., those
+            of any other ``fid/<name>``, ``kid/<name>`` ...
+        seed: Of what measures draw at random.
         batch_size: Images extracted at a time.
+        features: The measures in feature space, by name.
         measures: What needs no extractor, by name; its values keep their own names.
+        samples: Generated images of an evaluation in full, to which the yardstick's splits are cut.
+
+    Attributes:
+        left_out: Why extractors that were asked for are not used, by name.
 
     Raises:
-        ValueError: There is nothing to measure with.
+        ConfigError: There is nothing to measure with, or two measures have a value of one name.
     """
 
     def __init__(
@@ -44,38 +77,107 @@ class Evaluator:
         extractors: Mapping[str, Extractor],
         seed: int,
         batch_size: PositiveInt,
+        features: Mapping[str, FeatureMeasure] | None = None,
         measures: Mapping[str, Measure] | None = None,
+        samples: int = 10000,
     ) -> None:
-        if not (extractors or measures):
-            raise ValueError("an evaluator needs an extractor or a measure")
+        self.extractors = dict(extractors)
+        self.features = dict(features or {})
+        self.measures = dict(measures or {})
+        self.left_out: dict[str, str] = {}
         self._data = data
-        self._extractors = dict(extractors)
         self._seed = seed
         self._batch_size = batch_size
-        self._measures = dict(measures or {})
-        self._scores: dict[str, _Scores] = {}
-        self._yardstick: dict[str, float] = {}
+        self._samples = samples
+        self._references: dict[str, Collected] = {}
+        if not ((self.extractors and self.features) or self.measures):
+            raise ConfigError("metrics: there is nothing to measure with: no measure, or no extractor for it")
+        refuse_repeated(self.names)
 
     def prepare(self) -> None:
-        """Load the extractors, or train them; happens by itself at the first evaluation."""
-        for extractor in self._extractors.values():
+        """Load the extractors, or train them; happens by itself at the first evaluation.
+
+        Raises:
+            ConfigError: Weights are missing, or there are too few real images for a measure.
+        """
+        for extractor in self.extractors.values():
             extractor.prepare(self._data)
-        for measure in self._measures.values():
-            measure.prepare(self._data)
+        for name, measure in self.measures.items():
+            try:
+                measure.prepare(self._data)
+            except ValueError as error:
+                raise ConfigError(f"metrics.measures.{name}: {error}") from error
+        refuse_few_real(self._features(), self._data)
+
+    def check(self, samples: int, key: str, full: bool = True) -> None:
+        """Refuse a number of generated images that is too small for one of the measures.
+
+        Args:
+            samples: The number.
+            key: Where it was given.
+            full: Whether it is that of an evaluation in full.
+
+        Raises:
+            ConfigError: Says how many are needed.
+        """
+        features = self._features(full)
+        refuse_few_generated(features, self.extractors.values(), self._data.facts, samples, key)
+
+    def prepare_what_there_is(self, world_size: int = 1) -> dict[str, str]:
+        """Prepare, without those extractors whose weights cannot be had by one of the processes.
+
+        Returns:
+            Why each of those was left out, by name.
+
+        Raises:
+            ConfigError: As ``prepare`` does, of anything but missing weights.
+        """
+        missing: dict[str, str] = {}
+        for name, extractor in self.extractors.items():
+            try:
+                extractor.prepare(self._data)
+            except WeightsMissingError as error:
+                missing[name] = str(error)
+        for others in from_all_processes(missing) if world_size > 1 else ():
+            missing |= others
+        self.leave_out(missing)
+        self.prepare()
+        return missing
+
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Go on without some of the extractors, and with the native one if that was all of them."""
+        if not reasons:
+            return
+        self.left_out |= reasons
+        self.extractors = {name: extractor for name, extractor in self.extractors.items() if name not in reasons}
+        self.extractors = self.extractors or {"native": NativeClassifier()}
+
+    @property
+    def names(self) -> list[str]:
+        """The values' names, of the first extractor; which of them there are is known once images have been seen."""
+        features = [name for measure in self._features().values() for name in measure.values]
+        return features + [name for measure in self.measures.values() for name in measure.values]
 
     @property
     def selection(self) -> str:
-        """The value that tells the best of several generators: the smallest."""
-        return "fid" if self._extractors else next(iter(self._measures.values())).selection
+        """The value that tells the best of several generators: the smallest.
 
-    def __call__(
-        self, sample: Callable[[int, int], Tensor], count: PositiveInt, rank: int = 0, world_size: int = 1
-    ) -> dict[str, float]:
+        Raises:
+            ConfigError: None of them does.
+        """
+        told = [measure.selection for measure in self._features(full=False).values()]
+        told += [measure.selection for measure in self._measures(full=False)]
+        found = next((name for name in told if name), None)
+        if found is None:
+            raise ConfigError("metrics: none of the measures tells the best generator; add fid")
+        return found
+
+    def __call__(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> dict[str, float]:
         """Measure ``count`` generated images.
 
         Args:
-            sample: ``sample(start, n)`` returns the generated images ``start`` to ``start + n``: uint8,
-                ``(n, C, H, W)``. It is asked for the same pieces on any number of processes.
+            sample: ``sample(start, n)`` returns the generated images ``start`` to ``start + n``, uint8
+                ``(n, C, H, W)``, with their labels. It is asked for the same pieces on any number of processes.
             count: Images over all processes.
             rank: This process's place among ``world_size``.
             world_size: Number of processes that share the images.
@@ -83,114 +185,111 @@ class Evaluator:
         Returns:
             Values by name, the same on every process.
         """
-        for start, stop in _share(count, self._batch_size, rank, world_size):
-            images = sample(start, stop - start)
-            self._measure_real(images.device, rank, world_size)
-            for name, features, logits in self._extract(images):
-                self._scores[name].add(features, logits)
-            for measure in self._measures.values():
-                measure.to(images.device).update(images)
         values: dict[str, float] = {}
-        for name, scores in self._scores.items():
-            for score, value in scores.compute(derive_seed(self._seed, "inception score")).items():
-                values[self._key(score, name)] = value
-        for measure in self._measures.values():
-            values |= measure.compute()
-            measure.reset()
-        return values
+        for name, fake in self._collect(sample, count, False, rank, world_size).items():
+            for key, measure in self._features(full=False).items():
+                found = measure.compute(self._references[name].whole, fake.whole, derive_seed(self._seed, key))
+                values |= {self._key(value, name): number for value, number in found.items()}
+        return values | self._of_images(full=False)
 
-    def yardstick(self) -> dict[str, float]:
-        """Return the FID between two random halves of the real images, what a perfect generator might get.
-
-        It is measured along with the first evaluation; before that, it is empty.
-        """
-        return dict(self._yardstick)
+    def in_full(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> Result:
+        """Measure as above, and what the values are worth: margins of error, and the values of real images."""
+        collected = self._collect(sample, count, True, rank, world_size)
+        result = Result({}, {}, {}, {})
+        for name, fake in collected.items():
+            for key, measure in self._features().items():
+                real, seed = self._references[name], derive_seed(self._seed, key)
+                values = measure.compute(real.whole, fake.whole, seed)
+                worth = margins(measure, values, real.whole, fake, seed), *yardstick(measure, real, seed)
+                for gathered, told in zip(result, (values, *worth), strict=True):
+                    gathered.update({self._key(value, name): number for value, number in told.items()})
+        result.values.update(self._of_images(full=True))
+        return result
 
     def passport(self) -> dict[str, Any]:
         """Say what the values were obtained with, for a record: plain values."""
         self.prepare()
         return {
-            "extractors": {name: extractor.passport() for name, extractor in self._extractors.items()},
-            "measures": {name: type(measure).__name__ for name, measure in self._measures.items()},
+            "extractors": {name: extractor.passport() for name, extractor in self.extractors.items()},
+            "left_out": self.left_out,
+            "features": {
+                name: {"values": list(measure.values), **measure.passport()} for name, measure in self.features.items()
+            },
+            "measures": {name: type(measure).__name__ for name, measure in self.measures.items()},
             "real_images": len(self._data.images),
+            "real_split": self._data.split,
             "data": self._data.fingerprint,
-            "is_splits": IS_SPLITS,
-            "versions": {"torch": torch.__version__, "torchmetrics": torchmetrics.__version__},
+            "seed": self._seed,
+            "versions": {name: version(name) for name in _PACKAGES},
         }
 
-    def _measure_real(self, device: torch.device, rank: int, world_size: int) -> None:
-        if self._scores:
+    def _collect(self, sample: Sample, count: int, full: bool, rank: int, world_size: int) -> dict[str, Collected]:
+        """Take in generated images; return the sets by extractor. Other measures take them in by themselves."""
+        measures = self._measures(full)
+        for measure in measures:
+            measure.reset()
+        membership = dealt_out(count, PARTS if full else 1)
+        collectors = {name: Collector(membership, self._keeps(full)) for name in self.extractors}
+        for start, stop in _share(count, self._batch_size, rank, world_size):
+            images, labels = sample(start, stop - start)
+            refuse_another_kind(images, self._data)
+            self._extract_real(images.device, rank, world_size)
+            for name, features, logits in self._extract(images):
+                collectors[name].add(start, features, logits, labels)
+            for measure in measures:
+                measure.to(images.device).update(images, labels)
+        collected = {name: collector.collected(world_size) for name, collector in collectors.items()}
+        for generated in collected.values():
+            generated.whole.num_classes = self._data.facts.num_classes
+        return collected
+
+    def _of_images(self, full: bool) -> dict[str, float]:
+        return {name: value for measure in self._measures(full) for name, value in measure.compute().items()}
+
+    def _extract_real(self, device: torch.device, rank: int, world_size: int) -> None:
+        if self._references:
             return
         self.prepare()
-        if not self._extractors:
-            return
-        self._scores = {name: _Scores(extractor, device) for name, extractor in self._extractors.items()}
-        halves = {name: _fid(extractor).to(device) for name, extractor in self._extractors.items()}
-        images = self._data.images
-        shuffled = Stream(self._seed, "yardstick").permutation(len(images))
-        for first, half in zip((True, False), shuffled.tensor_split(2), strict=True):
-            for start, stop in _share(len(half), self._batch_size, rank, world_size):
-                for name, features, _ in self._extract(images[half[start:stop]].to(device)):
-                    self._scores[name].fid.update(features, real=True)
-                    halves[name].update(features, real=first)
-        self._yardstick = {self._key("fid", name): fid.compute().item() for name, fid in halves.items()}
+        for name, extractor in self.extractors.items():
+            reference = Reference(self._data, extractor, self._keeps(), self._samples)
 
-    def _extract(self, images: Tensor) -> Iterator[tuple[str, Tensor, Tensor | None]]:
-        for name, extractor in self._extractors.items():
+            def extract(name: str = name, reference: Reference = reference) -> Collected:
+                collector = Collector(reference.membership, self._keeps())
+                for start, stop in _share(len(self._data.images), self._batch_size, rank, world_size):
+                    labels = None if self._data.labels is None else self._data.labels[start:stop].to(device)
+                    ((_, features, logits),) = self._extract(self._data.images[start:stop].to(device), [name])
+                    collector.add(start, features, logits, labels)
+                return collector.collected(world_size)
+
+            found = reference.get(extract, device, rank, world_size)
+            found.whole.num_classes = self._data.facts.num_classes
+            if any(measure.needs_held_out for measure in self.features.values()):
+                found.whole.trained = self._data.trained
+            self._references[name] = found
+
+    def _extract(
+        self, images: Tensor, names: Sequence[str] | None = None
+    ) -> Iterator[tuple[str, Tensor, Tensor | None]]:
+        shown = images if len(images) else images.new_zeros(1, *images.shape[1:])  # for the shape of what comes out
+        for name in names or self.extractors:
+            extractor = self.extractors[name]
             with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-                features, logits = extractor.to(images.device)(images)
-            yield name, features.double(), logits
+                features, logits = extractor.to(images.device)(shown)
+            yield name, features[: len(images)], None if logits is None else logits[: len(images)]
+
+    def _features(self, full: bool = True) -> dict[str, FeatureMeasure]:
+        """Return the measures that there is an extractor for, those of an evaluation in full or of a row."""
+        measures = self.features.items() if self.extractors else ()
+        return {name: measure for name, measure in measures if full or not measure.only_in_full}
+
+    def _measures(self, full: bool) -> list[Measure]:
+        return [measure for measure in self.measures.values() if full or not measure.only_in_full]
+
+    def _keeps(self, full: bool = True) -> list[str]:
+        return sorted({name for measure in self._features(full).values() for name in measure.keeps})
 
     def _key(self, measure: str, extractor: str) -> str:
-        return measure if extractor == next(iter(self._extractors)) else f"{measure}/{extractor}"
-
-
-class _Scores:
-    """The measures in the features of one extractor."""
-
-    def __init__(self, extractor: Extractor, device: torch.device) -> None:
-        self.fid = _fid(extractor).to(device)
-        self._logits: list[Tensor] = []
-
-    def add(self, features: Tensor, logits: Tensor | None) -> None:
-        self.fid.update(features, real=False)
-        if logits is not None:
-            self._logits.append(logits.double())
-
-    def compute(self, seed: int) -> dict[str, float]:
-        values = {"fid": self.fid.compute().item()}
-        self.fid.reset()
-        if self._logits:
-            values["is"] = _inception_score(torch.cat(self._logits), seed)
-            self._logits = []
-        return values
-
-
-class _Features(nn.Module):
-    """What torchmetrics takes for a network: it is given the features themselves."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features
-
-
-def _fid(extractor: Extractor) -> FrechetInceptionDistance:
-    return FrechetInceptionDistance(_Features(extractor.num_features), reset_real_features=False)
-
-
-def _inception_score(logits: Tensor, seed: int) -> float:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*save all extracted features.*")
-        score = InceptionScore(nn.Identity(), splits=IS_SPLITS).to(logits.device)
-    # One update: the processes' pieces are then joined in the order of their ranks.
-    score.update(logits)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # it shuffles with the ambient stream
-        mean, _ = score.compute()
-    return float(mean)
+        return measure if extractor == next(iter(self.extractors)) else f"{measure}/{extractor}"
 
 
 def _share(count: int, batch_size: int, rank: int, world_size: int) -> list[tuple[int, int]]:

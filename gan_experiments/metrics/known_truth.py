@@ -26,6 +26,7 @@ class KnownTruth(Measure):
         nearest to it, from the uniform one, in nats; the logarithm of the number of cells if all fall into one.
     """
 
+    values: ClassVar[tuple[str, ...]] = ("precision", "recall", "modes", "reverse_kl")
     selection: ClassVar[str] = "reverse_kl"
     needs_truth: ClassVar[bool] = True
     full_state_update = False
@@ -51,7 +52,7 @@ class KnownTruth(Measure):
         for name in ("samples", "real"):
             self.add_state(name, torch.zeros(truth.num_cells, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, images: Tensor) -> None:
+    def update(self, images: Tensor, labels: Tensor | None = None) -> None:
         """Count images ``(B, C, H, W)`` by cell."""
         assert self._truth is not None
         if len(images):

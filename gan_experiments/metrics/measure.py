@@ -14,19 +14,25 @@ class Measure(Metric):
     """A measure of generated images; as a metric of torchmetrics it adds up over processes by itself.
 
     Attributes:
-        selection: The value that tells the best of several generators: the smallest.
+        values: The names of what it computes; read from the source, so it is a literal.
+        selection: The one of them that tells the best of several generators, the smallest; empty: none does.
+        needs_labels: Whether images must have labels.
+        only_in_full: Whether it is left out of the rows along a run, because it takes long.
         needs_truth: Whether the dataset's distribution must be known; read from the source, so it is a literal.
     """
 
-    selection: ClassVar[str]
+    values: ClassVar[tuple[str, ...]] = ()
+    selection: ClassVar[str] = ""
+    needs_labels: ClassVar[bool] = False
+    only_in_full: ClassVar[bool] = False
     needs_truth: ClassVar[bool] = False
 
     def prepare(self, data: ImageSource) -> None:
         """Learn what it needs of the real images; a second call does nothing."""
         raise NotImplementedError
 
-    def update(self, images: Tensor) -> None:
-        """Take in generated images ``(B, C, H, W)``, of the data type that the dataset's have."""
+    def update(self, images: Tensor, labels: Tensor | None = None) -> None:
+        """Take in generated images ``(B, C, H, W)``, of the dataset's data type, with the labels asked for ``(B,)``."""
         raise NotImplementedError
 
     def compute(self) -> dict[str, float]:

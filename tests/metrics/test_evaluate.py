@@ -6,23 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from evaluate_in_parts import measures
 from hypothesis import given
 from hypothesis import strategies as st
-from pixels import Pixels, source
+from pixels import Pixels, evaluator, from_tensor, source
 from scipy.linalg import sqrtm
 
 from gan_experiments.metrics.evaluate import Evaluator, _share
-from gan_experiments.randomness import Stream
+from gan_experiments.metrics.fid import FID
+from gan_experiments.metrics.inception_score import InceptionScore
+from gan_experiments.metrics.kid import KID
+from gan_experiments.metrics.known_truth import KnownTruth
+from gan_experiments.metrics.prdc import PRDC
+from gan_experiments.metrics.uncertainty import halved
+from gan_experiments.types import ConfigError
 
 DISTRIBUTED = Path(__file__).with_name("evaluate_in_parts.py")
-
-
-def evaluator(data=None, names=("native",), batch_size=64, seed=0):
-    return Evaluator(data or source(), {name: Pixels() for name in names}, seed, batch_size)
-
-
-def from_tensor(images):
-    return lambda start, count: images[start : start + count]
 
 
 def frechet(first, second):
@@ -65,14 +64,15 @@ def test_evaluation_repeats_and_leaves_the_ambient_stream_alone():
 
 
 def test_every_image_is_asked_for_and_extracted_once():
-    fakes, data, asked = source(seed=1).images, source(), []
+    images, data, asked = from_tensor(source(seed=1).images), source(seed=17), []
 
     def sample(start, count):
         asked.append((start, count))
-        return fakes[start : start + count]
+        return images(start, count)
 
-    extractors = {"native": Pixels(), "other": Pixels()}
-    measure = Evaluator(data, extractors, 0, 64)
+    measure = evaluator(data, ("native", "other"), measures())
+    extractors = measure.extractors
+    extractors["other"].weight_hash = "other"
     measure(sample, 300)
     assert asked == [(0, 64), (64, 64), (128, 64), (192, 64), (256, 44)]
     assert all(extractor.extracted == 300 + len(data.images) for extractor in extractors.values())
@@ -88,17 +88,38 @@ def test_first_extractor_gives_the_plain_names():
 
 
 def test_extractor_without_classes_has_no_inception_score():
-    measure = Evaluator(source(), {"native": Pixels(logits=False)}, 0, 64)
+    measure = evaluator()
+    measure.extractors = {"native": Pixels(logits=False)}
     assert list(measure(from_tensor(source(seed=1).images), 300)) == ["fid"]
 
 
-def test_yardstick_is_the_distance_of_disjoint_halves():
-    data, measure = source(), evaluator(source())
-    assert measure.yardstick() == {}
-    measure(from_tensor(source(seed=1).images), 300)
-    yardstick = measure.yardstick()["fid"]
-    first, second = data.images[Stream(0, "yardstick").permutation(len(data.images))].tensor_split(2)
-    assert yardstick == pytest.approx(frechet(first, second), rel=1e-6)
+def test_yardstick_is_what_real_images_get_at_the_same_count():
+    data = source()
+    full = evaluator(data, samples=100).in_full(from_tensor(source(seed=1).images), 100)
+    expected = [frechet(data.images[inside == 1], data.images[inside == 0]) for inside in halved(500, 100)]
+    assert all((inside == 1).sum() == 100 for inside in halved(500, 100))
+    assert full.yardstick["fid"] == pytest.approx(sum(expected) / len(expected), rel=1e-6)
+    assert full.yardstick_spread["fid"] == pytest.approx(torch.tensor(expected).std().item(), rel=1e-5)
+    assert full.yardstick["fid"] < full.values["fid"] + full.margins["fid"]
+
+
+def test_in_full_gives_the_values_of_a_row():
+    sample, measure = from_tensor(source(seed=1).images), evaluator(features=measures())
+    full = measure.in_full(sample, 300)
+    assert full.values == pytest.approx(measure(sample, 300), rel=1e-9)
+    assert full.margins.keys() == {"fid", "is", "precision"}
+    assert full.yardstick.keys() == full.values.keys()
+
+
+def test_margin_of_error_is_that_of_repeated_sampling():
+    """The jackknife's margin at 95 % against the spread of the distance over a hundred sets drawn anew."""
+    measure, values, margins = evaluator(features={"fid": FID()}), [], []
+    for seed in range(100):
+        full = measure.in_full(from_tensor(source(seed=100 + seed, count=300, bright=1.2).images), 300)
+        values.append(full.values["fid"])
+        margins.append(full.margins["fid"])
+    true = 2.262 * torch.tensor(values).std().item()
+    assert sum(margins) / len(margins) == pytest.approx(true, rel=0.25)
 
 
 def test_autocast_does_not_reach_the_extractor():
@@ -111,15 +132,46 @@ def test_autocast_does_not_reach_the_extractor():
 def test_passport_is_plain():
     passport = evaluator().passport()
     assert passport["real_images"] == 500
-    assert passport["is_splits"] == 10
-    assert passport["extractors"]["native"] == {"name": "pixels", "num_features": 4, "weights": "none"}
-    assert passport["data"] == "pixels"
-    assert set(passport["versions"]) == {"torch", "torchmetrics"}
+    assert passport["features"] == {"fid": {"values": ["fid"]}, "is": {"values": ["is"], "splits": 10}}
+    assert passport["extractors"]["native"] == {"name": "pixels", "num_features": 4, "weights": "none True"}
+    assert passport["data"] == source().fingerprint
+    assert passport["versions"]["torch"]
+    assert json.loads(json.dumps(passport)) == passport
 
 
-def test_no_extractor_is_refused():
-    with pytest.raises(ValueError, match="an extractor or a measure"):
-        Evaluator(source(), {}, 0, 64)
+def test_nothing_to_measure_with_is_refused():
+    for extractors, features in (({}, {"fid": FID()}), ({"native": Pixels()}, {})):
+        with pytest.raises(ConfigError, match="nothing to measure with"):
+            Evaluator(source(), extractors, 0, 64, features)
+
+
+def test_two_measures_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="two measures have values called precision, recall"):
+        evaluator(features={"prdc": PRDC()}, measures={"known_truth": KnownTruth()})
+
+
+@pytest.mark.parametrize(("measure", "needed"), [(KID(), 1000), (PRDC(10), 11), (InceptionScore(), 10), (FID(), 2)])
+def test_too_few_images_are_refused_with_the_number_needed(measure, needed):
+    measured = evaluator(features={"name": measure})
+    measured.check(needed, "metrics.samples")
+    told = f"metrics.samples: {needed - 1} generated images are too few for name, which needs {needed}"
+    with pytest.raises(ConfigError, match=f"^{told}$"):
+        measured.check(needed - 1, "metrics.samples")
+    with pytest.raises(ConfigError, match=f"{needed - 1} images in pixels are too few for name, which needs {needed}"):
+        evaluator(source(count=needed - 1), features={"name": measure}).prepare()
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (torch.zeros(20, 3, 2, 2, dtype=torch.uint8), "have 3 channels, those of pixels 1"),
+        (torch.zeros(20, 1, 4, 2, dtype=torch.uint8), "have 4 pixels in height, those of pixels 2"),
+        (torch.full((20, 1, 2, 2), 1.5), r"are torch.float32 in \[1.5, 1.5\], those of pixels torch.uint8"),
+    ],
+)
+def test_images_of_another_kind_are_refused(images, told):
+    with pytest.raises(ConfigError, match=told):
+        evaluator()(from_tensor(images), 20)
 
 
 @given(count=st.integers(1, 300), batch_size=st.integers(1, 100), world_size=st.integers(1, 7))
@@ -137,7 +189,8 @@ def test_two_processes_find_what_one_finds(tmp_path):
     counts = (300, 40)
     subprocess.run([sys.executable, str(DISTRIBUTED), str(tmp_path), *map(str, counts)], check=True, timeout=120)
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
-    measure, sample = evaluator(), from_tensor(source(seed=1).images)
-    expected = [measure(sample, count) for count in counts]
     assert found[0] == found[1]
-    assert found[0] == [pytest.approx(values) for values in (*expected, measure.yardstick())]
+    alone, sample = evaluator(source(), features=measures()), from_tensor(source(seed=1).images)
+    expected = [*(alone(sample, count) for count in counts), *alone.in_full(sample, 300), alone(sample, 300)]
+    assert found[0] == [pytest.approx(values, rel=1e-6) for values in expected]
+    assert len(list((tmp_path / "cache" / "statistics").iterdir())) == 1

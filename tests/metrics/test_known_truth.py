@@ -3,11 +3,12 @@
 import math
 from types import SimpleNamespace
 
+import pixels
 import pytest
 import torch
 from omegaconf import OmegaConf
 from PIL import Image
-from pixels import Pixels, source
+from pixels import from_tensor, source
 
 from gan_experiments.compose import compose
 from gan_experiments.metrics.evaluate import Evaluator
@@ -27,7 +28,13 @@ class Corners:
 
 
 DATA = SimpleNamespace(
-    truth=Corners(), images=torch.zeros(1), fingerprint="corners", labels=None, facts=SimpleNamespace(name="corners")
+    truth=Corners(),
+    images=torch.zeros(1, 2, 1, 1),
+    fingerprint="corners",
+    labels=None,
+    split="all",
+    trained=None,
+    facts=SimpleNamespace(name="corners"),
 )
 
 
@@ -74,8 +81,8 @@ def test_a_dataset_without_a_truth_is_refused():
 
 
 def evaluate(points, extractors=None, batch_size=64):
-    evaluator = Evaluator(DATA, extractors or {}, 0, batch_size, {"known_truth": KnownTruth()})
-    return evaluator, lambda: evaluator(lambda start, size: points[start : start + size].view(-1, 2, 1, 1), len(points))
+    evaluator = Evaluator(DATA, extractors or {}, 0, batch_size, measures={"known_truth": KnownTruth()})
+    return evaluator, lambda: evaluator(from_tensor(points.view(-1, 2, 1, 1)), len(points))
 
 
 def test_it_goes_through_the_evaluator_by_itself():
@@ -83,7 +90,7 @@ def test_it_goes_through_the_evaluator_by_itself():
     evaluator, run = evaluate(points)
     assert evaluator.selection == "reverse_kl"
     assert run() == run() == measure(points)  # nothing is left of the one before
-    assert evaluator.yardstick() == {}
+    assert evaluator.in_full(from_tensor(points.view(-1, 2, 1, 1)), 200).yardstick == {}
     assert evaluator.passport()["measures"] == {"known_truth": "KnownTruth"}
 
 
@@ -92,8 +99,8 @@ def test_it_goes_beside_an_extractor():
     real.truth = SimpleNamespace(
         num_cells=2, judge=lambda images: ((images[:, 0, 0, 0] > 80).long(), images[:, 0, 0, 0] > 0)
     )
-    evaluator = Evaluator(real, {"native": Pixels()}, 0, 64, {"known_truth": KnownTruth()})
-    values = evaluator(lambda start, size: real.images[start : start + size], 300)
+    evaluator = pixels.evaluator(real, measures={"known_truth": KnownTruth()})
+    values = evaluator(from_tensor(real.images), 300)
     assert list(values) == ["fid", "is", "precision", "recall", "modes", "reverse_kl"]
     assert evaluator.selection == "fid"
     assert values["modes"] == 2

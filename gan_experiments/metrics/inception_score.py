@@ -1,0 +1,41 @@
+"""Inception score."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gan_experiments.metrics.class_divergence import inception_score
+from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.types import PositiveInt
+
+
+class InceptionScore(FeatureMeasure):
+    """How sure and how varied the classes of generated images are (Salimans et al. 2016, section 4).
+
+    It keeps the logits of all images. An extractor without classes gives no value.
+
+    Values:
+        ``is``: between 1 and the number of classes.
+
+    Args:
+        splits: Parts that the images are cut into at random; the score is the mean over them, and grows with their
+            size.
+    """
+
+    values: ClassVar[tuple[str, ...]] = ("is",)
+    keeps: ClassVar[tuple[str, ...]] = ("logits",)
+    cheap: ClassVar[bool] = True
+
+    def __init__(self, splits: PositiveInt = 10) -> None:
+        self.splits = splits
+
+    @property
+    def minimum(self) -> int:
+        """An image for each split."""
+        return self.splits
+
+    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+        """Return the score, which asks nothing of the real images."""
+        if fake.logits is None:
+            return {}
+        return {"is": inception_score(fake.logits, self.splits, seed)[0]}

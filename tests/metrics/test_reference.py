@@ -1,0 +1,72 @@
+"""Statistics of real images between runs."""
+
+import pytest
+import torch
+from evaluate_in_parts import measures
+from pixels import evaluator, from_tensor, source
+
+from gan_experiments.metrics.fid import FID
+
+
+@pytest.fixture
+def statistics(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path))
+    return lambda: sorted((tmp_path / "statistics").glob("*"))
+
+
+SAMPLE = from_tensor(source(seed=1).images)
+
+
+def test_a_second_evaluation_reads_them(statistics):
+    first, second = (evaluator(features=measures()) for _ in range(2))
+    found = first.in_full(SAMPLE, 300)
+    assert second.in_full(SAMPLE, 300) == found
+    assert [each.extractors["native"].extracted for each in (first, second)] == [800, 300]
+    assert len(statistics()) == 1
+
+
+def test_what_they_depend_on_is_what_they_are_kept_by(statistics):
+    other_data, other_weights = evaluator(source(seed=5)), evaluator()
+    other_weights.extractors["native"].weight_hash = "other"
+    variants = [evaluator(), evaluator(features=measures()), evaluator(samples=20), other_data, other_weights]
+    for each in variants:
+        each(SAMPLE, 64)
+    assert len(statistics()) == len(variants)
+    evaluator(features={"fid": FID()})(SAMPLE, 64)  # keeps no logits
+    assert len(statistics()) == len(variants) + 1
+    evaluator(samples=400)(SAMPLE, 64)  # more than half: the same halves as of 300
+    assert len(statistics()) == len(variants) + 1
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
+def test_a_damaged_file_is_made_again_and_said(statistics, damage):
+    expected = evaluator(features=measures())(SAMPLE, 300)
+    (path,) = statistics()
+    content = bytearray(path.read_bytes())
+    if damage == "flipped":
+        content[-1] ^= 0x40
+    path.write_bytes({"truncated": content[:-9], "flipped": content, "empty": b"", "text": b"no tensors"}[damage])
+    again = evaluator(features=measures())
+    with pytest.warns(UserWarning, match="is damaged: the real images are extracted again"):
+        assert again(SAMPLE, 300) == expected
+    third = evaluator(features=measures())
+    assert third(SAMPLE, 300) == expected
+    assert third.extractors["native"].extracted == 300
+
+
+def test_memory_does_not_grow_with_the_images_unless_a_measure_keeps_them(statistics):
+    sizes = []
+    for count in (200, 2000):
+        evaluator(source(count=count), features={"fid": FID()})(SAMPLE, 64)
+    sizes = [path.stat().st_size for path in statistics()]
+    assert max(sizes) < 1.1 * min(sizes)
+
+
+def test_the_yardstick_is_the_same_for_every_seed(statistics):
+    found = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        each = evaluator(features={"fid": FID()})
+        each._seed = seed
+        found.append(each.in_full(SAMPLE, 300).yardstick)
+    assert found[0] == found[1]
