@@ -245,6 +245,7 @@ def plot(found: dict[str, list[dict[str, float]]]) -> Figure:
         for names, row in zip(ROWS, panels, strict=True):
             if "fid" in names:
                 row[0].set_yscale("symlog", linthresh=0.01)
+                row[0].set_ylim(bottom=-0.002)
             row[0].legend(frameon=False, loc="best")
         return figure
 
