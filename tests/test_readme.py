@@ -43,7 +43,11 @@ def test_train_evaluate_sample_and_resume(call):
     assert code == 0, err
     (folder,) = Path("outputs").glob("*/digits-dcgan*")
     for module, command in ((evaluate, "gan-evaluate"), (sample, "gan-sample"), (train, "resume")):
-        (words,) = [words[1:] for words in COMMANDS if command in words[0] or words[-1].startswith(command)]
+        (words,) = [
+            words[1:]
+            for words in COMMANDS
+            if (command in words[0] and words[1].startswith("run=")) or words[-1].startswith(command)
+        ]
         words = [re.sub(r"outputs/\S+", str(folder), word) for word in words]
         code, out, err = call(module, *words)
         assert code == 0, err
