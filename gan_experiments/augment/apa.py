@@ -13,13 +13,13 @@ from gan_experiments.types import Fraction, PositiveInt
 
 
 class APA(Adaptive):
-    """Adaptive pseudo augmentation (Jiang et al. 2021, section 3.2): each real is a fake instead, with probability p.
+    """Adaptive pseudo augmentation (Jiang et al. 2021): each real is a fake instead, with probability p.
 
     The fakes are others than those of the step, with their own labels.
 
     Args:
         p: Probability at the start.
-        target: Mean sign of outputs for what is shown as real to hold (equation 4); ``None`` leaves p as it is.
+        target: Mean sign of outputs for what is shown as real to hold; ``None`` leaves p as it is.
         interval: Discriminator steps between two moves of p.
         images: Images seen over which p could move from 0 to 1.
     """

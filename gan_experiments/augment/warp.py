@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
-# The low-pass filter of the orthogonal wavelet sym6 (Daubechies 1992, table 6.3): up and down again changes nothing.
+# The low-pass filter of the orthogonal wavelet sym6 (Daubechies 1992): up and down again changes nothing.
 SYM6 = (
     0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466,
     0.787641141030194, 0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578,

@@ -32,7 +32,7 @@ def test_at_probability_0_nothing_happens_bit_for_bit(channels):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_images_that_nothing_was_chosen_for_pass_and_the_others_do_not(group):
-    """The share of untouched images is that of independent draws: what makes augmentation invertible (section 3)."""
+    """The share of untouched images is that of independent draws: what makes augmentation invertible."""
     p, untouched = 0.2, 0
     for key in range(4):
         augmented = augment(key=key, p=p, **{group: 1.0})
@@ -49,7 +49,7 @@ def test_images_that_nothing_was_chosen_for_pass_and_the_others_do_not(group):
 
 
 def test_no_quarter_turn_is_favoured_but_the_upright():
-    """Below p = 1 the distribution of orientations has one mode, so that what was upright can be told (figure 3)."""
+    """Below p = 1 the distribution of orientations has one mode, so that what was upright can be told."""
     images = torch.arange(4.0).view(1, 1, 2, 2).expand(4000, -1, -1, -1)
     augmented = augment(images, p=0.5, blit=1.0)
     turns = [torch.rot90(images[:1], quarters, (2, 3)) for quarters in range(4)]
