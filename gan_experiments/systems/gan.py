@@ -101,6 +101,7 @@ class GAN(System):
         """Take one step of the discriminator and, after every ``d_steps`` of them, one of the generator."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         real, labels = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
+        real = self._augmented("real", real)
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows
         with torch.set_grad_enabled(share):
@@ -115,7 +116,7 @@ class GAN(System):
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
         optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
         with self.toggled_optimizer(optimizer):
-            real = self._augmented("real", real).detach()
+            real = real.detach()  # the generator's step takes the same reals, without a gradient
             fake = self._augmented("fake", fakes.images).detach()
             real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
             fake.requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
@@ -137,7 +138,7 @@ class GAN(System):
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
         with self.toggled_optimizer(optimizer):
             fakes = shared or self._draw_fakes("generator", real)
-            real, fake = self._augmented("real", real), self._augmented("fake", fakes.images)
+            fake = self._augmented("fake", fakes.images)
             judge = self._unrolled((real, labels), (fake, fakes.labels)) if self.unroll_steps else self._judge
             of_real = judge(real, labels) if self.loss.generator_needs_real else None
             of_fake = judge(fake, fakes.labels)
