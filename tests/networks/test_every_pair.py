@@ -30,7 +30,7 @@ CASES = [
     pytest.param(name, size, conditioning, id=f"{name}-{size}-{conditioning}")
     for row, name in enumerate(PAIRS)
     for place, size in enumerate(PAIRS[name][0].image_sizes or (1, 13))
-    for conditioning in {"none", CONDITIONINGS[1 + (row + place) % 4]}
+    for conditioning in ("none", CONDITIONINGS[1 + (row + place) % 4])
 ]
 
 
