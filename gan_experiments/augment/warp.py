@@ -150,10 +150,9 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
         ctx.save_for_backward(grid)
-        with torch.enable_grad():
-            images = gradient.new_zeros(shape, requires_grad=True)
-            sampled = grid_sample(images, grid, align_corners=False)
-        return torch.autograd.grad(sampled, images, gradient)[0]
+        images = gradient.new_empty(shape)  # of which only the shape is read, as the grid needs no gradient
+        spread: Tensor = torch.ops.aten.grid_sampler_2d_backward(gradient, images, grid, 0, 0, False, (True, False))[0]
+        return spread
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
