@@ -212,7 +212,8 @@ class Composer:
 
     def _files(self, groups: list[str]) -> Composed | None:
         """Compose the files; if Hydra refuses, find out which overrides it is about and go on without them."""
-        lines = [line for line in self.own if line not in self._unusable] + groups
+        own = [line for line in self.own if line not in self._unusable]
+        lines = groups + sorted(own, key=lambda line: "/" not in line.partition("=")[0])  # choices, then what they have
         try:
             return self._loader.load(lines)
         except _FAILURES:

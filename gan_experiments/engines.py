@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
+from gan_experiments.checking.targets import TARGET
 from gan_experiments.checking.validation import Problem, validate
 from gan_experiments.study.search_config import SearchConfig, search_config
 from gan_experiments.study.space import read_space
@@ -78,10 +79,10 @@ def engine_problems(hydra: DictConfig, overrides: Sequence[str], loader: ConfigL
 
 
 def _search_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
-    options = OmegaConf.masked_copy(sweeper, [str(key) for key in sweeper if key != "_target_"])
-    found = validate(options, SearchConfig, {}, ())
-    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in found.problems)
-    if found.problems:
+    found = validate(sweeper, SearchConfig, {}, ())
+    problems = [problem for problem in found.problems if problem.key != TARGET]
+    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
+    if problems:
         return
     config = search_config(found.plain)
     yield from (Problem(f"hydra.sweeper.{key}", reason) for key, reason in config.problems())

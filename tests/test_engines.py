@@ -55,6 +55,13 @@ SEARCH = ("hydra/sweeper=optuna", "optimizer.generator.lr=tag(log,interval(1e-5,
 
 
 @pytest.mark.optuna
+def test_one_mistake_in_a_search_is_one_problem():
+    pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
+    (line,) = problems("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trails=2", "study=search")
+    assert line.startswith("hydra.sweeper.n_trails: cannot be composed")
+
+
+@pytest.mark.optuna
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
@@ -72,6 +79,6 @@ SEARCH = ("hydra/sweeper=optuna", "optimizer.generator.lr=tag(log,interval(1e-5,
 )
 def test_what_is_wrong_with_a_search_is_said_before_it_starts(override, reason):
     pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
-    assert problems(*SEARCH) == []
+    assert problems(*SEARCH, "hydra.sweeper.storage=sqlite:///${output_dir}/search.db") == []
     found = problems(*SEARCH, override)
     assert any(line.startswith(reason) for line in found), found

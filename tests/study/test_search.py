@@ -84,6 +84,7 @@ def test_trials_are_jobs_with_their_figure(search):
 
 def test_the_same_command_goes_on_to_the_number_in_total(search):
     whole, _ = search("whole", n_trials=8)
+    assert len({row["lr"] for row in whole}) == 8
     search("parts", n_trials=3)
     _, jobs = search("parts", n_trials=3)
     assert jobs.launched == []
