@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
@@ -26,7 +24,7 @@ from gan_experiments.checking.targets import distrust
 from gan_experiments.checking.validation import Problem
 from gan_experiments.config import check_config
 from gan_experiments.engines import engine_problems
-from gan_experiments.loader import Composed, Loader, own_loader
+from gan_experiments.loader import Composed, Loader, own_loader, visible
 from gan_experiments.overrides import Change, Overrides, parse_value, read_overrides
 from gan_experiments.types import ConfigError
 
@@ -293,15 +291,3 @@ def _trusted(changes: Sequence[Change]) -> list[str]:
     told = [change.values[0] for change in changes if change.key == "trusted" and change.line and change.values]
     value: Any = parse_value(told[-1]) if told else []
     return value if isinstance(value, list) else [value]
-
-
-@contextmanager
-def visible(config: DictConfig) -> Iterator[None]:
-    """Let ``${hydra:...}`` be resolved as it will be in the job."""
-    hydra = HydraConfig.instance()
-    before = hydra.cfg
-    hydra.cfg = config  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        hydra.cfg = before

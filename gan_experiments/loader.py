@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +12,7 @@ from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -111,3 +114,15 @@ class Loader:
             config = OmegaConf.masked_copy(whole, [str(name) for name in whole if name != "hydra"])
             self._composed[key] = Composed(whole, config)
         return self._composed[key]
+
+
+@contextmanager
+def visible(config: DictConfig) -> Iterator[None]:
+    """Let ``${hydra:...}`` be resolved as it will be in the job."""
+    hydra = HydraConfig.instance()
+    before = hydra.cfg
+    hydra.cfg = config  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        hydra.cfg = before

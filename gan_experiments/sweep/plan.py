@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_experiments.checking.text import show
-from gan_experiments.compose import Composer, visible
+from gan_experiments.compose import Composer
+from gan_experiments.loader import visible
 from gan_experiments.overrides import Change
 from gan_experiments.run import RunFolder, changed, own_choices, run_name
 from gan_experiments.types import ConfigError
