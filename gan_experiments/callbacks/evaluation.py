@@ -134,7 +134,7 @@ class Evaluation(pl.Callback):
             "best": dict(self.best),
             "final": self.final._asdict(),
             "seconds": self._seconds,
-            "wall": self._elapsed,
+            "wall_seconds": self._elapsed,
             "extractors": self._began_with,
             "left_out": dict(self.evaluator.left_out),
         }
@@ -142,7 +142,7 @@ class Evaluation(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what had been found, in the same features: what was left out stays out."""
         self.best, self._seconds = state_dict["best"], state_dict["seconds"]
-        self._began_with, self._wall = state_dict["extractors"], state_dict["wall"]
+        self._began_with, self._wall = state_dict["extractors"], state_dict["wall_seconds"]
         self.final = Result(**state_dict["final"])
         self.evaluator.leave_out(state_dict["left_out"])
 
