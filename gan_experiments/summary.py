@@ -32,10 +32,10 @@ def measures(record: dict[str, Any]) -> list[str]:
     lines = []
     for name, value in final.items():
         margin, real, spread = (values.get(name) for values in known)
-        worth = f" ± {margin:.3f}" if margin is not None else ""
-        told = f"{real:.3f}" + (f" ± {spread:.3f}" if spread is not None else "") if real is not None else ""
+        worth = f" ± {_figure(margin)}" if margin is not None else ""
+        told = _figure(real) + (f" ± {_figure(spread)}" if spread is not None else "") if real is not None else ""
         reference = f"   (real images against real images: {told})" if told else ""
-        lines.append(f"  {name.upper():<12} {value:.3f}{worth}{reference}")
+        lines.append(f"  {name.upper():<12} {_figure(value)}{worth}{reference}")
     if lines:
         lines += [f"  measured in  {line}" for line in short_passport(passport)]
         lines += [f"  left out     {name}: {reason}" for name, reason in (passport.get("left_out") or {}).items()]
@@ -60,6 +60,11 @@ def short_passport(passport: dict[str, Any]) -> list[str]:
         own = told.get("name", name)
         lines.append(f"{name if own == name else f'{name} ({own})'} features ({', '.join(options)}), {how}")
     return lines or [how]
+
+
+def _figure(value: float) -> str:
+    """Show three decimals, or three digits of what would be lost by that."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.1 else f"{value:.3g}"
 
 
 def shown(path: Path) -> Path:
