@@ -16,7 +16,7 @@ ALLOWED = {
     "data": {"data", "clock", *TOOLS, *VOCABULARY},
     "systems": {"systems", "ema", "clock", *TOOLS, *VOCABULARY},
     "study": {"study", "run", "files", "checking", "types"},
-    "sweep": {"sweep", "run", "compose", "overrides", "summary", "checking", "clock", "types"},
+    "sweep": {"sweep", "run", "compose", "loader", "overrides", "summary", "checking", "clock", "types"},
     "callbacks": {"callbacks", "systems", "metrics", "run", "clock", *TOOLS, *VOCABULARY},
 }
 FRAMEWORKS = {"pytorch_lightning", "hydra", "omegaconf"}

@@ -10,8 +10,8 @@ import torchmetrics
 from torch import Tensor, nn
 from torchvision.models import AlexNet_Weights, alexnet
 
-from gan_experiments.cache import cache_folder
 from gan_experiments.images import to_float
+from gan_experiments.metrics.weights import find_weights, read_weights
 from gan_experiments.types import ConfigError
 
 MIN_PIXELS = 32
@@ -73,23 +73,14 @@ class PerceptualEmbedding(nn.Module):
         return torch.cat(parts, 1)
 
 
-def load_backbone(weights: str | Path | None = None) -> dict[str, Tensor]:
+def load_backbone(weights: str | None = None) -> dict[str, Tensor]:
     """Return the weights of torchvision's AlexNet from a file, by default from the cache folder, or else the network.
 
     Raises:
         ConfigError: They cannot be had; the message says what to fetch, and where to put it.
     """
-    url = AlexNet_Weights.IMAGENET1K_V1.url
-    path = Path(weights).expanduser() if weights else cache_folder() / "weights" / url.rpartition("/")[2]
-    try:
-        if not weights and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2], progress=False)
-        found: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        said = " ".join(str(error).split())
-        raise ConfigError(f"LPIPS: no weights in {path} ({said}): fetch {url} and put it there") from error
-    return found
+    address = AlexNet_Weights.IMAGENET1K_V1.url
+    return read_weights(find_weights(weights, "LPIPS", address, Path(address).stem.rpartition("-")[2]))
 
 
 def _linear_weights() -> list[Tensor]:
