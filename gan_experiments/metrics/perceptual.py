@@ -80,7 +80,8 @@ def load_backbone(weights: str | None = None) -> dict[str, Tensor]:
         ConfigError: They cannot be had; the message says what to fetch, and where to put it.
     """
     address = AlexNet_Weights.IMAGENET1K_V1.url
-    return read_weights(find_weights(weights, "LPIPS", address, Path(address).stem.rpartition("-")[2]))
+    digest, key = Path(address).stem.rpartition("-")[2], "metrics.measures.lpips_diversity.weights"
+    return read_weights(find_weights(weights, "LPIPS", address, digest, key))
 
 
 def _linear_weights() -> list[Tensor]:

@@ -24,7 +24,7 @@ from gan_experiments.types import ConfigError
 _PATIENCE = 30.0  # seconds for an answer of the network
 
 
-def find_weights(chosen: str | None, what: str, address: str, digest: str) -> Path:
+def find_weights(chosen: str | None, what: str, address: str, digest: str, key: str = "metrics.weights") -> Path:
     """Return the file of weights: the chosen one, or one in the cache folder, fetched if it is not there yet.
 
     Args:
@@ -32,6 +32,7 @@ def find_weights(chosen: str | None, what: str, address: str, digest: str) -> Pa
         what: What they are the weights of, for errors.
         address: Where the published ones are; the last part of it names the file.
         digest: How the SHA-256 of those begins.
+        key: Of the config, by which the user chooses.
 
     Raises:
         ConfigError: There is no such file.
@@ -40,7 +41,7 @@ def find_weights(chosen: str | None, what: str, address: str, digest: str) -> Pa
     if chosen is not None:
         path = Path(chosen).expanduser()
         if not path.is_file():
-            raise ConfigError(f"metrics.weights: there is no file {path}")
+            raise ConfigError(f"{key}: there is no file {path}")
         return path
     path = cache_folder() / "weights" / address.rpartition("/")[2]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,7 @@ def find_weights(chosen: str | None, what: str, address: str, digest: str) -> Pa
                     download_url_to_file(address, str(temporary), hash_prefix=digest, progress=False)
             except (URLError, OSError, RuntimeError) as error:
                 told = f"the weights of {what} are not here and cannot be fetched ({' '.join(str(error).split())})"
-                advice = f"put {address} into {path.parent}, or name it by metrics.weights="
+                advice = f"put {address} into {path.parent}, or name it by {key}="
                 raise WeightsMissingError(f"{told}: {advice}") from error
     return path
 
