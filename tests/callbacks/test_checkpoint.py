@@ -38,7 +38,7 @@ def test_the_exported_generator_is_the_average_with_its_architecture(fit):
         assert torch.equal(value, checkpoint["state_dict"][f"ema.module.{name}"])
     with safe_open(run.generator_file, "pt") as file:
         metadata = file.metadata()
-    assert json.loads(metadata["architecture"])["latent_dim"] == 8
+    assert json.loads(metadata["architecture"])["latent_dim"] == 12
     assert json.loads(metadata["facts"])["image_size"] == 8
     assert metadata["images_seen"] == "64"
 
