@@ -106,7 +106,8 @@ def test_divergence_is_an_outcome_and_no_failure(sweep):
 
 
 def test_an_interruption_ends_the_whole_sweep_with_its_table(sweep):
-    does = {1: "import time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"}
+    listen = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # what runs in the background ignores it
+    does = {1: f"import time; {listen}; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"}
     code, out, _ = sweep(*SWEEP, "seed=0,1,2", does=does)
     assert (code, sweep.begun) == (130, [0, 1])
     assert list(rows(out).values()) == ["finished", "interrupted", "not started"]
