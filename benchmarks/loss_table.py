@@ -21,8 +21,6 @@ from gan_experiments.loader import conf_dir
 
 AUTOENCODER = ["penalty=none", "model=autoencoder", "model.discriminator.code_dim=16"]
 USUAL = {  # beside the base recipe's penalty=r1
-    "wasserstein": ["penalty=wgan_gp", "model.discriminator.norm=layer"],
-    "relativistic_pairing": ["penalty=[r1,r2]"],
     "ebgan": [*AUTOENCODER, "model.discriminator.error=l2"],
     "began": AUTOENCODER,
 }
