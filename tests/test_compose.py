@@ -2,7 +2,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from gan_experiments.compose import compose, examine
-from gan_experiments.config import Config, SampleConfig
+from gan_experiments.config import Config
+from gan_experiments.programs import SampleConfig
 from gan_experiments.types import ConfigError
 
 

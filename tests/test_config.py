@@ -9,16 +9,12 @@ from gan_experiments.checking.validation import source_of
 from gan_experiments.compose import compose
 from gan_experiments.config import (
     PLACES,
-    CompareConfig,
     Config,
-    DataConfig,
-    EvaluateConfig,
-    ExportConfig,
-    SampleConfig,
     check,
     check_config,
 )
 from gan_experiments.loader import Loader, conf_dir, root_dir
+from gan_experiments.programs import CompareConfig, DataConfig, EvaluateConfig, ExportConfig, SampleConfig
 
 SCHEMAS = {
     "train": Config,

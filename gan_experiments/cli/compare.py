@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gan_experiments.cli._main import command
-from gan_experiments.config import CompareConfig
+from gan_experiments.programs import CompareConfig
 from gan_experiments.study.comparison import Comparison, compare
 from gan_experiments.study.export import has_parquet
 from gan_experiments.study.report import write_report

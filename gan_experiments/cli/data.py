@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import command, report
-from gan_experiments.config import DataConfig, ShardsConfig
+from gan_experiments.programs import DataConfig, ShardsConfig
 from gan_experiments.summary import shown
 from gan_experiments.types import ConfigError
 

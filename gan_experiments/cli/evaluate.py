@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import checked_run, command
-from gan_experiments.config import EvaluateConfig
 from gan_experiments.files import write_json
+from gan_experiments.programs import EvaluateConfig
 from gan_experiments.run import RunFolder
 from gan_experiments.summary import measures, shown
 from gan_experiments.types import ConfigError

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import checked_run, command
-from gan_experiments.config import SampleConfig
+from gan_experiments.programs import SampleConfig
 from gan_experiments.run import RunFolder
 from gan_experiments.summary import shown
 from gan_experiments.types import ConfigError

@@ -2,7 +2,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from gan_experiments.checking.validation import Place, validate
-from gan_experiments.config import Config, SampleConfig
+from gan_experiments.config import Config
+from gan_experiments.programs import SampleConfig
 
 
 @pytest.fixture
