@@ -1,7 +1,7 @@
 """What a config of ``gan-train`` holds, and the check of a whole one before anything is built. Imports no torch.
 
-The dataclasses here, and those of the other programs in ``programs.py``, are read from their source by the same reader as the
-constructors of the components, so an annotation here and one there mean the same. Defaults are in ``conf/``.
+The dataclasses here, and those of the other programs in ``programs.py``, are read from their source by the same reader
+as the constructors of the components, so an annotation here and one there mean the same. Defaults are in ``conf/``.
 """
 
 from __future__ import annotations
