@@ -27,7 +27,7 @@ from gan_experiments.metrics.evaluate import Evaluator
 from gan_experiments.randomness import derive_seed
 from gan_experiments.run import RunFolder
 from gan_experiments.systems.base import System
-from gan_experiments.systems.schedule import Schedule
+from gan_experiments.systems.schedule import Ramp, Schedule
 from gan_experiments.types import ConfigError
 
 # Measured before drawn, all of it before saved, and nothing after the decision to stop.
@@ -77,7 +77,6 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         networks[name] = construct(node, facts=data.facts, **latents)
         networks[name].architecture = dict(node)
     budget = config["budget"]["images"]
-    schedule = config["optimizer"]["schedule"]
     system: System = construct(
         model,
         **networks,
@@ -85,13 +84,16 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         penalties={name: construct(node) for name, node in config["penalty"].items()},
         augmentations={name: construct(node, facts=data.facts) for name, node in config["augment"].items()},
         optimizers={name: _factory(config["optimizer"][name]) for name in networks if config["optimizer"].get(name)},
-        schedule=Schedule(**schedule | {"end": budget if schedule["end"] is None else schedule["end"]}),
+        schedule=Schedule(**_until(config["optimizer"]["schedule"], budget)),
         clip=config["optimizer"]["clip"],
         clock=Clock(config["batch_size"], budget),
         seed=config["seed"],
         ema_half_life=config["ema"]["half_life"],
         d_steps=config["d_steps"],
     )
+    for ramp in config.get("ramps", {}).values():
+        move = {name: value for name, value in _until(ramp, budget).items() if name != "keys"}
+        system.ramps |= {key: Ramp(_number(config, key), **move) for key in ramp["keys"]}
     return system
 
 
@@ -192,6 +194,20 @@ def _nested(value: Any) -> Any:
 def _factory(node: Mapping[str, Any]) -> Callable[..., Any]:
     arguments = {key: _nested(value) for key, value in node.items() if key != "_target_"}
     return partial(locate(node["_target_"]), **arguments)
+
+
+def _until(schedule: Mapping[str, Any], budget: int) -> dict[str, Any]:
+    """Return what a schedule says, its ``end`` the budget if it says none."""
+    return {**schedule, "end": schedule.get("end") or budget}
+
+
+def _number(config: Mapping[str, Any], key: str) -> float:
+    """Return the number at a dotted key, which may end in an index."""
+    key, _, index = key.partition("[")
+    value: Any = config
+    for part in key.split("."):
+        value = value[part]
+    return float(value[int(index.rstrip("]"))] if index else value)
 
 
 def _place(callback: pl.Callback) -> int:

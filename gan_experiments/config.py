@@ -52,16 +52,38 @@ class Schedule:
     """The factor of both learning rates over the run.
 
     Attributes:
-        kind: How they fall from 1 at ``start`` to 0 at ``end``.
+        kind: How they fall from 1 at ``start`` to ``final`` at ``end``.
         warmup: Images over which they rise from 0.
         start: Images at which they begin to fall.
-        end: Images at which they reach 0; ``None``: the budget.
+        end: Images at which they have fallen; ``None``: the budget.
+        final: The factor from then on.
     """
 
     kind: Literal["constant", "linear", "cosine"]
     warmup: NonNegativeInt
     start: NonNegativeInt
     end: PositiveInt | None
+    final: Fraction = 0.0
+
+
+@dataclass
+class Ramp:
+    """Numbers of the config that move to another value during the run, from the one they have in the config.
+
+    Attributes:
+        keys: Which: ``penalty.<name>.weight``, ``ema.half_life``, ``optimizer.<network>.betas[<0 or 1>]``,
+            ``model.beta`` of a VAE.
+        to: Their value from ``end`` on.
+        end: Images at which the move ends; ``None``: the budget.
+        start: Images at which it begins.
+        kind: In a line, or along half a period of a cosine.
+    """
+
+    keys: list[str]
+    to: NonNegativeFloat
+    end: PositiveInt | None = None
+    start: NonNegativeInt = 0
+    kind: Literal["linear", "cosine"] = "cosine"
 
 
 @dataclass
@@ -144,6 +166,7 @@ class Config:
         penalty: Terms and constraints beside the loss, by name.
         augment: What the discriminator sees images through, by name, in this order.
         optimizer: Optimizers, schedule and clipping.
+        ramps: Other numbers that change during the run, by a name for each move.
         metrics: Evaluation.
         trainer: Devices, processes and precision.
         callbacks: What watches the run, by name.
@@ -177,6 +200,7 @@ class Config:
     rerun: bool
     trusted: list[str]
     retry: Literal["none", "failed"] = "none"
+    ramps: dict[str, Ramp] = field(default_factory=dict)
 
 
 @dataclass

@@ -116,7 +116,15 @@ def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path, number):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("model", [[], ["model=sagan", "conditioning=acgan"]], ids=["dcgan", "conditional sagan"])
+MOVING = [
+    "ramps={gamma: {keys: [penalty.r1.weight], to: 0.1, end: 500}, average: {keys: [ema.half_life], to: 500, end: 600},"
+    " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9}}"
+]
+
+
+@pytest.mark.parametrize(
+    "model", [[], ["model=sagan", "conditioning=acgan"], MOVING], ids=["dcgan", "conditional sagan", "ramps"]
+)
 def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny, tmp_path, monkeypatch, model):
     """Stopped between two events, so that means, grids and rows are cut in half as well."""
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")

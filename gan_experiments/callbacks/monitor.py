@@ -42,6 +42,7 @@ class Monitor(pl.Callback):
         self._seconds += now - then
         self._last = (now, clock.images_seen)
         values |= {f"learning_rate/{name}": rate for name, rate in system.learning_rates().items()}
+        values |= {f"ramp/{key}": ramp(clock.images_seen) for key, ramp in system.ramps.items()}
         values["speed/images_per_second"] = (clock.images_seen - seen) / (now - then)
         values["speed/seconds"] = self._seconds
         log(trainer, values)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gan_experiments.checking import metrics, networks
 from gan_experiments.checking.augmentations import meaningless_signs, signless_outputs
+from gan_experiments.checking.ramps import changing_numbers
 from gan_experiments.checking.signatures import ClassSource
 from gan_experiments.checking.systems import bernoulli, parts_of_system
 from gan_experiments.checking.validation import Validation
@@ -23,7 +24,7 @@ def refused(found: Validation) -> list[Finding]:
     checks = (
         _half_precision, _output_of_discriminator, _pairs, _unrolling, _share_of_batch, _features, _end_of_schedule,
         _integer_betas, _known_truth, parts_of_system, bernoulli, networks.sizes, networks.labels,
-        networks.one_conditional, networks.class_heads,
+        networks.one_conditional, networks.class_heads, changing_numbers,
         metrics.no_extractor, metrics.no_weights, metrics.same_values, signless_outputs, group_widths,
     )  # fmt: skip
     return [finding for check in checks for finding in check(found)]
@@ -98,7 +99,7 @@ def _end_of_schedule(found: Validation) -> Iterator[Finding]:
     where = "optimizer.schedule.end" if end else "optimizer.schedule.start"
     end = end or found.get("budget.images")
     if kind in ("linear", "cosine") and isinstance(start, int) and isinstance(end, int) and start >= end:
-        yield where, f"the rates would begin to fall at {start} images and reach 0 at {end}"
+        yield where, f"the rates would begin to fall at {start} images and have fallen at {end}"
 
 
 def _integer_betas(found: Validation) -> Iterator[Finding]:

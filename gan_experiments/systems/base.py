@@ -15,6 +15,7 @@ from gan_experiments.clock import Clock
 from gan_experiments.contracts import Batch, Generator
 from gan_experiments.ema import GeneratorEMA
 from gan_experiments.randomness import Stream
+from gan_experiments.systems.schedule import Ramp
 from gan_experiments.systems.step_statistics import Statistics
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -32,12 +33,15 @@ class System(pl.LightningModule):
     Attributes:
         adversarial: Whether a discriminator takes part; read from the source by ``check()``, so it is a literal.
         ema: The moving average of the generator.
+        optimized: The networks that ``optimizer`` names, in the order of the optimizers.
+        ramps: Numbers that change during the run, by their keys in the config.
         statistics: What the steps have measured.
         latest: The newest value of everything that was logged.
         paused: Seconds of this process that were spent on measuring instead of training.
     """
 
     adversarial: ClassVar[bool] = True
+    optimized: ClassVar[tuple[str, ...]] = ("generator",)
 
     def __init__(self, generator: Generator, ema_half_life: int, clock: Clock, seed: int) -> None:
         super().__init__()
@@ -46,6 +50,7 @@ class System(pl.LightningModule):
         self.ema = GeneratorEMA(generator, ema_half_life)
         self.clock = clock
         self.seed = seed
+        self.ramps: dict[str, Ramp] = {}
         self.statistics = Statistics()
         self.latest: dict[str, float] = {}
         self.paused = 0.0
@@ -67,6 +72,21 @@ class System(pl.LightningModule):
     def updates(self) -> dict[str, int]:
         """Return how many steps each network has taken."""
         raise NotImplementedError
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Give the numbers that change during the run their values for this step."""
+        for key, ramp in self.ramps.items():
+            self.set_number(key, ramp(self.clock.images_seen))
+
+    def set_number(self, key: str, value: float) -> None:
+        """Set what the config names ``key``: the half-life of the moving average, or a beta of an optimizer."""
+        if key == "ema.half_life":
+            self.ema.half_life = value
+            return
+        _, network, betas = key.split(".")
+        for group in self.trainer.optimizers[self.optimized.index(network)].param_groups:
+            first, second = group["betas"]
+            group["betas"] = (value, second) if betas == "betas[0]" else (first, value)
 
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
         """Save the clock: with weights, optimizers and the seed it is all of a run's state."""

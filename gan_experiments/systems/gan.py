@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,8 @@ class GAN(System):
         unroll_steps: Steps that the discriminator is unrolled by in the generator's step (Metz et al. 2017), which
             then learns against its answer. On several processes each unrolls on its own slice of the batch.
     """
+
+    optimized: ClassVar[tuple[str, ...]] = NETWORKS
 
     def __init__(
         self,
@@ -244,6 +246,13 @@ class GAN(System):
         optimizer: Any = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
         scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
+
+    def set_number(self, key: str, value: float) -> None:
+        """Set what the config names ``key``: a penalty's weight, or what every system has."""
+        if key.startswith("penalty."):
+            self.penalties[key.split(".")[1]].weight = value
+        else:
+            super().set_number(key, value)
 
     def learning_rates(self) -> dict[str, float]:
         """Return the rates of the last step, by network."""

@@ -150,6 +150,13 @@ class VAE(System):
         scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
 
+    def set_number(self, key: str, value: float) -> None:
+        """Set what the config names ``key``: the weight of the KL, or what every system has."""
+        if key == "model.beta":
+            self.beta = value
+        else:
+            super().set_number(key, value)
+
     def learning_rates(self) -> dict[str, float]:
         """Return the rate of the last step, as the generator's."""
         return {"generator": self._optimizer().param_groups[0]["lr"]}

@@ -21,7 +21,11 @@ from gan_experiments.config import check, warnings
         (["model.unroll_steps=1", "trainer=gpu", "trainer.precision=16-mixed"], "trainer.precision", "unroll_steps"),
         (["trainer.devices=3", "batch_size=64"], "batch_size", "shared equally by 3 processes"),
         (["trainer.devices=2", "trainer.num_nodes=3", "batch_size=64"], "batch_size", "by 6 processes"),
-        (["optimizer.schedule.kind=linear", "optimizer.schedule.start=2000000"], "optimizer.schedule.start", "reach 0"),
+        (
+            ["optimizer.schedule.kind=linear", "optimizer.schedule.start=2000000"],
+            "optimizer.schedule.start",
+            "have fallen",
+        ),
         (
             ["optimizer.schedule.kind=cosine", "optimizer.schedule.start=9", "optimizer.schedule.end=8"],
             "optimizer.schedule.end",

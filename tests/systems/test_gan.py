@@ -153,6 +153,34 @@ def test_rates_follow_the_schedule_in_images(built):
     assert rates[1::2] == pytest.approx([4e-4 * min(1, (n + 1) / 16) * (1 - n / 64) for n in seen])
 
 
+RAMPS = (
+    "ramps={weights: {keys: [penalty.r1.weight, penalty.r2.weight], to: 0.5, kind: linear, start: 16, end: 48},"
+    " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9, kind: linear},"
+    " average: {keys: [ema.half_life], to: 640, kind: linear, end: 32}}"
+)
+
+
+def test_ramps_move_numbers_from_what_the_config_says(built):
+    parts = built(RAMPS, "penalty=[r1,r2]", "penalty.r1.weight=1.0", "penalty.r2.weight=2.0", "ema.half_life=0")
+    system, seen = parts.system, []
+    step = system.training_step
+
+    def note(batch, batch_idx):
+        discriminator, generator = (optimizer.param_groups[0]["betas"] for optimizer in parts.trainer.optimizers)
+        weights = [system.penalties[name].weight for name in ("r1", "r2")]
+        seen.append([*weights, generator[1], discriminator[0], system.ema.half_life])
+        assert (generator[0], discriminator[1]) == (0.5, 0.999)
+        return step(batch, batch_idx)
+
+    system.training_step = note
+    fit(parts)
+    moved = [(n / 64, min(1, max(0, (n - 16) / 32)), min(1, n / 32)) for n in range(0, 64, 8)]
+    expected = [
+        [1 - 0.5 * w, 2 - 1.5 * w, 0.999 * (1 - b) + 0.9 * b, 0.5 * (1 - b) + 0.9 * b, 640 * a] for b, w, a in moved
+    ]
+    assert torch.tensor(seen).allclose(torch.tensor(expected))
+
+
 def test_measuring_more_often_changes_no_weight(fit):
     plain = fit("metrics.every=64", "callbacks.samples.every=64", "callbacks.monitor.every=64", folder="plain")
     often = fit("metrics.every=8", "callbacks.samples.every=8", "callbacks.monitor.every=8", folder="often")
