@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from gan_experiments.contracts import Discriminator
-from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.networks.sizes import stages
+from gan_experiments.types import DataFacts, PositiveInt
 
 # Image size: size of the innermost maps, and how often the image is halved to reach it.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (8, 3)}
@@ -44,10 +45,7 @@ class AutoencoderDiscriminator(Discriminator):
         error: Literal["l1", "l2"] = "l1",
     ) -> None:
         super().__init__(facts)
-        if facts.image_size not in _STAGES:
-            sizes = ", ".join(map(str, _STAGES))
-            raise ConfigError(f"model: autoencoder takes images of {sizes} pixels, {facts.name} has {facts.image_size}")
-        end, halvings = _STAGES[facts.image_size]
+        end, halvings = stages("autoencoder", facts, _STAGES)
         widths = [facts.channels, *(channels * 2**stage for stage in range(halvings))]
         encoder: list[nn.Module] = []
         decoder: list[nn.Module] = []

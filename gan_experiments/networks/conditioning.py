@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
-from gan_experiments.contracts import Discriminator
+from gan_experiments.contracts import Discriminator, Generator
 from gan_experiments.types import ConfigError, DataFacts
 
 Conditioning = Literal["none", "concatenation", "projection", "classifier", "contrastive"]
@@ -74,6 +74,45 @@ class ConditionalDiscriminator(Discriminator):
             return images
         planes = indicator(labels, self.seen_classes, images)[:, :, None, None].expand(-1, -1, *images.shape[2:])
         return torch.cat([images, planes], dim=1)
+
+
+class LayeredGenerator(Generator):
+    """A generator that is a sequence of layers, ``self.layers``, the first of them linear, which a subclass makes.
+
+    Conditional, it sees the class beside the latent (Mirza & Osindero 2014).
+
+    Args:
+        facts: Size, channels and classes of the images.
+        latent_dim: Length of a latent vector.
+        conditional: Whether it makes images of a class that is asked for.
+
+    Attributes:
+        input_dim: Length of what the first layer sees.
+
+    Raises:
+        ConfigError: It is to be conditional on labels that there are not.
+    """
+
+    layers: nn.Sequential
+
+    def __init__(self, facts: DataFacts, latent_dim: int, conditional: bool) -> None:
+        super().__init__(facts)
+        self.latent_dim = latent_dim
+        self.conditional = conditional
+        if conditional:
+            require_labels(facts)
+        self.seen_classes = facts.num_classes if conditional else 0
+        self.input_dim = latent_dim + self.seen_classes
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
+        return images
+
+    def style_weight(self) -> Tensor:
+        """Return the weight of the first layer, the class aside: ``(F, latent_dim)``."""
+        weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
+        return weight[:, : self.latent_dim]
 
 
 class ClassSpace(nn.Module):

@@ -7,15 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Generator
-from gan_experiments.networks.conditioning import (
-    ConditionalDiscriminator,
-    Conditioning,
-    require_labels,
-    with_indicator,
-)
+from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
-from gan_experiments.types import ConfigError, DataFacts, PositiveInt, Range
+from gan_experiments.networks.sizes import stages
+from gan_experiments.types import DataFacts, PositiveInt, Range
 
 Dropout = Annotated[float, Range(low=0.0, high=1.0, high_open=True)]
 
@@ -23,7 +18,7 @@ Dropout = Annotated[float, Range(low=0.0, high=1.0, high_open=True)]
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
 
 
-class DCGANGenerator(Generator):
+class DCGANGenerator(LayeredGenerator):
     """Latents to images: a projection, then transposed 4x4 convolutions of stride 2; tanh at the end.
 
     At 64 pixels and 64 channels this is the well-known network of 3,576,704 parameters. Conditional, it sees the class
@@ -53,17 +48,12 @@ class DCGANGenerator(Generator):
         upsampling: Literal["transposed", "nearest"] = "transposed",
         conditional: bool = False,
     ) -> None:
-        super().__init__(facts)
-        self.latent_dim = latent_dim
-        self.conditional = conditional
-        if conditional:
-            require_labels(facts)
-        self.seen_classes = facts.num_classes if conditional else 0
-        start, doublings = _stages(facts)
+        super().__init__(facts, latent_dim, conditional)
+        start, doublings = stages("dcgan", facts, _STAGES)
         widths = [channels * 2**stage for stage in reversed(range(doublings))]
         bias = norm == "none"
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim + self.seen_classes, widths[0] * start**2, bias=bias),
+            nn.Linear(self.input_dim, widths[0] * start**2, bias=bias),
             nn.Unflatten(1, (widths[0], start, start)),
             *_norm_and_activation(norm, widths[0], nn.ReLU(inplace=True)),
         ]
@@ -73,16 +63,6 @@ class DCGANGenerator(Generator):
         layers += _doubling(upsampling, widths[-1], facts.channels, bias)
         self.layers = nn.Sequential(*layers, nn.Tanh())
         _initialize(self)
-
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
-        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
-        return images
-
-    def style_weight(self) -> Tensor:
-        """Return the weight of the projection, the class aside: ``(F, latent_dim)``."""
-        weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
-        return weight[:, : self.latent_dim]
 
 
 class DCGANDiscriminator(ConditionalDiscriminator):
@@ -115,7 +95,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         conditioning: Conditioning = "none",
     ) -> None:
         super().__init__(facts, conditioning)
-        end, halvings = _stages(facts)
+        end, halvings = stages("dcgan", facts, _STAGES)
         widths = [channels * 2**stage for stage in range(halvings)]
         bias = norm == "none"
         layers: list[nn.Module] = []
@@ -133,13 +113,6 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         """Map ``(B, C, H, W)`` to the last hidden layer, flattened: ``(B, F)``; concatenation uses labels ``(B,)``."""
         features: Tensor = self.layers(self.with_planes(images, labels))
         return features
-
-
-def _stages(facts: DataFacts) -> tuple[int, int]:
-    if facts.image_size not in _STAGES:
-        sizes = ", ".join(map(str, _STAGES))
-        raise ConfigError(f"model: dcgan makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
-    return _STAGES[facts.image_size]
 
 
 def _doubling(upsampling: str, fan_in: int, fan_out: int, bias: bool) -> list[nn.Module]:

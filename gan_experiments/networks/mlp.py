@@ -7,17 +7,16 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Generator
 from gan_experiments.networks.conditioning import (
     ConditionalDiscriminator,
     Conditioning,
-    require_labels,
+    LayeredGenerator,
     with_indicator,
 )
 from gan_experiments.types import DataFacts, PositiveInt
 
 
-class MLPGenerator(Generator):
+class MLPGenerator(LayeredGenerator):
     """Latents to images through fully connected layers with ReLU; tanh at the end.
 
     Conditional, it sees the class beside the latent (Mirza & Osindero 2014).
@@ -39,28 +38,13 @@ class MLPGenerator(Generator):
         hidden: Sequence[int] = (256,),
         conditional: bool = False,
     ) -> None:
-        super().__init__(facts)
-        self.latent_dim = latent_dim
-        self.conditional = conditional
-        if conditional:
-            require_labels(facts)
-        self.seen_classes = facts.num_classes if conditional else 0
-        widths = [latent_dim + self.seen_classes, *hidden]
+        super().__init__(facts, latent_dim, conditional)
+        widths = [self.input_dim, *hidden]
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]
         shape = (facts.channels, facts.image_size, facts.image_size)
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], _size(facts)), nn.Tanh(), nn.Unflatten(1, shape))
-
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
-        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
-        return images
-
-    def style_weight(self) -> Tensor:
-        """Return the weight of the first layer, the class aside: ``(F, latent_dim)``."""
-        weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
-        return weight[:, : self.latent_dim]
 
 
 class MLPDiscriminator(ConditionalDiscriminator):

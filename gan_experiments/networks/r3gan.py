@@ -15,6 +15,7 @@ from torch.nn.functional import leaky_relu
 from gan_experiments.contracts import Discriminator, Generator
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
+from gan_experiments.networks.sizes import stages
 from gan_experiments.types import ConfigError, DataFacts, PositiveInt
 
 _SLOPE = 0.2
@@ -216,8 +217,5 @@ def _change(before: int, after: int) -> list[nn.Module]:
 
 def _widths(facts: DataFacts, channels: int, max_channels: int) -> tuple[int, list[int]]:
     """Return the smallest size, and the widths from there to the image's."""
-    if facts.image_size not in _STAGES:
-        sizes = ", ".join(map(str, sorted(_STAGES)))
-        raise ConfigError(f"model: r3gan makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
-    start, doublings = _STAGES[facts.image_size]
+    start, doublings = stages("r3gan", facts, _STAGES)
     return start, [min(channels * 2**stage, max_channels) for stage in range(doublings, -1, -1)]

@@ -7,21 +7,16 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Generator
-from gan_experiments.networks.conditioning import (
-    ConditionalDiscriminator,
-    Conditioning,
-    require_labels,
-    with_indicator,
-)
+from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
-from gan_experiments.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.networks.sizes import stages
+from gan_experiments.types import DataFacts, PositiveInt
 
 # Image size: size at the latent's end, and how often it doubles from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 48: (6, 3), 64: (8, 3)}
 
 
-class SNDCGANGenerator(Generator):
+class SNDCGANGenerator(LayeredGenerator):
     """Latents to images: a projection, transposed 4x4 convolutions of stride 2, one 3x3 convolution; tanh at the end.
 
     Conditional, it sees the class beside the latent.
@@ -45,16 +40,11 @@ class SNDCGANGenerator(Generator):
         channels: PositiveInt = 64,
         conditional: bool = False,
     ) -> None:
-        super().__init__(facts)
-        self.latent_dim = latent_dim
-        self.conditional = conditional
-        if conditional:
-            require_labels(facts)
-        self.seen_classes = facts.num_classes if conditional else 0
-        start, doublings = _stages(facts)
+        super().__init__(facts, latent_dim, conditional)
+        start, doublings = stages("sndcgan", facts, _STAGES)
         widths = [channels * 2**stage for stage in reversed(range(doublings + 1))]
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim + self.seen_classes, widths[0] * start**2),
+            nn.Linear(self.input_dim, widths[0] * start**2),
             nn.Unflatten(1, (widths[0], start, start)),
         ]
         for fan_in, fan_out in pairwise(widths):
@@ -62,16 +52,6 @@ class SNDCGANGenerator(Generator):
             layers += [nn.BatchNorm2d(fan_out), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], facts.channels, 3, padding=1), nn.Tanh())
         _initialize(self)
-
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
-        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
-        return images
-
-    def style_weight(self) -> Tensor:
-        """Return the weight of the projection, the class aside: ``(F, latent_dim)``."""
-        weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
-        return weight[:, : self.latent_dim]
 
 
 class SNDCGANDiscriminator(ConditionalDiscriminator):
@@ -97,7 +77,7 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         conditioning: Conditioning = "none",
     ) -> None:
         super().__init__(facts, conditioning)
-        end, halvings = _stages(facts)
+        end, halvings = stages("sndcgan", facts, _STAGES)
         layers: list[nn.Module] = []
         fan_in = facts.channels + self.seen_classes
         for width in (channels * 2**stage for stage in range(halvings)):
@@ -116,13 +96,6 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         """Map ``(B, C, H, W)`` to the last map, flattened: ``(B, F)``; labels ``(B,)`` are used by concatenation."""
         features: Tensor = self.layers(self.with_planes(images, labels))
         return features
-
-
-def _stages(facts: DataFacts) -> tuple[int, int]:
-    if facts.image_size not in _STAGES:
-        sizes = ", ".join(map(str, _STAGES))
-        raise ConfigError(f"model: sndcgan makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
-    return _STAGES[facts.image_size]
 
 
 def _initialize(network: nn.Module) -> None:

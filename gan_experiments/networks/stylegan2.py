@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from gan_experiments.contracts import Discriminator, Generator
 from gan_experiments.distributed import mean_over_processes
 from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.sizes import stages
 from gan_experiments.networks.style_blocks import DiscriminatorBlock, SynthesisBlock, seen
 from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
@@ -24,7 +25,7 @@ from gan_experiments.networks.style_layers import (
     ModulatedConv2d,
     activation,
 )
-from gan_experiments.types import ConfigError, DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
+from gan_experiments.types import DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 
 # Image size: size of the smallest maps, and how often it doubles from there.
 _STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
@@ -217,9 +218,6 @@ class StyleGAN2Discriminator(Discriminator):
 
 def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[int, int]]:
     """Return the sizes from the smallest to the image's, each with its width."""
-    if facts.image_size not in _STAGES:
-        sizes = ", ".join(map(str, sorted(_STAGES)))
-        raise ConfigError(f"model: stylegan2 makes images of {sizes} pixels, {facts.name} has {facts.image_size}")
-    start, doublings = _STAGES[facts.image_size]
-    stages = range(doublings, -1, -1)
-    return [(start * 2 ** (doublings - stage), min(channels * 2**stage, max_channels)) for stage in stages]
+    start, doublings = stages("stylegan2", facts, _STAGES)
+    after = range(doublings, -1, -1)  # doublings still to come
+    return [(start * 2 ** (doublings - left), min(channels * 2**left, max_channels)) for left in after]
