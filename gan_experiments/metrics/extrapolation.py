@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.class_divergence import inception_score
 from gan_experiments.metrics.frechet import frechet_distance
 from gan_experiments.metrics.moments import Gaussian, Moments
 from gan_experiments.randomness import Stream
@@ -51,25 +50,6 @@ def infinite_frechet_distance(real: Gaussian, fake: Tensor, seed: int, points: i
             moments.update(fake[part].double())
         distances.append(frechet_distance(real, moments.gaussian()))
     return intercept(counts, distances)
-
-
-def infinite_inception_score(logits: Tensor, seed: int, points: int = POINTS) -> float:
-    """Return the Inception Score, without splits, extrapolated to infinitely many samples in the same way.
-
-    Args:
-        logits: The classifier's outputs: ``(M, K)``.
-        seed: Of the order of the samples.
-        points: Numbers of samples that are measured.
-
-    Raises:
-        ValueError: There are fewer samples than 20 times the classes.
-    """
-    count, classes = logits.shape
-    if count < 20 * classes:
-        raise ValueError(f"extrapolating the IS needs {20 * classes} samples, 20 times the classes, not {count}")
-    logits = logits[Stream(seed, "extrapolation").permutation(count).to(logits.device)]
-    counts = _counts(max(count // 10, 10 * classes), count, points)
-    return intercept(counts, [inception_score(logits[:stop], splits=1)[0] for stop in counts])
 
 
 def intercept(counts: Sequence[int], values: Sequence[float]) -> float:
