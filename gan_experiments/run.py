@@ -171,7 +171,9 @@ class RunFolder:
 
 
 def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
-    """Name a run after its dataset, its model and its overrides, whatever their order.
+    """Name a run after its dataset, its model and its overrides, whatever their order: groups and the seed first.
+
+    Of what is too long, the end gives way to a digest of the whole.
 
     Args:
         choices: The option chosen of each config group.
@@ -179,7 +181,8 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
     """
     values = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
     ignored = {"dataset", "model", "study", *FREE}
-    told = [f"{key}_{value}" for key, value in sorted(values.items()) if key not in ignored]
+    keys = sorted((key for key in values if key not in ignored), key=lambda key: ("." in key, key))
+    told = [f"{key}_{values[key]}" for key in keys]
     exact = "-".join([choices.get("dataset", "run"), choices.get("model", "run"), *told])
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", exact).strip("_")
     if name == exact and len(name) <= LONGEST_NAME:

@@ -17,7 +17,14 @@ def test_the_default_run_is_named_after_data_and_model():
 def test_a_name_tells_its_overrides_in_any_order():
     one = run_name(CHOICES, ["seed=3", "loss=minimax", "budget.images=200"])
     assert one == run_name(CHOICES, ["budget.images=200", "seed=3", "loss=minimax"])
-    assert one == "digits-dcgan-budget.images_200-loss_minimax-seed_3"
+    assert one == "digits-dcgan-loss_minimax-seed_3-budget.images_200"
+
+
+def test_a_name_that_is_too_long_keeps_the_groups_and_the_seed():
+    fixed = [f"model.{network}.{option}=12345" for network in ("generator", "discriminator") for option in "abcdefgh"]
+    names = [run_name(CHOICES, [*fixed, f"seed={seed}", "loss=hinge"]) for seed in range(3)]
+    assert all(name.startswith(f"digits-dcgan-loss_hinge-seed_{seed}-") for seed, name in enumerate(names))
+    assert {len(name) for name in names} == {LONGEST_NAME}
 
 
 def test_what_changes_no_result_is_not_in_the_name():
