@@ -45,7 +45,7 @@ def measure_name(comparison: Comparison) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number with three or four digits that count; a hyphen for none."""
+    """Return a number with two to four digits that count; a hyphen for none."""
     if value is None or math.isnan(value):
         return "-"
     if math.isinf(value):
@@ -53,7 +53,9 @@ def number(value: float | None) -> str:
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.{1 if size >= 100 else 2 if size >= 10 else 3 if size >= 0.01 or size == 0 else 6}f}"
+    if 0 < size < 0.01:
+        return f"{value:.2g}"
+    return f"{value:.{1 if size >= 100 else 2 if size >= 10 else 3}f}"
 
 
 def spread_text(spread: Sequence[float]) -> str:
