@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from gan_experiments.contracts import Discriminator, Generator
+from gan_experiments.precision import in_float32
 from gan_experiments.types import ConfigError, DataFacts
 
 Conditioning = Literal["none", "concatenation", "projection", "classifier", "contrastive"]
@@ -57,11 +58,17 @@ class ConditionalDiscriminator(Discriminator):
             nn.init.xavier_uniform_(self.projection.weight)
 
     def judge(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return outputs ``(B,)`` and the features ``(B, F)`` they were made from."""
+        """Return outputs ``(B,)`` and the features ``(B, F)`` they were made from.
+
+        From the features on in float32, also under autocast: outputs of a spectrally normalized network often differ by
+        less than the eight bits of bfloat16 can tell.
+        """
         features = self.features(images, labels)
-        output: Tensor = self.head(features).squeeze(1)
-        if self.projection is not None:
-            output = output + (self.projection(labels) * features).sum(dim=1)
+        with torch.autocast(features.device.type, enabled=False):
+            features = in_float32(features)
+            output: Tensor = self.head(features).squeeze(1)
+            if self.projection is not None:
+                output = output + (self.projection(labels) * features).sum(dim=1)
         return output, features
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

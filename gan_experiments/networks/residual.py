@@ -18,6 +18,7 @@ from gan_experiments.networks.layers import (
     class_map,
     normalize_spectrally,
 )
+from gan_experiments.precision import in_float32
 from gan_experiments.types import ConfigError, DataFacts, PositiveInt
 
 Attention = Literal["none", "half", "quarter"]
@@ -151,7 +152,7 @@ class ResidualDiscriminator(ConditionalDiscriminator):
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the sum over the last map, ``(B, F)``; labels ``(B,)`` are used by concatenation."""
         maps: Tensor = self.layers(self.with_planes(images, labels))
-        return relu(maps).sum(dim=(2, 3))
+        return relu(in_float32(maps)).sum(dim=(2, 3))
 
 
 class Decoder(nn.Module):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_experiments.contracts import Penalty, Step
-from gan_experiments.penalties.gradient import in_float32, scores
+from gan_experiments.penalties.gradient import scores
+from gan_experiments.precision import in_float32
 from gan_experiments.randomness import Stream
 from gan_experiments.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 

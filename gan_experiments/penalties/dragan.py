@@ -10,7 +10,8 @@ from torch.linalg import vector_norm
 
 from gan_experiments.contracts import Penalty, Step
 from gan_experiments.distributed import mean_over_processes
-from gan_experiments.penalties.gradient import image_gradient, in_float32
+from gan_experiments.penalties.gradient import image_gradient
+from gan_experiments.precision import in_float32
 from gan_experiments.types import NonNegativeFloat, PositiveInt
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
-def in_float32(values: Tensor) -> Tensor:
-    """Return ``values`` in float32 if they come in half precision; float64 stays."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+from gan_experiments.precision import in_float32
 
 
 def scores(output: Tensor) -> Tensor:

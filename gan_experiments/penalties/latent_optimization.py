@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gan_experiments.contracts import Penalty, Step
-from gan_experiments.penalties.gradient import in_float32, realism
+from gan_experiments.penalties.gradient import realism
+from gan_experiments.precision import in_float32
 from gan_experiments.types import Fraction, NonNegativeFloat, PositiveFloat
 
 

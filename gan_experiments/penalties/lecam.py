@@ -8,7 +8,8 @@ from torch.nn.functional import relu
 
 from gan_experiments.contracts import Penalty, Step
 from gan_experiments.distributed import mean_over_processes
-from gan_experiments.penalties.gradient import in_float32, realism
+from gan_experiments.penalties.gradient import realism
+from gan_experiments.precision import in_float32
 from gan_experiments.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 

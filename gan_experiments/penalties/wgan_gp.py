@@ -9,7 +9,8 @@ from torch.linalg import vector_norm
 from torch.nn.functional import relu
 
 from gan_experiments.contracts import Penalty, Step
-from gan_experiments.penalties.gradient import image_gradient, in_float32
+from gan_experiments.penalties.gradient import image_gradient
+from gan_experiments.precision import in_float32
 from gan_experiments.types import NonNegativeFloat, PositiveInt
 
 

@@ -86,3 +86,21 @@ def test_images_without_labels_are_refused(kind, options):
 def test_a_conditional_network_asks_for_labels():
     with pytest.raises(ValueError, match="needs labels"):
         MLPGenerator(FACTS, conditional=True)(torch.randn(2, 100))
+
+
+@pytest.mark.parametrize("conditioning", ["none", "projection"])
+def test_half_precision_does_not_round_outputs_that_differ_little(conditioning):
+    torch.manual_seed(0)
+    images, labels = torch.randn(5, 3, 8, 8), torch.zeros(5, dtype=torch.long)
+    discriminator = DCGANDiscriminator(FACTS, channels=4, norm="none", conditioning=conditioning)
+    with torch.no_grad():
+        discriminator.head.weight.mul_(1e-2)
+        discriminator.head.bias.fill_(1.0)  # where neighbours in bfloat16 are 2^-7 apart
+        if discriminator.projection is not None:
+            discriminator.projection.weight.mul_(1e-2)
+    exact = discriminator(images, labels)
+    with torch.autocast("cpu", torch.bfloat16):
+        output, features = discriminator.judge(images, labels)
+    assert output.dtype == features.dtype == torch.float32
+    assert exact.std() < 2**-8
+    torch.testing.assert_close(output - 1, exact - 1, rtol=0.05, atol=0.05 * exact.std().item())
