@@ -2,8 +2,9 @@
 
     python benchmarks/extractors.py --rounds 5 --output benchmarks/results/extractors.md
 
-All Inception networks have the same random weights. Each extractor lives in a process of its own and is given the same
-images, one batch after another, in turn with the others. Memory is what extracting adds to the loaded network.
+The last wants `pip install pytorch-fid`. All Inception networks have the same random weights. Each extractor lives in a
+process of its own and is given the same images, one batch after another, in turn with the others. Memory is what
+extracting adds to the loaded network.
 """
 
 from __future__ import annotations
