@@ -72,7 +72,7 @@ class Ramp:
 
     Attributes:
         keys: Which: ``penalty.<name>.weight``, ``ema.half_life``, ``optimizer.<network>.betas[<0 or 1>]``,
-            ``model.beta`` of a VAE.
+            ``augment.<name>.p`` if it does not adapt, ``model.beta`` of a VAE.
         to: Their value from ``end`` on.
         end: Images at which the move ends; ``None``: the budget.
         start: Images at which it begins.

@@ -46,11 +46,13 @@ class Loss(nn.Module):
     Attributes:
         generator_needs_real: Whether ``generator`` compares fakes with reals (the relativistic losses do).
         discriminator_output: What it is computed on: ``"logits"``, or ``"energy"`` of an autoencoder.
+        pairs: Whether it compares each fake with one real; a conditional fake then has the class of that real.
         couples_batch: Whether samples of a batch meet in it, so that it depends on the batch of each process.
         compares: Whether only differences of outputs matter to it: their sign then tells nothing.
     """
 
     generator_needs_real: ClassVar[bool] = False
+    pairs: ClassVar[bool] = False
     discriminator_output: ClassVar[str] = "logits"
     couples_batch: ClassVar[bool] = False
     compares: ClassVar[bool] = False

@@ -67,7 +67,7 @@ def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Pa
             generator: Generator = source.load()(DataFacts(**facts), **arguments)
     except NotFound as error:
         raise ConfigError(f"{path}: refused: {error}") from None
-    except (TypeError, ValueError, RuntimeError, AttributeError, ImportError) as error:
+    except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
         raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
     return generator
 

@@ -15,7 +15,7 @@ from torch.nn.functional import conv2d
 from gan_experiments.augment.adaptive import Adaptive, Sign
 from gan_experiments.augment.warp import Warp, blit, mirror_pad
 from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, DataFacts, Fraction, NonNegativeInt, PositiveInt
+from gan_experiments.types import ConfigError, DataFacts, Fraction, PositiveInt
 
 _BANDS = 4
 _BAND_POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images, in proportion
@@ -71,7 +71,6 @@ class ADA(Adaptive):
         target: Mean sign of outputs for reals to hold; ``None`` leaves p as it is.
         interval: Discriminator steps between two moves of p.
         images: Images seen over which p could move from 0 to 1.
-        fade_in: Images seen over which p counts more and more, along half a cosine; 0: fully from the start.
         blit: Mirroring, quarter turns, moves by whole pixels.
         geometric: Scaling, rotation, stretching, moves by parts of pixels.
         color: Brightness, contrast, inversion of lightness, hue, saturation.
@@ -94,7 +93,6 @@ class ADA(Adaptive):
         target: Sign | None = 0.6,
         interval: PositiveInt = 4,
         images: PositiveInt = 500_000,
-        fade_in: NonNegativeInt = 0,
         blit: Fraction = 1.0,
         geometric: Fraction = 1.0,
         color: Fraction = 1.0,
@@ -105,7 +103,6 @@ class ADA(Adaptive):
         super().__init__(p, target, interval, images)
         if facts.channels not in (1, 3):
             raise ConfigError(f"augment.ada: changes images of 1 or 3 channels, {facts.name} has {facts.channels}")
-        self.fade_in = fade_in
         self.shares = {"blit": blit, "geometric": geometric, "color": color, "filter": filter}
         self.shares |= {"noise": noise, "cutout": cutout}
         self.warp = Warp(facts.image_size)
@@ -115,8 +112,7 @@ class ADA(Adaptive):
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
         """Return augmented images ``(B, C, S, S)``."""
-        part = min(1.0, images_seen / self.fade_in) if self.fade_in else 1.0
-        draw = Draw(rng, len(images), self.p * ((1 - math.cos(math.pi * part)) / 2))
+        draw = Draw(rng, len(images), self.p)
         with torch.autocast(images.device.type, enabled=False):
             values = images.to(torch.promote_types(images.dtype, torch.float32))
             changes = (self._blit, self._geometric, self._color, self._filter, self._noise, self._cutout)

@@ -24,7 +24,7 @@ def meaningless_signs(found: Validation) -> Iterator[Finding]:
     if loss is not None and loss.attribute("compares", False):
         for key in _adapting(found):
             reason = f"{loss.name} compares outputs, whose sign then means nothing"
-            yield f"{key}.target", f"{reason}; null keeps p as it is, fade_in raises it over time"
+            yield f"{key}.target", f"{reason}; null keeps p as it is, or to what a ramp says"
 
 
 def _adapting(found: Validation) -> list[str]:

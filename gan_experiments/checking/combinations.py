@@ -61,8 +61,7 @@ def _output_of_discriminator(found: Validation) -> Iterator[Finding]:
 
 def _pairs(found: Validation) -> Iterator[Finding]:
     loss = found.components.get("loss")
-    # A loss that compares fakes with reals, but no sample with another of its own side, takes them in pairs.
-    if loss is None or not loss.attribute("generator_needs_real", False) or loss.attribute("couples_batch", False):
+    if loss is None or not loss.attribute("pairs", False):
         return
     for name in _overriding(found, "generator_outputs"):
         yield f"penalty.{name}", f"it leaves fakes out, and {loss.name} pairs each with a real; take another loss"

@@ -15,9 +15,8 @@ _OPTION = "conditioning=..., and conditioning=none takes it away"
 
 def sizes(found: Validation) -> Iterator[Finding]:
     """Refuse images of a size that a network cannot make or take, and name those that it can."""
-    dataset = found.components.get("dataset")
-    size = found.get("dataset.image_size") or (dataset.keywords("known").get("image_size") if dataset else None)
-    if dataset is None or not isinstance(size, int):
+    dataset, size = found.components.get("dataset"), image_size(found)
+    if dataset is None or size is None:
         return
     for key in ("model.generator", "model.discriminator"):
         network = found.components.get(key)
@@ -26,6 +25,13 @@ def sizes(found: Validation) -> Iterator[Finding]:
             listed = ", ".join(map(str, fitting))
             hint = "; dataset.image_size sets it" if found.get("dataset.image_size") else ""
             yield key, f"{network.name} is for images of {listed} pixels; {dataset.name} has {size}{hint}"
+
+
+def image_size(found: Validation) -> int | None:
+    """Return the size of the images, if the config or the class of the dataset says it."""
+    dataset = found.components.get("dataset")
+    size = found.get("dataset.image_size") or (dataset.keywords("known").get("image_size") if dataset else None)
+    return size if isinstance(size, int) else None
 
 
 def labels(found: Validation) -> Iterator[Finding]:

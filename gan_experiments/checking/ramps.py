@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,8 @@ def changing_numbers(found: Validation) -> Iterator[Finding]:
         if keys == []:
             yield f"{place}.keys", "names no number"
         for key in keys if isinstance(keys, list) else ():
+            if not isinstance(key, str):
+                continue  # refused by its annotation
             if problem := _problem(key, to, _numbers(found)):
                 yield f"{place}.keys", problem
             elif key in taken:
@@ -37,16 +40,24 @@ def _problem(key: Any, to: Any, numbers: list[str]) -> str | None:
         match = nearest(str(key), numbers)
         hint = f"; did you mean {match!r}?" if match else ""
         return f"{show(key)} is no number that can change during this run{hint} ({', '.join(numbers)})"
-    if ".betas[" in key and isinstance(to, (int, float)) and to >= 1:
-        return f"{key} has to stay below 1; to is {show(to)}"
+    largest = 1 if key.endswith(".p") else math.nextafter(1, 0) if ".betas[" in key else math.inf
+    if isinstance(to, (int, float)) and to > largest:
+        return f"{key} has to stay {'within' if largest == 1 else 'below'} 1; to is {show(to)}"
     return None
 
 
 def _numbers(found: Validation) -> list[str]:
     """Return the keys of all numbers of the config that can change."""
     numbers = [f"penalty.{name}.weight" for name in found.get("penalty") or ()] + ["model.beta"]
+    # A probability that follows its target is not anybody else's to move.
+    numbers += [f"augment.{name}.p" for name in found.get("augment") or () if _left_alone(found, name)]
     numbers = [key for key in numbers if isinstance(found.get(key), (int, float))]
     for network in ("generator", "discriminator"):
         betas = found.get(f"optimizer.{network}.betas")
         numbers += [f"optimizer.{network}.betas[{index}]" for index in range(len(betas or ()))]
     return [*numbers, "ema.half_life"]
+
+
+def _left_alone(found: Validation, augmentation: str) -> bool:
+    options = found.get(f"augment.{augmentation}")
+    return isinstance(options, dict) and "target" in options and options["target"] is None

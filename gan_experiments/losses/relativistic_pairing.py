@@ -17,6 +17,7 @@ class RelativisticPairing(Loss):
     """
 
     generator_needs_real: ClassVar[bool] = True
+    pairs: ClassVar[bool] = True
     compares: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:

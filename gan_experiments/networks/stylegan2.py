@@ -29,7 +29,7 @@ from gan_experiments.types import DataFacts, Fraction, NonNegativeInt, PositiveF
 
 # Image size: size of the smallest maps, and how often it doubles from there.
 _STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
-_AVERAGE_DECAY = 0.998  # of the average style, per batch (Karras et al. 2020, official settings)
+_AVERAGE_DECAY = 0.995  # of the average style, per batch (Karras et al. 2020, official settings)
 
 
 class StyleGAN2Generator(Generator):

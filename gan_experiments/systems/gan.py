@@ -107,7 +107,7 @@ class GAN(System):
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows
         with torch.set_grad_enabled(share):
-            fakes = self._draw_fakes("discriminator", real)
+            fakes = self._draw_fakes("discriminator", real, labels)
         self._discriminator_step(real, labels, fakes)
         if generator_follows:
             self._generator_step(real, labels, fakes if share else None)
@@ -139,7 +139,7 @@ class GAN(System):
     def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
         with self.toggled_optimizer(optimizer):
-            fakes = shared or self._draw_fakes("generator", real)
+            fakes = shared or self._draw_fakes("generator", real, labels)
             fake = self._augmented("fake", fakes.images)
             judge = self._unrolled((real, labels), (fake, fakes.labels)) if self.unroll_steps else self._judge
             of_real = judge(real, labels) if self.loss.generator_needs_real else None
@@ -154,11 +154,13 @@ class GAN(System):
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps)
         self._record("generator", values)
 
-    def _draw_fakes(self, network: str, real: Tensor) -> Fakes:
-        """Generate as many fakes as there are reals, for the step of ``network``."""
+    def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
+        """Generate as many fakes as there are reals, for the step of ``network``; ``paired``: labels of those."""
         batch = len(real)
         labels = None
-        if self.num_classes:
+        if self.num_classes and self.loss.pairs:
+            labels = paired
+        if self.num_classes and labels is None:
             labels = self._stream("labels", network).integers(self.num_classes, batch)
         latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
         empty = real.new_empty(0)
@@ -248,9 +250,12 @@ class GAN(System):
         return optimizer
 
     def set_number(self, key: str, value: float) -> None:
-        """Set what the config names ``key``: a penalty's weight, or what every system has."""
-        if key.startswith("penalty."):
-            self.penalties[key.split(".")[1]].weight = value
+        """Set what the config names ``key``: a penalty's weight, an augmentation's p, or what every system has."""
+        group, name, *_ = key.split(".")
+        if group == "penalty":
+            self.penalties[name].weight = value
+        elif group == "augment":
+            self.augmentations[name].p.fill_(value)  # type: ignore[operator]
         else:
             super().set_number(key, value)
 

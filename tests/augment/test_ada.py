@@ -139,12 +139,6 @@ def test_a_share_of_a_group_is_a_share_of_the_probability():
     assert touched == pytest.approx(0.4, abs=0.08)
 
 
-@pytest.mark.parametrize(("seen", "share"), [(0, 0.0), (250, 0.1464), (500, 0.5), (1000, 1.0), (5000, 1.0)])
-def test_the_probability_fades_in_along_half_a_cosine(seen, share):
-    touched = (augment(seen=seen, p=1.0, noise=1.0, fade_in=1000) != IMAGES).flatten(1).any(dim=1).float().mean()
-    assert touched.item() == pytest.approx(share, abs=0.08)
-
-
 def test_both_networks_see_the_same_and_processes_their_part():
     assert torch.equal(augment(p=0.7, **ALL), augment(p=0.7, **ALL))
     assert not torch.equal(augment(p=0.7, **ALL), augment(p=0.7, key=1, **ALL))

@@ -40,6 +40,16 @@ from gan_experiments.config import check, warnings
             "12 x 2 does not divide into groups of 16; 8 and 16 would",
         ),
         (
+            ["model=r3gan", "model.generator.channels=6"],
+            "model.generator.channels",
+            "6 channels become 12: 12 x 2 does not divide into groups of 16; 4 and 8 would",
+        ),
+        (
+            ["model=r3gan", "model.generator.channels=6", "model.generator.expansion=3", "dataset=cifar10"],
+            "model.generator.channels",
+            "6 x 3 does not divide into groups of 16; 16 would",
+        ),
+        (
             ["model=r3gan", "model.discriminator.max_channels=100", "model.discriminator.group_width=32"],
             "model.discriminator.max_channels",
             "96 and 112 would",

@@ -17,6 +17,7 @@ def refusals(keys, to=0.5, end=1000, start=0, *more):
         ("'optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'", ()),
         ("ema.half_life", ()),
         ("model.beta", ("model=vae",)),
+        ("augment.ada.p", ("augment=ada", "augment.ada.target=null")),
     ],
 )
 def test_numbers_that_can_change(keys, more):
@@ -30,6 +31,7 @@ def test_numbers_that_can_change(keys, more):
         ("penalty.r1.interval", ()),
         ("batch_size", ()),
         ("model.beta", ()),
+        ("augment.ada.p", ("augment=ada",)),
         ("'optimizer.generator.betas[2]'", ()),
         ("penalty.r1.weight", ("model=vae",)),
         ("'optimizer.discriminator.betas[0]'", ("model=vae",)),
@@ -58,6 +60,9 @@ def test_all_that_is_wrong_is_said_at_once():
 
 
 def test_bounds():
+    assert "within 1" in refusals("augment.ada.p", 1.1, 1000, 0, "augment=ada", "augment.ada.target=null")[0]
+    assert refusals("augment.ada.p", 1.0, 1000, 0, "augment=ada", "augment.ada.target=null") == []
+    assert refusals("[x]")[0].startswith("ramps.gamma.keys[0]: ")
     assert "below 1" in refusals("'optimizer.generator.betas[0]'", 1.0)[0]
     assert refusals("ema.half_life", 5, 1000, 1000) == ["ramps.gamma.end: it would begin at 1000 images, end at 1000"]
     problem = "ramps.gamma.start: it would begin at 800000 images, end at 800000"

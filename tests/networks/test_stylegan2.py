@@ -92,21 +92,22 @@ def test_parameters_are_those_of_the_reference():
                 parameters(StyleGAN2Generator(facts(size), channels=channels, mapping_layers=layers)),
                 parameters(StyleGAN2Discriminator(facts(size), channels=channels)),
             )
-            for size, channels, layers in ((1024, 32, 2), (1024, 32, 8), (256, 64, 8), (64, 256, 2), (32, 512, 2))
+            for size, channels, layers in ((1024, 32, 2), (1024, 32, 8), (256, 64, 8), (64, 256, 2))
         }
-        cifar = DataFacts("cifar10", 32, 3, 10)
-        conditional = (
+        cifar, plain = DataFacts("cifar10", 32, 3, 10), {"channels": 512, "form": "plain"}  # its "orig"
+        cifar_counts = (
+            parameters(StyleGAN2Generator(cifar, channels=512, mapping_layers=2)),
+            parameters(StyleGAN2Discriminator(cifar, **plain)),
             parameters(StyleGAN2Generator(cifar, channels=512, mapping_layers=2, conditional=True)),
-            parameters(StyleGAN2Discriminator(cifar, channels=512, conditioning="projection")),
+            parameters(StyleGAN2Discriminator(cifar, **plain, conditioning="projection")),
         )
     assert counts == {
         (1024, 32, 2): (28_794_124, 29_012_513),
         (1024, 32, 8): (30_370_060, 29_012_513),
         (256, 64, 8): (24_767_458, 24_001_089),
         (64, 256, 2): (22_243_608, 23_407_361),
-        (32, 512, 2): (19_947_539, 21_507_073),
     }
-    assert conditional == (20_215_315, 23_876_096)
+    assert cifar_counts == (19_947_539, 20_720_641, 20_215_315, 23_089_664)
 
 
 def test_evaluation_is_a_function_of_latents_and_weights():
@@ -160,7 +161,7 @@ def test_truncation_moves_styles_towards_their_average():
     with torch.no_grad():
         styles = generator.styles(latents)
         generator(latents)
-        torch.testing.assert_close(generator.average, 0.002 * styles.mean(dim=0), rtol=1e-4, atol=1e-7)
+        torch.testing.assert_close(generator.average, 0.005 * styles.mean(dim=0), rtol=1e-4, atol=1e-7)
         for _ in range(3000):
             generator.mapping(latents)
     torch.testing.assert_close(generator.average, styles.mean(dim=0), rtol=1e-2, atol=1e-2)

@@ -156,12 +156,20 @@ def test_rates_follow_the_schedule_in_images(built):
 RAMPS = (
     "ramps={weights: {keys: [penalty.r1.weight, penalty.r2.weight], to: 0.5, kind: linear, start: 16, end: 48},"
     " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9, kind: linear},"
-    " average: {keys: [ema.half_life], to: 640, kind: linear, end: 32}}"
+    " average: {keys: [ema.half_life, augment.ada.p], to: 1, kind: linear, end: 32}}"
 )
 
 
 def test_ramps_move_numbers_from_what_the_config_says(built):
-    parts = built(RAMPS, "penalty=[r1,r2]", "penalty.r1.weight=1.0", "penalty.r2.weight=2.0", "ema.half_life=0")
+    parts = built(
+        RAMPS,
+        "augment=ada",
+        "augment.ada.target=null",
+        "penalty=[r1,r2]",
+        "penalty.r1.weight=1.0",
+        "penalty.r2.weight=2.0",
+        "ema.half_life=0",
+    )
     system, seen = parts.system, []
     step = system.training_step
 
@@ -169,16 +177,32 @@ def test_ramps_move_numbers_from_what_the_config_says(built):
         discriminator, generator = (optimizer.param_groups[0]["betas"] for optimizer in parts.trainer.optimizers)
         weights = [system.penalties[name].weight for name in ("r1", "r2")]
         seen.append([*weights, generator[1], discriminator[0], system.ema.half_life])
+        assert system.augmentations["ada"].p.item() == system.ema.half_life
         assert (generator[0], discriminator[1]) == (0.5, 0.999)
         return step(batch, batch_idx)
 
     system.training_step = note
     fit(parts)
     moved = [(n / 64, min(1, max(0, (n - 16) / 32)), min(1, n / 32)) for n in range(0, 64, 8)]
-    expected = [
-        [1 - 0.5 * w, 2 - 1.5 * w, 0.999 * (1 - b) + 0.9 * b, 0.5 * (1 - b) + 0.9 * b, 640 * a] for b, w, a in moved
-    ]
+    expected = [[1 - 0.5 * w, 2 - 1.5 * w, 0.999 * (1 - b) + 0.9 * b, 0.5 * (1 - b) + 0.9 * b, a] for b, w, a in moved]
     assert torch.tensor(seen).allclose(torch.tensor(expected))
+
+
+@pytest.mark.parametrize(("loss", "paired"), [("relativistic_pairing", True), ("hinge", False)])
+def test_a_fake_that_is_compared_with_one_real_has_its_class(built, loss, paired):
+    parts = built(f"loss={loss}", "model=dcgan", "conditioning=projection", "penalty=none")
+    system, pairs = parts.system, []
+    draw = system._draw_fakes
+
+    def note(network, real, labels=None):
+        fakes = draw(network, real, labels)
+        pairs.append((labels, fakes.labels))
+        return fakes
+
+    system._draw_fakes = note
+    fit(parts)
+    assert len(pairs) == 16
+    assert all(torch.equal(*labels) for labels in pairs) == paired
 
 
 def test_measuring_more_often_changes_no_weight(fit):
@@ -273,7 +297,9 @@ def test_what_is_shown_as_real_are_fakes_of_their_own(built):
     parts = built("augment=apa", "augment.apa.p=1", "augment.apa.target=null", "model=mlp", "loss=relativistic_pairing")
     shown, drawn = [], {}
     draw = parts.system._draw_fakes
-    parts.system._draw_fakes = lambda network, real: drawn.setdefault((network, len(shown)), draw(network, real))
+    parts.system._draw_fakes = lambda network, real, *labels: drawn.setdefault(
+        (network, len(shown)), draw(network, real, *labels)
+    )
     for network in ("discriminator", "generator"):
         take = getattr(parts.system, f"_{network}_step")
         setattr(
