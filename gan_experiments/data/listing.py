@@ -167,7 +167,8 @@ def list_pictures(source: Folder | Archive, below: str | None = None) -> Listing
     """
     files = [file for file in source.files() if not _hidden(file.name)]
     tops = {file.name.split("/")[0] for file in files if "/" in file.name}
-    if below is None and "train" in tops and tops <= _SPLITS and not any("/" not in file.name for file in files):
+    beside = any("/" not in file.name and _is_picture(file.name) for file in files)
+    if below is None and "train" in tops and tops <= _SPLITS and not beside:
         below = "train"
     prefix = f"{below.strip('/')}/" if below else ""
     inside = sorted(file for file in files if file.name.startswith(prefix) and file.name != prefix)

@@ -46,6 +46,12 @@ def test_the_training_split_is_taken_by_default(source):
     assert list_pictures(both, "train/dog").labels is None
 
 
+def test_files_beside_the_splits_do_not_make_them_classes(source):
+    found = list_pictures(source("train/cat/1.png", "train/dog/2.png", "test/cat/3.png", "labels.csv"))
+    assert found.class_names == ("cat", "dog")
+    assert found.names == ("train/cat/1.png", "train/dog/2.png")
+
+
 def test_a_class_may_be_called_train(source):
     assert list_pictures(source("car/1.png", "train/2.png")).class_names == ("car", "train")
 
