@@ -36,7 +36,7 @@ class Listing:
         names: Their paths, sorted.
         labels: Their classes; ``None`` if there are no class folders.
         class_names: The class folders, sorted.
-        ignored: Files that are none of Pillow's formats.
+        ignored: Files whose names are none of a picture.
         key: A hash of names and stamps.
         below: The folder within the source that they were taken from; empty: all of it.
     """
@@ -166,13 +166,14 @@ def list_pictures(source: Folder | Archive, below: str | None = None) -> Listing
         ConfigError: There are none, or the folders do not say which class each is of.
     """
     files = [file for file in source.files() if not _hidden(file.name)]
+    every = _pictures(files)
     tops = {file.name.split("/")[0] for file in files if "/" in file.name}
-    beside = any("/" not in file.name and _is_picture(file.name) for file in files)
+    beside = any("/" not in name for name in every)
     if below is None and "train" in tops and tops <= _SPLITS and not beside:
         below = "train"
     prefix = f"{below.strip('/')}/" if below else ""
     inside = sorted(file for file in files if file.name.startswith(prefix) and file.name != prefix)
-    pictures = [file for file in inside if not file.name.endswith("/") and _is_picture(file.name)]
+    pictures = [file for file in inside if file.name in every]
     where = f"{source.path}{'/' + below if below else ''}"
     if not pictures:
         raise ConfigError(f"{source.key}: there are no images in {where}")
@@ -180,7 +181,7 @@ def list_pictures(source: Folder | Archive, below: str | None = None) -> Listing
     digest = hashlib.blake2b(digest_size=16)
     for file in pictures:
         digest.update(f"{file.name}\x1f{file.stamp}\x1e".encode("utf-8", "surrogateescape"))
-    ignored = tuple(file.name for file in inside if not file.name.endswith("/") and not _is_picture(file.name))
+    ignored = tuple(file.name for file in inside if not file.name.endswith("/") and file.name not in every)
     return Listing(tuple(file.name for file in pictures), labels, class_names, ignored, digest.hexdigest(), prefix)
 
 
@@ -216,9 +217,11 @@ def _hidden(name: str) -> bool:
     return name[:1] == "." or "/." in name or "__MACOSX/" in name
 
 
-def _is_picture(name: str) -> bool:
-    suffix = os.path.splitext(name)[1].lower()
-    return not suffix or suffix in suffixes()
+def _pictures(files: Sequence[File]) -> set[str]:
+    """Return the names of the pictures; names without a suffix (README) are some only where no picture has one."""
+    ends = {file.name: os.path.splitext(file.name)[1].lower() for file in files if not file.name.endswith("/")}
+    told = {name for name, suffix in ends.items() if suffix in suffixes()}
+    return told or {name for name, suffix in ends.items() if not suffix}
 
 
 @cache

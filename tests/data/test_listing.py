@@ -24,8 +24,8 @@ def source(request, tmp_path):
 
 
 def test_flat_pictures_have_no_labels(source):
-    found = list_pictures(source("b.png", "a.jpg", "c"))
-    assert found.names == ("a.jpg", "b.png", "c")
+    found = list_pictures(source("b.png", "a.jpg"))
+    assert found.names == ("a.jpg", "b.png")
     assert found.labels is None
     assert found.class_names == ()
 
@@ -60,6 +60,23 @@ def test_files_of_no_picture_format_are_ignored_and_told(source):
     found = list_pictures(source("a.png", "notes.txt", ".hidden.png", "__MACOSX/x.png", ".git/y.png", "Thumbs.db"))
     assert found.names == ("a.png",)
     assert found.ignored == ("Thumbs.db", "notes.txt")
+
+
+def test_names_without_a_suffix_are_pictures_only_where_none_has_one(source):
+    found = list_pictures(source("a.png", "README", "Makefile"))
+    assert found.names == ("a.png",)
+    assert found.ignored == ("Makefile", "README")
+
+
+def test_pictures_may_have_no_suffix_at_all(source):
+    found = list_pictures(source("1", "2", "labels.csv"))
+    assert (found.names, found.ignored) == (("1", "2"), ("labels.csv",))
+
+
+def test_a_readme_beside_class_folders_is_none(source):
+    found = list_pictures(source("cat/1.png", "dog/2.png", "dog/LICENSE", "README"))
+    assert (found.class_names, found.labels) == (("cat", "dog"), (0, 1))
+    assert found.ignored == ("README", "dog/LICENSE")
 
 
 @pytest.mark.parametrize(
