@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -160,29 +160,58 @@ def list_pictures(source: Folder | Archive, below: str | None = None) -> Listing
 
     Args:
         source: Where they lie.
-        below: The folder within it to take; ``None``: ``train``, if the folders are splits, or else all of it.
+        below: The folder within it to take as it lies; ``None``: ``train``, if the folders are splits, or else all of
+            it, where folders around everything do not count and a single class is none.
 
     Raises:
         ConfigError: There are none, or the folders do not say which class each is of.
     """
     files = [file for file in source.files() if not _hidden(file.name)]
     every = _pictures(files)
-    tops = {file.name.split("/")[0] for file in files if "/" in file.name}
-    beside = any("/" not in name for name in every)
-    if below is None and "train" in tops and tops <= _SPLITS and not beside:
-        below = "train"
-    prefix = f"{below.strip('/')}/" if below else ""
+    prefix = _place([file.name for file in files], every, below)
     inside = sorted(file for file in files if file.name.startswith(prefix) and file.name != prefix)
     pictures = [file for file in inside if file.name in every]
-    where = f"{source.path}{'/' + below if below else ''}"
+    where = f"{source.path}/{prefix}".rstrip("/")
     if not pictures:
         raise ConfigError(f"{source.key}: there are no images in {where}")
     class_names, labels = _classes([file.name[len(prefix) :] for file in inside], pictures, prefix, source.key, where)
+    if below is None and len(class_names) == 1:
+        class_names, labels = (), None
     digest = hashlib.blake2b(digest_size=16)
     for file in pictures:
         digest.update(f"{file.name}\x1f{file.stamp}\x1e".encode("utf-8", "surrogateescape"))
     ignored = tuple(file.name for file in inside if not file.name.endswith("/") and file.name not in every)
     return Listing(tuple(file.name for file in pictures), labels, class_names, ignored, digest.hexdigest(), prefix)
+
+
+def _place(names: Sequence[str], pictures: Collection[str], below: str | None) -> str:
+    """Return what the names in the folder to take begin with."""
+    if below is None:
+        return _innermost(names, pictures, _SPLITS)
+    asked = f"{below.strip('/')}/".lstrip("/")
+    places = (asked, _innermost(names, pictures, set()) + asked)
+    return next((place for place in places if any(name.startswith(place) for name in pictures)), asked)
+
+
+def _innermost(names: Sequence[str], pictures: Collection[str], splits: set[str]) -> str:
+    """Return the folder in which classes or pictures lie: within those that hold but one other, or ``train``."""
+    prefix = ""
+    while True:
+        inside = [name[len(prefix) :].split("/") for name in names if name.startswith(prefix)]
+        folders = {parts[0] for parts in inside if len(parts) > 1}
+        if _beside(pictures, prefix):
+            return prefix
+        if "train" in folders and folders <= splits:
+            prefix += "train/"
+        elif len(folders) == 1 and not _beside(pictures, f"{prefix}{min(folders)}/"):
+            prefix += f"{min(folders)}/"
+        else:
+            return prefix
+
+
+def _beside(pictures: Collection[str], prefix: str) -> bool:
+    """Tell whether pictures lie in a folder itself."""
+    return any(name.startswith(prefix) and "/" not in name[len(prefix) :] for name in pictures)
 
 
 def _classes(

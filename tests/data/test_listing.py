@@ -52,6 +52,36 @@ def test_files_beside_the_splits_do_not_make_them_classes(source):
     assert found.names == ("train/cat/1.png", "train/dog/2.png")
 
 
+@pytest.mark.parametrize("around", ["top/", "a/b/"])
+def test_folders_around_everything_are_no_class(source, around):
+    names = ["cat/1.png", "dog/2.png"]
+    found = list_pictures(source(*(around + name for name in names), "README.txt"))
+    assert found.names == tuple(around + name for name in names)
+    assert (found.class_names, found.labels, found.below) == (("cat", "dog"), (0, 1), around)
+
+
+def test_a_single_folder_of_pictures_is_no_class(source):
+    found = list_pictures(source("top/1.png", "top/2.png", "top/more/3.png"))
+    assert (len(found.names), found.labels, found.class_names) == (3, None, ())
+
+
+def test_splits_in_a_folder_around_them(source):
+    both = source("top/train/cat/1.png", "top/train/dog/2.png", "top/test/cat/3.png", "top/test/dog/4.png")
+    assert list_pictures(both).names == ("top/train/cat/1.png", "top/train/dog/2.png")
+    assert list_pictures(both).class_names == ("cat", "dog")
+    inner, outer = list_pictures(both, "test"), list_pictures(both, "top/test")
+    assert inner == outer
+    assert (inner.below, inner.labels) == ("top/test/", (0, 1))
+    assert inner.key != list_pictures(both).key
+    assert list_pictures(both, "top").class_names == ("test", "train")
+    assert list_pictures(both, "").class_names == ("top",)
+
+
+def test_folders_around_nothing(source):
+    with pytest.raises(ConfigError, match="there are no images in"):
+        list_pictures(source("top/deeper/"))
+
+
 def test_a_class_may_be_called_train(source):
     assert list_pictures(source("car/1.png", "train/2.png")).class_names == ("car", "train")
 
