@@ -35,18 +35,18 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
     folder = path.is_dir()
     source: Folder | Archive = Folder(path, "fake") if folder or path.suffix != ".zip" else Archive(path, "fake")
     names = list_pictures(source, "").names
-    images, wrong = [], []
+    images, wrong = np.empty((len(names), facts.channels, facts.image_size, facts.image_size), np.uint8), []
     with source.opened() as open_:
-        for name in names:
+        for place, name in enumerate(names):
             try:
                 with open_(name) as picture:
-                    images.append(_pixels(picture, facts))
+                    images[place] = _pixels(picture, facts)
             except Exception as error:  # Pillow's readers raise whatever they stumble over
                 wrong.append(f"{name} ({error})")
     if wrong:
         more = f" and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
         raise ConfigError(f"fake: {len(wrong)} of {len(names)} images do not fit: {', '.join(wrong[:_TOLD])}{more}")
-    return torch.from_numpy(np.stack(images))
+    return torch.from_numpy(images)
 
 
 def _pixels(picture: Image.Image, facts: DataFacts) -> NDArray[np.uint8]:

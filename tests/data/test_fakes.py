@@ -1,5 +1,6 @@
 """Images from anywhere are taken as they are, or refused."""
 
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -82,3 +83,14 @@ def test_damaged_pictures_and_empty_folders_are_refused(tmp_path):
         load_fakes(place, GREY)
     with pytest.raises(ConfigError, match=r"there are no images in"):
         load_fakes(folder(tmp_path / "empty"), GREY)
+
+
+def test_pictures_are_held_once(tmp_path):
+    place = folder(tmp_path / "fakes", *(draw(seed, "RGB", (64, 64)) for seed in range(64)))
+    facts = DataFacts("large", 64, 3)
+    load_fakes(place, facts)  # what Pillow keeps
+    tracemalloc.start()
+    images = load_fakes(place, facts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * images.nbytes
