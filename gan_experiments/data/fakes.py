@@ -1,4 +1,4 @@
-"""Images from anywhere that are to be compared with a dataset's, taken as they are."""
+"""Images, or points, from anywhere that are to be compared with a dataset's, taken as they are."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
 
     Args:
         path: A folder or zip archive of pictures, searched with all that is below, or an array ``(N, H, W, C)``,
-            ``(N, C, H, W)`` or ``(N, H, W)`` in an ``.npy`` or ``.npz`` file.
+            ``(N, C, H, W)`` or ``(N, H, W)`` in an ``.npy`` or ``.npz`` file. Where the dataset holds points: an array
+            of floats in [-1, 1], ``(N, 2)`` or ``(N, 2, 1, 1)``.
         facts: Of the dataset.
 
     Returns:
-        uint8, ``(N, C, H, W)``.
+        uint8, ``(N, C, H, W)``; of points float32.
 
     Raises:
         ConfigError: There are none, some cannot be read, or they are of another size, colour or range.
     """
+    points = facts.image_size == 1
     if path.suffix in (".npy", ".npz"):
-        return _from_array(_read_array(path), path, facts)
+        array = _read_array(path, least=2 if points else 3)
+        return _from_points(array, path, facts) if points else _from_array(array, path, facts)
+    if points:
+        raise ConfigError(f"fake: {facts.name} holds points, not pictures: save an array {_points(facts)} as .npy")
     folder = path.is_dir()
     source: Folder | Archive = Folder(path, "fake") if folder or path.suffix != ".zip" else Archive(path, "fake")
     names = list_pictures(source, "").names
@@ -62,7 +67,8 @@ def _pixels(picture: Image.Image, facts: DataFacts) -> NDArray[np.uint8]:
     return pixels.reshape(1, *pixels.shape) if facts.channels == 1 else pixels.transpose(2, 0, 1)
 
 
-def _read_array(path: Path) -> np.ndarray:
+def _read_array(path: Path, least: int) -> np.ndarray:
+    """Read an array; of several the one with at least so many dimensions."""
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -71,9 +77,9 @@ def _read_array(path: Path) -> np.ndarray:
             arrays = [loaded[name] for name in loaded.files]
     except (OSError, ValueError, EOFError) as error:
         raise ConfigError(f"fake: {path} cannot be read ({error})") from None
-    images: list[np.ndarray] = [array for array in arrays if array.ndim >= 3]
+    images: list[np.ndarray] = [array for array in arrays if array.ndim >= least]
     if len(images) != 1:
-        raise ConfigError(f"fake: {path} holds {len(images)} arrays of images, not one")
+        raise ConfigError(f"fake: {path} holds {len(images)} arrays with {least} or more dimensions, not one")
     return images[0]
 
 
@@ -91,3 +97,16 @@ def _from_array(array: np.ndarray, path: Path, facts: DataFacts) -> Tensor:
         wanted = f"(N, {size}, {size}, {channels}) as {facts.name} has"
         raise ConfigError(f"fake: {path} holds an array {array.shape}, not {wanted}")
     return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _from_points(array: np.ndarray, path: Path, facts: DataFacts) -> Tensor:
+    told = f"fake: {path} holds an array {array.shape} of {array.dtype}"
+    if array.shape[1:] not in ((facts.channels,), (facts.channels, 1, 1)) or array.dtype.kind != "f" or not len(array):
+        raise ConfigError(f"{told}, not {_points(facts)} as {facts.name} has")
+    if not (np.abs(array) <= 1).all():  # nor is NaN
+        raise ConfigError(f"{told} in [{array.min():.3g}, {array.max():.3g}]; those of {facts.name} lie in [-1, 1]")
+    return torch.from_numpy(array.astype(np.float32)).view(-1, facts.channels, 1, 1)
+
+
+def _points(facts: DataFacts) -> str:
+    return f"(N, {facts.channels}) of float32 in [-1, 1]"

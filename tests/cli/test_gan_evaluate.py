@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from gan_experiments.cli import evaluate
 from gan_experiments.data.digits import Digits
+from gan_experiments.data.points import Ring
 from gan_experiments.metrics import weights
 from gan_experiments.run import RunFolder
 
@@ -83,6 +85,16 @@ def test_any_images_against_a_dataset(call, tmp_path):
     assert found["final"]["fid"] < 5 * found["yardstick"]["fid"]
 
 
+def test_points_against_a_distribution(call, tmp_path):
+    np.save(tmp_path / "points.npy", Ring(num_points=500).load()[0][:, :, 0, 0].numpy())
+    code, _, err = call(evaluate, f"fake={tmp_path / 'points.npy'}", "dataset=ring", "metrics=known_truth")
+    assert code == 0, err
+    (record,) = Path("outputs/evaluations").glob("points-ring-*.json")
+    found = json.loads(record.read_text())["final"]
+    assert found["modes"] == 8
+    assert found["precision"] > 0.95
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -93,7 +105,7 @@ def test_any_images_against_a_dataset(call, tmp_path):
         (["fake=fakes", "dataset=digits", "metrics.samples=30"], "30 asked for, fakes holds 20 images"),
         (["fake=fakes", "dataset=digits", "metrics=[native,kid]"], "20 generated images are too few for kid, which ne"),
         (["fake=fakes", "dataset=digits", "metrics=[native,class_fid]"], "needs labels, which the generated images la"),
-        (["fake=fakes", "dataset=ring"], "fake:"),
+        (["fake=fakes", "dataset=ring", "metrics=known_truth"], "fake: ring holds points, not pictures"),
         (["fake=fakes", "dataset=digits", "metrics=[random,kid,known_truth]"], "distribution of Digits is not known"),
         (["fake=fakes", "dataset=digits", "metrics=kid"], "no extractor to compute kid in; add one"),
         (["fake=fakes", "dataset=digits", "metrics.weights=x"], "metrics.weights: native takes no weights from a file"),

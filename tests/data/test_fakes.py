@@ -11,6 +11,7 @@ from PIL import Image
 from gan_experiments.data.fakes import load_fakes
 from gan_experiments.types import ConfigError, DataFacts
 
+POINTS = DataFacts("ring", 1, 2)
 GREY, COLOUR = DataFacts("grey", 4, 1), DataFacts("colour", 4, 3)
 
 
@@ -94,3 +95,36 @@ def test_pictures_are_held_once(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1.5 * images.nbytes
+
+
+@pytest.mark.parametrize("shape", [(50, 2), (50, 2, 1, 1)])
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_points_are_taken_as_they_are(tmp_path, shape, kind):
+    points = np.random.default_rng(0).uniform(-1, 1, (50, 2)).astype(np.float32)
+    path = tmp_path / f"points.{kind}"
+    np.save(path, points.reshape(shape)) if kind == "npy" else np.savez(path, points.reshape(shape), np.arange(50))
+    found = load_fakes(path, POINTS)
+    assert found.dtype == torch.float32
+    assert np.array_equal(found.numpy(), points.reshape(50, 2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.zeros((5, 2), np.uint8), r"an array \(5, 2\) of uint8, not \(N, 2\) of float32 in \[-1, 1\] as ring has"),
+        (np.zeros((5, 3), np.float32), r"an array \(5, 3\) of float32, not \(N, 2\)"),
+        (np.zeros((5, 4, 4, 3), np.uint8), r"not \(N, 2\) of float32"),
+        (np.zeros((0, 2), np.float32), "not"),
+        (np.array([[0, 2.5]], np.float32), r"in \[0, 2.5\]; those of ring lie in \[-1, 1\]"),
+        (np.array([[0, np.nan]], np.float32), "those of ring lie in"),
+    ],
+)
+def test_arrays_that_are_no_points_are_refused(tmp_path, array, told):
+    np.save(tmp_path / "fakes.npy", array)
+    with pytest.raises(ConfigError, match=told):
+        load_fakes(tmp_path / "fakes.npy", POINTS)
+
+
+def test_pictures_are_no_points(tmp_path):
+    with pytest.raises(ConfigError, match=r"ring holds points, not pictures: save an array \(N, 2\) of float32"):
+        load_fakes(folder(tmp_path / "fakes", draw()), POINTS)
