@@ -55,7 +55,8 @@ def short_passport(passport: dict[str, Any]) -> list[str]:
     extractors = passport.get("extractors") or {}
     lines = []
     for name, told in extractors.items():
-        options = [f"{told[key]}" for key in ("resize", "precision") if told.get(key)]
+        usual = ("none", "float32")
+        options = [f"{told[key]}" for key in ("resize", "precision") if told.get(key, "none") not in usual]
         options.append(f"weights {str(told.get('weights'))[:8]}")
         own = told.get("name", name)
         lines.append(f"{name if own == name else f'{name} ({own})'} features ({', '.join(options)}), {how}")

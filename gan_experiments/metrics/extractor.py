@@ -70,7 +70,12 @@ class Extractor(nn.Module):
 
     def passport(self) -> dict[str, Any]:
         """Say what the features are, for a record: plain values."""
-        return {"name": self.name, "num_features": self.num_features, "weights": self.weight_hash}
+        return {
+            "name": self.name,
+            "num_features": self.num_features,
+            "weights": self.weight_hash,
+            "precision": "float32",
+        }
 
 
 def hash_weights(weights: Mapping[str, Tensor]) -> str:

@@ -138,7 +138,7 @@ def _measured_with(run: Run, measure: str) -> dict[str, Any]:
     names = list(extractors) if isinstance(extractors, Mapping) else []
     _, _, told = measure.partition("/")
     extractor = told if told in names else next(iter(names), "")
-    parts = ("name", "num_features", "weights", "resize", "precision")
+    parts = ("name", "num_features", "weights", "resize", "precision", "layers")
     keys = ["samples", "row_samples", "generator", "truncation", "real_images", "real_split", "data"]
     keys += [f"extractors.{extractor}.{part}" for part in parts]
     value = measure.partition("/")[0]

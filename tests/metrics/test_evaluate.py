@@ -133,7 +133,8 @@ def test_passport_is_plain():
     passport = evaluator().passport()
     assert passport["real_images"] == 500
     assert passport["features"] == {"fid": {"values": ["fid"]}, "is": {"values": ["is"], "splits": 10}}
-    assert passport["extractors"]["native"] == {"name": "pixels", "num_features": 4, "weights": "none True"}
+    pixels = {"name": "pixels", "num_features": 4, "weights": "none True", "precision": "float32"}
+    assert passport["extractors"]["native"] == pixels
     assert passport["data"] == source().fingerprint
     assert passport["versions"]["torch"]
     assert json.loads(json.dumps(passport)) == passport

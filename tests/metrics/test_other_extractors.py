@@ -7,6 +7,7 @@ from torch import nn
 from torchvision.models import get_model
 
 from gan_experiments.metrics.random_network import RandomNetwork
+from gan_experiments.metrics.reference import Reference
 from gan_experiments.metrics.torchvision_classifier import TorchvisionClassifier
 from gan_experiments.metrics.user_network import UserNetwork
 from gan_experiments.types import ConfigError
@@ -88,6 +89,19 @@ def test_a_network_of_the_user(tmp_path):
     plain.prepare(data)
     assert plain(data.images)[0].shape == (3, 3)
     assert plain(data.images)[1] is None
+
+
+def test_statistics_of_a_network_of_the_user_are_kept_by_all_that_changes_its_features(tmp_path):
+    data, paths, passports = images(size=4), set(), []
+    slopes = [nn.Sequential(nn.Flatten(), nn.LeakyReLU(slope)) for slope in (0.1, 0.2)]
+    for network, size in ((slopes[0], None), (slopes[0], 2), (slopes[0], 4), (slopes[1], None)):
+        extractor = UserNetwork(network, image_size=size)
+        extractor.prepare(data)
+        passports.append(extractor.passport())
+        paths.add(Reference(data, extractor, (), 2, str(tmp_path)).path)
+    assert len(paths) == 4
+    assert [passport["resize"] for passport in passports] == ["none", "antialiased to 2", "antialiased to 4", "none"]
+    assert {passport["precision"] for passport in passports} == {"float32"}
 
 
 def test_a_network_that_gives_no_features_is_refused(tmp_path):
