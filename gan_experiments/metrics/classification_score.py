@@ -52,8 +52,10 @@ class ClassificationScore(Measure):
         seed: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
-        self._few_per_class = few_per_class
-        self._training = Training(width, training_images, seed)
+        self.few_per_class = few_per_class
+        self.training_images = training_images
+        self.width = width
+        self.seed = seed
         self._data: ImageSource | None = None
         self.add_state("images", [], dist_reduce_fx="cat")
         self.add_state("labels", [], dist_reduce_fx="cat")
@@ -67,8 +69,8 @@ class ClassificationScore(Measure):
         if data.labels is None:
             raise ConfigError(f"metrics.measures: a classification score needs labels; {data.facts.name} has none")
         smallest = int(data.labels.bincount(minlength=data.facts.num_classes).min())
-        if smallest * 4 // 5 <= self._few_per_class:
-            told = f"{self._few_per_class} images per class asked for, {data.facts.name} has {smallest} of one"
+        if smallest * 4 // 5 <= self.few_per_class:
+            told = f"{self.few_per_class} images per class asked for, {data.facts.name} has {smallest} of one"
             raise ConfigError(f"metrics.measures: few_per_class: {told}, a fifth of which is for the test")
         self._data = data
 
@@ -85,16 +87,17 @@ class ClassificationScore(Measure):
         images, labels = (torch.cat(list(values)) if isinstance(values, list) else values
                           for values in (self.images, self.labels))  # fmt: skip
         generated = LabelledImages(images, labels)
-        order = Stream(self._training.seed, "classification test").permutation(len(self._data.images))
+        order = Stream(self.seed, "classification test").permutation(len(self._data.images))
         border = len(order) // 5
         test, train = (
             LabelledImages(self._data.images[part].to(images.device), self._data.labels[part].to(images.device))
             for part in (order[:border], order[border:])
         )
-        classes, training = self._data.facts.num_classes, self._training
+        classes = self._data.facts.num_classes
+        training = Training(self.width, self.training_images, self.seed)
         real = LabelledImages(train.images[: len(generated)], train.labels[: len(generated)])
         cas, cas_real = (
             classification_accuracy_score(part, test, classes, training).mean().item() for part in (generated, real)
         )
-        found = augmentation_gain(train.few(self._few_per_class, training.seed), generated, test, classes, training)
+        found = augmentation_gain(train.few(self.few_per_class, training.seed), generated, test, classes, training)
         return {"cas": cas, "cas_real": cas_real, "few": found.few.mean().item(), "few_gain": found.gain}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.metrics.extractor import ImageSource, hash_weights
 from gan_experiments.metrics.measure import Measure
 from gan_experiments.metrics.perceptual import PerceptualEmbedding, load_backbone
 
@@ -36,6 +36,7 @@ class PerceptualDiversity(Measure):
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
         self._weights = weights
+        self._weight_hash = ""
         self._embedding: PerceptualEmbedding | None = None
 
     def prepare(self, data: ImageSource) -> None:
@@ -52,6 +53,7 @@ class PerceptualDiversity(Measure):
             self.add_state("squares", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
             self.add_state("sum", torch.zeros(length, dtype=torch.float64), dist_reduce_fx="sum")
             self._embedding = embedding
+            self._weight_hash = hash_weights(embedding.state_dict())
 
     def update(self, images: Tensor, labels: Tensor | None = None) -> None:
         """Take in generated images ``(B, C, H, W)``, uint8."""
@@ -74,3 +76,7 @@ class PerceptualDiversity(Measure):
             raise ValueError(f"diversity needs at least 2 images, not {count}")
         scatter = self.squares - self.sum.square().sum() / count
         return {"lpips_diversity": max(0.0, 2 * scatter.item() / (count - 1))}
+
+    def passport(self) -> dict[str, Any]:
+        """Say what its values depend on: the hash of the weights, not the path of their file."""
+        return {"weights": self._weight_hash}

@@ -212,10 +212,10 @@ class Evaluator:
         return {
             "extractors": {name: extractor.passport() for name, extractor in self.extractors.items()},
             "left_out": self.left_out,
-            "features": {
-                name: {"values": list(measure.values), **measure.passport()} for name, measure in self.features.items()
+            **{
+                group: {name: {"values": list(each.values), **each.passport()} for name, each in measures.items()}
+                for group, measures in (("features", self.features), ("measures", self.measures))
             },
-            "measures": {name: type(measure).__name__ for name, measure in self.measures.items()},
             "real_images": len(self._data.images),
             "real_split": self._data.split,
             "data": self._data.fingerprint,

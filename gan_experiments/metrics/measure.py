@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import inspect
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torchmetrics import Metric
@@ -12,6 +13,8 @@ from gan_experiments.metrics.extractor import ImageSource
 
 class Measure(Metric):
     """A measure of generated images; as a metric of torchmetrics it adds up over processes by itself.
+
+    Options are public attributes by the names of the constructor's arguments.
 
     Attributes:
         values: The names of what it computes; read from the source, so it is a literal.
@@ -38,3 +41,8 @@ class Measure(Metric):
     def compute(self) -> dict[str, float]:
         """Return values by name, over the images of all processes."""
         raise NotImplementedError
+
+    def passport(self) -> dict[str, Any]:
+        """Say what its values depend on beside the images: its options, plain values."""
+        names = inspect.signature(type(self).__init__).parameters
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}

@@ -134,20 +134,26 @@ def _measured_with(run: Run, measure: str) -> dict[str, Any]:
     if not isinstance(how, Mapping):
         return {}
     plain = flatten(how)
-    extractors = how.get("extractors")
-    names = list(extractors) if isinstance(extractors, Mapping) else []
-    _, _, told = measure.partition("/")
-    extractor = told if told in names else next(iter(names), "")
-    parts = ("name", "num_features", "weights", "resize", "precision", "layers")
     keys = ["samples", "row_samples", "generator", "truncation", "real_images", "real_split", "data"]
-    keys += [f"extractors.{extractor}.{part}" for part in parts]
-    value = measure.partition("/")[0]
-    keys += ["is_splits"] if value == "is" else []  # of records before options were kept by measure
-    features = how.get("features")
-    for name, options in features.items() if isinstance(features, Mapping) else ():
-        if value in options.get("values", ()):
-            keys += [key for key in plain if key.startswith(f"features.{name}.")]
+    value, _, told = measure.partition("/")
+    own = [f"measures.{name}" for name in _with_value(how, "measures", measure)]
+    options = own or [f"features.{name}" for name in _with_value(how, "features", value)]
+    keys += [key for key in plain if key.startswith(tuple(f"{name}." for name in options))]
+    if not own:  # what sees the images themselves has nothing to do with the extractors
+        extractors = how.get("extractors")
+        names = list(extractors) if isinstance(extractors, Mapping) else []
+        extractor = told if told in names else next(iter(names), "")
+        parts = ("name", "num_features", "weights", "resize", "precision", "layers")
+        keys += [f"extractors.{extractor}.{part}" for part in parts]
+        keys += ["is_splits"] if value == "is" else []  # of records before options were kept by measure
     return {key: plain[key] for key in keys if key in plain}  # older records say less
+
+
+def _with_value(how: Mapping[str, Any], group: str, value: str) -> list[str]:
+    """Return the measures of a group that compute a value."""
+    told = how.get(group)
+    measures = told.items() if isinstance(told, Mapping) else ()
+    return [name for name, each in measures if isinstance(each, Mapping) and value in each.get("values", ())]
 
 
 def _noted(record: Mapping[str, Any], key: str) -> Any:

@@ -30,6 +30,17 @@ def test_it_is_the_mean_over_all_pairs(measure):
     assert set(measure.compute()) == set(measure.values)
 
 
+def test_the_hash_of_the_weights_is_in_the_passport(measure, tmp_path):
+    torch.save(random_backbone(seed=1), tmp_path / "other.pth")
+    found = [measure.passport()]
+    for name in ("weights", "other"):
+        again = PerceptualDiversity(str(tmp_path / f"{name}.pth"))
+        again.prepare(SimpleNamespace(images=IMAGES))
+        found.append(again.passport())
+    assert found[0] == found[1] != found[2]
+    assert list(found[0]) == ["weights"]
+
+
 def test_one_image_again_and_again_has_none(measure):
     measure.update(IMAGES[:1].expand(6, -1, -1, -1))
     assert measure.compute()["lpips_diversity"] == pytest.approx(0, abs=1e-9)

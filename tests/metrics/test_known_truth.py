@@ -91,7 +91,7 @@ def test_it_goes_through_the_evaluator_by_itself():
     assert evaluator.selection == "reverse_kl"
     assert run() == run() == measure(points)  # nothing is left of the one before
     assert evaluator.in_full(from_tensor(points.view(-1, 2, 1, 1)), 200).yardstick == {}
-    assert evaluator.passport()["measures"] == {"known_truth": "KnownTruth"}
+    assert evaluator.passport()["measures"] == {"known_truth": {"values": list(KnownTruth.values)}}
 
 
 def test_it_goes_beside_an_extractor():

@@ -138,6 +138,22 @@ def test_every_part_of_the_passport_counts_where_both_have_it(tmp_path, compared
         compared(study)
 
 
+def test_measures_of_images_count_by_their_options_and_not_by_an_extractor(tmp_path, compared):
+    study = write_study(tmp_path, {})
+    ways = [("17df", {"width": 16}), ("88aa", {"width": 16}), ("17df", {"width": 32})]
+    for seed, (weights, options) in enumerate(ways):
+        way = {"extractors": {"native": NATIVE | {"weights": weights}}}
+        way["measures"] = {"score": {"values": ["cas"], **options}}
+        loss = "hinge" if seed else "minimax"
+        write_run(study / f"run{seed}", loss, seed=seed, record={"evaluation": way, "final": {"fid": 1.0, "cas": 0.5}})
+        if seed == 1:
+            compared(study, measure="cas")
+            with pytest.raises(ConfigError, match=r"extractors\.native\.weights"):
+                compared(study, measure="fid")
+    with pytest.raises(ConfigError, match=r"measures\.score\.width: 16 in 2 runs .*, 32 in 1 runs"):
+        compared(study, measure="cas")
+
+
 def test_options_of_another_measure_do_not_matter(tmp_path, compared):
     study = write_study(tmp_path, TWO)
     way = {"samples": 10000, "row_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
