@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -9,3 +12,19 @@ from torch import Tensor
 def in_float32(values: Tensor) -> Tensor:
     """Return ``values`` in float32 if they come in half precision; float64 stays."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Compute float32 in float32 inside: on GPUs convolutions are in TF32, of ten bits, unless that is disallowed."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        _allow_tf32("highest", False)
+        yield
+    finally:
+        _allow_tf32(*before)
+
+
+def _allow_tf32(matmul: str, cudnn: bool) -> None:
+    torch.set_float32_matmul_precision(matmul)
+    torch.backends.cudnn.allow_tf32 = cudnn

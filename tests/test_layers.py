@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gan_experiments"
 COMPONENTS = {"losses", "penalties", "networks", "augment"}
-VOCABULARY = {"types", "contracts", "randomness", "distributed"}
+VOCABULARY = {"types", "contracts", "randomness", "distributed", "precision"}
 TOOLS = {"cache", "files", "images"}
 ALLOWED = {
     **{name: {name, *VOCABULARY} for name in sorted(COMPONENTS)},

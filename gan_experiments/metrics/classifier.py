@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gan_experiments.images import to_float
+from gan_experiments.precision import full_float32
 from gan_experiments.randomness import Stream, derive_seed
 from gan_experiments.types import DataFacts
 
@@ -53,6 +54,7 @@ class Classifier(nn.Module):
         return logits
 
 
+@full_float32()
 def fit(
     network: Classifier, images: Tensor, labels: Tensor, chosen: Tensor, training_images: int, *keys: int | str
 ) -> None:
@@ -81,6 +83,7 @@ def fit(
 
 
 @torch.no_grad()
+@full_float32()
 def correct(network: Classifier, images: Tensor, labels: Tensor) -> Tensor:
     """Return which of the images ``(N, C, H, W)`` are classified as their labels ``(N,)`` say: bool, ``(N,)``."""
     parts = zip(torch.split(images, 500), torch.split(labels, 500), strict=True)

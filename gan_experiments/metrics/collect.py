@@ -82,6 +82,14 @@ class Collector:
         return Collected(FeatureSet(merged(moments[0]), **kept), self._membership, moments)
 
 
+def share(count: int, batch_size: int, rank: int, world_size: int) -> list[tuple[int, int]]:
+    """Cut ``count`` into batches and return this rank's: consecutive ones, the same batches for any world size."""
+    batches = [(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
+    first, last = (len(batches) * place // world_size for place in (rank, rank + 1))
+    # A process without images still takes part in the exchange, with none.
+    return batches[first:last] or [(count, count)]
+
+
 def merged(parts: Sequence[Moments]) -> Moments:
     """Return the moments of several sets together."""
     whole = Moments(parts[0].num_features)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan_experiments.contracts import Batch
 from gan_experiments.distributed import from_all_processes
-from gan_experiments.metrics.collect import Collected, Collector
+from gan_experiments.metrics.collect import Collected, Collector, share
 from gan_experiments.metrics.extractor import Extractor, ImageSource, WeightsMissingError
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.measure import Measure
@@ -24,6 +24,7 @@ from gan_experiments.metrics.requirements import (
     refuse_repeated,
 )
 from gan_experiments.metrics.uncertainty import PARTS, dealt_out, margins, yardstick
+from gan_experiments.precision import full_float32
 from gan_experiments.randomness import derive_seed
 from gan_experiments.types import ConfigError, PositiveInt
 
@@ -230,14 +231,15 @@ class Evaluator:
             measure.reset()
         membership = dealt_out(count, PARTS if full else 1)
         collectors = {name: Collector(membership, self._keeps(full)) for name in self.extractors}
-        for start, stop in _share(count, self._batch_size, rank, world_size):
+        for start, stop in share(count, self._batch_size, rank, world_size):
             images, labels = sample(start, stop - start)
             refuse_another_kind(images, self._data)
             self._extract_real(images.device, rank, world_size)
             for name, features, logits in self._extract(images):
                 collectors[name].add(start, features, logits, labels)
-            for measure in measures:
-                measure.to(images.device).update(images, labels)
+            with full_float32():
+                for measure in measures:
+                    measure.to(images.device).update(images, labels)
         collected = {name: collector.collected(world_size) for name, collector in collectors.items()}
         for generated in collected.values():
             generated.whole.num_classes = self._data.facts.num_classes
@@ -255,7 +257,7 @@ class Evaluator:
 
             def extract(name: str = name, reference: Reference = reference) -> Collected:
                 collector = Collector(reference.membership, self._keeps())
-                for start, stop in _share(len(self._data.images), self._batch_size, rank, world_size):
+                for start, stop in share(len(self._data.images), self._batch_size, rank, world_size):
                     labels = None if self._data.labels is None else self._data.labels[start:stop].to(device)
                     ((_, features, logits),) = self._extract(self._data.images[start:stop].to(device), [name])
                     collector.add(start, features, logits, labels)
@@ -273,7 +275,7 @@ class Evaluator:
         shown = images if len(images) else images.new_zeros(1, *images.shape[1:])  # for the shape of what comes out
         for name in names or self.extractors:
             extractor = self.extractors[name]
-            with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            with torch.no_grad(), torch.autocast(images.device.type, enabled=False), full_float32():
                 features, logits = extractor.to(images.device)(shown)
             yield name, features[: len(images)], None if logits is None else logits[: len(images)]
 
@@ -290,11 +292,3 @@ class Evaluator:
 
     def _key(self, measure: str, extractor: str) -> str:
         return measure if extractor == next(iter(self.extractors)) else f"{measure}/{extractor}"
-
-
-def _share(count: int, batch_size: int, rank: int, world_size: int) -> list[tuple[int, int]]:
-    """Cut ``count`` into batches and return this rank's: consecutive ones, the same batches for any world size."""
-    batches = [(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
-    first, last = (len(batches) * place // world_size for place in (rank, rank + 1))
-    # A process without images still takes part in the exchange, with none.
-    return batches[first:last] or [(count, count)]

@@ -7,6 +7,7 @@ from gan_experiments.metrics.classification import (
     augmentation_gain,
     classification_accuracy_score,
 )
+from gan_experiments.metrics.classifier import Classifier
 
 SHORT = Training(width=4, images_shown=6000)
 
@@ -69,6 +70,20 @@ def test_it_is_a_function_of_the_seed_whatever_surrounds_it():
     torch.manual_seed(5)
     classification_accuracy_score(train, TEST, 2, Training(4, 128, seed=1))
     assert torch.equal(torch.rand(3), ambient)
+
+
+def test_classifiers_learn_in_full_float32(monkeypatch):
+    seen, forward = set(), Classifier.forward
+
+    def looks(self, images):
+        seen.add(torch.backends.cudnn.allow_tf32)
+        return forward(self, images)
+
+    monkeypatch.setattr(Classifier, "forward", looks)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    classification_accuracy_score(stripes(20), TEST, 2, Training(4, 128))
+    assert seen == {False}
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_few_images_are_disjoint_draws_of_each_class():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pixels import Pixels, evaluator, from_tensor, source
 from scipy.linalg import sqrtm
 
-from gan_experiments.metrics.evaluate import Evaluator, _share
+from gan_experiments.metrics.collect import share
+from gan_experiments.metrics.evaluate import Evaluator
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import InceptionScore
 from gan_experiments.metrics.kid import KID
@@ -129,6 +130,27 @@ def test_autocast_does_not_reach_the_extractor():
         assert evaluator()(from_tensor(fakes), 300) == expected
 
 
+def test_extractors_and_measures_compute_in_full_float32(monkeypatch):
+    seen = []
+
+    class Looks(Pixels):
+        def forward(self, images):
+            seen.append(torch.backends.cudnn.allow_tf32)
+            return super().forward(images)
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    sample = from_tensor(source(seed=1).images)
+
+    def generated(start, count):
+        assert torch.backends.cudnn.allow_tf32  # a generator computes as it is trained
+        return sample(start, count)
+
+    measure = evaluator()
+    measure.extractors = {"native": Looks()}
+    measure(generated, 300)
+    assert set(seen) == {False}
+
+
 def test_passport_is_plain():
     passport = evaluator().passport()
     assert passport["real_images"] == 500
@@ -177,11 +199,11 @@ def test_images_of_another_kind_are_refused(images, told):
 
 @given(count=st.integers(1, 300), batch_size=st.integers(1, 100), world_size=st.integers(1, 7))
 def test_processes_share_the_same_batches(count, batch_size, world_size):
-    alone = _share(count, batch_size, 0, 1)
-    shared = [batch for rank in range(world_size) for batch in _share(count, batch_size, rank, world_size)]
+    alone = share(count, batch_size, 0, 1)
+    shared = [batch for rank in range(world_size) for batch in share(count, batch_size, rank, world_size)]
     assert [batch for batch in shared if batch != (count, count)] == alone
     assert len(alone) == math.ceil(count / batch_size)
-    sizes = [len(_share(count, batch_size, rank, world_size)) for rank in range(world_size)]
+    sizes = [len(share(count, batch_size, rank, world_size)) for rank in range(world_size)]
     assert max(sizes) - min(sizes) <= 1
 
 
