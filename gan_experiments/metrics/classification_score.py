@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,10 @@ class ClassificationScore(Measure):
     The classifier is that of the native features, so that figures compare with none of another classifier. It keeps
     all generated images, and trains four classifiers.
 
+    Where ``dataset.limit`` or ``dataset.per_class`` leaves images out of the generator's training, it is tested on
+    these, and the real images to learn from are drawn from the others. Where nothing is left out it is tested on a
+    random fifth, which the generator was trained on, so that ``cas`` and ``few_gain`` also reward copies of it.
+
     Values:
         ``cas``: of one trained on generated images; ``cas_real``: on as many real ones, or all there are.
         ``few``: of one trained on ``few_per_class`` real images of each class; ``few_gain``: what is added by adding
@@ -34,7 +38,7 @@ class ClassificationScore(Measure):
         few_per_class: The little data.
         training_images: Images that each classifier is shown.
         width: Channels of its first layer.
-        seed: Of its weights, and of which real images it is tested on: a fifth.
+        seed: Of its weights, and of the order of the real images, which says which fifth it is tested on.
     """
 
     values: ClassVar[tuple[str, ...]] = ("cas", "cas_real", "few", "few_gain")
@@ -68,10 +72,11 @@ class ClassificationScore(Measure):
         """
         if data.labels is None:
             raise ConfigError(f"metrics.measures: a classification score needs labels; {data.facts.name} has none")
-        smallest = int(data.labels.bincount(minlength=data.facts.num_classes).min())
-        if smallest * 4 // 5 <= self.few_per_class:
-            told = f"{self.few_per_class} images per class asked for, {data.facts.name} has {smallest} of one"
-            raise ConfigError(f"metrics.measures: few_per_class: {told}, a fifth of which is for the test")
+        self._learn, self._test = self._split(data)
+        least = int(data.labels[self._learn].bincount(minlength=data.facts.num_classes).min())
+        if least < self.few_per_class:
+            told = f"{self.few_per_class} images per class asked for, {least} of one are there to learn from"
+            raise ConfigError(f"metrics.measures: few_per_class: {told} in {data.facts.name}")
         self._data = data
 
     def update(self, images: Tensor, labels: Tensor | None = None) -> None:
@@ -87,11 +92,9 @@ class ClassificationScore(Measure):
         images, labels = (torch.cat(list(values)) if isinstance(values, list) else values
                           for values in (self.images, self.labels))  # fmt: skip
         generated = LabelledImages(images, labels)
-        order = Stream(self.seed, "classification test").permutation(len(self._data.images))
-        border = len(order) // 5
-        test, train = (
+        train, test = (
             LabelledImages(self._data.images[part].to(images.device), self._data.labels[part].to(images.device))
-            for part in (order[:border], order[border:])
+            for part in (self._learn, self._test)
         )
         classes = self._data.facts.num_classes
         training = Training(self.width, self.training_images, self.seed)
@@ -101,3 +104,21 @@ class ClassificationScore(Measure):
         )
         found = augmentation_gain(train.few(self.few_per_class, training.seed), generated, test, classes, training)
         return {"cas": cas, "cas_real": cas_real, "few": found.few.mean().item(), "few_gain": found.gain}
+
+    def passport(self) -> dict[str, Any]:
+        """Say what its values depend on: its options, and whether the generator has seen what it is tested on."""
+        tested_on = "images left out" if _leaves_out(self._data) else "a fifth of all"
+        return {**super().passport(), "tested_on": tested_on}
+
+    def _split(self, data: ImageSource) -> tuple[Tensor, Tensor]:
+        """Return which images to learn from and which to be tested on, in random order."""
+        order = Stream(self.seed, "classification test").permutation(len(data.images))
+        if data.trained is not None and _leaves_out(data):
+            seen = data.trained[order]
+            return order[seen], order[~seen]
+        border = len(order) // 5
+        return order[border:], order[:border]
+
+
+def _leaves_out(data: ImageSource | None) -> bool:
+    return data is not None and data.trained is not None and not bool(data.trained.all())
