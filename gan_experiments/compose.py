@@ -25,7 +25,7 @@ from gan_experiments.checking.validation import Problem
 from gan_experiments.config import check_config
 from gan_experiments.engines import engine_problems
 from gan_experiments.loader import Composed, Loader, own_loader, visible
-from gan_experiments.overrides import Change, Overrides, parse_value, read_overrides
+from gan_experiments.overrides import Change, Overrides, parse_value, read_overrides, suit_dataset
 from gan_experiments.types import ConfigError
 
 MOST_JOBS = 5000  # of one sweep
@@ -73,6 +73,7 @@ def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | P
     """
     loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
     read = read_overrides(list(overrides), loader, multirun=False)
+    suit_dataset(read, loader)
     config = Composer(loader, read).config([0] * len(read.changes))
     if read.problems or config is None:
         raise ConfigError([str(problem) for problem in read.problems])
@@ -108,6 +109,7 @@ def examine(
     composer = Composer(loader, read)
     if multirun:
         composer.add_sweeps_of_files()
+    suit_dataset(read, loader)
     found = Examination(trusted=_trusted(read.changes), composer=composer)
     problems = read.problems
     problems += [Problem("trusted", reason) for reason in distrust(found.trusted)]

@@ -17,6 +17,7 @@ from gan_experiments.engines import not_installed
 from gan_experiments.loader import Loader
 
 _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
+_SUITED = "dataset_defaults"  # the group
 _RANGE_OF_FILES = re.compile(r"(?P<key>[^=]+)=(?P<value>[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
 
@@ -99,6 +100,20 @@ def read_overrides(lines: list[str], loader: Loader, multirun: bool) -> Override
         if change.values or change.deletes:
             read.changes.append(change)
     return read
+
+
+def suit_dataset(read: Overrides, loader: Loader) -> None:
+    """Add the defaults of the dataset that is chosen, if the program has such and the user has chosen none.
+
+    Everything that is named otherwise, by the command line or an experiment, goes before them.
+    """
+    told = {change.key: change for change in read.changes}
+    dataset = told.get("dataset")
+    if dataset is None or len(dataset.values) != 1 or _SUITED in told or _SUITED not in loader.groups:
+        return
+    if loader.has_option(_SUITED, dataset.values[0]):
+        line = f"{_SUITED}={dataset.values[0]}"
+        read.changes.append(Change(line, _SUITED, dataset.values, group=True, sweep=False))
 
 
 def parse_value(text: str) -> Any:

@@ -181,6 +181,8 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
     """
     values = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
     ignored = {"dataset", "model", "study", *FREE}
+    if values.get("dataset_defaults") == choices.get("dataset"):  # as nobody needs to type
+        ignored.add("dataset_defaults")
     keys = sorted((key for key in values if key not in ignored), key=lambda key: ("." in key, key))
     told = [f"{key}_{values[key]}" for key in keys]
     exact = "-".join([choices.get("dataset", "run"), choices.get("model", "run"), *told])

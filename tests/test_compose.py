@@ -103,6 +103,46 @@ def test_experiments_change_groups_and_values(folder):
     assert "did you mean 'mine'" in problems("experiment=mien", config_dir=directory)[0]
 
 
+def suited(*overrides, config_dir=None):
+    config = compose("train", overrides, config_dir)
+    networks = config.model.generator._target_.rpartition(".")[2]
+    return networks, [*config.metrics.get("features", {}), *config.metrics.get("measures", {})]
+
+
+@pytest.mark.parametrize("dataset", ["ring", "grid", "swiss_roll"])
+def test_points_come_with_networks_and_measures(dataset):
+    assert suited(f"dataset={dataset}") == ("MLPGenerator", ["known_truth"])
+    assert compose("train", [f"dataset={dataset}"]).callbacks.samples.count == 1000
+    assert problems(f"dataset={dataset}") == []
+
+
+@pytest.mark.parametrize("dataset", ["polygons", "stacked_digits", "stacked_mnist"])
+def test_known_truths_come_with_their_measures(dataset):
+    assert suited(f"dataset={dataset}") == ("DCGANGenerator", ["fid", "is", "known_truth"])
+    assert problems(f"dataset={dataset}") == []
+
+
+def test_what_is_named_goes_before_the_defaults_of_a_dataset(folder):
+    assert suited("dataset=ring", "model=dcgan", "metrics=native") == ("DCGANGenerator", ["fid", "is"])
+    assert compose("train", ["dataset=ring", "callbacks.samples.count=9"]).callbacks.samples.count == 9
+    assert suited("dataset=ring", "dataset_defaults=none") == suited()
+    text = "# @package _global_\ndefaults:\n  - override /model: sngan\ncallbacks:\n  samples:\n    count: 5\n"
+    directory = folder(experiment__mine=text)
+    config = compose("train", ["dataset=ring", "experiment=mine"], directory)
+    assert config.callbacks.samples.count == 5
+    assert config.model.generator._target_ == compose("train", ["model=sngan"]).model.generator._target_
+    assert list(config.metrics.measures) == ["known_truth"]
+
+
+def test_hydra_is_told_of_the_defaults_of_one_dataset_where_there_are_any(folder):
+    assert examine("train", Config, ["dataset=ring"]).overrides == ["dataset=ring", "dataset_defaults=ring"]
+    assert examine("train", Config, ["dataset=digits"]).overrides == ["dataset=digits"]
+    swept = examine("train", Config, ["dataset=polygons,digits"], multirun=True)
+    assert swept.overrides == ["dataset=polygons,digits"]
+    assert "dataset_defaults" not in str(compose("data", ["dataset=ring"]))
+    assert list(compose("evaluate", ["dataset=ring"]).metrics.features) == ["fid", "is"]
+
+
 def test_a_folder_of_the_users_adds_options(folder):
     directory = folder(loss__mine="_target_: gan_experiments.losses.hinge.Hinge\n")
     assert problems("loss=mine", config_dir=directory) == []

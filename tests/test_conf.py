@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from backbones import random_backbone
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
@@ -61,12 +62,19 @@ def test_no_group_is_forgotten():
     assert groups == {
         *TRAINED,
         "dataset",
+        "dataset_defaults",
         "trainer",
         "compare",
         "kind",
         "study",
         "hydra",
     }  # those have tests of their own
+
+
+def test_defaults_of_datasets_belong_to_those_with_a_known_truth():
+    config = {option: compose("data", [f"dataset={option}"]).dataset for option in options("dataset")}
+    known = [option for option, dataset in config.items() if get_class(dataset._target_).has_truth]
+    assert options("dataset_defaults") == sorted(["none", *known])
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])

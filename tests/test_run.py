@@ -14,6 +14,12 @@ def test_the_default_run_is_named_after_data_and_model():
     assert run_name(CHOICES, []) == "digits-dcgan"
 
 
+def test_the_defaults_of_a_dataset_are_named_only_where_they_are_not_its_own():
+    choices = {"dataset": "ring", "model": "mlp"}
+    assert run_name(choices, ["dataset=ring", "dataset_defaults=ring"]) == "ring-mlp"
+    assert run_name(choices, ["dataset=ring", "dataset_defaults=grid"]) == "ring-mlp-dataset_defaults_grid"
+
+
 def test_a_name_tells_its_overrides_in_any_order():
     one = run_name(CHOICES, ["seed=3", "loss=minimax", "budget.images=200"])
     assert one == run_name(CHOICES, ["budget.images=200", "seed=3", "loss=minimax"])
