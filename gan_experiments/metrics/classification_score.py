@@ -15,6 +15,7 @@ from gan_experiments.metrics.classification import (
 )
 from gan_experiments.metrics.extractor import ImageSource
 from gan_experiments.metrics.measure import Measure
+from gan_experiments.metrics.uncertainty import margin_of_mean
 from gan_experiments.randomness import Stream
 from gan_experiments.types import ConfigError, NonNegativeInt, PositiveInt
 
@@ -30,6 +31,7 @@ class ClassificationScore(Measure):
     random fifth, which the generator was trained on, so that ``cas`` and ``few_gain`` also reward copies of it.
 
     Values:
+        Their margins are over the images tested on, for the classifiers at hand.
         ``cas``: of one trained on generated images; ``cas_real``: on as many real ones, or all there are.
         ``few``: of one trained on ``few_per_class`` real images of each class; ``few_gain``: what is added by adding
         the generated ones to these.
@@ -99,11 +101,11 @@ class ClassificationScore(Measure):
         classes = self._data.facts.num_classes
         training = Training(self.width, self.training_images, self.seed)
         real = LabelledImages(train.images[: len(generated)], train.labels[: len(generated)])
-        cas, cas_real = (
-            classification_accuracy_score(part, test, classes, training).mean().item() for part in (generated, real)
-        )
+        cas, cas_real = (classification_accuracy_score(part, test, classes, training) for part in (generated, real))
         found = augmentation_gain(train.few(self.few_per_class, training.seed), generated, test, classes, training)
-        return {"cas": cas, "cas_real": cas_real, "few": found.few.mean().item(), "few_gain": found.gain}
+        each = dict(zip(self.values, (cas, cas_real, found.few, found.few_and_generated - found.few), strict=True))
+        self.margins = {name: margin_of_mean(of_images) for name, of_images in each.items()}
+        return {name: of_images.mean().item() for name, of_images in each.items()}
 
     def passport(self) -> dict[str, Any]:
         """Say what its values depend on: its options, and whether the generator has seen what it is tested on."""

@@ -20,7 +20,7 @@ class PerceptualDiversity(Measure):
 
     Values:
         ``lpips_diversity``: 0 if all images are the same; larger is more varied. It says nothing of their quality:
-        hold it against that of as many real images.
+        hold it against its yardstick.
 
     Args:
         weights: File of torchvision's AlexNet; default: fetched once into the cache folder.
@@ -28,6 +28,7 @@ class PerceptualDiversity(Measure):
 
     values: ClassVar[tuple[str, ...]] = ("lpips_diversity",)
     selection: ClassVar[str] = ""
+    has_yardstick: ClassVar[bool] = True
     full_state_update = False
     count: Tensor
     sum: Tensor

@@ -14,7 +14,7 @@ from gan_experiments.distributed import from_all_processes
 from gan_experiments.metrics.collect import Collected, Collector, share
 from gan_experiments.metrics.extractor import Extractor, ImageSource, WeightsMissingError
 from gan_experiments.metrics.features import FeatureMeasure
-from gan_experiments.metrics.measure import Measure
+from gan_experiments.metrics.measure import Measure, of_real_images
 from gan_experiments.metrics.native import NativeClassifier
 from gan_experiments.metrics.reference import Reference
 from gan_experiments.metrics.requirements import (
@@ -38,7 +38,7 @@ class Result(NamedTuple):
 
     Attributes:
         values: The measures.
-        margins: Their margins of error at 95 % over the generated images, where known.
+        margins: Their margins of error at 95 % over the images they are means of, where known.
         yardstick: The same of real images instead of generated ones, what a perfect generator would get.
         yardstick_spread: The standard deviation of that over the splits it is the mean of, where there are several.
     """
@@ -200,11 +200,16 @@ class Evaluator:
         for name, fake in collected.items():
             for key, measure in self._features().items():
                 real, seed = self._references[name], derive_seed(self._seed, key)
-                values = measure.compute(real.whole, fake.whole, seed)
-                worth = margins(measure, values, real.whole, fake, seed), *yardstick(measure, real, seed)
+                values, known = measure.with_margins(real.whole, fake.whole, seed)
+                worth = margins(measure, known, real.whole, fake, seed), *yardstick(measure, real, seed)
                 for gathered, told in zip(result, (values, *worth), strict=True):
                     gathered.update({self._key(value, name): number for value, number in told.items()})
         result.values.update(self._of_images(full=True))
+        for of_images in self._measures(full=True):
+            result.margins.update(of_images.margins)
+            if of_images.has_yardstick:
+                real_ones = of_real_images(of_images, self._data, count, self._batch_size, rank, world_size)
+                result.yardstick.update(real_ones)
         return result
 
     def passport(self) -> dict[str, Any]:

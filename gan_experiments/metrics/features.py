@@ -78,9 +78,9 @@ class FeatureMeasure:
         """Return its ``values``; what is drawn at random is a function of ``seed``."""
         raise NotImplementedError
 
-    def margins(self, values: dict[str, float], real: FeatureSet, fake: FeatureSet) -> dict[str, float]:
-        """Return the margins of error at 95 % of those of its ``values`` for which it knows one by itself."""
-        return {}
+    def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Return its values, and the margins of error at 95 % of those for which it knows one by itself."""
+        return self.compute(real, fake, seed), {}
 
     def passport(self) -> dict[str, Any]:
         """Say what its values depend on beside the features: its options, plain values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -28,6 +29,7 @@ class KnownTruth(Measure):
 
     values: ClassVar[tuple[str, ...]] = ("precision", "recall", "modes", "reverse_kl")
     selection: ClassVar[str] = "reverse_kl"
+    has_yardstick: ClassVar[bool] = True
     needs_truth: ClassVar[bool] = True
     full_state_update = False
     samples: Tensor
@@ -64,8 +66,10 @@ class KnownTruth(Measure):
         """Return the four values."""
         modes = int((self.real > 0).sum())
         share = self.samples.double() / self.samples.sum()
+        precision = int(self.real.sum()) / int(self.samples.sum())
+        self.margins = {"precision": 1.96 * math.sqrt(precision * (1 - precision) / int(self.samples.sum()))}
         return {
-            "precision": int(self.real.sum()) / int(self.samples.sum()),
+            "precision": precision,
             "recall": modes / len(self.real),
             "modes": float(modes),
             "reverse_kl": float(torch.special.xlogy(share, share * len(share)).sum()),

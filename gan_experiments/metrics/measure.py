@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torchmetrics import Metric
 
+from gan_experiments.metrics.collect import share
 from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.precision import full_float32
+from gan_experiments.randomness import Stream
 
 
 class Measure(Metric):
@@ -21,6 +24,8 @@ class Measure(Metric):
         selection: The one of them that tells the best of several generators, the smallest; empty: none does.
         needs_labels: Whether images must have labels.
         only_in_full: Whether it is left out of the rows along a run, because it takes long.
+        has_yardstick: Whether its values of as many real images say what a perfect generator would get.
+        margins: The margins of error at 95 % of those of the values last computed for which it knows one.
         needs_truth: Whether the dataset's distribution must be known; read from the source, so it is a literal.
     """
 
@@ -28,7 +33,12 @@ class Measure(Metric):
     selection: ClassVar[str] = ""
     needs_labels: ClassVar[bool] = False
     only_in_full: ClassVar[bool] = False
+    has_yardstick: ClassVar[bool] = False
     needs_truth: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.margins: dict[str, float] = {}
 
     def prepare(self, data: ImageSource) -> None:
         """Learn what it needs of the real images; a second call does nothing."""
@@ -39,10 +49,25 @@ class Measure(Metric):
         raise NotImplementedError
 
     def compute(self) -> dict[str, float]:
-        """Return values by name, over the images of all processes."""
+        """Return values by name, over the images of all processes, and set ``margins``."""
         raise NotImplementedError
 
     def passport(self) -> dict[str, Any]:
         """Say what its values depend on beside the images: its options, plain values."""
         names = inspect.signature(type(self).__init__).parameters
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+
+def of_real_images(
+    measure: Measure, data: ImageSource, count: int, batch_size: int, rank: int, world_size: int
+) -> dict[str, float]:
+    """Return the values of ``count`` real images, or of all there are; the measure is reset before and after."""
+    chosen = Stream("yardstick", "images").permutation(len(data.images))[:count]
+    measure.reset()
+    for start, stop in share(len(chosen), batch_size, rank, world_size):
+        labels = None if data.labels is None else data.labels[chosen[start:stop]].to(measure.device)
+        with full_float32():
+            measure.update(data.images[chosen[start:stop]].to(measure.device), labels)
+    values = measure.compute()
+    measure.reset()
+    return values

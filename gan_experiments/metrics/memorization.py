@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from gan_experiments.metrics.data_copying import data_copying
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.uncertainty import margin_of_mean
 
 
 class Memorization(FeatureMeasure):
@@ -26,8 +27,13 @@ class Memorization(FeatureMeasure):
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
         """Return both."""
+        return self.with_margins(real, fake, seed)[0]
+
+    def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Return both, and the margin of the probability; the statistic says by itself how sure it is."""
         assert real.features is not None
         assert real.trained is not None
         assert fake.features is not None
         found = data_copying(real.features[real.trained], real.features[~real.trained], fake.features)
-        return {"memorization": found.probability, "memorization_z": found.statistic}
+        values = {"memorization": found.probability, "memorization_z": found.statistic}
+        return values, {"memorization": margin_of_mean(found.closer)}

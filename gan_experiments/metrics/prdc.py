@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
 from gan_experiments.metrics.manifold import manifold
+from gan_experiments.metrics.uncertainty import margin_of_mean
 from gan_experiments.types import PositiveInt
 
 
@@ -39,11 +39,11 @@ class PRDC(FeatureMeasure):
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
         """Return the four means."""
+        return self.with_margins(real, fake, seed)[0]
+
+    def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the means, and margins of those over generated images; the others depend on all of these at once."""
         assert real.features is not None
         assert fake.features is not None
-        return manifold(real.features, fake.features, self.neighbours, self.density_neighbours).values()
-
-    def margins(self, values: dict[str, float], real: FeatureSet, fake: FeatureSet) -> dict[str, float]:
-        """Return that of a share of generated images; the others depend on all of these at once."""
-        share = values["precision"]
-        return {"precision": 1.96 * math.sqrt(share * (1 - share) / len(fake))}
+        found = manifold(real.features, fake.features, self.neighbours, self.density_neighbours)
+        return found.values(), {name: margin_of_mean(getattr(found, name)) for name in ("precision", "density")}

@@ -60,6 +60,9 @@ def test_it_is_tested_on_images_that_the_generator_was_not_trained_on(used):
     measure, values = measured(numbered(trained))
     assert measure.passport()["tested_on"] == "images left out"
     assert set(values) == set(ClassificationScore.values)
+    tests = int((~trained).sum())
+    binomial = {name: 1.96 * (values[name] * (1 - values[name]) / tests) ** 0.5 for name in ("cas", "cas_real", "few")}
+    assert {name: measure.margins[name] for name in binomial} == pytest.approx(binomial)
     _, real, few = used["learn"]
     assert used["test"] == set(torch.arange(500)[~trained].tolist())
     assert real | few <= set(torch.arange(500)[trained].tolist())

@@ -6,6 +6,7 @@ import torch
 from backbones import random_backbone
 
 from gan_experiments.metrics.diversity import PerceptualDiversity
+from gan_experiments.metrics.measure import of_real_images
 from gan_experiments.metrics.perceptual import PerceptualEmbedding
 
 IMAGES = torch.randint(256, (7, 1, 32, 36), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -28,6 +29,19 @@ def test_it_is_the_mean_over_all_pairs(measure):
         measure.update(part)
     assert measure.compute() == {"lpips_diversity": pytest.approx(expected, rel=1e-5)}
     assert set(measure.compute()) == set(measure.values)
+
+
+def test_real_images_are_its_yardstick(measure):
+    measure.update(IMAGES)
+    expected = measure.compute()
+    data = SimpleNamespace(images=IMAGES, labels=None)
+    measure.update(IMAGES[:3])
+    real = [of_real_images(measure, data, *how, 0, 1) for how in ((100, 3), (5, 3), (5, 2))]
+    assert real[0] == pytest.approx(expected)
+    assert real[1] == pytest.approx(real[2])  # random ones, the same in any batches
+    assert real[1] != pytest.approx(expected)
+    assert measure.count == 0
+    assert PerceptualDiversity.has_yardstick
 
 
 def test_the_hash_of_the_weights_is_in_the_passport(measure, tmp_path):

@@ -18,6 +18,7 @@ from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import InceptionScore
 from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.known_truth import KnownTruth
+from gan_experiments.metrics.memorization import Memorization
 from gan_experiments.metrics.prdc import PRDC
 from gan_experiments.metrics.uncertainty import halved
 from gan_experiments.types import ConfigError
@@ -108,7 +109,7 @@ def test_in_full_gives_the_values_of_a_row():
     sample, measure = from_tensor(source(seed=1).images), evaluator(features=measures())
     full = measure.in_full(sample, 300)
     assert full.values == pytest.approx(measure(sample, 300), rel=1e-9)
-    assert full.margins.keys() == {"fid", "is", "precision"}
+    assert full.margins.keys() == {"fid", "is", "precision", "density"}
     assert full.yardstick.keys() == full.values.keys()
 
 
@@ -121,6 +122,19 @@ def test_margin_of_error_is_that_of_repeated_sampling():
         margins.append(full.margins["fid"])
     true = 2.262 * torch.tensor(values).std().item()
     assert sum(margins) / len(margins) == pytest.approx(true, rel=0.25)
+
+
+def test_margins_of_means_are_those_of_repeated_sampling():
+    """Over a hundred sets of generated images against the same real ones."""
+    data, found = source(count=600), []
+    data.trained = torch.arange(600) < 300
+    measure = evaluator(data, features={"prdc": PRDC(), "memorization": Memorization()})
+    for seed in range(100):
+        full = measure.in_full(from_tensor(source(seed=100 + seed, count=100, bright=1.1).images), 100)
+        found.append((full.values, full.margins))
+    for name in ("precision", "density", "memorization"):
+        true = 1.96 * torch.tensor([values[name] for values, _ in found]).std().item()
+        assert sum(margins[name] for _, margins in found) / len(found) == pytest.approx(true, rel=0.25), name
 
 
 def test_autocast_does_not_reach_the_extractor():

@@ -90,7 +90,11 @@ def test_it_goes_through_the_evaluator_by_itself():
     evaluator, run = evaluate(points)
     assert evaluator.selection == "reverse_kl"
     assert run() == run() == measure(points)  # nothing is left of the one before
-    assert evaluator.in_full(from_tensor(points.view(-1, 2, 1, 1)), 200).yardstick == {}
+    full = evaluator.in_full(from_tensor(points.view(-1, 2, 1, 1)), 200)
+    share = full.values["precision"]
+    assert full.margins == {"precision": pytest.approx(1.96 * math.sqrt(share * (1 - share) / 200))}
+    assert full.values == measure(points)
+    assert full.yardstick == measure(DATA.images)  # as many real images, or all
     assert evaluator.passport()["measures"] == {"known_truth": {"values": list(KnownTruth.values)}}
 
 
