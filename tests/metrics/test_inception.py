@@ -9,7 +9,11 @@ from pixels import source
 
 from gan_experiments.metrics import weights
 from gan_experiments.metrics.extractor import WeightsMissingError, hash_weights
+from gan_experiments.metrics.features import FeatureSet
+from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception import Inception, resize_tf1
+from gan_experiments.metrics.inception_score import inception_score
+from gan_experiments.metrics.moments import Moments
 from gan_experiments.types import ConfigError
 
 fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
@@ -66,13 +70,44 @@ def relative(found, expected):
     return ((found - expected).norm(dim=0) / expected.norm(dim=0).clamp_min(1e-12)).max()
 
 
-def test_features_and_logits_are_those_of_torch_fidelity(file, images, tf1):
-    theirs = fidelity.FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], str(file))
+@pytest.fixture(scope="module")
+def theirs(file):
+    return fidelity.FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], str(file))
+
+
+def test_features_and_logits_are_those_of_torch_fidelity(images, theirs, tf1):
     features, logits = tf1(images)
     expected = theirs(images)
     assert expected[0].std() > 0.1
     assert relative(features, expected[0]) < 1e-3
     assert relative(logits, expected[1]) < 1e-3
+
+
+def test_fid_and_inception_score_are_those_of_torch_fidelity(theirs, tf1):
+    """Of four features, whose covariance has full rank with so few images."""
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+    from torch_fidelity.metric_isc import isc_features_to_metric
+
+    generator = torch.Generator().manual_seed(1)
+    ours, their_statistics, their_logits = [], [], []
+    for brightest in (1, 0.6):
+        colours_of_each = torch.rand(9, 3, 1, 1, generator=generator) * brightest
+        shown = (255 * colours_of_each * torch.rand(9, 3, 32, 32, generator=generator)).to(torch.uint8)
+        features, logits = theirs(shown)
+        their_statistics.append(fid_features_to_statistics(features[:, :4].double()))
+        their_logits.append(logits)
+        features, logits = tf1(shown)
+        moments = Moments(4)
+        moments.update(features[:, :4].double())
+        ours.append(FeatureSet(moments, logits=logits))
+    expected = fid_statistics_to_metric(*their_statistics, verbose=False)["frechet_inception_distance"]
+    assert FID().compute(*ours, seed=0)["fid"] == pytest.approx(expected, rel=1e-4)
+    # To a random network all images are of about one class: what they have in common is taken away.
+    common = their_logits[1].mean(0)
+    apart, own_apart = (10 * (logits - common) for logits in (their_logits[1], ours[1].logits))
+    expected = isc_features_to_metric(apart, splits=1, shuffle=False)["inception_score_mean"]
+    assert expected > 1.05
+    assert inception_score(own_apart, 1, 0)[0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_antialiased_variant_is_that_of_torchmetrics(file, images, tf1):
