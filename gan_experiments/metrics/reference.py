@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import warnings
@@ -17,17 +18,21 @@ from torch import Tensor
 from gan_experiments.cache import cache_folder
 from gan_experiments.distributed import from_all_processes
 from gan_experiments.files import replacing
-from gan_experiments.metrics.collect import KEPT, Collected, merged
+from gan_experiments.metrics.collect import KEPT, Collected, Collector, merged
 from gan_experiments.metrics.extractor import Extractor, ImageSource, hash_weights
 from gan_experiments.metrics.features import FeatureSet
 from gan_experiments.metrics.moments import Moments
 from gan_experiments.metrics.uncertainty import halved
 
 _VERSION = 1  # of the file's content
+_PART = 1000  # features that are added up at a time
+_UNREADABLE = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError)
 
 
 class Reference:
     """Real images in the features of one extractor, from the cache if they have been extracted before.
+
+    A file that keeps more than is asked for will do, and so will one that keeps features, whatever its splits.
 
     Args:
         data: The images.
@@ -43,20 +48,18 @@ class Reference:
         self.membership = halved(len(data.images), samples)
         self._data = data
         self._keeps = sorted(set(keeps) - {"labels"})  # they are the dataset's own
-        self._recipe = json.dumps(
-            {
-                "version": _VERSION,
-                "data": data.fingerprint,
-                "images": len(data.images),
-                "extractor": extractor.passport(),
-                "keeps": self._keeps,
-                "yardstick": self.membership.sum(1).tolist(),
-            },
-            sort_keys=True,
-        )
-        key = hashlib.blake2b(self._recipe.encode(), digest_size=8).hexdigest()
+        of = {
+            "version": _VERSION,
+            "data": data.fingerprint,
+            "images": len(data.images),
+            "extractor": extractor.passport(),
+        }
+        self._of = json.dumps(of, sort_keys=True)
+        self._yardstick = self.membership.sum(1).tolist()
+        self._recipe = json.dumps({"of": self._of, "keeps": self._keeps, "yardstick": self._yardstick}, sort_keys=True)
+        self._name = f"{data.facts.name}-{extractor.name}-{_short_hash(self._of)}"
         folder = Path(cache_dir) if cache_dir else cache_folder()
-        self.path = folder / "statistics" / f"{data.facts.name}-{extractor.name}-{key}.safetensors"
+        self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
 
     def get(self, extract: Callable[[], Collected], device: torch.device, rank: int, world_size: int) -> Collected:
         """Read the statistics, or ``extract`` them together with the other processes and write them.
@@ -76,29 +79,54 @@ class Reference:
         return collected
 
     def _read(self, device: torch.device) -> Collected | None:
-        if not self.path.exists():
+        path = self.path if self.path.exists() else self._with_more()
+        if path is None:
             return None
         try:
-            with safe_open(self.path, framework="pt") as file:
+            with safe_open(path, framework="pt") as file:
                 tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-            if metadata["content"] == hash_weights(tensors) and metadata["recipe"] == self._recipe:
-                return self._collected({name: values.to(_place(device)) for name, values in tensors.items()})
-        except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError):
+            recipe = json.loads(metadata["recipe"])
+            if metadata["content"] == hash_weights(tensors) and recipe["of"] == self._of:
+                placed = {name: values.to(_place(device)) for name, values in tensors.items()}
+                return self._collected(placed, again=recipe["yardstick"] != self._yardstick)
+        except _UNREADABLE:
             pass
-        warnings.warn(f"{self.path} is damaged: the real images are extracted again", stacklevel=2)
+        warnings.warn(f"{path} is damaged: the real images are extracted again", stacklevel=2)
         return None
 
-    def _collected(self, tensors: Mapping[str, Tensor]) -> Collected:
+    def _with_more(self) -> Path | None:
+        """Find a file of the same images and extractor that keeps more, or keeps features for other splits."""
+        for path in sorted(self.path.parent.glob(f"{glob.escape(self._name)}-*.safetensors")):
+            try:
+                with safe_open(path, framework="pt") as file:
+                    recipe = json.loads(file.metadata()["recipe"])
+                alike = recipe["yardstick"] == self._yardstick or "features" in recipe["keeps"]
+                if alike and set(self._keeps) <= set(recipe["keeps"]):
+                    return path
+            except _UNREADABLE:
+                continue
+        return None
+
+    def _collected(self, tensors: Mapping[str, Tensor], again: bool) -> Collected:
+        labels = None if self._data.labels is None else self._data.labels.to(tensors["0.0.count"].device)
+        if again:  # the splits are others, so their moments are added up from the features
+            collector = Collector(self.membership, ())
+            for start, part in enumerate(torch.split(tensors["features"], _PART)):
+                collector.add(start * _PART, part, None, None)
+            moments = collector.collected().moments
+        else:
+            moments = self._stored(tensors)
+        whole = FeatureSet(merged(moments[0]), tensors.get("features"), tensors.get("logits"), labels)
+        return Collected(whole, self.membership, moments)
+
+    def _stored(self, tensors: Mapping[str, Tensor]) -> list[list[Moments]]:
         states: dict[str, dict[str, Tensor]] = {}
         for name, values in tensors.items():
             place, dot, key = name.rpartition(".")
             if dot:
                 states.setdefault(place, {})[key] = values
         splits = range(len(self.membership))
-        moments = [[Moments.from_state(states[f"{split}.{part}"]) for part in range(2)] for split in splits]
-        labels = None if self._data.labels is None else self._data.labels.to(tensors["0.0.count"].device)
-        whole = FeatureSet(merged(moments[0]), tensors.get("features"), tensors.get("logits"), labels)
-        return Collected(whole, self.membership, moments)
+        return [[Moments.from_state(states[f"{split}.{part}"]) for part in range(2)] for split in splits]
 
     def _write(self, collected: Collected) -> None:
         tensors = {
@@ -113,6 +141,10 @@ class Reference:
         metadata = {"recipe": self._recipe, "content": hash_weights(tensors)}
         with replacing(self.path) as temporary:
             save_file(tensors, temporary, metadata=metadata)
+
+
+def _short_hash(recipe: str) -> str:
+    return hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
 
 
 def _place(device: torch.device) -> Any:

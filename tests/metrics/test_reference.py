@@ -6,6 +6,7 @@ from evaluate_in_parts import measures
 from pixels import evaluator, from_tensor, source
 
 from gan_experiments.metrics.fid import FID
+from gan_experiments.metrics.kid import KID
 
 
 @pytest.fixture
@@ -28,14 +29,27 @@ def test_a_second_evaluation_reads_them(statistics):
 def test_what_they_depend_on_is_what_they_are_kept_by(statistics):
     other_data, other_weights = evaluator(source(seed=5)), evaluator()
     other_weights.extractors["native"].weight_hash = "other"
-    variants = [evaluator(), evaluator(features=measures()), evaluator(samples=20), other_data, other_weights]
-    for each in variants:
+    variants = [evaluator(), evaluator(samples=20), other_data, other_weights, evaluator(features=measures())]
+    for count, each in enumerate(variants, 1):
         each(SAMPLE, 64)
+        assert len(statistics()) == count
+    evaluator(samples=250)(SAMPLE, 64)  # half of them, as of 300
+    evaluator(samples=400)(SAMPLE, 64)
     assert len(statistics()) == len(variants)
-    evaluator(features={"fid": FID()})(SAMPLE, 64)  # keeps no logits
-    assert len(statistics()) == len(variants) + 1
-    evaluator(samples=400)(SAMPLE, 64)  # more than half: the same halves as of 300
-    assert len(statistics()) == len(variants) + 1
+
+
+@pytest.mark.parametrize("options", [{"features": {"fid": FID()}}, {"samples": 40}, {"features": {"kid": KID(2, 20)}}])
+def test_a_file_that_keeps_features_serves_other_measures_and_counts(statistics, options, monkeypatch, tmp_path):
+    evaluator(features=measures())(SAMPLE, 64)
+    other = evaluator(**options)
+    found = other.in_full(SAMPLE, 300)
+    assert other.extractors["native"].extracted == 300
+    assert len(statistics()) == 1
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "empty"))
+    alone = evaluator(**options)
+    for values, expected in zip(found, alone.in_full(SAMPLE, 300), strict=True):
+        assert values == pytest.approx(expected, rel=1e-9)
+    assert alone.extractors["native"].extracted == 800
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
