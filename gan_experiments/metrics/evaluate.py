@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from gan_experiments.contracts import Batch
 from gan_experiments.distributed import from_all_processes
 from gan_experiments.metrics.collect import Collected, Collector, share
-from gan_experiments.metrics.extractor import Extractor, ImageSource, WeightsMissingError
+from gan_experiments.metrics.extractor import Extractor, ImageSource, WeightsMissingError, versions
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.measure import Measure, of_real_images
 from gan_experiments.metrics.native import NativeClassifier
@@ -27,8 +26,6 @@ from gan_experiments.metrics.uncertainty import PARTS, dealt_out, margins, yards
 from gan_experiments.precision import full_float32
 from gan_experiments.randomness import derive_seed
 from gan_experiments.types import ConfigError, PositiveInt
-
-_PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
 
 Sample = Callable[[int, int], Batch]
 
@@ -226,7 +223,7 @@ class Evaluator:
             "real_split": self._data.split,
             "data": self._data.fingerprint,
             "seed": self._seed,
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": versions(self.extractors.values()),
         }
 
     def _collect(self, sample: Sample, count: int, full: bool, rank: int, world_size: int) -> dict[str, Collected]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
 from gan_experiments.types import ConfigError, DataFacts
+
+
+_PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
 
 
 class WeightsMissingError(ConfigError):
@@ -50,8 +54,10 @@ class Extractor(nn.Module):
         name: What it is, as a record calls it.
         num_features: Length of a feature vector.
         weight_hash: Hash of the weights: values from different weights do not compare.
+        packages: What its network comes from, beside PyTorch and torchvision: names of distributions.
     """
 
+    packages: ClassVar[tuple[str, ...]] = ()
     name: str
     num_features: int
     weight_hash: str
@@ -86,3 +92,9 @@ def hash_weights(weights: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
+
+
+def versions(extractors: Iterable[Extractor]) -> dict[str, str]:
+    """Return those of the packages that values depend on, by name."""
+    own = [name for extractor in extractors for name in extractor.packages]
+    return {name: version(name) for name in dict.fromkeys([*_PACKAGES, *own])}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,8 @@ class Inception(Extractor):
     Raises:
         ConfigError: torch-fidelity is not installed.
     """
+
+    packages: ClassVar[tuple[str, ...]] = ("torch-fidelity",)
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import torch
 from pixels import source
 
 from gan_experiments.metrics import weights
-from gan_experiments.metrics.extractor import WeightsMissingError, hash_weights
+from gan_experiments.metrics.extractor import WeightsMissingError, hash_weights, versions
 from gan_experiments.metrics.features import FeatureSet
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception import Inception, resize_tf1
@@ -152,6 +152,8 @@ def test_bfloat16_tells_its_drift_and_has_statistics_of_its_own(file, images, tf
 def test_passport(tf1, file):
     passport = tf1.passport()
     assert passport["name"] == "inception"
+    assert "torch-fidelity" in versions([tf1])
+    assert "torch-fidelity" not in versions([])
     assert (passport["resize"], passport["precision"], passport["published"]) == ("tf1", "float32", False)
     state = torch.load(file, weights_only=True)
     assert passport["weights"] == hash_weights(state)
