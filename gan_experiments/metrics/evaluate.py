@@ -21,6 +21,7 @@ from gan_experiments.metrics.requirements import (
     refuse_few_generated,
     refuse_few_real,
     refuse_repeated,
+    warn_of_low_rank,
 )
 from gan_experiments.metrics.uncertainty import PARTS, dealt_out, margins, yardstick
 from gan_experiments.precision import full_float32
@@ -88,6 +89,7 @@ class Evaluator:
         self._batch_size = batch_size
         self._samples = samples
         self._references: dict[str, Collected] = {}
+        self._warned: set[str] = set()
         if not ((self.extractors and self.features) or self.measures):
             raise ConfigError("metrics: there is nothing to measure with: no measure, or no extractor for it")
         refuse_repeated(self.names)
@@ -242,6 +244,8 @@ class Evaluator:
             with full_float32():
                 for measure in measures:
                     measure.to(images.device).update(images, labels)
+        if rank == 0:
+            warn_of_low_rank(self._features(full), self.extractors, count, len(self._data.images), self._warned)
         collected = {name: collector.collected(world_size) for name, collector in collectors.items()}
         for generated in collected.values():
             generated.whole.num_classes = self._data.facts.num_classes

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from gan_experiments.types import ConfigError, DataFacts
 
-
 _PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
 
 

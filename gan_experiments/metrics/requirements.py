@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from torch import Tensor
@@ -9,6 +10,8 @@ from torch import Tensor
 from gan_experiments.metrics.extractor import Extractor, ImageSource
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.types import ConfigError, DataFacts
+
+_log = logging.getLogger(__name__)
 
 Features = Mapping[str, FeatureMeasure]
 
@@ -27,6 +30,21 @@ def refuse_few_generated(
     longest = max((getattr(extractor, "num_features", 0) for extractor in extractors), default=0)
     needs = {name: measure.needed(longest, facts.num_classes) for name, measure in features.items()}
     _refuse_few(needs, count, f"{key}: {count} generated images")
+
+
+def warn_of_low_rank(
+    features: Features, extractors: Mapping[str, Extractor], generated: int, real: int, told: set[str]
+) -> None:
+    """Say which FIDs come from covariances without full rank and how many images it takes, unless ``told`` before."""
+    for name, extractor in extractors.items() if any("fid" in measure.values for measure in features.values()) else ():
+        needed = extractor.num_features + 1
+        counts = {"generated": generated, "real": real}
+        short = " and ".join(f"{count:,} {kind} images" for kind, count in counts.items() if count < needed)
+        line = f"FID in {name} features has covariances without full rank, from {short}: it is biased upwards, "
+        line += f"and compares at this number only; {needed:,} have full rank"
+        if short and line not in told:
+            told.add(line)
+            _log.warning(line)
 
 
 def refuse_few_real(features: Features, data: ImageSource) -> None:

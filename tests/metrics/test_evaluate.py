@@ -199,6 +199,22 @@ def test_too_few_images_are_refused_with_the_number_needed(measure, needed):
 
 
 @pytest.mark.parametrize(
+    ("generated", "real", "short"),
+    [(4, 500, "4 generated images:"), (5, 4, "4 real images:"), (4, 4, "4 generated images and 4 real images:")],
+)
+def test_covariances_without_full_rank_are_said_once(caplog, generated, real, short):
+    measure, sample = evaluator(source(count=real), features={"fid": FID()}), from_tensor(source(seed=1).images)
+    for _ in range(2):
+        measure(sample, generated)
+    (line,) = caplog.messages
+    assert f"without full rank, from {short}" in line
+    assert line.endswith("; 5 have full rank")
+    evaluator(source(count=4), features={"kid": KID(2, 2)})(sample, 4)
+    evaluator(source(count=5), features={"fid": FID()})(sample, 5)
+    assert caplog.messages == [line]
+
+
+@pytest.mark.parametrize(
     ("images", "told"),
     [
         (torch.zeros(20, 3, 2, 2, dtype=torch.uint8), "have 3 channels, those of pixels 1"),
