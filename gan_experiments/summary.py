@@ -43,7 +43,10 @@ def measures(record: dict[str, Any]) -> list[str]:
 
 
 def short_passport(passport: dict[str, Any]) -> list[str]:
-    """Say in a line for each extractor how values were obtained; figures compare if these lines are the same."""
+    """Say in a line for each extractor how values were obtained; lines that differ are of figures that do not compare.
+
+    The same line is not enough: options of measures and the data's fingerprint are in the passport itself.
+    """
     generator = {"ema": "EMA generator", "raw": "raw generator"}.get(passport.get("generator", "ema"), "images")
     how = f"{passport.get('samples', 0):,} samples of the {generator}" if generator != "images" else ""
     how = how or f"{passport.get('samples', 0):,} images"

@@ -38,7 +38,8 @@ def check_passports(runs: Sequence[Run], measure: str, allowed: bool) -> list[st
         return []
     text = f"{measure.upper()} was not measured in the same way in all runs, so the figures do not compare: "
     if not allowed:
-        advice = "compare fewer runs, measure them alike with gan-evaluate, or say mixed_passports=true"
+        # What gan-evaluate adds to a record is not what is compared.
+        advice = "compare fewer runs, train them with the same metrics=, or say mixed_passports=true"
         raise ConfigError([*(f"{text}{line}" for line in told), advice])
     return [text + "; ".join(told)]
 

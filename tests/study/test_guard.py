@@ -101,6 +101,7 @@ def test_figures_with_other_passports_are_refused(tmp_path, compared, changes, k
         compared(study)
     assert key in str(caught.value)
     assert "mixed_passports=true" in caught.value.problems[-1]
+    assert "gan-evaluate" not in caught.value.problems[-1]  # whose figures are not read
     (line,) = compared(study, mixed_passports=True).warnings
     assert key in line
 
