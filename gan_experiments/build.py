@@ -170,6 +170,16 @@ def check_devices(accelerator: str, devices: int | str) -> None:
         raise ConfigError(f"trainer.devices: {devices} asked for, this machine has {found}")
 
 
+def device_for_measuring(accelerator: str) -> torch.device:
+    """Return where to generate and to measure: CUDA if it is here and not ``cpu`` asked for; MPS knows no float64.
+
+    Raises:
+        ConfigError: There is no GPU, and one is asked for.
+    """
+    check_devices(accelerator, 1)
+    return torch.device("cuda" if accelerator != "cpu" and CUDAAccelerator.is_available() else "cpu")
+
+
 def construct(node: Mapping[str, Any], **available: Any) -> Any:
     """Build the component of a config node, handing it whatever of ``available`` its constructor asks for by name."""
     arguments = {key: _nested(value) for key, value in node.items() if key != "_target_"}

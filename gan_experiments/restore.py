@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from gan_experiments.build import build_system, check_devices, construct
+from gan_experiments.build import build_system, construct, device_for_measuring
 from gan_experiments.checkpoints import find_checkpoint, load_checkpoint, load_part
 from gan_experiments.data.base import ImageData
 from gan_experiments.run import RunFolder
@@ -23,13 +21,13 @@ def restore(
         config: The run's config, checked.
         run: Its folder.
         checkpoint: ``last``, ``best``, or the path of a file.
-        accelerator: Where to put the system: ``cpu`` or ``gpu``.
+        accelerator: Where to put the system: ``cpu``, ``gpu`` or ``auto``.
         raw: Load the generator as the last step left it as well.
 
     Raises:
         ConfigError: The checkpoint is missing, damaged, of another network, or holds code.
     """
-    check_devices(accelerator, 1)
+    device = device_for_measuring(accelerator)
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
     data: ImageData = construct(config["dataset"], seed=config["seed"])
@@ -38,5 +36,5 @@ def restore(
     if raw:
         load_part(system.generator, loaded, "generator.", path)
     system.clock.images_seen = loaded["images_seen"]
-    system.to(torch.device("cuda" if accelerator == "gpu" else "cpu"))
+    system.to(device)
     return system, data

@@ -67,11 +67,11 @@ def _measure_images(options: dict[str, Any]) -> int:
     path = Path(options["fake"]).expanduser()
     if not path.exists():
         raise ConfigError(f"fake: there is no {path}")
-    from gan_experiments.build import build_evaluator, check_devices, construct
+    from gan_experiments.build import build_evaluator, construct, device_for_measuring
     from gan_experiments.contracts import Batch
     from gan_experiments.data.fakes import load_fakes
 
-    check_devices(options["accelerator"], 1)
+    device = device_for_measuring(options["accelerator"])
     seed = options["seed"] or 0
     data = construct(options["dataset"], seed=seed)
     data.prepare_data()
@@ -83,7 +83,6 @@ def _measure_images(options: dict[str, Any]) -> int:
         raise ConfigError(f"metrics.samples: {count} asked for, {path} holds {len(images)} images")
     evaluator = build_evaluator(metrics, data, seed, count, labelled=False)
     evaluator.check(count, "metrics.samples" if metrics["samples"] else "fake")
-    device = "cuda" if options["accelerator"] == "gpu" else "cpu"
     found = evaluator.in_full(lambda start, n: Batch(images[start : start + n].to(device), None), count)
     how = {"samples": count, "generator": "images", "truncation": None, "fake": str(path.resolve())}
     result = _told(found, how | evaluator.passport())

@@ -58,10 +58,11 @@ class Collector:
 
     def add(self, start: int, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> None:
         """Take in the images from number ``start`` on: features ``(B, F)``, logits ``(B, K)``, labels ``(B,)``."""
+        features, logits, labels = off_mps(features, logits, labels)
         if not self._moments:
             sizes = [int(division.max()) + 1 for division in self._membership]
             self._moments = [[Moments(features.shape[1]) for _ in range(size)] for size in sizes]
-        exact = to_double(features)
+        exact = features.double()
         inside = self._membership[:, start : start + len(features)].to(exact.device)
         for parts, places in zip(self._moments, inside, strict=True):
             for number, part in enumerate(parts):
@@ -98,9 +99,9 @@ def merged(parts: Sequence[Moments]) -> Moments:
     return whole
 
 
-def to_double(values: Tensor) -> Tensor:
-    """Return values as float64, on the CPU if their device knows none."""
-    return values.cpu().double() if values.device.type == "mps" else values.double()
+def off_mps(*values: Any) -> tuple[Any, ...]:
+    """Return tensors, or ``None`` for ``None``, on the CPU if they are on MPS, which knows no float64."""
+    return tuple(each.cpu() if each is not None and each.device.type == "mps" else each for each in values)
 
 
 def _of_all_processes(moments: Moments) -> Moments:

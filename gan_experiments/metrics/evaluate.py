@@ -13,7 +13,7 @@ from gan_experiments.distributed import from_all_processes
 from gan_experiments.metrics.collect import Collected, Collector, share
 from gan_experiments.metrics.extractor import Extractor, ImageSource, WeightsMissingError, versions
 from gan_experiments.metrics.features import FeatureMeasure
-from gan_experiments.metrics.measure import Measure, of_real_images
+from gan_experiments.metrics.measure import Measure, of_real_images, take_in
 from gan_experiments.metrics.native import NativeClassifier
 from gan_experiments.metrics.reference import Reference
 from gan_experiments.metrics.requirements import (
@@ -241,9 +241,7 @@ class Evaluator:
             self._extract_real(images.device, rank, world_size)
             for name, features, logits in self._extract(images):
                 collectors[name].add(start, features, logits, labels)
-            with full_float32():
-                for measure in measures:
-                    measure.to(images.device).update(images, labels)
+            take_in(measures, images, labels)
         if rank == 0:
             warn_of_low_rank(self._features(full), self.extractors, count, len(self._data.images), self._warned)
         collected = {name: collector.collected(world_size) for name, collector in collectors.items()}

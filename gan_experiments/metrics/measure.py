@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from torch import Tensor
 from torchmetrics import Metric
 
-from gan_experiments.metrics.collect import share
+from gan_experiments.metrics.collect import off_mps, share
 from gan_experiments.metrics.extractor import ImageSource
 from gan_experiments.precision import full_float32
 from gan_experiments.randomness import Stream
@@ -58,6 +59,14 @@ class Measure(Metric):
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
 
+def take_in(measures: Iterable[Measure], images: Tensor, labels: Tensor | None) -> None:
+    """Update measures with images where they are, in full precision."""
+    images, labels = off_mps(images, labels)
+    with full_float32():
+        for measure in measures:
+            measure.to(images.device).update(images, labels)
+
+
 def of_real_images(
     measure: Measure, data: ImageSource, count: int, batch_size: int, rank: int, world_size: int
 ) -> dict[str, float]:
@@ -66,8 +75,7 @@ def of_real_images(
     measure.reset()
     for start, stop in share(len(chosen), batch_size, rank, world_size):
         labels = None if data.labels is None else data.labels[chosen[start:stop]].to(measure.device)
-        with full_float32():
-            measure.update(data.images[chosen[start:stop]].to(measure.device), labels)
+        take_in([measure], data.images[chosen[start:stop]].to(measure.device), labels)
     values = measure.compute()
     measure.reset()
     return values
