@@ -38,7 +38,8 @@ def test_every_option_of_every_group_is_right(group, option):
     # A measure without a rhythm of its own is there to be added to others.
     adds = group == "metrics" and "\nevery:" not in (conf_dir() / group / f"{option}.yaml").read_text()
     line = f"{group}=[native,{option}]" if adds else f"{group}={option}"
-    problems, other = {}, {"model": "loss", "metrics": "dataset"}.get(group, "model")
+    others = {"model": "loss", "metrics": "dataset", "dataset_defaults": "dataset"}
+    problems, other = {}, others.get(group, "model")
     for choice in Loader("train").options(other):
         found = check_config(compose("train", [f"{other}={choice}", line])).problems
         problems[choice] = [problem for problem in found if not problem.missing]
