@@ -126,7 +126,9 @@ def table(seconds: dict[str, list[float]], folder: Path, options: argparse.Names
         if reference is not None:
             ratio = f"{statistics.median(them / me for them, me in zip(seconds[REFERENCE], taken, strict=True)):.2f}"
         if reference is not None and features.shape == reference.shape:
-            off = f"{((features - reference).norm(dim=0) / reference.norm(dim=0).clamp_min(1e-12)).max():.0e}"
+            size = reference.norm(dim=0)
+            alive = size > 1e-3 * size.median()  # a feature that is 0 for all images has no relative difference
+            off = f"{((features - reference).norm(dim=0) / size)[alive].max():.0e}"
         speed = options.batch / statistics.median(taken)
         lines.append(f"| {name} | {speed:,.1f} | {ratio} | {memory:,.0f} | {off} |")
     return lines
