@@ -31,10 +31,9 @@ class ClassificationScore(Measure):
     random fifth, which the generator was trained on, so that ``cas`` and ``few_gain`` also reward copies of it.
 
     Values:
-        Their margins are over the images tested on, for the classifiers at hand.
         ``cas``: of one trained on generated images; ``cas_real``: on as many real ones, or all there are.
         ``few``: of one trained on ``few_per_class`` real images of each class; ``few_gain``: what is added by adding
-        the generated ones to these.
+        the generated ones to these. Their margins are over the images tested on, for the classifiers at hand.
 
     Args:
         few_per_class: The little data.
