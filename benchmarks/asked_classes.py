@@ -13,11 +13,11 @@ import argparse
 import torch
 
 from gan_experiments.cli._main import checked_run
-from gan_experiments.images import to_uint8
-from gan_experiments.metrics.native import NativeClassifier
-from gan_experiments.randomness import Stream
-from gan_experiments.restore import restore
-from gan_experiments.run import RunFolder
+from gan_experiments.core.images import to_uint8
+from gan_experiments.core.randomness import Stream
+from gan_experiments.metrics.extractors.native import NativeClassifier
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.restore import restore
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.build import construct
-from gan_experiments.metrics.native import NativeClassifier
-from gan_experiments.types import DataFacts
+from gan_experiments.core.types import DataFacts
+from gan_experiments.metrics.extractors.native import NativeClassifier
+from gan_experiments.training.build import construct
 
 Extract = Callable[[Tensor], Tensor]
 REFERENCE = "torch-fidelity"
@@ -191,7 +191,10 @@ def of_inception(**options: Any) -> Callable[[Path, str], Extract]:
     """Extract with this project's Inception."""
 
     def prepared(folder: Path, device: str) -> Extract:
-        node = {"_target_": "gan_experiments.metrics.inception.Inception", "weights": str(folder / "inception.pth")}
+        node = {
+            "_target_": "gan_experiments.metrics.extractors.inception.Inception",
+            "weights": str(folder / "inception.pth"),
+        }
         extractor = construct({**node, **options})
         extractor.prepare(source(labelled=False))
         extractor.to(device)

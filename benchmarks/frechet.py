@@ -25,7 +25,7 @@ from torch import Tensor
 from torch_fidelity.metric_fid import fid_statistics_to_metric
 from torchmetrics.image.fid import _compute_fid
 
-from gan_experiments.metrics.frechet import frechet_distance
+from gan_experiments.metrics.functional.frechet import frechet_distance
 from gan_experiments.metrics.moments import Moments
 
 OURS, THEIRS = "gan_experiments", "torchmetrics"

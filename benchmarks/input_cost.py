@@ -94,7 +94,7 @@ def start(archive: Path) -> dict[str, Any]:
 
 def shards(archive: Path) -> dict[str, Any]:
     """Write the archive as shards, and time their index."""
-    from gan_experiments.data.shard_writer import write_shards
+    from gan_experiments.data.shards.writer import write_shards
 
     data = pictures(archive)
     data.setup()
@@ -108,9 +108,9 @@ def batches(name: str, archive: Path) -> dict[str, Any]:
     """Time one batch of a path, converted to what the networks take."""
     import torch
 
-    from gan_experiments.clock import Clock
+    from gan_experiments.core.clock import Clock
+    from gan_experiments.core.images import to_float
     from gan_experiments.data.prefetch import Prefetched
-    from gan_experiments.images import to_float
 
     kind, options = PATHS[name]
     imported = peak()
@@ -137,8 +137,8 @@ def dcgan_step(archive: Path) -> dict[str, Any]:
     """Time one step of both networks on images that are there already."""
     import torch
 
+    from gan_experiments.core.types import DataFacts
     from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-    from gan_experiments.types import DataFacts
 
     facts = DataFacts("random", 32, 3)
     networks = [DCGANGenerator(facts), DCGANDiscriminator(facts)]
@@ -160,7 +160,7 @@ def dcgan_step(archive: Path) -> dict[str, Any]:
 
 def pictures(archive: Path, **options: Any) -> Any:
     """Return the archive as a dataset of 32x32 pixels."""
-    from gan_experiments.data.pictures import ImageArchive
+    from gan_experiments.data.datasets.image_files import ImageArchive
 
     return ImageArchive(str(archive), image_size=32, **options)
 
@@ -172,7 +172,7 @@ def shard_folder() -> Path:
 
 def sharded(**options: Any) -> Any:
     """Return the shards as a dataset."""
-    from gan_experiments.data.shards import Shards
+    from gan_experiments.data.shards.dataset import Shards
 
     last = max(shard_folder().glob("*.tar")).stem
     return Shards(f"{shard_folder()}/{{0000..{last}}}.tar", **options)
@@ -182,8 +182,8 @@ def random_images(**options: Any) -> Any:
     """Return 60,000 random images of 32x32 pixels as a dataset."""
     import torch
 
+    from gan_experiments.core.types import DataFacts
     from gan_experiments.data.base import ImageData
-    from gan_experiments.types import DataFacts
 
     class RandomImages(ImageData):
         facts = DataFacts("random", 32, 3, num_images=60000)

@@ -23,19 +23,19 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from gan_experiments.build import construct
-from gan_experiments.compose import compose
+from gan_experiments.config.compose import compose
+from gan_experiments.core.randomness import Stream
 from gan_experiments.data.base import ImageData
-from gan_experiments.metrics.class_divergence import inception_score
-from gan_experiments.metrics.class_wise import ClassMoments, class_wise_frechet_distances
 from gan_experiments.metrics.classification import LabelledImages, Training, classification_accuracy_score
-from gan_experiments.metrics.data_copying import data_copying
-from gan_experiments.metrics.frechet import frechet_distance
-from gan_experiments.metrics.kernel_distance import kernel_distance
-from gan_experiments.metrics.manifold import manifold
+from gan_experiments.metrics.extractors.native import NativeClassifier
+from gan_experiments.metrics.functional.class_wise_frechet import ClassMoments, class_wise_frechet_distances
+from gan_experiments.metrics.functional.data_copying import data_copying
+from gan_experiments.metrics.functional.frechet import frechet_distance
+from gan_experiments.metrics.functional.inception_score import inception_score
+from gan_experiments.metrics.functional.kernel_distance import kernel_distance
+from gan_experiments.metrics.functional.precision_recall import manifold
 from gan_experiments.metrics.moments import Moments
-from gan_experiments.metrics.native import NativeClassifier
-from gan_experiments.randomness import Stream
+from gan_experiments.training.build import construct
 
 SHOWN = 20000  # images that a classifier learns from, for the classification accuracy score
 UP, DOWN, STILL = "up", "down", "still"

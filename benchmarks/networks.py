@@ -32,7 +32,7 @@ SKIPPED = 75  # exit code of a worker whose network does not take images of this
 
 def main() -> None:
     """Measure each model at each size and print a table."""
-    from gan_experiments.loader import conf_dir
+    from gan_experiments.config.loader import conf_dir
 
     models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -111,10 +111,10 @@ def build(model: str, size: int, options: argparse.Namespace, channels_last: boo
     import pytorch_lightning as pl
     from omegaconf import OmegaConf
 
-    from gan_experiments.build import build_system
-    from gan_experiments.checking.signatures import find_class
-    from gan_experiments.compose import compose
-    from gan_experiments.types import ConfigError, DataFacts
+    from gan_experiments.config.compose import compose
+    from gan_experiments.config.signatures import find_class
+    from gan_experiments.core.types import ConfigError, DataFacts
+    from gan_experiments.training.build import build_system
 
     lines = [f"model={model}", f"model.channels_last={str(channels_last).lower()}", f"batch_size={options.batch}"]
     chosen = compose("train", lines)
@@ -138,7 +138,7 @@ def stepper(system: Any, trainer: Any, size: int, batch: int) -> Any:
     """Return a function that takes one step, the way the trainer would."""
     import torch
 
-    from gan_experiments.contracts import Batch
+    from gan_experiments.core.contracts import Batch
 
     system.trainer = trainer
     trainer.strategy.connect(system)

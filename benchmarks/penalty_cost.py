@@ -22,11 +22,11 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from gan_experiments.build import build_system
-from gan_experiments.compose import compose
+from gan_experiments.config.compose import compose
+from gan_experiments.config.loader import conf_dir
+from gan_experiments.core.types import DataFacts
 from gan_experiments.data.base import ImageData
-from gan_experiments.loader import conf_dir
-from gan_experiments.types import DataFacts
+from gan_experiments.training.build import build_system
 
 BATCH, SIZE, CHANNELS = 64, 28, 32
 STEPS = 8  # timed at a time: two of a penalty of every fourth step

@@ -21,7 +21,7 @@ from pathlib import Path
 CALLBACK = """
 import time
 import pytorch_lightning as pl
-from gan_experiments.run import RunFolder
+from gan_experiments.runs.folder import RunFolder
 
 class Stamp(pl.Callback):
     def __init__(self, run: RunFolder) -> None:

@@ -114,8 +114,8 @@ def images(model: str) -> Any:
 
 def networks(model: str) -> tuple[Any, Any]:
     """Build the pair of networks that all contenders train."""
+    from gan_experiments.core.types import DataFacts
     from gan_experiments.networks import dcgan, mlp
-    from gan_experiments.types import DataFacts
 
     facts = DataFacts("random", SIZES[model], 1)
     if model == "mlp":
@@ -173,9 +173,9 @@ def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Ca
 
     from omegaconf import OmegaConf
 
-    from gan_experiments import build as building
-    from gan_experiments.compose import compose
-    from gan_experiments.run import RunFolder
+    from gan_experiments.config.compose import compose
+    from gan_experiments.runs.folder import RunFolder
+    from gan_experiments.training.train import build as building
 
     sys.stderr = _Terminal()
     data_type = _data_type(model)
@@ -207,8 +207,8 @@ def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Ca
 
 
 def _data_type(model: str) -> type:
+    from gan_experiments.core.types import DataFacts
     from gan_experiments.data.base import ImageData
-    from gan_experiments.types import DataFacts
 
     class RandomImages(ImageData):
         facts = DataFacts("random", SIZES[model], 1, num_images=60000)

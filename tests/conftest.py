@@ -27,7 +27,7 @@ def _own_cache(tmp_path_factory):
 @pytest.fixture
 def tiny():
     """Compose the default config with tiny networks and a tiny budget, and the overrides given."""
-    from gan_experiments.compose import compose
+    from gan_experiments.config.compose import compose
 
     def make(*overrides):
         return OmegaConf.to_container(compose("train", tiny_overrides(*overrides)), resolve=True)
@@ -38,8 +38,8 @@ def tiny():
 @pytest.fixture
 def fit(tiny, tmp_path):
     """Train a tiny run without a command line; returns its parts and its folder."""
-    from gan_experiments.run import RunFolder
-    from gan_experiments.training import train
+    from gan_experiments.runs.folder import RunFolder
+    from gan_experiments.training.train import train
 
     def make(*overrides, folder="run", config=None):
         run = RunFolder(Path(tmp_path) / folder)

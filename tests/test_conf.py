@@ -8,10 +8,11 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
-from gan_experiments.build import build
-from gan_experiments.compose import compose
-from gan_experiments.metrics import diversity, weights
-from gan_experiments.run import RunFolder
+from gan_experiments.config.compose import compose
+from gan_experiments.metrics import diversity
+from gan_experiments.metrics.extractors import weights
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.build import build
 
 CONF = Path(__file__).parent.parent / "conf"
 TRAINED = (

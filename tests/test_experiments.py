@@ -6,11 +6,11 @@ import pytest
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
-from gan_experiments.build import build
-from gan_experiments.compose import compose
-from gan_experiments.config import check, warnings
-from gan_experiments.loader import conf_dir
-from gan_experiments.run import RunFolder
+from gan_experiments.config.compose import compose
+from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.schema import check, warnings
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.build import build
 
 FILES = sorted((conf_dir() / "experiment").glob("*.yaml"))
 RECIPES = [file.stem for file in FILES]

@@ -7,11 +7,11 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from gan_experiments.build import build_system, construct
-from gan_experiments.checking.signatures import find_class
-from gan_experiments.compose import compose
-from gan_experiments.config import check
-from gan_experiments.loader import conf_dir
+from gan_experiments.config.compose import compose
+from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.schema import check
+from gan_experiments.config.signatures import find_class
+from gan_experiments.training.build import build_system, construct
 
 LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
 PENALTIES = sorted(file.stem for file in (conf_dir() / "penalty").glob("*.yaml"))

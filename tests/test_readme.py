@@ -9,8 +9,8 @@ import yaml
 from tiny import tiny_overrides
 
 from gan_experiments.cli import data, evaluate, sample, train
-from gan_experiments.compose import examine
-from gan_experiments.config import Config
+from gan_experiments.config.compose import examine
+from gan_experiments.config.schema import Config
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()

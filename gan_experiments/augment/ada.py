@@ -14,8 +14,8 @@ from torch.nn.functional import conv2d
 
 from gan_experiments.augment.adaptive import Adaptive, Sign
 from gan_experiments.augment.warp import Warp, blit, mirror_pad
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, DataFacts, Fraction, PositiveInt
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, DataFacts, Fraction, PositiveInt
 
 _BANDS = 4
 _BAND_POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images, in proportion

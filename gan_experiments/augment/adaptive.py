@@ -7,9 +7,9 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Augmentation
-from gan_experiments.distributed import mean_over_processes
-from gan_experiments.types import Fraction, PositiveInt, Range
+from gan_experiments.core.contracts import Augmentation
+from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.types import Fraction, PositiveInt, Range
 
 Sign = Annotated[float, Range(low=-1.0, high=1.0)]
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 
 from gan_experiments.augment.adaptive import Adaptive, Sign
-from gan_experiments.contracts import Batch
-from gan_experiments.randomness import Stream
-from gan_experiments.types import Fraction, PositiveInt
+from gan_experiments.core.contracts import Batch
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import Fraction, PositiveInt
 
 
 class APA(Adaptive):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Augmentation
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, DataFacts, Fraction
+from gan_experiments.core.contracts import Augmentation
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, DataFacts, Fraction
 
 
 class DiffAugment(Augmentation):

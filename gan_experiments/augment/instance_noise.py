@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gan_experiments.contracts import Augmentation
-from gan_experiments.randomness import Stream
-from gan_experiments.types import PositiveFloat, PositiveInt
+from gan_experiments.core.contracts import Augmentation
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import PositiveFloat, PositiveInt
 
 
 class InstanceNoise(Augmentation):

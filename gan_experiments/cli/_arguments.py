@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from gan_experiments.checking.text import suggest
-from gan_experiments.types import ConfigError
+from gan_experiments.core.text import suggest
+from gan_experiments.core.types import ConfigError
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 FLAGS = (

@@ -20,12 +20,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.cli._arguments import Arguments, read_arguments
 from gan_experiments.cli._help import help_page
-from gan_experiments.compose import Examination, examine
-from gan_experiments.config import Config, check
-from gan_experiments.engines import engine_defaults
-from gan_experiments.loader import VERSION_BASE, root_dir
-from gan_experiments.run import RunFolder
-from gan_experiments.types import ConfigError, DivergedError
+from gan_experiments.config.compose import Examination, examine
+from gan_experiments.config.loader import VERSION_BASE, root_dir
+from gan_experiments.config.plugins import plugin_defaults
+from gan_experiments.config.schema import Config, check
+from gan_experiments.core.types import ConfigError, DivergedError
+from gan_experiments.runs.folder import RunFolder
 
 CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
 
@@ -184,7 +184,7 @@ def _examined(config_name: str, schema: type, options: Arguments) -> Examination
     trains = schema is Config
     tidy = dict(_TIDY)
     if options.multirun and trains:
-        tidy |= _TIDY_SWEEP | engine_defaults(options.overrides)
+        tidy |= _TIDY_SWEEP | plugin_defaults(options.overrides)
     own = [
         f"{key}={value}" for key, value in tidy.items() if not any(it.startswith(f"{key}=") for it in options.overrides)
     ]

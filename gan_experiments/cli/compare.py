@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from gan_experiments.cli._main import command
-from gan_experiments.programs import CompareConfig
-from gan_experiments.study.comparison import Comparison, compare
-from gan_experiments.study.export import has_parquet
-from gan_experiments.study.report import write_report
-from gan_experiments.study.runs import OUTPUT, collect
-from gan_experiments.study.tables import as_rich, tables
-from gan_experiments.study.words import verdict
-from gan_experiments.summary import shown
+from gan_experiments.compare.collect import OUTPUT, collect
+from gan_experiments.compare.comparison import Comparison, compare
+from gan_experiments.compare.report.export import has_parquet
+from gan_experiments.compare.report.tables import as_rich, tables
+from gan_experiments.compare.report.wording import verdict
+from gan_experiments.compare.report.write import write_report
+from gan_experiments.config.programs import CompareConfig
+from gan_experiments.runs.summary import shown
 
 
 def main() -> None:

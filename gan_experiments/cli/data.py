@@ -9,9 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import command, report
-from gan_experiments.programs import DataConfig, ShardsConfig
-from gan_experiments.summary import shown
-from gan_experiments.types import ConfigError
+from gan_experiments.config.programs import DataConfig, ShardsConfig
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.summary import shown
 
 
 def main() -> None:
@@ -32,9 +32,9 @@ def run(cfg: DictConfig) -> int:
     options: Any = OmegaConf.to_container(cfg, resolve=True)
     if options["output"] is not None and Path(options["output"]).exists():
         raise ConfigError(f"output: {options['output']} exists and is not overwritten")
-    from gan_experiments.build import construct
+    from gan_experiments.core.images import image_grid, save_png
     from gan_experiments.data.describe import describe, sheet
-    from gan_experiments.images import image_grid, save_png
+    from gan_experiments.training.build import construct
 
     data = construct(options["dataset"], seed=options["seed"])
     data.prepare_data()
@@ -53,8 +53,8 @@ def write(cfg: DictConfig) -> int:
     options: Any = OmegaConf.to_container(cfg, resolve=True)
     if Path(options["output"]).exists():
         raise ConfigError(f"output: {options['output']} exists and is not overwritten")
-    from gan_experiments.build import construct
-    from gan_experiments.data.shard_writer import write_shards
+    from gan_experiments.data.shards.writer import write_shards
+    from gan_experiments.training.build import construct
 
     data = construct(options["dataset"], seed=options["seed"])
     data.prepare_data()

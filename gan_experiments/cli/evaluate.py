@@ -10,11 +10,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import checked_run, command
-from gan_experiments.files import write_json
-from gan_experiments.programs import EvaluateConfig
-from gan_experiments.run import RunFolder
-from gan_experiments.summary import measures, shown
-from gan_experiments.types import ConfigError
+from gan_experiments.config.programs import EvaluateConfig
+from gan_experiments.core.files import write_json
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import measures, shown
 
 
 def main() -> None:
@@ -36,9 +36,9 @@ def run(cfg: DictConfig) -> int:
 def _measure_run(options: dict[str, Any]) -> int:
     folder = RunFolder(options["run"])
     config = checked_run(folder, options["trusted"])
-    from gan_experiments.build import build_evaluator
-    from gan_experiments.callbacks.evaluation import EvaluationSamples
-    from gan_experiments.restore import restore
+    from gan_experiments.training.build import build_evaluator
+    from gan_experiments.training.callbacks.evaluation import EvaluationSamples
+    from gan_experiments.training.restore import restore
 
     raw = options["generator"] == "raw"
     system, data = restore(config, folder, options["checkpoint"], options["accelerator"], raw)
@@ -67,9 +67,9 @@ def _measure_images(options: dict[str, Any]) -> int:
     path = Path(options["fake"]).expanduser()
     if not path.exists():
         raise ConfigError(f"fake: there is no {path}")
-    from gan_experiments.build import build_evaluator, construct, device_for_measuring
-    from gan_experiments.contracts import Batch
+    from gan_experiments.core.contracts import Batch
     from gan_experiments.data.fakes import load_fakes
+    from gan_experiments.training.build import build_evaluator, construct, device_for_measuring
 
     device = device_for_measuring(options["accelerator"])
     seed = options["seed"] or 0

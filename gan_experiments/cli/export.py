@@ -8,10 +8,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import checked_run, command
-from gan_experiments.programs import ExportConfig
-from gan_experiments.run import RunFolder
-from gan_experiments.summary import shown
-from gan_experiments.types import ConfigError
+from gan_experiments.config.programs import ExportConfig
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import shown
 
 
 def main() -> None:
@@ -27,10 +27,10 @@ def run(cfg: DictConfig) -> int:
     output = Path(options["output"] or folder.path / "generator.onnx")
     if output.exists():
         raise ConfigError(f"output: {output} exists and is not overwritten")
-    from gan_experiments.onnx_export import export_onnx, require_onnx
+    from gan_experiments.runs.onnx import export_onnx, require_onnx
 
     require_onnx()
-    from gan_experiments.restore import restore
+    from gan_experiments.training.restore import restore
 
     system, _ = restore(config, folder, options["checkpoint"], "cpu")
     generator: Any = system.ema.module.eval()

@@ -8,10 +8,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import checked_run, command
-from gan_experiments.programs import SampleConfig
-from gan_experiments.run import RunFolder
-from gan_experiments.summary import shown
-from gan_experiments.types import ConfigError
+from gan_experiments.config.programs import SampleConfig
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import shown
 
 
 def main() -> None:
@@ -27,9 +27,9 @@ def run(cfg: DictConfig) -> int:
     output = _output(folder, options)
     import torch
 
-    from gan_experiments.build import construct
-    from gan_experiments.images import save_png
-    from gan_experiments.restore import restore
+    from gan_experiments.core.images import save_png
+    from gan_experiments.training.build import construct
+    from gan_experiments.training.restore import restore
 
     system, data = restore(config, folder, options["checkpoint"], options["accelerator"])
     sheet = construct(options["kind"])

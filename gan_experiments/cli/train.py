@@ -17,9 +17,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.cli._main import checked_run, command, report
-from gan_experiments.compose import Examination
-from gan_experiments.config import Config
-from gan_experiments.run import (
+from gan_experiments.config.compose import Examination
+from gan_experiments.config.schema import Config
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import (
     FREE,
     WORKER,
     RunFolder,
@@ -30,12 +31,11 @@ from gan_experiments.run import (
     run_name,
     value_of,
 )
-from gan_experiments.summary import shown, summary
-from gan_experiments.sweep.job import carry_out, end_with_parent
-from gan_experiments.sweep.plan import plan
-from gan_experiments.sweep.progress import Progress
-from gan_experiments.sweep.table import tell
-from gan_experiments.types import ConfigError
+from gan_experiments.runs.summary import shown, summary
+from gan_experiments.sweeps.job import carry_out, end_with_parent
+from gan_experiments.sweeps.plan import plan
+from gan_experiments.sweeps.progress import Progress
+from gan_experiments.sweeps.table import tell
 
 _PROGRAM = (sys.executable, "-m", "gan_experiments.cli.train")
 
@@ -145,7 +145,7 @@ def resumed_config(
 
 
 def _train(config: Mapping[str, Any], folder: RunFolder) -> int:
-    from gan_experiments.training import train  # torch and Lightning take seconds: after every check
+    from gan_experiments.training.train import train  # torch and Lightning take seconds: after every check
 
     return train(config, folder)
 

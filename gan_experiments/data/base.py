@@ -11,14 +11,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Batch, Truth
+from gan_experiments.core.contracts import Batch, Truth
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 from gan_experiments.data.batches import Batches, Fetch, Resident
+from gan_experiments.data.order import Order
 from gan_experiments.data.prefetch import Prefetched
-from gan_experiments.data.sampler import Order
+from gan_experiments.data.random_flip_crop import Views
 from gan_experiments.data.subset import choose
-from gan_experiments.data.views import Views
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 
 _GPU_SHARE = 0.5  # of the free memory that the images may take
 

@@ -8,10 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gan_experiments.clock import Clock
-from gan_experiments.contracts import Batch
-from gan_experiments.data.sampler import Order
-from gan_experiments.data.views import Views
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Batch
+from gan_experiments.data.order import Order
+from gan_experiments.data.random_flip_crop import Views
 
 
 class Fetch(Protocol):

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gan_experiments.core.images import is_points
+from gan_experiments.core.randomness import Stream
 from gan_experiments.data.base import ImageData
-from gan_experiments.images import is_points
-from gan_experiments.randomness import Stream
 
 _PART = 4096  # images looked at together
 _TOLD = 20  # classes, or files, that are named

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gan_experiments.data.listing import Archive, Folder, list_pictures
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.data.files.listing import Archive, Folder, list_pictures
 
 _TOLD = 3  # images that are named
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from gan_experiments.contracts import Batch
+from gan_experiments.core.contracts import Batch
 
 _AHEAD = 2  # batches
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError
 
 
 def choose(

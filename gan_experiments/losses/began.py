@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Loss
-from gan_experiments.distributed import mean_over_processes
-from gan_experiments.types import Fraction, NonNegativeFloat
+from gan_experiments.core.contracts import Loss
+from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.types import Fraction, NonNegativeFloat
 
 
 class BEGAN(Loss):

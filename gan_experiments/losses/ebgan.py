@@ -7,8 +7,8 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import relu
 
-from gan_experiments.contracts import Loss
-from gan_experiments.types import PositiveFloat
+from gan_experiments.core.contracts import Loss
+from gan_experiments.core.types import PositiveFloat
 
 
 class EBGAN(Loss):

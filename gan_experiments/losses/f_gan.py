@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from gan_experiments.contracts import Loss
+from gan_experiments.core.contracts import Loss
 
 _LARGEST_EXPONENT = 20.0
 _LOG_2 = math.log(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import relu
 
-from gan_experiments.contracts import Loss
+from gan_experiments.core.contracts import Loss
 
 
 class Hinge(Loss):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gan_experiments.contracts import Loss
-from gan_experiments.types import Fraction
+from gan_experiments.core.contracts import Loss
+from gan_experiments.core.types import Fraction
 
 
 class NonSaturating(Loss):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gan_experiments.contracts import Loss
+from gan_experiments.core.contracts import Loss
 
 
 class RelativisticPairing(Loss):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gan_experiments.contracts import Loss
+from gan_experiments.core.contracts import Loss
 
 
 class Wasserstein(Loss):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gan_experiments.metrics.class_wise import ClassMoments, class_wise_frechet_distances
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.functional.class_wise_frechet import ClassMoments, class_wise_frechet_distances
 
 _PER_CLASS = 20  # generated images of a class on average, so that chance leaves none without two
 

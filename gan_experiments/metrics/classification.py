@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.classifier import Classifier, correct, fit
-from gan_experiments.randomness import Stream
-from gan_experiments.types import DataFacts
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import DataFacts
+from gan_experiments.metrics.extractors.classifier import Classifier, correct, fit
 
 
 @dataclass(frozen=True)

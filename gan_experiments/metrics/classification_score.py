@@ -7,17 +7,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
 from gan_experiments.metrics.classification import (
     LabelledImages,
     Training,
     augmentation_gain,
     classification_accuracy_score,
 )
-from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.measure import Measure
 from gan_experiments.metrics.uncertainty import margin_of_mean
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, NonNegativeInt, PositiveInt
 
 
 class ClassificationScore(Measure):

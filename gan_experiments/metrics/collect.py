@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_experiments.distributed import from_all_processes
+from gan_experiments.core.distributed import from_all_processes
 from gan_experiments.metrics.features import FeatureSet
 from gan_experiments.metrics.moments import Moments
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.extractor import ImageSource, hash_weights
+from gan_experiments.metrics.extractors.base import ImageSource, hash_weights
+from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding, load_backbone
 from gan_experiments.metrics.measure import Measure
-from gan_experiments.metrics.perceptual import PerceptualEmbedding, load_backbone
 
 
 class PerceptualDiversity(Measure):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
-from gan_experiments.metrics.frechet import frechet_distance
+from gan_experiments.metrics.functional.frechet import frechet_distance
 
 
 class FID(FeatureMeasure):

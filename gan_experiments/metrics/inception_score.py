@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gan_experiments.metrics.class_divergence import inception_score
+from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
-from gan_experiments.types import PositiveInt
+from gan_experiments.metrics.functional.inception_score import inception_score
 
 
 class InceptionScore(FeatureMeasure):

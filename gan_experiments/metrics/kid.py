@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
-from gan_experiments.metrics.kernel_distance import kernel_distance
-from gan_experiments.types import PositiveInt
+from gan_experiments.metrics.functional.kernel_distance import kernel_distance
 
 
 class KID(FeatureMeasure):

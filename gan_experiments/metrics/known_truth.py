@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Truth
-from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.core.contracts import Truth
+from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.measure import Measure
-from gan_experiments.types import ConfigError
 
 
 class KnownTruth(Measure):

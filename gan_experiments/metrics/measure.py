@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torchmetrics import Metric
 
+from gan_experiments.core.precision import full_float32
+from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.collect import off_mps, share
-from gan_experiments.metrics.extractor import ImageSource
-from gan_experiments.precision import full_float32
-from gan_experiments.randomness import Stream
+from gan_experiments.metrics.extractors.base import ImageSource
 
 
 class Measure(Metric):

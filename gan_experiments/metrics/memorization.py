@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gan_experiments.metrics.data_copying import data_copying
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.functional.data_copying import data_copying
 from gan_experiments.metrics.uncertainty import margin_of_mean
 
 

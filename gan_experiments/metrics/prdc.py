@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
-from gan_experiments.metrics.manifold import manifold
+from gan_experiments.metrics.functional.precision_recall import manifold
 from gan_experiments.metrics.uncertainty import margin_of_mean
-from gan_experiments.types import PositiveInt
 
 
 class PRDC(FeatureMeasure):

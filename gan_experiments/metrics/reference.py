@@ -15,11 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_experiments.cache import cache_folder
-from gan_experiments.distributed import from_all_processes
-from gan_experiments.files import replacing
+from gan_experiments.core.cache import cache_folder
+from gan_experiments.core.distributed import from_all_processes
+from gan_experiments.core.files import replacing
 from gan_experiments.metrics.collect import KEPT, Collected, Collector, merged
-from gan_experiments.metrics.extractor import Extractor, ImageSource, hash_weights
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
 from gan_experiments.metrics.features import FeatureSet
 from gan_experiments.metrics.moments import Moments
 from gan_experiments.metrics.uncertainty import halved

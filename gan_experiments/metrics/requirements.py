@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
-from gan_experiments.metrics.extractor import Extractor, ImageSource
+from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 from gan_experiments.metrics.features import FeatureMeasure
-from gan_experiments.types import ConfigError, DataFacts
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def refuse_another_kind(images: Tensor, data: ImageSource) -> None:
     real, name = data.images, data.facts.name
     if images.dtype != real.dtype:
         told = f"{images.dtype} in [{images.min():.3g}, {images.max():.3g}]" if len(images) else str(images.dtype)
-        advice = "gan_experiments.images.to_uint8 maps [-1, 1] there"
+        advice = "gan_experiments.core.images.to_uint8 maps [-1, 1] there"
         raise ConfigError(f"generated images are {told}, those of {name} {real.dtype}: {advice}")
     for what, place in (("channels", 1), ("pixels in height", 2), ("pixels in width", 3)):
         if images.shape[place] != real.shape[place]:

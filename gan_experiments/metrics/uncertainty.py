@@ -8,9 +8,9 @@ import statistics
 import torch
 from torch import Tensor
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.collect import Collected
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
-from gan_experiments.randomness import Stream
 
 PARTS = 10  # that a set of generated images is cut into
 SPLITS = 5  # of the real images, that a yardstick is averaged over

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Discriminator
+from gan_experiments.core.contracts import Discriminator
+from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.networks.sizes import stages
-from gan_experiments.types import DataFacts, PositiveInt
 
 # Image size: size of the innermost maps, and how often the image is halved to reach it.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (8, 3)}

@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Generator
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.layers import normalize_spectrally, vector_map
 from gan_experiments.networks.residual import Attention, Decoder, initialize, plan_of
-from gan_experiments.types import ConfigError, DataFacts, PositiveInt
 
 
 class BigGANGenerator(Generator):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
-from gan_experiments.contracts import Discriminator, Generator
-from gan_experiments.precision import in_float32
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.core.contracts import Discriminator, Generator
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.types import ConfigError, DataFacts
 
 Conditioning = Literal["none", "concatenation", "projection", "classifier", "contrastive"]
 

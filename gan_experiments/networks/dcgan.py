@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from gan_experiments.core.types import DataFacts, PositiveInt, Range
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.sizes import stages
-from gan_experiments.types import DataFacts, PositiveInt, Range
 
 Dropout = Annotated[float, Range(low=0.0, high=1.0, high_open=True)]
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Encoder
-from gan_experiments.types import DataFacts, PositiveInt
+from gan_experiments.core.contracts import Encoder
+from gan_experiments.core.types import DataFacts, PositiveInt
 
 _SMALLEST = 4  # pixels below which maps are not halved any more
 

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import (
     ConditionalDiscriminator,
     Conditioning,
     LayeredGenerator,
     with_indicator,
 )
-from gan_experiments.types import DataFacts, PositiveInt
 
 
 class MLPGenerator(LayeredGenerator):

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from gan_experiments.contracts import Discriminator, Generator
+from gan_experiments.core.contracts import Discriminator, Generator
+from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.networks.sizes import stages
-from gan_experiments.types import ConfigError, DataFacts, PositiveInt
 
 _SLOPE = 0.2
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))  # keeps the variance of normal values through LeakyReLU(0.2)

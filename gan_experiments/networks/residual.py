@@ -8,7 +8,9 @@ from typing import ClassVar, Literal, NamedTuple
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from gan_experiments.contracts import Generator
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, require_labels
 from gan_experiments.networks.layers import (
     DiscriminatorBlock,
@@ -18,8 +20,6 @@ from gan_experiments.networks.layers import (
     class_map,
     normalize_spectrally,
 )
-from gan_experiments.precision import in_float32
-from gan_experiments.types import ConfigError, DataFacts, PositiveInt
 
 Attention = Literal["none", "half", "quarter"]
 Init = Literal["xavier", "orthogonal"]

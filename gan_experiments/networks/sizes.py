@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.core.types import ConfigError, DataFacts
 
 
 def stages(model: str, facts: DataFacts, known: Mapping[int, tuple[int, int]]) -> tuple[int, int]:

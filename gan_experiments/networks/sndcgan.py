@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.sizes import stages
-from gan_experiments.types import DataFacts, PositiveInt
 
 # Image size: size at the latent's end, and how often it doubles from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 48: (6, 3), 64: (8, 3)}

@@ -12,8 +12,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Discriminator, Generator
-from gan_experiments.distributed import mean_over_processes
+from gan_experiments.core.contracts import Discriminator, Generator
+from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.types import DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.sizes import stages
 from gan_experiments.networks.style_blocks import DiscriminatorBlock, SynthesisBlock, seen
@@ -25,7 +26,6 @@ from gan_experiments.networks.style_layers import (
     ModulatedConv2d,
     activation,
 )
-from gan_experiments.types import DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 
 # Image size: size of the smallest maps, and how often it doubles from there.
 _STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}

@@ -7,9 +7,9 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.types import NonNegativeFloat
 from gan_experiments.penalties.class_head import head_input
-from gan_experiments.types import NonNegativeFloat
 
 
 class ACGAN(Penalty):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gan_experiments.contracts import Step
+from gan_experiments.core.contracts import Step
+from gan_experiments.core.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 from gan_experiments.penalties.cr import CR
-from gan_experiments.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 
 class BCR(CR):

@@ -6,8 +6,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from gan_experiments.contracts import Step
-from gan_experiments.precision import in_float32
+from gan_experiments.core.contracts import Step
+from gan_experiments.core.precision import in_float32
 
 
 def head_input(step: Step, side: Literal["real", "fake"]) -> tuple[Tensor, Tensor]:

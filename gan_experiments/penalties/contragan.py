@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.types import NonNegativeFloat, PositiveFloat
 from gan_experiments.penalties.class_head import head_input
-from gan_experiments.types import NonNegativeFloat, PositiveFloat
 
 
 class ContraGAN(Penalty):

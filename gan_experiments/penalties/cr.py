@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 from gan_experiments.penalties.gradient import scores
-from gan_experiments.precision import in_float32
-from gan_experiments.randomness import Stream
-from gan_experiments.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 
 def flip_and_shift(images: Tensor, rng: Stream, flip: bool, shift: int) -> Tensor:

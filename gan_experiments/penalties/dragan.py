@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from gan_experiments.contracts import Penalty, Step
-from gan_experiments.distributed import mean_over_processes
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 from gan_experiments.penalties.gradient import image_gradient
-from gan_experiments.precision import in_float32
-from gan_experiments.types import NonNegativeFloat, PositiveInt
 
 
 class DRAGAN(Penalty):

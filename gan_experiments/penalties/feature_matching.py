@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.contracts import Penalty, Step
-from gan_experiments.precision import in_float32
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.precision import in_float32
 
 
 class FeatureMatching(Penalty):

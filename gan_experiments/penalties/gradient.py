@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.precision import in_float32
+from gan_experiments.core.precision import in_float32
 
 
 def scores(output: Tensor) -> Tensor:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.types import Fraction, NonNegativeFloat, PositiveFloat
 from gan_experiments.penalties.gradient import realism
-from gan_experiments.precision import in_float32
-from gan_experiments.types import Fraction, NonNegativeFloat, PositiveFloat
 
 
 class LatentOptimization(Penalty):

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from gan_experiments.contracts import Penalty, Step
-from gan_experiments.distributed import mean_over_processes
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 from gan_experiments.penalties.gradient import realism
-from gan_experiments.precision import in_float32
-from gan_experiments.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 
 class LeCam(Penalty):

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 from gan_experiments.penalties.gradient import image_gradient
 from gan_experiments.penalties.wgan_gp import between
-from gan_experiments.types import NonNegativeFloat, PositiveInt
 
 
 class MaxGradientPenalty(Penalty):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_experiments.contracts import Penalty, Step
-from gan_experiments.types import NonNegativeFloat, PositiveInt
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 
 
 class Orthogonal(Penalty):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.types import Fraction, PositiveInt
 from gan_experiments.penalties.gradient import realism
-from gan_experiments.types import Fraction, PositiveInt
 
 
 class TopK(Penalty):

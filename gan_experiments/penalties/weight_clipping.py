@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from gan_experiments.contracts import Penalty
-from gan_experiments.types import PositiveFloat
+from gan_experiments.core.contracts import Penalty
+from gan_experiments.core.types import PositiveFloat
 
 
 class WeightClipping(Penalty):

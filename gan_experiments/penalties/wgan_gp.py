@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.linalg import vector_norm
 from torch.nn.functional import relu
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 from gan_experiments.penalties.gradient import image_gradient
-from gan_experiments.precision import in_float32
-from gan_experiments.types import NonNegativeFloat, PositiveInt
 
 
 def between(step: Step) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Penalty, Step
+from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.precision import in_float32
+from gan_experiments.core.types import NonNegativeFloat, PositiveFloat, PositiveInt
 from gan_experiments.penalties.gradient import scores
-from gan_experiments.precision import in_float32
-from gan_experiments.types import NonNegativeFloat, PositiveFloat, PositiveInt
 
 
 class ZCR(Penalty):

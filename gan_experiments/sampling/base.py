@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Generator
-from gan_experiments.metrics.extractor import ImageSource
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics.extractors.base import ImageSource
 
 
 class Sheet:

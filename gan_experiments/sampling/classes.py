@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Generator
-from gan_experiments.images import image_grid
-from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.images import image_grid
+from gan_experiments.core.types import ConfigError, PositiveInt
+from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, draw_latents, refuse_points
-from gan_experiments.types import ConfigError, PositiveInt
 
 
 class Classes(Sheet):

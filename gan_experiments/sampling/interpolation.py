@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Generator
-from gan_experiments.images import image_grid
-from gan_experiments.metrics.extractor import ImageSource
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.images import image_grid
+from gan_experiments.core.types import PositiveInt, Range
+from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points, repeated
-from gan_experiments.types import PositiveInt, Range
 
 _PARALLEL = 1e-6  # sine of an angle below which two latents span no arc
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.contracts import Generator
-from gan_experiments.images import image_grid, to_uint8
-from gan_experiments.metrics.extractor import Extractor, ImageSource
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.images import image_grid, to_uint8
+from gan_experiments.core.types import PositiveInt
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points
-from gan_experiments.types import PositiveInt
 
 _BATCH = 500  # images extracted at a time
 _GAP = 6  # white pixels between samples and real images

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_experiments.clock import Clock
-from gan_experiments.contracts import Batch, Generator
-from gan_experiments.ema import GeneratorEMA
-from gan_experiments.randomness import Stream
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Batch, Generator
+from gan_experiments.core.ema import GeneratorEMA
+from gan_experiments.core.randomness import Stream
 from gan_experiments.systems.schedule import Ramp
 from gan_experiments.systems.step_statistics import Statistics
 

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_experiments.clock import Clock
-from gan_experiments.contracts import Augmentation, Batch, Discriminator, Generator, Loss, Penalty, Step
-from gan_experiments.images import to_float
-from gan_experiments.randomness import derive_seed, seed_noise
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Augmentation, Batch, Discriminator, Generator, Loss, Penalty, Step
+from gan_experiments.core.images import to_float
+from gan_experiments.core.randomness import derive_seed, seed_noise
+from gan_experiments.core.types import NonNegativeInt
 from gan_experiments.systems.base import OptimizerFactory, System
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
 from gan_experiments.systems.schedule import Schedule
 from gan_experiments.systems.unrolled import unrolled
-from gan_experiments.types import NonNegativeInt
 
 Judge = Callable[[Tensor, Tensor | None], "Judgement"]
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gan_experiments.types import DivergedError
+from gan_experiments.core.types import DivergedError
 
 SIGNS = {"logits/real": 1, "logits/fake": -1}  # of logits that are right
 CAPACITY = 1000  # steps kept before they are checked and dropped, should nobody read

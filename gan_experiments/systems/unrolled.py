@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Adam, Optimizer
 
-from gan_experiments.contracts import Loss
-from gan_experiments.types import ConfigError
+from gan_experiments.core.contracts import Loss
+from gan_experiments.core.types import ConfigError
 
 Judge = Callable[[Tensor, Tensor | None], Tensor]
 

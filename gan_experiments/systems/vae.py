@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_experiments.clock import Clock
-from gan_experiments.contracts import Batch, Encoder, Generator
-from gan_experiments.images import is_points, to_float
-from gan_experiments.randomness import derive_seed, seed_noise
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Batch, Encoder, Generator
+from gan_experiments.core.images import is_points, to_float
+from gan_experiments.core.randomness import derive_seed, seed_noise
+from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFloat
 from gan_experiments.systems.base import OptimizerFactory, System, evaluation_mode
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
 from gan_experiments.systems.schedule import Schedule
-from gan_experiments.types import ConfigError, NonNegativeFloat, PositiveFloat
 
 FIRST_SIGMA = 0.5  # from which a learned one starts; pixels are in [-1, 1]
 GREY_LEVEL = 2 / 255  # the width of a grey level among them

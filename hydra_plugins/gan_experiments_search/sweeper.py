@@ -17,7 +17,7 @@ class OptunaSweeper(Sweeper):
     """Runs the searches that ``hydra.sweeper`` and the command line describe.
 
     Args:
-        options: The fields of ``gan_experiments.study.search_config.SearchConfig``.
+        options: The fields of ``gan_experiments.sweeps.search.options.SearchConfig``.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -39,9 +39,9 @@ class OptunaSweeper(Sweeper):
             ConfigError: The study's folder holds another search.
         """
         # Hydra imports every plugin whenever it starts.
-        from gan_experiments.study.rounds import search_in
-        from gan_experiments.study.search_config import search_config
-        from gan_experiments.study.space import read_space
+        from gan_experiments.sweeps.search.options import search_config
+        from gan_experiments.sweeps.search.rounds import search_in
+        from gan_experiments.sweeps.search.space import read_space
 
         options = OmegaConf.to_container(OmegaConf.create(self._options), resolve=True)
         assert isinstance(options, dict)
@@ -60,6 +60,6 @@ class OptunaSweeper(Sweeper):
         self._jobs += len(batch)
 
     def _folder_of(self, overrides: Sequence[str]) -> Path:
-        from gan_experiments.sweep.plan import folder_of
+        from gan_experiments.sweeps.plan import folder_of
 
         return folder_of(self._hydra.load_sweep_config(self._config, list(overrides)))

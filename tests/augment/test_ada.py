@@ -3,8 +3,8 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from gan_experiments.augment.ada import ADA, Draw, _band_filters
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, DataFacts
 
 GROUPS = ("blit", "geometric", "color", "filter", "noise", "cutout")
 ALL = dict.fromkeys(GROUPS, 1.0)

@@ -8,7 +8,7 @@ import torch
 from gan_experiments.augment.ada import ADA
 from gan_experiments.augment.adaptive import Adaptive
 from gan_experiments.augment.apa import APA
-from gan_experiments.types import DataFacts
+from gan_experiments.core.types import DataFacts
 
 
 def outputs(mean_sign, count=10):

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from gan_experiments.augment.apa import APA
-from gan_experiments.contracts import Batch
-from gan_experiments.randomness import Stream
+from gan_experiments.core.contracts import Batch
+from gan_experiments.core.randomness import Stream
 
 REAL = Batch(torch.ones(400, 1, 2, 2), torch.zeros(400, dtype=torch.long))
 FAKE = Batch(-torch.ones(400, 1, 2, 2), torch.full((400,), 7))

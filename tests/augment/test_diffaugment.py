@@ -3,8 +3,8 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from gan_experiments.augment.diffaugment import DiffAugment
-from gan_experiments.randomness import Stream
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, DataFacts
 
 IMAGES = torch.rand(512, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 FACTS = DataFacts("images", 8, 3)

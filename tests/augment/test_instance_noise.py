@@ -6,7 +6,7 @@ import torch
 from omegaconf import OmegaConf
 
 from gan_experiments.augment.instance_noise import InstanceNoise
-from gan_experiments.randomness import Stream
+from gan_experiments.core.randomness import Stream
 
 IMAGES = torch.zeros(64, 3, 8, 8)
 

@@ -9,15 +9,15 @@ from omegaconf import OmegaConf
 from gan_experiments.cli._arguments import read_arguments
 from gan_experiments.cli._help import help_page
 from gan_experiments.cli._main import checked_run
-from gan_experiments.compose import compose
-from gan_experiments.run import RunFolder
-from gan_experiments.types import ConfigError
+from gan_experiments.config.compose import compose
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
 
 PROGRAM = """
 import sys
 from gan_experiments.cli._main import command
-from gan_experiments.config import Config
-from gan_experiments.types import ConfigError, DivergedError
+from gan_experiments.config.schema import Config
+from gan_experiments.core.types import ConfigError, DivergedError
 
 def run(cfg):
     assert "torch" not in sys.modules

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from gan_experiments.cli import sample
-from gan_experiments.loader import conf_dir
+from gan_experiments.config.loader import conf_dir
 
 KINDS = sorted(file.stem for file in (conf_dir() / "kind").glob("*.yaml"))
 SMALL = {
@@ -18,9 +18,9 @@ def run(tmp_path_factory):
     from omegaconf import OmegaConf
     from tiny import tiny_overrides
 
-    from gan_experiments.compose import compose
-    from gan_experiments.run import RunFolder
-    from gan_experiments.training import train
+    from gan_experiments.config.compose import compose
+    from gan_experiments.runs.folder import RunFolder
+    from gan_experiments.training.train import train
 
     config = compose("train", tiny_overrides("metrics=none", "budget.images=16"))
     folder = RunFolder(tmp_path_factory.mktemp("study") / "run")

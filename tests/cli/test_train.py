@@ -10,10 +10,10 @@ import torch
 import yaml
 from tiny import tiny_overrides
 
-from gan_experiments.checkpoints import load_checkpoint
 from gan_experiments.cli import train
-from gan_experiments.run import RunFolder
-from gan_experiments.types import DataFacts
+from gan_experiments.core.types import DataFacts
+from gan_experiments.runs.checkpoints import load_checkpoint
+from gan_experiments.runs.folder import RunFolder
 
 
 def only_run():
@@ -142,7 +142,7 @@ def test_a_batch_larger_than_the_dataset_is_refused(call):
 
 
 def test_a_size_the_network_cannot_make_is_refused(call, monkeypatch):
-    from gan_experiments.data import digits
+    from gan_experiments.data.datasets import digits
 
     monkeypatch.setattr(digits.Digits, "facts", property(lambda self: DataFacts("digits", 9, 1, 10)))
     code, _, err = call(train, *tiny_overrides())
@@ -202,7 +202,7 @@ def test_two_processes_train_the_autoencoder_of_one(tmp_path):
 
 def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     from gan_experiments.systems.gan import GAN
-    from gan_experiments.training import train as train_run
+    from gan_experiments.training.train import train as train_run
 
     config = tiny(*PARALLEL)
     whole, half = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "half")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gan_experiments.cli import compare, train
-from gan_experiments.run import RunFolder
+from gan_experiments.runs.folder import RunFolder
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
 pytestmark = pytest.mark.optuna
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.optuna
 # Its curve falls to the distance of the learning rate from 1e-3; it can be stopped, and goes on where it was.
 TRAINING = """
 import json, math, os, signal, sys, time
-from gan_experiments.run import RunFolder
+from gan_experiments.runs.folder import RunFolder
 
 path, config = json.loads(os.environ["GAN_EXPERIMENTS_WORKER"])
 assert "SLURM_NTASKS" not in os.environ

@@ -3,12 +3,12 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from gan_experiments.clock import Clock
-from gan_experiments.contracts import Batch
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Batch
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.batches import Batches, Resident
-from gan_experiments.data.sampler import Order
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.data.order import Order
 
 
 class Numbered(ImageData):

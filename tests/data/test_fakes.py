@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.fakes import load_fakes
-from gan_experiments.types import ConfigError, DataFacts
 
 POINTS = DataFacts("ring", 1, 2)
 GREY, COLOUR = DataFacts("grey", 4, 1), DataFacts("colour", 4, 3)

@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from gan_experiments.contracts import Batch
+from gan_experiments.core.contracts import Batch
 from gan_experiments.data.prefetch import Prefetched
 
 

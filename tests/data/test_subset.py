@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.data.subset import choose
-from gan_experiments.types import ConfigError
 
 LABELS = torch.arange(1000) % 10
 

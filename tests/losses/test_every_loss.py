@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
-from gan_experiments.contracts import Loss
+from gan_experiments.core.contracts import Loss
 
 CONF = Path(__file__).parents[2] / "conf" / "loss"
 FILES = sorted(path for path in CONF.glob("*.yaml") if path.stem != "none")

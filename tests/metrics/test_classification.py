@@ -7,7 +7,7 @@ from gan_experiments.metrics.classification import (
     augmentation_gain,
     classification_accuracy_score,
 )
-from gan_experiments.metrics.classifier import Classifier
+from gan_experiments.metrics.extractors.classifier import Classifier
 
 SHORT = Training(width=4, images_shown=6000)
 

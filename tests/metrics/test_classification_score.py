@@ -2,9 +2,9 @@ import pytest
 import torch
 from pixels import source
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics import classification_score
 from gan_experiments.metrics.classification_score import ClassificationScore
-from gan_experiments.types import ConfigError
 
 LABELS = torch.arange(500) % 2
 OPTIONS = {"few_per_class": 3, "training_images": 256, "width": 4, "seed": 7}

@@ -6,8 +6,8 @@ import torch
 from backbones import random_backbone
 
 from gan_experiments.metrics.diversity import PerceptualDiversity
+from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding
 from gan_experiments.metrics.measure import of_real_images
-from gan_experiments.metrics.perceptual import PerceptualEmbedding
 
 IMAGES = torch.randint(256, (7, 1, 32, 36), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 

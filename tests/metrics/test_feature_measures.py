@@ -4,13 +4,13 @@ import pytest
 import torch
 from pixels import evaluator, from_tensor, source
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.class_fid import ClassFID
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.fid_infinity import FIDInfinity
 from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.memorization import Memorization
 from gan_experiments.metrics.prdc import PRDC
-from gan_experiments.types import ConfigError
 
 LABELS = torch.arange(500) % 3
 

@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from pixels import from_tensor, source
 
-from gan_experiments.compose import compose
-from gan_experiments.metrics.evaluate import Evaluator
+from gan_experiments.config.compose import compose
+from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.known_truth import KnownTruth
-from gan_experiments.types import ConfigError
 
 
 class Corners:

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.autoencoder import _STAGES, AutoencoderDiscriminator
-from gan_experiments.types import ConfigError, DataFacts
 
 SIZES = AutoencoderDiscriminator.image_sizes
 

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks import residual
 from gan_experiments.networks.biggan import BigGANGenerator
 from gan_experiments.networks.residual import ResidualDiscriminator
-from gan_experiments.types import ConfigError, DataFacts
 
 
 def parameters(network):

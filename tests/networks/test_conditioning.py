@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.conditioning import EMBEDDING_DIM
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
-from gan_experiments.types import ConfigError, DataFacts
 
 FACTS = DataFacts("images", 8, 3, num_classes=4)
 LABELS = torch.tensor([0, 3, 3, 1, 2])

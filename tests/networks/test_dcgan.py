@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.dcgan import _STAGES, DCGANDiscriminator, DCGANGenerator
-from gan_experiments.types import ConfigError, DataFacts
 
 SIZES = DCGANGenerator.image_sizes
 KINDS = ["batch", "layer", "instance", "none"]

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.encoder import DCGANEncoder, MLPEncoder
-from gan_experiments.types import DataFacts
 
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64])

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.biggan import BigGANGenerator
 from gan_experiments.networks.conditioning import Conditioning
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_experiments.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gan_experiments.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
-from gan_experiments.types import ConfigError, DataFacts
 
 ATTENTION = {"attention": "quarter", "spectral_norm": True}
 PAIRS = {

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
-from gan_experiments.types import DataFacts
 
 FACTS = [DataFacts("points", 1, 2), DataFacts("digits", 8, 1), DataFacts("odd", 13, 3)]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.r3gan import R3GANDiscriminator, R3GANGenerator, ResidualBlock
 from gan_experiments.networks.resample import Downsample, Upsample
-from gan_experiments.types import ConfigError, DataFacts
 
 SIZES = R3GANGenerator.image_sizes
 

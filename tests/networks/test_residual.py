@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.layers import SelfAttention
 from gan_experiments.networks.residual import PLANS, ResidualDiscriminator, ResidualGenerator
-from gan_experiments.types import DataFacts
 
 
 def facts(size, classes=0):

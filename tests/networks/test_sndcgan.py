@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
+from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.sndcgan import _STAGES, SNDCGANDiscriminator, SNDCGANGenerator
-from gan_experiments.types import DataFacts
 
 
 def convolution(fan_in, fan_out, size):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
-from gan_experiments.types import ConfigError, DataFacts
 
 SIZES = StyleGAN2Generator.image_sizes
 FORMS = ["skip", "residual", "plain"]

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan_experiments.contracts import Step
-from gan_experiments.randomness import Stream
+from gan_experiments.core.contracts import Step
+from gan_experiments.core.randomness import Stream
 
 
 class Linear(nn.Module):

@@ -1,8 +1,8 @@
 import torch
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.bcr import BCR
 from gan_experiments.penalties.cr import flip_and_shift
-from gan_experiments.randomness import Stream
 
 
 def test_it_is_the_weighted_sum_over_reals_and_fakes(parts):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.cr import CR, flip_and_shift
-from gan_experiments.randomness import Stream
 
 
 def test_moves_are_crops_of_the_reflected_image():

@@ -1,7 +1,7 @@
 import torch
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.dragan import DRAGAN
-from gan_experiments.randomness import Stream
 
 
 def test_it_looks_near_the_reals(parts):

@@ -10,7 +10,7 @@ import torch
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
-from gan_experiments.contracts import Penalty
+from gan_experiments.core.contracts import Penalty
 
 CONF = Path(__file__).parents[2] / "conf" / "penalty"
 COMPONENTS = {

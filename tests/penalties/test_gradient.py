@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from gan_experiments.core.precision import in_float32
 from gan_experiments.penalties.gradient import image_gradient, realism, scores
-from gan_experiments.precision import in_float32
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import torch
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.max_gradient_penalty import MaxGradientPenalty
-from gan_experiments.randomness import Stream
 
 
 def test_it_is_the_largest_squared_norm(parts):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.path_length import PathLength
-from gan_experiments.randomness import Stream
 
 
 def test_of_a_linear_generator_it_is_the_length_of_its_transpose_times_noise(parts):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.wgan_gp import WGANGP, between
-from gan_experiments.randomness import Stream
 
 
 @pytest.mark.parametrize(

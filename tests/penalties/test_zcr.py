@@ -1,7 +1,7 @@
 import torch
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.zcr import ZCR
-from gan_experiments.randomness import Stream
 
 
 def test_both_terms_of_linear_networks(parts):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from stubs import Echo
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.sampling.classes import Classes
-from gan_experiments.types import ConfigError
 
 
 def test_a_column_for_each_class_and_a_row_for_each_latent():

@@ -7,15 +7,15 @@ import torch
 from omegaconf import OmegaConf
 
 from gan_experiments import load_generator
-from gan_experiments.build import construct
-from gan_experiments.callbacks.checkpoint import save_generator
-from gan_experiments.compose import compose
-from gan_experiments.loader import conf_dir
+from gan_experiments.config.compose import compose
+from gan_experiments.config.loader import conf_dir
+from gan_experiments.core.types import DataFacts
 from gan_experiments.sampling.classes import Classes
 from gan_experiments.sampling.interpolation import Interpolation
 from gan_experiments.sampling.sefa import SeFa
 from gan_experiments.sampling.truncation import Truncation
-from gan_experiments.types import DataFacts
+from gan_experiments.training.build import construct
+from gan_experiments.training.callbacks.checkpoint import save_generator
 
 MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
 TINY = {"latent_dim": 16, "channels": 8, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8]}

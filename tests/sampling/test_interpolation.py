@@ -4,10 +4,10 @@ import pytest
 import torch
 from stubs import Echo, cells
 
-from gan_experiments.images import to_uint8
+from gan_experiments.core.images import to_uint8
+from gan_experiments.core.types import ConfigError
 from gan_experiments.sampling.base import draw_latents
 from gan_experiments.sampling.interpolation import Interpolation, spherical
-from gan_experiments.types import ConfigError
 
 
 def places(steps):

@@ -1,8 +1,8 @@
 import torch
 from stubs import CELL, Echo, cells, real
 
-from gan_experiments.images import to_float, to_uint8
-from gan_experiments.metrics.extractor import Extractor
+from gan_experiments.core.images import to_float, to_uint8
+from gan_experiments.metrics.extractors.base import Extractor
 from gan_experiments.sampling.neighbours import Neighbours
 
 

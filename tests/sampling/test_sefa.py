@@ -2,9 +2,9 @@ import pytest
 import torch
 from stubs import Echo
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.sampling.base import draw_latents
 from gan_experiments.sampling.sefa import SeFa, directions
-from gan_experiments.types import ConfigError
 
 WEIGHT = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))
 

@@ -3,7 +3,7 @@ import torch
 from scipy.stats import norm, truncnorm
 from stubs import Echo, cells
 
-from gan_experiments.images import to_uint8
+from gan_experiments.core.images import to_uint8
 from gan_experiments.sampling.base import draw_latents
 from gan_experiments.sampling.truncation import Truncation
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from gan_experiments.build import build
-from gan_experiments.checkpoints import load_checkpoint
-from gan_experiments.images import to_float
-from gan_experiments.randomness import Stream
-from gan_experiments.run import RunFolder
+from gan_experiments.core.images import to_float
+from gan_experiments.core.randomness import Stream
+from gan_experiments.runs.checkpoints import load_checkpoint
+from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.gan import GAN
+from gan_experiments.training.build import build
 
 
 @pytest.fixture

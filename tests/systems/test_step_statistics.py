@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from gan_experiments.core.types import DivergedError
 from gan_experiments.systems.step_statistics import CAPACITY, Statistics
-from gan_experiments.types import DivergedError
 
 
 def record(statistics, values, name="loss/generator", start=0):

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from gan_experiments.contracts import Loss
+from gan_experiments.core.contracts import Loss
+from gan_experiments.core.types import ConfigError
 from gan_experiments.losses.began import BEGAN
 from gan_experiments.systems.unrolled import unrolled
-from gan_experiments.types import ConfigError
 
 
 class Logistic(Loss):

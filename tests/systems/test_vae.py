@@ -6,20 +6,20 @@ import signal
 import pytest
 import torch
 from PIL import Image
-from test_training import assert_same_run
+from same_run import assert_same_run
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from gan_experiments.build import build
-from gan_experiments.clock import Clock
-from gan_experiments.contracts import Encoder, Generator
-from gan_experiments.images import to_float
-from gan_experiments.randomness import Stream
-from gan_experiments.run import RunFolder
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Encoder, Generator
+from gan_experiments.core.images import to_float
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.schedule import Schedule
 from gan_experiments.systems.vae import VAE
-from gan_experiments.training import train
-from gan_experiments.types import ConfigError, DataFacts
+from gan_experiments.training.build import build
+from gan_experiments.training.train import train
 
 LATENTS, SIGMA = 3, 0.7
 

@@ -1,0 +1,97 @@
+"""Launchers and sweepers that are not Hydra's own: what has to be installed for them, and what else they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.config.targets import TARGET
+from gan_experiments.config.validation import Problem, validate
+from gan_experiments.sweeps.search.options import SearchConfig, search_config
+from gan_experiments.sweeps.search.space import read_space
+
+
+class Plugin(NamedTuple):
+    """A launcher or a sweeper.
+
+    Attributes:
+        extra: Of our package, that installs it.
+        modules: That have to be there.
+        defaults: Of its options, where the plugin's own do not suit jobs that can go on.
+    """
+
+    extra: str
+    modules: tuple[str, ...]
+    defaults: dict[str, str]
+
+
+_SUBMITIT = ("submitit", "hydra_plugins.hydra_submitit_launcher")
+_JOBLIB = ("joblib", "hydra_plugins.hydra_joblib_launcher")
+PLUGINS = {
+    # The worker that is handed several jobs does them one after the other; joblib hands over more after short ones.
+    "hydra/launcher=joblib": Plugin("joblib", _JOBLIB, {"hydra.launcher.batch_size": "1"}),
+    "hydra/launcher=submitit_local": Plugin("slurm", _SUBMITIT, {"hydra.launcher.timeout_min": "10080"}),
+    # A job that has used up its time is requeued and goes on, so it can ask for little and be scheduled early.
+    "hydra/launcher=submitit_slurm": Plugin(
+        "slurm", _SUBMITIT, {"hydra.launcher.timeout_min": "240", "hydra.launcher.max_num_timeout": "1000"}
+    ),
+    "hydra/launcher=ray": Plugin("ray", ("ray", "hydra_plugins.hydra_ray_launcher"), {}),
+    "hydra/sweeper=optuna": Plugin("optuna", ("optuna",), {}),
+}
+_OPTUNA = "hydra_plugins.gan_experiments_search.sweeper.OptunaSweeper"
+
+
+def not_installed(group: str, options: Sequence[str]) -> Problem | None:
+    """Say what an option of ``hydra/launcher`` or ``hydra/sweeper`` lacks, if it lacks something."""
+    for option in options:
+        engine = PLUGINS.get(f"{group}={option}")
+        if engine and not all(map(_there, engine.modules)):
+            return Problem(group, f"{option} is not installed: pip install gan-experiments[{engine.extra}]")
+    return None
+
+
+def plugin_defaults(overrides: Sequence[str]) -> dict[str, str]:
+    """Return options that the engines of a command line get unless it says otherwise."""
+    return {key: value for line in overrides if line in PLUGINS for key, value in PLUGINS[line].defaults.items()}
+
+
+def plugin_problems(hydra: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
+    """Yield what is wrong with the launcher and the sweeper of Hydra's node.
+
+    Args:
+        hydra: The node.
+        overrides: Of the command line, those that can be read.
+        loader: Hydra's.
+    """
+    for group in ("hydra/launcher", "hydra/sweeper"):
+        if problem := not_installed(group, [str(hydra.runtime.choices.get(group))]):
+            yield problem
+    for key in ("nodes", "tasks_per_node"):
+        if (count := OmegaConf.select(hydra, f"launcher.{key}") or 1) != 1:
+            told = f"{count}: a job is one task, and starts its processes itself (trainer.devices)"
+            yield Problem(f"hydra.launcher.{key}", told)
+    if OmegaConf.select(hydra, "sweeper._target_") == _OPTUNA:
+        yield from _search_problems(hydra.sweeper, overrides, loader)
+
+
+def _search_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
+    found = validate(sweeper, SearchConfig, {}, ())
+    problems = [problem for problem in found.problems if problem.key != TARGET]
+    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
+    if problems:
+        return
+    config = search_config(found.plain)
+    yield from (Problem(f"hydra.sweeper.{key}", reason) for key, reason in config.problems())
+    try:
+        read_space(config.lines(overrides), config.per, loader)
+    except ValueError as error:
+        yield Problem("", str(error))
+
+
+def _there(module: str) -> bool:
+    parent = module.rpartition(".")[0]
+    return (not parent or _there(parent)) and find_spec(module) is not None

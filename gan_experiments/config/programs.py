@@ -1,0 +1,154 @@
+"""What the configs of the programs beside ``gan-train`` hold, read from this source as that of ``config.py`` is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gan_experiments.config.schema import Component, Metrics, SampleCount
+from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
+
+
+@dataclass
+class EvaluateMetrics(Metrics):
+    """What to measure; the rhythm in it is not used.
+
+    Attributes:
+        samples: Generated images; ``None``: ``final_samples``, or all that there are of ``fake``.
+    """
+
+    samples: SampleCount | None  # type: ignore[assignment]
+
+
+@dataclass
+class EvaluateConfig:
+    """The config of ``gan-evaluate``.
+
+    Attributes:
+        run: The run's folder; ``None``: there are images instead.
+        fake: A folder or zip archive of images, or an array of them (``.npy``, ``.npz``), to compare with ``dataset``.
+        dataset: The real images, where there is no run that names them.
+        checkpoint: ``last``, ``best``, or a file.
+        generator: ``ema``, the averaged one, or ``raw``.
+        truncation: How much of the latents' variety to keep; ``None``: all.
+        metrics: What to measure.
+        seed: Of the latents; ``None``: the run's own.
+        accelerator: Kind of device.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str | None
+    fake: str | None
+    checkpoint: str
+    generator: Literal["ema", "raw"]
+    truncation: PositiveFloat | None
+    metrics: EvaluateMetrics
+    seed: NonNegativeInt | None
+    accelerator: Literal["cpu", "gpu", "auto"]
+    trusted: list[str]
+    dataset: Component | None = None
+
+
+@dataclass
+class SampleConfig:
+    """The config of ``gan-sample``.
+
+    Attributes:
+        run: The run's folder.
+        kind: What to draw.
+        checkpoint: ``last``, ``best``, or a file.
+        seed: Of the latents.
+        output: The PNG file; ``None``: a new one in the run's folder of samples.
+        accelerator: Kind of device.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    kind: Component
+    checkpoint: str
+    seed: NonNegativeInt
+    output: str | None
+    accelerator: Literal["cpu", "gpu", "auto"]
+    trusted: list[str]
+
+
+@dataclass
+class ExportConfig:
+    """The config of ``gan-export``.
+
+    Attributes:
+        run: The run's folder.
+        checkpoint: ``last``, ``best``, or a file.
+        output: The ONNX file; ``None``: ``generator.onnx`` in the run's folder.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    checkpoint: str
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
+class CompareConfig:
+    """The config of ``gan-compare``.
+
+    Attributes:
+        study: The folder above the runs.
+        factor: The group or config key, or several, that tells the arms apart; ``None``: what varies.
+        baseline: The arm that the others are compared with; ``None``: all with all.
+        measure: What was logged.
+        figure: ``final``: at the end, in full; ``best``: of the rows along the run.
+        better: Whether less or more of the measure is better; ``known``: as is usual for it.
+        threshold: The figure whose first reaching is timed; ``None``: the baseline's median best, or the worst arm's.
+        mixed_passports: Compare figures that were measured in different ways.
+        output: The folder of the report; ``None``: ``comparison`` in the study's.
+    """
+
+    study: str
+    factor: str | list[str] | None
+    baseline: str | None
+    measure: str
+    figure: Literal["final", "best"]
+    better: Literal["known", "lower", "higher"]
+    threshold: float | None
+    mixed_passports: bool
+    output: str | None
+
+
+@dataclass
+class DataConfig:
+    """The config of ``gan-data describe``.
+
+    Attributes:
+        dataset: The data.
+        count: Images on the contact sheet.
+        seed: Of the part of the data that a run trains on, and of the choice of images for the sheet.
+        output: The PNG file of the sheet; ``None``: one in ``outputs/data``, named by the data.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    dataset: Component
+    count: PositiveInt
+    seed: NonNegativeInt
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
+class ShardsConfig:
+    """The config of ``gan-data shards``.
+
+    Attributes:
+        dataset: The data.
+        output: The folder of the shards.
+        shard_images: Images in a shard.
+        seed: Of the part of the data that a run trains on, and of their order in the shards.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    dataset: Component
+    output: str
+    shard_images: PositiveInt
+    seed: NonNegativeInt
+    trusted: list[str]

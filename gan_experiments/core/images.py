@@ -1,0 +1,79 @@
+"""Images as numbers, and as something to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from gan_experiments.core.files import replacing
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Map uint8 images ``(..., C, H, W)`` of [0, 255] to float32 of [-1, 1]; the memory format stays.
+
+    What is floating point already, as points in the plane are, is in [-1, 1] and stays as it is.
+    """
+    if images.is_floating_point():
+        return images.to(torch.float32)
+    return images.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Map float images ``(..., C, H, W)`` of [-1, 1] to uint8: rounded, clamped, the inverse of ``to_float``."""
+    return images.to(torch.float32).add(1.0).mul_(127.5).round_().clamp_(0.0, 255.0).to(torch.uint8)
+
+
+def as_measured(images: Tensor) -> Tensor:
+    """Map generated images to what measures take: uint8; points, images of one pixel, stay floating point."""
+    return images if is_points(images) else to_uint8(images)
+
+
+def is_points(images: Tensor) -> bool:
+    """Tell whether images ``(B, C, H, W)`` are points in the plane: one pixel whose two channels are coordinates."""
+    return images.shape[-3:] == (2, 1, 1)
+
+
+def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32) -> Tensor:
+    """Lay images out in rows, each enlarged by a whole factor so that small ones are legible.
+
+    Points in the plane become dots of one picture instead.
+
+    Args:
+        images: uint8, or float in [-1, 1]: ``(B, C, H, W)`` with one or three channels.
+        columns: Images in a row.
+        min_pixels: Height from which an image is left as it is, in pixels.
+
+    Returns:
+        uint8, ``(3, H', W')``, on the CPU.
+    """
+    images = images.detach().cpu()
+    if is_points(images):
+        return _dots(images.flatten(1))
+    if images.dtype != torch.uint8:
+        images = to_uint8(images)
+    factor = max(1, -(-min_pixels // images.shape[-2]))
+    enlarged = images.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
+    grid: Tensor = make_grid(enlarged, nrow=columns, padding=2)
+    return grid
+
+
+def _dots(points: Tensor, pixels: int = 256) -> Tensor:
+    """Draw points ``(B, 2)`` of [-1, 1], the second coordinate upwards, on white."""
+    columns, rows = ((points * torch.tensor([1, -1]) + 1) / 2 * (pixels - 1)).round().long().clamp(1, pixels - 2).T
+    picture = torch.full((3, pixels, pixels), 255, dtype=torch.uint8)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            picture[:, rows + down, columns + right] = 0
+    return picture
+
+
+def save_png(grid: Tensor, path: str | Path) -> None:
+    """Write a uint8 image ``(3, H, W)`` or ``(1, H, W)`` as a PNG; a reader never sees half a file."""
+    pixels = grid.permute(1, 2, 0).contiguous().numpy()
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    with replacing(Path(path)) as temporary:
+        picture.save(temporary, format="PNG")

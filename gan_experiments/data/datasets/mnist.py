@@ -1,0 +1,50 @@
+"""MNIST and the sets made after it: the same format, other pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torchvision import datasets
+
+from gan_experiments.core.types import DataFacts
+from gan_experiments.data.datasets.torchvision_data import Standard
+
+_FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"
+
+
+class MNIST(Standard):
+    """60,000 handwritten digits of 28x28 pixels, the training images of MNIST (LeCun et al. 1998)."""
+
+    known = DataFacts("mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
+    folder = "MNIST/raw"
+    files = _FILES
+    source: ClassVar[Any] = datasets.MNIST
+
+    def open(self, root: Path, download: bool) -> Any:
+        """Open the training images."""
+        return self.source(str(root), train=True, download=download)
+
+    def read(self, dataset: Any) -> tuple[Tensor, Tensor]:
+        """Return images ``(N, 1, 28, 28)`` and labels ``(N,)``."""
+        return dataset.data.unsqueeze(1), dataset.targets.to(torch.int64)
+
+
+class FashionMNIST(MNIST):
+    """60,000 pieces of clothing of 28x28 pixels (Xiao, Rasul & Vollgraf 2017)."""
+
+    known = DataFacts("fashion_mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
+    folder = "FashionMNIST/raw"
+    names = datasets.FashionMNIST.classes
+    source = datasets.FashionMNIST
+
+
+class KMNIST(MNIST):
+    """60,000 handwritten hiragana of 28x28 pixels, one for each row of the syllabary (Clanuwat et al. 2018)."""
+
+    known = DataFacts("kmnist", image_size=28, channels=1, num_classes=10, num_images=60000)
+    folder = "KMNIST/raw"
+    names = datasets.KMNIST.classes
+    source = datasets.KMNIST

@@ -1,0 +1,173 @@
+"""Decoded and resized pictures, kept in one file that is mapped into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from gan_experiments.core.files import replacing, write_json
+from gan_experiments.core.types import ConfigError
+from gan_experiments.data.files.framing import Framing
+from gan_experiments.data.files.listing import Opener
+from gan_experiments.data.files.unreadable import problem, refuse, warn
+from gan_experiments.data.parallel import in_order
+
+_CHUNK_BYTES = 2**20  # of pixels that one thread makes at a time
+
+
+class _Frame(NamedTuple):
+    """A picture's pixels and its size in the file; or the reason why it has none."""
+
+    pixels: np.ndarray | None
+    size: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What came out of a list of pictures.
+
+    Attributes:
+        images: uint8, ``(N, C, H, W)``, mapped from the file: memory is used only for what is looked at.
+        skipped: The pictures that could not be read, by their place in the list, with the reason.
+        sizes: How many pictures had which size in their files, as ``"640x480"``.
+    """
+
+    images: Tensor
+    skipped: dict[int, str]
+    sizes: dict[str, int]
+
+
+def load_pixels(
+    folder: Path,
+    name: str,
+    listing_key: str,
+    names: Sequence[str],
+    opened: AbstractContextManager[Opener],
+    framing: Framing,
+    max_bad: int,
+) -> Pixels:
+    """Map the images of a list of pictures, after decoding them once if that has not been done.
+
+    Of several processes one decodes, the others wait for its file. Only whole files are ever left behind.
+
+    Args:
+        folder: Where such files are kept.
+        name: What the file's name begins with.
+        listing_key: Says which content the pictures have.
+        names: The pictures.
+        opened: Gives what opens them.
+        framing: What to make of them.
+        max_bad: How many pictures may be unreadable.
+
+    Raises:
+        ConfigError: More are; or the file cannot be written.
+    """
+    recipe = json.dumps({"content": listing_key, **framing.recipe()}, sort_keys=True)
+    key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
+    file = folder / f"{name}-{key}.u8"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock"):
+            found = _read(file)
+            if found is None:
+                for leftover in folder.glob(f".{file.stem}.*.tmp"):
+                    leftover.unlink()  # of a process that was killed
+                _require_space(folder, len(names) * framing.channels * framing.image_size**2)
+                with opened as open_:
+                    _write(file, names, open_, framing, max_bad)
+                found = _read(file)
+    except OSError as error:
+        place = "$GAN_EXPERIMENTS_CACHE says where else"
+        raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
+    assert found is not None
+    bad = _named(names, found.skipped)
+    refuse(bad, len(names), max_bad)
+    warn(bad, len(names))
+    return found
+
+
+def _read(file: Path) -> Pixels | None:
+    """Map a file; ``None`` if it is not there or not whole."""
+    try:
+        about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        shape = about["shape"]
+        if file.stat().st_size != np.prod(shape):
+            return None
+        # Copy-on-write: torch knows no tensors that cannot be written to.
+        images = torch.from_numpy(np.memmap(file, np.uint8, mode="c", shape=tuple(shape)))
+        skipped = {int(place): reason for place, reason in about["skipped"].items()}
+        return Pixels(images, skipped, about["sizes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, max_bad: int) -> None:
+    """Decode all pictures into a file; what describes it comes last, so that only a whole file is ever read."""
+    skipped: dict[int, str] = {}
+    sizes: Counter[str] = Counter()
+    file.with_suffix(".json").unlink(missing_ok=True)
+    console = Console(stderr=True)
+    with replacing(file) as temporary, temporary.open("wb") as out:
+        frames: Iterable[_Frame] = _frames(names, open_, framing)
+        if console.is_terminal:
+            frames = track(frames, f"decoding {file.stem}", len(names), console=console)
+        for place, frame in enumerate(frames):
+            if frame.pixels is None:
+                skipped[place] = frame.problem
+                refuse(_named(names, skipped), len(names), max_bad)
+            else:
+                sizes[frame.size] += 1
+                out.write(frame.pixels.tobytes())
+    shape = [len(names) - len(skipped), framing.channels, framing.image_size, framing.image_size]
+    about = {"shape": shape, "skipped": skipped, "sizes": dict(sizes.most_common()), "recipe": framing.recipe()}
+    write_json(file.with_suffix(".json"), about)
+    print(f"decoded {shape[0]:,} images into {file}", file=sys.stderr)
+
+
+def _frames(names: Sequence[str], open_: Opener, framing: Framing) -> Iterator[_Frame]:
+    """Decode pictures in their order, some of them at a time."""
+    size = max(1, _CHUNK_BYTES // (framing.channels * framing.image_size**2))
+    chunks = (names[start : start + size] for start in range(0, len(names), size))
+    for frames in in_order(lambda chunk: _chunk(chunk, open_, framing), chunks):
+        yield from frames
+
+
+def _chunk(names: Sequence[str], open_: Opener, framing: Framing) -> list[_Frame]:
+    return [_frame(name, open_, framing) for name in names]
+
+
+def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
+    try:
+        with open_(name) as picture:
+            return _Frame(framing(picture), f"{picture.width}x{picture.height}")
+    except Exception as error:  # Pillow's readers raise whatever they stumble over
+        return _Frame(None, "", problem(error))
+
+
+def _named(names: Sequence[str], skipped: dict[int, str]) -> dict[str, str]:
+    return {names[place]: reason for place, reason in skipped.items()}
+
+
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ConfigError(
+            f"dataset: its cache in {folder} needs {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free; "
+            "$GAN_EXPERIMENTS_CACHE says where else"
+        )

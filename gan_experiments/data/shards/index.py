@@ -1,0 +1,279 @@
+"""Where each image of a set of tar shards lies: found once, kept in a file that is mapped into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sys
+import tarfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from filelock import FileLock
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from gan_experiments.core.files import replacing, write_json
+from gan_experiments.core.types import ConfigError
+from gan_experiments.data.files.framing import refuse_bomb
+from gan_experiments.data.files.listing import LARGEST_FILE, suffixes
+from gan_experiments.data.files.unreadable import problem, refuse, warn
+from gan_experiments.data.parallel import in_order
+
+ENTRY = np.dtype([("offset", "<u8"), ("size", "<u4"), ("label", "<i4")])
+_VERSION = 1  # of the file: raise it when the same shards would give another
+_BEGINNING = 2**16  # bytes of an image that are looked at; most say in them what they are
+_SIZES = 100  # of pictures, the most frequent ones, that are remembered
+_BLOCK = 512  # bytes of a tar header
+
+
+@dataclass
+class Found:
+    """What a shard holds, or all of them.
+
+    Attributes:
+        sizes: How many pictures have which size, as ``"640x480"``.
+        skipped: Pictures that cannot be read, by shard and name, with the reason.
+        labels: Images of each label; -1: those without one.
+        others: Samples without an image.
+        digest: Of labels, sizes and beginnings of the images.
+    """
+
+    sizes: Counter[str] = field(default_factory=Counter)
+    skipped: dict[str, str] = field(default_factory=dict)
+    labels: Counter[int] = field(default_factory=Counter)
+    others: int = 0
+    digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """The images of a set of shards, numbered through.
+
+    Attributes:
+        shards: The files.
+        entries: Place in its shard and label of each image; -1: none.
+        counts: Images in each shard: int64, ``(S,)``.
+        class_sizes: Images of each class; empty for unlabelled data.
+        skipped: Pictures that cannot be read, by shard and name, with the reason.
+        sizes: How many pictures have which size, as ``"640x480"``.
+        others: Samples without an image.
+        fingerprint: A hash of labels, sizes and beginnings of the images.
+    """
+
+    shards: tuple[Path, ...]
+    entries: np.ndarray
+    counts: Tensor
+    class_sizes: tuple[int, ...]
+    skipped: dict[str, str]
+    sizes: dict[str, int]
+    others: int
+    fingerprint: str
+
+    def shard_of(self, numbers: Tensor) -> Tensor:
+        """Return the shard of each image, by its place in ``shards``: int64."""
+        return torch.searchsorted(self._ends, numbers, right=True)
+
+    def name(self, number: int) -> str:
+        """Return the shard of an image and its name there, for a message."""
+        shard = self.shards[int(self.shard_of(torch.tensor(number)))]
+        with shard.open("rb") as file:
+            file.seek(int(self.entries[number]["offset"]) - _BLOCK)
+            header = file.read(_BLOCK)
+        return f"{shard}: {header[:100].rstrip(bytes(1)).decode('utf-8', 'replace')}"
+
+    @cached_property
+    def _ends(self) -> Tensor:
+        return self.counts.cumsum(0)
+
+
+def load_index(shards: Sequence[Path], folder: Path, name: str, max_bad: int) -> ShardIndex:
+    """Map the index of shards, after making it if that has not been done; of several processes one makes it.
+
+    Args:
+        shards: The files, told apart by path, size and time of change.
+        folder: Where indices are kept.
+        name: What the file's name begins with.
+        max_bad: How many pictures may be unreadable.
+
+    Raises:
+        ConfigError: Shards are missing or damaged, more pictures are unreadable, or the file cannot be written.
+    """
+    file = folder / f"{name}-{_key(shards)}.index"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock"):
+            index = _read(file, shards)
+            if index is None:
+                for leftover in folder.glob(f".{file.stem}.*.tmp"):
+                    leftover.unlink()  # of a process that was killed
+                _write(file, shards, max_bad)
+                index = _read(file, shards)
+    except OSError as error:
+        place = "$GAN_EXPERIMENTS_CACHE says where else"
+        raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
+    assert index is not None
+    count = len(index.entries) + len(index.skipped)
+    refuse(index.skipped, count, max_bad)
+    warn(index.skipped, count)
+    return index
+
+
+def _key(shards: Sequence[Path]) -> str:
+    digest, missing = hashlib.blake2b(f"{_VERSION}".encode(), digest_size=8), []
+    for shard in shards:
+        try:
+            state = shard.stat()
+        except OSError:
+            missing.append(str(shard))
+        else:
+            digest.update(f"{shard.resolve()}\x1f{state.st_size}\x1f{state.st_mtime_ns}\x1e".encode())
+    if missing:
+        told = ", ".join([*missing[:3], "..."] if len(missing) > 3 else missing)
+        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are not there: {told}")
+    return digest.hexdigest()
+
+
+def _read(file: Path, shards: Sequence[Path]) -> ShardIndex | None:
+    """Map a file; ``None`` if it is not there or not whole."""
+    try:
+        about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        entries = np.memmap(file, ENTRY, mode="r")
+        counts = torch.tensor(about.pop("counts"))
+        about["class_sizes"] = tuple(about["class_sizes"])
+        index = ShardIndex(tuple(shards), entries, counts, **about)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return index if len(entries) == int(counts.sum()) else None
+
+
+def _write(file: Path, shards: Sequence[Path], max_bad: int) -> None:
+    """Look at all shards; what describes the file comes last, so that only a whole one is ever read."""
+    console = Console(stderr=True)
+    file.with_suffix(".json").unlink(missing_ok=True)
+    total, counts = Found(), []
+    with replacing(file) as temporary, temporary.open("wb") as out:
+        scans = in_order(_scan, shards)
+        if console.is_terminal:
+            scans = iter(track(scans, f"indexing {len(shards)} shards", len(shards), console=console))
+        for entries, found in scans:
+            out.write(entries.tobytes())
+            counts.append(len(entries))
+            _add(total, found)
+            refuse(total.skipped, None, max_bad)
+        if not sum(counts):
+            refuse(total.skipped, len(total.skipped), max_bad)
+            raise ConfigError(f"dataset.urls: there are no images in {shards[0]}{' ...' * (len(shards) > 1)}")
+        class_sizes = _class_sizes(total.labels)
+    about = {
+        "counts": counts,
+        "class_sizes": class_sizes,
+        "skipped": total.skipped,
+        "sizes": dict(total.sizes.most_common(_SIZES)),
+        "others": total.others,
+        "fingerprint": total.digest.hexdigest(),
+    }
+    write_json(file.with_suffix(".json"), about)
+    print(f"indexed {sum(counts):,} images of {len(shards):,} shards in {file}", file=sys.stderr)
+
+
+def _add(total: Found, found: Found) -> None:
+    total.sizes.update(found.sizes)
+    total.labels.update(found.labels)
+    total.skipped.update(found.skipped)
+    total.others += found.others
+    total.digest.update(found.digest.digest())
+
+
+def _class_sizes(labels: Counter[int]) -> list[int]:
+    """Return the images of each class.
+
+    Raises:
+        ConfigError: Some images have a label and others none, or there are classes without an image.
+    """
+    unlabelled = labels.pop(-1, 0)
+    if unlabelled and labels:
+        raise ConfigError(f"dataset.urls: {unlabelled:,} images carry no label (.cls), {labels.total():,} do")
+    empty = [str(label) for label in range(min(len(labels), max(labels, default=0) + 1)) if label not in labels]
+    if empty:
+        raise ConfigError(f"dataset.urls: labels go up to {max(labels)}, but no image has label {empty[0]}")
+    return [labels[label] for label in range(len(labels))]
+
+
+def _scan(shard: Path) -> tuple[np.ndarray, Found]:
+    """List the images of one shard."""
+    from webdataset.tariterators import group_by_keys  # the convention of what makes a sample
+
+    found, entries = Found(), []
+    known = {suffix[1:] for suffix in suffixes()}
+    try:
+        with shard.open("rb") as file:
+            for sample in group_by_keys(_members(shard, file), suffixes={*known, "cls"}):
+                image = next((suffix for suffix in sample if suffix in known), None)
+                if image is None:
+                    found.others += 1
+                    if "cls" in sample:
+                        raise ValueError(f"{sample['__key__']}.cls has no image beside it")
+                    continue
+                name = f"{shard}: {sample['__key__']}.{image}"
+                if _look(name, file, sample[image], found):
+                    label = _label(file, sample["cls"]) if "cls" in sample else -1
+                    found.labels[label] += 1
+                    found.digest.update(f"{label} {sample[image][1]}".encode())
+                    entries.append((*sample[image], label))
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        told = " ".join(str(error).split())
+        raise ConfigError(f"dataset.urls: {shard} is no uncompressed tar archive, or is damaged ({told})") from error
+    return np.array(entries, dtype=ENTRY), found
+
+
+def _members(shard: Path, file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Yield the files of a shard by name, with place and size, as webdataset's functions take them."""
+    end = os.fstat(file.fileno()).st_size
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        while (member := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined] # they would all be kept
+            if member.offset_data + member.size > end:
+                raise tarfile.ReadError(f"cut off in {member.name}")
+            if member.isreg() and not member.issparse() and not member.name.startswith("__"):
+                yield {"fname": member.name, "data": (member.offset_data, member.size), "__url__": str(shard)}
+
+
+def _look(name: str, file: BinaryIO, place: tuple[int, int], found: Found) -> bool:
+    """Read the beginning of a picture, and tell whether it is one."""
+    offset, size = place
+    beginning = os.pread(file.fileno(), min(size, _BEGINNING), offset)
+    try:
+        if size > LARGEST_FILE:
+            raise ValueError("larger than 1 GiB")
+        try:
+            picture = Image.open(io.BytesIO(beginning))
+        except Exception:  # Pillow's readers raise whatever they stumble over
+            if size <= _BEGINNING:
+                raise
+            picture = Image.open(io.BytesIO(os.pread(file.fileno(), size, offset)))
+        refuse_bomb(picture)
+    except Exception as error:
+        found.skipped[name] = problem(error)
+        return False
+    found.sizes[f"{picture.width}x{picture.height}"] += 1
+    found.digest.update(beginning)
+    return True
+
+
+def _label(file: BinaryIO, place: tuple[int, int]) -> int:
+    offset, size = place
+    label = int(os.pread(file.fileno(), min(size, 20), offset))
+    if not 0 <= label < 2**31:
+        raise ValueError(f"the label {label} is none")
+    return label

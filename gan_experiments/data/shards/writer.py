@@ -1,0 +1,84 @@
+"""Turns a dataset into tar shards."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from gan_experiments.core.images import is_points
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError
+from gan_experiments.data.base import ImageData
+from gan_experiments.data.parallel import in_order
+from gan_experiments.data.shards.dataset import CLASS_NAMES, Shards
+
+
+def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) -> str:
+    """Write the images that a run would train on, as it would see them, in a random order, without a loss (PNG).
+
+    Args:
+        data: A dataset that is set up.
+        folder: Where the shards belong; it appears once all of them are whole.
+        shard_images: Images in a shard; the last one holds what is left.
+        seed: Of the order, which lets a reader shuffle a few shards at a time.
+
+    Returns:
+        What ``dataset.urls`` has to say to read them.
+
+    Raises:
+        ConfigError: The folder exists or cannot be written, or the data are points, or shards already.
+    """
+    if is_points(data.images) or isinstance(data, Shards):
+        raise ConfigError(
+            f"dataset: {data.facts.name} holds {'shards already' if isinstance(data, Shards) else 'points'}"
+        )
+    if folder.exists():
+        raise ConfigError(f"output: {folder} exists and is not overwritten")
+    shuffled = data.training[Stream(seed, "shards").permutation(len(data.training))]
+    shards = torch.split(shuffled, shard_images)
+    digits = max(4, len(str(len(shards) - 1)))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+        try:
+            temporary.chmod(0o755)
+            for number, chosen in enumerate(
+                track(shards, "writing shards", console=Console(stderr=True), transient=True)
+            ):
+                _write(data, chosen, temporary / f"{number:0{digits}}.tar")
+            if data.labels is not None:
+                (temporary / CLASS_NAMES).write_text(json.dumps(data.class_names) + "\n", encoding="utf-8")
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise ConfigError(f"output: {folder} cannot be written ({error.strerror or error})") from error
+    last = f"{len(shards) - 1:0{digits}}"
+    return str(folder / (f"{{{0:0{digits}}..{last}}}.tar" if len(shards) > 1 else f"{last}.tar"))
+
+
+def _write(data: ImageData, chosen: Tensor, file: Path) -> None:
+    from webdataset import TarWriter
+
+    labels = None if data.labels is None else data.labels[chosen].tolist()
+    encoded = in_order(lambda place: _png(data.images[place]), chosen.tolist())
+    with file.open("wb") as out, TarWriter(out, mtime=0) as shard:
+        for number, (place, png) in enumerate(zip(chosen.tolist(), encoded, strict=True)):
+            label = {} if labels is None else {"cls": str(labels[number])}
+            shard.write({"__key__": f"{place:08}", "png": png, **label})
+
+
+def _png(image: Tensor) -> bytes:
+    pixels = image.permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,146 @@
+"""Features of a small classifier trained on the dataset itself: FID and IS offline, in seconds.
+
+Values compare between runs on one dataset with one weight hash, and with nothing published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gan_experiments.core.cache import cache_folder
+from gan_experiments.core.files import replacing
+from gan_experiments.core.images import to_float
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import PositiveInt
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
+from gan_experiments.metrics.extractors.classifier import BATCH_SIZE, LEARNING_RATE, Classifier, correct, fit
+
+_log = logging.getLogger(__name__)
+
+_VERSION = 1  # of the recipe: raise it when the network or its training changes
+_HELD_OUT = 0.2
+
+
+class NativeClassifier(Extractor):
+    """A small convolutional network; its features are the averages of its last maps, its logits the classes'.
+
+    It is trained once on four fifths of the dataset and kept in the cache folder. For images without labels it
+    is not trained: a network of the same shape with fixed random weights, named ``random``, without logits.
+
+    Args:
+        width: Channels of the first layer; there are four times as many features.
+        training_images: Images it is shown in training, in batches of 128.
+        cache_dir: Where it is kept; default: ``$GAN_EXPERIMENTS_CACHE``, or else the user's own cache folder.
+
+    Attributes:
+        accuracy: Share of the held-out fifth that it classifies correctly; ``None`` without labels.
+    """
+
+    def __init__(
+        self, width: PositiveInt = 16, training_images: PositiveInt = 80000, cache_dir: str | None = None
+    ) -> None:
+        super().__init__()
+        self.name = "native"
+        self.num_features = 4 * width
+        self.accuracy: float | None = None
+        self._width = width
+        self._training_images = training_images
+        self._cache_dir = cache_dir
+        self._network: Classifier | None = None
+
+    @torch.inference_mode(False)  # evaluation may be what asks for it
+    def prepare(self, data: ImageSource) -> None:
+        """Load the classifier of this dataset, or train it if there is none yet; a second call does nothing."""
+        if self._network is not None:
+            return
+        recipe = self._recipe(data)
+        if data.labels is None:
+            self.name = "random"
+            network = self._build(data)
+        else:
+            path = self._path(data, recipe)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Of several processes one trains, the others wait for its file.
+            with FileLock(f"{path}.lock"):
+                network, self.accuracy = self._load(data, path) or self._train(data, path, recipe)
+        self._network = network.eval().requires_grad_(False)
+        self.weight_hash = hash_weights(network.state_dict())
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map uint8 ``(B, C, H, W)`` to features ``(B, 4 * width)`` and logits ``(B, K)``."""
+        if self._network is None:
+            raise RuntimeError("prepare(data) comes before the first image")
+        features = self._network.features(to_float(images))
+        return features, self._network.head(features) if self.name == "native" else None
+
+    def passport(self) -> dict[str, Any]:
+        """Say what the features are, with the accuracy of the classifier."""
+        return {**super().passport(), "accuracy": self.accuracy}
+
+    def _recipe(self, data: ImageSource) -> str:
+        """Return all that the weights are a function of, as JSON."""
+        recipe = {
+            "version": _VERSION,
+            "data": data.fingerprint,
+            "width": self._width,
+            "training_images": self._training_images,
+            "batch_size": BATCH_SIZE,
+            "learning_rate": LEARNING_RATE,
+            "held_out": _HELD_OUT,
+        }
+        return json.dumps(recipe, sort_keys=True)
+
+    def _path(self, data: ImageSource, recipe: str) -> Path:
+        folder = Path(self._cache_dir) if self._cache_dir else cache_folder()
+        key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
+        return folder / "native" / f"{data.facts.name}-{key}.safetensors"
+
+    def _build(self, data: ImageSource) -> Classifier:
+        return Classifier(data.facts, self._width, "native", "weights")
+
+    def _load(self, data: ImageSource, path: Path) -> tuple[Classifier, float] | None:
+        if not path.exists():
+            return None
+        network = self._build(data)
+        try:
+            with safe_open(path, framework="pt") as file:
+                weights, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+            network.load_state_dict(weights)
+            if hash_weights(weights) == metadata["weights"]:
+                return network, float(metadata["accuracy"])
+        except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError):
+            pass
+        warnings.warn(f"{path} is damaged: the classifier is trained again", stacklevel=2)
+        return None
+
+    def _train(self, data: ImageSource, path: Path, recipe: str) -> tuple[Classifier, float]:
+        _log.info("training a classifier on %s for FID and IS, once", data.facts.name)
+        network = self._build(data)
+        accuracy = _fit(network, data, self._training_images)
+        weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        metadata = {"recipe": recipe, "accuracy": str(accuracy), "weights": hash_weights(weights)}
+        with replacing(path) as temporary:
+            save_file(weights, temporary, metadata=metadata)
+        return network, accuracy
+
+
+def _fit(network: Classifier, data: ImageSource, training_images: int) -> float:
+    """Train on four fifths of the data, on the CPU; return the accuracy on the rest."""
+    images, labels = data.images, data.labels
+    assert labels is not None
+    shuffled = Stream("native", "split").permutation(len(images))
+    border = int(len(images) * _HELD_OUT)
+    held_out, training = shuffled[:border], shuffled[border:]
+    fit(network, images, labels, training, training_images, "native", "order")
+    return int(correct(network, images[held_out], labels[held_out]).sum()) / len(held_out)

@@ -1,0 +1,95 @@
+"""Features of a network of the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from gan_experiments.core.images import to_float
+from gan_experiments.core.types import ConfigError, PositiveInt
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
+from gan_experiments.metrics.extractors.weights import read_weights, require_fit
+
+
+class UserNetwork(Extractor):
+    """A module that maps images in [-1, 1] to features ``(B, F)``, or to a pair of those and logits ``(B, K)``.
+
+    A class of one's own that descends from ``Extractor`` can do more; this takes a network as it is.
+
+    Args:
+        network: The module, as a component: a mapping with ``_target_``, whose package the command line trusts.
+        weights: The file of its weights, a state dict; default: those that its constructor gives it, drawn from one
+            fixed seed.
+        image_size: Pixels that images are resized to, antialiased; default: as they are.
+        batch_size: Images at a time.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        weights: str | None = None,
+        image_size: PositiveInt | None = None,
+        batch_size: PositiveInt = 100,
+    ) -> None:
+        super().__init__()
+        self.name = re.sub(r"\W+", "_", type(network).__name__)
+        self._network = network
+        self._weights = weights
+        self._image_size = image_size
+        self._batch_size = batch_size
+        self._prepared = False
+
+    @torch.inference_mode(False)  # evaluation may be what asks for it
+    def prepare(self, data: ImageSource) -> None:
+        """Load the weights and look at what comes out; a second call does nothing.
+
+        Raises:
+            ConfigError: The weights are another network's, or what comes out are no features.
+        """
+        if self._prepared:
+            return
+        if self._weights is not None:
+            path = Path(self._weights).expanduser()
+            if not path.is_file():
+                raise ConfigError(f"metrics.weights: there is no file {path}")
+            state = read_weights(path)
+            require_fit(state, self._network, path, self.name)
+            self._network.load_state_dict(state)
+        self._network.eval().requires_grad_(False)
+        self._prepared = True
+        features = self(data.images[:1])[0]
+        if features.ndim != 2:
+            raise ConfigError(f"metrics: {self.name} gives {tuple(features.shape)} for an image, not features (1, F)")
+        self.num_features = features.shape[1]
+        self.weight_hash = hash_weights(self._network.state_dict())
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map uint8 ``(B, C, H, W)`` to features ``(B, F)`` and logits ``(B, K)``, if the network gives any."""
+        if not self._prepared:
+            raise RuntimeError("prepare(data) comes before the first image")
+        found = [self._network(self._shown(part)) for part in torch.split(images, self._batch_size)]
+        if isinstance(found[0], Tensor):
+            return torch.cat(found), None
+        features, logits = zip(*found, strict=True)
+        return torch.cat(features), torch.cat(logits)
+
+    def passport(self) -> dict[str, Any]:
+        """Say what the features are, with the size that images are resized to and a hash of the network's layers."""
+        kind = type(self._network)
+        # Options such as a slope are in no weights, but in what layers print.
+        layers = f"{kind.__module__}.{kind.__qualname__} {self._network}"
+        resize = f"antialiased to {self._image_size}" if self._image_size else "none"
+        digest = hashlib.blake2b(layers.encode(), digest_size=8).hexdigest()
+        return {**super().passport(), "resize": resize, "layers": digest}
+
+    def _shown(self, images: Tensor) -> Tensor:
+        shown = to_float(images)
+        if self._image_size is None:
+            return shown
+        return interpolate(shown, size=(self._image_size,) * 2, mode="bilinear", antialias=True)

@@ -1,0 +1,81 @@
+"""A trained generator from its one file, without the framework around it: needs torch and safetensors alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from gan_experiments.config.sources import NotFound
+from gan_experiments.config.targets import TARGET, find_target
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.types import ConfigError, DataFacts
+
+_GENERATOR = "gan_experiments.core.contracts.Generator"
+
+
+def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
+    """Load ``generator.safetensors`` of a run: the averaged generator, on the CPU, in evaluation mode.
+
+    ``generator(latents, labels)`` maps ``(B, generator.latent_dim)``, standard normal, and labels ``(B,)``, if
+    ``generator.conditional``, to images ``(B, C, H, W)`` in [-1, 1]; ``generator.facts`` says what they are of.
+    The file may come from a stranger: it holds tensors and names, and names no class but a generator of this package.
+
+    Args:
+        path: The file.
+        trusted: Packages of yours that a generator's class may be defined in.
+
+    Raises:
+        ConfigError: It is no such file, is damaged, or names something else.
+    """
+    weights, metadata = _read(Path(path))
+    try:
+        architecture, facts = (json.loads(metadata[key]) for key in ("architecture", "facts"))
+    except (KeyError, ValueError):
+        raise ConfigError(f"{path}: not a generator of a run: it does not say its architecture") from None
+    generator = _build(architecture, facts, trusted, path)
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip()
+        raise ConfigError(f"{path}: its weights are not those of its architecture: {reason}") from None
+    return generator.eval().requires_grad_(False)
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(f"{path}: damaged, or not a safetensors file: {error}") from None
+
+
+def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Path) -> Generator:
+    """Build the network of an architecture; the ambient random numbers stay what they were."""
+    try:
+        arguments = _checked(architecture, trusted)
+        source = find_target(architecture[TARGET], trusted)
+        if source.descends_from(_GENERATOR) is not True:
+            raise NotFound(f"{source.path} is not a Generator")
+        with torch.random.fork_rng(devices=[]):
+            generator: Generator = source.load()(DataFacts(**facts), **arguments)
+    except NotFound as error:
+        raise ConfigError(f"{path}: refused: {error}") from None
+    except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
+        raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
+    return generator
+
+
+def _checked(architecture: Any, trusted: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of an architecture: plain values; a component among them has no place in a generator."""
+    if not isinstance(architecture, Mapping) or TARGET not in architecture:
+        raise NotFound("its architecture names no class")
+    if f'"{TARGET}"' in json.dumps([value for key, value in architecture.items() if key != TARGET]):
+        raise NotFound("its architecture names a class within a class")
+    return {key: value for key, value in architecture.items() if key != TARGET}

@@ -1,0 +1,143 @@
+"""``gan-evaluate`` as it is typed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_experiments.cli import evaluate
+from gan_experiments.data.datasets.digits import Digits
+from gan_experiments.data.synthetic.points import Ring
+from gan_experiments.metrics.extractors import weights
+from gan_experiments.runs.folder import RunFolder
+
+SMALL = ("metrics.extractors.native.width=4", "metrics.extractors.native.training_images=2000")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A tiny run on digits, trained once."""
+    from omegaconf import OmegaConf
+    from tiny import tiny_overrides
+
+    from gan_experiments.config.compose import compose
+    from gan_experiments.training.train import train
+
+    run = RunFolder(tmp_path_factory.mktemp("run") / "tiny")
+    config = OmegaConf.to_container(compose("train", tiny_overrides()), resolve=True)
+    run.write_config(config)
+    train(config, run)
+    return run
+
+
+def test_it_repeats_the_final_figures_of_the_run(call, trained):
+    code, out, err = call(evaluate, f"run={trained.path}", "metrics.samples=60", *SMALL)
+    assert code == 0, err
+    record = trained.record()
+    again = record["evaluations"][-1]
+    assert again["final"] == pytest.approx(record["final"], rel=1e-6)
+    assert again["margins"] == pytest.approx(record["margins"], rel=1e-4)
+    assert again["yardstick"] == pytest.approx(record["yardstick"], rel=1e-6)
+    evaluation = again["evaluation"]
+    for key in ("samples", "generator", "truncation", "seed", "real_images", "real_split", "data", "versions"):
+        assert key in evaluation
+    assert "FID" in out
+    assert " ± " in out
+    weights_hash = evaluation["extractors"]["native"]["weights"][:8]
+    assert f"native features (weights {weights_hash}), 60 samples of the EMA generator, 1,797 real ones, seed 0" in out
+
+
+def test_groups_compose_and_the_best_and_the_raw_generator(call, trained):
+    options = ("metrics=[native,random,prdc]", "metrics.samples=60", "checkpoint=best", "generator=raw", *SMALL)
+    code, out, err = call(evaluate, f"run={trained.path}", *options)
+    assert code == 0, err
+    found = trained.record()["evaluations"][-1]
+    assert {"fid", "is", "precision", "recall", "fid/random", "precision/random"} <= found["final"].keys()
+    assert "is/random" not in found["final"]
+    assert found["evaluation"]["generator"] == "raw"
+    assert found["checkpoint"] == "best"
+    assert "60 samples of the raw generator" in out
+    code, _, err = call(evaluate, f"run={trained.path}", "metrics.samples=60", "truncation=0.5", *SMALL)
+    assert code == 0, err
+    truncated = trained.record()["evaluations"][-1]
+    assert truncated["evaluation"]["truncation"] == 0.5
+    assert truncated["final"]["fid"] != trained.record()["final"]["fid"]
+
+
+def pictures(path, images):
+    path.mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray(image[0].numpy()).save(path / f"{index}.png")
+    return path
+
+
+def test_any_images_against_a_dataset(call, tmp_path):
+    place = pictures(tmp_path / "fakes", Digits().images[:80])
+    code, out, err = call(evaluate, f"fake={place}", "dataset=digits", *SMALL)
+    assert code == 0, err
+    assert "80 images, 1,797 real ones" in out
+    (record,) = Path("outputs/evaluations").glob("fakes-digits-*.json")
+    found = json.loads(record.read_text())
+    assert found["evaluation"]["generator"] == "images"
+    assert found["final"]["fid"] < 5 * found["yardstick"]["fid"]
+
+
+def test_points_against_a_distribution(call, tmp_path):
+    np.save(tmp_path / "points.npy", Ring(num_points=500).load()[0][:, :, 0, 0].numpy())
+    code, _, err = call(evaluate, f"fake={tmp_path / 'points.npy'}", "dataset=ring", "metrics=known_truth")
+    assert code == 0, err
+    (record,) = Path("outputs/evaluations").glob("points-ring-*.json")
+    found = json.loads(record.read_text())["final"]
+    assert found["modes"] == 8
+    assert found["precision"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "say what to measure: run=<folder of a run>, or fake="),
+        (["fake=fakes"], "say what to measure"),
+        (["run=x", "fake=fakes", "dataset=digits"], "say what to measure"),
+        (["fake=absent", "dataset=digits"], "fake: there is no absent"),
+        (["fake=fakes", "dataset=digits", "metrics.samples=30"], "30 asked for, fakes holds 20 images"),
+        (["fake=fakes", "dataset=digits", "metrics=[native,kid]"], "20 generated images are too few for kid, which ne"),
+        (["fake=fakes", "dataset=digits", "metrics=[native,class_fid]"], "needs labels, which the generated images la"),
+        (["fake=fakes", "dataset=ring", "metrics=known_truth"], "fake: ring holds points, not pictures"),
+        (["fake=fakes", "dataset=digits", "metrics=[random,kid,known_truth]"], "distribution of Digits is not known"),
+        (["fake=fakes", "dataset=digits", "metrics=kid"], "no extractor to compute kid in; add one"),
+        (["fake=fakes", "dataset=digits", "metrics.weights=x"], "metrics.weights: native takes no weights from a file"),
+        (["fake=fakes", "dataset=ring", "metrics=[native,mixture,prdc]"], "under one name; take one of them"),
+        (["fake=fakes", "dataset=digits", "metrics=inception", "metrics.weights=no.pth"], "there is no file no.pth"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_measured_is_said(call, tmp_path, words, told):
+    pictures(tmp_path / "fakes", Digits().images[:20])
+    code, _, err = call(evaluate, *words)
+    assert code == 2, err
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_missing_weights_end_it_and_say_what_to_put_where(call, tmp_path, trained, monkeypatch):
+    pytest.importorskip("torch_fidelity")
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path))
+
+    def refuse(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(weights, "download_url_to_file", refuse)
+    code, _, err = call(evaluate, f"run={trained.path}", "metrics=inception", "metrics.samples=60")
+    assert code == 2
+    assert "no route to host" in err
+    assert f"into {tmp_path}/weights" in err
+
+
+def test_the_weights_of_another_network_are_refused(call, tmp_path, trained):
+    pytest.importorskip("torch_fidelity")
+    torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "w.pth")
+    code, _, err = call(evaluate, f"run={trained.path}", "metrics=inception", "metrics.weights=w.pth")
+    assert code == 2
+    assert "w.pth holds the weights of another network than Inception" in err

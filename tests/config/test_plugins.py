@@ -1,0 +1,84 @@
+import pytest
+
+from gan_experiments.cli import train
+from gan_experiments.config import plugins
+from gan_experiments.config.compose import examine
+from gan_experiments.config.plugins import PLUGINS, not_installed, plugin_defaults
+from gan_experiments.config.schema import Config
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """A machine on which only the package itself is installed."""
+    monkeypatch.setattr(plugins, "find_spec", lambda name: None)
+
+
+def problems(*overrides):
+    return [str(problem) for problem in examine("train", Config, overrides, multirun=True).problems]
+
+
+@pytest.mark.parametrize(("choice", "engine"), PLUGINS.items())
+def test_an_engine_that_is_not_installed_is_said_before_anything_starts(bare, call, tmp_path, choice, engine):
+    code, out, err = call(train, "-m", "seed=0,1", choice, "loss=hing")
+    assert code == 2
+    assert f"pip install gan-experiments[{engine.extra}]" in err
+    assert "did you mean 'hinge'" in err  # with everything else that is wrong
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_extra_is_one(request):
+    text = (request.config.rootpath / "pyproject.toml").read_text()
+    extras = text.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    assert all(f"\n{engine.extra} = [" in extras for engine in PLUGINS.values())
+
+
+def test_hydras_own_need_nothing():
+    assert not_installed("hydra/launcher", ["basic"]) is None
+    assert problems("seed=0,1") == []
+
+
+def test_jobs_that_can_go_on_get_other_defaults():
+    assert plugin_defaults(["seed=0", "hydra/launcher=joblib"]) == {"hydra.launcher.batch_size": "1"}
+    assert plugin_defaults(["seed=0"]) == {}
+
+
+@pytest.mark.submitit
+@pytest.mark.parametrize("key", ["tasks_per_node", "nodes"])
+def test_a_job_of_several_tasks_is_refused(key):
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'gan-experiments[slurm]'")
+    (line,) = problems("seed=0,1", "hydra/launcher=submitit_slurm", f"hydra.launcher.{key}=2")
+    assert line.startswith(f"hydra.launcher.{key}: 2: a job is one task")
+
+
+SEARCH = ("hydra/sweeper=optuna", "optimizer.generator.lr=tag(log,interval(1e-5,1e-2))")
+
+
+@pytest.mark.optuna
+def test_one_mistake_in_a_search_is_one_problem():
+    pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
+    (line,) = problems("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trails=2", "study=search")
+    assert line.startswith("hydra.sweeper.n_trails: cannot be composed")
+
+
+@pytest.mark.optuna
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials: 0 is not an integer >= 1"),
+        ("hydra.sweeper.sampler=tpee", "hydra.sweeper.sampler: 'tpee'"),
+        ("hydra.sweeper.objectives=[]", "hydra.sweeper.objectives: missing"),
+        ("hydra.sweeper.objectives=[fid,fid]", "hydra.sweeper.objectives: names an objective twice"),
+        ("hydra.sweeper.objectives=[fid,images_per_second]", "hydra.sweeper.pruner: goes by one curve"),
+        ("hydra.sweeper.objectives=[images_per_second]", "hydra.sweeper.pruner: images_per_second has no curve"),
+        ("hydra.sweeper.n_trails=3", "hydra.sweeper.n_trails"),
+        ("batch_size=interval(2,1)", "batch_size: interval(2.0, 1.0) is empty"),
+        ("hydra.sweeper.per=[optimizer.generator.lr]", "optimizer.generator.lr: an interval has no values"),
+        ("optimizer.discriminator.lr=interval(-1,1)", "optimizer.discriminator.lr: -1.0 is not a number > 0"),
+    ],
+)
+def test_what_is_wrong_with_a_search_is_said_before_it_starts(override, reason):
+    pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
+    assert problems(*SEARCH, "hydra.sweeper.storage=sqlite:///${output_dir}/search.db") == []
+    found = problems(*SEARCH, override)
+    assert any(line.startswith(reason) for line in found), found

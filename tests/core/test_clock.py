@@ -1,0 +1,21 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan_experiments.core.clock import Clock
+
+
+@given(st.integers(1, 50), st.integers(1, 400), st.integers(1, 60))
+def test_every_multiple_is_met_once_and_the_end_always(batch_size, budget, every):
+    clock, due = Clock(batch_size, budget), []
+    while not clock.finished:
+        clock.advance()
+        if clock.due(every):
+            due.append(clock.images_seen)
+    assert clock.images_seen - budget in range(batch_size)
+    crossed = {-(-multiple // batch_size) * batch_size for multiple in range(every, clock.images_seen + 1, every)}
+    assert due == sorted(crossed | {clock.images_seen})
+
+
+def test_steps_count_batches():
+    clock = Clock(8, 100, images_seen=16)
+    assert clock.step == 2

@@ -1,0 +1,40 @@
+"""What can happen to a job, to one seed each, and but for the divergence only the first time."""
+
+import os
+import signal
+import sys
+
+import pytorch_lightning as pl
+import torch
+
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.systems.base import system_of
+
+RAISES, EXITS, KILLED, DIVERGES = 1, 4, 7, 10
+
+
+class Misbehave(pl.Callback):
+    def __init__(self, run: RunFolder) -> None:
+        self._once = run.path / "misbehaved"
+        self._attempts = run.path / "attempts"
+        self._seed = run.read_config()["seed"]
+
+    def on_train_start(self, trainer, pl_module):
+        with self._attempts.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if system_of(trainer).clock.images_seen != 40:
+            return
+        if self._seed == DIVERGES:
+            with torch.no_grad():
+                next(pl_module.generator.parameters()).fill_(torch.nan)
+        if self._once.exists():
+            return
+        self._once.touch()
+        if self._seed == RAISES:
+            raise RuntimeError("a fault")
+        if self._seed == EXITS:
+            sys.exit("an exit")
+        if self._seed == KILLED:
+            os.kill(os.getpid(), signal.SIGKILL)

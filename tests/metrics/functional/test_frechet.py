@@ -1,0 +1,137 @@
+"""Against scipy's root of a matrix, torch-fidelity, torchmetrics and closed forms."""
+
+import numpy as np
+import pytest
+import torch
+from gaussians import correlated, normal
+from scipy.linalg import sqrtm
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from gan_experiments.metrics.functional.frechet import frechet_distance
+from gan_experiments.metrics.moments import Gaussian, Moments
+
+pytestmark = pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")  # of singular ones
+
+
+def gaussian(features, batch_size=50):
+    moments = Moments(features.shape[1])
+    for part in features.split(batch_size):
+        moments.update(part)
+    return moments.gaussian()
+
+
+def distance(first, second):
+    return frechet_distance(gaussian(first), gaussian(second))
+
+
+def scipy_distance(first, second):
+    """Heusel et al. 2017, equation 6."""
+    means = (first.mean(0) - second.mean(0)).square().sum().item()
+    covariances = [np.cov(features.T.numpy()) for features in (first, second)]
+    return means + sum(map(np.trace, covariances)) - 2 * np.trace(sqrtm(covariances[0] @ covariances[1]).real)
+
+
+FULL = [(200, 150), (65, 400)]
+FEW = [(30, 40), (64, 64), (2, 50)]
+MIXED = [(30, 400), (400, 30), (64, 65)]
+
+
+@pytest.mark.parametrize("counts", FULL)
+def test_it_is_scipys_with_full_rank(counts):
+    first, second = correlated(counts[0], 64), 1.1 * correlated(counts[1], 64, seed=1) + 0.05
+    assert distance(first, second) == pytest.approx(scipy_distance(first, second), rel=1e-6)
+    assert distance(second, first) == pytest.approx(distance(first, second), rel=1e-9)
+
+
+@pytest.mark.parametrize("counts", FEW + MIXED)
+def test_it_is_scipys_without(counts):
+    first, second = correlated(counts[0], 64), 1.1 * correlated(counts[1], 64, seed=1) + 0.05
+    assert distance(first, second) == pytest.approx(scipy_distance(first, second), rel=1e-5)
+    assert distance(second, first) == pytest.approx(distance(first, second), rel=1e-6)
+
+
+class Given(torch.nn.Module):
+    num_features = 64
+
+    def forward(self, features):
+        return features
+
+
+@pytest.mark.parametrize("counts", [*FULL, *FEW, *MIXED])
+def test_it_is_that_of_torchmetrics_and_torch_fidelity(counts):
+    first, second = correlated(counts[0], 64), 1.1 * correlated(counts[1], 64, seed=1) + 0.05
+    found = distance(first, second)
+    metric = FrechetInceptionDistance(Given()).set_dtype(torch.float64)
+    metric.update(first, real=True)
+    metric.update(second, real=False)
+    assert found == pytest.approx(metric.compute().item(), rel=1e-4)
+    theirs = fid_statistics_to_metric(*map(fid_features_to_statistics, (first, second)), verbose=False)
+    assert found == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [2, 30, 64, 65, 66, 500])
+def test_a_set_with_itself_in_another_order(count):
+    features = correlated(count, 64)
+    assert distance(features, features) == pytest.approx(0, abs=1e-6)
+    assert distance(features, features.flip(0)) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_shifted_and_scaled_gaussian():
+    """With commuting covariances, the squared distance of the means plus that of the standard deviations."""
+    deviations = torch.linspace(0.5, 2, 6, dtype=torch.float64)
+    first = Gaussian(10, torch.zeros(6).double(), deviations.square().diag())
+    second = Gaussian(10, torch.full((6,), 3.0).double(), (1.5 * deviations).square().diag())
+    expected = 6 * 9 + (0.5 * deviations).square().sum().item()
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-12)
+    features = normal(100, 6)
+    assert distance(features, features + 3) == pytest.approx(54, rel=1e-9)
+    assert distance(features[:5], features[:5] + 3) == pytest.approx(54, rel=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 300])
+def test_batches_do_not_matter(batch_size):
+    first, second = correlated(300, 64), correlated(200, 64, seed=1)
+    expected = frechet_distance(gaussian(first), gaussian(second))
+    assert frechet_distance(gaussian(first, batch_size), gaussian(second, batch_size)) == pytest.approx(expected, 1e-9)
+
+
+def constant(features, *columns):
+    return features.index_fill(1, torch.tensor(columns), 0.3)
+
+
+def test_features_that_are_constant():
+    first, second = correlated(300, 64), 1.1 * correlated(200, 64, seed=1)
+    for one, other in [
+        (constant(first, 3), second),
+        (constant(first, 3), constant(second, 3, 5)),
+        (constant(first, *range(64)), second),
+        (constant(first, *range(64)), constant(second, *range(64))),
+    ]:
+        assert distance(one, other) == pytest.approx(scipy_distance(one, other), rel=1e-5, abs=1e-9)
+
+
+def test_features_that_repeat_each_other():
+    """More samples than features, yet no full rank."""
+    first, second = correlated(300, 32), 1.1 * correlated(200, 32, seed=1)
+    doubled = [torch.cat([features, features], 1) for features in (first, second)]
+    assert distance(*doubled) == pytest.approx(2 * distance(first, second), rel=1e-5)
+    assert distance(doubled[0], correlated(300, 64)) == pytest.approx(scipy_distance(doubled[0], correlated(300, 64)))
+
+
+def test_samples_that_repeat_each_other():
+    collapsed = correlated(1, 64).expand(300, 64)
+    real = correlated(300, 64, seed=1)
+    assert distance(collapsed, real) == pytest.approx(scipy_distance(collapsed, real))
+    assert distance(collapsed, collapsed) == 0
+
+
+def test_scale_does_not_matter():
+    first, second = correlated(300, 64), correlated(200, 64, seed=1)
+    for scale in (1e-8, 1e8):
+        assert distance(scale * first, scale * second) == pytest.approx(scale**2 * distance(first, second), rel=1e-6)
+
+
+def test_different_features_are_refused():
+    with pytest.raises(ValueError, match="64 features cannot be compared with 32"):
+        distance(correlated(80, 64), correlated(80, 32))

@@ -1,0 +1,84 @@
+"""ONNX files: what is in them agrees with torch, or there is no file."""
+
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from gan_experiments.cli import export
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.runs import onnx as onnx_export
+from gan_experiments.runs.onnx import export_onnx
+
+
+class Small(Generator):
+    def __init__(self, num_classes=0):
+        super().__init__(DataFacts("small", 2, 1, num_classes))
+        self.latent_dim, self.conditional = 3, num_classes > 0
+        self.layer = nn.Linear(3, 4)
+        self.embedding = nn.Embedding(max(1, num_classes), 4)
+
+    def forward(self, latents, labels=None):
+        images = self.layer(latents)
+        if labels is not None:
+            images = images + self.embedding(labels)
+        return torch.tanh(images).view(-1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("num_classes", [0, 5])
+def test_the_runtime_makes_the_same_images_of_any_number_of_latents(tmp_path, num_classes):
+    generator, path = Small(num_classes).eval(), tmp_path / "generator.onnx"
+    assert export_onnx(generator, path) <= 1e-6
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    inputs = {"latents": torch.randn(7, 3), "labels": torch.arange(7) % 5}
+    names = ["latents", "labels"][: 1 + bool(num_classes)]
+    assert [each.name for each in session.get_inputs()] == names
+    images = session.run(["images"], {name: inputs[name].numpy() for name in names})[0]
+    torch.testing.assert_close(torch.from_numpy(images), generator(*(inputs[name] for name in names)))
+    assert [file.name for file in tmp_path.iterdir()] == ["generator.onnx"]
+
+
+def test_what_differs_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_export, "TOLERANCE", -1.0)
+    with pytest.raises(ConfigError, match=r"ONNX Runtime is .* from torch, more than -1: not written"):
+        export_onnx(Small().eval(), tmp_path / "generator.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Branching(Small):
+    def forward(self, latents, labels=None):
+        return super().forward(latents * (2 if latents.sum() > 0 else 3))
+
+
+class Fixed(Small):
+    def forward(self, latents, labels=None):
+        return super().forward(latents + torch.zeros(len(latents), 3))  # len() makes a constant of the batch size
+
+
+@pytest.mark.parametrize(
+    ("generator", "reason"),
+    [
+        (Branching(), "Branching cannot be written as ONNX"),
+        (Fixed(), "cannot run Fixed on a batch|cannot be written"),
+    ],
+)
+def test_what_cannot_be_translated_leaves_no_file(tmp_path, generator, reason):
+    with pytest.raises(ConfigError, match=reason):
+        export_onnx(generator.eval(), tmp_path / "generator.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_writes_beside_the_run_and_over_nothing(fit, tiny, call, monkeypatch):
+    config = tiny("model=mlp", "model.generator.hidden=[4]", "metrics=none", "budget.images=16")
+    run = fit(config=config)
+    run.write_config(config)
+    code, out, err = call(export, f"run={run.path}")
+    assert code == 0, err
+    assert "generator.onnx: at most" in out.splitlines()[-1]
+    code, _, err = call(export, f"run={run.path}")
+    assert (code, "generator.onnx exists and is not overwritten" in err) == (2, True)
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
+    code, _, err = call(export, f"run={run.path}", "output=other.onnx")
+    assert code == 2
+    assert "ONNX needs onnx, onnxruntime, onnxscript: pip install 'gan-experiments[onnx]'" in err

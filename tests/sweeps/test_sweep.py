@@ -1,0 +1,200 @@
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from gan_experiments.cli import train
+from gan_experiments.config.compose import examine
+from gan_experiments.config.schema import Config
+from gan_experiments.runs.folder import RunFolder
+
+CONF = Path(__file__).parent.parent.parent / "conf"
+
+# Stands for the training; a file ``<seed>`` in the folder of the test says what else a seed does.
+CHILD = """
+import json, os, signal, sys
+from pathlib import Path
+from gan_experiments.runs.folder import RunFolder
+path, config = json.loads(os.environ["GAN_EXPERIMENTS_WORKER"])
+run, seed, images = RunFolder(path), config["seed"], config["budget"]["images"]
+with open("begun", "a") as file:
+    print(seed, file=file)
+if Path(str(seed)).exists():
+    exec(Path(str(seed)).read_text())
+run.metrics_file.write_text(f"images_seen,metrics/fid,speed/seconds\\n{images // 2},{seed + 1},2.0\\n{images},,4.0\\n")
+run.update_record(status="finished", images_seen=images, seconds=4.0, final={"fid": seed + 0.5})
+"""
+SWEEP = ("-m", "hydra.sweep.dir=study")
+
+
+@pytest.fixture
+def sweep(call, monkeypatch, tmp_path):
+    """Run a sweep of jobs that take no time; returns its exit code, its table and its progress."""
+    monkeypatch.setattr(train, "_PROGRAM", (sys.executable, "-c", textwrap.dedent(CHILD)))
+
+    def run(*arguments, does=None):
+        for seed, code in (does or {}).items():
+            (tmp_path / str(seed)).write_text(code)
+        (tmp_path / "begun").write_text("")
+        code, out, err = call(train, *arguments)
+        run.begun = sorted(map(int, (tmp_path / "begun").read_text().split()))
+        for seed in does or {}:
+            (tmp_path / str(seed)).unlink()
+        return code, out, err
+
+    return run
+
+
+def rows(out):
+    """Return the status of each job in a table."""
+    lines = [line.split("  ") for line in out.splitlines() if "seed=" in line]
+    return {line[0].strip(): next(word.strip() for word in line[1:] if word) for line in lines if len(line) > 2}
+
+
+def test_jobs_run_once_and_new_ones_join(sweep):
+    code, out, err = sweep(*SWEEP, "seed=0,1")
+    assert (code, sweep.begun) == (0, [0, 1]), err
+    assert rows(out) == {"seed=0": "finished", "seed=1": "finished"}
+    assert "1.500" in out
+    assert "2 jobs: 2 finished" in out
+    assert "gan-compare study=study" in out
+    assert "finished seed=0: 800,000/800,000 images · FID 0.50" in err
+    before = {path: path.stat().st_mtime_ns for path in Path("study").glob("*/*")}
+    code, out, _ = sweep(*SWEEP, "seed=0,1,2")
+    assert (code, sweep.begun) == (0, [2])
+    assert rows(out) == {"seed=0": "skipped", "seed=1": "skipped", "seed=2": "finished"}
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    code, out, _ = sweep(*SWEEP, "seed=range(0,2)", "loss=hinge")
+    assert (code, sweep.begun) == (0, [0, 1])
+
+
+def test_a_job_that_is_done_is_skipped_without_torch(sweep):
+    sweep(*SWEEP, "seed=0,1")
+    command = [sys.executable, "-X", "importtime", "-m", "gan_experiments.cli.train", *SWEEP, "seed=0,1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert list(rows(done.stdout).values()) == ["skipped", "skipped"]
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "gan_experiments.sweeps.job" in imported
+    assert imported.isdisjoint({"torch", "pytorch_lightning", "torchmetrics"})
+
+
+def test_failures_are_named_and_tried_again_when_asked(sweep):
+    does = {1: "raise RuntimeError('a fault')", 3: "os.kill(os.getpid(), signal.SIGKILL)"}
+    does[2] = "run.update_record(status='diverged', reason='the loss is nan'); sys.exit(3)"
+    code, out, err = sweep(*SWEEP, "seed=0,1,2,3", does=does)
+    assert code == 1
+    assert list(rows(out).values()) == ["finished", "failed", "diverged", "failed"]
+    assert "failed seed=1: RuntimeError: a fault\n  see study/digits-dcgan-seed_1/job.log" in out
+    assert "failed seed=3: killed by SIGKILL (out of memory?)" in out
+    assert "failed seed=1: 0/800,000 images · RuntimeError: a fault" in err
+    code, out, _ = sweep(*SWEEP, "seed=0,1,2,3")
+    assert (code, sweep.begun) == (1, [])
+    assert "RuntimeError: a fault (before; retry=failed tries it again)" in out
+    code, out, _ = sweep(*SWEEP, "seed=0,1,2,3", "retry=failed")
+    assert (code, sweep.begun) == (0, [1, 2, 3])
+    assert list(rows(out).values()) == ["skipped", "finished", "finished", "finished"]
+
+
+def test_divergence_is_an_outcome_and_no_failure(sweep):
+    does = {1: "run.update_record(status='diverged', reason='the loss is nan'); sys.exit(3)"}
+    code, out, _ = sweep(*SWEEP, "seed=0,1", does=does)
+    assert code == 0
+    assert "2 jobs: 1 finished, 1 diverged" in out
+
+
+def test_an_interruption_ends_the_whole_sweep_with_its_table(sweep):
+    listen = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # what runs in the background ignores it
+    does = {1: f"import time; {listen}; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"}
+    code, out, _ = sweep(*SWEEP, "seed=0,1,2", does=does)
+    assert (code, sweep.begun) == (130, [0, 1])
+    assert list(rows(out).values()) == ["finished", "interrupted", "not started"]
+    code, out, _ = sweep(*SWEEP, "seed=0,1,2")
+    assert (code, sweep.begun) == (0, [1, 2])
+
+
+def test_a_job_that_another_launch_runs_is_left_to_it(sweep):
+    sweep(*SWEEP, "seed=0,1")
+    run = RunFolder("study/digits-dcgan-seed_1")
+    run.update_record(status="running")
+    with run.lock():
+        code, out, _ = sweep(*SWEEP, "seed=0,1,2")
+    assert (code, sweep.begun) == (0, [2])
+    assert list(rows(out).values()) == ["skipped", "running elsewhere", "finished"]
+    code, out, _ = sweep(*SWEEP, "seed=0,1,2")
+    assert (code, sweep.begun) == (0, [1])
+
+
+def test_a_study_is_one_file(sweep, tmp_path):
+    (tmp_path / "mine" / "study").mkdir(parents=True)
+    text = "# @package _global_\nbudget:\n  images: 1000\nhydra:\n  sweeper:\n    params:\n"
+    (tmp_path / "mine" / "study" / "mine.yaml").write_text(text + "      loss: hinge,minimax\n      seed: range(0,2)\n")
+    mine = ("--config-dir", "mine", "study=mine")
+    code, _, err = sweep(*mine)
+    assert code == 2
+    assert "study: belongs to a sweep, which needs -m" in err
+    code, out, err = sweep("-m", *mine)
+    assert (code, sweep.begun) == (0, [0, 0, 1, 1]), err
+    folders = {path.parent.name for path in Path("outputs/mine").glob("*/record.json")}
+    assert folders == {f"digits-dcgan-loss_{loss}-seed_{seed}" for loss in ("hinge", "minimax") for seed in (0, 1)}
+    code, out, _ = sweep("-m", *mine, "seed=0,7")
+    assert sweep.begun == [7, 7]
+    assert "4 jobs: 2 skipped, 2 finished" in out
+    code, out, _ = sweep("-m", *mine, "loss=wasserstein", "hydra.sweep.dir=elsewhere")
+    assert sweep.begun == [0, 1]
+    assert len(list(Path("elsewhere").glob("*/record.json"))) == 2
+    (tmp_path / "mine" / "study" / "mine.yaml").write_text(text.replace("1000", "2000") + "      seed: 0,1,7\n")
+    code, _, err = sweep("-m", *mine, "loss=hinge")
+    assert (code, sweep.begun) == (2, [])
+    assert "budget.images: 1000 in outputs/mine, 2000 here (3 jobs)" in err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error"),
+    [
+        (["seed=0,1", "name=one"], "study/one: the folder of 2 jobs"),
+        (["seed=0,1", "resume=study"], "resume, rerun: not in a sweep"),
+        (["seed=0,1", "rerun=true"], "resume, rerun: not in a sweep"),
+        (["loss=hinge,hing,minimax", "seed=0,-1", "model.generator.chanels=3"], "Config error: 3 problems"),
+        (["seed=0,1", "retry=all"], "retry: 'all' is not one of"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_starts(sweep, overrides, error):
+    code, _, err = sweep(*SWEEP, *overrides)
+    assert (code, sweep.begun) == (2, [])
+    assert error in err
+    assert not Path("study").exists()
+
+
+@pytest.mark.parametrize("study", sorted(path.stem for path in (CONF / "study").glob("*.yaml")))
+def test_every_study_passes_the_check(study):
+    assert examine("train", Config, [f"study={study}"], multirun=True).problems == []
+
+
+def test_a_deletion_and_a_list_are_swept_like_the_rest(sweep):
+    code, _, err = sweep(*SWEEP, "seed=0,1", "~callbacks.samples", "penalty=[r1,lecam],none", "+model.unroll_steps=0")
+    assert (code, len(sweep.begun)) == (0, 4), err
+    code, out, _ = sweep(*SWEEP, "seed=0,1", "~callbacks.samples", "penalty=[r1,lecam],none", "+model.unroll_steps=0")
+    assert (code, sweep.begun) == (0, []), out
+
+
+def test_a_launch_that_ends_badly_still_ends_with_the_table(sweep, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("the launcher is broken")
+
+    monkeypatch.setattr(train, "carry_out", fail)
+    code, out, err = sweep(*SWEEP, "seed=0,1")
+    assert code == 1
+    assert "2 jobs: 2 not started" in out
+    assert "the launcher is broken" in err
+
+
+def test_a_sigterm_ends_it_like_ctrl_c(sweep):
+    does = {0: "import time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"}
+    handler = signal.getsignal(signal.SIGTERM)
+    code, out, _ = sweep(*SWEEP, "seed=0,1", does=does)
+    assert code == 130
+    assert "1 interrupted, 1 not started" in out
+    assert signal.getsignal(signal.SIGTERM) == handler

@@ -1,0 +1,126 @@
+"""Evaluation along a run: when, with what, and at what cost."""
+
+import csv
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics.extractors import weights
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import summary
+from gan_experiments.training.callbacks import evaluation
+from gan_experiments.training.callbacks.evaluation import Evaluation, interval
+from gan_experiments.training.train import train
+
+
+@pytest.fixture
+def network_down(monkeypatch, tmp_path):
+    pytest.importorskip("torch_fidelity")
+
+    def refuse(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(weights, "download_url_to_file", refuse)
+
+
+def inception(tiny, *overrides):
+    """Compose the run that the literature's protocol is asked of, as tiny as it gets."""
+    config = tiny("metrics=inception", *overrides)
+    return config | {"metrics": config["metrics"] | {"every": 32, "samples": 40, "final_samples": 60}}
+
+
+@pytest.fixture
+def tiny(tiny):
+    def make(*overrides):
+        if "metrics=inception" not in overrides:
+            return tiny(*overrides)
+        from omegaconf import OmegaConf
+        from tiny import TINY
+
+        from gan_experiments.config.compose import compose
+
+        kept = [line for line in TINY if "native" not in line]
+        return OmegaConf.to_container(compose("train", [*kept, *overrides]), resolve=True)
+
+    return make
+
+
+def test_training_goes_on_with_native_if_the_weights_cannot_be_had(tiny, fit, network_down, caplog):
+    with caplog.at_level(logging.WARNING):
+        run = fit(config=inception(tiny))
+    record = run.record()
+    assert record["status"] == "finished"
+    assert record["evaluation"]["extractors"]["native"]["name"] == "native"
+    assert "no route to host" in record["evaluation"]["left_out"]["inception"]
+    assert "it is measured with native instead" in caplog.text
+    assert "left out     inception: the weights of Inception are not here" in summary(run)
+
+
+def test_a_file_that_is_named_and_not_there_ends_it(tiny, fit):
+    pytest.importorskip("torch_fidelity")
+    with pytest.raises(ConfigError, match=r"there is no file absent\.pth"):
+        fit(config=inception(tiny, "metrics.weights=absent.pth"))
+
+
+def test_a_resumed_run_keeps_its_features(tiny, network_down, tmp_path, monkeypatch):
+    """It began without the weights; that they are there when it goes on does not mix two kinds of rows."""
+    run, config = RunFolder(tmp_path / "run"), inception(tiny)
+    due = evaluation.Evaluation.on_train_batch_end
+
+    def stop_after_the_first_row(self, trainer, module, *rest):
+        due(self, trainer, module, *rest)
+        if module.clock.images_seen == 40:
+            raise InterruptedError
+
+    monkeypatch.setattr(evaluation.Evaluation, "on_train_batch_end", stop_after_the_first_row)
+    with pytest.raises(InterruptedError):
+        train(config, run)
+    monkeypatch.setattr(evaluation.Evaluation, "on_train_batch_end", due)
+    monkeypatch.setattr(weights, "find_weights", lambda *_: pytest.fail("asked for the weights again"))
+    train(config, run)
+    record = run.record()
+    assert record["status"] == "finished"
+    assert record["evaluation"]["left_out"].keys() == {"inception"}
+
+
+def test_too_few_images_are_refused_before_training(tiny, fit):
+    with pytest.raises(ConfigError) as caught:
+        fit("metrics=[native,kid]", "metrics.features.kid.subset_size=50")
+    assert caught.value.problems == ["metrics.samples: 40 generated images are too few for kid, which needs 50"]
+
+
+def test_its_share_of_the_time_is_logged_and_recorded(fit):
+    run = fit()
+    record = run.record()
+    assert 0 < record["evaluation_share"] < 1
+    rows = list(csv.DictReader(run.metrics_file.open()))
+    assert float(rows[-1]["speed/evaluation_share"]) == pytest.approx(record["evaluation_share"], abs=0.2)
+    assert f"evaluation   {record['evaluation_share']:.0%} of the time" in summary(run)
+    assert record["margins"].keys() == {"fid", "is"}
+    assert json.dumps(record["evaluation"])
+
+
+def test_interval_that_holds_rows_to_a_tenth():
+    for seconds, speed in ((2.0, 1000.0), (0.013, 37.0), (300.0, 12345.6)):
+        every = interval(seconds, speed)
+        share = seconds / (seconds + every / speed)
+        assert share <= 0.1
+        assert share > 0.089 or every < 100
+    assert interval(2.0, 1000.0) == 18000
+
+
+@pytest.mark.parametrize(("share", "seen", "told"), [(0.3, 200, True), (0.05, 200, False), (0.3, 100, False)])
+def test_hint_above_a_tenth(monkeypatch, caplog, share, seen, told):
+    evaluator = SimpleNamespace(check=lambda *_, **__: None, selection="fid")
+    callback = Evaluation(evaluator, 100, 10, 10)
+    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: callback._started + 100.0)
+    callback._seconds = 100 * share
+    with caplog.at_level(logging.WARNING):
+        callback._hint(30 * share, seen)
+        callback._hint(30 * share, seen)
+    hint = "evaluation has taken 30 % of the time; metrics.every=240 would hold its rows to a tenth"
+    assert caplog.messages == [hint] * told  # once

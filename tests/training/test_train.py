@@ -1,0 +1,190 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from same_run import assert_same_run
+from tiny import TINY
+
+from gan_experiments.core.types import DivergedError
+from gan_experiments.runs.checkpoints import load_checkpoint
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.callbacks.checkpoint import Checkpoint
+from gan_experiments.training.train import train
+
+LONG = ("budget.images=40000", "callbacks.checkpoint.every=3000", "callbacks.monitor.every=700", "metrics.every=4000")
+
+
+def start(tmp_path, *overrides):
+    command = [sys.executable, "-m", "gan_experiments.cli.train", *TINY, *overrides, f"output_dir={tmp_path}"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+def find(tmp_path, name):
+    (path,) = tmp_path.glob(f"*/{name}")
+    return RunFolder(path)
+
+
+def last_row(tmp_path):
+    """Read the clock that the run has logged last."""
+    return [path.read_text()[-40:] for path in tmp_path.glob("*/killed/metrics.csv")]
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
+    code, _, err = finish(start(tmp_path, *LONG, "name=whole"))
+    assert code == 0, err
+    moments, kills, code = random.Random(), 0, -signal.SIGKILL
+    while code == -signal.SIGKILL:
+        before = last_row(tmp_path)
+        process = start(tmp_path, *LONG, "name=killed")
+        while kills < 3 and process.poll() is None and last_row(tmp_path) == before:
+            time.sleep(0.02)
+        if kills < 3:
+            time.sleep(moments.uniform(0.0, 1.0))
+            process.kill()
+        code, _, err = finish(process)
+        kills += code == -signal.SIGKILL
+    assert code == 0, err
+    assert kills == 3
+    assert_same_run(find(tmp_path, "whole"), find(tmp_path, "killed"))
+    assert find(tmp_path, "killed").record()["status"] == "finished"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path, number):
+    process = start(tmp_path, *LONG, "name=stopped")
+    while not list(tmp_path.glob("*/stopped/samples/*")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(number)
+    code, _, err = finish(process)
+    run = find(tmp_path, "stopped")
+    record = run.record()
+    assert code == 128 + number
+    assert record["status"] == "interrupted"
+    assert 0 < record["images_seen"] == load_checkpoint(run.checkpoint("last"))["images_seen"] < 40000
+    assert f"gan-train resume={run.path}" in err
+    assert "Traceback" not in err
+
+
+MOVING = [
+    "ramps={gamma: {keys: [penalty.r1.weight], to: 0.1, end: 500}, average: {keys: [ema.half_life], to: 500, end: 600},"
+    " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9}}"
+]
+
+
+@pytest.mark.parametrize(
+    "model", [[], ["model=sagan", "conditioning=acgan"], MOVING], ids=["dcgan", "conditional sagan", "ramps"]
+)
+def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny, tmp_path, monkeypatch, model):
+    """Stopped between two events, so that means, grids and rows are cut in half as well."""
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    budget = ("budget.images=640", "callbacks.monitor.every=96", "callbacks.checkpoint.every=200", "d_steps=3")
+    config = tiny(*budget, *model)
+    assert train(config, whole) == 0
+    from gan_experiments.systems.gan import GAN
+
+    step = GAN.training_step
+    for at in (48, 328):
+
+        def stop_once(self, batch, batch_idx, at=at):
+            step(self, batch, batch_idx)
+            if self.clock.images_seen == at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(GAN, "training_step", stop_once)
+        assert train(config, stopped) == 128 + signal.SIGTERM
+        assert load_checkpoint(stopped.checkpoint("last"))["images_seen"] == at
+    monkeypatch.setattr(GAN, "training_step", step)
+    assert train(config, stopped) == 0
+    assert_same_run(whole, stopped)
+
+
+def test_a_finished_run_that_was_not_marked_so_is_only_marked(fit, tiny):
+    run = fit()
+    before = run.checkpoint("last").read_bytes()
+    final = run.record()["final"]
+    run.update_record(status="running", final=None)
+    fit()
+    assert run.record()["status"] == "finished"
+    assert run.record()["final"] == final
+    assert run.checkpoint("last").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [("weights", "loss/discriminator, .* at step 7"), ("gradient", "gradient_norm/generator .* at step 6")],
+)
+def test_divergence_is_named_and_the_last_good_checkpoint_kept(fit, tmp_path, monkeypatch, part, named):
+    from gan_experiments.systems.gan import GAN
+
+    minimize = GAN._minimize
+
+    def poisoned(self, loss, optimizer):
+        weight = next(self.generator.parameters())
+        now = self.clock.step == 6 and weight.requires_grad
+        if now and part == "gradient":
+            loss = loss + (weight.sum() * 0).sqrt()  # adds 0; its derivative is 0 * infinity
+        minimize(self, loss, optimizer)
+        if now and part == "weights":
+            with torch.no_grad():
+                weight.fill_(float("nan"))
+
+    monkeypatch.setattr(GAN, "_minimize", poisoned)
+    with pytest.raises(DivergedError, match=named):
+        fit()
+    run = RunFolder(tmp_path / "run")
+    record = run.record()
+    assert record["status"] == "diverged"
+    assert "no longer finite" in record["reason"]
+    checkpoint = load_checkpoint(run.checkpoint("last"))
+    assert checkpoint["images_seen"] == 32
+    assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
+
+
+def test_what_fails_is_recorded_with_its_reason(fit, tmp_path, monkeypatch):
+    def full(self, trainer, improved=False):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        fit()
+    record = RunFolder(tmp_path / "run").record()
+    assert record["status"] == "failed"
+    assert "No space left on device" in record["reason"]
+    assert "Traceback" in record["traceback"]
+
+
+def test_a_full_disk_says_so_even_if_the_record_cannot_be_written(fit, tmp_path, monkeypatch):
+    full = OSError(28, "No space left on device")
+
+    def fail(*_, **__):
+        monkeypatch.setattr("gan_experiments.runs.folder.write_json", fail)
+        raise full
+
+    monkeypatch.setattr(Checkpoint, "save", fail)
+    with pytest.raises(OSError, match="No space") as raised:
+        fit()
+    assert raised.value is full
+    assert RunFolder(tmp_path / "run").record()["status"] == "running"
+
+
+def test_the_record_says_what_the_result_depends_on(fit):
+    record = fit().record()
+    assert record["status"] == "finished"
+    assert record["dataset"]["name"] == "digits"
+    assert record["final"].keys() == record["yardstick"].keys() == {"fid", "is"}
+    assert record["evaluation"]["samples"] == 60
+    assert record["evaluation"]["extractors"]["native"]["weights"]
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert record["parameters"]["generator"] > 0
+    assert record["steps"] == {"discriminator": 8, "generator": 8}
