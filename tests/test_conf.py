@@ -74,7 +74,7 @@ def test_no_group_is_forgotten():
 
 def test_defaults_of_datasets_belong_to_those_with_a_known_truth():
     config = {option: compose("data", [f"dataset={option}"]).dataset for option in options("dataset")}
-    known = [option for option, dataset in config.items() if get_class(dataset._target_).has_truth]
+    known = [option for option, dataset in config.items() if get_class(dataset._target_).has_known_distribution]
     assert options("dataset_defaults") == sorted(["none", *known])
 
 
@@ -91,7 +91,7 @@ def test_two_steps(group, option, tmp_path, monkeypatch):
         overrides.append("dataset=digits")  # what is at hand
     if group == "metrics" and option in ADDED:
         overrides = added_to_others(option)
-    if option in ("known_truth", "mixture"):
+    if option in ("known_distribution", "mixture"):
         overrides += ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
     if group == "model" and option in ("mlp", "mlp_vae"):
         overrides = [line for line in overrides if "channels" not in line]

@@ -24,7 +24,7 @@ class APA(Adaptive):
         images: Images seen over which p could move from 0 to 1.
     """
 
-    shows_fakes: ClassVar[bool] = True
+    mixes_in_fakes: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -50,10 +50,10 @@ def _measure_run(options: dict[str, Any]) -> int:
     data.prepare_data()
     data.setup()
     truncation = options["truncation"]
-    found = evaluator.in_full(EvaluationSamples(system, count, seed, not raw, truncation), count)
+    found = evaluator.final(EvaluationSamples(system, count, seed, not raw, truncation), count)
     how = {"samples": count, "generator": options["generator"], "truncation": truncation, "seed": seed}
     result = {
-        **_told(found, how | evaluator.passport()),
+        **_told(found, how | evaluator.provenance()),
         "checkpoint": options["checkpoint"],
         "images_seen": system.clock.images_seen,
     }
@@ -83,9 +83,9 @@ def _measure_images(options: dict[str, Any]) -> int:
         raise ConfigError(f"metrics.samples: {count} asked for, {path} holds {len(images)} images")
     evaluator = build_evaluator(metrics, data, seed, count, labelled=False)
     evaluator.check(count, "metrics.samples" if metrics["samples"] else "fake")
-    found = evaluator.in_full(lambda start, n: Batch(images[start : start + n].to(device), None), count)
+    found = evaluator.final(lambda start, n: Batch(images[start : start + n].to(device), None), count)
     how = {"samples": count, "generator": "images", "truncation": None, "fake": str(path.resolve())}
-    result = _told(found, how | evaluator.passport())
+    result = _told(found, how | evaluator.provenance())
     key = hashlib.blake2b(json.dumps(result, sort_keys=True).encode(), digest_size=4).hexdigest()
     output = Path("outputs/evaluations") / f"{path.stem}-{data.facts.name}-{key}.json"
     write_json(output, result)
@@ -98,8 +98,8 @@ def _told(found: Any, how: dict[str, Any]) -> dict[str, Any]:
     return {
         "final": found.values,
         "margins": found.margins,
-        "yardstick": found.yardstick,
-        "yardstick_spread": found.yardstick_spread,
+        "yardstick": found.real_baseline,
+        "real_baseline_spread": found.real_baseline_spread,
         "evaluation": how,
     }
 

@@ -21,7 +21,7 @@ from gan_experiments.config.compose import Examination
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import (
-    FREE,
+    NON_RESULT_KEYS,
     WORKER,
     RunFolder,
     differences,
@@ -32,7 +32,7 @@ from gan_experiments.runs.folder import (
     value_of,
 )
 from gan_experiments.runs.summary import shown, summary
-from gan_experiments.sweeps.job import carry_out, end_with_parent
+from gan_experiments.sweeps.job import end_with_parent, run_job
 from gan_experiments.sweeps.plan import plan
 from gan_experiments.sweeps.progress import Progress
 from gan_experiments.sweeps.table import tell
@@ -81,7 +81,7 @@ def run(cfg: DictConfig) -> int:
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     told = {"overrides": list(hydra.overrides.task), "choices": own_choices(hydra.runtime.choices)}
     if hydra.mode == RunMode.MULTIRUN:
-        carry_out(find_folder(config), config, told, _PROGRAM)
+        run_job(find_folder(config), config, told, _PROGRAM)
         return 0
     if config["resume"] is not None:
         folder = RunFolder(config["resume"])
@@ -128,7 +128,7 @@ def resumed_config(
         ConfigError: The folder is no run, its config cannot be used, or an override says something else.
     """
     saved = checked_run(folder, config["trusted"])
-    told = {override.lstrip("+").split("=", 1)[0] for override in overrides} - set(FREE)
+    told = {override.lstrip("+").split("=", 1)[0] for override in overrides} - set(NON_RESULT_KEYS)
     if any(key.split(".")[0] == "trainer" for key in told):
         saved["trainer"] = {**config["trainer"], "precision": saved["trainer"]["precision"]}
     keys = []

@@ -50,7 +50,7 @@ class Run:
         name: The folder, relative to the study's.
         folder: The same as a run folder.
         config: Every value of the resolved config by its dotted key.
-        record: The passport.
+        record: The provenance.
         curves: Every measure that was logged along the run, by name.
     """
 

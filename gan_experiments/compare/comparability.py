@@ -15,7 +15,7 @@ _UNEQUAL_TIME = 1.2
 _MOST_NAMES = 6
 
 
-def check_passports(runs: Sequence[Run], measure: str, allowed: bool) -> list[str]:
+def check_provenance(runs: Sequence[Run], measure: str, allowed: bool) -> list[str]:
     """Look for figures of one measure that were obtained in different ways.
 
     Args:
@@ -39,7 +39,7 @@ def check_passports(runs: Sequence[Run], measure: str, allowed: bool) -> list[st
     text = f"{measure.upper()} was not measured in the same way in all runs, so the figures do not compare: "
     if not allowed:
         # What gan-evaluate adds to a record is not what is compared.
-        advice = "compare fewer runs, train them with the same metrics=, or say mixed_passports=true"
+        advice = "compare fewer runs, train them with the same metrics=, or say allow_incomparable=true"
         raise ConfigError([*(f"{text}{line}" for line in told), advice])
     return [text + "; ".join(told)]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from gan_experiments.compare.arms import ArmResult, Measure, arm_result, outcomes, spread
 from gan_experiments.compare.collect import HIGHER, Collection, Run
-from gan_experiments.compare.comparability import check_passports, warnings
+from gan_experiments.compare.comparability import check_provenance, warnings
 from gan_experiments.compare.design import Design, lay_out
-from gan_experiments.compare.pairs import PairResult, compare_arms, couples
+from gan_experiments.compare.pairs import PairResult, compare_arms, pairs_to_test
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 
@@ -62,12 +62,12 @@ def compare(collection: Collection, options: Mapping[str, Any]) -> Comparison:
         statuses = sorted({run.status for run in runs})
         told = f"measure: no run has a {measure.figure} {measure.name} ({len(runs)} runs, {', '.join(statuses)})"
         raise ConfigError(told)
-    notes = check_passports(measured, measure.name, options["mixed_passports"])
+    notes = check_provenance(measured, measure.name, options["allow_incomparable"])
     baseline = _baseline(design, options["baseline"])
     threshold = _threshold(design, measure, baseline, options["threshold"])
     arms = sorted((arm_result(arm, measure, threshold) for arm in design.arms), key=lambda arm: arm.rank)
     sign = -1.0 if measure.higher else 1.0
-    chosen, family = couples(arms, baseline)
+    chosen, family = pairs_to_test(arms, baseline)
     pairs = compare_arms(chosen, family, sign)
     notes += warnings(design, collection)
     return Comparison(design, collection, measure, sign * threshold, baseline, arms, pairs, family, notes)

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from gan_experiments.compare.collect import Run
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import FREE, FREE_TRAINER
+from gan_experiments.runs.folder import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS
 
 SEED = "seed"
-_NAMES = {*FREE, SEED}
+_NAMES = {*NON_RESULT_KEYS, SEED}
 # What carries or watches a run: it changes no result, so two runs that differ in it alone are not two seeds.
-_CARRIAGE = ("callbacks.", "logger.", *(f"trainer.{key}" for key in FREE_TRAINER))
+EXECUTION_KEYS = ("callbacks.", "logger.", *(f"trainer.{key}" for key in EXECUTION_TRAINER_KEYS))
 _WHOLE = ("experiment", "study")  # groups whose options set keys anywhere
 _ABSENT = "(absent)"
 Block = tuple[str, ...]  # what makes runs of several arms a pair: the seed, and what else varies within arms
@@ -79,7 +79,7 @@ def lay_out(runs: Sequence[Run], factor: Sequence[str] | str | None = None) -> D
         arms.setdefault(label, []).append(run)
     free = [key for key in varying.keys if not any(_below(key, factor) for factor in factors)]
     within = [key for key in free if any(len(_values(members, key)) > 1 for members in arms.values())]
-    pairing = [key for key in within if not key.startswith(_CARRIAGE)]
+    pairing = [key for key in within if not key.startswith(EXECUTION_KEYS)]
     design = Design(factors, [], pairing, [], [])
     for name, members in arms.items():
         design.arms.append(_arm(name, members, pairing, design.repeats))
@@ -143,9 +143,9 @@ class _Varying:
         """Return the fewest groups and keys that tell apart all runs that differ in more than the seed."""
         groups = [group for group in self._groups if len(set(self.levels(group))) > 1]
         groups.sort(key=lambda group: (group not in _WHOLE, group not in self._overridden))
-        keys = [key for key in self.keys if not key.startswith(_CARRIAGE) and not self._is_searched(key)]
+        keys = [key for key in self.keys if not key.startswith(EXECUTION_KEYS) and not self._is_searched(key)]
         keys.sort(key=lambda key: key not in self._overridden)
-        candidates = [group for group in groups if not f"{group}.".startswith(_CARRIAGE)] + keys
+        candidates = [group for group in groups if not f"{group}.".startswith(EXECUTION_KEYS)] + keys
         whole = self._parts(candidates)
         for candidate in candidates:
             if self._parts([candidate]) == whole > 1:

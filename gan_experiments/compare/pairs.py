@@ -50,7 +50,7 @@ class PairResult:
     needed: int | None
 
 
-def couples(arms: Sequence[ArmResult], baseline: str | None) -> tuple[list[tuple[ArmResult, ArmResult]], int]:
+def pairs_to_test(arms: Sequence[ArmResult], baseline: str | None) -> tuple[list[tuple[ArmResult, ArmResult]], int]:
     """Choose which arms meet, and how many meetings the correction counts."""
     there = [arm for arm in arms if arm.count]
     if baseline is not None:

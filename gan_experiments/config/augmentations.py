@@ -21,7 +21,7 @@ def signless_outputs(found: Validation) -> Iterator[Finding]:
 def meaningless_signs(found: Validation) -> Iterator[Finding]:
     """Doubt what follows the sign of outputs of which the loss compares only differences."""
     loss = found.components.get("loss")
-    if loss is not None and loss.attribute("compares", False):
+    if loss is not None and loss.attribute("shift_invariant", False):
         for key in _adapting(found):
             reason = f"{loss.name} compares outputs, whose sign then means nothing"
             yield f"{key}.target", f"{reason}; null keeps p as it is, or to what a ramp says"

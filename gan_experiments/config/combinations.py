@@ -111,8 +111,8 @@ def _integer_betas(found: Validation) -> Iterator[Finding]:
 def _known_truth(found: Validation) -> Iterator[Finding]:
     dataset = found.components.get("dataset")
     for key, source in found.components.items():
-        wants = key.startswith("metrics.measures.") and source.attribute("needs_truth", False)
-        if wants and dataset and dataset.complete and not dataset.attribute("has_truth", False):
+        wants = key.startswith("metrics.measures.") and source.attribute("needs_known_distribution", False)
+        if wants and dataset and dataset.complete and not dataset.attribute("has_known_distribution", False):
             sets = "ring, grid, swiss_roll, stacked_digits, stacked_mnist and polygons"
             yield key, f"the distribution of {dataset.name} is not known; that of dataset={sets} is"
 
@@ -128,7 +128,9 @@ def _same_kind(found: Validation) -> Iterator[Finding]:
 
 def _batch_norm(found: Validation) -> Iterator[Finding]:
     norm = "model.discriminator.norm"
-    second = [name for name, source in _penalties(found).items() if source.attribute("separates_samples", False)]
+    second = [
+        name for name, source in _penalties(found).items() if source.attribute("needs_per_sample_gradients", False)
+    ]
     if second and found.get(norm) == "batch":
         reason = "the gradient at an image then depends on the others of its batch; another norm keeps them apart"
         yield norm, f"'batch' beside penalty {', '.join(second)}: {reason}"

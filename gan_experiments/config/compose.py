@@ -21,7 +21,7 @@ from yaml import YAMLError
 
 from gan_experiments.config.hydra_node import hydra_problems
 from gan_experiments.config.loader import Composed, Loader, own_loader, visible
-from gan_experiments.config.overrides import Change, Overrides, parse_value, read_overrides, suit_dataset
+from gan_experiments.config.overrides import Change, Overrides, add_dataset_defaults, parse_value, read_overrides
 from gan_experiments.config.plugins import plugin_problems
 from gan_experiments.config.schema import check_config
 from gan_experiments.config.targets import distrust
@@ -73,7 +73,7 @@ def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | P
     """
     loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
     read = read_overrides(list(overrides), loader, multirun=False)
-    suit_dataset(read, loader)
+    add_dataset_defaults(read, loader)
     config = Composer(loader, read).config([0] * len(read.changes))
     if read.problems or config is None:
         raise ConfigError([str(problem) for problem in read.problems])
@@ -109,7 +109,7 @@ def examine(
     composer = Composer(loader, read)
     if multirun:
         composer.add_sweeps_of_files()
-    suit_dataset(read, loader)
+    add_dataset_defaults(read, loader)
     found = Examination(trusted=_trusted(read.changes), composer=composer)
     problems = read.problems
     problems += [Problem("trusted", reason) for reason in distrust(found.trusted)]

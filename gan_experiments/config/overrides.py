@@ -102,7 +102,7 @@ def read_overrides(lines: list[str], loader: Loader, multirun: bool) -> Override
     return read
 
 
-def suit_dataset(read: Overrides, loader: Loader) -> None:
+def add_dataset_defaults(read: Overrides, loader: Loader) -> None:
     """Add the defaults of the dataset that is chosen, if the program has such and the user has chosen none.
 
     Everything that is named otherwise, by the command line or an experiment, goes before them.

@@ -101,7 +101,7 @@ class CompareConfig:
         figure: ``final``: at the end, in full; ``best``: of the rows along the run.
         better: Whether less or more of the measure is better; ``known``: as is usual for it.
         threshold: The figure whose first reaching is timed; ``None``: the baseline's median best, or the worst arm's.
-        mixed_passports: Compare figures that were measured in different ways.
+        allow_incomparable: Compare figures that were measured in different ways.
         output: The folder of the report; ``None``: ``comparison`` in the study's.
     """
 
@@ -112,7 +112,7 @@ class CompareConfig:
     figure: Literal["final", "best"]
     better: Literal["known", "lower", "higher"]
     threshold: float | None
-    mixed_passports: bool
+    allow_incomparable: bool
     output: str | None
 
 

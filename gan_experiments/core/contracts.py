@@ -25,8 +25,8 @@ class Batch(NamedTuple):
     labels: Tensor | None
 
 
-class Truth(Protocol):
-    """What is known of a dataset that is drawn from a distribution written down.
+class KnownDistribution(Protocol):
+    """The distribution that a synthetic dataset is drawn from.
 
     Attributes:
         num_cells: Parts that the distribution falls into, all equally probable: its modes, where it has modes.
@@ -34,8 +34,15 @@ class Truth(Protocol):
 
     num_cells: int
 
-    def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cell nearest each image, int64 ``(B,)``, and whether it might be real, bool ``(B,)``."""
+
+
+class DiscriminatorOutput(NamedTuple):
+    """The discriminator's output ``(B,)`` and the features ``(B, F)`` it was made from, if it has any."""
+
+    output: Tensor
+    features: Tensor | None
 
 
 class Loss(nn.Module):
@@ -48,14 +55,14 @@ class Loss(nn.Module):
         discriminator_output: What it is computed on: ``"logits"``, or ``"energy"`` of an autoencoder.
         pairs: Whether it compares each fake with one real; a conditional fake then has the class of that real.
         couples_batch: Whether samples of a batch meet in it, so that it depends on the batch of each process.
-        compares: Whether only differences of outputs matter to it: their sign then tells nothing.
+        shift_invariant: Whether only differences of outputs matter to it: their sign then tells nothing.
     """
 
     generator_needs_real: ClassVar[bool] = False
     pairs: ClassVar[bool] = False
     discriminator_output: ClassVar[str] = "logits"
     couples_batch: ClassVar[bool] = False
-    compares: ClassVar[bool] = False
+    shift_invariant: ClassVar[bool] = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the scalar that the discriminator minimizes, from its outputs ``(B,)`` or patch maps."""
@@ -119,7 +126,7 @@ class Penalty(nn.Module):
         differentiates_real: Whether ``discriminator`` needs the gradient of ``real_output`` at ``real``.
         differentiates_fake: Whether ``discriminator`` needs the gradient of ``fake_output`` at ``fake``.
         second_order: Whether a gradient is differentiated again (then ``16-mixed`` is refused).
-        separates_samples: Whether it prescribes the gradient's norm of each sample, which batch norm would mix.
+        needs_per_sample_gradients: Whether it constrains the gradient of each sample, which batch norm would mix.
         needs_features: Whether it calls ``discriminator.features(images, labels) -> (B, F)``.
         couples_batch: Whether it compares samples of a batch, so that it depends on the batch of each process.
         trains: The ``conditioning`` of the discriminator whose class head it trains; empty if it trains none.
@@ -133,7 +140,7 @@ class Penalty(nn.Module):
     differentiates_real: ClassVar[bool] = False
     differentiates_fake: ClassVar[bool] = False
     second_order: ClassVar[bool] = False
-    separates_samples: ClassVar[bool] = False
+    needs_per_sample_gradients: ClassVar[bool] = False
     needs_features: ClassVar[bool] = False
     couples_batch: ClassVar[bool] = False
     trains: ClassVar[str] = ""
@@ -244,9 +251,9 @@ class Discriminator(nn.Module):
         self.facts = facts
         self.class_head = None
 
-    def judge(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward_with_features(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Return what ``forward`` does, and the features ``(B, F)`` it was made from, in one pass."""
-        return self(images, labels), None
+        return DiscriminatorOutput(self(images, labels), None)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the last hidden representation of images: ``(B, F)``."""
@@ -266,17 +273,17 @@ class Augmentation(nn.Module):
     Class attributes are read from the source by ``check()``, so they are literals:
 
     Attributes:
-        shows_fakes: Whether ``as_real`` needs fakes: the system then generates a batch for it, without gradient.
+        mixes_in_fakes: Whether ``as_real`` needs fakes: the system then generates a batch for it, without gradient.
     """
 
-    shows_fakes: ClassVar[bool] = False
+    mixes_in_fakes: ClassVar[bool] = False
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
         """Return augmented images of the same shape; all parameters come from ``rng``, the clock and buffers."""
         return images
 
     def as_real(self, real: Batch, fake: Batch, rng: Stream, images_seen: int) -> Batch:
-        """Return what is shown as a batch of reals if ``shows_fakes``; all images are float in [-1, 1] here."""
+        """Return what is shown as a batch of reals if ``mixes_in_fakes``; all images are float in [-1, 1] here."""
         return real
 
     def observe(self, real_output: Tensor, images_seen: int, batch_size: int) -> None:

@@ -11,13 +11,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan_experiments.core.contracts import Batch, Truth
+from gan_experiments.core.contracts import Batch, KnownDistribution
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 from gan_experiments.data.batches import Batches, Fetch, Resident
 from gan_experiments.data.order import Order
 from gan_experiments.data.prefetch import Prefetched
-from gan_experiments.data.random_flip_crop import Views
+from gan_experiments.data.random_flip_crop import RandomFlipCrop
 from gan_experiments.data.subset import choose
 
 _GPU_SHARE = 0.5  # of the free memory that the images may take
@@ -27,7 +27,7 @@ class ImageData(pl.LightningDataModule):
     """A dataset as one tensor. A subclass says its ``facts`` and how to ``load`` the images.
 
     A run may train on a part of it, the same for every run of one seed. What is generated is compared with all of it,
-    so that runs on different parts have one yardstick.
+    so that runs on different parts have one real_baseline.
 
     Args:
         limit: Train on this many images.
@@ -39,16 +39,16 @@ class ImageData(pl.LightningDataModule):
         seed: Of the part and of the views; given by the program.
 
     Attributes:
-        has_truth: Whether the distribution is known; read from the source by ``check()``, so it is a literal.
-        has_labels: Whether images may carry labels; likewise.
-        splits_without_labels: Values of an argument ``split`` under which they carry none; likewise.
-        truth: What is known of it, once the dataset is set up.
+        has_known_distribution: Whether the images are drawn from a known distribution.
+        has_labels: Whether images may carry labels.
+        splits_without_labels: Values of an argument ``split`` under which they carry none.
+        known_distribution: What is known of it, once the dataset is set up.
     """
 
-    has_truth: ClassVar[bool] = False
+    has_known_distribution: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
     splits_without_labels: ClassVar[tuple[str, ...]] = ()
-    truth: Truth | None = None
+    known_distribution: KnownDistribution | None = None
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class ImageData(pl.LightningDataModule):
         super().__init__()
         self._takes_all = limit is None and per_class is None and long_tail == 1.0
         self._choose = partial(choose, seed=seed, limit=limit, per_class=per_class, long_tail=long_tail)
-        self._views = Views(horizontal_flip, random_crop, seed)
+        self._views = RandomFlipCrop(horizontal_flip, random_crop, seed)
 
     @property
     def facts(self) -> DataFacts:
@@ -149,7 +149,7 @@ class ImageData(pl.LightningDataModule):
         """Say what is known of the files that the images came from, by title."""
         return {}
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what a result depends on: facts, fingerprint, how many images are trained on; plain values."""
         return {
             **self.facts.as_dict(),

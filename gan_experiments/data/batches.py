@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch
 from gan_experiments.data.order import Order
-from gan_experiments.data.random_flip_crop import Views
+from gan_experiments.data.random_flip_crop import RandomFlipCrop
 
 
 class Fetch(Protocol):
@@ -69,7 +69,7 @@ class Batches:
         clock: Clock,
         rank: int = 0,
         world_size: int = 1,
-        views: Views | None = None,
+        views: RandomFlipCrop | None = None,
     ) -> None:
         self._fetch = fetch
         self._order = order

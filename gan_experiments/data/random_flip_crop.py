@@ -10,7 +10,7 @@ from gan_experiments.core.randomness import Stream
 _BLOCK = 4096  # positions whose numbers are drawn at once
 
 
-class Views:
+class RandomFlipCrop:
     """Shows each image as it is, mirrored, or shifted by a few pixels.
 
     What happens to the image at a position depends on the seed and the position alone, so that it is the same for any

@@ -18,7 +18,7 @@ class DualContrastive(Loss):
     """
 
     generator_needs_real: ClassVar[bool] = True
-    compares: ClassVar[bool] = True
+    shift_invariant: ClassVar[bool] = True
     couples_batch: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ class RelativisticAverage(Loss):
     """
 
     generator_needs_real: ClassVar[bool] = True
-    compares: ClassVar[bool] = True
+    shift_invariant: ClassVar[bool] = True
     couples_batch: ClassVar[bool] = True
 
     def __init__(self, form: Literal["non_saturating", "least_squares", "hinge"] = "non_saturating") -> None:

@@ -18,7 +18,7 @@ class RelativisticPairing(Loss):
 
     generator_needs_real: ClassVar[bool] = True
     pairs: ClassVar[bool] = True
-    compares: ClassVar[bool] = True
+    shift_invariant: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return ``E softplus(f - r)`` over the pairs, real ``i`` with fake ``i``."""

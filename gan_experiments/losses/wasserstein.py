@@ -15,7 +15,7 @@ class Wasserstein(Loss):
     It means that only for a Lipschitz critic: add ``wgan_gp``, ``weight_clipping`` or spectral normalization.
     """
 
-    compares: ClassVar[bool] = True
+    shift_invariant: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the mean score of fakes less that of reals."""

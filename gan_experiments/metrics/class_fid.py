@@ -25,7 +25,7 @@ class ClassFID(FeatureMeasure):
     selection: ClassVar[str] = "class_fid"
     keeps: ClassVar[tuple[str, ...]] = ("features", "labels")
 
-    def needed(self, num_features: int, num_classes: int) -> int:
+    def min_generated(self, num_features: int, num_classes: int) -> int:
         """A few of each class."""
         return _PER_CLASS * num_classes
 

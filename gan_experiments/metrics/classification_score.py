@@ -43,7 +43,7 @@ class ClassificationScore(Measure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("cas", "cas_real", "few", "few_gain")
-    only_in_full: ClassVar[bool] = True
+    final_only: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     full_state_update = False
     images: list[Tensor]
@@ -106,10 +106,10 @@ class ClassificationScore(Measure):
         self.margins = {name: margin_of_mean(of_images) for name, of_images in each.items()}
         return {name: of_images.mean().item() for name, of_images in each.items()}
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what its values depend on: its options, and whether the generator has seen what it is tested on."""
         tested_on = "images left out" if _leaves_out(self._data) else "a fifth of all"
-        return {**super().passport(), "tested_on": tested_on}
+        return {**super().provenance(), "tested_on": tested_on}
 
     def _split(self, data: ImageSource) -> tuple[Tensor, Tensor]:
         """Return which images to learn from and which to be tested on, in random order."""

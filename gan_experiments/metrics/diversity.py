@@ -20,7 +20,7 @@ class PerceptualDiversity(Measure):
 
     Values:
         ``lpips_diversity``: 0 if all images are the same; larger is more varied. It says nothing of their quality:
-        hold it against its yardstick.
+        hold it against its real_baseline.
 
     Args:
         weights: File of torchvision's AlexNet; default: fetched once into the cache folder.
@@ -28,7 +28,7 @@ class PerceptualDiversity(Measure):
 
     values: ClassVar[tuple[str, ...]] = ("lpips_diversity",)
     selection: ClassVar[str] = ""
-    has_yardstick: ClassVar[bool] = True
+    has_real_baseline: ClassVar[bool] = True
     full_state_update = False
     count: Tensor
     sum: Tensor
@@ -78,6 +78,6 @@ class PerceptualDiversity(Measure):
         scatter = self.squares - self.sum.square().sum() / count
         return {"lpips_diversity": max(0.0, 2 * scatter.item() / (count - 1))}
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what its values depend on: the hash of the weights, not the path of their file."""
         return {"weights": self._weight_hash}

@@ -26,7 +26,7 @@ from gan_experiments.metrics.requirements import (
     refuse_repeated,
     warn_of_low_rank,
 )
-from gan_experiments.metrics.uncertainty import PARTS, dealt_out, margins, yardstick
+from gan_experiments.metrics.uncertainty import PARTS, dealt_out, margins, real_baseline
 
 Sample = Callable[[int, int], Batch]
 
@@ -37,14 +37,14 @@ class Result(NamedTuple):
     Attributes:
         values: The measures.
         margins: Their margins of error at 95 % over the images they are means of, where known.
-        yardstick: The same of real images instead of generated ones, what a perfect generator would get.
-        yardstick_spread: The standard deviation of that over the splits it is the mean of, where there are several.
+        real_baseline: The same of real images instead of generated ones, what a perfect generator would get.
+        real_baseline_spread: The standard deviation of that over the splits it is the mean of, where there are several.
     """
 
     values: dict[str, float]
     margins: dict[str, float]
-    yardstick: dict[str, float]
-    yardstick_spread: dict[str, float]
+    real_baseline: dict[str, float]
+    real_baseline_spread: dict[str, float]
 
 
 class Evaluator:
@@ -61,7 +61,7 @@ class Evaluator:
         batch_size: Images extracted at a time.
         features: The measures in feature space, by name.
         measures: What needs no extractor, by name; its values keep their own names.
-        samples: Generated images of an evaluation in full, to which the yardstick's splits are cut.
+        samples: Generated images of an evaluation in full, to which the real_baseline's splits are cut.
 
     Attributes:
         left_out: Why extractors that were asked for are not used, by name.
@@ -192,7 +192,7 @@ class Evaluator:
                 values |= {self._key(value, name): number for value, number in found.items()}
         return values | self._of_images(full=False)
 
-    def in_full(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> Result:
+    def final(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> Result:
         """Measure as above, and what the values are worth: margins of error, and the values of real images."""
         collected = self._collect(sample, count, True, rank, world_size)
         result = Result({}, {}, {}, {})
@@ -200,25 +200,25 @@ class Evaluator:
             for key, measure in self._features().items():
                 real, seed = self._references[name], derive_seed(self._seed, key)
                 values, known = measure.with_margins(real.whole, fake.whole, seed)
-                worth = margins(measure, known, real.whole, fake, seed), *yardstick(measure, real, seed)
+                worth = margins(measure, known, real.whole, fake, seed), *real_baseline(measure, real, seed)
                 for gathered, told in zip(result, (values, *worth), strict=True):
                     gathered.update({self._key(value, name): number for value, number in told.items()})
         result.values.update(self._of_images(full=True))
         for of_images in self._measures(full=True):
             result.margins.update(of_images.margins)
-            if of_images.has_yardstick:
+            if of_images.has_real_baseline:
                 real_ones = of_real_images(of_images, self._data, count, self._batch_size, rank, world_size)
-                result.yardstick.update(real_ones)
+                result.real_baseline.update(real_ones)
         return result
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what the values were obtained with, for a record: plain values."""
         self.prepare()
         return {
-            "extractors": {name: extractor.passport() for name, extractor in self.extractors.items()},
+            "extractors": {name: extractor.provenance() for name, extractor in self.extractors.items()},
             "left_out": self.left_out,
             **{
-                group: {name: {"values": list(each.values), **each.passport()} for name, each in measures.items()}
+                group: {name: {"values": list(each.values), **each.provenance()} for name, each in measures.items()}
                 for group, measures in (("features", self.features), ("measures", self.measures))
             },
             "real_images": len(self._data.images),
@@ -286,10 +286,10 @@ class Evaluator:
     def _features(self, full: bool = True) -> dict[str, FeatureMeasure]:
         """Return the measures that there is an extractor for, those of an evaluation in full or of a row."""
         measures = self.features.items() if self.extractors else ()
-        return {name: measure for name, measure in measures if full or not measure.only_in_full}
+        return {name: measure for name, measure in measures if full or not measure.final_only}
 
     def _measures(self, full: bool) -> list[Measure]:
-        return [measure for measure in self.measures.values() if full or not measure.only_in_full]
+        return [measure for measure in self.measures.values() if full or not measure.final_only]
 
     def _keeps(self, full: bool = True) -> list[str]:
         return sorted({name for measure in self._features(full).values() for name in measure.keeps})

@@ -52,27 +52,27 @@ class FeatureMeasure:
         values: The names of what it computes.
         selection: The one of them that tells the best of several generators, the smallest; empty: none does.
         keeps: What it needs of every image beside the moments: ``"features"``, ``"logits"``, ``"labels"``.
-        needs_held_out: Whether it asks for real images that the generator was not trained on; it has no yardstick.
-        only_in_full: Whether it is left out of the rows along a run, because it takes long.
-        cheap: Whether it can be computed a dozen times more: its margin of error is then found by leaving out tenths
-            of the images, and its yardstick is averaged over several splits.
+        needs_held_out: Whether it asks for real images that the generator was not trained on; it has no real baseline.
+        final_only: Whether it is left out of the rows along a run, because it takes long.
+        supports_jackknife: Whether it is cheap enough for a dozen more computations: its margin then comes from
+            leaving out tenths of the images, and its real baseline is averaged over several splits.
     """
 
     values: ClassVar[tuple[str, ...]] = ()
     selection: ClassVar[str] = ""
     keeps: ClassVar[tuple[str, ...]] = ()
     needs_held_out: ClassVar[bool] = False
-    only_in_full: ClassVar[bool] = False
-    cheap: ClassVar[bool] = False
+    final_only: ClassVar[bool] = False
+    supports_jackknife: ClassVar[bool] = False
 
     @property
-    def minimum(self) -> int:
+    def min_images(self) -> int:
         """The fewest images, real and generated, that it is defined for."""
         return 2
 
-    def needed(self, num_features: int, num_classes: int) -> int:
+    def min_generated(self, num_features: int, num_classes: int) -> int:
         """Return the fewest generated images; features are 0 as long as nobody knows how many there are."""
-        return self.minimum
+        return self.min_images
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
         """Return its ``values``; what is drawn at random is a function of ``seed``."""
@@ -82,6 +82,6 @@ class FeatureMeasure:
         """Return its values, and the margins of error at 95 % of those for which it knows one by itself."""
         return self.compute(real, fake, seed), {}
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what its values depend on beside the features: its options, plain values."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}

@@ -17,7 +17,7 @@ class FID(FeatureMeasure):
 
     values: ClassVar[tuple[str, ...]] = ("fid",)
     selection: ClassVar[str] = "fid"
-    cheap: ClassVar[bool] = True
+    supports_jackknife: ClassVar[bool] = True
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
         """Return the distance; it keeps nothing but moments."""

@@ -23,19 +23,19 @@ class FIDInfinity(FeatureMeasure):
 
     values: ClassVar[tuple[str, ...]] = ("fid_infinity",)
     keeps: ClassVar[tuple[str, ...]] = ("features",)
-    only_in_full: ClassVar[bool] = True
+    final_only: ClassVar[bool] = True
 
     def __init__(self, points: PositiveInt = POINTS) -> None:
         self.points = points
 
-    def needed(self, num_features: int, num_classes: int) -> int:
+    def min_generated(self, num_features: int, num_classes: int) -> int:
         """Four times the features."""
-        return max(self.minimum, 4 * num_features)
+        return max(self.min_images, 4 * num_features)
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
         """Return the intercept."""
         assert fake.features is not None
-        if len(fake) < 4 * fake.features.shape[1]:  # a yardstick's
+        if len(fake) < 4 * fake.features.shape[1]:  # a real_baseline's
             return {}
         gaussian = real.moments.gaussian()
         return {"fid_infinity": infinite_frechet_distance(gaussian, fake.features, seed, self.points)}

@@ -24,13 +24,13 @@ class InceptionScore(FeatureMeasure):
 
     values: ClassVar[tuple[str, ...]] = ("is",)
     keeps: ClassVar[tuple[str, ...]] = ("logits",)
-    cheap: ClassVar[bool] = True
+    supports_jackknife: ClassVar[bool] = True
 
     def __init__(self, splits: PositiveInt = 10) -> None:
         self.splits = splits
 
     @property
-    def minimum(self) -> int:
+    def min_images(self) -> int:
         """An image for each split."""
         return self.splits
 

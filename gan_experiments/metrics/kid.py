@@ -32,7 +32,7 @@ class KID(FeatureMeasure):
         self.subset_size = subset_size
 
     @property
-    def minimum(self) -> int:
+    def min_images(self) -> int:
         """One subset."""
         return max(2, self.subset_size)
 

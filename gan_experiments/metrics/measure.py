@@ -21,21 +21,21 @@ class Measure(Metric):
     Options are public attributes by the names of the constructor's arguments.
 
     Attributes:
-        values: The names of what it computes; read from the source, so it is a literal.
+        values: The names of what it computes.
         selection: The one of them that tells the best of several generators, the smallest; empty: none does.
         needs_labels: Whether images must have labels.
-        only_in_full: Whether it is left out of the rows along a run, because it takes long.
-        has_yardstick: Whether its values of as many real images say what a perfect generator would get.
+        final_only: Whether it is left out of the rows along a run, because it takes long.
+        has_real_baseline: Whether its values of as many real images say what a perfect generator would get.
         margins: The margins of error at 95 % of those of the values last computed for which it knows one.
-        needs_truth: Whether the dataset's distribution must be known; read from the source, so it is a literal.
+        needs_known_distribution: Whether the dataset's distribution must be known.
     """
 
     values: ClassVar[tuple[str, ...]] = ()
     selection: ClassVar[str] = ""
     needs_labels: ClassVar[bool] = False
-    only_in_full: ClassVar[bool] = False
-    has_yardstick: ClassVar[bool] = False
-    needs_truth: ClassVar[bool] = False
+    final_only: ClassVar[bool] = False
+    has_real_baseline: ClassVar[bool] = False
+    needs_known_distribution: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Measure(Metric):
         """Return values by name, over the images of all processes, and set ``margins``."""
         raise NotImplementedError
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what its values depend on beside the images: its options, plain values."""
         names = inspect.signature(type(self).__init__).parameters
         return {name: getattr(self, name) for name in names if hasattr(self, name)}

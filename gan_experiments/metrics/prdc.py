@@ -33,7 +33,7 @@ class PRDC(FeatureMeasure):
         self.density_neighbours = density_neighbours
 
     @property
-    def minimum(self) -> int:
+    def min_images(self) -> int:
         """An image and its neighbours."""
         return 1 + max(self.neighbours, self.density_neighbours)
 

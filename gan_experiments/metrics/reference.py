@@ -38,7 +38,7 @@ class Reference:
         data: The images.
         extractor: Prepared.
         keeps: What measures need of every image beside the moments.
-        samples: Generated images that will be compared with them, which the yardstick's splits are cut to.
+        samples: Generated images that will be compared with them, which the real_baseline's splits are cut to.
         cache_dir: Where it is kept; ``None``: the user's cache folder.
     """
 
@@ -52,11 +52,13 @@ class Reference:
             "version": _VERSION,
             "data": data.fingerprint,
             "images": len(data.images),
-            "extractor": extractor.passport(),
+            "extractor": extractor.provenance(),
         }
         self._of = json.dumps(of, sort_keys=True)
-        self._yardstick = self.membership.sum(1).tolist()
-        self._recipe = json.dumps({"of": self._of, "keeps": self._keeps, "yardstick": self._yardstick}, sort_keys=True)
+        self._real_baseline = self.membership.sum(1).tolist()
+        self._recipe = json.dumps(
+            {"of": self._of, "keeps": self._keeps, "real_baseline": self._real_baseline}, sort_keys=True
+        )
         self._name = f"{data.facts.name}-{extractor.name}-{_short_hash(self._of)}"
         folder = Path(cache_dir) if cache_dir else cache_folder()
         self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
@@ -88,7 +90,7 @@ class Reference:
             recipe = json.loads(metadata["recipe"])
             if metadata["content"] == hash_weights(tensors) and recipe["of"] == self._of:
                 placed = {name: values.to(_place(device)) for name, values in tensors.items()}
-                return self._collected(placed, again=recipe["yardstick"] != self._yardstick)
+                return self._collected(placed, again=recipe["real_baseline"] != self._real_baseline)
         except _UNREADABLE:
             pass
         warnings.warn(f"{path} is damaged: the real images are extracted again", stacklevel=2)
@@ -100,7 +102,7 @@ class Reference:
             try:
                 with safe_open(path, framework="pt") as file:
                     recipe = json.loads(file.metadata()["recipe"])
-                alike = recipe["yardstick"] == self._yardstick or "features" in recipe["keeps"]
+                alike = recipe["real_baseline"] == self._real_baseline or "features" in recipe["keeps"]
                 if alike and set(self._keeps) <= set(recipe["keeps"]):
                     return path
             except _UNREADABLE:

@@ -28,7 +28,7 @@ def refuse_few_generated(
 ) -> None:
     """Refuse a number of generated images, given at ``key``, that is too small for one of the measures."""
     longest = max((getattr(extractor, "num_features", 0) for extractor in extractors), default=0)
-    needs = {name: measure.needed(longest, facts.num_classes) for name, measure in features.items()}
+    needs = {name: measure.min_generated(longest, facts.num_classes) for name, measure in features.items()}
     _refuse_few(needs, count, f"{key}: {count} generated images")
 
 
@@ -50,7 +50,7 @@ def warn_of_low_rank(
 def refuse_few_real(features: Features, data: ImageSource) -> None:
     """Refuse a dataset that is too small for one of the measures, or has been trained on as a whole."""
     count = len(data.images)
-    needs = {name: measure.minimum for name, measure in features.items()}
+    needs = {name: measure.min_images for name, measure in features.items()}
     _refuse_few(needs, count, f"metrics: {count} images in {data.facts.name}")
     for name, measure in features.items():
         if measure.needs_held_out and (data.trained is None or data.trained.all()):

@@ -13,7 +13,7 @@ from gan_experiments.metrics.collect import Collected
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
 
 PARTS = 10  # that a set of generated images is cut into
-SPLITS = 5  # of the real images, that a yardstick is averaged over
+SPLITS = 5  # of the real images, that a real_baseline is averaged over
 
 _QUANTILE = 2.262  # of Student's t with PARTS - 1 degrees of freedom, at 97.5 %
 
@@ -27,7 +27,7 @@ def halved(count: int, samples: int) -> Tensor:
     """Choose, several times over, the real images that stand in for generated ones: as many, but not more than half.
 
     Returns:
-        int64, ``(SPLITS, count)``: 1 for those, 0 for the others. No seed moves it: runs share their yardstick.
+        int64, ``(SPLITS, count)``: 1 for those, 0 for the others. No seed moves it: runs share their real_baseline.
     """
     size = max(1, min(samples, count // 2))
     chosen = torch.zeros(SPLITS, count, dtype=torch.int64)
@@ -51,19 +51,22 @@ def margins(
     leaves out groups (Efron & Tibshirani 1993, chapter 11).
     """
     parts = range(len(fake.moments[0]))
-    if known or not measure.cheap or len(parts) < PARTS or len(fake.rest(0, 0)) < measure.minimum:
+    if known or not measure.supports_jackknife or len(parts) < PARTS or len(fake.rest(0, 0)) < measure.min_images:
         return known
     again = [measure.compute(real, fake.rest(0, part), seed) for part in parts]
     return {name: _QUANTILE * _error([values[name] for values in again]) for name in again[0]}
 
 
-def yardstick(measure: FeatureMeasure, real: Collected, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+def real_baseline(measure: FeatureMeasure, real: Collected, seed: int) -> tuple[dict[str, float], dict[str, float]]:
     """Return what real images get that are compared with the other real images: mean and deviation over splits.
 
     A measure that is not cheap is computed for the first split only, and one that has too few images for none.
     """
-    sides = [(real.part(split, 0), real.part(split, 1)) for split in range(len(real.moments) if measure.cheap else 1)]
-    if measure.needs_held_out or min(len(side) for side in sides[0]) < measure.minimum:
+    sides = [
+        (real.part(split, 0), real.part(split, 1))
+        for split in range(len(real.moments) if measure.supports_jackknife else 1)
+    ]
+    if measure.needs_held_out or min(len(side) for side in sides[0]) < measure.min_images:
         return {}, {}
     found = [measure.compute(*pair, seed) for pair in sides]
     means = {name: statistics.fmean(values[name] for values in found) for name in found[0]}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
-from gan_experiments.core.contracts import Discriminator, Generator
+from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.types import ConfigError, DataFacts
 
@@ -57,7 +57,7 @@ class ConditionalDiscriminator(Discriminator):
         if self.projection is not None:
             nn.init.xavier_uniform_(self.projection.weight)
 
-    def judge(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_with_features(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Return outputs ``(B,)`` and the features ``(B, F)`` they were made from.
 
         From the features on in float32, also under autocast: outputs of a spectrally normalized network often differ by
@@ -69,11 +69,11 @@ class ConditionalDiscriminator(Discriminator):
             output: Tensor = self.head(features).squeeze(1)
             if self.projection is not None:
                 output = output + (self.projection(labels) * features).sum(dim=1)
-        return output, features
+        return DiscriminatorOutput(output, features)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` in [-1, 1] and labels ``(B,)``, if it is conditional, to logits ``(B,)``."""
-        return self.judge(images, labels)[0]
+        return self.forward_with_features(images, labels).output
 
     def with_planes(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Return images with a plane for each class, 1 for its own, if they are to be seen: ``(B, C + K, H, W)``."""

@@ -20,6 +20,6 @@ def stages(model: str, facts: DataFacts, known: Mapping[int, tuple[int, int]]) -
     """
     if facts.image_size not in known:
         sizes = ", ".join(map(str, sorted(known)))
-        hint = "; for points take model=mlp metrics=known_truth" if facts.image_size == 1 else ""
+        hint = "; for points take model=mlp metrics=known_distribution" if facts.image_size == 1 else ""
         raise ConfigError(f"model: {model} makes images of {sizes} pixels, {facts.name} has {facts.image_size}{hint}")
     return known[facts.image_size]

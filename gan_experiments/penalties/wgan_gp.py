@@ -30,7 +30,7 @@ class WGANGP(Penalty):
     """
 
     second_order: ClassVar[bool] = True
-    separates_samples: ClassVar[bool] = True
+    needs_per_sample_gradients: ClassVar[bool] = True
     kind: ClassVar[str] = "gradient_norm"
 
     def __init__(

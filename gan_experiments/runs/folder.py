@@ -19,8 +19,8 @@ from gan_experiments.core.files import write_json, write_text
 from gan_experiments.core.types import ConfigError
 
 # Where a run is put and how many processes carry it changes nothing of what it computes.
-FREE = ("name", "output_dir", "resume", "rerun", "retry", "trusted")
-FREE_TRAINER = ("accelerator", "devices", "num_nodes", "strategy")
+NON_RESULT_KEYS = ("name", "output_dir", "resume", "rerun", "retry", "trusted")
+EXECUTION_TRAINER_KEYS = ("accelerator", "devices", "num_nodes", "strategy")
 LONGEST_NAME = 120
 
 # How a process that is started for a run learns which: its folder and its config.
@@ -51,7 +51,7 @@ class RunFolder:
 
     @property
     def record_file(self) -> Path:
-        """The passport of the run and its status."""
+        """The provenance of the run and its status."""
         return self.path / "record.json"
 
     @property
@@ -180,7 +180,7 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
         overrides: The overrides of the command line, as ``key=value``.
     """
     values = dict(override.lstrip("+").partition("=")[::2] for override in overrides)
-    ignored = {"dataset", "model", "study", *FREE}
+    ignored = {"dataset", "model", "study", *NON_RESULT_KEYS}
     if values.get("dataset_defaults") == choices.get("dataset"):  # as nobody needs to type
         ignored.add("dataset_defaults")
     keys = sorted((key for key in values if key not in ignored), key=lambda key: ("." in key, key))
@@ -196,7 +196,7 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
 def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
     """List the keys in which two resolved configs differ, those aside that change nothing of the result."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        free = FREE if not prefix else FREE_TRAINER if prefix == "trainer." else ()
+        free = NON_RESULT_KEYS if not prefix else EXECUTION_TRAINER_KEYS if prefix == "trainer." else ()
         keys = [key for key in dict.fromkeys([*old, *new]) if key not in free]
         missing = object()
         return [

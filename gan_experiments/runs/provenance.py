@@ -14,7 +14,7 @@ import torch
 PACKAGES = ("gan-experiments", "torch", "torchvision", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy")
 
 
-def passport() -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
     """Describe the software and the machine of this process."""
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -27,8 +27,8 @@ def summary(run: RunFolder) -> str:
 
 def measures(record: dict[str, Any]) -> list[str]:
     """Say each measure of a record with its margin of error, what real images get, and how it was obtained."""
-    final, passport = record.get("final") or {}, record.get("evaluation") or {}
-    known = [record.get(name) or {} for name in ("margins", "yardstick", "yardstick_spread")]
+    final, provenance = record.get("final") or {}, record.get("evaluation") or {}
+    known = [record.get(name) or {} for name in ("margins", "yardstick", "real_baseline_spread")]
     lines = []
     for name, value in final.items():
         margin, real, spread = (values.get(name) for values in known)
@@ -37,25 +37,25 @@ def measures(record: dict[str, Any]) -> list[str]:
         reference = f"   (real images against real images: {told})" if told else ""
         lines.append(f"  {name.upper():<12} {_figure(value)}{worth}{reference}")
     if lines:
-        lines += [f"  measured in  {line}" for line in short_passport(passport)]
-        lines += [f"  left out     {name}: {reason}" for name, reason in (passport.get("left_out") or {}).items()]
+        lines += [f"  measured in  {line}" for line in describe_provenance(provenance)]
+        lines += [f"  left out     {name}: {reason}" for name, reason in (provenance.get("left_out") or {}).items()]
     return lines
 
 
-def short_passport(passport: dict[str, Any]) -> list[str]:
+def describe_provenance(provenance: dict[str, Any]) -> list[str]:
     """Say in a line for each extractor how values were obtained; lines that differ are of figures that do not compare.
 
-    The same line is not enough: options of measures and the data's fingerprint are in the passport itself.
+    The same line is not enough: options of measures and the data's fingerprint are in the provenance itself.
     """
-    generator = {"ema": "EMA generator", "raw": "raw generator"}.get(passport.get("generator", "ema"), "images")
-    how = f"{passport.get('samples', 0):,} samples of the {generator}" if generator != "images" else ""
-    how = how or f"{passport.get('samples', 0):,} images"
-    how += f", truncation {passport['truncation']}" if passport.get("truncation") else ""
-    if "real_images" in passport:
-        split = passport.get("real_split", "all")
-        how += f", {passport['real_images']:,} real ones" + (f" ({split})" if split != "all" else "")
-    how += f", seed {passport['seed']}" if "seed" in passport else ""
-    extractors = passport.get("extractors") or {}
+    generator = {"ema": "EMA generator", "raw": "raw generator"}.get(provenance.get("generator", "ema"), "images")
+    how = f"{provenance.get('samples', 0):,} samples of the {generator}" if generator != "images" else ""
+    how = how or f"{provenance.get('samples', 0):,} images"
+    how += f", truncation {provenance['truncation']}" if provenance.get("truncation") else ""
+    if "real_images" in provenance:
+        split = provenance.get("real_split", "all")
+        how += f", {provenance['real_images']:,} real ones" + (f" ({split})" if split != "all" else "")
+    how += f", seed {provenance['seed']}" if "seed" in provenance else ""
+    extractors = provenance.get("extractors") or {}
     lines = []
     for name, told in extractors.items():
         usual = ("none", "float32")

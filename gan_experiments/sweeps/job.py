@@ -29,7 +29,7 @@ _LOOK_EVERY = 1.0  # seconds between two looks for a file that asks a run to sto
 _LONGEST = 20_000  # characters of output that a record keeps
 
 
-def carry_out(folder: RunFolder, config: Mapping[str, Any], told: Mapping[str, Any], command: Sequence[str]) -> None:
+def run_job(folder: RunFolder, config: Mapping[str, Any], told: Mapping[str, Any], command: Sequence[str]) -> None:
     """Train the run in its folder, unless that is done or being done; its record says how it ended.
 
     Args:

@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gan_experiments.core.clock import Clock
-from gan_experiments.core.contracts import Augmentation, Batch, Discriminator, Generator, Loss, Penalty, Step
+from gan_experiments.core.contracts import (
+    Augmentation,
+    Batch,
+    Discriminator,
+    DiscriminatorOutput,
+    Generator,
+    Loss,
+    Penalty,
+    Step,
+)
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import NonNegativeInt
@@ -19,7 +28,7 @@ from gan_experiments.systems.optimization import clip_gradient, keep_rates, scal
 from gan_experiments.systems.schedule import Schedule
 from gan_experiments.systems.unrolled import unrolled
 
-Judge = Callable[[Tensor, Tensor | None], "Judgement"]
+Discriminate = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
 
 
@@ -29,13 +38,6 @@ class Fakes(NamedTuple):
     latents: Tensor
     labels: Tensor | None
     images: Tensor
-
-
-class Judgement(NamedTuple):
-    """The discriminator's outputs, and the features ``(B, F)`` they were made from, if they were."""
-
-    output: Tensor
-    features: Tensor | None
 
 
 class GAN(System):
@@ -122,7 +124,7 @@ class GAN(System):
             fake = self._augmented("fake", fakes.images).detach()
             real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
             fake.requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
-            of_real, of_fake = self._judge(real, labels), self._judge(fake, fakes.labels)
+            of_real, of_fake = self._discriminate(real, labels), self._discriminate(fake, fakes.labels)
             loss = self.loss.discriminator(of_real.output, of_fake.output)
             kind = self.loss.discriminator_output
             values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
@@ -141,9 +143,11 @@ class GAN(System):
         with self.toggled_optimizer(optimizer):
             fakes = shared or self._draw_fakes("generator", real, labels)
             fake = self._augmented("fake", fakes.images)
-            judge = self._unrolled((real, labels), (fake, fakes.labels)) if self.unroll_steps else self._judge
-            of_real = judge(real, labels) if self.loss.generator_needs_real else None
-            of_fake = judge(fake, fakes.labels)
+            discriminate = (
+                self._unrolled((real, labels), (fake, fakes.labels)) if self.unroll_steps else self._discriminate
+            )
+            of_real = discriminate(real, labels) if self.loss.generator_needs_real else None
+            of_fake = discriminate(fake, fakes.labels)
             step = self._step(fakes, labels, real, fake, of_real, of_fake)
             fake_output = of_fake.output
             for penalty in penalties.values():
@@ -165,20 +169,20 @@ class GAN(System):
         latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
         empty = real.new_empty(0)
         for name, penalty in self.penalties.items():
-            step = self._step(Fakes(latents, labels, empty), None, real, empty, None, Judgement(empty, None))
+            step = self._step(Fakes(latents, labels, empty), None, real, empty, None, DiscriminatorOutput(empty, None))
             step.rng = self._stream("latents", network, name)
             latents = penalty.latents(step)
         return Fakes(latents, labels, self.generator(latents, labels))
 
-    def _judge(self, images: Tensor, labels: Tensor | None) -> Judgement:
+    def _discriminate(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutput:
         """Return the discriminator's outputs in float32, whatever precision it computed in."""
-        output, features = self.discriminator.judge(images, labels)
-        return Judgement(output.float(), features)
+        output, features = self.discriminator.forward_with_features(images, labels)
+        return DiscriminatorOutput(output.float(), features)
 
-    def _unrolled(self, real: tuple[Tensor, Tensor | None], fake: tuple[Tensor, Tensor | None]) -> Judge:
+    def _unrolled(self, real: tuple[Tensor, Tensor | None], fake: tuple[Tensor, Tensor | None]) -> Discriminate:
         optimizer = self._optimizer("discriminator").optimizer
-        judge = unrolled(self.discriminator, optimizer, self.loss, real, fake, self.unroll_steps)
-        return lambda images, labels: Judgement(judge(images, labels), None)
+        discriminate = unrolled(self.discriminator, optimizer, self.loss, real, fake, self.unroll_steps)
+        return lambda images, labels: DiscriminatorOutput(discriminate(images, labels), None)
 
     def _add_penalties(
         self, network: str, loss: Tensor, penalties: Mapping[str, Penalty], step: Step, values: dict[str, Tensor]
@@ -203,8 +207,8 @@ class GAN(System):
         labels: Tensor | None,
         real: Tensor,
         fake: Tensor,
-        of_real: Judgement | None,
-        of_fake: Judgement,
+        of_real: DiscriminatorOutput | None,
+        of_fake: DiscriminatorOutput,
     ) -> Step:
         return Step(
             generator=self.generator,
@@ -227,7 +231,7 @@ class GAN(System):
         """Return a batch of reals, or what augmentations put in the place of some."""
         real = Batch(images, labels)
         for name, augmentation in self.augmentations.items():
-            if augmentation.shows_fakes:
+            if augmentation.mixes_in_fakes:
                 with torch.no_grad():
                     fakes = self._draw_fakes(f"augment.{name}", images)
                 rng = self._stream("augment", "as_real", name)

@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from gan_experiments.core.contracts import Loss
 from gan_experiments.core.types import ConfigError
 
-Judge = Callable[[Tensor, Tensor | None], Tensor]
+Discriminate = Callable[[Tensor, Tensor | None], Tensor]
 
 
 def unrolled(
@@ -23,7 +23,7 @@ def unrolled(
     real: tuple[Tensor, Tensor | None],
     fake: tuple[Tensor, Tensor | None],
     steps: int,
-) -> Judge:
+) -> Discriminate:
     """Return the discriminator after ``steps`` of Adam on this batch (Metz et al. 2017, equations 7 to 9).
 
     The generator's gradient flows through those steps. Nothing of the discriminator itself changes: not its weights,
@@ -51,20 +51,20 @@ def unrolled(
     second = [state["exp_avg_sq"].clone() if state else torch.zeros(()) for state in states]
     done = int(next((state["step"] for state in states if state), 0))
 
-    def judge(images: Tensor, labels: Tensor | None) -> Tensor:
+    def discriminate(images: Tensor, labels: Tensor | None) -> Tensor:
         output: Tensor = functional_call(discriminator, {**weights, **buffers}, (images, labels))
         return output.to(torch.promote_types(output.dtype, torch.float32))
 
     training = loss.training
     loss.eval()  # what it keeps of the steps it has seen is not of these
     for step in range(done + 1, done + steps + 1):
-        value = loss.discriminator(judge(*real), judge(*fake))
+        value = loss.discriminator(discriminate(*real), discriminate(*fake))
         gradients = torch.autograd.grad(value, list(weights.values()), create_graph=True)
         for index, (name, gradient) in enumerate(zip(weights, gradients, strict=True)):
             first[index], second[index], move = _adam(gradient, first[index], second[index], step, group)
             weights[name] = weights[name] - move
     loss.train(training)
-    return judge
+    return discriminate
 
 
 def _adam(

@@ -19,8 +19,8 @@ from torch import nn
 from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.types import DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
-from gan_experiments.runs.folder import FREE, RunFolder, is_main_process
-from gan_experiments.runs.provenance import passport
+from gan_experiments.runs.folder import NON_RESULT_KEYS, RunFolder, is_main_process
+from gan_experiments.runs.provenance import provenance
 from gan_experiments.training.build import Parts, build
 from gan_experiments.training.loggers import csv_table as table
 from gan_experiments.training.loggers import tensorboard
@@ -28,7 +28,7 @@ from gan_experiments.training.loggers import tensorboard
 INTERRUPTED_EXIT = 128  # plus the signal's number, as shells have it
 
 # What does not belong beside the results in TensorBoard's HParams tab.
-NOT_COMPARED = (*FREE, "callbacks", "logger", "metrics")
+NOT_COMPARED = (*NON_RESULT_KEYS, "callbacks", "logger", "metrics")
 
 
 def train(config: Mapping[str, Any], run: RunFolder) -> int:
@@ -95,10 +95,10 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
         started=record.get("started") or _now(),
         seed=config["seed"],
         budget=config["budget"],
-        dataset=parts.data.passport(),
+        dataset=parts.data.provenance(),
         parameters={name: _size(part) for name, part in parts.system.named_children() if _size(part) and name != "ema"},
         processes=parts.trainer.world_size,
-        **passport(),
+        **provenance(),
     )
 
 

@@ -87,7 +87,7 @@ def test_any_images_against_a_dataset(call, tmp_path):
 
 def test_points_against_a_distribution(call, tmp_path):
     np.save(tmp_path / "points.npy", Ring(num_points=500).load()[0][:, :, 0, 0].numpy())
-    code, _, err = call(evaluate, f"fake={tmp_path / 'points.npy'}", "dataset=ring", "metrics=known_truth")
+    code, _, err = call(evaluate, f"fake={tmp_path / 'points.npy'}", "dataset=ring", "metrics=known_distribution")
     assert code == 0, err
     (record,) = Path("outputs/evaluations").glob("points-ring-*.json")
     found = json.loads(record.read_text())["final"]
@@ -105,8 +105,8 @@ def test_points_against_a_distribution(call, tmp_path):
         (["fake=fakes", "dataset=digits", "metrics.samples=30"], "30 asked for, fakes holds 20 images"),
         (["fake=fakes", "dataset=digits", "metrics=[native,kid]"], "20 generated images are too few for kid, which ne"),
         (["fake=fakes", "dataset=digits", "metrics=[native,class_fid]"], "needs labels, which the generated images la"),
-        (["fake=fakes", "dataset=ring", "metrics=known_truth"], "fake: ring holds points, not pictures"),
-        (["fake=fakes", "dataset=digits", "metrics=[random,kid,known_truth]"], "distribution of Digits is not known"),
+        (["fake=fakes", "dataset=ring", "metrics=known_distribution"], "fake: ring holds points, not pictures"),
+        (["fake=fakes", "dataset=digits", "metrics=[random,kid,known_distribution]"], "of Digits is not known"),
         (["fake=fakes", "dataset=digits", "metrics=kid"], "no extractor to compute kid in; add one"),
         (["fake=fakes", "dataset=digits", "metrics.weights=x"], "metrics.weights: native takes no weights from a file"),
         (["fake=fakes", "dataset=ring", "metrics=[native,mixture,prdc]"], "under one name; take one of them"),

@@ -11,7 +11,7 @@ OPTIONS = {
     "figure": "final",
     "better": "known",
     "threshold": None,
-    "mixed_passports": False,
+    "allow_incomparable": False,
 }
 FIGURES = {
     "hinge": [4.0, 4.2, 4.1, 4.3, 3.9],

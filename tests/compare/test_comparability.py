@@ -95,14 +95,14 @@ def with_other_way(tmp_path, **changes):
         ),
     ],
 )
-def test_figures_with_other_passports_are_refused(tmp_path, compared, changes, key):
+def test_figures_with_other_provenance_are_refused(tmp_path, compared, changes, key):
     study = with_other_way(tmp_path, **changes)
     with pytest.raises(ConfigError, match="was not measured in the same way") as caught:
         compared(study)
     assert key in str(caught.value)
-    assert "mixed_passports=true" in caught.value.problems[-1]
+    assert "allow_incomparable=true" in caught.value.problems[-1]
     assert "gan-evaluate" not in caught.value.problems[-1]  # whose figures are not read
-    (line,) = compared(study, mixed_passports=True).warnings
+    (line,) = compared(study, allow_incomparable=True).warnings
     assert key in line
 
 
@@ -129,7 +129,7 @@ NATIVE = {"name": "native", "num_features": 64, "weights": "17df"}
         ("features.other.size", [{"features": {"other": {"values": ["fid"], "size": size}}} for size in (1, 2)]),
     ],
 )
-def test_every_part_of_the_passport_counts_where_both_have_it(tmp_path, compared, key, ways):
+def test_every_part_of_the_provenance_counts_where_both_have_it(tmp_path, compared, key, ways):
     study = write_study(tmp_path, TWO)  # whose records say nothing of it
     way = {"samples": 10000, "row_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
     write_run(study / "first", "minimax", seed=3, record={"evaluation": way | ways[0]})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gan_experiments.compare import statistics
-from gan_experiments.compare.pairs import compare_arms, couples
+from gan_experiments.compare.pairs import compare_arms, pairs_to_test
 
 STUDIES = 250
 # Three standard errors of a share of 5 % over so many studies.
@@ -35,7 +35,7 @@ def population(seed, count, mean):
 
 
 def verdicts(values, baseline=None):
-    return [pair.verdict for pair in compare_arms(*couples(arms(values), baseline), sign=1.0)]
+    return [pair.verdict for pair in compare_arms(*pairs_to_test(arms(values), baseline), sign=1.0)]
 
 
 @pytest.mark.parametrize("count", [3, 5, 8])
@@ -116,10 +116,10 @@ def test_the_seeds_that_are_said_to_settle_it_do(effect, family):
 def test_few_seeds_stay_honest():
     """However far arms are apart, no test of three seeds each gets below 10 %."""
     values = {"a": [1.0, 1.1, 1.2], "b": [100.0, 110.0, 120.0]}
-    (pair,) = compare_arms(*couples(arms(values), None), sign=1.0)
+    (pair,) = compare_arms(*pairs_to_test(arms(values), None), sign=1.0)
     assert (pair.p, pair.verdict) == (pytest.approx(0.1), "too few seeds")
     assert pair.needed == 4
-    (pair,) = compare_arms(*couples(arms({"a": [1.0], "b": [100.0]}), None), sign=1.0)
+    (pair,) = compare_arms(*pairs_to_test(arms({"a": [1.0], "b": [100.0]}), None), sign=1.0)
     assert (pair.verdict, pair.needed) == ("not tested", None)
     assert math.isnan(pair.p)
     assert pair.difference == -99.0

@@ -31,7 +31,11 @@ from gan_experiments.config.schema import check, warnings
             "optimizer.schedule.end",
             "begin to fall at 9",
         ),
-        (["metrics=known_truth"], "metrics.measures.known_truth", "the distribution of Digits is not known; that of"),
+        (
+            ["metrics=known_distribution"],
+            "metrics.measures.known_distribution",
+            "the distribution of Digits is not known; that of",
+        ),
         (["optimizer.generator.betas=[0,0.9]"], "optimizer.generator.betas[0]", "write 0.0"),
         (["model=autoencoder", "loss=ebgan", "augment=apa"], "augment.apa.target", "energies, which have one sign"),
         (
@@ -72,7 +76,7 @@ def test_what_does_not_go_together_is_refused(overrides, key, text):
         ["penalty=r1", "trainer.precision=bf16-mixed"],
         ["trainer=ddp", "batch_size=63"],
         ["optimizer.schedule.kind=linear"],
-        ["metrics=known_truth", "dataset=ring", "model=mlp"],
+        ["metrics=known_distribution", "dataset=ring", "model=mlp"],
         ["optimizer.schedule.start=2000000"],
         ["optimizer.generator.betas=[0.0,0.9]"],
         ["model=autoencoder", "loss=ebgan"],

@@ -111,14 +111,14 @@ def suited(*overrides, config_dir=None):
 
 @pytest.mark.parametrize("dataset", ["ring", "grid", "swiss_roll"])
 def test_points_come_with_networks_and_measures(dataset):
-    assert suited(f"dataset={dataset}") == ("MLPGenerator", ["known_truth"])
+    assert suited(f"dataset={dataset}") == ("MLPGenerator", ["known_distribution"])
     assert compose("train", [f"dataset={dataset}"]).callbacks.samples.count == 1000
     assert problems(f"dataset={dataset}") == []
 
 
 @pytest.mark.parametrize("dataset", ["polygons", "stacked_digits", "stacked_mnist"])
 def test_known_truths_come_with_their_measures(dataset):
-    assert suited(f"dataset={dataset}") == ("DCGANGenerator", ["fid", "is", "known_truth"])
+    assert suited(f"dataset={dataset}") == ("DCGANGenerator", ["fid", "is", "known_distribution"])
     assert problems(f"dataset={dataset}") == []
 
 
@@ -131,7 +131,7 @@ def test_what_is_named_goes_before_the_defaults_of_a_dataset(folder):
     config = compose("train", ["dataset=ring", "experiment=mine"], directory)
     assert config.callbacks.samples.count == 5
     assert config.model.generator._target_ == compose("train", ["model=sngan"]).model.generator._target_
-    assert list(config.metrics.measures) == ["known_truth"]
+    assert list(config.metrics.measures) == ["known_distribution"]
 
 
 def test_hydra_is_told_of_the_defaults_of_one_dataset_where_there_are_any(folder):

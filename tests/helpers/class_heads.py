@@ -18,7 +18,10 @@ def conditional_step(conditioning):
     generator = MLPGenerator(FACTS, latent_dim=5, hidden=[6], conditional=True).double()
     latents, real = torch.randn(6, 5, dtype=torch.float64), torch.randn(6, 1, 4, 4, dtype=torch.float64)
     fake = generator(latents, FAKE)
-    (real_output, real_features), (fake_output, fake_features) = discriminator.judge(real), discriminator.judge(fake)
+    (real_output, real_features), (fake_output, fake_features) = (
+        discriminator.forward_with_features(real),
+        discriminator.forward_with_features(fake),
+    )
     return Step(
         generator=generator, discriminator=discriminator, latents=latents, labels=REAL, fake_labels=FAKE, real=real,
         fake=fake, real_output=real_output, fake_output=fake_output, full_precision=True, rng=Stream(0), images_seen=0,

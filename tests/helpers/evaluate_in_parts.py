@@ -29,7 +29,7 @@ def evaluate(rank, folder, counts):
     sample = from_tensor(source(seed=1).images)
     together = evaluator(features=measures())
     found = [together(sample, count, rank, PROCESSES) for count in counts]
-    found += together.in_full(sample, counts[0], rank, PROCESSES)
+    found += together.final(sample, counts[0], rank, PROCESSES)
     again = evaluator(features=measures())  # reads what the first has left in the cache
     found.append(again(sample, counts[0], rank, PROCESSES))
     (folder / f"{rank}.json").write_text(json.dumps(found))

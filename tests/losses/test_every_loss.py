@@ -91,10 +91,10 @@ def test_says_truly_whether_samples_of_a_batch_meet(name, options):
     def mean_of_halves(function):
         return (function(real[:4], fake[:4]) + function(real[4:], fake[4:])) / 2
 
-    def couples(function):
+    def pairs_to_test(function):
         return not torch.allclose(mean_of_halves(function), function(real, fake), atol=1e-5)
 
-    coupled = couples(loss.discriminator) or couples(lambda real, fake: generator_loss(loss, fake, real))
+    coupled = pairs_to_test(loss.discriminator) or pairs_to_test(lambda real, fake: generator_loss(loss, fake, real))
     assert coupled is loss.couples_batch
 
 

@@ -10,8 +10,8 @@ LABELS = torch.arange(500) % 2
 OPTIONS = {"few_per_class": 3, "training_images": 256, "width": 4, "seed": 7}
 
 
-def test_options_are_in_the_passport():
-    assert ClassificationScore(**OPTIONS).passport() == {**OPTIONS, "tested_on": "a fifth of all"}
+def test_options_are_in_the_provenance():
+    assert ClassificationScore(**OPTIONS).provenance() == {**OPTIONS, "tested_on": "a fifth of all"}
 
 
 def numbered(trained=None):
@@ -58,7 +58,7 @@ def measured(data):
 def test_it_is_tested_on_images_that_the_generator_was_not_trained_on(used):
     trained = torch.arange(500) % 7 < 4
     measure, values = measured(numbered(trained))
-    assert measure.passport()["tested_on"] == "images left out"
+    assert measure.provenance()["tested_on"] == "images left out"
     assert set(values) == set(ClassificationScore.values)
     tests = int((~trained).sum())
     binomial = {name: 1.96 * (values[name] * (1 - values[name]) / tests) ** 0.5 for name in ("cas", "cas_real", "few")}

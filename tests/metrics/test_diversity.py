@@ -31,7 +31,7 @@ def test_it_is_the_mean_over_all_pairs(measure):
     assert set(measure.compute()) == set(measure.values)
 
 
-def test_real_images_are_its_yardstick(measure):
+def test_real_images_are_its_real_baseline(measure):
     measure.update(IMAGES)
     expected = measure.compute()
     data = SimpleNamespace(images=IMAGES, labels=None)
@@ -41,16 +41,16 @@ def test_real_images_are_its_yardstick(measure):
     assert real[1] == pytest.approx(real[2])  # random ones, the same in any batches
     assert real[1] != pytest.approx(expected)
     assert measure.count == 0
-    assert PerceptualDiversity.has_yardstick
+    assert PerceptualDiversity.has_real_baseline
 
 
-def test_the_hash_of_the_weights_is_in_the_passport(measure, tmp_path):
+def test_the_hash_of_the_weights_is_in_the_provenance(measure, tmp_path):
     torch.save(random_backbone(seed=1), tmp_path / "other.pth")
-    found = [measure.passport()]
+    found = [measure.provenance()]
     for name in ("weights", "other"):
         again = PerceptualDiversity(str(tmp_path / f"{name}.pth"))
         again.prepare(SimpleNamespace(images=IMAGES))
-        found.append(again.passport())
+        found.append(again.provenance())
     assert found[0] == found[1] != found[2]
     assert list(found[0]) == ["weights"]
 

@@ -18,7 +18,7 @@ from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import InceptionScore
 from gan_experiments.metrics.kid import KID
-from gan_experiments.metrics.known_truth import KnownTruth
+from gan_experiments.metrics.known_distribution import KnownDistributionMetric
 from gan_experiments.metrics.memorization import Memorization
 from gan_experiments.metrics.prdc import PRDC
 from gan_experiments.metrics.uncertainty import halved
@@ -95,29 +95,29 @@ def test_extractor_without_classes_has_no_inception_score():
     assert list(measure(from_tensor(source(seed=1).images), 300)) == ["fid"]
 
 
-def test_yardstick_is_what_real_images_get_at_the_same_count():
+def test_real_baseline_is_what_real_images_get_at_the_same_count():
     data = source()
-    full = evaluator(data, samples=100).in_full(from_tensor(source(seed=1).images), 100)
+    full = evaluator(data, samples=100).final(from_tensor(source(seed=1).images), 100)
     expected = [frechet(data.images[inside == 1], data.images[inside == 0]) for inside in halved(500, 100)]
     assert all((inside == 1).sum() == 100 for inside in halved(500, 100))
-    assert full.yardstick["fid"] == pytest.approx(sum(expected) / len(expected), rel=1e-6)
-    assert full.yardstick_spread["fid"] == pytest.approx(torch.tensor(expected).std().item(), rel=1e-5)
-    assert full.yardstick["fid"] < full.values["fid"] + full.margins["fid"]
+    assert full.real_baseline["fid"] == pytest.approx(sum(expected) / len(expected), rel=1e-6)
+    assert full.real_baseline_spread["fid"] == pytest.approx(torch.tensor(expected).std().item(), rel=1e-5)
+    assert full.real_baseline["fid"] < full.values["fid"] + full.margins["fid"]
 
 
 def test_in_full_gives_the_values_of_a_row():
     sample, measure = from_tensor(source(seed=1).images), evaluator(features=measures())
-    full = measure.in_full(sample, 300)
+    full = measure.final(sample, 300)
     assert full.values == pytest.approx(measure(sample, 300), rel=1e-9)
     assert full.margins.keys() == {"fid", "is", "precision", "density"}
-    assert full.yardstick.keys() == full.values.keys()
+    assert full.real_baseline.keys() == full.values.keys()
 
 
 def test_margin_of_error_is_that_of_repeated_sampling():
     """The jackknife's margin at 95 % against the spread of the distance over a hundred sets drawn anew."""
     measure, values, margins = evaluator(features={"fid": FID()}), [], []
     for seed in range(100):
-        full = measure.in_full(from_tensor(source(seed=100 + seed, count=300, bright=1.2).images), 300)
+        full = measure.final(from_tensor(source(seed=100 + seed, count=300, bright=1.2).images), 300)
         values.append(full.values["fid"])
         margins.append(full.margins["fid"])
     true = 2.262 * torch.tensor(values).std().item()
@@ -130,7 +130,7 @@ def test_margins_of_means_are_those_of_repeated_sampling():
     data.trained = torch.arange(600) < 300
     measure = evaluator(data, features={"prdc": PRDC(), "memorization": Memorization()})
     for seed in range(100):
-        full = measure.in_full(from_tensor(source(seed=100 + seed, count=100, bright=1.1).images), 100)
+        full = measure.final(from_tensor(source(seed=100 + seed, count=100, bright=1.1).images), 100)
         found.append((full.values, full.margins))
     for name in ("precision", "density", "memorization"):
         true = 1.96 * torch.tensor([values[name] for values, _ in found]).std().item()
@@ -165,15 +165,15 @@ def test_extractors_and_measures_compute_in_full_float32(monkeypatch):
     assert set(seen) == {False}
 
 
-def test_passport_is_plain():
-    passport = evaluator().passport()
-    assert passport["real_images"] == 500
-    assert passport["features"] == {"fid": {"values": ["fid"]}, "is": {"values": ["is"], "splits": 10}}
+def test_provenance_is_plain():
+    provenance = evaluator().provenance()
+    assert provenance["real_images"] == 500
+    assert provenance["features"] == {"fid": {"values": ["fid"]}, "is": {"values": ["is"], "splits": 10}}
     pixels = {"name": "pixels", "num_features": 4, "weights": "none True", "precision": "float32"}
-    assert passport["extractors"]["native"] == pixels
-    assert passport["data"] == source().fingerprint
-    assert passport["versions"]["torch"]
-    assert json.loads(json.dumps(passport)) == passport
+    assert provenance["extractors"]["native"] == pixels
+    assert provenance["data"] == source().fingerprint
+    assert provenance["versions"]["torch"]
+    assert json.loads(json.dumps(provenance)) == provenance
 
 
 def test_nothing_to_measure_with_is_refused():
@@ -184,7 +184,7 @@ def test_nothing_to_measure_with_is_refused():
 
 def test_two_measures_of_one_name_are_refused():
     with pytest.raises(ConfigError, match="two measures have values called precision, recall"):
-        evaluator(features={"prdc": PRDC()}, measures={"known_truth": KnownTruth()})
+        evaluator(features={"prdc": PRDC()}, measures={"known_distribution": KnownDistributionMetric()})
 
 
 @pytest.mark.parametrize(("measure", "needed"), [(KID(), 1000), (PRDC(10), 11), (InceptionScore(), 10), (FID(), 2)])
@@ -244,6 +244,6 @@ def test_two_processes_find_what_one_finds(tmp_path):
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
     assert found[0] == found[1]
     alone, sample = evaluator(source(), features=measures()), from_tensor(source(seed=1).images)
-    expected = [*(alone(sample, count) for count in counts), *alone.in_full(sample, 300), alone(sample, 300)]
+    expected = [*(alone(sample, count) for count in counts), *alone.final(sample, 300), alone(sample, 300)]
     assert found[0] == [pytest.approx(values, rel=1e-6) for values in expected]
     assert len(list((tmp_path / "cache" / "statistics").iterdir())) == 1

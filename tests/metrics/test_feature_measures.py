@@ -32,7 +32,7 @@ def test_infinity_is_only_for_an_evaluation_in_full():
     measure = evaluator(features={"fid": FID(), "fid_infinity": FIDInfinity()})
     sample = from_tensor(source(seed=1, count=500).images)
     assert measure(sample, 300).keys() == {"fid"}
-    full = measure.in_full(sample, 300)
+    full = measure.final(sample, 300)
     assert full.values["fid_infinity"] < full.values["fid"]
     with pytest.raises(ConfigError, match="15 generated images are too few for fid_infinity, which needs 16"):
         measure.check(15, "metrics.final_samples")
@@ -50,12 +50,12 @@ def test_copies_of_training_images_are_told_from_new_ones():
     assert copied["memorization"] > 0.95
     assert copied["memorization_z"] < -3
     assert new["memorization"] == pytest.approx(0.5, abs=0.06)
-    assert measure.in_full(from_tensor(data.images), 100).yardstick == {}
+    assert measure.final(from_tensor(data.images), 100).real_baseline == {}
 
 
-def test_options_are_in_the_passport():
+def test_options_are_in_the_provenance():
     measure = evaluator(features={"kid": KID(5, 20), "prdc": PRDC(4)})
-    assert measure.passport()["features"] == {
+    assert measure.provenance()["features"] == {
         "kid": {"values": ["kid", "kid_spread"], "subsets": 5, "subset_size": 20},
         "prdc": {"values": list(PRDC.values), "neighbours": 4, "density_neighbours": 5},
     }

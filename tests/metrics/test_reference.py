@@ -20,8 +20,8 @@ SAMPLE = from_tensor(source(seed=1).images)
 
 def test_a_second_evaluation_reads_them(statistics):
     first, second = (evaluator(features=measures()) for _ in range(2))
-    found = first.in_full(SAMPLE, 300)
-    assert second.in_full(SAMPLE, 300) == found
+    found = first.final(SAMPLE, 300)
+    assert second.final(SAMPLE, 300) == found
     assert [each.extractors["native"].extracted for each in (first, second)] == [800, 300]
     assert len(statistics()) == 1
 
@@ -42,12 +42,12 @@ def test_what_they_depend_on_is_what_they_are_kept_by(statistics):
 def test_a_file_that_keeps_features_serves_other_measures_and_counts(statistics, options, monkeypatch, tmp_path):
     evaluator(features=measures())(SAMPLE, 64)
     other = evaluator(**options)
-    found = other.in_full(SAMPLE, 300)
+    found = other.final(SAMPLE, 300)
     assert other.extractors["native"].extracted == 300
     assert len(statistics()) == 1
     monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "empty"))
     alone = evaluator(**options)
-    for values, expected in zip(found, alone.in_full(SAMPLE, 300), strict=True):
+    for values, expected in zip(found, alone.final(SAMPLE, 300), strict=True):
         assert values == pytest.approx(expected, rel=1e-9)
     assert alone.extractors["native"].extracted == 800
 
@@ -76,11 +76,11 @@ def test_memory_does_not_grow_with_the_images_unless_a_measure_keeps_them(statis
     assert max(sizes) < 1.1 * min(sizes)
 
 
-def test_the_yardstick_is_the_same_for_every_seed(statistics):
+def test_the_real_baseline_is_the_same_for_every_seed(statistics):
     found = []
     for seed in (0, 1):
         torch.manual_seed(seed)
         each = evaluator(features={"fid": FID()})
         each._seed = seed
-        found.append(each.in_full(SAMPLE, 300).yardstick)
+        found.append(each.final(SAMPLE, 300).real_baseline)
     assert found[0] == found[1]

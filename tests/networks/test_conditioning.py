@@ -28,7 +28,7 @@ def test_projection_adds_the_product_of_features_and_the_vector_of_the_class(ima
     features = network.features(images).detach().numpy()
     table, weight = network.projection.weight.detach().numpy(), network.head.weight.detach().numpy()[0]
     expected = [row @ (weight + table[label]) for row, label in zip(features, LABELS.tolist(), strict=True)]
-    output, given = network.judge(images, LABELS)
+    output, given = network.forward_with_features(images, LABELS)
     np.testing.assert_allclose(output.detach(), np.array(expected) + network.head.bias.item(), rtol=1e-10)
     assert torch.equal(given, network.features(images))
     assert torch.equal(network(images, LABELS), output)
@@ -100,7 +100,7 @@ def test_half_precision_does_not_round_outputs_that_differ_little(conditioning):
             discriminator.projection.weight.mul_(1e-2)
     exact = discriminator(images, labels)
     with torch.autocast("cpu", torch.bfloat16):
-        output, features = discriminator.judge(images, labels)
+        output, features = discriminator.forward_with_features(images, labels)
     assert output.dtype == features.dtype == torch.float32
     assert exact.std() < 2**-8
     torch.testing.assert_close(output - 1, exact - 1, rtol=0.05, atol=0.05 * exact.std().item())

@@ -51,7 +51,7 @@ def test_forward_and_backward_at_every_size(name, size, conditioning):
     images = generator(10 * torch.randn(2, 60), labels)
     assert images.shape == (2, 3, size, size)
     assert images.abs().max() <= 1
-    output, features = discriminator.judge(images, labels)
+    output, features = discriminator.forward_with_features(images, labels)
     assert output.shape == (2,)
     assert features.shape == (2, discriminator.head.in_features)
     assert discriminator.conditional == generator.conditional == (conditioning != "none")

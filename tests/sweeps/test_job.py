@@ -11,7 +11,7 @@ import pytest
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.sweeps.job import carry_out
+from gan_experiments.sweeps.job import run_job
 
 CONFIG = {"seed": 0, "retry": "none", "name": None}
 
@@ -36,7 +36,7 @@ def job(tmp_path):
 
     def carry(code, **config):
         command = [sys.executable, "-c", textwrap.dedent(CHILD) + code]
-        carry_out(run, CONFIG | config, {"overrides": ["seed=0"]}, command)
+        run_job(run, CONFIG | config, {"overrides": ["seed=0"]}, command)
         return run.record()
 
     carry.run = run
@@ -151,8 +151,8 @@ def test_a_job_that_runs_elsewhere_is_left_alone(job):
 PARENT = """
 import sys
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.sweeps.job import carry_out
-carry_out(RunFolder(sys.argv[1]), {"seed": 0, "retry": "none"}, {}, [sys.executable, "-c", sys.argv[2]])
+from gan_experiments.sweeps.job import run_job
+run_job(RunFolder(sys.argv[1]), {"seed": 0, "retry": "none"}, {}, [sys.executable, "-c", sys.argv[2]])
 """
 
 

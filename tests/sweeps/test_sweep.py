@@ -184,7 +184,7 @@ def test_a_launch_that_ends_badly_still_ends_with_the_table(sweep, monkeypatch):
     def fail(*_):
         raise RuntimeError("the launcher is broken")
 
-    monkeypatch.setattr(train, "carry_out", fail)
+    monkeypatch.setattr(train, "run_job", fail)
     code, out, err = sweep(*SWEEP, "seed=0,1")
     assert code == 1
     assert "2 jobs: 2 not started" in out

@@ -16,7 +16,7 @@ class Logistic(Loss):
         return softplus(-real).mean() + softplus(fake).mean()
 
 
-class Judge(nn.Module):
+class Network(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 1))
@@ -28,43 +28,43 @@ class Judge(nn.Module):
 @pytest.fixture
 def setting():
     torch.manual_seed(0)
-    judge = Judge()
-    adam = torch.optim.Adam(judge.parameters(), lr=0.05, betas=(0.5, 0.9))
-    return judge, adam, torch.randn(6, 1, 2, 2), torch.randn(6, 1, 2, 2, requires_grad=True)
+    network = Network()
+    adam = torch.optim.Adam(network.parameters(), lr=0.05, betas=(0.5, 0.9))
+    return network, adam, torch.randn(6, 1, 2, 2), torch.randn(6, 1, 2, 2, requires_grad=True)
 
 
-def train(judge, adam, real, fake, steps):
+def train(network, adam, real, fake, steps):
     for _ in range(steps):
         adam.zero_grad()
-        Logistic().discriminator(judge(real), judge(fake)).backward()
+        Logistic().discriminator(network(real), network(fake)).backward()
         adam.step()
 
 
 @pytest.mark.parametrize("before", [0, 3])
 def test_it_judges_as_the_discriminator_will_after_its_own_steps(setting, before):
-    judge, adam, real, fake = setting
-    train(judge, adam, real, fake.detach(), before)
-    ahead = unrolled(judge, adam, Logistic(), (real, None), (fake, None), 4)
+    network, adam, real, fake = setting
+    train(network, adam, real, fake.detach(), before)
+    ahead = unrolled(network, adam, Logistic(), (real, None), (fake, None), 4)
     expected = ahead(fake, None)
-    train(judge, adam, real, fake.detach(), 4)
-    torch.testing.assert_close(judge(fake), expected, rtol=1e-4, atol=1e-5)
+    train(network, adam, real, fake.detach(), 4)
+    torch.testing.assert_close(network(fake), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_nothing_of_the_discriminator_changes(setting):
-    judge, adam, real, fake = setting
-    train(judge, adam, real, fake.detach(), 1)
-    before = copy.deepcopy((judge.state_dict(), adam.state_dict()))
-    unrolled(judge, adam, Logistic(), (real, None), (fake, None), 3)(fake, None).sum().backward()
-    for name, value in judge.state_dict().items():
+    network, adam, real, fake = setting
+    train(network, adam, real, fake.detach(), 1)
+    before = copy.deepcopy((network.state_dict(), adam.state_dict()))
+    unrolled(network, adam, Logistic(), (real, None), (fake, None), 3)(fake, None).sum().backward()
+    for name, value in network.state_dict().items():
         assert torch.equal(value, before[0][name])
     for index, state in adam.state_dict()["state"].items():
         assert all(torch.equal(state[key], before[1]["state"][index][key]) for key in state)
 
 
 def test_nothing_of_the_loss_changes(setting):
-    judge, adam, real, fake = setting
+    network, adam, real, fake = setting
     loss = BEGAN()
-    unrolled(judge, adam, loss, (real, None), (fake, None), 3)
+    unrolled(network, adam, loss, (real, None), (fake, None), 3)
     assert loss.training
     assert all(torch.equal(value, BEGAN().state_dict()[name]) for name, value in loss.state_dict().items())
     assert loss.state_dict()
@@ -72,12 +72,12 @@ def test_nothing_of_the_loss_changes(setting):
 
 def test_the_gradient_flows_through_the_steps(setting):
     """Against finite differences, of which looking at the unrolled network alone would miss a part."""
-    judge, adam, real, fake = setting
-    judge, real = judge.double(), real.double()
+    network, adam, real, fake = setting
+    network, real = network.double(), real.double()
     fake = fake.detach().double().requires_grad_()
 
     def value(images):
-        return softplus(-unrolled(judge, adam, Logistic(), (real, None), (images, None), 2)(images, None)).mean()
+        return softplus(-unrolled(network, adam, Logistic(), (real, None), (images, None), 2)(images, None)).mean()
 
     (gradient,) = torch.autograd.grad(value(fake), fake)
     for index in range(4):
@@ -88,7 +88,7 @@ def test_the_gradient_flows_through_the_steps(setting):
 
 
 def test_other_optimizers_are_refused(setting):
-    judge, _, real, fake = setting
-    sgd = torch.optim.SGD(judge.parameters(), lr=0.1)
+    network, _, real, fake = setting
+    sgd = torch.optim.SGD(network.parameters(), lr=0.1)
     with pytest.raises(ConfigError, match="unroll_steps"):
-        unrolled(judge, sgd, Logistic(), (real, None), (fake, None), 1)
+        unrolled(network, sgd, Logistic(), (real, None), (fake, None), 1)

@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 
 def run_rows(comparison: Comparison) -> Rows:
-    """Return one row per run: its arm, what it was told, what it reached, what it cost, and its passport."""
+    """Return one row per run: its arm, what it was told, what it reached, what it cost, and its provenance."""
     runs = [(arm.label, run) for arm in comparison.arms for run in arm.arm.runs.values()]
     keys = {key for _, run in runs for key in run.config}
     varying = sorted(key for key in keys if len({_cell(run.config.get(key)) for _, run in runs}) > 1)
@@ -90,8 +90,8 @@ def _run_row(label: str, run: Run, varying: list[str]) -> dict[str, Any]:
         row[f"lowest/{name}"], row[f"highest/{name}"] = float(curve.values.min()), float(curve.values.max())
     row |= costs_of(run)
     row |= {key: record.get(key) for key in _TOLD}
-    passport = flatten({key: record[key] for key in _PASSPORT if key in record})
-    return {key: _cell(value) for key, value in (row | passport).items()}
+    provenance = flatten({key: record[key] for key in _PASSPORT if key in record})
+    return {key: _cell(value) for key, value in (row | provenance).items()}
 
 
 def _mapping(value: Any) -> dict[str, Any]:

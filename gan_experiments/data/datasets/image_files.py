@@ -127,9 +127,9 @@ class Pictures(ImageData):
             raise ConfigError(f"{self.source.key}: no image of class {names} can be read")
         return self._pixels.images, torch.tensor(kept, dtype=torch.int64)
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say beside the rest how pictures became images, and how many could not be read."""
-        return {**super().passport(), **self.framing.recipe(), "skipped": len(self._pixels.skipped)}
+        return {**super().provenance(), **self.framing.recipe(), "skipped": len(self._pixels.skipped)}
 
     @cached_property
     def _pixels(self) -> Pixels:

@@ -163,10 +163,10 @@ class Shards(ImageData):
         labels = self._all_labels
         return self._pixels.images, None if labels is None else labels[self._references[torch.tensor(read)]]
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say beside the rest how pictures became images, how many are compared with, and how many are left out."""
         told = {"reference_images": len(self.images), "shards": len(self._shards), "skipped": len(self.index.skipped)}
-        return {**super().passport(), **self.framing.recipe(), **told}
+        return {**super().provenance(), **self.framing.recipe(), **told}
 
     def order(self, seed: int) -> Order:
         """Return an order that reads ``shuffle_shards`` shards at a time."""

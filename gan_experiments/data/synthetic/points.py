@@ -34,7 +34,7 @@ class Mixture:
         self._centers = centers
         self._std = std
 
-    def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the nearest mode of each point ``(B, 2, 1, 1)``, and whether it is within three deviations."""
         distances, nearest = torch.cdist(images.flatten(1).double(), self._centers.to(images.device)).min(1)
         return nearest, distances <= NEAR * self._std
@@ -61,7 +61,7 @@ class Roll:
         middles = (torch.arange(cells * self._STEPS, dtype=torch.float64) + 0.5) / (cells * self._STEPS)
         self._curve = _spiral(middles)
 
-    def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the nearest part of each point ``(B, 2, 1, 1)``, and whether it is within three deviations."""
         distances, nearest = torch.cdist(images.flatten(1).double(), self._curve.to(images.device)).min(1)
         return nearest // self._STEPS, distances <= NEAR * self._std
@@ -76,23 +76,23 @@ class Roll:
 class Points(ImageData):
     """A fixed sample of a distribution in the plane, the same for every run; labels are the cells."""
 
-    has_truth: ClassVar[bool] = True
-    truth: Mixture | Roll
+    has_known_distribution: ClassVar[bool] = True
+    known_distribution: Mixture | Roll
 
-    def __init__(self, name: str, truth: Mixture | Roll, num_points: int) -> None:
+    def __init__(self, name: str, distribution: Mixture | Roll, num_points: int) -> None:
         super().__init__()
-        self.truth = truth
+        self.known_distribution = distribution
         self._name = name
         self._count = num_points
 
     @property
     def facts(self) -> DataFacts:
         """One pixel, two channels: the coordinates."""
-        return DataFacts(self._name, 1, 2, self.truth.num_cells, self._count)
+        return DataFacts(self._name, 1, 2, self.known_distribution.num_cells, self._count)
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Draw the points: float32 ``(N, 2, 1, 1)``, labels ``(N,)``."""
-        points, cells = self.truth.draw(self._count, Stream("points", self._name))
+        points, cells = self.known_distribution.draw(self._count, Stream("points", self._name))
         return points.float().clamp_(-1, 1).view(-1, 2, 1, 1), cells
 
 

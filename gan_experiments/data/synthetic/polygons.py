@@ -58,7 +58,7 @@ class Triangles:
         covered: Tensor = (inside * self._size + 0.5).clamp(0, 1).amin(1)
         return covered.view(-1, self._size, self._size)
 
-    def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return each image's cell, and whether it is near a triangle, for uint8 images ``(B, 1, H, W)``."""
         corners, distances = self.nearest(images)
         middle = corners.mean(1) - 0.5
@@ -103,12 +103,12 @@ class Polygons(ImageData):
         num_images: How many.
     """
 
-    has_truth: ClassVar[bool] = True
+    has_known_distribution: ClassVar[bool] = True
     has_labels: ClassVar[bool] = False
 
     def __init__(self, image_size: PositiveInt = 32, num_images: PositiveInt = 50000) -> None:
         super().__init__()
-        self.truth: Triangles = Triangles(image_size)
+        self.known_distribution: Triangles = Triangles(image_size)
         self._facts = DataFacts("polygons", image_size, 1, num_images=num_images)
 
     @property
@@ -118,8 +118,10 @@ class Polygons(ImageData):
 
     def load(self) -> tuple[Tensor, None]:
         """Draw the images: uint8 ``(N, 1, H, W)``."""
-        corners = self.truth.draw(self._facts.num_images or 0, Stream("polygons", "images"))
-        parts = [(self.truth.render(part) * 255).round().to(torch.uint8) for part in torch.split(corners, 1000)]
+        corners = self.known_distribution.draw(self._facts.num_images or 0, Stream("polygons", "images"))
+        parts = [
+            (self.known_distribution.render(part) * 255).round().to(torch.uint8) for part in torch.split(corners, 1000)
+        ]
         return torch.cat(parts).unsqueeze(1), None
 
 

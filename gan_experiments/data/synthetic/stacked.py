@@ -45,7 +45,7 @@ class NearestDigit:
         )  # the first is itself
         self._usual = float((probes - pixels[near]).norm(dim=1).quantile(_USUAL))
 
-    def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Read images, uint8 ``(B, 3, H, W)``."""
         pixels = images.flatten(0, 1).flatten(1).float()
         codes, own = pixels @ self._basis.to(images.device), self._codes.to(images.device)
@@ -63,7 +63,7 @@ class StackedDigits(ImageData):
         num_images: How many.
     """
 
-    has_truth: ClassVar[bool] = True
+    has_known_distribution: ClassVar[bool] = True
 
     def __init__(self, num_images: PositiveInt = 128000) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class StackedDigits(ImageData):
         """Stack digits: uint8 ``(N, 3, H, W)``; labels ``(N,)``: the number."""
         images, labels = self._single.images, self._single.labels
         assert labels is not None
-        self.truth = NearestDigit(images, labels)
+        self.known_distribution = NearestDigit(images, labels)
         stream = Stream("stacked", self.facts.name)
         numbers = stream.integers(NearestDigit.num_cells, self._count)
         chances = stream.uniform(self._count, _CHANNELS).double()

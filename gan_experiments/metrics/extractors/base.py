@@ -73,7 +73,7 @@ class Extractor(nn.Module):
         """Stay in evaluation mode: a fixed network's statistics never move."""
         return super().train(False)
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what the features are, for a record: plain values."""
         return {
             "name": self.name,

@@ -41,7 +41,7 @@ class Inception(Extractor):
         resize: From any size to 299: ``tf1``, TensorFlow 1's bilinear filter, which the published FIDs are made with,
             or ``antialiased``, torchmetrics' default. They give different FIDs.
         precision: ``bfloat16`` is three times as fast on a CPU that knows it, and moves FID by percents: its values
-            compare with none in float32. The passport says how far features drift.
+            compare with none in float32. The provenance says how far features drift.
         batch_size: Images at a time; default: 8 on the CPU, where that is fastest, 128 elsewhere.
 
     Raises:
@@ -104,9 +104,9 @@ class Inception(Extractor):
         features, logits = zip(*pieces, strict=True)
         return torch.cat(features), torch.cat(logits)
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what the features are, with the filter, the precision and whether the weights are the published ones."""
-        return {**super().passport(), **self._said}
+        return {**super().provenance(), **self._said}
 
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor]:
         assert self._network is not None

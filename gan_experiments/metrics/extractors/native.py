@@ -84,9 +84,9 @@ class NativeClassifier(Extractor):
         features = self._network.features(to_float(images))
         return features, self._network.head(features) if self.name == "native" else None
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what the features are, with the accuracy of the classifier."""
-        return {**super().passport(), "accuracy": self.accuracy}
+        return {**super().provenance(), "accuracy": self.accuracy}
 
     def _recipe(self, data: ImageSource) -> str:
         """Return all that the weights are a function of, as JSON."""

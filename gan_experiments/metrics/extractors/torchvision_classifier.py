@@ -81,9 +81,9 @@ class TorchvisionClassifier(Extractor):
             hook.remove()
         return torch.cat(seen), torch.cat(logits)
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what the features are, with the filter and the size that images are resized to."""
-        return {**super().passport(), "resize": f"antialiased to {self._size}"}
+        return {**super().provenance(), "resize": f"antialiased to {self._size}"}
 
     @property
     def _size(self) -> int:

@@ -79,14 +79,14 @@ class UserNetwork(Extractor):
         features, logits = zip(*found, strict=True)
         return torch.cat(features), torch.cat(logits)
 
-    def passport(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """Say what the features are, with the size that images are resized to and a hash of the network's layers."""
         kind = type(self._network)
         # Options such as a slope are in no weights, but in what layers print.
         layers = f"{kind.__module__}.{kind.__qualname__} {self._network}"
         resize = f"antialiased to {self._image_size}" if self._image_size else "none"
         digest = hashlib.blake2b(layers.encode(), digest_size=8).hexdigest()
-        return {**super().passport(), "resize": resize, "layers": digest}
+        return {**super().provenance(), "resize": resize, "layers": digest}
 
     def _shown(self, images: Tensor) -> Tensor:
         shown = to_float(images)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_experiments.compare.collect import HIGHER, DamagedError, read_curves
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import FREE, RunFolder
+from gan_experiments.runs.folder import NON_RESULT_KEYS, RunFolder
 from gan_experiments.sweeps.search.options import COSTS, SearchConfig
 from gan_experiments.sweeps.search.space import Space
 
@@ -36,14 +36,14 @@ class Candidate:
         trial: Optuna's.
         overrides: Of the job.
         folder: The run's.
-        hopeless: Whether it has been asked to stop.
+        pruned: Whether it has been asked to stop.
     """
 
     def __init__(self, trial: Trial, overrides: list[str], folder: RunFolder) -> None:
         self.trial = trial
         self.overrides = overrides
         self.folder = folder
-        self.hopeless = False
+        self.pruned = False
         self._reported = set(trial.study.trials[trial.number].intermediate_values)
 
     def report(self, measure: str) -> str:
@@ -133,10 +133,10 @@ class Search:
 
     def watch(self, candidate: Candidate) -> None:
         """Ask a run to stop if its curve says that it is not worth the rest of the budget."""
-        if self.config.pruner == "none" or candidate.hopeless:
+        if self.config.pruner == "none" or candidate.pruned:
             return
         if reason := candidate.report(self.config.objectives[0]):
-            candidate.hopeless = True
+            candidate.pruned = True
             candidate.folder.ask_to_stop(reason)
 
     def settle(self, candidate: Candidate, launched: bool = False) -> bool:
@@ -187,7 +187,7 @@ class Search:
 
     def _keep_to_the_question(self) -> None:
         """Refuse to mix trials that do not compare."""
-        fixed = [line for line in self._lines if line.lstrip("+~").partition("=")[0] not in FREE]
+        fixed = [line for line in self._lines if line.lstrip("+~").partition("=")[0] not in NON_RESULT_KEYS]
         question = {f"{key}={values}" for key, values in self._space.drawn.items()} | set(fixed)
         ways = ("the least", "the most")
         wanted = [f"{ways[higher]} {name}" for name, higher in zip(self.config.objectives, self.higher, strict=True)]

@@ -99,7 +99,7 @@ class Evaluation(pl.Callback):
         took = time.perf_counter() - began
         if clock.finished:
             images = self._images(trainer, self.final_samples)
-            self.final = self.evaluator.in_full(images, self.final_samples, *_place(trainer))
+            self.final = self.evaluator.final(images, self.final_samples, *_place(trainer))
             values |= {f"final/{name}": value for name, value in self.final.values.items()}
         paused = time.perf_counter() - began
         self._seconds += paused
@@ -122,9 +122,9 @@ class Evaluation(pl.Callback):
             "final": final.values,
             "margins": final.margins,
             "best": self.best,
-            "yardstick": final.yardstick,
-            "yardstick_spread": final.yardstick_spread,
-            "evaluation": how | self.evaluator.passport(),
+            "yardstick": final.real_baseline,
+            "real_baseline_spread": final.real_baseline_spread,
+            "evaluation": how | self.evaluator.provenance(),
             "evaluation_share": self.share,
         }
 

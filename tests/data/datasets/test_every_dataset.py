@@ -120,7 +120,7 @@ def test_a_part_is_all_that_is_trained_on(tmp_path):
     assert 25 <= len(seen) <= 30
     assert len(data.images) == 1797
     assert data.fingerprint == Digits().fingerprint  # measured against all of them
-    assert data.passport()["training_images"] == 30
+    assert data.provenance()["training_images"] == 30
 
 
 def test_views_are_of_the_same_images(tmp_path, monkeypatch):

@@ -101,7 +101,7 @@ def test_bad_images_are_left_out_in_plain_sight(root, capsys):
     assert data.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert set(data.skipped) == set(BAD)
     assert data.skipped["y/text.png"] == data.skipped["y/zero.png"] == "not an image"
-    assert data.passport()["skipped"] == 4
+    assert data.provenance()["skipped"] == 4
     expected = "Warning: 4 of 16 images cannot be read and are left out: y/cut.png ("
     assert expected in capsys.readouterr().err
     ImageFolder(str(root), image_size=8).setup()

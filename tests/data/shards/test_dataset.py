@@ -80,8 +80,8 @@ def test_what_is_compared_with_is_spread_over_the_shards_and_bounded(urls):
     assert data.labels.tolist() == [number % 3 for number in numbers]
     assert torch.equal(Shards(urls, reference_images=20, seed=1).images, data.images)
     assert len(Shards(urls).images) == 60
-    passport = data.passport()
-    assert (passport["num_images"], passport["training_images"], passport["reference_images"]) == (60, 60, 20)
+    provenance = data.provenance()
+    assert (provenance["num_images"], provenance["training_images"], provenance["reference_images"]) == (60, 60, 20)
 
 
 def test_the_fingerprint_is_of_the_content(urls, tmp_path):
@@ -150,7 +150,7 @@ def test_bad_images_are_left_out_in_plain_sight(tmp_path, capsys):
     assert "Warning: 2 of 60 images cannot be read and are left out" in capsys.readouterr().err
     assert list(data.index.skipped.values()) == ["not an image"] * 2
     assert any("train-0001.tar: 0020.png (not an image)" in name for name in data.about_files()["unreadable"])
-    assert data.passport()["skipped"] == 2
+    assert data.provenance()["skipped"] == 2
     with pytest.raises(ConfigError, match=r"^dataset: more than max_bad=1 images cannot be read: .*0003.png"):
         Shards(write_shards(tmp_path, change=bad), image_size=8, max_bad=1).setup()
 

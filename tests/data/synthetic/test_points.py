@@ -35,10 +35,12 @@ def test_the_modes_of_the_ring_are_its_eight_directions():
 
 
 def test_the_grid_has_the_proportions_of_the_paper():
-    centers = Grid().truth._centers
+    centers = Grid().known_distribution._centers
     spacing = (centers[1] - centers[0]).norm()
     assert len(centers) == 25
-    assert Grid().truth._std / spacing == pytest.approx(0.05 / 2)  # deviation 0.05 in steps of 2 (Lin et al. 2018)
+    assert Grid().known_distribution._std / spacing == pytest.approx(
+        0.05 / 2
+    )  # deviation 0.05 in steps of 2 (Lin et al. 2018)
 
 
 @pytest.mark.parametrize(
@@ -48,18 +50,20 @@ def test_the_grid_has_the_proportions_of_the_paper():
 )
 def test_the_truth_judges_itself(data, share):
     """Within three deviations lie 98.9 % of a Gaussian in the plane, 99.7 % of one across a curve."""
-    cells, real = data.truth.judge(data.images)
+    cells, real = data.known_distribution.assign_modes(data.images)
     assert real.double().mean() == pytest.approx(share, abs=0.001)
     assert (cells == data.labels).double().mean() > (0.999 if data.facts.name != "swiss_roll" else 0.9)
 
 
 def test_deviations_of_the_ring_are_normal():
     data = Ring()
-    offsets = (data.images.flatten(1)[:, 0] - data.truth._centers[data.labels, 0]) / data.truth._std
+    offsets = (
+        data.images.flatten(1)[:, 0] - data.known_distribution._centers[data.labels, 0]
+    ) / data.known_distribution._std
     assert kstest(offsets[:5000].numpy(), "norm").pvalue > 0.001
 
 
 def test_three_deviations_are_the_border():
-    truth = Mixture(torch.zeros(1, 2, dtype=torch.float64), std=0.1)
+    distribution = Mixture(torch.zeros(1, 2, dtype=torch.float64), std=0.1)
     points = torch.tensor([[0.299, 0.0], [0.0, 0.301], [0.2, 0.2], [0.22, 0.22]]).view(-1, 2, 1, 1)
-    assert truth.judge(points)[1].tolist() == [True, False, True, False]
+    assert distribution.assign_modes(points)[1].tolist() == [True, False, True, False]

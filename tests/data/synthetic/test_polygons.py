@@ -5,7 +5,7 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.data.synthetic.polygons import Polygons, Triangles, _area
 
 DATA = Polygons(num_images=600)
-TRUTH = DATA.truth
+TRUTH = DATA.known_distribution
 
 
 def test_images_are_triangles():
@@ -33,7 +33,7 @@ def test_a_pixel_is_white_inside_and_black_outside():
 def test_the_distance_of_triangles_to_themselves_is_none():
     corners, distances = TRUTH.nearest(DATA.images)
     assert distances.median() < 0.02
-    assert TRUTH.judge(DATA.images)[1].float().mean() > 0.99
+    assert TRUTH.assign_modes(DATA.images)[1].float().mean() > 0.99
     redrawn = TRUTH.render(corners).unsqueeze(1)
     found = (redrawn - DATA.images / 255).square().sum((1, 2, 3)).sqrt()
     assert torch.allclose(found, distances, atol=1e-3)
@@ -60,13 +60,13 @@ def test_the_distance_of_noise_added_is_that_of_the_noise():
     ids=["black", "white", "noise", "square", "dot"],
 )
 def test_what_is_no_triangle_is_not_real(image):
-    assert not TRUTH.judge((image * 255).to(torch.uint8).view(1, 1, 32, 32))[1].any()
+    assert not TRUTH.assign_modes((image * 255).to(torch.uint8).view(1, 1, 32, 32))[1].any()
 
 
 def test_cells_are_equally_probable():
     corners = TRUTH.draw(3000, Stream("cells"))
     images = (TRUTH.render(corners) * 255).round().to(torch.uint8).unsqueeze(1)
-    counts = Triangles(32).judge(images[:2000])[0].bincount(minlength=32)
+    counts = Triangles(32).assign_modes(images[:2000])[0].bincount(minlength=32)
     assert len(counts) == TRUTH.num_cells == 32
     assert ((counts - 62.5) / 62.5**0.5).square().sum() < 70  # chi squared of 31 degrees of freedom
 
@@ -75,5 +75,5 @@ def test_judging_changes_nothing_and_needs_no_gradient():
     with torch.inference_mode():
         images = DATA.images[:4].clone()
         before = images.clone()
-        TRUTH.judge(images)
+        TRUTH.assign_modes(images)
     assert torch.equal(images, before)

@@ -23,7 +23,7 @@ def test_numbers_are_equally_probable_and_digits_all_different():
 
 
 def test_the_truth_reads_what_has_been_written():
-    cells, real = DATA.truth.judge(DATA.images[:1000])
+    cells, real = DATA.known_distribution.assign_modes(DATA.images[:1000])
     assert torch.equal(cells, DATA.labels[:1000])
     assert real.all()
 
@@ -31,18 +31,18 @@ def test_the_truth_reads_what_has_been_written():
 def test_digits_never_seen_are_read_and_noise_is_not_real():
     order = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
     images, labels = DIGITS.images[order], DIGITS.labels[order]
-    truth = NearestDigit(images[:1500], labels[:1500])
-    cells, real = truth.judge(images[1500:].expand(-1, 3, -1, -1))
+    distribution = NearestDigit(images[:1500], labels[:1500])
+    cells, real = distribution.assign_modes(images[1500:].expand(-1, 3, -1, -1))
     assert (cells == 111 * labels[1500:]).float().mean() > 0.95
     assert real.float().mean() > 0.95
     noise = torch.randint(256, (100, 3, 8, 8), dtype=torch.uint8)
-    assert not truth.judge(noise)[1].any()
+    assert not distribution.assign_modes(noise)[1].any()
 
 
 def test_one_bad_channel_makes_an_image_bad():
     images = DATA.images[:50].clone()
     images[:, 2] = torch.randint(256, (50, 8, 8), dtype=torch.uint8)
-    assert not DATA.truth.judge(images)[1].any()
+    assert not DATA.known_distribution.assign_modes(images)[1].any()
 
 
 def test_facts_of_the_large_set_need_no_files(tmp_path):

@@ -143,20 +143,20 @@ def test_bfloat16_tells_its_drift_and_has_statistics_of_its_own(file, images, tf
     features, _ = half(images)
     assert features.dtype == torch.float32
     drift = ((features - tf1(images)[0]).norm() / tf1(images)[0].norm()).item()
-    assert half.passport()["drift"] == pytest.approx(drift, rel=0.05)
+    assert half.provenance()["drift"] == pytest.approx(drift, rel=0.05)
     assert 1e-4 < drift < 0.1
-    assert half.passport()["precision"] == "bfloat16"
-    assert half.passport() != tf1.passport()  # which is what statistics of real images are kept by
+    assert half.provenance()["precision"] == "bfloat16"
+    assert half.provenance() != tf1.provenance()  # which is what statistics of real images are kept by
 
 
-def test_passport(tf1, file):
-    passport = tf1.passport()
-    assert passport["name"] == "inception"
+def test_provenance(tf1, file):
+    provenance = tf1.provenance()
+    assert provenance["name"] == "inception"
     assert "torch-fidelity" in versions([tf1])
     assert "torch-fidelity" not in versions([])
-    assert (passport["resize"], passport["precision"], passport["published"]) == ("tf1", "float32", False)
+    assert (provenance["resize"], provenance["precision"], provenance["published"]) == ("tf1", "float32", False)
     state = torch.load(file, weights_only=True)
-    assert passport["weights"] == hash_weights(state)
+    assert provenance["weights"] == hash_weights(state)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_fetched_once_into_the_cache_and_checked(file, monkeypatch, tmp_path, im
     monkeypatch.setattr(fidelity, "URL_INCEPTION_V3", file.as_uri())
     first = Inception()
     first.prepare(colours(images))
-    assert first.passport()["published"]
+    assert first.provenance()["published"]
     assert [path.name for path in (tmp_path / "weights").glob("*.pth")] == [file.name]
     monkeypatch.setattr(weights, "download_url_to_file", None)
     Inception().prepare(colours(images))

@@ -72,21 +72,21 @@ def test_second_time_comes_from_the_cache(tmp_path, trainings):
     first.prepare(data)
     second.prepare(data)
     assert len(trainings) == 1
-    assert first.passport() == second.passport()
+    assert first.provenance() == second.provenance()
     assert first.accuracy > 0.9
     assert torch.equal(first(data.images)[0], second(data.images)[0])
 
 
 def test_training_is_a_function_of_data_and_recipe_alone(tmp_path):
-    passports = []
+    provenance = []
     surroundings = [nullcontext(), torch.no_grad(), torch.inference_mode(), torch.autocast("cpu")]
     for index, surrounding in enumerate(surroundings):
         torch.manual_seed(index)
         extractor = small(tmp_path / str(index))
         with surrounding:
             extractor.prepare(source())
-        passports.append(extractor.passport())
-    assert all(passport == passports[0] for passport in passports)
+        provenance.append(extractor.provenance())
+    assert all(provenance == provenance[0] for provenance in provenance)
 
 
 def test_training_leaves_the_ambient_stream_alone(tmp_path):
@@ -152,7 +152,7 @@ def test_unlabelled_images_get_a_fixed_random_network(tmp_path, trainings):
     first.prepare(data)
     second.prepare(data)
     assert first.name == "random"
-    assert first.passport() == second.passport()
+    assert first.provenance() == second.provenance()
     assert first.accuracy is None
     features, logits = first(data.images)
     assert features.shape == (200, 16)

@@ -40,7 +40,7 @@ def test_torchvision_features_go_into_the_last_layer(file):
     network = get_model(MODEL, num_classes=1000)
     network.load_state_dict(torch.load(file, weights_only=True))
     assert torch.allclose(network.classifier[-1](features), logits, atol=1e-5)
-    assert extractor.passport()["resize"] == "antialiased to 224"
+    assert extractor.provenance()["resize"] == "antialiased to 224"
     grey = data.images[:1, :1]
     assert torch.equal(extractor(grey)[0], extractor(grey.repeat(1, 3, 1, 1))[0])
 
@@ -92,16 +92,21 @@ def test_a_network_of_the_user(tmp_path):
 
 
 def test_statistics_of_a_network_of_the_user_are_kept_by_all_that_changes_its_features(tmp_path):
-    data, paths, passports = images(size=4), set(), []
+    data, paths, provenance = images(size=4), set(), []
     slopes = [nn.Sequential(nn.Flatten(), nn.LeakyReLU(slope)) for slope in (0.1, 0.2)]
     for network, size in ((slopes[0], None), (slopes[0], 2), (slopes[0], 4), (slopes[1], None)):
         extractor = UserNetwork(network, image_size=size)
         extractor.prepare(data)
-        passports.append(extractor.passport())
+        provenance.append(extractor.provenance())
         paths.add(Reference(data, extractor, (), 2, str(tmp_path)).path)
     assert len(paths) == 4
-    assert [passport["resize"] for passport in passports] == ["none", "antialiased to 2", "antialiased to 4", "none"]
-    assert {passport["precision"] for passport in passports} == {"float32"}
+    assert [each["resize"] for each in provenance] == [
+        "none",
+        "antialiased to 2",
+        "antialiased to 4",
+        "none",
+    ]
+    assert {each["precision"] for each in provenance} == {"float32"}
 
 
 def test_a_network_that_gives_no_features_is_refused(tmp_path):

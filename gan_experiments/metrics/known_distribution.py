@@ -8,13 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.core.contracts import Truth
+from gan_experiments.core.contracts import KnownDistribution
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.measure import Measure
 
 
-class KnownTruth(Measure):
+class KnownDistributionMetric(Measure):
     """Modes and quality of samples against the truth (Srivastava et al. 2017, VEEGAN; Lin et al. 2018, PacGAN).
 
     A sample counts as real if it is near enough for the dataset's own definition. The truth falls into cells of
@@ -29,15 +29,15 @@ class KnownTruth(Measure):
 
     values: ClassVar[tuple[str, ...]] = ("precision", "recall", "modes", "reverse_kl")
     selection: ClassVar[str] = "reverse_kl"
-    has_yardstick: ClassVar[bool] = True
-    needs_truth: ClassVar[bool] = True
+    has_real_baseline: ClassVar[bool] = True
+    needs_known_distribution: ClassVar[bool] = True
     full_state_update = False
     samples: Tensor
     real: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self._truth: Truth | None = None
+        self._distribution: KnownDistribution | None = None
 
     def prepare(self, data: ImageSource) -> None:
         """Take the truth from the dataset.
@@ -45,20 +45,20 @@ class KnownTruth(Measure):
         Raises:
             ConfigError: It has none.
         """
-        if self._truth is not None:
+        if self._distribution is not None:
             return
-        truth = getattr(data, "truth", None)
-        if truth is None:
+        distribution = getattr(data, "known_distribution", None)
+        if distribution is None:
             raise ConfigError(f"metrics.measures: the distribution of {data.facts.name} is not known")
-        self._truth = truth
+        self._distribution = distribution
         for name in ("samples", "real"):
-            self.add_state(name, torch.zeros(truth.num_cells, dtype=torch.int64), dist_reduce_fx="sum")
+            self.add_state(name, torch.zeros(distribution.num_cells, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, images: Tensor, labels: Tensor | None = None) -> None:
         """Count images ``(B, C, H, W)`` by cell."""
-        assert self._truth is not None
+        assert self._distribution is not None
         if len(images):
-            cells, real = self._truth.judge(images)
+            cells, real = self._distribution.assign_modes(images)
             self.samples += torch.bincount(cells, minlength=len(self.samples))
             self.real += torch.bincount(cells[real], minlength=len(self.real))
 

@@ -13,7 +13,7 @@ from pixels import from_tensor, source
 from gan_experiments.config.compose import compose
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.evaluator import Evaluator
-from gan_experiments.metrics.known_truth import KnownTruth
+from gan_experiments.metrics.known_distribution import KnownDistributionMetric
 
 
 class Corners:
@@ -22,13 +22,13 @@ class Corners:
     num_cells = 4
     centers = torch.tensor([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
 
-    def judge(self, images):
+    def assign_modes(self, images):
         distances, nearest = torch.cdist(images.flatten(1), self.centers).min(1)
         return nearest, distances <= 0.1
 
 
 DATA = SimpleNamespace(
-    truth=Corners(),
+    known_distribution=Corners(),
     images=torch.zeros(1, 2, 1, 1),
     fingerprint="corners",
     labels=None,
@@ -39,7 +39,7 @@ DATA = SimpleNamespace(
 
 
 def measure(points, *more):
-    known = KnownTruth()
+    known = KnownDistributionMetric()
     known.prepare(DATA)
     for part in (points, *more):
         known.update(part.view(-1, 2, 1, 1))
@@ -77,11 +77,13 @@ def test_parts_add_up_and_may_be_empty():
 
 def test_a_dataset_without_a_truth_is_refused():
     with pytest.raises(ConfigError, match=r"^metrics.measures: the distribution of pixels is not known$"):
-        KnownTruth().prepare(source())
+        KnownDistributionMetric().prepare(source())
 
 
 def evaluate(points, extractors=None, batch_size=64):
-    evaluator = Evaluator(DATA, extractors or {}, 0, batch_size, measures={"known_truth": KnownTruth()})
+    evaluator = Evaluator(
+        DATA, extractors or {}, 0, batch_size, measures={"known_distribution": KnownDistributionMetric()}
+    )
     return evaluator, lambda: evaluator(from_tensor(points.view(-1, 2, 1, 1)), len(points))
 
 
@@ -90,20 +92,22 @@ def test_it_goes_through_the_evaluator_by_itself():
     evaluator, run = evaluate(points)
     assert evaluator.selection == "reverse_kl"
     assert run() == run() == measure(points)  # nothing is left of the one before
-    full = evaluator.in_full(from_tensor(points.view(-1, 2, 1, 1)), 200)
+    full = evaluator.final(from_tensor(points.view(-1, 2, 1, 1)), 200)
     share = full.values["precision"]
     assert full.margins == {"precision": pytest.approx(1.96 * math.sqrt(share * (1 - share) / 200))}
     assert full.values == measure(points)
-    assert full.yardstick == measure(DATA.images)  # as many real images, or all
-    assert evaluator.passport()["measures"] == {"known_truth": {"values": list(KnownTruth.values)}}
+    assert full.real_baseline == measure(DATA.images)  # as many real images, or all
+    assert evaluator.provenance()["measures"] == {
+        "known_distribution": {"values": list(KnownDistributionMetric.values)}
+    }
 
 
 def test_it_goes_beside_an_extractor():
     real = source()
-    real.truth = SimpleNamespace(
-        num_cells=2, judge=lambda images: ((images[:, 0, 0, 0] > 80).long(), images[:, 0, 0, 0] > 0)
+    real.known_distribution = SimpleNamespace(
+        num_cells=2, assign_modes=lambda images: ((images[:, 0, 0, 0] > 80).long(), images[:, 0, 0, 0] > 0)
     )
-    evaluator = pixels.evaluator(real, measures={"known_truth": KnownTruth()})
+    evaluator = pixels.evaluator(real, measures={"known_distribution": KnownDistributionMetric()})
     values = evaluator(from_tensor(real.images), 300)
     assert list(values) == ["fid", "is", "precision", "recall", "modes", "reverse_kl"]
     assert evaluator.selection == "fid"
@@ -111,7 +115,7 @@ def test_it_goes_beside_an_extractor():
 
 
 def test_a_run_on_the_ring_is_measured_in_points(fit):
-    overrides = ["dataset=ring", "dataset.num_points=1000", "model=mlp", "metrics=known_truth", "batch_size=64"]
+    overrides = ["dataset=ring", "dataset.num_points=1000", "model=mlp", "metrics=known_distribution", "batch_size=64"]
     overrides += ["budget.images=256", "metrics.every=128", "metrics.samples=200", "metrics.final_samples=300"]
     run = fit(config=OmegaConf.to_container(compose("train", overrides), resolve=True))
     record = run.record()
