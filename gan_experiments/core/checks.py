@@ -1,0 +1,77 @@
+"""What a component says about its own config: problems, and how its rules read the rest of the config.
+
+Every component may have a class method ``check(key, options, config)`` that yields :class:`Problem`. It is called
+before anything is built, with the class imported and its options held against its constructor's annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from gan_experiments.core.text import show_key
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a config.
+
+    Attributes:
+        key: The dotted key it is about; empty for the whole.
+        text: What is wrong, and what would fit.
+        missing: Whether a value has not been given.
+        warning: Whether it can be run all the same, but is probably unintended.
+    """
+
+    key: str
+    text: str
+    missing: bool = False
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{show_key(self.key)}: {self.text}" if self.key else self.text
+
+
+class ConfigView:
+    """A config as the rules of its components read it: values that are already refused read as ``None``.
+
+    Args:
+        config: Plain and resolved.
+        components: The class of every component, by its dotted key.
+        refused: Keys about which a problem is known; neither they nor what lies below them is shown.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], components: Mapping[str, type], refused: frozenset[str] = frozenset()
+    ) -> None:
+        self._config = config
+        self._components = components
+        self._refused = refused
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value at a dotted key; ``default`` if it is absent or refused."""
+        value: Any = self._config
+        parts = key.split(".")
+        for depth, part in enumerate(parts, start=1):
+            if ".".join(parts[:depth]) in self._refused or not isinstance(value, Mapping) or part not in value:
+                return default
+            value = value[part]
+        return value
+
+    def component(self, key: str) -> type | None:
+        """Return the class of the component at a dotted key; ``None`` if there is none, or not a valid one."""
+        return self._components.get(key)
+
+    def components(self, group: str) -> dict[str, type]:
+        """Return the classes of the components directly below ``group``, by their names: ``penalty`` -> r1, lecam."""
+        prefix = f"{group}."
+        below = {key.removeprefix(prefix): cls for key, cls in self._components.items() if key.startswith(prefix)}
+        return {name: cls for name, cls in below.items() if "." not in name}
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A component with rules of its own."""
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Yield what is wrong with ``options``, which lie at ``key``, by themselves and beside the rest."""
