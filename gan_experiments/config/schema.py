@@ -244,6 +244,10 @@ PLACES = {
     "metrics.measures.*": Place("gan_experiments.metrics.measure.Measure"),
     "kind": Place("gan_experiments.sampling.base.Sheet"),
     "kind.extractor": Place("gan_experiments.metrics.extractors.base.Extractor"),
+    "callbacks.monitor": Place("gan_experiments.training.callbacks.monitor.Monitor"),
+    "callbacks.samples": Place("gan_experiments.training.callbacks.samples.SampleGrid", given=("run",)),
+    "callbacks.checkpoint": Place("gan_experiments.training.callbacks.checkpoint.Checkpoint", given=("run",)),
+    "callbacks.progress": Place("gan_experiments.training.callbacks.progress.ProgressBar"),
     "callbacks.*": Place("pytorch_lightning.callbacks.callback.Callback", given=("run",)),
     "logger.*": Place("pytorch_lightning.loggers.logger.Logger", given=("run",)),
 }
