@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from torch import Tensor, float64, nn
 from torch.special import ndtr, ndtri
 
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.rules import (
+    DISCRIMINATOR,
+    check_image_size,
+    check_labels,
+    check_several_processes,
+    option,
+)
 from gan_experiments.core.types import DataFacts, NonNegativeFloat, PositiveInt
 
 if TYPE_CHECKING:
@@ -72,6 +81,18 @@ class Loss(nn.Module):
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """Return the scalar that the generator minimizes; ``real`` is given if ``generator_needs_real``."""
         raise NotImplementedError
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse a discriminator with another kind of output; warn of processes that each see a part of a batch."""
+        discriminator = config.component(DISCRIMINATOR)
+        made = getattr(discriminator, "output", cls.discriminator_output)
+        if discriminator is not None and made != cls.discriminator_output:
+            advice = "model=autoencoder" if cls.discriminator_output == "energy" else "another model"
+            text = f"{cls.__name__} needs a discriminator that returns {cls.discriminator_output!r}"
+            hint = f"take {advice}, or a loss that is computed on {made!r}"
+            yield Problem(key, f"{text}, {discriminator.__name__} returns {made!r}: {hint}")
+        yield from check_several_processes(key, cls, config)
 
 
 @dataclass
@@ -171,6 +192,36 @@ class Penalty(nn.Module):
     def after_discriminator_step(self, discriminator: nn.Module) -> None:
         """Act on the discriminator after its optimizer's step (weight clipping)."""
 
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Hold the class attributes against precision, discriminator, loss and the other penalties."""
+        if cls.second_order and config.get("trainer.precision") == "16-mixed":
+            reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
+            yield Problem("trainer.precision", f"16-mixed cannot be combined with {key}: {reason}")
+        loss, discriminator = config.component("loss"), config.component(DISCRIMINATOR)
+        drops_fakes = cls.generator_outputs is not Penalty.generator_outputs
+        if drops_fakes and loss is not None and getattr(loss, "pairs", False):
+            text = f"{cls.__name__} drops fakes, but {loss.__name__} compares each fake with one real"
+            yield Problem(key, f"{text}; take another loss or leave the penalty out")
+        if discriminator is not None:
+            yield from cls._check_discriminator(key, discriminator, config)
+        same = [name for name, other in config.components("penalty").items() if getattr(other, "kind", "") == cls.kind]
+        if cls.kind and len(same) > 1 and key == f"penalty.{same[0]}":  # say it once
+            text = f"{' and '.join(same)} are of the same kind ({cls.kind}); usually only one of them is wanted"
+            yield Problem("penalty", text, warning=True)
+        yield from check_several_processes(key, cls, config)
+
+    @classmethod
+    def _check_discriminator(cls, key: str, discriminator: type, config: ConfigView) -> Iterator[Problem]:
+        """Refuse a discriminator without the features or the class head that the penalty needs."""
+        if cls.needs_features and getattr(discriminator, "features", None) in (None, Discriminator.features):
+            yield Problem(key, f"{cls.__name__} needs features, which {discriminator.__name__} does not have")
+        conditioning = option(config, DISCRIMINATOR, "conditioning")
+        if cls.trains and conditioning not in (None, cls.trains):
+            head = f"the class head of a discriminator with conditioning={cls.trains}, not {conditioning}"
+            hint = f"set {DISCRIMINATOR}.conditioning={cls.trains} and model.generator.conditional=true"
+            yield Problem(key, f"{cls.__name__} trains {head}; {hint}")
+
 
 class Generator(nn.Module):
     """A network from latents to images; built from the data's facts.
@@ -217,6 +268,12 @@ class Generator(nn.Module):
         images: Tensor = self(lower.copysign(latents.double()).to(latents.dtype), labels)
         return images
 
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse images of a size that does not fit, missing labels, and a discriminator that ignores classes."""
+        yield from check_image_size(key, cls.image_sizes, config)
+        yield from check_labels(key, config)
+
 
 class Encoder(nn.Module):
     """A network from images to a Gaussian over latents, its covariance diagonal; built from the data's facts."""
@@ -231,6 +288,11 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, C, H, W)`` in [-1, 1] to mean and logarithm of the variance, each ``(B, latent_dim)``."""
         raise NotImplementedError
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse nothing: an encoder has no rules of its own unless a subclass has."""
+        yield from ()
 
 
 class Discriminator(nn.Module):
@@ -267,6 +329,12 @@ class Discriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map images ``(B, C, H, W)`` in [-1, 1] to outputs ``(B,)``, larger for real under ``"logits"``."""
         raise NotImplementedError
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse images of a size that does not fit, missing labels, and a generator that ignores classes."""
+        yield from check_image_size(key, cls.image_sizes, config)
+        yield from check_labels(key, config)
 
 
 class Augmentation(nn.Module):
@@ -305,3 +373,8 @@ class Augmentation(nn.Module):
     def probability(self) -> Tensor | None:
         """Share of images that it changes, to be logged; ``None`` if that does not move."""
         return None
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse nothing: an augmentation has no rules of its own unless a subclass has."""
+        yield from ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Batch, KnownDistribution
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
@@ -39,6 +40,7 @@ class ImageData(pl.LightningDataModule):
         seed: Of the part and of the views; given by the program.
 
     Attributes:
+        known: The facts, if they are the same for all options; ``None``: they depend on options or files.
         has_known_distribution: Whether the images are drawn from a known distribution.
         has_labels: Whether images may carry labels.
         splits_without_labels: Values of an argument ``split`` under which they carry none.
@@ -46,6 +48,7 @@ class ImageData(pl.LightningDataModule):
     """
 
     provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program hands over
+    known: ClassVar[DataFacts | None] = None
     has_known_distribution: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
     splits_without_labels: ClassVar[tuple[str, ...]] = ()
@@ -201,6 +204,11 @@ class ImageData(pl.LightningDataModule):
         """Return what fetches images of that order, and whether they are there at once, on ``device``."""
         resident = device.type != "cuda" or fits(self.images, device)
         return Resident(self.images, self.labels, self.training, device if resident else torch.device("cpu")), resident
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse nothing: a dataset has no rules of its own unless a subclass has."""
+        yield from ()
 
     @property
     def _all_labels(self) -> Tensor | None:
