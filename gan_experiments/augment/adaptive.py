@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.rules import option
-from gan_experiments.core.types import Fraction, PositiveInt, Range
+from gan_experiments.core.types import Fraction, PositiveInt
 
-Sign = Annotated[float, Range(low=-1.0, high=1.0)]
+Sign = Annotated[float, Interval(ge=-1, le=1)]
 
 
 class Adaptive(Augmentation):

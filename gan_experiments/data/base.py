@@ -47,6 +47,7 @@ class ImageData(pl.LightningDataModule):
         known_distribution: What is known of it, once the dataset is set up.
     """
 
+    provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program hands over
     known: ClassVar[DataFacts | None] = None
     has_known_distribution: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
