@@ -15,7 +15,7 @@ from gan_experiments.core.rules import (
     check_image_size,
     check_labels,
     check_several_processes,
-    option,
+    discriminator_conditioning,
 )
 from gan_experiments.core.types import DataFacts, NonNegativeFloat, PositiveInt
 
@@ -216,11 +216,12 @@ class Penalty(nn.Module):
         """Refuse a discriminator without the features or the class head that the penalty needs."""
         if cls.needs_features and getattr(discriminator, "features", None) in (None, Discriminator.features):
             yield Problem(key, f"{cls.__name__} needs features, which {discriminator.__name__} does not have")
-        conditioning = option(config, DISCRIMINATOR, "conditioning")
+        conditioning, has_option = discriminator_conditioning(config)
         if cls.trains and conditioning not in (None, cls.trains):
-            head = f"the class head of a discriminator with conditioning={cls.trains}, not {conditioning}"
-            hint = f"set {DISCRIMINATOR}.conditioning={cls.trains} and model.generator.conditional=true"
-            yield Problem(key, f"{cls.__name__} trains {head}; {hint}")
+            text = f"{cls.__name__} trains the class head of a discriminator with conditioning={cls.trains}"
+            option = f"{DISCRIMINATOR}.conditioning={cls.trains}"
+            hint = f"; set {option} and model.generator.conditional=true" if has_option else ""
+            yield Problem(key, f"{text}; that of {discriminator.__name__} is {conditioning}{hint}")
 
 
 class Generator(nn.Module):

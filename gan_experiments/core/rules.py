@@ -57,6 +57,15 @@ def conditioning_option(config: ConfigView, key: str) -> tuple[str, bool | None]
     return key, getattr(network, "conditional", None)
 
 
+def discriminator_conditioning(config: ConfigView) -> tuple[str | None, bool]:
+    """Return how the discriminator uses classes, ``None`` if that is refused, and whether an option says it."""
+    discriminator = config.component(DISCRIMINATOR)
+    value = option(config, DISCRIMINATOR, "conditioning")
+    if value is not None or "conditioning" in _given(config, DISCRIMINATOR):
+        return value, True
+    return getattr(discriminator, "conditioning", "none"), False
+
+
 def check_labels(key: str, config: ConfigView) -> Iterator[Problem]:
     """Refuse a conditional network for images without labels, and beside a network that uses none."""
     where, conditional = conditioning_option(config, key)
