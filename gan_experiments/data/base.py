@@ -215,7 +215,7 @@ class ImageData(pl.LightningDataModule):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse nothing: a dataset has no rules of its own unless a subclass has."""
+        """Yield nothing: the rules are those of subclasses."""
         yield from ()
 
     @property
