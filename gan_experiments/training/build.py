@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,6 +16,7 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.randomness import derive_seed
+from gan_experiments.core.signatures import constructor_parameters
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
 from gan_experiments.metrics.evaluator import Evaluator
@@ -183,8 +183,8 @@ def device_for_measuring(accelerator: str) -> torch.device:
 def construct(node: Mapping[str, Any], **available: Any) -> Any:
     """Build the component of a config node, handing it whatever of ``available`` its constructor asks for by name."""
     arguments = {key: _nested(value) for key, value in node.items() if key != "_target_"}
-    target = locate(node["_target_"])
-    wanted = inspect.signature(target).parameters
+    target: Any = locate(node["_target_"])
+    wanted = constructor_parameters(target)
     return target(**{key: value for key, value in available.items() if key in wanted}, **arguments)
 
 
