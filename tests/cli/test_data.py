@@ -127,7 +127,7 @@ def test_shards_are_written_described_and_trained_on(call, tmp_path):
     assert "output: shards exists and is not overwritten" in err
     code, _, err = call(train, "dataset=shards", "dataset.urls=shards/{0000..0004}.tar")
     assert code == 2
-    assert "  dataset.urls: 2 of 5 shards are not there: shards/0003.tar, shards/0004.tar\n" in err
+    assert "  dataset.urls: 2 of 5 shards are missing: shards/0003.tar, shards/0004.tar\n" in err
 
 
 def test_shards_need_a_folder(call):

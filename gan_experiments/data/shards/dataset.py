@@ -226,6 +226,6 @@ def expand(urls: str) -> list[Path]:
     expanded = expand_urls(urls)
     for url in expanded:
         if re.match(r"\w[\w+.-]+:", url):  # webdataset would run the command after "pipe:"
-            hint = "shards are read at random, so they must be files, local or mounted"
+            hint = "shards are read by random access, so they must be files (local or mounted)"
             raise ConfigError(f"dataset.urls: {url}: {hint}")
     return [Path(url).expanduser() for url in expanded]
