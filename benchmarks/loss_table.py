@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import conf_dir
 
 AUTOENCODER = ["penalty=none", "model=autoencoder", "model.discriminator.code_dim=16"]
 USUAL = {  # beside the base recipe's penalty=r1

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.distributed import mean_over_processes
-from gan_experiments.core.types import Fraction, PositiveInt, Range
+from gan_experiments.core.types import Fraction, PositiveInt
 
-Sign = Annotated[float, Range(low=-1.0, high=1.0)]
+Sign = Annotated[float, Interval(ge=-1, le=1)]
 
 
 class Adaptive(Augmentation):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 from torch import Tensor, float64, nn
 from torch.special import ndtr, ndtri
 
+from gan_experiments.core.types import DataFacts, NonNegativeFloat, PositiveInt
+
 if TYPE_CHECKING:
     from gan_experiments.core.randomness import Stream
-    from gan_experiments.core.types import DataFacts, NonNegativeFloat, PositiveInt
 
 
 class Batch(NamedTuple):
@@ -179,6 +180,7 @@ class Generator(nn.Module):
         conditional: Whether ``forward`` uses labels.
     """
 
+    provided: ClassVar[tuple[str, ...]] = ("facts",)  # arguments that the program hands over
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     latent_dim: int
     conditional: bool = False
@@ -219,6 +221,8 @@ class Generator(nn.Module):
 class Encoder(nn.Module):
     """A network from images to a Gaussian over latents, its covariance diagonal; built from the data's facts."""
 
+    provided: ClassVar[tuple[str, ...]] = ("facts", "latent_dim")  # arguments that the program hands over
+
     def __init__(self, facts: DataFacts, latent_dim: int) -> None:
         super().__init__()
         self.facts = facts
@@ -241,6 +245,7 @@ class Discriminator(nn.Module):
         class_head: What a penalty calls on features to name or place their class; ``None`` if there is no such thing.
     """
 
+    provided: ClassVar[tuple[str, ...]] = ("facts",)  # arguments that the program hands over
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     output: ClassVar[str] = "logits"
     conditional: bool = False
@@ -276,6 +281,7 @@ class Augmentation(nn.Module):
         mixes_in_fakes: Whether ``as_real`` needs fakes: the system then generates a batch for it, without gradient.
     """
 
+    provided: ClassVar[tuple[str, ...]] = ("facts",)  # arguments that the program hands over
     mixes_in_fakes: ClassVar[bool] = False
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:

@@ -48,6 +48,7 @@ class ImageData(pl.LightningDataModule):
         known_distribution: That distribution, once the dataset is set up.
     """
 
+    provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program passes, not the config
     known: ClassVar[DataFacts | None] = None
     has_known_distribution: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True

@@ -5,14 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
+from annotated_types import Interval
 from torch import Tensor, nn
 
-from gan_experiments.core.types import DataFacts, PositiveInt, Range
+from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.sizes import stages
 
-Dropout = Annotated[float, Range(low=0.0, high=1.0, high_open=True)]
+Dropout = Annotated[float, Interval(ge=0, lt=1)]
 
 # Image size: size at the latent's end, and how often it doubles from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}

@@ -10,12 +10,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from gan_experiments.config.sources import NotFound
-from gan_experiments.config.targets import TARGET, find_target
+from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.types import ConfigError, DataFacts
-
-_GENERATOR = "gan_experiments.core.contracts.Generator"
 
 
 def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
@@ -60,12 +57,12 @@ def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Pa
     """Build the network of an architecture; the ambient random numbers stay what they were."""
     try:
         arguments = _checked(architecture, trusted)
-        source = find_target(architecture[TARGET], trusted)
-        if source.descends_from(_GENERATOR) is not True:
-            raise NotFound(f"{source.path} is not a Generator")
+        network = find_class(architecture[TARGET], trusted)
+        if not issubclass(network, Generator):
+            raise RefusedTargetError(f"{network.__module__}.{network.__qualname__} is not a Generator")
         with torch.random.fork_rng(devices=[]):
-            generator: Generator = source.load()(DataFacts(**facts), **arguments)
-    except NotFound as error:
+            generator = network(DataFacts(**facts), **arguments)
+    except RefusedTargetError as error:
         raise ConfigError(f"{path}: refused: {error}") from None
     except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
         raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
@@ -75,7 +72,7 @@ def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Pa
 def _checked(architecture: Any, trusted: Sequence[str]) -> dict[str, Any]:
     """Return the arguments of an architecture: plain values; a component among them has no place in a generator."""
     if not isinstance(architecture, Mapping) or TARGET not in architecture:
-        raise NotFound("its architecture names no class")
+        raise RefusedTargetError("its architecture names no class")
     if f'"{TARGET}"' in json.dumps([value for key, value in architecture.items() if key != TARGET]):
-        raise NotFound("its architecture names a class within a class")
+        raise RefusedTargetError("its architecture names a class within a class")
     return {key: value for key, value in architecture.items() if key != TARGET}

@@ -40,6 +40,11 @@ class System(pl.LightningModule):
         paused: Seconds of this process that were spent on measuring instead of training.
     """
 
+    # Arguments that the program hands over.
+    provided: ClassVar[tuple[str, ...]] = (
+        "loss", "penalties", "augmentations", "optimizers", "schedule", "clip",
+        "clock", "seed", "ema_half_life", "d_steps",
+    )  # fmt: skip
     adversarial: ClassVar[bool] = True
     optimized: ClassVar[tuple[str, ...]] = ("generator",)
 

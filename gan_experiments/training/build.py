@@ -14,9 +14,9 @@ from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 
+from gan_experiments.config.signatures import signature_of
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.randomness import derive_seed
-from gan_experiments.core.signatures import constructor_parameters
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
 from gan_experiments.metrics.evaluator import Evaluator
@@ -184,7 +184,7 @@ def construct(node: Mapping[str, Any], **available: Any) -> Any:
     """Build the component of a config node, handing it whatever of ``available`` its constructor asks for by name."""
     arguments = {key: _nested(value) for key, value in node.items() if key != "_target_"}
     target: Any = locate(node["_target_"])
-    wanted = constructor_parameters(target)
+    wanted = signature_of(target).parameters
     return target(**{key: value for key, value in available.items() if key in wanted}, **arguments)
 
 

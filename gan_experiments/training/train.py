@@ -148,3 +148,11 @@ def _quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used")
+
+
+def prepare(config: Mapping[str, Any], run: RunFolder) -> Any:
+    return None
+
+
+def fit(parts: Any, config: Mapping[str, Any], run: RunFolder) -> int:
+    return train(config, run)

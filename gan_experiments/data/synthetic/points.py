@@ -9,16 +9,17 @@ import math
 from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.types import DataFacts, PositiveFloat, PositiveInt, Range
+from gan_experiments.core.types import DataFacts, PositiveFloat, PositiveInt
 from gan_experiments.data.base import ImageData
 
 EXTENT = 0.8  # of the centres, so that the noise around them stays in [-1, 1]
 NEAR = 3.0  # standard deviations within which a point counts as real (Srivastava et al. 2017; Lin et al. 2018)
 
-Modes = Annotated[int, Range(low=2)]
+Modes = Annotated[int, Interval(ge=2)]
 
 
 class GaussianMixture:

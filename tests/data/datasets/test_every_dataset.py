@@ -1,6 +1,6 @@
 """What holds for every dataset: its config file, and the order of its batches."""
 
-from inspect import Parameter
+import inspect
 
 import pytest
 import torch
@@ -9,9 +9,8 @@ from drawn import png, write_archive, write_folder, write_shards
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import INHERITED, conf_dir
 from gan_experiments.core.contracts import Batch
-from gan_experiments.core.signatures import constructor_parameters
 from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.datasets.image_files import ImageArchive, ImageFolder
 from gan_experiments.data.prefetch import Prefetched
@@ -21,18 +20,28 @@ from gan_experiments.data.synthetic.polygons import Polygons
 from gan_experiments.data.synthetic.stacked import StackedDigits
 from gan_experiments.training.build import locate
 
-OPTIONS = sorted(file.stem for file in (conf_dir() / "dataset").glob("*.yaml") if file.stem != "base")
+OPTIONS = sorted(file.stem for file in (conf_dir() / "dataset").glob("*.yaml") if file.stem != INHERITED)
 IMAGES = {f"{name}/{number}.png": png(number) for name in "xyz" for number in range(20)}
+
+
+def defaults(cls):
+    """Return the defaults of a constructor, following ``**options`` to the next one; ``???`` for required arguments."""
+    found = {}
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+            found = {p.name: "???" if p.default is p.empty else p.default for p in parameters} | found
+            if "options" not in found:
+                return {name: default for name, default in found.items() if name != "seed"}
+            del found["options"]
+    raise AssertionError("the options of every dataset are not listed")
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_the_config_lists_every_argument_with_its_default(option):
     with initialize_config_dir(str(conf_dir()), version_base=None):
         config = OmegaConf.to_container(compose(f"dataset/{option}")["dataset"])
-    parameters = constructor_parameters(locate(config.pop("_target_")))
-    defaults = {name: it.default for name, it in parameters.items() if name != "seed"}
-    required = {name: "???" for name, default in defaults.items() if default is Parameter.empty}
-    assert config == defaults | required
+    assert config == defaults(locate(config.pop("_target_")))
 
 
 def folder(tmp_path, **options):
