@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,17 @@ from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.files.framing import Channels, Framing, Resize
+
+
+@runtime_checkable
+class MapDataset(Protocol):
+    """A map-style dataset: ``torch.utils.data.Dataset`` with a length, or any class with the same two methods."""
+
+    def __getitem__(self, index: int, /) -> Any:
+        """Return an image, or an image and its label."""
+
+    def __len__(self) -> int:
+        """Return the number of items."""
 
 
 class TorchDataset(ImageData):
@@ -40,7 +51,7 @@ class TorchDataset(ImageData):
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: MapDataset,
         image_size: PositiveInt | None = None,
         channels: Channels | None = None,
         resize: Resize = "lanczos",
@@ -49,7 +60,7 @@ class TorchDataset(ImageData):
     ) -> None:
         super().__init__(**options)
         self._name = type(dataset).__name__
-        if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
+        if not isinstance(dataset, MapDataset):
             raise ConfigError(f"dataset.dataset: {self._name} is not map-style: it needs __getitem__ and __len__")
         if not len(dataset):
             raise ConfigError(f"dataset.dataset: {self._name} is empty")
