@@ -12,7 +12,7 @@ import argparse
 
 import torch
 
-from gan_experiments.cli._main import checked_run
+from gan_experiments.cli._command import checked_run
 from gan_experiments.core.images import to_uint8
 from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.extractors.native import NativeClassifier

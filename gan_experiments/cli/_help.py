@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from gan_experiments.cli._arguments import FLAGS
-from gan_experiments.config.loader import conf_dir, root_dir
+from gan_experiments.config.files import conf_dir, root_dir
 
 WIDTH = 100
 

@@ -1,14 +1,15 @@
-"""Which classes a config may name: ``_target_`` is code, and a config may come from a stranger."""
+"""The allow-list of classes that a config may name as ``_target_``: a config may come from a stranger."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
-from gan_experiments.config.signatures import ClassSource, find_class
-from gan_experiments.config.sources import NotFound
-from gan_experiments.core.text import show
+from gan_experiments.core.text import show, suggest
 
 TARGET = "_target_"
 ALLOWED = ("gan_experiments", "torch.nn", "torch.optim", "torchmetrics", "pytorch_lightning")
@@ -17,27 +18,41 @@ ALLOWED = ("gan_experiments", "torch.nn", "torch.optim", "torchmetrics", "pytorc
 _DISPATCHERS = ("gan_experiments.cli", "pytorch_lightning.cli")
 
 
-def find_target(target: Any, trusted: Sequence[str] = ()) -> ClassSource:
-    """Return the class a ``_target_`` names, if it is defined in a package of ours, of the libraries or of ``trusted``.
+class RefusedTargetError(Exception):
+    """A ``_target_`` that names no class a config may use; the message says why."""
+
+
+def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
+    """Import the class that a ``_target_`` names; nothing outside the allow-list and ``trusted`` is imported by it.
 
     Raises:
-        NotFound: It is no such class; the message says what it is.
+        RefusedTargetError: It names no class, or one from elsewhere.
     """
     allowed = (*ALLOWED, *trusted)
     listed = f"the packages a config may name ({', '.join(allowed)})"
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
-        raise NotFound(f"{show(target)} is not the dotted path of a class")
+        raise RefusedTargetError(f"{show(target)} is not the dotted path of a class")
     if not _within(target, allowed):
-        raise NotFound(f"{show(target)} is not in {listed}{_hint(target)}")
-    source = find_class(target)
-    if not _within(source.path, allowed):
-        raise NotFound(f"{source.name} comes from {source.module.name}, which is not in {listed}")
-    if _within(source.path, _DISPATCHERS):
-        raise NotFound(f"{source.path} runs whatever it is told to; a config may not name it")
-    return source
+        raise RefusedTargetError(f"{show(target)} is not in {listed}{_hint(target)}")
+    if _within(target, _DISPATCHERS):
+        raise RefusedTargetError(f"{target} runs whatever its arguments name; a config may not name it")
+    parent, _, name = target.rpartition(".")
+    module = _import(parent)
+    if name not in vars(module) and not hasattr(module, name):
+        raise RefusedTargetError(f"there is no {name} in {parent}{suggest(name, _public(module))}")
+    found = getattr(module, name)
+    if not isinstance(found, type):
+        kind = "a module" if isinstance(found, ModuleType) else "a function" if callable(found) else "a value"
+        raise RefusedTargetError(f"{target} is {kind}, not a class")
+    path = f"{found.__module__}.{found.__qualname__}"
+    if not _within(path, allowed):
+        raise RefusedTargetError(f"{found.__name__} comes from {found.__module__}, which is not in {listed}")
+    if _within(path, _DISPATCHERS):
+        raise RefusedTargetError(f"{path} runs whatever its arguments name; a config may not name it")
+    return found
 
 
-def distrust(packages: Iterable[Any]) -> list[str]:
+def untrustworthy(packages: Iterable[Any]) -> list[str]:
     """Return why each of ``packages`` that cannot be trusted as a whole cannot."""
     reasons = []
     for package in packages:
@@ -48,9 +63,51 @@ def distrust(packages: Iterable[Any]) -> list[str]:
     return reasons
 
 
+def _import(name: str) -> ModuleType:
+    """Import a module of an allowed package, its packages first, so that the first that is missing is named."""
+    parts = name.split(".")
+    module: ModuleType | None = None
+    for depth in range(1, len(parts) + 1):
+        path = ".".join(parts[:depth])
+        if not _exists(path):
+            if module is None:
+                raise RefusedTargetError(f"there is no package {path}; is the folder it lies in on PYTHONPATH?")
+            if isinstance(getattr(module, parts[depth - 1], None), type):
+                raise RefusedTargetError(f"{path} is a class; only one at the top of a module can be named")
+            raise RefusedTargetError(
+                f"there is no {parts[depth - 1]} in {module.__name__}{suggest(parts[depth - 1], _public(module))}"
+            )
+        try:
+            module = importlib.import_module(path)
+        except Exception as error:  # whatever the user's own module does wrong
+            raise RefusedTargetError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    assert module is not None
+    return module
+
+
+def _exists(path: str) -> bool:
+    try:
+        return path in sys.modules or find_spec(path) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _public(module: ModuleType) -> list[str]:
+    """Return the names that a module offers: its classes, and its submodules."""
+    files = [name for folder in getattr(module, "__path__", ()) for name in _modules_in(folder)]
+    classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+    return [name for name in dict.fromkeys([*classes, *files]) if not name.startswith("_")]
+
+
+def _modules_in(folder: str) -> list[str]:
+    from pkgutil import iter_modules
+
+    return [module.name for module in iter_modules([folder])]
+
+
 def _hint(target: str) -> str:
     package = target.partition(".")[0]
-    return "" if distrust([package]) else f"; if {package} is yours, add trusted=[{package}] to the command line"
+    return "" if untrustworthy([package]) else f"; if {package} is yours, add trusted=[{package}] to the command line"
 
 
 def _within(path: str, packages: Sequence[str]) -> bool:

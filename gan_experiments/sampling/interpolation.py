@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
-from gan_experiments.core.types import PositiveInt, Range
+from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points, repeated
 
@@ -29,7 +30,7 @@ class Interpolation(Sheet):
     def __init__(
         self,
         count: PositiveInt = 8,
-        steps: Annotated[int, Range(low=2)] = 10,
+        steps: Annotated[int, Interval(ge=2)] = 10,
         path: Literal["spherical", "linear"] = "spherical",
     ) -> None:
         self.count = count

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
-from gan_experiments.core.types import ConfigError, PositiveFloat, PositiveInt, Range
+from gan_experiments.core.types import ConfigError, PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points, repeated
 
@@ -32,7 +33,7 @@ class SeFa(Sheet):
         self,
         directions: Sequence[int] = (0, 1, 2, 3),
         count: PositiveInt = 2,
-        steps: Annotated[int, Range(low=2)] = 9,
+        steps: Annotated[int, Interval(ge=2)] = 9,
         strength: PositiveFloat = 3.0,
     ) -> None:
         self.directions = directions

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Encoder, Generator
 from gan_experiments.core.images import is_points, to_float
@@ -156,6 +157,26 @@ class VAE(System):
             self.beta = value
         else:
             super().set_number(key, value)
+
+    @classmethod
+    def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
+        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        beta = {"model.beta": math.inf} if isinstance(config.get("model.beta"), (int, float)) else {}
+        return beta | super().ramp_limits(config)
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse options that a Bernoulli likelihood does not have, and precisions it cannot be computed in."""
+        yield from super().check(key, options, config)
+        if config.get(f"{key}.likelihood") != "bernoulli":
+            return
+        if config.get(f"{key}.sigma") is not None:
+            text = f"a Bernoulli likelihood has no sigma; set it to null, or take {key}.likelihood=gaussian"
+            yield Problem(f"{key}.sigma", text)
+        if config.get("trainer.precision") not in (None, "32-true"):
+            reason = "half precision cannot represent probabilities near 0 and 1"
+            hint = f"take 32-true, or {key}.likelihood=gaussian"
+            yield Problem("trainer.precision", f"a Bernoulli likelihood needs float32: {reason}; {hint}")
 
     def learning_rates(self) -> dict[str, float]:
         """Return the rate of the last step, as the generator's."""

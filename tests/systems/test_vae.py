@@ -5,6 +5,7 @@ import signal
 
 import pytest
 import torch
+from config_view import problems
 from PIL import Image
 from same_run import assert_same_run
 from torch import nn
@@ -208,3 +209,16 @@ def test_reconstructions_lie_below_their_images(built):
     images = to_float(parts.data.images[:5])
     decoded = parts.system.reconstruct(images)
     torch.testing.assert_close(shown, torch.cat([images[:3], decoded[:3], images[3:], decoded[3:]]))
+
+
+def bernoulli(precision="32-true", **options):
+    return {"model": {"_target_": VAE, "likelihood": "bernoulli", **options}, "trainer": {"precision": precision}}
+
+
+def test_a_bernoulli_likelihood_has_no_sigma_and_needs_float32():
+    (line,) = problems(bernoulli(sigma=0.5), "model")
+    assert line.startswith("model.sigma: a Bernoulli likelihood has no sigma")
+    (line,) = problems(bernoulli("bf16-mixed"), "model")
+    assert line.startswith("trainer.precision: a Bernoulli likelihood needs float32")
+    assert problems(bernoulli(sigma=None), "model") == []
+    assert problems(bernoulli("bf16-mixed", likelihood="gaussian", sigma=0.5), "model") == []

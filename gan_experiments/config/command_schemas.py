@@ -1,17 +1,20 @@
-"""What the configs of the programs beside ``gan-train`` hold, read from this source as that of ``config.py`` is."""
+"""The schemas of the configs of the commands beside ``gan-train``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from gan_experiments.config.schema import Component, Metrics, SampleCount
+from gan_experiments.config.schema import Dataset, Metrics, SampleCount
+from gan_experiments.config.slots import Component, Slot
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
+
+Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
 
 
 @dataclass
 class EvaluateMetrics(Metrics):
-    """What to measure; the rhythm in it is not used.
+    """What to measure; ``every`` is ignored here.
 
     Attributes:
         samples: Generated images; ``None``: ``final_samples``, or all that there are of ``fake``.
@@ -46,7 +49,7 @@ class EvaluateConfig:
     seed: NonNegativeInt | None
     accelerator: Literal["cpu", "gpu", "auto"]
     trusted: list[str]
-    dataset: Component | None = None
+    dataset: Dataset | None = None
 
 
 @dataclass
@@ -64,7 +67,7 @@ class SampleConfig:
     """
 
     run: str
-    kind: Component
+    kind: Sheet
     checkpoint: str
     seed: NonNegativeInt
     output: str | None
@@ -128,7 +131,7 @@ class DataConfig:
         trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
     """
 
-    dataset: Component
+    dataset: Dataset
     count: PositiveInt
     seed: NonNegativeInt
     output: str | None
@@ -147,7 +150,7 @@ class ShardsConfig:
         trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
     """
 
-    dataset: Component
+    dataset: Dataset
     output: str
     shard_images: PositiveInt
     seed: NonNegativeInt
