@@ -9,14 +9,14 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from gan_experiments.config.compose import compose
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import conf_dir
 from gan_experiments.core.contracts import Discriminator, Encoder, Generator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.training import preflight
 from gan_experiments.training.build import build_system, construct
 from gan_experiments.training.preflight import dry_run
 
-MODELS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml"))
+MODELS = sorted({path.stem for path in (conf_dir() / "model").glob("*.yaml")} - {"base"})
 
 
 class WrongGenerator(Generator):
