@@ -19,18 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from gan_experiments.cli._main import checked_run, command, report
 from gan_experiments.config.compose import Examination
 from gan_experiments.config.schema import Config
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import (
-    NON_RESULT_KEYS,
-    WORKER,
-    RunFolder,
-    differences,
-    is_main_process,
-    own_choices,
-    refuse_another_config,
-    run_name,
-    value_of,
-)
+from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences, refuse_another_config
+from gan_experiments.runs.folder import WORKER, RunFolder, is_main_process
+from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.runs.summary import shown, summary
 from gan_experiments.sweeps.job import end_with_parent, run_job
 from gan_experiments.sweeps.plan import plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -36,3 +36,19 @@ def show_key(key: Any) -> str:
     text = str(key)
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= 2 * _LONGEST_VALUE else f"{text[: 2 * _LONGEST_VALUE]}..."
+
+
+def first_few(items: Iterable[object], most: int, last: str = ", ") -> str:
+    """Join ``items`` by commas: all of them, or the first ``most`` and how many more there are.
+
+    A single item beyond ``most`` is listed as well, being as short as its count.
+
+    Args:
+        items: Shown by ``str``.
+        most: How many are listed of many.
+        last: What joins the last two where all are listed, such as ``" and "``.
+    """
+    texts = [str(item) for item in items]
+    if len(texts) > most + 1:
+        return f"{', '.join(texts[:most])} and {len(texts) - most} more"
+    return last.join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))

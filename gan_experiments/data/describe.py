@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gan_experiments.core.images import is_points
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.text import first_few
 from gan_experiments.data.base import ImageData
 
 _PART = 4096  # images looked at together
@@ -38,7 +39,7 @@ def describe(data: ImageData) -> list[str]:
     lines.append(f"  duplicates   {told}")
     for title, names in data.about_files().items():
         count = f"{len(names):,}: " if title in _COUNTED and names else ""
-        lines.append(f"  {title:<12} {count}{_listed(names) or 'none'}")
+        lines.append(f"  {title:<12} {count}{first_few(names, _TOLD) or 'none'}")
     return [*lines, f"  fingerprint  {data.fingerprint}"]
 
 
@@ -88,11 +89,7 @@ def _classes(data: ImageData) -> list[str]:
         return ["  classes      none: the images carry no labels"]
     line = f"  classes      {len(counts)}, of {int(counts.min()):,} to {int(counts.max()):,} images"
     named = [f"{name} {count:,}" for name, count in zip(data.class_names, counts.tolist(), strict=True)]
-    return [line, f"               {_listed(named)}"]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join([*names[:_TOLD], f"and {len(names) - _TOLD} more"] if len(names) > _TOLD else names)
+    return [line, f"               {first_few(named, _TOLD)}"]
 
 
 def _hashes(images: Tensor) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.files.listing import Archive, Folder, list_pictures
 
@@ -49,8 +50,7 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
             except Exception as error:  # Pillow's readers raise whatever they stumble over
                 wrong.append(f"{name} ({error})")
     if wrong:
-        more = f" and {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
-        raise ConfigError(f"fake: {len(wrong)} of {len(names)} images do not fit: {', '.join(wrong[:_TOLD])}{more}")
+        raise ConfigError(f"fake: {len(wrong)} of {len(names)} images do not fit: {first_few(wrong, _TOLD)}")
     return torch.from_numpy(images)
 
 

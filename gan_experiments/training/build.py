@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 
 from gan_experiments.core.clock import Clock
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
@@ -93,7 +94,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     )
     for ramp in config.get("ramps", {}).values():
         move = {name: value for name, value in _until(ramp, budget).items() if name != "keys"}
-        system.ramps |= {key: Ramp(_number(config, key), **move) for key in ramp["keys"]}
+        system.ramps |= {key: Ramp(float(value_of(config, key)), **move) for key in ramp["keys"]}
     return system
 
 
@@ -209,15 +210,6 @@ def _factory(node: Mapping[str, Any]) -> Callable[..., Any]:
 def _until(schedule: Mapping[str, Any], budget: int) -> dict[str, Any]:
     """Return what a schedule says, its ``end`` the budget if it says none."""
     return {**schedule, "end": schedule.get("end") or budget}
-
-
-def _number(config: Mapping[str, Any], key: str) -> float:
-    """Return the number at a dotted key, which may end in an index."""
-    key, _, index = key.partition("[")
-    value: Any = config
-    for part in key.split("."):
-        value = value[part]
-    return float(value[int(index.rstrip("]"))] if index else value)
 
 
 def _place(callback: pl.Callback) -> int:

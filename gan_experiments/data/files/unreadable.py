@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from PIL import UnidentifiedImageError
 
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 
 _TOLD = 3  # bad images that a message names
@@ -45,5 +46,4 @@ def warn(bad: Mapping[str, str], count: int) -> None:
 
 
 def _told(bad: Mapping[str, str]) -> str:
-    told = [f"{name} ({reason})" for name, reason in list(bad.items())[:_TOLD]]
-    return ", ".join([*told, "..."] if len(bad) > _TOLD else told)
+    return first_few((f"{name} ({reason})" for name, reason in bad.items()), _TOLD)
