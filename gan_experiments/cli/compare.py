@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gan_experiments.cli._main import command
-from gan_experiments.compare.collect import OUTPUT, collect
+from gan_experiments.compare.collect import OUTPUT
 from gan_experiments.compare.comparison import Comparison, compare
 from gan_experiments.compare.report.export import has_parquet
 from gan_experiments.compare.report.tables import as_rich, tables
@@ -31,11 +31,11 @@ def main() -> None:
 def run(cfg: DictConfig) -> int:
     """Compare, write the report, and print what it says in short."""
     options: Any = OmegaConf.to_container(cfg, resolve=True)
-    study = Path(options["study"])
-    comparison = compare(collect(study), options)
+    study, output = Path(options.pop("study")), options.pop("output")
+    comparison = compare(study, **options)
     overrides = [override.lstrip("+") for override in HydraConfig.get().overrides.task]
     told = shlex.join(["gan-compare", *overrides])
-    files = write_report(comparison, study, Path(options["output"] or study / OUTPUT), told)
+    files = write_report(comparison, study, Path(output or study / OUTPUT), told)
     _tell(comparison, files)
     return 0
 

@@ -27,8 +27,8 @@ from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.runs.summary import shown, summary
 from gan_experiments.sweeps.job import end_with_parent, run_job
 from gan_experiments.sweeps.plan import plan
-from gan_experiments.sweeps.progress import Progress
-from gan_experiments.sweeps.table import tell
+from gan_experiments.sweeps.progress import SweepProgress
+from gan_experiments.sweeps.table import print_table
 
 _PROGRAM = (sys.executable, "-m", "gan_experiments.cli.train")
 
@@ -60,11 +60,11 @@ def sweep(found: Examination, launch: Callable[[], int]) -> int:
     jobs = plan(found.composer)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Progress(jobs):
+        with SweepProgress(jobs):
             code = launch()
     finally:
         signal.signal(signal.SIGTERM, before)
-        failed = tell(jobs)
+        failed = print_table(jobs)
     return max(code, failed)
 
 

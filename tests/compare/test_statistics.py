@@ -23,9 +23,9 @@ def arms(values):
     """Return what a comparison sees of arms: seeds from 0 on, smaller is better."""
     return [
         SimpleNamespace(
-            label=label, count=len(figures), outcomes={(str(seed),): figure for seed, figure in enumerate(figures)}
+            label=label, count=len(scores), outcomes={(str(seed),): score for seed, score in enumerate(scores)}
         )
-        for label, figures in values.items()
+        for label, scores in values.items()
     ]
 
 
@@ -45,22 +45,22 @@ def test_without_a_difference_a_study_rarely_finds_one(count, baseline, shared, 
     """Whether or not a seed helps or hurts all arms alike; three arms, so three or two comparisons."""
     monkeypatch.setattr(statistics, "seeds_needed", lambda *_: None)
     draw = np.random.default_rng(count)
-    found = 0
+    significant = 0
     for _ in range(STUDIES):
         common = math.sqrt(shared) * draw.normal(size=count)
         values = {label: list(10 + common + math.sqrt(1 - shared) * draw.normal(size=count)) for label in "abc"}
-        found += bool({"better", "worse"} & set(verdicts(values, baseline)))
-    assert found / STUDIES <= 0.05 + SLACK
+        significant += bool({"better", "worse"} & set(verdicts(values, baseline)))
+    assert significant / STUDIES <= 0.05 + SLACK
 
 
 def test_without_a_difference_divergence_is_no_reason(monkeypatch):
     monkeypatch.setattr(statistics, "seeds_needed", lambda *_: None)
     draw = np.random.default_rng(1)
-    found = 0
+    significant = 0
     for _ in range(STUDIES):
         values = {label: np.where(draw.random(6) < 0.3, np.inf, draw.normal(10, 1, 6)) for label in "ab"}
-        found += bool({"better", "worse"} & set(verdicts(values)))
-    assert found / STUDIES <= 0.05 + SLACK
+        significant += bool({"better", "worse"} & set(verdicts(values)))
+    assert significant / STUDIES <= 0.05 + SLACK
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10, 20])
@@ -100,17 +100,17 @@ def test_the_interval_of_a_difference_is_that_of_scipy(paired):
 
 @pytest.mark.parametrize(("effect", "family"), [(1.0, 1), (1.0, 5), (2.0, 15), (3.0, 5), (3.0, 15)])
 def test_the_seeds_that_are_said_to_settle_it_do(effect, family):
-    """With as many seeds as it takes to find an effect in 80 % of studies, it is found in so many."""
+    """With the seeds that are needed to detect an effect in 80 % of studies, it is detected in about 80 %."""
     a, b = population(0, 4000, 0.0), population(1, 3999, effect)
     count = statistics.seeds_needed(a, b, family)
     draw = np.random.default_rng(7)
-    found = 0
+    significant = 0
     for _ in range(STUDIES):
         a, b = draw.normal(0, 1, count), draw.normal(effect, 1, count)
         paired = statistics.testable_in_pairs(count, count, count, family)
-        found += statistics.p_value(a, b, bool(paired)) * family <= statistics.ALPHA
-    assert found / STUDIES >= 0.8 - 2.5 * math.sqrt(0.16 / STUDIES)
-    assert found / STUDIES <= 0.95, "nor are many more asked for"
+        significant += statistics.p_value(a, b, bool(paired)) * family <= statistics.ALPHA
+    assert significant / STUDIES >= 0.8 - 2.5 * math.sqrt(0.16 / STUDIES)
+    assert significant / STUDIES <= 0.95, "nor are many more asked for"
 
 
 def test_few_seeds_stay_honest():
@@ -181,8 +181,8 @@ def test_holm_is_what_it_is_step_by_step(values):
     order = sorted(range(len(values)), key=values.__getitem__)
     for alpha in (0.01, 0.05, 0.2, 0.7):
         rejected = set()
-        for place, index in enumerate(order):
-            if values[index] * (len(values) - place) > alpha:
+        for rank, index in enumerate(order):
+            if values[index] * (len(values) - rank) > alpha:
                 break
             rejected.add(index)
         assert {index for index, value in enumerate(adjusted) if value <= alpha} == rejected

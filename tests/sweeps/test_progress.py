@@ -28,19 +28,22 @@ def job(tmp_path):
 
 def test_a_running_job_is_read_from_its_table(job, monkeypatch, capsys):
     running, done, to_come = job("a=1", TABLE, {}, status="running"), job("a=2", status="finished"), job("a=3")
-    monkeypatch.setattr(progress, "_LOOK_EVERY", 0.02)
-    monkeypatch.setattr(progress, "_TELL_EVERY", 0.0)
-    with running.folder.lock(), progress.Progress(Sweep(running.folder.path.parent, [running, done, to_come], False)):
+    monkeypatch.setattr(progress, "_POLL_EVERY", 0.02)
+    monkeypatch.setattr(progress, "_REPORT_EVERY", 0.0)
+    with (
+        running.folder.lock(),
+        progress.SweepProgress(Sweep(running.folder.path.parent, [running, done, to_come], False)),
+    ):
         time.sleep(0.2)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("1 of 3 jobs done · 0:00 so far")
     assert lines[1] == "a=1: 200/1,000 images · 40/s · FID 9.50 · 0:20 left"
 
 
-def test_a_job_that_ends_is_told_once(job, monkeypatch, capsys):
+def test_a_job_that_ends_is_reported_once(job, monkeypatch, capsys):
     running = job("a=1", TABLE, status="running")
-    monkeypatch.setattr(progress, "_LOOK_EVERY", 0.02)
-    with progress.Progress(Sweep(running.folder.path.parent, [running], False)):
+    monkeypatch.setattr(progress, "_POLL_EVERY", 0.02)
+    with progress.SweepProgress(Sweep(running.folder.path.parent, [running], False)):
         time.sleep(0.1)
         running.folder.update_record(status="failed", reason="a fault")
         time.sleep(0.1)
@@ -50,7 +53,9 @@ def test_a_job_that_ends_is_told_once(job, monkeypatch, capsys):
 def test_the_state_of_a_job(job):
     assert state_of(job("new"), running=True).status == WAITING
     assert state_of(job("done", status="finished", final={"fid": 1.0}), running=False).status == SKIPPED
-    assert state_of(job("now", before={}, status="finished", final={"fid": 1.0}), running=False).figures == {"fid": 1.0}
+    assert state_of(job("now", before={}, status="finished", final={"fid": 1.0}), running=False).measures == {
+        "fid": 1.0
+    }
     cut_off = state_of(job("killed", TABLE, status="running"), running=True)
     assert (cut_off.status, cut_off.images, cut_off.seconds) == ("interrupted", 200, 4.0)
     held = job("held", TABLE, status="running")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_experiments.core.files import write_text
+from gan_experiments.core.text import csv_text
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import CLOCK, read_metrics
 
@@ -64,10 +63,10 @@ class MetricsTable(Logger):
         cells = [row.get(column, "") for column in self._columns]
         if unknown or not file.exists():
             earlier = [[*old, *[""] * (len(cells) - len(old))] for old in read_metrics(self._run).rows]
-            write_text(file, _csv([self._columns, *earlier, cells]))
+            write_text(file, csv_text([self._columns, *earlier, cells]))
         else:
             with file.open("a", encoding="utf-8", newline="") as opened:
-                opened.write(_csv([cells]))
+                opened.write(csv_text([cells]))
 
     def finalize(self, status: str) -> None:
         """Write what is left."""
@@ -80,10 +79,4 @@ def rewind(run: RunFolder, images_seen: int) -> None:
     if table.rows:
         clock = table.columns.index(CLOCK)
         kept = [row for row in table.rows if int(row[clock]) <= images_seen]
-        write_text(run.metrics_file, _csv([table.columns, *kept]))
-
-
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+        write_text(run.metrics_file, csv_text([table.columns, *kept]))

@@ -11,7 +11,7 @@ from pyarrow import parquet
 from synthetic import write_run, write_study
 
 from gan_experiments.compare.report import export
-from gan_experiments.compare.report.sample_grids import pictures
+from gan_experiments.compare.report.sample_grids import sample_grids
 from gan_experiments.compare.report.tables import as_html, as_latex, as_markdown, tables
 from gan_experiments.compare.report.write import write_report
 from gan_experiments.core.types import ConfigError
@@ -57,17 +57,17 @@ def test_the_page_stands_alone(report):
     assert page.tags.count("img") == 4 + 3
 
 
-def test_the_page_says_what_was_found(report):
+def test_the_page_reports_the_result(report):
     text = (report / "report.html").read_text()
-    for told in (
-        "Against hinge, the baseline: minimax and wasserstein are worse.",
+    for part in (
+        "Against the baseline hinge: minimax and wasserstein are worse.",
         "5, 2 diverged (40 %)",
         "gan-compare study=losses",
         "0123456789",
         "torch 2.15.0",
-        "The same latents in the runs of seed 0",
+        "run with seed 0; all of them show the same latents.",
     ):
-        assert told in text
+        assert part in text
 
 
 def test_what_a_stranger_named_does_no_harm(tmp_path, compared):
@@ -113,10 +113,10 @@ def test_every_run_is_a_row(report, study):
 def test_every_value_of_a_curve_is_a_row(report, study):
     rows = list(csv.DictReader((report / "curves.csv").open()))
     assert len(rows) == 2 * (13 * 20 + 2 * 10)
-    found = [row for row in rows if row["run"] == "digits-dcgan-loss_hinge-seed_0" and row["measure"] == "fid"]
+    curve = [row for row in rows if row["run"] == "digits-dcgan-loss_hinge-seed_0" and row["measure"] == "fid"]
     table = list(csv.DictReader((study / "digits-dcgan-loss_hinge-seed_0" / "metrics.csv").open()))
     logged = [(row["images_seen"], float(row["metrics/fid"])) for row in table if row["metrics/fid"]]
-    assert [(row["images_seen"], float(row["value"])) for row in found] == logged
+    assert [(row["images_seen"], float(row["value"])) for row in curve] == logged
 
 
 @pytest.mark.parametrize("name", ["runs", "curves"])
@@ -153,7 +153,7 @@ def test_a_second_comparison_replaces_the_first_and_nothing_else(report, study, 
 def test_a_file_of_the_user_s_is_not_overwritten(report, study, compared, name):
     before = {path.name: path.read_bytes() for path in report.iterdir()} | {name: b"my own words"}
     (report / name).write_bytes(b"my own words")
-    with pytest.raises(ConfigError, match=rf"{name}.*(would be overwritten|not of an earlier)"):
+    with pytest.raises(ConfigError, match=rf"{name}.*(would be overwritten|not written by)"):
         write_report(compared(study), study, report, "gan-compare")
     assert {path.name: path.read_bytes() for path in report.iterdir()} == before
 
@@ -167,7 +167,7 @@ def test_a_folder_with_files_of_those_names_is_left_alone(study, compared, tmp_p
 
 def test_the_result_can_be_read_by_a_program(report):
     result = json.loads((report / "comparison.json").read_text())
-    assert result["verdict"][0].startswith("Against hinge")
+    assert result["verdict"][0].startswith("Against the baseline hinge")
     assert set(result["files"]) == {path.name for path in report.iterdir()} - {"comparison.json"}
 
 
@@ -175,24 +175,24 @@ def test_grids_are_of_one_seed_and_the_last(study, compared):
     grid = study / "digits-dcgan-loss_hinge-seed_0" / "samples" / "0000200000.png"
     for path in grid.parent.parent.parent.glob("*wasserstein-seed_0/samples/*"):
         path.unlink()
-    note, found = pictures(compared(study))
-    assert note == "The same latents in the runs of seed 1, at the last grid of each."
-    assert [picture.label for picture in found] == ["hinge", "minimax", "wasserstein"]
-    assert found[1].caption == "digits-dcgan-loss_minimax-seed_1 at 100,000 images, diverged"
+    note, grids = sample_grids(compared(study))
+    assert note == "The last sample grid of each arm's run with seed 1; all of them show the same latents."
+    assert [grid.label for grid in grids] == ["hinge", "minimax", "wasserstein"]
+    assert grids[1].caption == "digits-dcgan-loss_minimax-seed_1 at 100,000 images, diverged"
 
 
 def test_grids_that_cannot_be_read_are_left_out_and_large_ones_made_small(tmp_path, compared):
     study = write_study(tmp_path, {"hinge": [4.0], "minimax": [5.0]}, grid=True)
-    (study / "digits-dcgan-loss_hinge-seed_0" / "samples" / "0000200000.png").write_bytes(b"no picture")
+    (study / "digits-dcgan-loss_hinge-seed_0" / "samples" / "0000200000.png").write_bytes(b"not an image")
     noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
     Image.fromarray(noise).save(study / "digits-dcgan-loss_minimax-seed_0" / "samples" / "0000200000.png")
-    _, (picture,) = pictures(compared(study))
-    assert (picture.label, picture.kind) == ("minimax", "image/jpeg")
-    assert len(picture.data) < 1_000_000
+    _, (image,) = sample_grids(compared(study))
+    assert (image.label, image.media_type) == ("minimax", "image/jpeg")
+    assert len(image.data) < 1_000_000
 
 
-def test_a_study_without_grids_has_no_pictures(tmp_path, compared):
-    assert pictures(compared(write_study(tmp_path, {"hinge": [4.0]})))[1] == []
+def test_a_study_without_grids_has_no_grids(tmp_path, compared):
+    assert sample_grids(compared(write_study(tmp_path, {"hinge": [4.0]})))[1] == []
 
 
 def test_a_measure_that_may_be_infinite_is_written(tmp_path, compared):

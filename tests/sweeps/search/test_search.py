@@ -9,14 +9,14 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.sweeps.search.options import SearchConfig
 from gan_experiments.sweeps.search.rounds import run_searches, search_in
-from gan_experiments.sweeps.search.search import Search
+from gan_experiments.sweeps.search.search import OptunaSearch
 from gan_experiments.sweeps.search.space import read_space
-from gan_experiments.sweeps.search.storage import JOURNAL, opened
+from gan_experiments.sweeps.search.storage import JOURNAL, open_storage
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
 
 CONFIG = SearchConfig(
-    n_trials=6, n_jobs=1, objectives=["fid"], figure="final", maximize=[], per=[], sampler="tpe", startup_trials=2,
+    n_trials=6, n_jobs=1, objectives=["fid"], score="final", maximize=[], per=[], sampler="tpe", startup_trials=2,
     pruner="none", warmup_images=0, seed=0, storage=None, params={},
 )  # fmt: skip
 SPACE = ("lr=tag(log, interval(1e-4, 1e-1))", "width=choice(8,16)", "loss=hinge", "retry=none")
@@ -68,11 +68,11 @@ def search(tmp_path):
     return run
 
 
-def question(rows):
+def drawn_and_scored(rows):
     return [(row["lr"], row["width"], row["fid"]) for row in rows]
 
 
-def test_trials_are_jobs_with_their_figure(search):
+def test_trials_are_jobs_with_their_score(search):
     rows, jobs = search()
     assert len(rows) == len(jobs.launched) == 6
     for row, lines in zip(rows, jobs.launched, strict=True):
@@ -90,7 +90,7 @@ def test_the_same_command_goes_on_to_the_number_in_total(search):
     assert jobs.launched == []
     parts, jobs = search("parts", n_trials=8)
     assert len(jobs.launched) == 5
-    assert question(parts) == question(whole)  # and draws what it would have drawn without a break
+    assert drawn_and_scored(parts) == drawn_and_scored(whole)  # and draws what it would have drawn without a break
 
 
 class KilledError(BaseException):
@@ -98,7 +98,7 @@ class KilledError(BaseException):
 
 
 @pytest.mark.parametrize("ran", [False, True])
-def test_a_trial_that_was_asked_for_and_not_told_is_not_lost(search, tmp_path, ran):
+def test_a_trial_that_was_started_without_a_result_is_not_lost(search, tmp_path, ran):
     whole, _ = search("whole")
 
     def killed(values):
@@ -114,7 +114,7 @@ def test_a_trial_that_was_asked_for_and_not_told_is_not_lost(search, tmp_path, r
     with pytest.raises(KilledError):
         search_in(jobs.study, read_space(list(SPACE), ()), CONFIG, jobs, jobs.folder_of)
     parts, after = search("cut")
-    assert question(parts) == question(whole)
+    assert drawn_and_scored(parts) == drawn_and_scored(whole)
     assert (after.launched[0] == jobs.launched[3]) != ran  # what has ended is not launched again
     assert len(after.launched) == (2 if ran else 3)
 
@@ -150,13 +150,13 @@ def test_failing_and_diverging_trials_are_recorded_and_the_search_goes_on(search
     assert [row["reason"] for row in rows[1:4]] == [
         "RuntimeError: a fault",
         "the loss is nan",
-        "the job has left no record",
+        "the job left no record",
     ]
     assert rows[2]["fid"] == "inf"
-    told = capsys.readouterr().out
-    assert "8 trials, 5 finished, 2 failed, 1 diverged" in told
-    assert "trial 1 failed in" in told
-    assert "a fault" in told
+    printed = capsys.readouterr().out
+    assert "8 trials, 5 finished, 2 failed, 1 diverged" in printed
+    assert "trial 1 failed in" in printed
+    assert "a fault" in printed
 
 
 def test_retry_tries_the_failed_ones_again(search):
@@ -176,7 +176,7 @@ def test_every_storage_goes_on(search, tmp_path, url):
     storage = url and url.format(tmp_path)
     first, _ = search(n_trials=2, storage=storage)
     rows, jobs = search(n_trials=3, storage=storage)
-    assert question(rows)[:2] == question(first)
+    assert drawn_and_scored(rows)[:2] == drawn_and_scored(first)
     assert len(jobs.launched) == 1
 
 
@@ -189,7 +189,7 @@ def test_a_journal_that_was_cut_off_is_mended(search, tmp_path):
     journal.with_name(f"{JOURNAL}.lock").symlink_to(journal)  # what Optuna holds while it writes
     began = time.monotonic()
     rows, _ = search("cut", n_trials=4)
-    assert question(rows) == question(whole)
+    assert drawn_and_scored(rows) == drawn_and_scored(whole)
     assert time.monotonic() - began < 15
 
 
@@ -200,9 +200,9 @@ def test_a_storage_that_cannot_be_opened_is_refused(search):
 
 def test_two_searches_do_not_share_a_folder(tmp_path):
     with (
-        opened(None, tmp_path),
+        open_storage(None, tmp_path),
         pytest.raises(ConfigError, match="another process is searching"),
-        opened(None, tmp_path),
+        open_storage(None, tmp_path),
     ):
         pass
 
@@ -211,10 +211,10 @@ def test_another_question_is_refused(search):
     search(n_trials=1)
     with pytest.raises(ConfigError) as refused:
         search(lines=("lr=interval(1, 2)", "width=choice(8,16)", "loss=wasserstein"), n_trials=2, objectives=["is"])
-    told = str(refused.value.problems)
-    there = ("loss=hinge: in the search that is there", "objectives: the least fid: in the search that is there")
-    for part in (*there, "loss=wasserstein: here", "lr=interval(1.0, 2.0): here", "objectives: the most is: here"):
-        assert part in told
+    refusal = str(refused.value.problems)
+    there = ("loss=hinge: in the existing search", "objectives: minimize fid: in the existing search")
+    for part in (*there, "loss=wasserstein: here", "lr=interval(1.0, 2.0): here", "objectives: maximize is: here"):
+        assert part in printed
 
 
 def test_each_value_of_an_arm_gets_a_search_of_its_own(search, capsys):
@@ -233,11 +233,11 @@ def test_several_objectives_end_with_those_that_no_other_beats(search, capsys):
         return {"status": "finished", "final": {"fid": Jobs.fid(values)}, "images_per_second": speed}
 
     rows, _ = search(outcome=outcome, objectives=["fid", "images_per_second"], n_trials=8)
-    told = capsys.readouterr().out
-    assert "no other one beats" in told
-    figures = [(float(row["fid"]), -float(row["images_per_second"])) for row in rows]
-    front = [one for one in figures if not any(a <= one[0] and b <= one[1] and (a, b) != one for a, b in figures)]
-    assert all(f"{fid:,.4g}" in told for fid, _ in front)
+    printed = capsys.readouterr().out
+    assert "Pareto-optimal trials" in printed
+    scores = [(float(row["fid"]), -float(row["images_per_second"])) for row in rows]
+    front = [one for one in scores if not any(a <= one[0] and b <= one[1] and (a, b) != one for a, b in scores)]
+    assert all(f"{fid:,.4g}" in printed for fid, _ in front)
 
 
 def test_an_objective_that_no_run_has_ends_the_search_at_once(search):
@@ -248,7 +248,7 @@ def test_an_objective_that_no_run_has_ends_the_search_at_once(search):
 def write_rows(folder, values):
     run = RunFolder(folder)
     run.path.mkdir(parents=True, exist_ok=True)
-    lines = ["images_seen,metrics/fid", *(f"{100 * (place + 1)},{value}" for place, value in enumerate(values))]
+    lines = ["images_seen,metrics/fid", *(f"{100 * (index + 1)},{value}" for index, value in enumerate(values))]
     run.write_config({"metrics": {"every": 90}})
     run.metrics_file.write_text("\n".join(lines) + "\n")
 
@@ -277,12 +277,14 @@ def test_a_run_whose_curve_is_behind_is_asked_to_stop(tmp_path, monkeypatch, url
         write_rows(folder, [40, 40])  # ahead at first, behind at the second row
         assert stopped.wait(10)
 
-    with opened(url and url.format(tmp_path), jobs.study) as storage:
+    with open_storage(url and url.format(tmp_path), jobs.study) as storage:
         space = read_space(list(SPACE), [])
-        one = Search("all", space, config(pruner="median", n_trials=4), storage, jobs.folder_of)
+        one = OptunaSearch("all", space, config(pruner="median", n_trials=4), storage, jobs.folder_of)
         assert run_searches([one], 1, launch, poll=0.05)
         trial = one.trials[-1]
-    assert asked == [(jobs.folder_of(jobs.launched[3]), "fid 40 at 200 images, behind the median of the trials before")]
+    assert asked == [
+        (jobs.folder_of(jobs.launched[3]), "fid 40 at 200 images, worse than the median of the earlier trials")
+    ]
     assert trial.state.name == "PRUNED"
     assert trial.intermediate_values == {90: 40.0, 180: 40.0}
     assert one.trials[0].intermediate_values == {90: 50.0, 180: 20.0, 270: 10.0}

@@ -8,7 +8,7 @@ def space(*lines, per=()):
 
 
 class Drawn:
-    """Stands for a trial; gives what it is told."""
+    """Stands for a trial; returns given values."""
 
     def __init__(self, value):
         self.value = value
