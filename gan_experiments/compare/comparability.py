@@ -57,7 +57,7 @@ def warnings(design: Design, study: Study) -> list[str]:
         *_surroundings(runs),
         *_missing(design, runs),
         *(f"{name} is left out because it repeats {other}" for name, other in design.repeats),
-        *(f"{name} is left out: {reason}" for name, reason in study.left_out),
+        *(f"{name} is left out ({reason})" for name, reason in study.left_out),
     ]
 
 

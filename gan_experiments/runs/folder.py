@@ -105,7 +105,7 @@ class RunFolder:
         try:
             config = yaml.load(self.config_file.read_bytes(), _LOADER)  # noqa: S506 - a safe loader
         except FileNotFoundError:
-            raise ConfigError(f"{self.path}: not a run folder (it has no config.yaml)") from None
+            raise ConfigError(f"{self.path}: not a run folder: config.yaml is missing") from None
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{self.config_file}: cannot be read: {str(error).splitlines()[0]}") from None
         if not isinstance(config, dict):

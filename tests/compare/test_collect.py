@@ -13,13 +13,13 @@ def test_runs_are_found_two_folders_deep(tmp_path):
     write_run(tmp_path / "day" / "too" / "deep", seed=3)
     study = collect(tmp_path)
     assert [(run.name, run.seed) for run in study.runs] == [("day/two", 2), ("one", 1)]
-    assert study.left_out == [("day/too", "not a run folder (it has no config.yaml)")]
+    assert study.left_out == [("day/too", "not a run folder: config.yaml is missing")]
 
 
 def test_what_is_no_run_is_listed_and_left_out(tmp_path):
     write_run(tmp_path / "good")
     broken = {
-        "no_config": ("config.yaml", None, "not a run folder (it has no config.yaml)"),
+        "no_config": ("config.yaml", None, "not a run folder: config.yaml is missing"),
         "no_record": ("record.json", None, "record.json: missing"),
         "bad_record": ("record.json", b"{", "record.json: cannot be read"),
         "list_record": ("record.json", b"[1]", "record.json: cannot be read"),
@@ -40,7 +40,7 @@ def test_what_is_no_run_is_listed_and_left_out(tmp_path):
     study = collect(tmp_path)
     assert [run.name for run in study.runs] == ["good"]
     expected = {name: reason for name, (*_, reason) in broken.items()}
-    expected["notes"] = "not a run folder (it has no config.yaml)"
+    expected["notes"] = "not a run folder: config.yaml is missing"
     assert dict(study.left_out).keys() == expected.keys()
     assert all(reason.startswith(expected[name]) for name, reason in study.left_out)
 

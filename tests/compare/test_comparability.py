@@ -61,7 +61,7 @@ def test_runs_that_do_not_count_are_named(tmp_path, compared):
         "1 run that has not ended is not counted: going",
         "wasserstein has no run that has ended, so it has no result.",
         "again is left out because it repeats digits-dcgan-loss_hinge-seed_0",
-        "notes is left out: not a run folder (it has no config.yaml)",
+        "notes is left out (not a run folder: config.yaml is missing)",
     ]
     assert [arm.count for arm in comparison.arms] == [3, 3, 0]
 

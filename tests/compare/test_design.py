@@ -129,7 +129,7 @@ def test_runs_that_differ_in_the_seed_alone_are_one_arm(tmp_path):
     ("factor", "text"),
     [
         ("penalty", "penalty is none in all 15 runs (what varies: loss)"),
-        ("seed", "the seed is what the statistics are over"),
+        ("seed", "seed cannot be a factor"),
         ("los", "no run has 'los' in its config; did you mean 'loss'?"),
     ],
 )

@@ -207,14 +207,14 @@ def test_two_searches_do_not_share_a_folder(tmp_path):
         pass
 
 
-def test_another_question_is_refused(search):
+def test_another_space_or_objective_is_refused(search):
     search(n_trials=1)
     with pytest.raises(ConfigError) as refused:
         search(lines=("lr=interval(1, 2)", "width=choice(8,16)", "loss=wasserstein"), n_trials=2, objectives=["is"])
     refusal = str(refused.value.problems)
     there = ("loss=hinge: in the existing search", "objectives: minimize fid: in the existing search")
     for part in (*there, "loss=wasserstein: here", "lr=interval(1.0, 2.0): here", "objectives: maximize is: here"):
-        assert part in printed
+        assert part in refusal
 
 
 def test_each_value_of_an_arm_gets_a_search_of_its_own(search, capsys):
