@@ -24,6 +24,7 @@ from rich.progress import track
 from torch import Tensor
 
 from gan_experiments.core.files import replacing, write_json
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import refuse_bomb
 from gan_experiments.data.files.listing import LARGEST_FILE, suffixes
@@ -141,8 +142,8 @@ def _key(shards: Sequence[Path]) -> str:
         else:
             digest.update(f"{shard.resolve()}\x1f{state.st_size}\x1f{state.st_mtime_ns}\x1e".encode())
     if missing:
-        listed = ", ".join([*missing[:3], "..."] if len(missing) > 3 else missing)
-        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are missing: {listed}")
+        names = first_few(missing, 3)
+        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are not there: {names}")
     return digest.hexdigest()
 
 
