@@ -204,15 +204,23 @@ class ImageData(pl.LightningDataModule):
             raise RuntimeError("train_dataloader() needs a trainer: clock, seed and rank come from it")
         module: Any = self.trainer.lightning_module
         batch_size, processes = module.clock.batch_size, self.trainer.world_size
-        if batch_size > self.num_training:
-            available = f"{self.facts.name} has {self.num_training} images"
-            raise ConfigError(f"batch_size: {batch_size} is larger than the dataset ({available})")
-        if batch_size % processes:
-            raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")
+        self.check_batch_size(batch_size, processes)
         fetch, immediate = self.fetch(self.trainer.strategy.root_device)
         order = self.order(module.seed)
         batches = Batches(fetch, order, module.clock, self.trainer.global_rank, processes, self._transform)
         return batches if immediate else Prefetched(batches)
+
+    def check_batch_size(self, batch_size: int, processes: int) -> None:
+        """Refuse a global batch that is larger than the dataset or cannot be divided among ``processes``.
+
+        Raises:
+            ConfigError: Says which.
+        """
+        if batch_size > self.num_training:
+            size = f"{self.facts.name} has {self.num_training} images"
+            raise ConfigError(f"batch_size: {batch_size} is larger than the dataset ({size})")
+        if batch_size % processes:
+            raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")
 
     def order(self, seed: int) -> Order:
         """Return the order of the training images, which are numbered from 0."""
