@@ -20,7 +20,7 @@ def mean_over_processes(values: Tensor) -> Tensor:
     return values
 
 
-def from_all_processes(value: Value) -> list[Value]:
+def all_gather(value: Value) -> list[Value]:
     """Return what each process hands over, in the order of the ranks, the same on each; tensors come on the CPU."""
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder
+from gan_experiments.core.cache import cache_folder, read_or_make
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 from gan_experiments.data.base import ImageData
 
@@ -123,12 +122,8 @@ def download(name: str, root: Path, whole: Callable[[], bool], open_: Callable[[
         whole: Tells whether they are there.
         open_: ``open_(root, download)`` opens torchvision's dataset.
     """
-    if whole():
-        return
-    root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f".{name}.lock"):
-        if whole():  # another process has been faster
-            return
+
+    def fetch() -> bool:
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=root))
         try:
             open_(temporary, True)
@@ -136,6 +131,10 @@ def download(name: str, root: Path, whole: Callable[[], bool], open_: Callable[[
                 _move(entry, root / entry.name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+        return True
+
+    if not whole():
+        read_or_make(root / name, lambda: whole() or None, fetch)
 
 
 def reason(error: BaseException) -> str:

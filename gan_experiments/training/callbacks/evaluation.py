@@ -42,7 +42,7 @@ class Evaluation(pl.Callback):
     def __init__(
         self, evaluator: Evaluator, every: PositiveInt, samples: PositiveInt, final_samples: PositiveInt
     ) -> None:
-        evaluator.check(samples, "metrics.samples", full=False)
+        evaluator.check(samples, "metrics.samples", final=False)
         evaluator.check(final_samples, "metrics.final_samples")
         self.evaluator = evaluator
         self.every = every
@@ -65,8 +65,8 @@ class Evaluation(pl.Callback):
             ConfigError: The rows of this run so far were measured in other features.
         """
         self._started = time.perf_counter()
-        missing = self.evaluator.prepare_what_there_is(trainer.world_size)
-        self.evaluator.check(self.samples, "metrics.samples", full=False)  # now that the features are known
+        missing = self.evaluator.prepare_available(trainer.world_size)
+        self.evaluator.check(self.samples, "metrics.samples", final=False)  # now that the features are known
         self.evaluator.check(self.final_samples, "metrics.final_samples")
         for name, reason in missing.items() if trainer.is_global_zero else ():
             others = ", ".join(self.evaluator.extractors)
