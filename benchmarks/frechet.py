@@ -89,7 +89,7 @@ def draw(samples: int, features: int, seed: int) -> Tensor:
 
 
 def prepare(first: Tensor, second: Tensor) -> dict[str, Implementation]:
-    """Accumulate the statistics of both sets for each implementation; return the functions that compute the distance."""
+    """Accumulate the statistics of both sets for each implementation; return what computes the distance."""
     ours = [moments(side) for side in (first, second)]
     theirs = [part for side in (first, second) for part in (side.mean(0), torch.cov(side.T))]
     arrays = [{"mu": side.mean(0).numpy(), "sigma": np.cov(side.numpy(), rowvar=False)} for side in (first, second)]
