@@ -242,8 +242,8 @@ PLACES = {
     "metrics.extractors.*": Place("gan_experiments.metrics.extractors.base.Extractor"),
     "metrics.features.*": Place("gan_experiments.metrics.features.FeatureMeasure"),
     "metrics.measures.*": Place("gan_experiments.metrics.measure.Measure"),
-    "kind": Place("gan_experiments.sampling.base.Sheet"),
-    "kind.extractor": Place("gan_experiments.metrics.extractors.base.Extractor"),
+    "output": Place("gan_experiments.sampling.base.Sheet"),
+    "output.extractor": Place("gan_experiments.metrics.extractors.base.Extractor"),
     "callbacks.*": Place("pytorch_lightning.callbacks.callback.Callback", given=("run",)),
     "logger.*": Place("pytorch_lightning.loggers.logger.Logger", given=("run",)),
 }

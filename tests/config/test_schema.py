@@ -32,8 +32,8 @@ MISSING = {"evaluate": RUN, "sample": RUN, "export": RUN, "compare": ["study=out
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_is_right(group, option):
-    if group == "kind":
-        assert check(compose("sample", [*RUN, f"kind={option}"]), SampleConfig) == []
+    if group == "output":
+        assert check(compose("sample", [*RUN, f"output={option}"]), SampleConfig) == []
         return
     # A measure without a rhythm of its own is there to be added to others.
     adds = group == "metrics" and "\nevery:" not in (conf_dir() / group / f"{option}.yaml").read_text()

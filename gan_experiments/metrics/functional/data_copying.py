@@ -31,7 +31,7 @@ class DataCopying(NamedTuple):
 def data_copying(training: Tensor, held_out: Tensor, fake: Tensor) -> DataCopying:
     """Compare the distances to the nearest training sample of generated and of held-out samples.
 
-    A Mann-Whitney U test (Meehan et al. 2020, section 4). Memory: the three sets, and 2^24 distances at a time.
+    A Mann-Whitney U test (Meehan et al. 2020). Memory: the three sets, and 2^24 distances at a time.
 
     Args:
         training: Features of the samples that the generator was trained on: ``(N, D)``.
