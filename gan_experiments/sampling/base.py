@@ -32,7 +32,7 @@ class Sheet:
 
 
 def draw_latents(generator: Generator, count: int, seed: int) -> Tensor:
-    """Draw latents ``(count, latent_dim)`` on the generator's device; the run's seed gives those of its sample grids."""
+    """Draw latents ``(count, latent_dim)`` on the generator's device; a run's seed gives those of its sample grids."""
     return Stream(seed, "samples", device=device_of(generator)).normal(count, generator.latent_dim)
 
 
