@@ -13,7 +13,7 @@ from pixels import Pixels, evaluator, from_tensor, source
 from scipy.linalg import sqrtm
 
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.collect import share
+from gan_experiments.metrics.collect import rank_batches
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import InceptionScore
@@ -21,7 +21,7 @@ from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.known_distribution import KnownDistributionMetric
 from gan_experiments.metrics.memorization import Memorization
 from gan_experiments.metrics.prdc import PRDC
-from gan_experiments.metrics.uncertainty import halved
+from gan_experiments.metrics.uncertainty import real_baseline_splits
 
 DISTRIBUTED = Path(__file__).parents[1] / "helpers" / "evaluate_in_parts.py"
 
@@ -98,8 +98,9 @@ def test_extractor_without_classes_has_no_inception_score():
 def test_real_baseline_is_what_real_images_get_at_the_same_count():
     data = source()
     full = evaluator(data, samples=100).final(from_tensor(source(seed=1).images), 100)
-    expected = [frechet(data.images[inside == 1], data.images[inside == 0]) for inside in halved(500, 100)]
-    assert all((inside == 1).sum() == 100 for inside in halved(500, 100))
+    splits = real_baseline_splits(500, 100)
+    expected = [frechet(data.images[split == 1], data.images[split == 0]) for split in splits]
+    assert all((split == 1).sum() == 100 for split in splits)
     assert full.real_baseline["fid"] == pytest.approx(sum(expected) / len(expected), rel=1e-6)
     assert full.real_baseline_spread["fid"] == pytest.approx(torch.tensor(expected).std().item(), rel=1e-5)
     assert full.real_baseline["fid"] < full.values["fid"] + full.margins["fid"]
@@ -178,7 +179,7 @@ def test_provenance_is_plain():
 
 def test_nothing_to_measure_with_is_refused():
     for extractors, features in (({}, {"fid": FID()}), ({"native": Pixels()}, {})):
-        with pytest.raises(ConfigError, match="nothing to measure with"):
+        with pytest.raises(ConfigError, match="nothing to compute"):
             Evaluator(source(), extractors, 0, 64, features)
 
 
@@ -207,8 +208,8 @@ def test_covariances_without_full_rank_are_said_once(caplog, generated, real, sh
     for _ in range(2):
         measure(sample, generated)
     (line,) = caplog.messages
-    assert f"without full rank, from {short}" in line
-    assert line.endswith("; 5 have full rank")
+    assert f"rank-deficient covariances, from {short}" in line
+    assert line.endswith("; 5 images give full rank")
     evaluator(source(count=4), features={"kid": KID(2, 2)})(sample, 4)
     evaluator(source(count=5), features={"fid": FID()})(sample, 5)
     assert caplog.messages == [line]
@@ -229,11 +230,11 @@ def test_images_of_another_kind_are_refused(images, told):
 
 @given(count=st.integers(1, 300), batch_size=st.integers(1, 100), world_size=st.integers(1, 7))
 def test_processes_share_the_same_batches(count, batch_size, world_size):
-    alone = share(count, batch_size, 0, 1)
-    shared = [batch for rank in range(world_size) for batch in share(count, batch_size, rank, world_size)]
+    alone = rank_batches(count, batch_size, 0, 1)
+    shared = [batch for rank in range(world_size) for batch in rank_batches(count, batch_size, rank, world_size)]
     assert [batch for batch in shared if batch != (count, count)] == alone
     assert len(alone) == math.ceil(count / batch_size)
-    sizes = [len(share(count, batch_size, rank, world_size)) for rank in range(world_size)]
+    sizes = [len(rank_batches(count, batch_size, rank, world_size)) for rank in range(world_size)]
     assert max(sizes) - min(sizes) <= 1
 
 

@@ -36,7 +36,7 @@ def test_infinity_is_only_for_an_evaluation_in_full():
     assert full.values["fid_infinity"] < full.values["fid"]
     with pytest.raises(ConfigError, match="15 generated images are too few for fid_infinity, which needs 16"):
         measure.check(15, "metrics.final_samples")
-    measure.check(15, "metrics.samples", full=False)
+    measure.check(15, "metrics.samples", final=False)
 
 
 def test_copies_of_training_images_are_told_from_new_ones():
@@ -60,7 +60,7 @@ def test_options_are_in_the_provenance():
         "prdc": {"values": list(PRDC.values), "neighbours": 4, "density_neighbours": 5},
     }
     assert measure.selection == "kid"
-    with pytest.raises(ConfigError, match="none of the measures tells the best generator; add fid"):
+    with pytest.raises(ConfigError, match="none of the measures can choose the best checkpoint; add fid"):
         _ = evaluator(features={"prdc": PRDC()}).selection
 
 

@@ -100,7 +100,7 @@ class Evaluation:
             ConfigError: As for ``check``, or the run has been evaluated with other extractors so far.
         """
         self._started = time.perf_counter()
-        missing = self.evaluator.prepare_what_there_is(world_size)
+        missing = self.evaluator.prepare_available(world_size)
         self._check_counts()  # some limits depend on the features
         for name, reason in missing.items() if main else ():
             others = ", ".join(self.evaluator.extractors)
@@ -179,7 +179,7 @@ class Evaluation:
         return self._earlier_wall + time.perf_counter() - self._started
 
     def _check_counts(self) -> None:
-        self.evaluator.check(self.samples, "metrics.samples", full=False)
+        self.evaluator.check(self.samples, "metrics.samples", final=False)
         self.evaluator.check(self.final_samples, "metrics.final_samples")
 
     def _compare_extractors(self, missing: Mapping[str, str], main: bool) -> None:

@@ -10,7 +10,7 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors.random_network import RandomNetwork
 from gan_experiments.metrics.extractors.torchvision_classifier import TorchvisionClassifier
 from gan_experiments.metrics.extractors.user_network import UserNetwork
-from gan_experiments.metrics.reference import Reference
+from gan_experiments.metrics.reference import ReferenceStatistics
 
 MODEL = "mobilenet_v3_small"
 
@@ -98,7 +98,7 @@ def test_statistics_of_a_network_of_the_user_are_kept_by_all_that_changes_its_fe
         extractor = UserNetwork(network, image_size=size)
         extractor.prepare(data)
         provenance.append(extractor.provenance())
-        paths.add(Reference(data, extractor, (), 2, str(tmp_path)).path)
+        paths.add(ReferenceStatistics(data, extractor, (), 2, str(tmp_path)).path)
     assert len(paths) == 4
     assert [each["resize"] for each in provenance] == [
         "none",
@@ -110,7 +110,7 @@ def test_statistics_of_a_network_of_the_user_are_kept_by_all_that_changes_its_fe
 
 
 def test_a_network_that_gives_no_features_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"Conv2d gives \(1, 2, 8, 8\) for an image, not features"):
+    with pytest.raises(ConfigError, match=r"Conv2d returns \(1, 2, 8, 8\) for an image, not features"):
         UserNetwork(nn.Conv2d(3, 2, 1)).prepare(images())
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "weights.pth")
     with pytest.raises(ConfigError, match="the weights of another network than Pair"):
