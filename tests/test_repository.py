@@ -1,6 +1,8 @@
 """The files around the code: links, workflow, hooks, templates, citation."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,16 @@ def test_files_that_are_named_exist(page):
     for path in re.findall(r"`((?:[\w.]+/)+[\w.]*)`", text):
         if "powered_hinge" not in path and not path.endswith("..."):  # the example, and names of metrics
             assert any((base / path).exists() for base in bases), path
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_components_that_are_shown_pass_the_linter(page):
+    files = re.findall(r"`(gan_experiments/[\w/]+\.py)`.*?\n```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    assert files
+    for path, code in files:
+        command = [sys.executable, "-m", "ruff", "check", "--quiet", "--stdin-filename", path, "-"]
+        result = subprocess.run(command, input=code, capture_output=True, text=True, cwd=ROOT)
+        assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_the_workflow_takes_the_steps_of_the_ci_script():
