@@ -17,8 +17,8 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.randomness import Stream
-from gan_experiments.systems.schedule import Ramp
-from gan_experiments.systems.step_statistics import Statistics
+from gan_experiments.systems.schedule import ValueRamp
+from gan_experiments.systems.step_statistics import StepStatistics
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 _ABSENT = object()  # unlike null, which a config can give
@@ -38,9 +38,7 @@ class System(pl.LightningModule):
         ema: The moving average of the generator.
         optimized: The networks that ``optimizer`` names, in the order of the optimizers.
         ramps: Numbers that change during the run, by their keys in the config.
-        statistics: What the steps have measured.
-        latest: The newest value of everything that was logged.
-        paused: Seconds of this process that were spent on measuring instead of training.
+        statistics: Losses, outputs, gradient norms and the like of the steps since they were last read.
     """
 
     # Arguments that the program hands over.
@@ -58,10 +56,8 @@ class System(pl.LightningModule):
         self.ema = GeneratorEMA(generator, ema_half_life)
         self.clock = clock
         self.seed = seed
-        self.ramps: dict[str, Ramp] = {}
-        self.statistics = Statistics()
-        self.latest: dict[str, float] = {}
-        self.paused = 0.0
+        self.ramps: dict[str, ValueRamp] = {}
+        self.statistics = StepStatistics()
 
     @property
     def latent_dim(self) -> int:
@@ -123,7 +119,7 @@ class System(pl.LightningModule):
             images: Tensor = network(latents, labels)
         return images
 
-    def pictures(self, batch: Batch, columns: int) -> dict[str, Tensor]:
+    def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
         """Return what to show beside samples, made from real images, by name: images ``(N, C, H, W)`` in rows."""
         return {}
 
@@ -165,14 +161,14 @@ class System(pl.LightningModule):
 @contextmanager
 def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
     """Put networks into evaluation mode for the time of a block."""
-    training = [network.training for network in networks]
+    modes = [(module, module.training) for network in networks for module in network.modules()]
     for network in networks:
         network.eval()
     try:
         yield
     finally:
-        for network, mode in zip(networks, training, strict=True):
-            network.train(mode)
+        for module, training in modes:
+            module.training = training
 
 
 def system_of(trainer: pl.Trainer) -> System:

@@ -27,7 +27,7 @@ from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import NonNegativeInt
 from gan_experiments.systems.base import OptimizerFactory, System
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
-from gan_experiments.systems.schedule import Schedule
+from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
 
 Discriminate = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
@@ -77,7 +77,7 @@ class GAN(System):
         penalties: Mapping[str, Penalty],
         augmentations: Mapping[str, Augmentation],
         optimizers: Mapping[str, OptimizerFactory],
-        schedule: Schedule,
+        schedule: LearningRateSchedule,
         clip: Mapping[str, float | None],
         clock: Clock,
         seed: int,

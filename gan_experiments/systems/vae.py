@@ -19,7 +19,7 @@ from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFl
 from gan_experiments.systems.base import OptimizerFactory, System, evaluation_mode
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
-from gan_experiments.systems.schedule import Schedule
+from gan_experiments.systems.schedule import LearningRateSchedule
 
 FIRST_SIGMA = 0.5  # from which a learned one starts; pixels are in [-1, 1]
 GREY_LEVEL = 2 / 255  # the width of a grey level among them
@@ -64,7 +64,7 @@ class VAE(System):
         generator: Generator,
         encoder: Encoder,
         optimizers: Mapping[str, OptimizerFactory],
-        schedule: Schedule,
+        schedule: LearningRateSchedule,
         clip: Mapping[str, float | None],
         clock: Clock,
         seed: int,
@@ -136,7 +136,7 @@ class VAE(System):
             decoded: Tensor = self.generator(self.encoder(images)[0], labels if self.num_classes else None)
         return decoded
 
-    def pictures(self, batch: Batch, columns: int) -> dict[str, Tensor]:
+    def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
         """Return ``"reconstructions"``: rows of images, below each row what it is reconstructed as."""
         images = to_float(batch.images)
         if is_points(images):

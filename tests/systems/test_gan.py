@@ -276,10 +276,10 @@ def test_both_networks_of_a_step_see_one_probability_and_it_is_logged(built, nam
             f"_{network}_step",
             lambda *arguments, take=take: (seen.append(augmentation.p.item()), take(*arguments)),
         )
-    system = fit(parts)
+    fit(parts)
     assert seen[::2] == seen[1::2]
     assert len(set(seen)) > 1
-    assert system.latest[f"augment/{name}"] == pytest.approx(sum(seen[-4:]) / 4)  # of the last 16 images
+    assert parts.loop.latest[f"augment/{name}"] == pytest.approx(sum(seen[-4:]) / 4)  # of the last 16 images
 
 
 @pytest.mark.parametrize("augment", ["ada", "diffaugment"])
