@@ -117,12 +117,12 @@ class Evaluation(pl.Callback):
     def results(self) -> dict[str, Any]:
         """Return what belongs in the record of a run, with how it was obtained: plain values."""
         final = self.final
-        how = {"samples": self.final_samples, "row_samples": self.samples, "generator": "ema", "truncation": None}
+        how = {"samples": self.final_samples, "periodic_samples": self.samples, "generator": "ema", "truncation": None}
         return {
             "final": final.values,
             "margins": final.margins,
             "best": self.best,
-            "yardstick": final.real_baseline,
+            "real_baseline": final.real_baseline,
             "real_baseline_spread": final.real_baseline_spread,
             "evaluation": how | self.evaluator.provenance(),
             "evaluation_share": self.share,
