@@ -144,13 +144,13 @@ class Evaluation:
         """Return the results of the run and how they were obtained, for its record: plain values."""
         final = self.final
         protocol = {
-            "samples": self.final_samples, "row_samples": self.samples, "generator": "ema", "truncation": None,
+            "samples": self.final_samples, "periodic_samples": self.samples, "generator": "ema", "truncation": None,
         }  # fmt: skip
         return {
             "final": final.values,
             "margins": final.margins,
             "best": self.best,
-            "yardstick": final.real_baseline,
+            "real_baseline": final.real_baseline,
             "real_baseline_spread": final.real_baseline_spread,
             "evaluation": protocol | self.evaluator.provenance(),
             "evaluation_share": self.share,
