@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from gan_experiments.config.compose import compose
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import conf_dir
 from gan_experiments.core.contracts import Discriminator, Encoder, Generator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.training import preflight
