@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 _LONGEST_VALUE = 60  # characters of a value that are shown
+_LONGEST_REASON = 200  # of an error's message
 
 
 def nearest(word: Any, known: Collection[str], cutoff: float = 0.6) -> str | None:
@@ -36,3 +37,10 @@ def show_key(key: Any) -> str:
     text = str(key)
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= 2 * _LONGEST_VALUE else f"{text[: 2 * _LONGEST_VALUE]}..."
+
+
+def first_line(error: BaseException | str) -> str:
+    """Return the first line of an error's message as it can be printed, shortened; its type if it has no message."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    text = lines[0] if lines[0].isprintable() else repr(lines[0])[1:-1]
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
