@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Interval
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import Fraction, PositiveInt
 
 Sign = Annotated[float, Interval(ge=-1, le=1)]
@@ -55,3 +58,17 @@ class Adaptive(Augmentation):
     def probability(self) -> Tensor | None:
         """The probability, if it adapts."""
         return None if self.target is None else self.p
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse to follow the sign of energies, which never changes; warn if the loss gives the sign no meaning."""
+        yield from super().check(key, options, config)
+        loss = config.component("loss")
+        if loss is None or option(config, key, "target") is None:
+            return
+        if getattr(loss, "discriminator_output", "") == "energy":
+            text = f"{loss.__name__} is computed on energies, which are never negative; null keeps p constant"
+            yield Problem(f"{key}.target", text)
+        if getattr(loss, "shift_invariant", False):
+            reason = f"{loss.__name__} depends only on differences of outputs, so their sign means nothing"
+            yield Problem(f"{key}.target", f"{reason}; null keeps p constant, or lets a ramp move it", warning=True)

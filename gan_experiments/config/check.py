@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from gan_experiments.config.signatures import Parameter, item_of, members, plain, signature_of, spelling_hint
 from gan_experiments.config.slots import bases_of, expected, slot_of
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
-from gan_experiments.core.checks import Checks, ConfigView, Problem
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.text import nearest, show
 
+_CHECK = ["key", "options", "config"]  # what a method of a component named ``check`` takes, if it is about its config
 _MODEL = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
@@ -178,8 +180,9 @@ class _Walk:
         view = ConfigView(self._found.config, self._found.components, refused)
         for key, cls in {"": schema, **self._sections, **self._found.components}.items():
             options = view.get(key) if key else self._found.config
-            if isinstance(cls, Checks) and isinstance(options, Mapping):
-                self._found.problems += cls.check(key, options, view)
+            check = getattr(cls, "check", None)
+            if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
+                self._found.problems += check(key, options, view)
 
     def _leaves(self, values: Mapping[Any, Any], parameters: Mapping[str, Parameter], path: str) -> None:
         """Let pydantic check values that hold no components, and find what is missing and what is unknown."""

@@ -9,7 +9,7 @@ from gan_experiments.config.schema import Dataset, Metrics, SampleCount
 from gan_experiments.config.slots import Component, Slot
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
 
-Sheet = Annotated[Component, Slot("gan_experiments.sampling.base:Sheet")]
+Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
 
 
 @dataclass

@@ -141,7 +141,7 @@ class CommandLine:
         """Apply one value to ``config``; a key that the files do not have is refused unless ``+`` adds it."""
         parent, _, last = change.key.rpartition(".")
         above: Any = OmegaConf.select(config, parent) if parent else config
-        present = isinstance(above, DictConfig) and last in above
+        present = isinstance(above, DictConfig) and last in above.keys()  # noqa: SIM118 - "in" hides what is missing
         if change.deletes and present:
             del above[last]
         elif change.deletes:

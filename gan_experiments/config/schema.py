@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Interval
 from pydantic import StringConstraints
 
+from gan_experiments.config import root_rules
 from gan_experiments.config.slots import Component, Slot
 from gan_experiments.core.types import (
     Described,
@@ -43,17 +44,21 @@ class OptimizerLimits:
     alpha: Fraction
 
 
-Dataset = Annotated[Component, Slot("gan_experiments.data.base:ImageData")]
-System = Annotated[Component, Slot("gan_experiments.systems.base:System")]
-Loss = Annotated[Component, Slot("gan_experiments.core.contracts:Loss")]
-Penalty = Annotated[Component, Slot("gan_experiments.core.contracts:Penalty")]
-Augmentation = Annotated[Component, Slot("gan_experiments.core.contracts:Augmentation")]
-TorchOptimizer = Annotated[Component, Slot("torch.optim:Optimizer", ("params",), OptimizerLimits)]
-Extractor = Annotated[Component, Slot("gan_experiments.metrics.extractors.base:Extractor")]
-FeatureMeasure = Annotated[Component, Slot("gan_experiments.metrics.features:FeatureMeasure")]
-Measure = Annotated[Component, Slot("gan_experiments.metrics.measure:Measure")]
-Callback = Annotated[Component, Slot("pytorch_lightning:Callback", ("run",))]
-Logger = Annotated[Component, Slot("pytorch_lightning.loggers:Logger", ("run",))]
+Dataset = Annotated[Component, Slot(("gan_experiments.data.base:ImageData",))]
+System = Annotated[Component, Slot(("gan_experiments.systems.base:System",))]
+Loss = Annotated[Component, Slot(("gan_experiments.core.contracts:Loss",))]
+Penalty = Annotated[Component, Slot(("gan_experiments.core.contracts:Penalty",))]
+Augmentation = Annotated[Component, Slot(("gan_experiments.core.contracts:Augmentation",))]
+TorchOptimizer = Annotated[Component, Slot(("torch.optim:Optimizer",), ("params",), OptimizerLimits)]
+Extractor = Annotated[Component, Slot(("gan_experiments.metrics.extractors.base:Extractor",))]
+FeatureMeasure = Annotated[Component, Slot(("gan_experiments.metrics.features:FeatureMeasure",))]
+Measure = Annotated[Component, Slot(("gan_experiments.metrics.measure:Measure",))]
+_PARTS = "gan_experiments.training.callbacks"
+_LOOP_PARTS = ("monitor:Monitor", "samples:SampleGrid", "checkpoint:Checkpoint", "progress:ProgressBar")
+Callback = Annotated[
+    Component, Slot(("pytorch_lightning:Callback", *(f"{_PARTS}.{part}" for part in _LOOP_PARTS)), ("run",))
+]
+Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run",))]
 
 
 @dataclass
@@ -96,6 +101,8 @@ class Schedule:
     end: PositiveInt | None
     final: Fraction = 0.0
 
+    check = staticmethod(root_rules.check_schedule)
+
 
 @dataclass
 class Ramp:
@@ -116,6 +123,8 @@ class Ramp:
     start: NonNegativeInt = 0
     kind: Literal["linear", "cosine"] = "cosine"
 
+    check = staticmethod(root_rules.check_ramp)
+
 
 @dataclass
 class Clip:
@@ -133,6 +142,8 @@ class Optimizer:
     discriminator: TorchOptimizer | None
     schedule: Schedule
     clip: Clip
+
+    check = staticmethod(root_rules.check_optimizer)
 
 
 @dataclass
@@ -159,6 +170,8 @@ class Metrics:
     measures: dict[str, Measure] = field(default_factory=dict)
     weights: str | None = None
 
+    check = staticmethod(root_rules.check_metrics)
+
 
 @dataclass
 class Trainer:
@@ -179,6 +192,8 @@ class Trainer:
     strategy: Literal["auto", "ddp"]
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     deterministic: bool
+
+    check = staticmethod(root_rules.check_trainer)
 
 
 @dataclass
@@ -232,3 +247,5 @@ class Config:
     trusted: list[str]
     retry: Literal["none", "failed"] = "none"
     ramps: dict[str, Ramp] = field(default_factory=dict)
+
+    check = staticmethod(root_rules.check_config)

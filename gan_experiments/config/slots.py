@@ -18,20 +18,19 @@ class Slot(NamedTuple):
     """Says of a :class:`Component` in a schema which classes fit.
 
     Attributes:
-        base: Path of the class that they descend from, as ``module:name``.
+        bases: Paths of the classes of which they descend from one, as ``module:name``.
         provided: Arguments that the program hands over; a config must not name them.
         limits: A dataclass whose annotations are stricter than those of the constructor.
     """
 
-    base: str
+    bases: tuple[str, ...]
     provided: tuple[str, ...] = ()
     limits: type | None = None
 
-    def load(self) -> type:
-        """Import the base class."""
-        module, _, name = self.base.partition(":")
-        loaded: type = getattr(import_module(module), name)
-        return loaded
+    def load(self) -> tuple[type, ...]:
+        """Import the base classes."""
+        paths = [base.partition(":") for base in self.bases]
+        return tuple(getattr(import_module(module), name) for module, _, name in paths)
 
 
 def slot_of(annotation: Any) -> Slot | None:
@@ -50,4 +49,4 @@ def expected(annotation: Any) -> str:
 def bases_of(annotation: Any) -> tuple[type, ...]:
     """Return the classes of which a component that belongs to an annotation descends from one; empty for any."""
     slot = slot_of(annotation)
-    return (slot.load(),) if slot else classes_in(annotation)
+    return slot.load() if slot else classes_in(annotation)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.metrics.moments import Moments
 
 
@@ -85,3 +87,8 @@ class FeatureMeasure:
     def provenance(self) -> dict[str, Any]:
         """Say what its values depend on beside the features: its options, plain values."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Yield nothing: the rules are those of subclasses."""
+        yield from ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
 from torchmetrics import Metric
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.collect import off_mps, share
@@ -57,6 +58,14 @@ class Measure(Metric):
         """Say what its values depend on beside the images: its options, plain values."""
         names = inspect.signature(type(self).__init__).parameters
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse a dataset whose distribution is not known, if it must be."""
+        dataset = config.component("dataset")
+        if cls.needs_known_distribution and dataset and not getattr(dataset, "has_known_distribution", False):
+            text = f"the distribution of {dataset.__name__} is not known"
+            yield Problem(key, f"{text}; take a synthetic dataset, such as dataset=ring or dataset=stacked_mnist")
 
 
 def take_in(measures: Iterable[Measure], images: Tensor, labels: Tensor | None) -> None:

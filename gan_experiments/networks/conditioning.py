@@ -5,18 +5,22 @@ Shapes: B samples, K classes, F features, E numbers of an embedding.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
 from gan_experiments.core.precision import in_float32
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import ConfigError, DataFacts
 
 Conditioning = Literal["none", "concatenation", "projection", "classifier", "contrastive"]
 
+_TRAINED_BY = {"classifier": "conditioning=acgan", "contrastive": "conditioning=contragan or conditioning=reacgan"}
 EMBEDDING_DIM = 512  # of the contrastive heads, as ContraGAN's and ReACGAN's authors have it on CIFAR-10
 
 
@@ -81,6 +85,16 @@ class ConditionalDiscriminator(Discriminator):
             return images
         planes = indicator(labels, self.seen_classes, images)[:, :, None, None].expand(-1, -1, *images.shape[2:])
         return torch.cat([images, planes], dim=1)
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse a class head that no penalty trains."""
+        yield from super().check(key, options, config)
+        conditioning = option(config, key, "conditioning")
+        trained = any(getattr(penalty, "trains", "") for penalty in config.components("penalty").values())
+        if conditioning in _TRAINED_BY and not trained:
+            text = f"no penalty trains the {conditioning} head; take {_TRAINED_BY[conditioning]}"
+            yield Problem(f"{key}.conditioning", text)
 
 
 class LayeredGenerator(Generator):

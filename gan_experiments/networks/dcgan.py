@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Interval
 from torch import Tensor, nn
 
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
@@ -114,6 +117,18 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         """Map ``(B, C, H, W)`` to the last hidden layer, flattened: ``(B, F)``; concatenation uses labels ``(B,)``."""
         features: Tensor = self.layers(self.with_planes(images, labels))
         return features
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Warn of batch norm beside a penalty on the gradient of each sample."""
+        yield from super().check(key, options, config)
+        if option(config, key, "norm") != "batch":
+            return
+        for name, penalty in config.components("penalty").items():
+            if getattr(penalty, "needs_per_sample_gradients", False):
+                reason = "the gradient at an image then depends on the other images of the batch"
+                text = f"'batch' beside penalty.{name}: {reason}; take layer, instance or none"
+                yield Problem(f"{key}.norm", text, warning=True)
 
 
 def _doubling(upsampling: str, fan_in: int, fan_out: int, bias: bool) -> list[nn.Module]:

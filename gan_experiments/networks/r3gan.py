@@ -6,13 +6,17 @@ B: batch, C: channels, H, W: height and width, E: length of a label's embedding.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, Generator
+from gan_experiments.core.rules import image_size, option
 from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
@@ -135,6 +139,12 @@ class R3GANGenerator(Generator):
         weight: Tensor = self.layers[0].linear.weight  # type: ignore[union-attr, assignment]
         return weight[:, : self.latent_dim]
 
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse channels that do not divide into groups, at any of the sizes."""
+        yield from super().check(key, options, config)
+        yield from _check_groups(key, config)
+
 
 class R3GANDiscriminator(Discriminator):
     """Images to one logit each: the generator backwards, ending in a weighted sum over each map.
@@ -193,6 +203,12 @@ class R3GANDiscriminator(Discriminator):
         output: Tensor = self.head(self.features(images))
         return output.squeeze(1) if self.embedding is None else (output * self.embedding(labels)).sum(dim=1)
 
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse channels that do not divide into groups, at any of the sizes."""
+        yield from super().check(key, options, config)
+        yield from _check_groups(key, config)
+
 
 def _drawn(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
     """Draw the weights of a layer from N(0, gain^2 / fan-in); its bias starts at 0."""
@@ -219,3 +235,53 @@ def _widths(facts: DataFacts, channels: int, max_channels: int) -> tuple[int, li
     """Return the smallest size, and the widths from there to the image's."""
     start, doublings = stages("r3gan", facts, _STAGES)
     return start, [min(channels * 2**stage, max_channels) for stage in range(doublings, -1, -1)]
+
+
+class _Groups(NamedTuple):
+    """The options that the widths of all stages, and their grouped convolutions, follow from."""
+
+    group_width: int
+    expansion: int
+    channels: int
+    max_channels: int
+
+    def divides(self, width: int) -> bool:
+        """Tell whether a block of this width divides into groups."""
+        return width * self.expansion <= self.group_width or width * self.expansion % self.group_width == 0
+
+    def misfit(self, channels: int, doublings: int) -> int | None:
+        """Return the first width of a network of ``channels`` that does not divide; ``None`` if all do."""
+        widths = (min(channels * 2**stage, self.max_channels) for stage in range(doublings + 1))
+        return next((width for width in widths if not self.divides(width)), None)
+
+    def fits(self, channels: int, doublings: int) -> bool:
+        """Tell whether all widths of a network of ``channels`` divide."""
+        return self.misfit(channels, doublings) is None
+
+
+def _check_groups(key: str, config: ConfigView) -> Iterator[Problem]:
+    values = [option(config, key, name) for name in _Groups._fields]
+    if not all(isinstance(value, int) for value in values):
+        return
+    groups = _Groups(*values)
+    most = max(doublings for _, doublings in _STAGES.values())
+    doublings = _STAGES.get(image_size(config) or 0, (4, most))[1]
+    if not groups.divides(groups.max_channels):
+        fitting = _nearest(groups.max_channels, groups.divides)
+        yield Problem(f"{key}.max_channels", _misfit_text(groups, groups.max_channels, fitting))
+    elif misfit := groups.misfit(groups.channels, doublings):
+        fitting = _nearest(groups.channels, partial(groups.fits, doublings=doublings))
+        yield Problem(f"{key}.channels", _misfit_text(groups, misfit, fitting))
+
+
+def _misfit_text(groups: _Groups, width: int, fitting: list[int]) -> str:
+    stage = "" if width in (groups.channels, groups.max_channels) else f"{groups.channels} channels become {width}: "
+    does_not = f"{width} x {groups.expansion} does not divide into groups of {groups.group_width}"
+    return f"{stage}{does_not}; {' and '.join(map(str, fitting))} would"
+
+
+def _nearest(width: int, fits: Callable[[int], bool]) -> list[int]:
+    """Return the nearest widths below and above that fit."""
+    below = next((low for low in range(width - 1, 0, -1) if fits(low)), None)
+    above = next((high for high in range(width + 1, 4096) if fits(high)), None)
+    return [near for near in (below, above) if near]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.types import ConfigError, DataFacts
 
 _PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
@@ -81,6 +82,11 @@ class Extractor(nn.Module):
             "weights": self.weight_hash,
             "precision": "float32",
         }
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Yield nothing: the rules are those of subclasses."""
+        yield from ()
 
 
 def hash_weights(weights: Mapping[str, Tensor]) -> str:

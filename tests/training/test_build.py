@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from gan_experiments.core.types import ConfigError
+from gan_experiments.training import build
 from gan_experiments.training.build import device_for_measuring
-from gan_experiments.training.train import build
 
 
 @pytest.fixture
