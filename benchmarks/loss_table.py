@@ -1,4 +1,4 @@
-"""Every loss with its usual penalty from the same base recipe: the native FID of each seed, and how it compares.
+"""Every loss with its usual penalty from the same baseline recipe: the native FID of each seed, and how it compares.
 
     python benchmarks/loss_table.py --images 300000 --seeds 0 1 2 --folder /tmp/loss_table
 
@@ -17,10 +17,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import conf_dir
 
 AUTOENCODER = ["penalty=none", "model=autoencoder", "model.discriminator.code_dim=16"]
-USUAL = {  # beside the base recipe's penalty=r1
+USUAL = {  # beside the baseline recipe's penalty=r1
     "ebgan": [*AUTOENCODER, "model.discriminator.error=l2"],
     "began": AUTOENCODER,
 }
@@ -66,7 +66,7 @@ def train(name: str, loss: str, seed: int, images: int, folder: Path) -> None:
     """Start the run, or go on with it."""
     begun = sorted(folder.glob(f"*/{name}/config.yaml"))
     arguments = [f"resume={begun[-1].parent}"] if begun else [
-        "experiment=base", f"loss={loss}", *USUAL.get(loss, []), f"seed={seed}", f"budget.images={images}",
+        "experiment=baseline", f"loss={loss}", *USUAL.get(loss, []), f"seed={seed}", f"budget.images={images}",
         f"name={name}", f"output_dir={folder}",
     ]  # fmt: skip
     print(f"{name}: gan-train {' '.join(arguments)}", file=sys.stderr, flush=True)

@@ -32,7 +32,7 @@ SKIPPED = 75  # exit code of a worker whose network does not take images of this
 
 def main() -> None:
     """Measure each model at each size and print a table."""
-    from gan_experiments.config.loader import conf_dir
+    from gan_experiments.config.files import conf_dir
 
     models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -23,7 +23,7 @@ import torch
 from omegaconf import OmegaConf
 
 from gan_experiments.config.compose import compose
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import conf_dir
 from gan_experiments.core.types import DataFacts
 from gan_experiments.data.base import ImageData
 from gan_experiments.training.build import build_system

@@ -175,7 +175,7 @@ def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Ca
 
     from gan_experiments.config.compose import compose
     from gan_experiments.runs.folder import RunFolder
-    from gan_experiments.training.train import build as building
+    from gan_experiments.training import build as building
 
     sys.stderr = _Terminal()
     data_type = _data_type(model)

@@ -1,30 +1,34 @@
-"""A probability that follows how sure the discriminator is of reals."""
+"""Adaptive augmentation probability."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.distributed import mean_over_processes
-from gan_experiments.core.types import Fraction, PositiveInt, Range
+from gan_experiments.core.rules import option
+from gan_experiments.core.types import Fraction, PositiveInt
 
-Sign = Annotated[float, Range(low=-1.0, high=1.0)]
+Sign = Annotated[float, Interval(ge=-1, le=1)]
 
 
 class Adaptive(Augmentation):
-    """What adapts its strength by the mean sign of outputs for reals, ``r_t`` (Karras et al. 2020, ADA, eq. 1).
+    """Base of augmentations whose probability follows the mean sign of outputs for reals (Karras et al. 2020, eq. 1).
 
-    Every ``interval`` steps the probability moves by ``interval`` batches over ``images``: up if the mean sign since
-    the last time was above the target, else down. It needs outputs whose sign means something.
+    Every ``interval`` steps the probability changes by ``interval * batch_size / images``: up if the mean sign since
+    the last change was above the target, otherwise down. The sign of the outputs must be meaningful.
 
     Args:
-        p: Probability at the start.
-        target: Mean sign to hold; ``None`` leaves the probability as it is.
-        interval: Discriminator steps between two moves.
-        images: Images seen over which it could move from 0 to 1.
+        p: Initial probability.
+        target: Target of the mean sign; ``None`` keeps the probability constant.
+        interval: Discriminator steps between two changes.
+        images: Images seen over which it can change from 0 to 1.
     """
 
     p: Tensor
@@ -36,11 +40,11 @@ class Adaptive(Augmentation):
         self.interval = interval
         self.images = images
         self.register_buffer("p", torch.tensor(float(p)))
-        self.register_buffer("signs", torch.zeros(()))  # sum of the mean signs since the last move
+        self.register_buffer("signs", torch.zeros(()))  # sum of the mean signs since the last change
 
     @torch.no_grad()
     def observe(self, real_output: Tensor, images_seen: int, batch_size: int) -> None:
-        """Count the signs of outputs, over all processes, and move the probability when it is due."""
+        """Add the mean sign of outputs over all processes, and change the probability when it is due."""
         if self.target is None:
             return
         self.signs += mean_over_processes(real_output.sign().mean())
@@ -52,5 +56,19 @@ class Adaptive(Augmentation):
 
     @property
     def probability(self) -> Tensor | None:
-        """The probability, if it adapts."""
+        """The probability, if it adapts; otherwise ``None``."""
         return None if self.target is None else self.p
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse to follow the sign of energies, which never changes; warn if the loss gives the sign no meaning."""
+        yield from super().check(key, options, config)
+        loss = config.component("loss")
+        if loss is None or option(config, key, "target") is None:
+            return
+        if getattr(loss, "discriminator_output", "") == "energy":
+            text = f"{loss.__name__} is computed on energies, which are never negative; null keeps p constant"
+            yield Problem(f"{key}.target", text)
+        if getattr(loss, "shift_invariant", False):
+            reason = f"{loss.__name__} depends only on differences of outputs, so their sign means nothing"
+            yield Problem(f"{key}.target", f"{reason}; null keeps p constant, or lets a ramp move it", warning=True)

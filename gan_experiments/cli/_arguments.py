@@ -36,25 +36,27 @@ class Arguments:
 
     Attributes:
         overrides: Everything that is no flag.
-        flags: The flags, as Hydra takes them.
         help: Whether the help page is asked for.
         version: Whether the version is.
         multirun: Whether to run a sweep.
         cfg: Which config to print instead of running; ``None``: run.
+        package: Of that config only what lies below this key.
+        resolve: Whether to print it with its interpolations resolved.
         config_dir: A folder of configs beside ours.
         config_name: Another root config.
-        runs: Whether anything is to be run at all.
+        for_hydra: Whether Hydra is asked something about itself and answers by itself.
     """
 
     overrides: list[str]
-    flags: list[str]
     help: bool
     version: bool
     multirun: bool
     cfg: str | None
+    package: str | None
+    resolve: bool
     config_dir: str | None
     config_name: str | None
-    runs: bool
+    for_hydra: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,26 +78,15 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
     known = [name for names, _, _ in FLAGS for name in names]
     if unknown:
         raise ConfigError([f"{flag}: no such flag{suggest(flag, known)}" for flag in unknown])
-    sweeps = read.multirun or "hydra.mode=MULTIRUN" in read.overrides
-    read.multirun = read.multirun and not read.cfg  # Hydra takes one of the two
     return Arguments(
         overrides=read.overrides,
-        flags=_written(read),
         help=read.help,
         version=read.version,
-        multirun=sweeps and not read.cfg,
+        multirun=(read.multirun or "hydra.mode=MULTIRUN" in read.overrides) and not read.cfg,
         cfg=read.cfg,
+        package=read.package,
+        resolve=read.resolve,
         config_dir=read.config_dir,
         config_name=read.config_name,
-        runs=not (read.cfg or read.info or read.shell_completion or read.hydra_help),
+        for_hydra=bool(read.info or read.shell_completion or read.hydra_help),
     )
-
-
-def _written(read: argparse.Namespace) -> list[str]:
-    """Return the flags that are set, as they would be typed."""
-    flags = []
-    for names, options, _ in FLAGS:
-        value = getattr(read, names[-1].lstrip("-").replace("-", "_"))
-        if value:
-            flags += [names[-1]] if "action" in options else [names[-1], value]
-    return flags

@@ -5,21 +5,18 @@ from __future__ import annotations
 import shlex
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
 
-from gan_experiments.cli._main import command
+from gan_experiments.cli._command import Request, command
 from gan_experiments.compare.collect import OUTPUT
 from gan_experiments.compare.comparison import Comparison, compare
 from gan_experiments.compare.report.export import has_parquet
 from gan_experiments.compare.report.tables import as_rich, tables
 from gan_experiments.compare.report.wording import verdict
 from gan_experiments.compare.report.write import write_report
-from gan_experiments.config.programs import CompareConfig
+from gan_experiments.config.command_schemas import CompareConfig
 from gan_experiments.runs.summary import shown
 
 
@@ -28,14 +25,14 @@ def main() -> None:
     command("compare", CompareConfig, run)
 
 
-def run(cfg: DictConfig) -> int:
+def run(request: Request) -> int:
     """Compare, write the report, and print what it says in short."""
-    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    options = dict(request.config)
     study, output = Path(options.pop("study")), options.pop("output")
     comparison = compare(study, **options)
-    overrides = [override.lstrip("+") for override in HydraConfig.get().overrides.task]
-    told = shlex.join(["gan-compare", *overrides])
-    files = write_report(comparison, study, Path(output or study / OUTPUT), told)
+    overrides = [override.lstrip("+") for override in request.overrides]
+    typed = shlex.join(["gan-compare", *overrides])
+    files = write_report(comparison, study, Path(output or study / OUTPUT), typed)
     _tell(comparison, files)
     return 0
 

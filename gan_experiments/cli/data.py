@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from gan_experiments.cli._main import command, report
-from gan_experiments.config.programs import DataConfig, ShardsConfig
+from gan_experiments.cli._command import Request, command, report
+from gan_experiments.config.command_schemas import DataConfig, ShardsConfig
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
@@ -27,9 +24,9 @@ def main() -> None:
     command("data", DataConfig, run)
 
 
-def run(cfg: DictConfig) -> int:
+def run(request: Request) -> int:
     """Print what there is to know, and write a contact sheet."""
-    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    options = request.config
     if options["output"] is not None and Path(options["output"]).exists():
         raise ConfigError(f"output: {options['output']} exists and is not overwritten")
     from gan_experiments.core.images import image_grid, save_png
@@ -48,9 +45,9 @@ def run(cfg: DictConfig) -> int:
     return 0
 
 
-def write(cfg: DictConfig) -> int:
+def write(request: Request) -> int:
     """Write the data as tar shards."""
-    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    options = request.config
     if Path(options["output"]).exists():
         raise ConfigError(f"output: {options['output']} exists and is not overwritten")
     from gan_experiments.data.shards.writer import write_shards

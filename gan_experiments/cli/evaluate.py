@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from gan_experiments.cli._main import checked_run, command
-from gan_experiments.config.programs import EvaluateConfig
+from gan_experiments.cli._command import Request, checked_run, command
+from gan_experiments.config.command_schemas import EvaluateConfig
+from gan_experiments.config.schema import Config
 from gan_experiments.core.files import write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
@@ -22,9 +21,9 @@ def main() -> None:
     command("evaluate", EvaluateConfig, run)
 
 
-def run(cfg: DictConfig) -> int:
+def run(request: Request) -> int:
     """Print the measures with how they were obtained, and add them to the record of the run."""
-    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    options = request.config
     dataset = options.get("dataset")
     if options["run"] is not None and options["fake"] is None and dataset is None:
         return _measure_run(options)
@@ -35,7 +34,7 @@ def run(cfg: DictConfig) -> int:
 
 def _measure_run(options: dict[str, Any]) -> int:
     folder = RunFolder(options["run"])
-    config = checked_run(folder, options["trusted"])
+    config = checked_run(folder, Config, options["trusted"])
     from gan_experiments.training.build import build_evaluator
     from gan_experiments.training.callbacks.evaluation import EvaluationSamples
     from gan_experiments.training.restore import restore

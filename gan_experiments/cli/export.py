@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from gan_experiments.cli._main import checked_run, command
-from gan_experiments.config.programs import ExportConfig
+from gan_experiments.cli._command import Request, checked_run, command
+from gan_experiments.config.command_schemas import ExportConfig
+from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
@@ -19,11 +18,11 @@ def main() -> None:
     command("export", ExportConfig, run)
 
 
-def run(cfg: DictConfig) -> int:
+def run(request: Request) -> int:
     """Write the file and say where, and how near it is to torch."""
-    options: Any = OmegaConf.to_container(cfg, resolve=True)
+    options = request.config
     folder = RunFolder(options["run"])
-    config = checked_run(folder, options["trusted"])
+    config = checked_run(folder, Config, options["trusted"])
     output = Path(options["output"] or folder.path / "generator.onnx")
     if output.exists():
         raise ConfigError(f"output: {output} exists and is not overwritten")

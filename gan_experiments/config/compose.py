@@ -1,7 +1,7 @@
-"""From a command line to a composed config, with everything that is wrong with it.
+"""From a command line to composed configs: the names in it are checked, one override at a time, against the YAML.
 
-Hydra stops at the first override it does not like. Here each is read by itself, what cannot be used is reported and
-left out, and the config that the rest make is checked as a whole.
+Hydra stops at the first override it refuses. Here each is read by itself; one that cannot be used is reported and left
+out, and the config that the others make is checked as a whole. Imports no torch.
 """
 
 from __future__ import annotations
@@ -19,49 +19,148 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gan_experiments.config.check import check_values, unknown_key
+from gan_experiments.config.files import Composition, ConfigFiles, own_files
 from gan_experiments.config.hydra_node import hydra_problems
-from gan_experiments.config.loader import Composed, Loader, own_loader, visible
 from gan_experiments.config.overrides import Change, Overrides, add_dataset_defaults, parse_value, read_overrides
-from gan_experiments.config.plugins import plugin_problems
-from gan_experiments.config.schema import check_config
-from gan_experiments.config.targets import distrust
-from gan_experiments.config.validation import Problem
+from gan_experiments.config.targets import TARGET, untrustworthy
+from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import ConfigError
 
-MOST_JOBS = 5000  # of one sweep
-_GRID = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+MAX_JOBS = 5000  # of one sweep
+_GRID_SWEEPER = "BasicSweeper"  # Hydra's own
 
 # What Hydra raises, its parsers, and pathlib at a file that cannot be read.
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError, RecursionError)
 
 
 @dataclass
-class Examination:
-    """What a command line comes to.
+class CommandLine:
+    """The overrides of a command, and the configs that they make.
 
     Attributes:
+        files: The command's YAML files.
+        changes: Overrides of the config; in a sweep those of its files go first.
+        hydra_lines: Overrides of Hydra's own node.
         problems: What is wrong, each thing once.
-        warnings: What is allowed but hardly meant, a line each.
-        overrides: The overrides as Hydra takes them: ``+`` where a key is not in the files, and only there.
         trusted: The packages that the command line trusts.
-        composer: What composes the config of one choice of values or another.
+        hydra: Hydra's own node, of the last config that was composed.
     """
 
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    overrides: list[str] = field(default_factory=list)
-    trusted: list[str] = field(default_factory=list)
-    composer: Composer | None = None
+    files: ConfigFiles
+    changes: list[Change]
+    hydra_lines: list[str]
+    problems: list[Problem]
+    trusted: list[str]
+    hydra: DictConfig = field(default_factory=lambda: OmegaConf.create({}))
+    _unusable: set[str] = field(default_factory=set)
 
-    def add(self, line: str) -> None:
-        """Add an override that is about Hydra itself."""
-        self.overrides.append(line)
-        if self.composer is not None:
-            self.composer.own.append(line)
+    def config(self, chosen: Sequence[int] = ()) -> DictConfig | None:
+        """Return the config of one value of each change, by index, 0 by default; ``None`` if not even the files do."""
+        picked = list(zip(self.changes, chosen or [0] * len(self.changes), strict=True))
+        groups = [self._group_line(change, index) for change, index in picked if change.group]
+        composed = self._compose([line for line in groups if line not in self._unusable])
+        if composed is None:
+            return None
+        composed.use_hydra()
+        self.hydra = composed.hydra
+        config = deepcopy(composed.config)
+        with flag_override(config, ["struct", "readonly"], False):
+            for change, index in picked:
+                if not change.group:
+                    self._set(config, change, index)
+        OmegaConf.set_struct(config, True)
+        return config
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The option that is chosen of each of our groups, of the last config that was composed."""
+        choices = self.hydra.runtime.choices
+        return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether the jobs of a sweep are all combinations of the values."""
+        return str(OmegaConf.select(self.hydra, f"sweeper.{TARGET}")).rpartition(".")[2] == _GRID_SWEEPER
+
+    @property
+    def lines(self) -> list[str]:
+        """The overrides as Hydra takes them; those of the files are not among them."""
+        lines = [replace(change, line=f"+{change.line}") if _adds(change) else change for change in self.changes]
+        return self.hydra_lines + [change.line for change in lines if change.line]
+
+    def add_sweeps_of_files(self) -> None:
+        """Add the sweeps that the config itself asks for (``hydra.sweeper.params``) to the changes."""
+        self.changes = list({change.key: change for change in self.changes}.values())  # as for Hydra, the last counts
+        if self.config() is None:
+            return
+        on_command_line = {change.key for change in self.changes}
+        params = OmegaConf.select(self.hydra, "sweeper.params") or {}
+        lines = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+") not in on_command_line]
+        swept = read_overrides(lines, self.files, multirun=True)
+        self.problems += swept.problems
+        self.changes[:0] = [replace(change, line="") for change in swept.changes]
+
+    def _group_line(self, change: Change, index: int) -> str:
+        if change.deletes:
+            return change.line
+        sign = "" if change.key in self.files.groups else "+" * change.line.startswith("+")
+        return f"{sign}{change.key}={change.values[min(index, len(change.values) - 1)]}"
+
+    def _compose(self, groups: list[str]) -> Composition | None:
+        """Compose the files; if Hydra refuses, find out which overrides it is about and go on without them."""
+        own = [line for line in self.hydra_lines if line not in self._unusable]
+        lines = groups + sorted(own, key=lambda line: "/" not in line.partition("=")[0])  # choices, then their keys
+        try:
+            return self.files.compose(lines)
+        except _FAILURES:
+            usable: list[str] = []
+        for line in ["", *lines]:
+            try:
+                self.files.compose([*usable, line] if line else usable)
+            except _FAILURES as error:
+                key = line.lstrip("+~").partition("=")[0] or self.files.config_name
+                self.problems.append(Problem(key, self._reason(error)))
+                if not line:
+                    return None
+                self._unusable.add(line)
+            else:
+                usable += [line] if line else []
+        return self.files.compose(usable)
+
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, YAMLError):
+            return f"cannot be read: {' '.join(str(error).split())}"
+        lines = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
+        if "No match in the defaults list" in lines[0]:
+            groups = ", ".join(sorted(group for group in self.files.groups if group and "hydra" not in group))
+            return f"{self.files.config_name!r} has no such group in its defaults list ({groups or 'it has none'})"
+        return f"cannot be composed: {' '.join(lines[: 2 if lines[0].endswith(':') else 1])}"
+
+    def _set(self, config: DictConfig, change: Change, index: int) -> None:
+        """Apply one value to ``config``; a key that the files do not have is refused unless ``+`` adds it."""
+        parent, _, last = change.key.rpartition(".")
+        above: Any = OmegaConf.select(config, parent) if parent else config
+        present = isinstance(above, DictConfig) and last in above.keys()  # noqa: SIM118 - "in" hides what is missing
+        if change.deletes and present:
+            del above[last]
+        elif change.deletes:
+            self.problems.append(Problem(change.key, "no such key to delete"))
+        elif not present and not change.line.startswith("+"):
+            siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
+            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False))
+            if isinstance(above, DictConfig) and TARGET in above:
+                text += f"; +{change.key} hands it to {above[TARGET].rpartition('.')[2]} all the same"
+            self.problems.append(Problem(change.key, text))
+        else:
+            try:
+                OmegaConf.update(config, change.key, parse_value(change.values[index]), merge=True, force_add=True)
+            except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+                self.problems.append(Problem(change.key, f"cannot be set: {str(error).splitlines()[0]}"))
 
 
 def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> DictConfig:
-    """Return the config that ``overrides`` make of a root config, not yet checked, without Hydra's own node.
+    """Return the config that ``overrides`` make of a root config, its values not yet checked.
 
     Args:
         config_name: ``train``, ``evaluate``, ``sample``, or a config of ``config_dir``.
@@ -71,27 +170,24 @@ def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | P
     Raises:
         ConfigError: Names every override that cannot be used.
     """
-    loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
-    read = read_overrides(list(overrides), loader, multirun=False)
-    add_dataset_defaults(read, loader)
-    config = Composer(loader, read).config([0] * len(read.changes))
-    if read.problems or config is None:
-        raise ConfigError([str(problem) for problem in read.problems])
+    line, _ = _read(config_name, overrides, config_dir, multirun=False)
+    config = line.config()
+    if line.problems or config is None:
+        raise ConfigError([str(problem) for problem in dict.fromkeys(line.problems)])
     return config
 
 
-def examine(
+def check_command_line(
     config_name: str,
     schema: type,
     overrides: Sequence[str],
     config_dir: str | Path | None = None,
     multirun: bool = False,
     foreign: bool = False,
-) -> Examination:
-    """Find everything that is wrong with a command line, and how to tell it to Hydra.
+) -> CommandLine:
+    """Find everything that is wrong with the names and the root's own values of a command line.
 
-    Of a grid every combination is checked, but for the seed's, which are looked at once; so is every value that another
-    sweeper may draw.
+    Of a grid every combination is checked; so is every value that another sweeper may draw.
 
     Args:
         config_name: The root config.
@@ -104,160 +200,43 @@ def examine(
     Raises:
         ConfigError: There is no such config or folder.
     """
-    loader = own_loader(config_name) if config_dir is None else Loader(config_name, config_dir)
-    read = read_overrides(list(overrides), loader, multirun)
-    composer = Composer(loader, read)
+    line, read = _read(config_name, overrides, config_dir, multirun)
     if multirun:
-        composer.add_sweeps_of_files()
-    add_dataset_defaults(read, loader)
-    found = Examination(trusted=_trusted(read.changes), composer=composer)
-    problems = read.problems
-    problems += [Problem("trusted", reason) for reason in distrust(found.trusted)]
-    problems += _grid_problems(read.changes) if composer.grid else []
-    for chosen in _variants(read.changes, together=composer.grid):
-        config = composer.config(chosen)
-        if config is None or composer.base is None:
-            break
-        with visible(composer.base.whole):
-            checked = check_config(config, schema, found.trusted)
-        problems += [problem for problem in checked.problems if not read.hides(problem.key)]
-        found.warnings += checked.warnings
-    if multirun and composer.base is not None:
-        problems += plugin_problems(
-            composer.base.whole.hydra, [it.line for it in read.changes if it.line], loader.hydra
-        )
-    if config_dir is not None and composer.base is not None:
-        problems += hydra_problems(composer.base.whole.hydra, loader.load_hydra(read.own), everything=foreign)
-    found.problems = list(dict.fromkeys(problems))
-    found.warnings = list(dict.fromkeys(found.warnings))
-    found.overrides = read.own + [composer.for_hydra(change) for change in read.changes if change.line]
-    return found
+        line.add_sweeps_of_files()
+    line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
+    line.problems += _grid_problems(line.changes) if line.is_grid else []
+    hidden = [f"{group.replace('/', '.')}." for group in read.unknown_groups]
+    for config in combinations(line):
+        problems = check_values(config, schema).problems
+        line.problems += [problem for problem in problems if not problem.key.startswith(tuple(hidden))]
+    if config_dir is not None and line.hydra:
+        commanded = line.files.compose_hydra(line.hydra_lines)
+        line.problems += hydra_problems(line.hydra, commanded, everything=foreign)
+    line.problems = list(dict.fromkeys(line.problems))
+    return line
 
 
-class Composer:
-    """Composes the config of one choice of values after another; what goes wrong joins the problems of ``read``.
-
-    Attributes:
-        base: The last config as the files alone make it.
-        changes: The overrides, with the sweeps of files first.
-        own: Those that are about Hydra itself.
-    """
-
-    def __init__(self, loader: Loader, read: Overrides) -> None:
-        self.base: Composed | None = None
-        self.changes = read.changes
-        self.own = read.own
-        self._loader = loader
-        self._read = read
-        self._unusable: set[str] = set()
-        self._absent: set[str] = set()  # keys that not every choice of groups has in its files
-
-    def config(self, chosen: Sequence[int]) -> DictConfig | None:
-        """Return the config of one value of each change, by index; ``None`` if not even the files make one."""
-        picked = list(zip(self._read.changes, chosen, strict=True))
-        groups = [self._group_line(change, index) for change, index in picked if change.group]
-        self.base = self._files([line for line in groups if line not in self._unusable])
-        if self.base is None:
-            return None
-        config = deepcopy(self.base.config)
-        with flag_override(config, ["struct", "readonly"], False):
-            for change, index in picked:
-                if not change.group:
-                    self._set(config, change, index)
-        OmegaConf.set_struct(config, True)
-        return config
-
-    @property
-    def grid(self) -> bool:
-        """Whether the jobs of a sweep are all combinations of the values."""
-        return self.base is not None and OmegaConf.select(self.base.whole, "hydra.sweeper._target_") == _GRID
-
-    @property
-    def sweep_dir(self) -> str:
-        """Hydra's sweep folder, with its interpolations."""
-        hydra: Any = OmegaConf.to_container(self.base.whole.hydra.sweep, resolve=False) if self.base else {}
-        return str(hydra.get("dir", ""))
-
-    def choice(self, group: str) -> str | None:
-        """Return the option that is chosen of a group."""
-        return OmegaConf.select(self.base.whole, "hydra.runtime.choices").get(group) if self.base else None
-
-    def add_sweeps_of_files(self) -> None:
-        """Add the sweeps that the config itself asks for (``hydra.sweeper.params``) to the changes."""
-        changes = self._read.changes
-        changes[:] = {change.key: change for change in changes}.values()  # the last one of a key counts, as for Hydra
-        if self.config([0] * len(changes)) is None or self.base is None:
+def combinations(line: CommandLine) -> Iterator[DictConfig]:
+    """Yield the configs of a command line, seeds aside, on which nothing that can be wrong depends."""
+    for chosen in _variants(line.changes, together=line.is_grid):
+        config = line.config(chosen)
+        if config is None:
             return
-        told = {change.key for change in changes}
-        params = OmegaConf.select(self.base.whole, "hydra.sweeper.params") or {}
-        lines = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+") not in told]
-        swept = read_overrides(lines, self._loader, multirun=True)
-        self._read.problems += swept.problems
-        changes[:0] = [replace(change, line="") for change in swept.changes]
+        yield config
 
-    def for_hydra(self, change: Change) -> str:
-        """Return the override as Hydra takes it: plain for what the files have, with ``++`` for what they lack."""
-        plain = change.line.lstrip("+")
-        if change.deletes:
-            return change.line
-        if change.group:
-            return plain if change.key in self._loader.groups else change.line
-        return f"++{plain}" if change.key in self._absent else plain
 
-    def _group_line(self, change: Change, index: int) -> str:
-        if change.deletes:
-            return change.line
-        sign = "" if change.key in self._loader.groups else "+" * change.line.startswith("+")
-        return f"{sign}{change.key}={change.values[min(index, len(change.values) - 1)]}"
+def _read(
+    config_name: str, overrides: Sequence[str], config_dir: str | Path | None, multirun: bool
+) -> tuple[CommandLine, Overrides]:
+    files = own_files(config_name) if config_dir is None else ConfigFiles(config_name, config_dir)
+    read = read_overrides(list(overrides), files, multirun)
+    add_dataset_defaults(read, files)
+    return CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes)), read
 
-    def _files(self, groups: list[str]) -> Composed | None:
-        """Compose the files; if Hydra refuses, find out which overrides it is about and go on without them."""
-        own = [line for line in self.own if line not in self._unusable]
-        lines = groups + sorted(own, key=lambda line: "/" not in line.partition("=")[0])  # choices, then what they have
-        try:
-            return self._loader.load(lines)
-        except _FAILURES:
-            usable: list[str] = []
-        for line in ["", *lines]:
-            try:
-                self._loader.load([*usable, line] if line else usable)
-            except _FAILURES as error:
-                key = line.lstrip("+~").partition("=")[0] or self._loader.config_name
-                self._read.problems.append(Problem(key, self._reason(error)))
-                if not line:
-                    return None
-                self._unusable.add(line)
-            else:
-                usable += [line] if line else []
-        return self._loader.load(usable)
 
-    def _reason(self, error: BaseException) -> str:
-        if isinstance(error, YAMLError):
-            return f"cannot be read: {' '.join(str(error).split())}"
-        lines = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
-        if "No match in the defaults list" in lines[0]:
-            groups = ", ".join(sorted(group for group in self._loader.groups if group and "hydra" not in group))
-            return f"{self._loader.config_name!r} has no such group in its defaults list ({groups or 'there are none'})"
-        return f"cannot be composed: {' '.join(lines[: 2 if lines[0].endswith(':') else 1])}"
-
-    def _set(self, config: DictConfig, change: Change, index: int) -> None:
-        """Apply one value to ``config``, whether its key is known or not: that is for the check to say."""
-        parent, _, last = change.key.rpartition(".")
-        above: Any = OmegaConf.select(config, parent) if parent else config
-        present = isinstance(above, DictConfig) and last in above
-        if change.deletes:
-            if present:
-                del above[last]
-            else:
-                self._read.problems.append(Problem(change.key, "no such key to delete"))
-            return
-        if not present:
-            self._absent.add(change.key)
-        value = parse_value(change.values[index])
-        try:
-            OmegaConf.update(config, change.key, value, merge=True, force_add=True)
-        except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
-            self._read.problems.append(Problem(change.key, f"cannot be set: {str(error).splitlines()[0]}"))
+def _adds(change: Change) -> bool:
+    """Tell whether Hydra would refuse a key with one ``+`` where a choice of groups has it already."""
+    return change.line.startswith("+") and not change.line.startswith("++") and not change.group
 
 
 def _grid_problems(changes: Sequence[Change]) -> Iterator[Problem]:
@@ -265,8 +244,8 @@ def _grid_problems(changes: Sequence[Change]) -> Iterator[Problem]:
         if change.drawn:
             yield Problem(change.key, "an interval has no values to go through; hydra/sweeper=optuna draws from it")
     jobs = math.prod(len(change.values) for change in changes if change.values)
-    if jobs > MOST_JOBS:
-        yield Problem("", f"a sweep of {jobs:,} jobs: at most {MOST_JOBS:,}, in several sweeps more")
+    if jobs > MAX_JOBS:
+        yield Problem("", f"a sweep of {jobs:,} jobs: at most {MAX_JOBS:,}, in several sweeps more")
 
 
 def _variants(changes: Sequence[Change], together: bool) -> Iterator[list[int]]:
@@ -274,22 +253,22 @@ def _variants(changes: Sequence[Change], together: bool) -> Iterator[list[int]]:
 
     Seeds never go together with other values: what is wrong with one does not depend on them.
     """
-    many = [place for place, change in enumerate(changes) if len(change.values) > 1]
-    grid = [place for place in many if changes[place].key != "seed"] if together else []
-    sizes = [len(changes[place].values) for place in grid]
-    for picked in product(*map(range, sizes)) if math.prod(sizes) <= MOST_JOBS else [()]:
+    many = [index for index, change in enumerate(changes) if len(change.values) > 1]
+    grid = [index for index in many if changes[index].key != "seed"] if together else []
+    sizes = [len(changes[index].values) for index in grid]
+    for picked in product(*map(range, sizes)) if math.prod(sizes) <= MAX_JOBS else [()]:
         yield _chosen(len(changes), dict(zip(grid, picked, strict=False)))
-    for place in set(many) - set(grid):
-        for index in range(1, len(changes[place].values)):
-            yield _chosen(len(changes), {place: index})
+    for index in sorted(set(many) - set(grid)):
+        for value in range(1, len(changes[index].values)):
+            yield _chosen(len(changes), {index: value})
 
 
 def _chosen(length: int, others: dict[int, int]) -> list[int]:
-    return [others.get(place, 0) for place in range(length)]
+    return [others.get(index, 0) for index in range(length)]
 
 
 def _trusted(changes: Sequence[Change]) -> list[str]:
     """Return the packages that the command line trusts; what a file says of that is not asked."""
-    told = [change.values[0] for change in changes if change.key == "trusted" and change.line and change.values]
-    value: Any = parse_value(told[-1]) if told else []
+    given = [change.values[0] for change in changes if change.key == "trusted" and change.line and change.values]
+    value: Any = parse_value(given[-1]) if given else []
     return value if isinstance(value, list) else [value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_experiments.config.validation import Problem
+from gan_experiments.core.checks import Problem
 
 # Callbacks are classes to build, logging opens files, the environment of a job decides what Python it starts.
 _RISKY = ("callbacks", "job_logging", "hydra_logging", "job.env_set", "job.env_copy", "job.chdir")

@@ -11,13 +11,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 
-from gan_experiments.config.loader import Loader
+from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.plugins import not_installed
-from gan_experiments.config.validation import Problem
+from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
 
 _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
-_SUITED = "dataset_defaults"  # the group
+_DATASET_DEFAULTS = "dataset_defaults"  # the group
 _RANGE_OF_FILES = re.compile(r"(?P<key>[^=]+)=(?P<value>[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
 
@@ -53,67 +53,68 @@ class Overrides:
 
     Attributes:
         changes: Of the config.
-        own: The lines that are about Hydra itself.
+        hydra_lines: Overrides of Hydra's own node.
         problems: What is wrong with single ones.
-        lost: Groups with an option that does not exist and is like no other: what is below them cannot be judged.
+        unknown_groups: Groups with an option that does not exist and is like no other: what is below is not checked.
     """
 
     changes: list[Change] = field(default_factory=list)
-    own: list[str] = field(default_factory=list)
+    hydra_lines: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
-
-    def hides(self, key: str) -> bool:
-        """Tell whether ``key`` is below a group that is lost."""
-        return any(key.startswith(f"{group.replace('/', '.')}.") for group in self.lost)
+    unknown_groups: set[str] = field(default_factory=set)
 
 
-def read_overrides(lines: list[str], loader: Loader, multirun: bool) -> Overrides:
+def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Overrides:
     """Read overrides each by itself, so that one that is wrong hides no other.
 
     A group's option that does not exist is reported and, to look at the rest, taken for the nearest one that does.
     """
     read = Overrides()
-    parser = OverridesParser.create(config_loader=loader.hydra)
+    parser = OverridesParser.create(config_loader=files.loader)
     for line in lines:
         # A range of files in braces is nothing in Hydra's grammar, and the shell takes its quotes away.
-        if files := _RANGE_OF_FILES.fullmatch(line):
-            line = f"{files['key']}='{files['value']}'"
+        if braces := _RANGE_OF_FILES.fullmatch(line):
+            line = f"{braces['key']}='{braces['value']}'"
         try:
             (override,) = parser.parse_overrides([line])
         except HydraException as error:
             read.problems.append(Problem("", _unreadable(line, error)))
             continue
-        change = _change(override, line, loader)
+        change = _change(override, line, files)
         if override.is_hydra_override():
             if lacking := not_installed(change.key, change.values):
                 read.problems.append(lacking)
                 continue
-            known = not change.group or _existing_options(change, loader, read) == change
-            read.own += [line] if known else []
+            known = not change.group or _existing_options(change, files, read) == change
+            read.hydra_lines += [line] if known else []
             continue
         if change.sweep and not multirun:
             told = f"{len(change.values)} values need -m, which makes a run of each"
             read.problems.append(Problem(change.key, f"{told}; a list is written [{','.join(change.values)}]"))
         if change.group and not change.deletes:
-            change = _existing_options(change, loader, read)
+            change = _existing_options(change, files, read)
         if change.values or change.deletes:
             read.changes.append(change)
     return read
 
 
-def add_dataset_defaults(read: Overrides, loader: Loader) -> None:
+def add_dataset_defaults(read: Overrides, files: ConfigFiles) -> None:
     """Add the defaults of the dataset that is chosen, if the program has such and the user has chosen none.
 
     Everything that is named otherwise, by the command line or an experiment, goes before them.
     """
     told = {change.key: change for change in read.changes}
     dataset = told.get("dataset")
-    if dataset is None or len(dataset.values) != 1 or _SUITED in told or _SUITED not in loader.groups:
+    if (
+        dataset is None
+        or len(dataset.values) != 1
+        or _DATASET_DEFAULTS in told
+        or _DATASET_DEFAULTS not in files.groups
+    ):
         return
-    if loader.has_option(_SUITED, dataset.values[0]):
-        line = f"{_SUITED}={dataset.values[0]}"
-        read.changes.append(Change(line, _SUITED, dataset.values, group=True, sweep=False))
+    if files.has_option(_DATASET_DEFAULTS, dataset.values[0]):
+        line = f"{_DATASET_DEFAULTS}={dataset.values[0]}"
+        read.changes.append(Change(line, _DATASET_DEFAULTS, dataset.values, group=True, sweep=False))
 
 
 def parse_value(text: str) -> Any:
@@ -121,7 +122,7 @@ def parse_value(text: str) -> Any:
     return OverridesParser.create().parse_override(f"value={text}").value()
 
 
-def _change(override: Override, line: str, loader: Loader) -> Change:
+def _change(override: Override, line: str, files: ConfigFiles) -> Change:
     key = override.get_key_element().lstrip("+~")
     value = override.value()
     if override.is_delete():
@@ -132,13 +133,13 @@ def _change(override: Override, line: str, loader: Loader) -> Change:
         values = tuple(islice(override.sweep_string_iterator(), _MOST_VALUES))
     else:
         values = (override.get_value_element_as_str(),)  # as Hydra has it in a job
-    group = loader.is_group(override.key_or_group) and not isinstance(value, dict)
+    group = files.is_group(override.key_or_group) and not isinstance(value, dict)
     return Change(line, key, values, group, override.is_sweep_override(), override.is_interval_sweep())
 
 
-def _existing_options(change: Change, loader: Loader, read: Overrides) -> Change:
+def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Change:
     """Return the change with options that exist; those that do not become problems."""
-    known = loader.options(change.key.partition("@")[0])
+    known = files.options(change.key.partition("@")[0])
     values = []
     for value in change.values:
         parsed = parse_value(value)
@@ -146,13 +147,13 @@ def _existing_options(change: Change, loader: Loader, read: Overrides) -> Change
         options = named if named and all(isinstance(option, str) for option in named) else [value]
         meant = []
         for option in options:
-            exists = loader.has_option(change.key.partition("@")[0], option)
+            exists = files.has_option(change.key.partition("@")[0], option)
             guess = option if exists else nearest(option, known)
             if not exists:
                 text = f"no option {show(option)}{suggest(option, known, listed=True)}"
                 read.problems.append(Problem(change.key, text))
             meant += [guess] if guess else []
-            read.lost |= set() if guess else {change.key}
+            read.unknown_groups |= set() if guess else {change.key}
         if meant:
             values.append(f"[{','.join(meant)}]" if value.startswith("[") else meant[0])
     return replace(change, values=tuple(values))

@@ -1,4 +1,4 @@
-"""Launchers and sweepers that are not Hydra's own: what has to be installed for them, and what else they need."""
+"""Hydra's launchers and sweepers that come as extras: what has to be installed, and their defaults here."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
-from gan_experiments.config.targets import TARGET
-from gan_experiments.config.validation import Problem, validate
-from gan_experiments.sweeps.search.options import SearchConfig, search_config
-from gan_experiments.sweeps.search.space import read_space
+from gan_experiments.core.checks import Problem
 
 
 class Plugin(NamedTuple):
@@ -42,14 +38,13 @@ PLUGINS = {
     "hydra/launcher=ray": Plugin("ray", ("ray", "hydra_plugins.hydra_ray_launcher"), {}),
     "hydra/sweeper=optuna": Plugin("optuna", ("optuna",), {}),
 }
-_OPTUNA = "hydra_plugins.gan_experiments_search.sweeper.OptunaSweeper"
 
 
 def not_installed(group: str, options: Sequence[str]) -> Problem | None:
     """Say what an option of ``hydra/launcher`` or ``hydra/sweeper`` lacks, if it lacks something."""
     for option in options:
         engine = PLUGINS.get(f"{group}={option}")
-        if engine and not all(map(_there, engine.modules)):
+        if engine and not all(map(_is_installed, engine.modules)):
             return Problem(group, f"{option} is not installed: pip install gan-experiments[{engine.extra}]")
     return None
 
@@ -59,39 +54,17 @@ def plugin_defaults(overrides: Sequence[str]) -> dict[str, str]:
     return {key: value for line in overrides if line in PLUGINS for key, value in PLUGINS[line].defaults.items()}
 
 
-def plugin_problems(hydra: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
-    """Yield what is wrong with the launcher and the sweeper of Hydra's node.
-
-    Args:
-        hydra: The node.
-        overrides: Of the command line, those that can be read.
-        loader: Hydra's.
-    """
+def plugin_problems(hydra: DictConfig) -> Iterator[Problem]:
+    """Yield what is wrong with the launcher and the sweeper of Hydra's own node, whatever their options."""
     for group in ("hydra/launcher", "hydra/sweeper"):
         if problem := not_installed(group, [str(hydra.runtime.choices.get(group))]):
             yield problem
     for key in ("nodes", "tasks_per_node"):
         if (count := OmegaConf.select(hydra, f"launcher.{key}") or 1) != 1:
-            told = f"{count}: a job is one task, and starts its processes itself (trainer.devices)"
-            yield Problem(f"hydra.launcher.{key}", told)
-    if OmegaConf.select(hydra, "sweeper._target_") == _OPTUNA:
-        yield from _search_problems(hydra.sweeper, overrides, loader)
+            text = f"{count}: a job is one task, and starts its processes itself (trainer.devices)"
+            yield Problem(f"hydra.launcher.{key}", text)
 
 
-def _search_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
-    found = validate(sweeper, SearchConfig, {}, ())
-    problems = [problem for problem in found.problems if problem.key != TARGET]
-    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
-    if problems:
-        return
-    config = search_config(found.plain)
-    yield from (Problem(f"hydra.sweeper.{key}", reason) for key, reason in config.problems())
-    try:
-        read_space(config.lines(overrides), config.per, loader)
-    except ValueError as error:
-        yield Problem("", str(error))
-
-
-def _there(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     parent = module.rpartition(".")[0]
-    return (not parent or _there(parent)) and find_spec(module) is not None
+    return (not parent or _is_installed(parent)) and find_spec(module) is not None

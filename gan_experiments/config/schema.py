@@ -1,36 +1,64 @@
-"""What a config of ``gan-train`` holds, and the check of a whole one before anything is built. Imports no torch.
+"""The schema of a config of ``gan-train``: the root's own values, and which components belong where.
 
-The dataclasses here, and those of the other programs in ``programs.py``, are read from their source by the same reader
-as the constructors of the components, so an annotation here and one there mean the same. Defaults are in ``conf/``.
+Defaults are in ``conf/``; what a component accepts is its constructor's annotations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from omegaconf import DictConfig
+from annotated_types import Interval
+from pydantic import StringConstraints
 
-from gan_experiments.config import combinations
-from gan_experiments.config.validation import Place, Problem, validate
+from gan_experiments.config import root_rules
+from gan_experiments.config.slots import Component, Slot
 from gan_experiments.core.types import (
+    Described,
     Fraction,
     NonNegativeFloat,
     NonNegativeInt,
-    Pattern,
     PositiveFloat,
     PositiveInt,
-    Range,
 )
 
-FolderName = Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", "a folder name of letters, digits and . _ -")]
-SampleCount = Annotated[int, Range(low=2)]  # the variance of one image is not defined
-Decay = Annotated[float, Range(low=0.0, high=1.0, high_open=True)]
+FolderName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$"),
+    Described("a folder name of letters, digits and . _ -"),
+]
+SampleCount = Annotated[int, Interval(ge=2)]  # the variance of one image is not defined
+Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
-class Component:
-    """The annotation of what is built: a mapping with ``_target_``, a class, and arguments of its constructor."""
+@dataclass
+class OptimizerLimits:
+    """The bounds of the arguments that ``torch.optim`` annotates as plain numbers."""
+
+    lr: PositiveFloat
+    betas: tuple[Decay, Decay]
+    eps: PositiveFloat
+    weight_decay: NonNegativeFloat
+    momentum: Fraction
+    dampening: Fraction
+    alpha: Fraction
+
+
+Dataset = Annotated[Component, Slot(("gan_experiments.data.base:ImageData",))]
+System = Annotated[Component, Slot(("gan_experiments.systems.base:System",))]
+Loss = Annotated[Component, Slot(("gan_experiments.core.contracts:Loss",))]
+Penalty = Annotated[Component, Slot(("gan_experiments.core.contracts:Penalty",))]
+Augmentation = Annotated[Component, Slot(("gan_experiments.core.contracts:Augmentation",))]
+TorchOptimizer = Annotated[Component, Slot(("torch.optim:Optimizer",), ("params",), OptimizerLimits)]
+Extractor = Annotated[Component, Slot(("gan_experiments.metrics.extractors.base:Extractor",))]
+FeatureMeasure = Annotated[Component, Slot(("gan_experiments.metrics.features:FeatureMeasure",))]
+Measure = Annotated[Component, Slot(("gan_experiments.metrics.measure:Measure",))]
+_PARTS = "gan_experiments.training.callbacks"
+_LOOP_PARTS = ("monitor:Monitor", "samples:SampleGrid", "checkpoint:Checkpoint", "progress:ProgressBar")
+Callback = Annotated[
+    Component, Slot(("pytorch_lightning:Callback", *(f"{_PARTS}.{part}" for part in _LOOP_PARTS)), ("run",))
+]
+Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run",))]
 
 
 @dataclass
@@ -73,6 +101,8 @@ class Schedule:
     end: PositiveInt | None
     final: Fraction = 0.0
 
+    check = staticmethod(root_rules.check_schedule)
+
 
 @dataclass
 class Ramp:
@@ -93,6 +123,8 @@ class Ramp:
     start: NonNegativeInt = 0
     kind: Literal["linear", "cosine"] = "cosine"
 
+    check = staticmethod(root_rules.check_ramp)
+
 
 @dataclass
 class Clip:
@@ -106,10 +138,12 @@ class Clip:
 class Optimizer:
     """The optimizer of each network, with one schedule for both; a system without a discriminator has one."""
 
-    generator: Component
-    discriminator: Component | None
+    generator: TorchOptimizer
+    discriminator: TorchOptimizer | None
     schedule: Schedule
     clip: Clip
+
+    check = staticmethod(root_rules.check_optimizer)
 
 
 @dataclass
@@ -131,10 +165,12 @@ class Metrics:
     samples: SampleCount
     final_samples: SampleCount
     batch_size: PositiveInt
-    extractors: dict[str, Component] = field(default_factory=dict)
-    features: dict[str, Component] = field(default_factory=dict)
-    measures: dict[str, Component] = field(default_factory=dict)
+    extractors: dict[str, Extractor] = field(default_factory=dict)
+    features: dict[str, FeatureMeasure] = field(default_factory=dict)
+    measures: dict[str, Measure] = field(default_factory=dict)
     weights: str | None = None
+
+    check = staticmethod(root_rules.check_metrics)
 
 
 @dataclass
@@ -156,6 +192,8 @@ class Trainer:
     strategy: Literal["auto", "ddp"]
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     deterministic: bool
+
+    check = staticmethod(root_rules.check_trainer)
 
 
 @dataclass
@@ -192,16 +230,16 @@ class Config:
     d_steps: PositiveInt
     budget: Budget
     ema: Average
-    dataset: Component
-    model: Component
-    loss: Component | None
-    penalty: dict[str, Component]
-    augment: dict[str, Component]
+    dataset: Dataset
+    model: System
+    loss: Loss | None
+    penalty: dict[str, Penalty]
+    augment: dict[str, Augmentation]
     optimizer: Optimizer
     metrics: Metrics
     trainer: Trainer
-    callbacks: dict[str, Component]
-    logger: dict[str, Component]
+    callbacks: dict[str, Callback]
+    logger: dict[str, Logger]
     name: FolderName | None
     output_dir: str
     resume: str | None
@@ -210,74 +248,4 @@ class Config:
     retry: Literal["none", "failed"] = "none"
     ramps: dict[str, Ramp] = field(default_factory=dict)
 
-
-@dataclass
-class OptimizerLimits:
-    """The bounds of the arguments that ``torch.optim`` annotates as plain numbers."""
-
-    lr: PositiveFloat
-    betas: tuple[Decay, Decay]
-    eps: PositiveFloat
-    weight_decay: NonNegativeFloat
-    momentum: Fraction
-    dampening: Fraction
-    alpha: Fraction
-
-
-_SYSTEM = ("loss", "penalties", "augmentations", "optimizers", "schedule", "clip", "clock", "seed")
-_OPTIMIZER = Place("torch.optim.optimizer.Optimizer", given=("params",), limits=OptimizerLimits)
-
-# What belongs where: the class it descends from, and the arguments that the program hands over.
-PLACES = {
-    "dataset": Place("pytorch_lightning.core.datamodule.LightningDataModule", given=("seed",)),
-    "model": Place("pytorch_lightning.core.module.LightningModule", given=(*_SYSTEM, "ema_half_life", "d_steps")),
-    "model.generator": Place("gan_experiments.core.contracts.Generator", given=("facts",)),
-    "model.encoder": Place("gan_experiments.core.contracts.Encoder", given=("facts", "latent_dim")),
-    "model.discriminator": Place("gan_experiments.core.contracts.Discriminator", given=("facts",)),
-    "loss": Place("gan_experiments.core.contracts.Loss"),
-    "penalty.*": Place("gan_experiments.core.contracts.Penalty"),
-    "augment.*": Place("gan_experiments.core.contracts.Augmentation", given=("facts",)),
-    "optimizer.generator": _OPTIMIZER,
-    "optimizer.discriminator": _OPTIMIZER,
-    "metrics.extractors.*": Place("gan_experiments.metrics.extractors.base.Extractor"),
-    "metrics.features.*": Place("gan_experiments.metrics.features.FeatureMeasure"),
-    "metrics.measures.*": Place("gan_experiments.metrics.measure.Measure"),
-    "kind": Place("gan_experiments.sampling.base.Sheet"),
-    "kind.extractor": Place("gan_experiments.metrics.extractors.base.Extractor"),
-    "callbacks.*": Place("pytorch_lightning.callbacks.callback.Callback", given=("run",)),
-    "logger.*": Place("pytorch_lightning.loggers.logger.Logger", given=("run",)),
-}
-
-
-class Checked(NamedTuple):
-    """What a check found: problems, and lines about what is allowed but hardly meant."""
-
-    problems: list[Problem]
-    warnings: list[str]
-
-
-def check(config: DictConfig, schema: type = Config, trusted: Sequence[str] = ()) -> list[str]:
-    """Return everything that is wrong with a composed config, a line each; nothing is imported or built.
-
-    Args:
-        config: The root, without Hydra's own node.
-        schema: The dataclass of the program.
-        trusted: Packages that may be named as ``_target_``, as the command line says; what the config says of that
-            itself does not count.
-    """
-    return [str(problem) for problem in check_config(config, schema, trusted).problems]
-
-
-def warnings(config: DictConfig, schema: type = Config, trusted: Sequence[str] = ()) -> list[str]:
-    """Return what is allowed but hardly meant, a line each."""
-    return check_config(config, schema, trusted).warnings
-
-
-def check_config(config: DictConfig, schema: type = Config, trusted: Sequence[str] = ()) -> Checked:
-    """Return both at once, the problems with their keys."""
-    try:
-        found = validate(config, schema, PLACES, trusted)
-    except RecursionError:
-        return Checked([Problem("", "the config is nested too deeply")], [])
-    problems = found.problems + [Problem(key, text) for key, text in combinations.refused(found)]
-    return Checked(problems, [f"{key}: {text}" for key, text in combinations.doubtful(found)])
+    check = staticmethod(root_rules.check_config)

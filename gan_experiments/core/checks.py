@@ -1,13 +1,14 @@
 """What a component says about its own config: problems, and how its rules read the rest of the config.
 
-Every component may have a class method ``check(key, options, config)`` that yields :class:`Problem`. It is called
-before anything is built, with the class imported and its options held against its constructor's annotations.
+Every component may have a class method ``check(key, options, config)`` that yields a :class:`Problem` for everything
+that is wrong with ``options``, its own arguments, which lie at ``key``, by themselves and beside the rest of
+``config``, a :class:`ConfigView`. It is called before anything is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from gan_experiments.core.text import show_key
 
@@ -66,12 +67,3 @@ class ConfigView:
         prefix = f"{group}."
         below = {key.removeprefix(prefix): cls for key, cls in self._components.items() if key.startswith(prefix)}
         return {name: cls for name, cls in below.items() if "." not in name}
-
-
-@runtime_checkable
-class Checks(Protocol):
-    """A component with rules of its own."""
-
-    @classmethod
-    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Yield what is wrong with ``options``, which lie at ``key``, by themselves and beside the rest."""

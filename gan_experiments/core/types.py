@@ -1,33 +1,28 @@
-"""The vocabulary that every layer shares; imports no torch, so that a config can be checked without it."""
+"""Annotated types of config values, facts of a dataset, and errors. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
+
+from annotated_types import Interval
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class Range(NamedTuple):
-    """Bounds of a number in a config; ``low_open`` and ``high_open`` exclude the bound itself."""
+class Described(NamedTuple):
+    """Says of an annotated type, in an error, what it allows: ``text`` follows "is not"."""
 
-    low: float | None = None
-    high: float | None = None
-    low_open: bool = False
-    high_open: bool = False
-
-
-class Pattern(NamedTuple):
-    """What a text in a config must match as a whole, and how to call such a text in an error."""
-
-    regex: str
     text: str
 
 
-PositiveInt = Annotated[int, Range(low=1)]
-NonNegativeInt = Annotated[int, Range(low=0)]
-PositiveFloat = Annotated[float, Range(low=0.0, low_open=True)]
-NonNegativeFloat = Annotated[float, Range(low=0.0)]
-Fraction = Annotated[float, Range(low=0.0, high=1.0)]
-LongTail = Annotated[float, Range(low=1.0)]  # the largest class over the smallest
+PositiveInt = Annotated[int, Interval(ge=1)]
+NonNegativeInt = Annotated[int, Interval(ge=0)]
+PositiveFloat = Annotated[float, Interval(gt=0)]
+NonNegativeFloat = Annotated[float, Interval(ge=0)]
+Fraction = Annotated[float, Interval(ge=0, le=1)]
+LongTail = Annotated[float, Interval(ge=1)]  # the largest class over the smallest
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,19 @@ class DataFacts:
     def as_dict(self) -> dict[str, Any]:
         """Return the facts as plain values, for a record or a checkpoint."""
         return asdict(self)
+
+
+class KnownDistribution(Protocol):
+    """The distribution that a synthetic dataset is drawn from.
+
+    Attributes:
+        num_cells: Number of equally probable cells that the distribution is divided into: its modes, if it has modes.
+    """
+
+    num_cells: int
+
+    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cell nearest each image, int64 ``(B,)``, and whether the image may be real, bool ``(B,)``."""
 
 
 class ConfigError(Exception):

@@ -10,12 +10,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from gan_experiments.config.sources import NotFound
-from gan_experiments.config.targets import TARGET, find_target
+from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.types import ConfigError, DataFacts
-
-_GENERATOR = "gan_experiments.core.contracts.Generator"
 
 
 def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
@@ -60,23 +57,32 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
 def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Path) -> Generator:
     """Build the network of an architecture without changing the global random state."""
     try:
-        arguments = _checked(architecture, trusted)
-        source = find_target(architecture[TARGET], trusted)
-        if source.descends_from(_GENERATOR) is not True:
-            raise NotFound(f"{source.path} is not a Generator")
+        if not isinstance(architecture, Mapping) or TARGET not in architecture:
+            raise RefusedTargetError("its architecture names no class")
+        network = find_class(architecture[TARGET], trusted)
+        if not issubclass(network, Generator):
+            raise RefusedTargetError(f"{_path(network)} is not a Generator")
         with torch.random.fork_rng(devices=[]):
-            generator: Generator = source.load()(DataFacts(**facts), **arguments)
-    except NotFound as error:
+            options = {key: _built(value, trusted) for key, value in architecture.items() if key != TARGET}
+            generator = network(DataFacts(**facts), **options)
+    except RefusedTargetError as error:
         raise ConfigError(f"{path}: refused: {error}") from None
     except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
         raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
     return generator
 
 
-def _checked(architecture: Any, trusted: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of an architecture, which are plain values: a nested component is refused."""
-    if not isinstance(architecture, Mapping) or TARGET not in architecture:
-        raise NotFound("its architecture names no class")
-    if f'"{TARGET}"' in json.dumps([value for key, value in architecture.items() if key != TARGET]):
-        raise NotFound("its architecture names a class within a class")
-    return {key: value for key, value in architecture.items() if key != TARGET}
+def _built(value: Any, trusted: Sequence[str]) -> Any:
+    """Return an option with its components built; only classes of ``torch.nn`` and of trusted packages are."""
+    if isinstance(value, Mapping) and TARGET in value:
+        part, allowed = find_class(value[TARGET], trusted), ("torch.nn", *trusted)
+        if not _path(part).startswith(tuple(f"{package}." for package in allowed)):
+            raise RefusedTargetError(f"{_path(part)} inside a generator is not of {' or '.join(allowed)}")
+        return part(**{key: _built(item, trusted) for key, item in value.items() if key != TARGET})
+    if isinstance(value, Mapping):
+        return {key: _built(item, trusted) for key, item in value.items()}
+    return [_built(item, trusted) for item in value] if isinstance(value, list) else value
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -12,8 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from gan_experiments.config.compose import Composer
-from gan_experiments.config.loader import visible
+from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.overrides import Change
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
@@ -100,24 +99,25 @@ class Search(Sweep):
         return Job(name or run.path.name, run, self._budget, before)
 
 
-def plan(composer: Composer) -> Sweep:
-    """Find the folder of every job of a sweep whose overrides have been examined.
+def plan(line: CommandLine) -> Sweep:
+    """Find the folder of every job of a sweep whose command line has been checked.
 
     Raises:
         ConfigError: Jobs share a folder, or a folder holds the run of another config.
     """
     jobs: list[Job] = []
     problems: Counter[str] = Counter()
-    for config, choices, overrides in _combinations(composer):
-        folder = Path(_sweep_folder(composer, config))
+    for config, choices, overrides in _combinations(line):
+        folder = Path(_sweep_folder(line, config))
         plain: Any = OmegaConf.to_container(config, resolve=True)
+        plain["trusted"] = line.trusted
         if plain["resume"] is not None or plain["rerun"]:
             raise ConfigError("resume, rerun: not in a sweep, whose jobs go on by themselves")
-        if not composer.grid:
-            swept = {change.key for change in composer.changes if change.sweep}
-            return Search(folder, swept, _size(composer), plain["budget"]["images"], plain["retry"] == "failed")
+        if not line.is_grid:
+            swept = {change.key for change in line.changes if change.sweep}
+            return Search(folder, swept, _size(line), plain["budget"]["images"], plain["retry"] == "failed")
         run = RunFolder(folder / (plain["name"] or run_name(choices, overrides)))
-        name = " ".join(line for line, change in zip(overrides, composer.changes, strict=True) if change.sweep)
+        name = " ".join(text for text, change in zip(overrides, line.changes, strict=True) if change.sweep)
         jobs.append(Job(name or run.path.name, run, plain["budget"]["images"], run.record()))
         if run.config_file.exists():
             differing = changed(run.read_config(), plain)
@@ -133,34 +133,30 @@ def folder_of(config: DictConfig) -> Path:
     return Path(str(hydra.sweep.dir)) / name
 
 
-def _size(composer: Composer) -> int:
+def _size(line: CommandLine) -> int:
     """Return how many jobs a search makes up, if its sweeper says so."""
-    assert composer.base is not None
-    sweeper = composer.base.whole.hydra.sweeper
-    arms = [len(change.values) for change in composer.changes if change.key in sweeper.get("per", ())]
+    sweeper = line.hydra.sweeper
+    arms = [len(change.values) for change in line.changes if change.key in sweeper.get("per", ())]
     return int(sweeper.get("n_trials", 0)) * math.prod(arms)
 
 
-def _combinations(composer: Composer) -> Iterator[tuple[DictConfig, dict[str, str], list[str]]]:
+def _combinations(line: CommandLine) -> Iterator[tuple[DictConfig, dict[str, str], list[str]]]:
     """Yield config, choices and overrides of each job of a grid; of a search, of the first that is possible."""
-    sizes = [len(change.values) or 1 for change in composer.changes]
-    for chosen in product(*map(range, sizes)) if composer.grid else [[0] * len(sizes)]:
-        config = composer.config(chosen)
+    sizes = [len(change.values) or 1 for change in line.changes]
+    for chosen in product(*map(range, sizes)) if line.is_grid else [[0] * len(sizes)]:
+        config = line.config(chosen)
         assert config is not None
-        assert composer.base is not None
-        with visible(composer.base.whole):
-            overrides = [_line(change, index) for change, index in zip(composer.changes, chosen, strict=True)]
-            yield config, own_choices(composer.base.whole.hydra.runtime.choices), overrides
+        overrides = [_override(change, index) for change, index in zip(line.changes, chosen, strict=True)]
+        yield config, line.choices, overrides
 
 
-def _line(change: Change, index: int) -> str:
+def _override(change: Change, index: int) -> str:
     return change.line if change.deletes else f"{change.key}={change.values[index]}"
 
 
-def _sweep_folder(composer: Composer, config: DictConfig) -> str:
+def _sweep_folder(line: CommandLine, config: DictConfig) -> str:
     """Resolve Hydra's sweep folder with the values of a job."""
-    assert composer.base is not None
-    hydra = OmegaConf.masked_copy(composer.base.whole.hydra, ["sweep", "runtime"])
+    hydra = OmegaConf.masked_copy(line.hydra, ["sweep", "runtime"])
     with flag_override(config, ["struct", "readonly"], False):
         config["hydra"] = hydra
         folder = str(config.hydra.sweep.dir)

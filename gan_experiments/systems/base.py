@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -11,14 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.randomness import Stream
-from gan_experiments.systems.schedule import Ramp
-from gan_experiments.systems.step_statistics import Statistics
+from gan_experiments.systems.schedule import ValueRamp
+from gan_experiments.systems.step_statistics import StepStatistics
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+_ABSENT = object()  # unlike null, which a config can give
 
 
 class System(pl.LightningModule):
@@ -31,15 +34,18 @@ class System(pl.LightningModule):
         seed: Of every random number.
 
     Attributes:
-        adversarial: Whether a discriminator takes part; read from the source by ``check()``, so it is a literal.
+        adversarial: Whether a discriminator takes part.
         ema: The moving average of the generator.
         optimized: The networks that ``optimizer`` names, in the order of the optimizers.
         ramps: Numbers that change during the run, by their keys in the config.
-        statistics: What the steps have measured.
-        latest: The newest value of everything that was logged.
-        paused: Seconds of this process that were spent on measuring instead of training.
+        statistics: Losses, outputs, gradient norms and the like of the steps since they were last read.
     """
 
+    # Arguments that the program hands over.
+    provided: ClassVar[tuple[str, ...]] = (
+        "loss", "penalties", "augmentations", "optimizers", "schedule", "clip",
+        "clock", "seed", "ema_half_life", "d_steps",
+    )  # fmt: skip
     adversarial: ClassVar[bool] = True
     optimized: ClassVar[tuple[str, ...]] = ("generator",)
 
@@ -50,10 +56,8 @@ class System(pl.LightningModule):
         self.ema = GeneratorEMA(generator, ema_half_life)
         self.clock = clock
         self.seed = seed
-        self.ramps: dict[str, Ramp] = {}
-        self.statistics = Statistics()
-        self.latest: dict[str, float] = {}
-        self.paused = 0.0
+        self.ramps: dict[str, ValueRamp] = {}
+        self.statistics = StepStatistics()
 
     @property
     def latent_dim(self) -> int:
@@ -88,6 +92,15 @@ class System(pl.LightningModule):
             first, second = group["betas"]
             group["betas"] = (value, second) if betas == "betas[0]" else (first, value)
 
+    @classmethod
+    def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
+        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        limits: dict[str, float] = {}
+        for network in ("generator", "discriminator"):
+            betas = config.get(f"optimizer.{network}.betas") or ()
+            limits |= {f"optimizer.{network}.betas[{index}]": math.nextafter(1, 0) for index in range(len(betas))}
+        return {**limits, "ema.half_life": math.inf}
+
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
         """Save the clock: with weights, optimizers and the seed it is all of a run's state."""
         checkpoint["images_seen"] = self.clock.images_seen
@@ -106,9 +119,33 @@ class System(pl.LightningModule):
             images: Tensor = network(latents, labels)
         return images
 
-    def pictures(self, batch: Batch, columns: int) -> dict[str, Tensor]:
+    def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
         """Return what to show beside samples, made from real images, by name: images ``(N, C, H, W)`` in rows."""
         return {}
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse parts of a discriminator's training that the system lacks, or would ignore."""
+        yield from cls._check_missing(config) if cls.adversarial else cls._check_unused(config)
+
+    @classmethod
+    def _check_missing(cls, config: ConfigView) -> Iterator[Problem]:
+        for key in ("loss", "optimizer.discriminator"):
+            if config.get(key, _ABSENT) is None:
+                text = f"{cls.__name__} trains a discriminator and needs one"
+                yield Problem(key, f"{text}; null is for systems without a discriminator, such as model=vae")
+
+    @classmethod
+    def _check_unused(cls, config: ConfigView) -> Iterator[Problem]:
+        reason = f"{cls.__name__} has no discriminator"
+        for key in ("loss", "penalty", "augment"):
+            if config.get(key):
+                yield Problem(key, f"{reason}; take {key}=none")
+        if config.get("d_steps") not in (None, 1):
+            yield Problem("d_steps", f"{reason}; leave it at 1")
+        for key in ("optimizer.discriminator", "optimizer.clip.discriminator"):
+            if config.get(key) is not None:
+                yield Problem(key, f"{reason}; take optimizer=vae, or set it to null")
 
     def _stream(self, *keys: str) -> Stream:
         """Return the random numbers of this step that ``keys`` name."""
@@ -124,14 +161,14 @@ class System(pl.LightningModule):
 @contextmanager
 def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
     """Put networks into evaluation mode for the time of a block."""
-    training = [network.training for network in networks]
+    modes = [(module, module.training) for network in networks for module in network.modules()]
     for network in networks:
         network.eval()
     try:
         yield
     finally:
-        for network, mode in zip(networks, training, strict=True):
-            network.train(mode)
+        for module, training in modes:
+            module.training = training
 
 
 def system_of(trainer: pl.Trainer) -> System:

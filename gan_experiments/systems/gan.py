@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import (
     Augmentation,
@@ -25,8 +27,8 @@ from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import NonNegativeInt
 from gan_experiments.systems.base import OptimizerFactory, System
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
-from gan_experiments.systems.schedule import Schedule
-from gan_experiments.systems.unrolled import unrolled
+from gan_experiments.systems.schedule import LearningRateSchedule
+from gan_experiments.systems.unrolled import check_unrolling, unrolled
 
 Discriminate = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
@@ -75,7 +77,7 @@ class GAN(System):
         penalties: Mapping[str, Penalty],
         augmentations: Mapping[str, Augmentation],
         optimizers: Mapping[str, OptimizerFactory],
-        schedule: Schedule,
+        schedule: LearningRateSchedule,
         clip: Mapping[str, float | None],
         clock: Clock,
         seed: int,
@@ -262,6 +264,28 @@ class GAN(System):
             self.augmentations[name].p.fill_(value)  # type: ignore[operator]
         else:
             super().set_number(key, value)
+
+    @classmethod
+    def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
+        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        limits = {f"penalty.{name}.weight": math.inf for name in config.get("penalty") or ()}
+        for name, options in (config.get("augment") or {}).items():
+            if isinstance(options, Mapping) and options.get("target", 0) is None:  # else p follows the target
+                limits[f"augment.{name}.p"] = 1.0
+        limits = {key: limit for key, limit in limits.items() if isinstance(config.get(key), (int, float))}
+        return limits | super().ramp_limits(config)
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse what cannot be unrolled; warn of latents whose move does not train a generator with shared fakes."""
+        yield from super().check(key, options, config)
+        if config.get(f"{key}.unroll_steps"):
+            yield from check_unrolling(config)
+        for name, penalty in config.components("penalty").items():
+            moves = getattr(penalty, "latents", Penalty.latents) is not Penalty.latents
+            if moves and config.get(f"{key}.share_fakes"):
+                text = "with model.share_fakes the generator does not learn through the move of the latents"
+                yield Problem(f"penalty.{name}", text, warning=True)
 
     def learning_rates(self) -> dict[str, float]:
         """Return the rates of the last step, by network."""

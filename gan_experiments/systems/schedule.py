@@ -8,7 +8,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Schedule:
+class LearningRateSchedule:
     """A factor of the learning rates: a warm-up, then constant or a decay.
 
     Attributes:
@@ -30,11 +30,11 @@ class Schedule:
         factor = min(1.0, (images_seen + 1) / self.warmup) if self.warmup else 1.0
         if self.kind == "constant":
             return factor
-        return factor * Ramp(1.0, self.final, self.end, self.start, self.kind)(images_seen)
+        return factor * ValueRamp(1.0, self.final, self.end, self.start, self.kind)(images_seen)
 
 
 @dataclass(frozen=True)
-class Ramp:
+class ValueRamp:
     """A number that moves to another over a part of a run.
 
     Attributes:

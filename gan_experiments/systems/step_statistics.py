@@ -14,7 +14,7 @@ SIGNS = {"logits/real": 1, "logits/fake": -1}  # of logits that are right
 CAPACITY = 1000  # steps kept before they are checked and dropped, should nobody read
 
 
-class Statistics:
+class StepStatistics:
     """Values of each step by name, read as means; one that is not finite ends the run and is named.
 
     A step's tensors are only kept; all arithmetic waits for the reading, which does it for many steps at once.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Adam, Optimizer
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Loss
 from gan_experiments.core.types import ConfigError
 
@@ -65,6 +66,23 @@ def unrolled(
             weights[name] = weights[name] - move
     loss.train(training)
     return discriminate
+
+
+def check_unrolling(config: ConfigView) -> Iterator[Problem]:
+    """Refuse an optimizer, a precision and penalties that unrolling does not work with."""
+    key, optimizer = "optimizer.discriminator", config.component("optimizer.discriminator")
+    unsupported = [name for name in ("weight_decay", "amsgrad") if config.get(f"{key}.{name}")]
+    if optimizer is not None and (optimizer is not Adam or unsupported):
+        given = " with ".join([optimizer.__name__, *unsupported])
+        text = "works with torch.optim.Adam without weight_decay or amsgrad"
+        yield Problem("model.unroll_steps", f"{text}; {key} is {given}")
+    if config.get("trainer.precision") == "16-mixed":
+        reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
+        yield Problem("trainer.precision", f"16-mixed cannot be combined with model.unroll_steps: {reason}")
+    for name, penalty in config.components("penalty").items():
+        if getattr(penalty, "trains", ""):
+            text = f"penalty.{name} needs features, which an unrolled discriminator does not return; take 0"
+            yield Problem("model.unroll_steps", text)
 
 
 def _adam(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Encoder, Generator
 from gan_experiments.core.images import is_points, to_float
@@ -18,7 +19,7 @@ from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFl
 from gan_experiments.systems.base import OptimizerFactory, System, evaluation_mode
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
-from gan_experiments.systems.schedule import Schedule
+from gan_experiments.systems.schedule import LearningRateSchedule
 
 FIRST_SIGMA = 0.5  # from which a learned one starts; pixels are in [-1, 1]
 GREY_LEVEL = 2 / 255  # the width of a grey level among them
@@ -63,7 +64,7 @@ class VAE(System):
         generator: Generator,
         encoder: Encoder,
         optimizers: Mapping[str, OptimizerFactory],
-        schedule: Schedule,
+        schedule: LearningRateSchedule,
         clip: Mapping[str, float | None],
         clock: Clock,
         seed: int,
@@ -135,7 +136,7 @@ class VAE(System):
             decoded: Tensor = self.generator(self.encoder(images)[0], labels if self.num_classes else None)
         return decoded
 
-    def pictures(self, batch: Batch, columns: int) -> dict[str, Tensor]:
+    def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
         """Return ``"reconstructions"``: rows of images, below each row what it is reconstructed as."""
         images = to_float(batch.images)
         if is_points(images):
@@ -156,6 +157,26 @@ class VAE(System):
             self.beta = value
         else:
             super().set_number(key, value)
+
+    @classmethod
+    def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
+        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        beta = {"model.beta": math.inf} if isinstance(config.get("model.beta"), (int, float)) else {}
+        return beta | super().ramp_limits(config)
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse options that a Bernoulli likelihood does not have, and precisions it cannot be computed in."""
+        yield from super().check(key, options, config)
+        if config.get(f"{key}.likelihood") != "bernoulli":
+            return
+        if config.get(f"{key}.sigma") is not None:
+            text = f"a Bernoulli likelihood has no sigma; set it to null, or take {key}.likelihood=gaussian"
+            yield Problem(f"{key}.sigma", text)
+        if config.get("trainer.precision") not in (None, "32-true"):
+            reason = "half precision cannot represent probabilities near 0 and 1"
+            hint = f"take 32-true, or {key}.likelihood=gaussian"
+            yield Problem("trainer.precision", f"a Bernoulli likelihood needs float32: {reason}; {hint}")
 
     def learning_rates(self) -> dict[str, float]:
         """Return the rate of the last step, as the generator's."""

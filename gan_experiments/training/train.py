@@ -1,4 +1,4 @@
-"""One run from its config to its record, whatever happens on the way."""
+"""Trains one run: ``prepare`` builds and checks everything, ``fit`` trains and keeps the run's record up to date."""
 
 from __future__ import annotations
 
@@ -23,72 +23,85 @@ from gan_experiments.runs.config_differences import NON_RESULT_KEYS
 from gan_experiments.runs.folder import RunFolder, is_main_process
 from gan_experiments.runs.provenance import provenance
 from gan_experiments.training.build import Parts, build
-from gan_experiments.training.loggers import csv_table as table
-from gan_experiments.training.loggers import tensorboard
+from gan_experiments.training.loop import run_loggers
+from gan_experiments.training.preflight import check_run
 
-INTERRUPTED_EXIT = 128  # plus the signal's number, as shells have it
+INTERRUPTED_EXIT = 128  # plus the signal's number, as in shells
 
-# What does not belong beside the results in TensorBoard's HParams tab.
+# Not a column of TensorBoard's HParams tab.
 NOT_COMPARED = (*NON_RESULT_KEYS, "callbacks", "logger", "metrics")
 
 
 def train(config: Mapping[str, Any], run: RunFolder) -> int:
-    """Train the run in its folder, from its last checkpoint if it has one, and keep its record true.
+    """Train the run in its folder, from its last checkpoint if it has one: ``prepare``, then ``fit``."""
+    return fit(prepare(config, run), config, run)
+
+
+def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
+    """Build the objects of a run and check all that can be known before its first step; writes nothing to its folder.
 
     Args:
         config: Checked and resolved.
-        run: The folder, locked by the caller, with its config in it.
+        run: The run's folder, which need not exist.
+
+    Raises:
+        ConfigError: Parts do not fit each other, the data, the machine or the checkpoint.
+    """
+    _silence_lightning()
+    checkpoint = run.checkpoint("last")
+    resumed_at = load_checkpoint(checkpoint)["images_seen"] if checkpoint.exists() else None
+    parts = build(config, run)._replace(resumed_at=resumed_at)
+    if is_main_process():  # the others run what this one has accepted
+        check_run(parts)
+    return parts
+
+
+def fit(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> int:
+    """Train a prepared run and keep its record up to date.
+
+    Args:
+        parts: From ``prepare``.
+        config: Checked and resolved.
+        run: The run's folder, locked by the caller, with its config in it.
 
     Returns:
         0, or 128 plus the number of the signal that stopped it.
 
     Raises:
-        ConfigError: Parts do not fit each other, the data, the machine or the checkpoint.
+        ConfigError: Extractors differ from those that the resumed run has used so far.
         DivergedError: A loss or a gradient was no longer finite.
     """
-    _quiet()
-    main = is_main_process()
-    checkpoint = run.checkpoint("last")
-    resumes = checkpoint.exists()
+    main, stop = is_main_process(), parts.loop.stop
     if main:
-        _rewind(run, load_checkpoint(checkpoint)["images_seen"] if resumes else -1)
-    parts = build(config, run)
-    if main:
-        _open_record(run, config, parts)
-        if not resumes:
-            _open_comparison(run, config, parts)
+        _open(parts, config, run)
     try:
-        path = checkpoint if resumes else None
-        # A SIGTERM before the first step is known to Lightning, which ends the run with this after it.
-        with parts.stop.listening(), suppress(SIGTERMException):
-            parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=path, weights_only=True)
+        checkpoint = None if parts.resumed_at is None else run.checkpoint("last")
+        # Lightning raises SIGTERMException at the end of a run that received SIGTERM before its first step.
+        with stop.listening(), suppress(SIGTERMException):
+            parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=checkpoint, weights_only=True)
     except BaseException as error:
         if main:
-            endings = {DivergedError: "diverged", KeyboardInterrupt: "interrupted"}
-            status = endings.get(type(error), "failed")
+            statuses = {DivergedError: "diverged", KeyboardInterrupt: "interrupted"}
+            status = statuses.get(type(error), "failed")
             reason = f"{type(error).__name__}: {error}"
-            with suppress(OSError):  # on a full disk; the error itself is what the user has to see
+            with suppress(OSError):  # on a full disk the user has to see the error itself
                 _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())
         raise
-    # A signal that comes during the last step stops nothing.
-    stopped = parts.stop.signal if not parts.system.clock.finished else 0
+    # A signal during the last step does not stop anything.
+    stopped_by = stop.signal if not parts.system.clock.finished else 0
     if main:
-        results = parts.evaluation.results() if parts.evaluation else {}
-        _close_record(run, parts, "interrupted" if stopped else "finished", **results)
-    return INTERRUPTED_EXIT + stopped if stopped else 0
+        results = parts.loop.evaluation.results() if parts.loop.evaluation else {}
+        _close_record(run, parts, "interrupted" if stopped_by else "finished", **results)
+    return INTERRUPTED_EXIT + stopped_by if stopped_by else 0
 
 
-def _rewind(run: RunFolder, images_seen: int) -> None:
-    """Take back what a killed process logged after its last checkpoint: it will be logged again."""
+def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
+    """Write the record, after deleting what a killed process has left behind its last checkpoint."""
     remove_leftovers(run.path)
-    table.rewind(run, images_seen)
-    tensorboard.rewind(run, images_seen)
-
-
-def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> None:
-    parts.data.prepare_data()
-    parts.data.setup()
-    record = run.record()
+    loggers = run_loggers(parts.trainer)
+    for logger in loggers:
+        logger.rewind(-1 if parts.resumed_at is None else parts.resumed_at)
+    system, record = parts.system, run.record()
     run.update_record(
         status="running",
         reason=None,
@@ -97,24 +110,20 @@ def _open_record(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> Non
         seed=config["seed"],
         budget=config["budget"],
         dataset=parts.data.provenance(),
-        parameters={name: _size(part) for name, part in parts.system.named_children() if _size(part) and name != "ema"},
+        parameters={name: _size(part) for name, part in system.named_children() if _size(part) and name != "ema"},
         processes=parts.trainer.world_size,
         **provenance(),
     )
-
-
-def _open_comparison(run: RunFolder, config: Mapping[str, Any], parts: Parts) -> None:
-    """Make the run a row of TensorBoard's HParams tab, whose cells follow the newest values."""
-    names = parts.evaluation.evaluator.names if parts.evaluation else []
-    measures = [f"{rows}/{name}" for rows in ("metrics", "final") for name in names]
-    for logger in parts.trainer.loggers:
-        if isinstance(logger, tensorboard.TensorBoard):
-            told = [override.lstrip("+").partition("=")[0] for override in run.record().get("overrides", ())]
-            logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, measures, told)
+    if parts.resumed_at is None:
+        names = parts.loop.evaluation.evaluator.names if parts.loop.evaluation else []
+        metrics = [f"{kind}/{name}" for kind in ("metrics", "final") for name in names]
+        overrides = [override.lstrip("+").partition("=")[0] for override in record.get("overrides", ())]
+        for logger in loggers:
+            logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, metrics, overrides)
 
 
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:
-    latest, clock = parts.system.latest, parts.system.clock
+    latest, clock = parts.loop.latest, parts.system.clock
     seconds = latest.get("speed/seconds", run.record().get("seconds", 0.0))
     run.update_record(
         status=status,
@@ -133,7 +142,7 @@ def _size(module: nn.Module) -> int:
 
 
 def _peak_memory() -> int:
-    """Return the most memory that this process has held, in bytes: the GPU's if it trains there."""
+    """Return the peak memory of this process in bytes: of the GPU if it trains on one."""
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return int(torch.cuda.max_memory_allocated())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -144,8 +153,8 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _quiet() -> None:
-    """Silence what Lightning says that is not so here, by name and no more."""
+def _silence_lightning() -> None:
+    """Silence Lightning's messages that do not apply here."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used")

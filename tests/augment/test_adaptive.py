@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from config_view import problems, warnings
 
 from gan_experiments.augment.ada import ADA
 from gan_experiments.augment.adaptive import Adaptive
 from gan_experiments.augment.apa import APA
 from gan_experiments.core.types import DataFacts
+from gan_experiments.losses.began import BEGAN
+from gan_experiments.losses.dual_contrastive import DualContrastive
+from gan_experiments.losses.hinge import Hinge
+from gan_experiments.losses.relativistic_average import RelativisticAverage
+from gan_experiments.losses.relativistic_pairing import RelativisticPairing
+from gan_experiments.losses.wasserstein import Wasserstein
 
 
 def outputs(mean_sign, count=10):
@@ -95,3 +102,27 @@ def test_processes_move_together_by_what_all_of_them_saw(tmp_path):
     script.write_text(PARTS)
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=120)
     assert [(tmp_path / str(rank)).read_text() for rank in (0, 1)] == ["0.34", "0.34"]
+
+
+def beside(loss, augmentation=ADA, **options):
+    return {"loss": {"_target_": loss}, "augment": {"ada": {"_target_": augmentation, **options}}}
+
+
+@pytest.mark.parametrize("augmentation", [ADA, APA])
+def test_following_the_sign_of_energies_is_refused(augmentation):
+    (line,) = problems(beside(BEGAN, augmentation), "augment.ada")
+    assert line.startswith("augment.ada.target: BEGAN is computed on energies, which are never negative; null keeps")
+    assert problems(beside(BEGAN, augmentation, target=None), "augment.ada") == []
+    assert problems(beside(Hinge, augmentation), "augment.ada") == []
+
+
+@pytest.mark.parametrize("loss", [Wasserstein, RelativisticPairing, RelativisticAverage, DualContrastive])
+def test_following_signs_is_warned_of_where_only_differences_count(loss):
+    (line,) = warnings(beside(loss), "augment.ada")
+    assert line.startswith(f"augment.ada.target: {loss.__name__} depends only on differences of outputs")
+    assert warnings(beside(loss, target=None), "augment.ada") == []
+    assert warnings(beside(Hinge), "augment.ada") == []
+
+
+def test_a_target_that_is_refused_is_not_spoken_of_again():
+    assert problems(beside(BEGAN, target="x"), "augment.ada", refused=["augment.ada.target"]) == []

@@ -17,9 +17,10 @@ class Misbehave(pl.Callback):
     def __init__(self, run: RunFolder) -> None:
         self._once = run.path / "misbehaved"
         self._attempts = run.path / "attempts"
-        self._seed = run.read_config()["seed"]
+        self._run = run
 
     def on_train_start(self, trainer, pl_module):
+        self._seed = self._run.read_config()["seed"]  # not in the constructor: the folder need not exist yet
         with self._attempts.open("a") as file:
             file.write(f"{os.getpid()}\n")
 

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from config_view import problems
 
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.conditioning import EMBEDDING_DIM
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_experiments.penalties.acgan import ACGAN
+from gan_experiments.penalties.r1 import R1
+from gan_experiments.penalties.reacgan import ReACGAN
 
 FACTS = DataFacts("images", 8, 3, num_classes=4)
 LABELS = torch.tensor([0, 3, 3, 1, 2])
@@ -79,7 +83,7 @@ def test_a_generator_sees_the_class_beside_the_latent(kind):
     ("kind", "options"), [(MLPGenerator, {"conditional": True}), (MLPDiscriminator, {"conditioning": "projection"})]
 )
 def test_images_without_labels_are_refused(kind, options):
-    with pytest.raises(ConfigError, match="needs labels, which bare has not"):
+    with pytest.raises(ConfigError, match="bare has no labels for a conditional network; set conditioning=none"):
         kind(DataFacts("bare", 8, 1), **options)
 
 
@@ -104,3 +108,22 @@ def test_half_precision_does_not_round_outputs_that_differ_little(conditioning):
     assert output.dtype == features.dtype == torch.float32
     assert exact.std() < 2**-8
     torch.testing.assert_close(output - 1, exact - 1, rtol=0.05, atol=0.05 * exact.std().item())
+
+
+@pytest.mark.parametrize(
+    ("conditioning", "advice"),
+    [("classifier", "conditioning=acgan"), ("contrastive", "conditioning=contragan or conditioning=reacgan")],
+)
+def test_a_class_head_that_nothing_trains_is_refused(conditioning, advice):
+    network = {"_target_": MLPDiscriminator, "conditioning": conditioning}
+    config = {"model": {"discriminator": network}, "penalty": {"r1": {"_target_": R1}}}
+    (line,) = problems(config, "model.discriminator")
+    assert line == f"model.discriminator.conditioning: no penalty trains the {conditioning} head; take {advice}"
+    config["penalty"]["head"] = {"_target_": ACGAN if conditioning == "classifier" else ReACGAN}
+    assert problems(config, "model.discriminator") == []
+
+
+@pytest.mark.parametrize("conditioning", ["none", "concatenation", "projection"])
+def test_other_conditioning_needs_no_penalty(conditioning):
+    config = {"model": {"discriminator": {"_target_": MLPDiscriminator, "conditioning": conditioning}}}
+    assert problems(config, "model.discriminator") == []

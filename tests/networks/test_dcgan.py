@@ -2,10 +2,19 @@ import copy
 
 import pytest
 import torch
+from config_view import warnings
 from torch import nn
 
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.dcgan import _STAGES, DCGANDiscriminator, DCGANGenerator
+from gan_experiments.penalties.dragan import DRAGAN
+from gan_experiments.penalties.lecam import LeCam
+from gan_experiments.penalties.max_gradient_penalty import MaxGradientPenalty
+from gan_experiments.penalties.path_length import PathLength
+from gan_experiments.penalties.r1 import R1
+from gan_experiments.penalties.r2 import R2
+from gan_experiments.penalties.weight_clipping import WeightClipping
+from gan_experiments.penalties.wgan_gp import WGANGP
 
 SIZES = DCGANGenerator.image_sizes
 KINDS = ["batch", "layer", "instance", "none"]
@@ -38,7 +47,7 @@ def test_sizes_that_are_declared_are_those_that_are_built():
 
 @pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
 def test_other_sizes_are_refused(network):
-    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64 pixels, images has 48"):
+    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64; images has 48"):
         network(facts(48))
 
 
@@ -153,3 +162,21 @@ def test_memory_format_does_not_matter():
     torch.testing.assert_close(
         discriminator.to(memory_format=torch.channels_last)(turned), output, rtol=1e-3, atol=1e-5
     )
+
+
+def beside(penalty, **options):
+    network = {"_target_": DCGANDiscriminator, **options}
+    return {"model": {"discriminator": network}, "penalty": {"it": {"_target_": penalty}}}
+
+
+@pytest.mark.parametrize("penalty", [WGANGP, DRAGAN, MaxGradientPenalty])
+def test_batch_norm_is_warned_of_beside_the_gradient_of_each_sample(penalty):
+    for options in ({}, {"norm": "batch"}):
+        (line,) = warnings(beside(penalty, **options), "model.discriminator")
+        assert line.startswith("model.discriminator.norm: 'batch' beside penalty.it: the gradient at an image then")
+    assert warnings(beside(penalty, norm="layer"), "model.discriminator") == []
+
+
+@pytest.mark.parametrize("penalty", [R1, R2, PathLength, LeCam, WeightClipping])
+def test_other_penalties_do_not_mind_batch_norm(penalty):
+    assert warnings(beside(penalty, norm="batch"), "model.discriminator") == []

@@ -2,9 +2,12 @@ import math
 
 import pytest
 import torch
+from config_view import problems
 from torch import nn
 
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.data.datasets.cifar import CIFAR10
+from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.networks.r3gan import R3GANDiscriminator, R3GANGenerator, ResidualBlock
 from gan_experiments.networks.resample import Downsample, Upsample
 
@@ -132,7 +135,7 @@ def test_there_is_no_normalization_and_samples_never_meet():
 
 def test_what_does_not_fit_is_refused():
     for network in (R3GANGenerator, R3GANDiscriminator):
-        with pytest.raises(ConfigError, match="8, 16, 28, 32, 64, 128, 256, 512, 1024 pixels, images has 48"):
+        with pytest.raises(ConfigError, match="8, 16, 28, 32, 64, 128, 256, 512, 1024; images has 48"):
             network(facts(48))
         with pytest.raises(ConfigError, match="12 channels x 2 do not divide into groups of 16"):
             network(facts(), channels=12, max_channels=12)
@@ -173,3 +176,56 @@ def test_memory_format_does_not_matter():
     torch.testing.assert_close(
         discriminator.to(memory_format=torch.channels_last)(turned), logits, rtol=1e-3, atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "dataset", "key", "text"),
+    [
+        ("generator", {"channels": 12}, Digits, "channels", "12 x 2 does not divide into groups of 16; 8 and 16 would"),
+        (
+            "generator",
+            {"channels": 6},
+            Digits,
+            "channels",
+            "6 channels become 12: 12 x 2 does not divide into groups of 16; 4 and 8 would",
+        ),
+        (
+            "generator",
+            {"channels": 6, "expansion": 3},
+            CIFAR10,
+            "channels",
+            "6 x 3 does not divide into groups of 16; 16 would",
+        ),
+        (
+            "discriminator",
+            {"max_channels": 100, "group_width": 32},
+            Digits,
+            "max_channels",
+            "100 x 2 does not divide into groups of 32; 96 and 112 would",
+        ),
+    ],
+)
+def test_channels_that_do_not_divide_into_groups_are_refused(network, options, dataset, key, text):
+    target = R3GANGenerator if network == "generator" else R3GANDiscriminator
+    config = {"dataset": {"_target_": dataset}, "model": {network: {"_target_": target, **options}}}
+    assert problems(config, f"model.{network}") == [f"model.{network}.{key}: {text}"]
+
+
+@pytest.mark.parametrize(("target", "channels"), [(R3GANGenerator, 4), (R3GANDiscriminator, 8), (R3GANGenerator, 32)])
+def test_channels_that_divide_are_taken(target, channels):
+    key = "generator" if target is R3GANGenerator else "discriminator"
+    config = {"model": {key: {"_target_": target, "channels": channels}}}
+    assert problems(config, f"model.{key}") == []
+    assert problems(config | {"dataset": {"_target_": Digits}}, f"model.{key}") == []
+
+
+def test_a_width_that_fits_is_one_that_can_be_built():
+    with pytest.raises(ConfigError, match="do not divide"):
+        R3GANGenerator(facts(8), channels=12, blocks=1)
+    for channels in (8, 16):
+        R3GANGenerator(facts(8), channels=channels, blocks=1)
+
+
+def test_a_width_that_is_refused_already_is_not_spoken_of_again():
+    config = {"model": {"generator": {"_target_": R3GANGenerator, "channels": "x"}}}
+    assert problems(config, "model.generator", refused=["model.generator.channels"]) == []

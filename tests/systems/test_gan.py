@@ -4,10 +4,13 @@ import signal
 
 import pytest
 import torch
+from config_view import warnings
 from torch.nn.functional import softplus
 
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
+from gan_experiments.penalties.latent_optimization import LatentOptimization
+from gan_experiments.penalties.zcr import ZCR
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.gan import GAN
@@ -273,10 +276,10 @@ def test_both_networks_of_a_step_see_one_probability_and_it_is_logged(built, nam
             f"_{network}_step",
             lambda *arguments, take=take: (seen.append(augmentation.p.item()), take(*arguments)),
         )
-    system = fit(parts)
+    fit(parts)
     assert seen[::2] == seen[1::2]
     assert len(set(seen)) > 1
-    assert system.latest[f"augment/{name}"] == pytest.approx(sum(seen[-4:]) / 4)  # of the last 16 images
+    assert parts.loop.latest[f"augment/{name}"] == pytest.approx(sum(seen[-4:]) / 4)  # of the last 16 images
 
 
 @pytest.mark.parametrize("augment", ["ada", "diffaugment"])
@@ -313,3 +316,14 @@ def test_what_is_shown_as_real_are_fakes_of_their_own(built):
     assert torch.equal(shown[1], pseudo)  # the generator's step compares with the same
     assert not torch.allclose(drawn["discriminator", 0].images, pseudo)
     assert not pseudo.requires_grad
+
+
+def test_moved_latents_are_warned_of_beside_shared_fakes():
+    config = {
+        "model": {"_target_": GAN, "share_fakes": True},
+        "penalty": {"logan": {"_target_": LatentOptimization}, "zcr": {"_target_": ZCR}},
+    }
+    (line,) = warnings(config, "model")
+    assert line.startswith("penalty.logan: with model.share_fakes the generator does not learn through the move")
+    config["model"]["share_fakes"] = False
+    assert warnings(config, "model") == []

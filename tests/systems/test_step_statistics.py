@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gan_experiments.core.types import DivergedError
-from gan_experiments.systems.step_statistics import CAPACITY, Statistics
+from gan_experiments.systems.step_statistics import CAPACITY, StepStatistics
 
 
 def record(statistics, values, name="loss/generator", start=0):
@@ -11,7 +11,7 @@ def record(statistics, values, name="loss/generator", start=0):
 
 
 def test_reading_gives_means_and_forgets():
-    statistics = Statistics()
+    statistics = StepStatistics()
     record(statistics, [1.0, 2.0, 6.0])
     record(statistics, [4.0], "loss/discriminator")
     assert statistics.check() == statistics.read() == {"loss/generator": 3.0, "loss/discriminator": 4.0}
@@ -19,7 +19,7 @@ def test_reading_gives_means_and_forgets():
 
 
 def test_a_term_that_is_there_in_some_steps_only_is_averaged_over_those():
-    statistics = Statistics()
+    statistics = StepStatistics()
     for step in range(4):
         lazy = {"penalty": torch.tensor(5.0)} if step == 2 else {}
         statistics.record(step, {"loss": torch.tensor(float(step)), **lazy})
@@ -28,7 +28,7 @@ def test_a_term_that_is_there_in_some_steps_only_is_averaged_over_those():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_the_first_value_that_is_not_finite_is_named(bad):
-    statistics = Statistics()
+    statistics = StepStatistics()
     record(statistics, [1.0, 2.0, bad, bad])
     record(statistics, [1.0, 2.0, 3.0, bad], "gradient_norm/generator")
     with pytest.raises(DivergedError, match=r"^loss/generator is no longer finite at step 2$"):
@@ -36,13 +36,13 @@ def test_the_first_value_that_is_not_finite_is_named(bad):
 
 
 def test_what_nobody_reads_does_not_pile_up():
-    statistics = Statistics()
+    statistics = StepStatistics()
     record(statistics, [1.0] * (CAPACITY + 10))
     assert len(statistics.state_dict()["loss/generator"][0]) == 10
 
 
 def test_logits_of_a_batch_give_their_mean_and_how_often_their_sign_is_right():
-    statistics = Statistics()
+    statistics = StepStatistics()
     for step, scale in enumerate((1.0, 3.0)):
         logits = torch.tensor([1.0, 2.0, 3.0, -2.0]) * scale
         statistics.record(step, {"logits/real": logits, "logits/fake": logits, "energy/real": logits})
@@ -52,7 +52,7 @@ def test_logits_of_a_batch_give_their_mean_and_how_often_their_sign_is_right():
 
 
 def test_a_resumed_run_reads_the_same_means():
-    one, other = Statistics(), Statistics()
+    one, other = StepStatistics(), StepStatistics()
     record(one, [1.0, 2.0])
     other.load_state_dict(one.state_dict(), torch.device("cpu"))
     for statistics in (one, other):

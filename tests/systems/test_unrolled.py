@@ -2,12 +2,15 @@ import copy
 
 import pytest
 import torch
+from config_view import problems
 from torch import nn
 from torch.nn.functional import softplus
 
 from gan_experiments.core.contracts import Loss
 from gan_experiments.core.types import ConfigError
 from gan_experiments.losses.began import BEGAN
+from gan_experiments.penalties.acgan import ACGAN
+from gan_experiments.systems.gan import GAN
 from gan_experiments.systems.unrolled import unrolled
 
 
@@ -92,3 +95,45 @@ def test_other_optimizers_are_refused(setting):
     sgd = torch.optim.SGD(network.parameters(), lr=0.1)
     with pytest.raises(ConfigError, match="unroll_steps"):
         unrolled(network, sgd, Logistic(), (real, None), (fake, None), 1)
+
+
+def unrolling(optimizer=torch.optim.Adam, precision="32-true", steps=1, **options):
+    return {
+        "model": {"_target_": GAN, "unroll_steps": steps},
+        "optimizer": {"discriminator": {"_target_": optimizer, **options}},
+        "trainer": {"precision": precision},
+    }
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options", "given"),
+    [
+        (torch.optim.RMSprop, {}, "RMSprop"),
+        (torch.optim.AdamW, {}, "AdamW"),
+        (torch.optim.Adam, {"weight_decay": 0.1}, "Adam with weight_decay"),
+        (torch.optim.Adam, {"weight_decay": 0.1, "amsgrad": True}, "Adam with weight_decay with amsgrad"),
+    ],
+)
+def test_another_optimizer_than_adam_is_refused(optimizer, options, given):
+    (line,) = problems(unrolling(optimizer, **options), "model")
+    assert line.startswith("model.unroll_steps: works with torch.optim.Adam without weight_decay or amsgrad; ")
+    assert line.endswith(f"optimizer.discriminator is {given}")
+    assert problems(unrolling(optimizer, steps=0, **options), "model") == []
+
+
+def test_adam_is_taken():
+    assert problems(unrolling(weight_decay=0.0, amsgrad=False), "model") == []
+
+
+def test_loss_scaling_is_refused_under_unrolling():
+    (line,) = problems(unrolling(precision="16-mixed"), "model")
+    assert line.startswith("trainer.precision: 16-mixed cannot be combined with model.unroll_steps")
+    assert problems(unrolling(precision="16-mixed", steps=0), "model") == []
+    assert problems(unrolling(precision="bf16-mixed"), "model") == []
+
+
+def test_a_class_head_is_refused_under_unrolling():
+    penalty = {"penalty": {"acgan": {"_target_": ACGAN}}}
+    (line,) = problems(unrolling() | penalty, "model")
+    assert line.startswith("model.unroll_steps: penalty.acgan needs features")
+    assert problems(unrolling(steps=0) | penalty, "model") == []

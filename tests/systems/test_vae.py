@@ -5,6 +5,7 @@ import signal
 
 import pytest
 import torch
+from config_view import problems
 from PIL import Image
 from same_run import assert_same_run
 from torch import nn
@@ -16,7 +17,7 @@ from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.systems.schedule import Schedule
+from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.vae import VAE
 from gan_experiments.training.build import build
 from gan_experiments.training.train import train
@@ -58,7 +59,7 @@ class Posterior(Encoder):
 
 def linear(sigma=SIGMA, **wrong):
     generator = LinearGenerator(DataFacts("squares", 2, 1, num_classes=10), wrong.pop("conditional", False))
-    schedule = Schedule("constant", 0, 0, 1)
+    schedule = LearningRateSchedule("constant", 0, 0, 1)
     return VAE(generator, Posterior(generator, **wrong), {}, schedule, {}, Clock(4, 4), 0, 0, sigma=sigma)
 
 
@@ -158,21 +159,23 @@ def test_training_is_the_algorithm_written_by_hand(built, beta):
 
 
 def test_what_is_logged_has_no_beta_and_a_fixed_sigma_stays(built):
-    system = fit(built("model.beta=3", "model.sigma=0.3", "callbacks.monitor.every=64", "optimizer.clip.generator=1.0"))
-    found = system.latest
-    assert found["vae/elbo"] == pytest.approx(-found["vae/reconstruction"] - found["vae/kl"], rel=1e-5)
-    assert found["loss/vae"] == pytest.approx(found["vae/reconstruction"] + 3 * found["vae/kl"], rel=1e-5)
-    assert found["vae/sigma"] == pytest.approx(0.3)
-    bits = (-found["vae/elbo"] / 64 + math.log(127.5)) / math.log(2)
-    assert found["vae/bits_per_dim"] == pytest.approx(bits, rel=1e-4)
-    assert found["gradient_norm/generator"] > 1  # as it was before it was clipped
+    parts = built("model.beta=3", "model.sigma=0.3", "callbacks.monitor.every=64", "optimizer.clip.generator=1.0")
+    fit(parts)
+    latest = parts.loop.latest
+    assert latest["vae/elbo"] == pytest.approx(-latest["vae/reconstruction"] - latest["vae/kl"], rel=1e-5)
+    assert latest["loss/vae"] == pytest.approx(latest["vae/reconstruction"] + 3 * latest["vae/kl"], rel=1e-5)
+    assert latest["vae/sigma"] == pytest.approx(0.3)
+    bits = (-latest["vae/elbo"] / 64 + math.log(127.5)) / math.log(2)
+    assert latest["vae/bits_per_dim"] == pytest.approx(bits, rel=1e-4)
+    assert latest["gradient_norm/generator"] > 1  # as it was before it was clipped
 
 
 @pytest.mark.parametrize("overrides", [["trainer.precision=bf16-mixed"], ["model.likelihood=bernoulli"]])
 def test_other_ways_to_train(built, overrides):
-    found = fit(built(*overrides, "budget.images=1600")).latest
-    assert math.isfinite(found["loss/vae"])
-    assert ("vae/sigma" in found) == ("bernoulli" not in overrides[0])
+    parts = built(*overrides, "budget.images=1600")
+    fit(parts)
+    assert math.isfinite(parts.loop.latest["loss/vae"])
+    assert ("vae/sigma" in parts.loop.latest) == ("bernoulli" not in overrides[0])
 
 
 def test_a_run_stopped_in_the_middle_ends_with_the_same_bits(tiny, tmp_path, monkeypatch):
@@ -202,7 +205,20 @@ def test_reconstructions_lie_below_their_images(built):
     parts.data.setup()
     labels = torch.arange(5)
     batch = type("Batch", (), {"images": parts.data.images[:5], "labels": labels})
-    shown = parts.system.pictures(batch, 3)["reconstructions"]
+    shown = parts.system.extra_grids(batch, 3)["reconstructions"]
     images = to_float(parts.data.images[:5])
     decoded = parts.system.reconstruct(images)
     torch.testing.assert_close(shown, torch.cat([images[:3], decoded[:3], images[3:], decoded[3:]]))
+
+
+def bernoulli(precision="32-true", **options):
+    return {"model": {"_target_": VAE, "likelihood": "bernoulli", **options}, "trainer": {"precision": precision}}
+
+
+def test_a_bernoulli_likelihood_has_no_sigma_and_needs_float32():
+    (line,) = problems(bernoulli(sigma=0.5), "model")
+    assert line.startswith("model.sigma: a Bernoulli likelihood has no sigma")
+    (line,) = problems(bernoulli("bf16-mixed"), "model")
+    assert line.startswith("trainer.precision: a Bernoulli likelihood needs float32")
+    assert problems(bernoulli(sigma=None), "model") == []
+    assert problems(bernoulli("bf16-mixed", likelihood="gaussian", sigma=0.5), "model") == []

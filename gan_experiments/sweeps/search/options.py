@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
+
+from gan_experiments.config.check import check_values
+from gan_experiments.config.targets import TARGET
+from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import NonNegativeInt, PositiveInt
+from gan_experiments.sweeps.search.space import read_space
 
 # Costs in the record of a run that can be objectives, with whether higher is better.
 COSTS = {"images_per_second": True, "seconds": False, "peak_memory_bytes": False}
@@ -68,3 +75,24 @@ class SearchConfig:
 def search_config(node: Mapping[str, Any]) -> SearchConfig:
     """Return the config of a search from the node ``hydra.sweeper``, which has been checked."""
     return SearchConfig(**{key: value for key, value in node.items() if key != "_target_"})
+
+
+def search_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
+    """Yield what is wrong with the options of a search and with what it is to draw from.
+
+    Args:
+        sweeper: Hydra's node of the sweeper.
+        overrides: Of the command line.
+        loader: Hydra's, which knows the options of groups.
+    """
+    checked = check_values(sweeper, SearchConfig)
+    problems = [problem for problem in checked.problems if problem.key != TARGET]
+    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
+    if problems:
+        return
+    config = search_config(checked.config)
+    yield from (Problem(f"hydra.sweeper.{key}", reason) for key, reason in config.problems())
+    try:
+        read_space(config.lines(overrides), config.per, loader)
+    except ValueError as error:
+        yield Problem("", str(error))

@@ -1,4 +1,4 @@
-"""Checkpoints from which a run goes on exactly, and the generator for use elsewhere."""
+"""Checkpoints for exact resume, and export of the averaged generator as safetensors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from safetensors.torch import save_file
@@ -16,19 +15,17 @@ from gan_experiments.core.files import replacing
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System, system_of
-from gan_experiments.training.callbacks.evaluation import Evaluation
-from gan_experiments.training.callbacks.log import callbacks_of
 
 
-class Checkpoint(pl.Callback):
+class Checkpoint:
     """Saves ``last.ckpt``, ``best.ckpt`` at the best evaluation, and ``generator.safetensors``.
 
-    What is logged is written before the checkpoint that follows it, and no checkpoint holds a number that is not
-    finite: the last one is always good to go on from.
+    Loggers are flushed before each checkpoint. A checkpoint never holds a value that is not finite, so the last one can
+    always be resumed from.
 
     Args:
         run: The run's folder.
-        every: Images seen between two checkpoints; a better evaluation saves one as well.
+        every: Images seen between two checkpoints; a new best evaluation saves one as well.
     """
 
     def __init__(self, run: RunFolder, every: PositiveInt = 50000) -> None:
@@ -36,19 +33,15 @@ class Checkpoint(pl.Callback):
         self._run = run
         self._saved_at = -1
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Save when a checkpoint is due or the run has just become better."""
-        improved = any(each.improved for each in callbacks_of(trainer) if isinstance(each, Evaluation))
-        if improved or system_of(trainer).clock.due(self.every):
-            self.save(trainer, improved)
-
     def save(self, trainer: pl.Trainer, improved: bool = False) -> None:
-        """Save the run as it stands, on every process at once.
+        """Save the run after the current step, once; all processes must call.
+
+        Args:
+            trainer: Saves the state of system, optimizers and callbacks.
+            improved: Whether this is the best evaluation so far.
 
         Raises:
-            DivergedError: A step since the last reading was not finite.
+            DivergedError: A value of a step since the last check was not finite.
         """
         system = system_of(trainer)
         if system.clock.images_seen == self._saved_at:
@@ -58,7 +51,7 @@ class Checkpoint(pl.Callback):
             logger.save()
         last = self._run.checkpoint("last")
         with replacing(last) if trainer.is_global_zero else nullcontext(last) as temporary:
-            trainer.save_checkpoint(temporary)  # every process takes part; the first one writes
+            trainer.save_checkpoint(temporary)  # all processes gather; the first one writes
         if trainer.is_global_zero:
             if improved:
                 _link(last, self._run.checkpoint("best"))
@@ -67,7 +60,7 @@ class Checkpoint(pl.Callback):
 
 
 def save_generator(system: System, path: Path) -> None:
-    """Write the averaged generator with its architecture, as JSON, in the metadata."""
+    """Write the weights of the averaged generator, with its architecture and the data's facts as JSON metadata."""
     network = system.ema.module
     facts = system.generator.facts
     weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
@@ -78,7 +71,7 @@ def save_generator(system: System, path: Path) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give ``source`` a second name without copying it where the file system can."""
+    """Make ``target`` a hard link to ``source``, or a copy where the file system has no hard links."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.unlink(missing_ok=True)

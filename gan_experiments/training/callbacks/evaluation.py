@@ -1,13 +1,13 @@
-"""What a generator is measured with, by images seen."""
+"""Periodic and final evaluation of the generator."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-import pytorch_lightning as pl
 import torch
 
 from gan_experiments.core.contracts import Batch
@@ -15,175 +15,214 @@ from gan_experiments.core.images import as_measured
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
 from gan_experiments.metrics.evaluator import Evaluator, Result
-from gan_experiments.systems.base import System, evaluation_mode, system_of
-from gan_experiments.training.callbacks.log import log
+from gan_experiments.metrics.extractors.base import WeightsMissingError
+from gan_experiments.systems.base import System, evaluation_mode
 
-LARGEST_SHARE = 0.1  # of the wall time, above which the rows of an evaluation come too often
+MAX_SHARE = 0.1  # of the wall time, above which evaluating less often is suggested
 
 _log = logging.getLogger(__name__)
 
 
-class Evaluation(pl.Callback):
-    """Measures the averaged generator: in rows that can be compared along the run, and once in full at its end.
+class Measured(NamedTuple):
+    """The outcome of one evaluation.
 
-    The rows, ``metrics/...``, all use ``samples`` images; the result, ``final/...``, uses ``final_samples``. The
-    best row so far, by the evaluator's ``selection``, is remembered for the checkpoint of that moment.
+    Attributes:
+        values: Scalars to log, by name.
+        improved: Whether this is the best evaluation so far.
+        seconds: How long it took.
+    """
+
+    values: dict[str, float]
+    improved: bool
+    seconds: float
+
+
+class Evaluation:
+    """Measures the averaged generator: periodically during the run, and with all measures after its last step.
+
+    Periodic values, ``metrics/...``, are all computed on ``samples`` images, so they are comparable along the run; the
+    result, ``final/...``, on ``final_samples``.
 
     Args:
-        evaluator: What measures.
-        every: Images seen between two rows.
-        samples: Generated images per row.
-        final_samples: Generated images of the result.
+        evaluator: Computes the measures.
+        every: Images seen between two periodic evaluations.
+        samples: Generated images of a periodic evaluation.
+        final_samples: Generated images of the final evaluation.
+
+    Attributes:
+        selection: The measure that decides which evaluation is the best: the one with its smallest value.
+        best: The values of the best periodic evaluation so far, and its ``images_seen``.
+        final: The result of the final evaluation.
 
     Raises:
-        ConfigError: There are too few images for one of the measures, or none tells the best row.
+        ConfigError: Too few images for one of the measures, or none that can select the best.
     """
 
     def __init__(
         self, evaluator: Evaluator, every: PositiveInt, samples: PositiveInt, final_samples: PositiveInt
     ) -> None:
-        evaluator.check(samples, "metrics.samples", full=False)
-        evaluator.check(final_samples, "metrics.final_samples")
         self.evaluator = evaluator
         self.every = every
         self.samples = samples
         self.final_samples = final_samples
+        self._check_counts()
         self.selection = evaluator.selection
         self.best: dict[str, float] = {}
         self.final = Result({}, {}, {}, {})
-        self.improved = False  # by the row of this very moment
-        self._began_with: dict[str, str] | None = None  # the extractors of the run so far
+        self._weight_hashes: dict[str, str] | None = None  # of the extractors used so far in this run
         self._seconds = 0.0
-        self._wall = 0.0  # that the run has taken in other processes
+        self._earlier_wall = 0.0  # wall time of the run in earlier processes
         self._started = time.perf_counter()
         self._hinted = False
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Load or train the extractors, now rather than hours later; one whose weights cannot be had is left out.
+    def check(self) -> None:
+        """Load or train the extractors, so that everything that is wrong with them is known before the run starts.
+
+        An extractor whose weights cannot be fetched is no error: the run goes on without it.
 
         Raises:
-            ConfigError: The rows of this run so far were measured in other features.
+            ConfigError: A file of weights is missing or invalid, or there are too few images for one of the measures.
+        """
+        try:
+            self.evaluator.prepare()
+        except WeightsMissingError:
+            return  # ``prepare`` replaces the extractor, together with the other processes
+        self._check_counts()
+
+    def prepare(self, world_size: int, main: bool) -> None:
+        """Load or train the extractors, without those whose weights cannot be fetched; all processes must call.
+
+        Args:
+            world_size: Number of processes.
+            main: Whether this process is the one that logs.
+
+        Raises:
+            ConfigError: As for ``check``, or the run has been evaluated with other extractors so far.
         """
         self._started = time.perf_counter()
-        missing = self.evaluator.prepare_what_there_is(trainer.world_size)
-        self.evaluator.check(self.samples, "metrics.samples", full=False)  # now that the features are known
-        self.evaluator.check(self.final_samples, "metrics.final_samples")
-        for name, reason in missing.items() if trainer.is_global_zero else ():
+        missing = self.evaluator.prepare_available(world_size)
+        self._check_counts()  # some limits depend on the features
+        for name, reason in missing.items() if main else ():
             others = ", ".join(self.evaluator.extractors)
-            _log.warning("metrics.%s: %s\nTraining goes on; it is measured with %s instead.", name, reason, others)
-        found = {name: extractor.weight_hash for name, extractor in self.evaluator.extractors.items()}
-        before = found if self._began_with is None else self._began_with
-        if before.keys() != found.keys():
-            told = f"metrics: this run was measured with {', '.join(before)} so far, {', '.join(found)} now"
-            raise ConfigError([told, *missing.values()])
-        if before != found and trainer.is_global_zero:
-            _log.warning("the weights of %s have changed: rows before and after do not compare", ", ".join(found))
-        self._began_with = found
+            _log.warning("metrics.%s: %s\nTraining continues; %s is used instead.", name, reason, others)
+        self._compare_extractors(missing, main)
         self._seconds += time.perf_counter() - self._started
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Measure when a row is due, and in full when the budget is spent."""
-        self.improved = False
-        system = system_of(trainer)
-        clock = system.clock
-        if not clock.due(self.every):
-            return
-        began = time.perf_counter()
-        row = self.evaluator(self._images(trainer, self.samples), self.samples, *_place(trainer))
-        if row[self.selection] < self.best.get(self.selection, float("inf")):
-            self.best = {**row, "images_seen": clock.images_seen}
-            self.improved = True
-        values = {f"metrics/{name}": value for name, value in row.items()}
-        took = time.perf_counter() - began
+    def measure(self, system: System, rank: int, world_size: int) -> Measured:
+        """Evaluate periodically, and finally if the budget is spent; all processes must call.
+
+        Args:
+            system: Generates the images.
+            rank: This process's rank among ``world_size``.
+            world_size: Number of processes that share the images.
+        """
+        began, clock = time.perf_counter(), system.clock
+        images = EvaluationSamples(system, self.samples, system.seed)
+        values = self.evaluator(images, self.samples, rank, world_size)
+        improved = values[self.selection] < self.best.get(self.selection, float("inf"))
+        if improved:
+            self.best = {**values, "images_seen": clock.images_seen}
+        scalars = {f"metrics/{name}": value for name, value in values.items()}
+        periodic_seconds = time.perf_counter() - began
         if clock.finished:
-            images = self._images(trainer, self.final_samples)
-            self.final = self.evaluator.final(images, self.final_samples, *_place(trainer))
-            values |= {f"final/{name}": value for name, value in self.final.values.items()}
-        paused = time.perf_counter() - began
-        self._seconds += paused
-        system.paused += paused
-        values |= {"speed/evaluation_seconds": self._seconds, "speed/evaluation_share": self.share}
-        log(trainer, values)
-        if trainer.is_global_zero and not clock.finished:
-            self._hint(took, clock.images_seen)
+            images = EvaluationSamples(system, self.final_samples, system.seed)
+            self.final = self.evaluator.final(images, self.final_samples, rank, world_size)
+            scalars |= {f"final/{name}": value for name, value in self.final.values.items()}
+        seconds = time.perf_counter() - began
+        self._seconds += seconds
+        scalars |= {"speed/evaluation_seconds": self._seconds, "speed/evaluation_share": self.share}
+        if rank == 0 and not clock.finished:
+            self._suggest_interval(periodic_seconds, clock.images_seen)
+        return Measured(scalars, improved, seconds)
 
     @property
     def share(self) -> float:
-        """The part of the wall time so far that evaluation has taken."""
-        return self._seconds / max(self._elapsed, 1e-9)
+        """The fraction of the wall time so far that evaluation has taken."""
+        return self._seconds / max(self._wall, 1e-9)
 
     def results(self) -> dict[str, Any]:
-        """Return what belongs in the record of a run, with how it was obtained: plain values."""
+        """Return the results of the run and how they were obtained, for its record: plain values."""
         final = self.final
-        how = {"samples": self.final_samples, "periodic_samples": self.samples, "generator": "ema", "truncation": None}
+        protocol = {
+            "samples": self.final_samples, "periodic_samples": self.samples, "generator": "ema", "truncation": None,
+        }  # fmt: skip
         return {
             "final": final.values,
             "margins": final.margins,
             "best": self.best,
             "real_baseline": final.real_baseline,
             "real_baseline_spread": final.real_baseline_spread,
-            "evaluation": how | self.evaluator.provenance(),
+            "evaluation": protocol | self.evaluator.provenance(),
             "evaluation_share": self.share,
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Save what has been found, and with what."""
+        """Return the results so far and the extractors they were obtained with."""
         return {
             "best": dict(self.best),
             "final": self.final._asdict(),
             "seconds": self._seconds,
-            "wall_seconds": self._elapsed,
-            "extractors": self._began_with,
+            "wall_seconds": self._wall,
+            "extractors": self._weight_hashes,
             "left_out": dict(self.evaluator.left_out),
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what had been found, in the same features: what was left out stays out."""
-        self.best, self._seconds = state_dict["best"], state_dict["seconds"]
-        self._began_with, self._wall = state_dict["extractors"], state_dict["wall_seconds"]
-        self.final = Result(**state_dict["final"])
-        self.evaluator.leave_out(state_dict["left_out"])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the results so far; an extractor that was left out stays out."""
+        self.best, self._seconds = state["best"], state["seconds"]
+        self._weight_hashes, self._earlier_wall = state["extractors"], state["wall_seconds"]
+        self.final = Result(**state["final"])
+        self.evaluator.leave_out(state["left_out"])
 
     @property
-    def _elapsed(self) -> float:
-        return self._wall + time.perf_counter() - self._started
+    def _wall(self) -> float:
+        return self._earlier_wall + time.perf_counter() - self._started
 
-    def _images(self, trainer: pl.Trainer, count: int) -> EvaluationSamples:
-        system = system_of(trainer)
-        return EvaluationSamples(system, count, system.seed)
+    def _check_counts(self) -> None:
+        self.evaluator.check(self.samples, "metrics.samples", final=False)
+        self.evaluator.check(self.final_samples, "metrics.final_samples")
 
-    def _hint(self, row_seconds: float, images_seen: int) -> None:
-        """Say once which interval would hold the rows to a tenth of the time, if they take more."""
-        enough = interval(row_seconds, images_seen / max(self._elapsed - self._seconds, 1e-9))
-        # The first row has the real images to extract as well, which no interval makes cheaper.
-        if self._hinted or images_seen <= self.every or enough <= self.every or self.share <= LARGEST_SHARE:
+    def _compare_extractors(self, missing: Mapping[str, str], main: bool) -> None:
+        """Refuse other extractors than the run has been evaluated with so far; warn of other weights."""
+        now = {name: extractor.weight_hash for name, extractor in self.evaluator.extractors.items()}
+        before = now if self._weight_hashes is None else self._weight_hashes
+        if before.keys() != now.keys():
+            text = f"metrics: this run has been evaluated with {', '.join(before)} so far, with {', '.join(now)} now"
+            raise ConfigError([text, *missing.values()])
+        if before != now and main:
+            _log.warning("the weights of %s have changed: values before and after are not comparable", ", ".join(now))
+        self._weight_hashes = now
+
+    def _suggest_interval(self, periodic_seconds: float, images_seen: int) -> None:
+        """Suggest, once, the interval at which periodic evaluation would take a tenth of the time, if it takes more."""
+        enough = interval(periodic_seconds, images_seen / max(self._wall - self._seconds, 1e-9))
+        # The first evaluation also extracts the features of the real images, which no interval makes cheaper.
+        if self._hinted or images_seen <= self.every or enough <= self.every or self.share <= MAX_SHARE:
             return
         self._hinted = True
         _log.warning(
-            "evaluation has taken %.0f %% of the time; metrics.every=%d would hold its rows to a tenth",
+            "evaluation has taken %.0f %% of the time; with metrics.every=%d it would take a tenth",
             100 * self.share,
             enough,
         )
 
 
-def interval(row_seconds: float, images_per_second: float) -> int:
-    """Return the images between two rows of which each takes ``row_seconds`` that make them a tenth of the time."""
-    exact = row_seconds * (1 / LARGEST_SHARE - 1) * images_per_second
-    unit = int(10 ** max(0, math.floor(math.log10(max(exact, 1))) - 1))  # two digits say enough
+def interval(periodic_seconds: float, images_per_second: float) -> int:
+    """Return the images between evaluations of ``periodic_seconds`` each at which they take a tenth of the time."""
+    exact = periodic_seconds * (1 / MAX_SHARE - 1) * images_per_second
+    unit = int(10 ** max(0, math.floor(math.log10(max(exact, 1))) - 1))  # round up to two digits
     return math.ceil(exact / unit) * unit
 
 
 class EvaluationSamples:
-    """Generated images by their number, a function of the weights and the seed, however they are split up.
+    """Generated images by index: a function of the weights and the seed, whatever the batch size.
 
     Args:
-        system: What generates.
-        count: How many there are.
-        seed: Of the latents; their stream is evaluation's own, so that evaluating changes no training.
-        ema: Take the averaged generator.
-        truncation: How much of the latents' variety to keep, as the generator defines it; ``None``: all.
+        system: Generates the images.
+        count: Number of images.
+        seed: Of the latents; they have a random stream of their own, so evaluating does not affect training.
+        ema: Use the averaged generator.
+        truncation: Truncation of the latents, as the generator defines it; ``None``: no truncation.
     """
 
     def __init__(
@@ -197,16 +236,12 @@ class EvaluationSamples:
         self._labels = stream.integers(system.num_classes, count) if system.num_classes else None
 
     def __call__(self, start: int, count: NonNegativeInt) -> Batch:
-        """Return the images ``start`` to ``start + count``, uint8 ``(count, C, H, W)``, with the labels asked for."""
-        device, wanted = self._system.device, slice(start, start + count)
-        labels = None if self._labels is None else self._labels[wanted].to(device)
-        latents = self._latents[wanted].to(device)
+        """Return the images ``start`` to ``start + count``, uint8 ``(count, C, H, W)``, with their labels."""
+        device, chosen = self._system.device, slice(start, start + count)
+        labels = None if self._labels is None else self._labels[chosen].to(device)
+        latents = self._latents[chosen].to(device)
         if self._truncation is None:
             return Batch(as_measured(self._system.sample(latents, labels, self._ema)), labels)
         network: Any = self._system.ema.module if self._ema else self._system.generator
         with torch.no_grad(), evaluation_mode(network):
             return Batch(as_measured(network.truncated(latents, self._truncation, labels)), labels)
-
-
-def _place(trainer: pl.Trainer) -> tuple[int, int]:
-    return trainer.global_rank, trainer.world_size

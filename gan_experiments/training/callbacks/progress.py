@@ -1,28 +1,25 @@
-"""What a person sees while a run is under way."""
+"""Training progress bar."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from collections.abc import Mapping
 
-import pytorch_lightning as pl
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from gan_experiments.core.clock import Clock, duration
 from gan_experiments.core.types import PositiveFloat
-from gan_experiments.systems.base import System, system_of
 
-SMOOTHING = 0.7  # share of the former speed in the one shown
+SMOOTHING = 0.7  # weight of the previous value in the moving average of the speed
 
 
-class Progress(pl.Callback):
-    """Shows images seen of the budget, images/s, losses or bound, the newest FID and the time left.
+class ProgressBar:
+    """Shows images seen of the budget, images/s, losses or the bound, the latest FID and the time left.
 
-    On a terminal it is a bar, elsewhere (a log file, a cluster's job) a line for every twentieth of the budget.
+    On a terminal it is a bar; elsewhere (a log file, a cluster job) one line per twentieth of the budget.
 
     Args:
         refresh: Seconds between two updates of the bar.
@@ -30,71 +27,56 @@ class Progress(pl.Callback):
 
     def __init__(self, refresh: PositiveFloat = 0.5) -> None:
         self.refresh = refresh
-        self._bar: Bar | None = None
-        self._last = (0.0, 0)
+        self._bar: Progress | None = None
+        self._last_time = 0.0
+        self._last_images = 0
         self._speed = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Open the bar."""
-        system = system_of(trainer)
-        clock = system.clock
-        self._last = (time.monotonic(), clock.images_seen)
-        if trainer.is_global_zero and sys.stderr.isatty():
-            console = Console(stderr=True)
-            self._bar = Bar(
-                BarColumn(bar_width=None), TextColumn("{task.fields[line]}"), _TimeLeft(), console=console,
-                auto_refresh=False, expand=True,
+    def open(self, clock: Clock) -> None:
+        """Show the bar, on a terminal."""
+        self._last_time, self._last_images = time.monotonic(), clock.images_seen
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                BarColumn(bar_width=None), TextColumn("{task.fields[line]}"), _TimeLeft(),
+                console=Console(stderr=True), auto_refresh=False, expand=True,
             )  # fmt: skip
             self._bar.add_task("", total=clock.budget, completed=clock.images_seen, line="", left=None)
             self._bar.start()
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Update the bar twice a second, or print a line when one is due."""
-        system = system_of(trainer)
-        clock = system.clock
+    def update(self, clock: Clock, latest: Mapping[str, float]) -> None:
+        """Update the bar, or print a line, if it is time to.
+
+        Args:
+            clock: Images seen.
+            latest: The latest value of every scalar, by name.
+        """
         if self._bar is None:
-            if trainer.is_global_zero and clock.due(max(1, clock.budget // 20)):
-                self._measure(clock.images_seen)
-                print(f"{self._line(system)} · {duration(self._left(clock))} left", file=sys.stderr, flush=True)
-        elif time.monotonic() - self._last[0] >= self.refresh or clock.finished:
-            self._measure(clock.images_seen)
-            self._show(system)
+            if clock.due(max(1, clock.budget // 20)):
+                self._measure_speed(clock)
+                print(f"{self._line(clock, latest)} · {duration(self._left(clock))} left", file=sys.stderr, flush=True)
+        elif time.monotonic() - self._last_time >= self.refresh or clock.finished:
+            self._measure_speed(clock)
+            seen, line = min(clock.images_seen, clock.budget), self._line(clock, latest)
+            self._bar.update(self._bar.task_ids[0], completed=seen, line=line, left=self._left(clock))
+            self._bar.refresh()
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Close the bar."""
-        self._close()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Leave the terminal as it was found."""
-        self._close()
-
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Give the terminal back."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def _show(self, system: System) -> None:
-        assert self._bar is not None
-        clock = system.clock
-        seen = min(clock.images_seen, clock.budget)
-        self._bar.update(self._bar.task_ids[0], completed=seen, line=self._line(system), left=self._left(clock))
-        self._bar.refresh()
-
-    def _measure(self, images_seen: int) -> None:
-        now, (then, seen) = time.monotonic(), self._last
-        speed = (images_seen - seen) / max(now - then, 1e-9)
+    def _measure_speed(self, clock: Clock) -> None:
+        now = time.monotonic()
+        speed = (clock.images_seen - self._last_images) / max(now - self._last_time, 1e-9)
         self._speed = SMOOTHING * self._speed + (1 - SMOOTHING) * speed if self._speed else speed
-        self._last = (now, images_seen)
+        self._last_time, self._last_images = now, clock.images_seen
 
     def _left(self, clock: Clock) -> float:
         return max(0, clock.budget - clock.images_seen) / self._speed if self._speed else 0.0
 
-    def _line(self, system: System) -> str:
-        latest = system.latest
-        parts = [f"{min(system.clock.images_seen, system.clock.budget):,}/{system.clock.budget:,} images"]
-        parts.append(f"{self._speed:,.0f}/s")
+    def _line(self, clock: Clock, latest: Mapping[str, float]) -> str:
+        parts = [f"{min(clock.images_seen, clock.budget):,}/{clock.budget:,} images", f"{self._speed:,.0f}/s"]
         for label, name in (("D", "loss/discriminator"), ("G", "loss/generator"), ("ELBO", "vae/elbo")):
             if name in latest:
                 parts.append(f"{label} {latest[name]:.3f}")
@@ -105,7 +87,7 @@ class Progress(pl.Callback):
 
 
 class _TimeLeft(ProgressColumn):
-    """The time left at the present speed."""
+    """The time left at the current speed."""
 
     def render(self, task: Task) -> Text:
         left = task.fields["left"]

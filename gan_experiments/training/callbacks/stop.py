@@ -1,4 +1,4 @@
-"""Ends a run when its budget is spent, or when somebody asks it to stop."""
+"""Graceful stop: SIGTERM, SIGINT and SIGUSR2 end the run after the current step."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 
-from gan_experiments.systems.base import system_of
-from gan_experiments.training.callbacks.checkpoint import Checkpoint
-from gan_experiments.training.callbacks.log import callbacks_of
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)  # the last: a cluster's, some time before it stops a job
-AGREE_EVERY = 20  # steps after which several processes ask each other whether to stop
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)  # clusters send SIGUSR2 some time before they end a job
+AGREE_EVERY = 20  # steps between two agreements of several processes on whether to stop
 
 
-class Stop(pl.Callback):
-    """Stops at the budget; on SIGTERM and Ctrl-C finishes the step and saves first. A second Ctrl-C stops at once.
+class Stop:
+    """Receives signals, so that the run can finish the step and save; a second Ctrl-C raises at once.
 
     Attributes:
-        signal: The signal that has stopped the run; 0 if none has.
+        signal: The signal that stops the run; 0 if none has come.
     """
 
     def __init__(self) -> None:
@@ -33,7 +27,7 @@ class Stop(pl.Callback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Receive the signals that come during the block, those before the first step too."""
+        """Receive signals during the block, also before the first step; elsewhere than in the main thread: none."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -44,37 +38,22 @@ class Stop(pl.Callback):
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Do not start a run whose budget is spent; take SIGTERM back from Lightning, which would lose the step."""
+    def reclaim_sigterm(self) -> None:
+        """Take the handler of SIGTERM back from Lightning, which would raise in the middle of a step."""
         if signal.getsignal(signal.SIGINT) == self._receive:
             signal.signal(signal.SIGTERM, self._receive)
-        trainer.should_stop = system_of(trainer).clock.finished
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Stop if the budget is spent; save and stop if a signal has come."""
-        clock = system_of(trainer).clock
-        if clock.finished:
-            trainer.should_stop = True
-        elif self._agreed(trainer, clock.step):
-            for callback in callbacks_of(trainer):
-                if isinstance(callback, Checkpoint):
-                    callback.save(trainer)
-            trainer.should_stop = True
+    def requested(self, step: int, world_size: int, device: torch.device) -> bool:
+        """Return whether to stop after ``step``, the same on every process; all of them must call."""
+        if world_size > 1:
+            if step % AGREE_EVERY:
+                return False
+            received = torch.tensor(self.signal, device=device)
+            dist.all_reduce(received, op=dist.ReduceOp.MAX)
+            self.signal = int(received)
+        return self.signal != 0
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.signal and number == signal.SIGINT:  # schedulers send others twice, to each process and to all
+        if self.signal and number == signal.SIGINT:  # schedulers send the others twice: to each process and to all
             raise KeyboardInterrupt
         self.signal = number
-
-    def _agreed(self, trainer: pl.Trainer, step: int) -> bool:
-        """Tell whether to stop, the same on every process."""
-        if trainer.world_size == 1:
-            return self.signal != 0
-        if step % AGREE_EVERY:
-            return False
-        wanted = torch.tensor(self.signal, device=trainer.strategy.root_device)
-        dist.all_reduce(wanted, op=dist.ReduceOp.MAX)
-        self.signal = int(wanted)
-        return self.signal != 0

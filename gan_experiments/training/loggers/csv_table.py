@@ -1,31 +1,30 @@
-"""Lightning logger that writes scalars to ``metrics.csv``."""
+"""CSV logger: scalars as ``metrics.csv``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_experiments.core.files import write_text
 from gan_experiments.core.text import csv_text
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import CLOCK, read_metrics
+from gan_experiments.training.loggers.base import RunLogger
 
 
-class MetricsTable(Logger):
-    """Writes ``metrics.csv``: one row per clock value, one column per name, the clock first.
+class MetricsTable(RunLogger):
+    """Writes ``metrics.csv``: one row per clock value, one column per scalar, the clock first.
 
     Args:
-        run: The run's folder; rows that it has are kept.
+        run: The run's folder; rows that are already in its table are kept.
     """
 
     def __init__(self, run: RunFolder) -> None:
         super().__init__()
         self._run = run
-        table = read_metrics(run)
-        self._columns = table.columns if table.rows else [CLOCK]
+        self._columns: list[str] = []  # read from the file when the first row is written
         self._clock = -1
         self._row: dict[str, Any] = {}
 
@@ -36,11 +35,11 @@ class MetricsTable(Logger):
 
     @property
     def version(self) -> str:
-        """There is one table per run."""
+        """Empty: a run has one table."""
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Hyperparameters are in ``config.yaml``."""
+        """Do nothing: hyperparameters are in ``config.yaml``."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -52,12 +51,15 @@ class MetricsTable(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the pending row; a new column rewrites the table atomically."""
+        """Append the current row; a new column rewrites the whole table atomically."""
         if not self._row:
             return
         row = {CLOCK: self._clock, **self._row}
         self._row = {}
         file = self._run.metrics_file
+        if not self._columns:
+            table = read_metrics(self._run)
+            self._columns = table.columns if table.rows else [CLOCK]
         unknown = [column for column in row if column not in self._columns]
         self._columns += unknown
         cells = [row.get(column, "") for column in self._columns]
@@ -69,14 +71,13 @@ class MetricsTable(Logger):
                 opened.write(csv_text([cells]))
 
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Append the last row."""
         self.save()
 
-
-def rewind(run: RunFolder, images_seen: int) -> None:
-    """Drop the rows after ``images_seen``: a resumed run writes them again."""
-    table = read_metrics(run)
-    if table.rows:
-        clock = table.columns.index(CLOCK)
-        kept = [row for row in table.rows if int(row[clock]) <= images_seen]
-        write_text(run.metrics_file, csv_text([table.columns, *kept]))
+    def rewind(self, images_seen: int) -> None:
+        """Delete the rows after ``images_seen``."""
+        table = read_metrics(self._run)
+        if table.rows:
+            clock = table.columns.index(CLOCK)
+            kept = [row for row in table.rows if int(row[clock]) <= images_seen]
+            write_text(self._run.metrics_file, csv_text([table.columns, *kept]))

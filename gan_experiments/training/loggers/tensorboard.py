@@ -1,4 +1,4 @@
-"""Scalars, pictures and hyperparameters as TensorBoard events, in the run's folder itself."""
+"""TensorBoard logger: scalars, images and hyperparameters as event files in the run's folder."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from torch.utils.tensorboard.summary import hparams as hparams_summary
 
 from gan_experiments.core.files import replacing
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.loggers.base import RunLogger
 
 
-class TensorBoard(TensorBoardLogger):
-    """TensorBoard events whose step is images seen.
+class TensorBoard(TensorBoardLogger, RunLogger):
+    """Writes TensorBoard events whose step is images seen.
 
     Args:
         run: The run's folder.
@@ -29,68 +30,66 @@ class TensorBoard(TensorBoardLogger):
 
     def __init__(self, run: RunFolder) -> None:
         super().__init__(save_dir=str(run.path), name="", version="", default_hp_metric=False)
+        self._folder = run.path
 
     @rank_zero_only
-    def log_comparison(self, config: Mapping[str, Any], metrics: list[str], told: Sequence[str] = ()) -> None:
-        """Make the run a row of the HParams tab: its config, and the newest value of each of ``metrics``.
+    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+        """Add the run to the HParams tab: a column for each value of ``config``, and the latest value of ``metrics``.
 
-        Args:
-            config: A column for each value; TensorBoard shows the first five.
-            metrics: The names of scalars.
-            told: The keys whose columns go first.
+        TensorBoard shows the first five columns; those of ``overrides`` come first.
         """
         summaries = hparams_summary(_flatten(config), dict.fromkeys(metrics, 0.0))  # type: ignore[no-untyped-call]
-        _put_first(summaries[0], told)
+        _put_first(summaries[0], overrides)
         for summary in summaries:
             self.experiment._get_file_writer().add_summary(summary)
 
     @rank_zero_only
     def save(self) -> None:
-        """Write what is pending; the config has a file of its own."""
+        """Flush pending events; the config is not written, ``config.yaml`` has it."""
         self.experiment.flush()
 
     @rank_zero_only
     def log_image(self, name: str, image: Tensor, step: int) -> None:
-        """Log a picture: uint8, ``(3, H, W)``."""
+        """Log an image: uint8, ``(3, H, W)``."""
         self.experiment.add_image(name, image, step)
 
-
-def rewind(run: RunFolder, images_seen: int) -> None:
-    """Drop the events after ``images_seen``: a resumed run writes them again."""
-    for path in sorted(run.path.glob("events.out.tfevents.*")):
-        events = list(_events(path))
-        kept = [raw for raw, step in events if step <= images_seen]
-        if not any(step <= images_seen for _, step in events):
-            path.unlink()
-        elif len(kept) < len(events):
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                writer = RecordWriter(file)
-                for raw in kept:
-                    writer.write(raw)
+    @rank_zero_only
+    def rewind(self, images_seen: int) -> None:
+        """Delete the events after ``images_seen``."""
+        for path in sorted(self._folder.glob("events.out.tfevents.*")):
+            events = list(_events(path))
+            kept = [raw for raw, step in events if step <= images_seen]
+            if not kept:
+                path.unlink()
+            elif len(kept) < len(events):
+                with replacing(path) as temporary, temporary.open("wb") as file:
+                    writer = RecordWriter(file)
+                    for raw in kept:
+                        writer.write(raw)
 
 
 def _events(path: Path) -> Iterator[tuple[bytes, int]]:
-    """Read events that are whole, with their steps; a killed writer may leave half of one at the end."""
+    """Yield complete events with their steps; a killed writer may leave an incomplete one at the end."""
     for raw in RawEventFileLoader(str(path)).Load():
         yield raw, Event.FromString(raw).step
 
 
 def _put_first(experiment: Summary, keys: Sequence[str]) -> None:
-    """Mark the columns of ``keys`` as those that differ between runs, which TensorBoard sorts before the others.
+    """Mark the columns of ``keys`` as differing between runs: TensorBoard sorts these before the others.
 
-    The column of a component stands for its arguments; a group of several has a column for each.
+    The key of a component marks the column of its class; the key of a group marks all columns of the group.
     """
     plugin = experiment.value[0].metadata.plugin_data
     data = HParamsPluginData.FromString(plugin.content)
     columns = data.experiment.hparam_infos
-    above = {key for key in keys if all(key != column.name for column in columns)}
+    groups = {key for key in keys if all(key != column.name for column in columns)}
     for column in columns:
-        column.differs = column.name in keys or any(column.name.startswith(f"{key}.") for key in above)
+        column.differs = column.name in keys or any(column.name.startswith(f"{key}.") for key in groups)
     plugin.content = data.SerializeToString()
 
 
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a cell for each value, and for each component one that has its key and names its class."""
+    """Flatten nested keys to dotted ones; the key of a component holds the name of its class."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):

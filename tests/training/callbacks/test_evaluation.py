@@ -11,6 +11,7 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors import weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import summary
+from gan_experiments.systems.gan import GAN
 from gan_experiments.training.callbacks import evaluation
 from gan_experiments.training.callbacks.evaluation import Evaluation, interval
 from gan_experiments.training.train import train
@@ -56,7 +57,7 @@ def test_training_goes_on_with_native_if_the_weights_cannot_be_had(tiny, fit, ne
     assert record["status"] == "finished"
     assert record["evaluation"]["extractors"]["native"]["name"] == "native"
     assert "no route to host" in record["evaluation"]["left_out"]["inception"]
-    assert "it is measured with native instead" in caplog.text
+    assert "native is used instead" in caplog.text
     assert "left out     inception: the weights of Inception are not here" in summary(run)
 
 
@@ -66,20 +67,20 @@ def test_a_file_that_is_named_and_not_there_ends_it(tiny, fit):
         fit(config=inception(tiny, "metrics.weights=absent.pth"))
 
 
-def test_a_resumed_run_keeps_its_features(tiny, network_down, tmp_path, monkeypatch):
-    """It began without the weights; that they are there when it goes on does not mix two kinds of rows."""
+def test_a_resumed_run_keeps_its_extractors(tiny, network_down, tmp_path, monkeypatch):
+    """It started without the weights; when they are available later, the two kinds of values are not mixed."""
     run, config = RunFolder(tmp_path / "run"), inception(tiny)
-    due = evaluation.Evaluation.on_train_batch_end
+    step = GAN.training_step
 
-    def stop_after_the_first_row(self, trainer, module, *rest):
-        due(self, trainer, module, *rest)
-        if module.clock.images_seen == 40:
+    def fail_after_the_first_evaluation(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        if self.clock.images_seen == 40:
             raise InterruptedError
 
-    monkeypatch.setattr(evaluation.Evaluation, "on_train_batch_end", stop_after_the_first_row)
+    monkeypatch.setattr(GAN, "training_step", fail_after_the_first_evaluation)
     with pytest.raises(InterruptedError):
         train(config, run)
-    monkeypatch.setattr(evaluation.Evaluation, "on_train_batch_end", due)
+    monkeypatch.setattr(GAN, "training_step", step)
     monkeypatch.setattr(weights, "find_weights", lambda *_: pytest.fail("asked for the weights again"))
     train(config, run)
     record = run.record()
@@ -104,7 +105,7 @@ def test_its_share_of_the_time_is_logged_and_recorded(fit):
     assert json.dumps(record["evaluation"])
 
 
-def test_interval_that_holds_rows_to_a_tenth():
+def test_interval_at_which_evaluation_takes_a_tenth():
     for seconds, speed in ((2.0, 1000.0), (0.013, 37.0), (300.0, 12345.6)):
         every = interval(seconds, speed)
         share = seconds / (seconds + every / speed)
@@ -113,14 +114,14 @@ def test_interval_that_holds_rows_to_a_tenth():
     assert interval(2.0, 1000.0) == 18000
 
 
-@pytest.mark.parametrize(("share", "seen", "told"), [(0.3, 200, True), (0.05, 200, False), (0.3, 100, False)])
-def test_hint_above_a_tenth(monkeypatch, caplog, share, seen, told):
+@pytest.mark.parametrize(("share", "seen", "hinted"), [(0.3, 200, True), (0.05, 200, False), (0.3, 100, False)])
+def test_hint_above_a_tenth(monkeypatch, caplog, share, seen, hinted):
     evaluator = SimpleNamespace(check=lambda *_, **__: None, selection="fid")
-    callback = Evaluation(evaluator, 100, 10, 10)
-    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: callback._started + 100.0)
-    callback._seconds = 100 * share
+    part = Evaluation(evaluator, 100, 10, 10)
+    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: part._started + 100.0)
+    part._seconds = 100 * share
     with caplog.at_level(logging.WARNING):
-        callback._hint(30 * share, seen)
-        callback._hint(30 * share, seen)
-    hint = "evaluation has taken 30 % of the time; metrics.every=240 would hold its rows to a tenth"
-    assert caplog.messages == [hint] * told  # once
+        part._suggest_interval(30 * share, seen)
+        part._suggest_interval(30 * share, seen)
+    hint = "evaluation has taken 30 % of the time; with metrics.every=240 it would take a tenth"
+    assert caplog.messages == [hint] * hinted  # once

@@ -4,7 +4,7 @@ import pytest
 
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import read_metrics
-from gan_experiments.training.loggers.csv_table import MetricsTable, rewind
+from gan_experiments.training.loggers.csv_table import MetricsTable
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def test_a_resumed_table_goes_on_as_if_it_had_not_stopped(run, tmp_path):
             table.log_metrics({"loss": clock / 10}, clock)
             if clock == 40 and stops:  # killed after a row that its checkpoint at 30 did not know of
                 table.save()
-                rewind(target, 30)
                 table = MetricsTable(target)
+                table.rewind(30)
                 table.log_metrics({"loss": 4.0}, 40)
         table.finalize("success")
     assert run.metrics_file.read_text() == whole.metrics_file.read_text()
@@ -65,5 +65,5 @@ def test_half_a_row_is_left_out(run):
 
 
 def test_rewinding_what_is_not_there_does_nothing(run):
-    rewind(run, 100)
+    MetricsTable(run).rewind(100)
     assert not run.metrics_file.exists()

@@ -3,7 +3,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.tensorboard import TensorBoard, rewind
+from gan_experiments.training.loggers.tensorboard import TensorBoard
 
 
 def scalars(run, tag="loss"):
@@ -23,7 +23,7 @@ def write(run, clocks, tag="loss"):
 def test_what_was_logged_after_the_checkpoint_is_taken_back(tmp_path):
     run = RunFolder(tmp_path)
     write(run, [10, 20, 30, 40])
-    rewind(run, 20)
+    TensorBoard(run).rewind(20)
     write(run, [30, 40, 50])
     assert scalars(run) == [(clock, clock / 10) for clock in (10, 20, 30, 40, 50)]
     assert not list(tmp_path.glob(".*"))
@@ -34,7 +34,7 @@ def test_a_killed_writers_half_event_is_dropped(tmp_path):
     write(run, [10, 20, 30])
     (path,) = tmp_path.glob("events*")
     path.write_bytes(path.read_bytes()[:-7])
-    rewind(run, 20)
+    TensorBoard(run).rewind(20)
     write(run, [30])
     assert scalars(run) == [(10, 1.0), (20, 2.0), (30, 3.0)]
 
@@ -42,11 +42,11 @@ def test_a_killed_writers_half_event_is_dropped(tmp_path):
 def test_starting_over_leaves_no_event(tmp_path):
     run = RunFolder(tmp_path)
     write(run, [10])
-    rewind(run, -1)
+    TensorBoard(run).rewind(-1)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_told_on_the_command_line_goes_first(tmp_path):
+def test_columns_of_the_overrides_go_first(tmp_path):
     board = TensorBoard(RunFolder(tmp_path))
     config = {"batch_size": 8, "loss": {"_target_": "a.Hinge", "margin": 1.0}, "losses": 1, "seed": 3}
     config["penalty"] = {"r1": {"_target_": "a.R1"}}

@@ -1,0 +1,194 @@
+"""What all commands share: read the command line, check it, run the job or the sweep, end with the right exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_experiments.cli._arguments import Arguments, read_arguments
+from gan_experiments.cli._help import help_page
+from gan_experiments.config.check import check_config
+from gan_experiments.config.compose import CommandLine, check_command_line
+from gan_experiments.config.files import VERSION_BASE, root_dir
+from gan_experiments.core.types import ConfigError, DivergedError
+from gan_experiments.runs.folder import RunFolder
+
+CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
+_OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
+
+
+class Request(NamedTuple):
+    """A checked command.
+
+    Attributes:
+        config: Plain and resolved; ``trusted`` in it is what the command line says, whatever files say.
+        overrides: Of the config, as typed.
+        choices: The option chosen of each config group.
+    """
+
+    config: dict[str, Any]
+    overrides: list[str]
+    choices: dict[str, str]
+
+
+Job = Callable[[Request], int]  # returns an exit code
+Sweep = Callable[[CommandLine, type], int]
+Tidy = Callable[[list[str]], list[str]]
+
+
+def command(config_name: str, schema: type, job: Job, sweep: Sweep | None = None, tidy: Tidy = list) -> None:
+    """Run a command: its config is composed from ``sys.argv``, checked, and handed to ``job``. Does not return.
+
+    Exit codes: that of ``job``; 1 for an error that is not the user's; 2 for a config that cannot be run; 3 for a run
+    that diverged; 130 for an interruption. In a sweep: the highest of its jobs.
+
+    Args:
+        config_name: The root config.
+        schema: Its dataclass.
+        job: Does what the config says.
+        sweep: Runs the jobs of a sweep, if the command can.
+        tidy: Returns overrides that a sweep with the given ones needs besides.
+    """
+    try:
+        code = _command(config_name, schema, job, sweep, tidy)
+    except Exception as error:
+        code = report(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def report(error: BaseException) -> int:
+    """Print an error, a line for each problem of a config or a traceback, and return the exit code."""
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        error = ConfigError(" ".join(str(error).split()))
+    if isinstance(error, ConfigError):
+        count = len(error.problems)
+        print(f"Config error: {count} problem{'s' if count > 1 else ''}", file=sys.stderr)
+        print("\n".join(f"  {problem}" for problem in error.problems), file=sys.stderr)
+        return CONFIG_ERROR
+    if isinstance(error, DivergedError):
+        print(f"Diverged: {error}", file=sys.stderr)
+        return DIVERGED
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        print(f"Disk full: {error}. The last checkpoint is whole; the same command goes on from it.", file=sys.stderr)
+        return 1
+    traceback.print_exception(error)
+    return 1
+
+
+def checked_run(folder: RunFolder, schema: type, trusted: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the config of a run, checked: the folder may come from a stranger.
+
+    Raises:
+        ConfigError: It is no run, or its config cannot be used.
+    """
+    config = folder.read_config()
+    problems = check_config(OmegaConf.create(config), schema, trusted).errors
+    if problems:
+        raise ConfigError([f"{folder.config_file}: {problem}" for problem in problems])
+    return config
+
+
+def checked_request(line: CommandLine, schema: type, config: DictConfig) -> Request:
+    """Hold the config of a command line against the classes it names, print warnings, and return it resolved.
+
+    Raises:
+        ConfigError: Names everything that is wrong.
+    """
+    if "trusted" in config:
+        config["trusted"] = line.trusted
+    checked = check_config(config, schema, line.trusted)
+    _refuse([str(problem) for problem in checked.errors])
+    for warning in checked.warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    return Request(checked.config, [change.line for change in line.changes if change.line], line.choices)
+
+
+def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy) -> int:
+    options = read_arguments(sys.argv[1:])
+    if options.version or options.help:
+        text = f"gan-experiments {version('gan-experiments')}"
+        _say(text if options.version else help_page(config_name, options.config_dir))
+        return 0
+    if options.for_hydra:  # it reads the command line itself
+        hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)(
+            _nothing
+        )()
+        return 0
+    if options.multirun and sweep is None:
+        raise ConfigError("-m: this command has no sweeps")
+    line = _checked_names(config_name, schema, options, tidy)
+    if options.cfg:
+        _print_config(line, options)
+        return 0
+    if sweep is not None and options.multirun and not options.cfg:
+        return sweep(line, schema)
+    config = line.config()
+    assert config is not None
+    return job(checked_request(line, schema, config))
+
+
+def _checked_names(config_name: str, schema: type, options: Arguments, tidy: Tidy) -> CommandLine:
+    """Return what the command line comes to, as far as that can be said without importing what it names.
+
+    Raises:
+        ConfigError: Names everything that is wrong.
+    """
+    line = check_command_line(
+        options.config_name or config_name,
+        schema,
+        [*options.overrides, *(tidy(options.overrides) if options.multirun else ())],
+        options.config_dir,
+        multirun=options.multirun,
+        foreign=options.config_name is not None,
+    )
+    problems = [str(problem) for problem in line.problems if not (problem.missing and options.cfg)]
+    if not options.multirun and not options.cfg and line.hydra:
+        of_sweeps = [text for text in options.overrides if text.startswith(_OF_SWEEPS)]
+        of_sweeps += ["study"] if line.choices.get("study", "None") != "None" else []
+        problems += [f"{text.partition('=')[0]}: belongs to a sweep, which needs -m" for text in of_sweeps]
+    _refuse(problems)
+    return line
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def _print_config(line: CommandLine, options: Arguments) -> None:
+    """Print the config, Hydra's own node, or both; of that only what lies below ``--package``."""
+    config = line.config()
+    assert config is not None
+    with_hydra = OmegaConf.create({"hydra": line.hydra})
+    shown: Any = {"job": config, "hydra": with_hydra}.get(str(options.cfg)) or OmegaConf.unsafe_merge(
+        with_hydra, config
+    )
+    if options.package:
+        shown = OmegaConf.select(shown, options.package)
+        if not OmegaConf.is_config(shown):
+            raise ConfigError(f"--package: there is no part {options.package!r} in this config")
+    _say(OmegaConf.to_yaml(shown, resolve=options.resolve).rstrip())
+
+
+def _nothing(config: DictConfig) -> None:
+    """Stand for the job where Hydra only tells something."""
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head` has seen enough; at exit Python would flush, and complain, once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

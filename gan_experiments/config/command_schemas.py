@@ -1,0 +1,158 @@
+"""The schemas of the configs of the commands beside ``gan-train``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from gan_experiments.config.schema import Dataset, Metrics, SampleCount
+from gan_experiments.config.slots import Component, Slot
+from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
+
+Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
+
+
+@dataclass
+class EvaluateMetrics(Metrics):
+    """What to measure; ``every`` is ignored here.
+
+    Attributes:
+        samples: Generated images; ``None``: ``final_samples``, or all that there are of ``fake``.
+    """
+
+    samples: SampleCount | None  # type: ignore[assignment]
+
+
+@dataclass
+class EvaluateConfig:
+    """The config of ``gan-evaluate``.
+
+    Attributes:
+        run: The run's folder; ``None``: there are images instead.
+        fake: A folder or zip archive of images, or an array of them (``.npy``, ``.npz``), to compare with ``dataset``.
+        dataset: The real images, where there is no run that names them.
+        checkpoint: ``last``, ``best``, or a file.
+        generator: ``ema``, the averaged one, or ``raw``.
+        truncation: How much of the latents' variety to keep; ``None``: all.
+        metrics: What to measure.
+        seed: Of the latents; ``None``: the run's own.
+        accelerator: Kind of device.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str | None
+    fake: str | None
+    checkpoint: str
+    generator: Literal["ema", "raw"]
+    truncation: PositiveFloat | None
+    metrics: EvaluateMetrics
+    seed: NonNegativeInt | None
+    accelerator: Literal["cpu", "gpu", "auto"]
+    trusted: list[str]
+    dataset: Dataset | None = None
+
+
+@dataclass
+class SampleConfig:
+    """The config of ``gan-sample``.
+
+    Attributes:
+        run: The run's folder.
+        output: What to draw: a grid, interpolations ...
+        checkpoint: ``last``, ``best``, or a file.
+        seed: Seed of the latents.
+        file: The PNG file to write; ``None``: a new one in the run's folder of samples.
+        accelerator: Kind of device.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    output: Sheet
+    checkpoint: str
+    seed: NonNegativeInt
+    file: str | None
+    accelerator: Literal["cpu", "gpu", "auto"]
+    trusted: list[str]
+
+
+@dataclass
+class ExportConfig:
+    """The config of ``gan-export``.
+
+    Attributes:
+        run: The run's folder.
+        checkpoint: ``last``, ``best``, or a file.
+        output: The ONNX file; ``None``: ``generator.onnx`` in the run's folder.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    checkpoint: str
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
+class CompareConfig:
+    """The config of ``gan-compare``, see :func:`gan_experiments.compare.comparison.compare`.
+
+    Attributes:
+        study: The folder above the runs.
+        factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
+        baseline: The arm that the others are compared with; ``None``: all pairs.
+        measure: Name of the measure in the log.
+        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        better: Whether lower or higher values are better; ``known``: as is usual for the measure.
+        threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
+            arm where it is worst.
+        allow_incomparable: Compare values although they were not measured in the same way.
+        output: The folder of the report; ``None``: ``comparison`` in the study's.
+    """
+
+    study: str
+    factor: str | list[str] | None
+    baseline: str | None
+    measure: str
+    score: Literal["final", "best"]
+    better: Literal["known", "lower", "higher"]
+    threshold: float | None
+    allow_incomparable: bool
+    output: str | None
+
+
+@dataclass
+class DataConfig:
+    """The config of ``gan-data describe``.
+
+    Attributes:
+        dataset: The data.
+        count: Images on the contact sheet.
+        seed: Of the part of the data that a run trains on, and of the choice of images for the sheet.
+        output: The PNG file of the sheet; ``None``: one in ``outputs/data``, named by the data.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    dataset: Dataset
+    count: PositiveInt
+    seed: NonNegativeInt
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
+class ShardsConfig:
+    """The config of ``gan-data shards``.
+
+    Attributes:
+        dataset: The data.
+        output: The folder of the shards.
+        shard_images: Images in a shard.
+        seed: Of the part of the data that a run trains on, and of their order in the shards.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    dataset: Dataset
+    output: str
+    shard_images: PositiveInt
+    seed: NonNegativeInt
+    trusted: list[str]

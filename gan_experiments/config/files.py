@@ -1,0 +1,136 @@
+"""Finds and composes the YAML files of a command with Hydra."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.core.types import ConfigError
+
+VERSION_BASE = "1.3"  # of Hydra's behaviour
+INHERITED = "base"  # an option of this name is there for the others of its group to inherit from
+
+
+def conf_dir() -> Path:
+    """Return the folder of the configs: inside the installed package, or beside it in a working copy."""
+    package = Path(__file__).parents[1]
+    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+
+
+def root_dir(config_name: str) -> Path:
+    """Return the folder in which the root config of a command lies.
+
+    A folder of its own hides the config groups from it: a command with a key that is called like a group needs that.
+    """
+    own = conf_dir() / config_name
+    return own if (own / f"{config_name}.yaml").is_file() else conf_dir()
+
+
+class UserFolder(SearchPathPlugin):
+    """Adds the folder of ``--config-dir`` to Hydra's search path, after ours."""
+
+    path: ClassVar[Path | None] = None
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Add it, if there is one."""
+        if self.path is not None:
+            search_path.append("--config-dir", f"file://{self.path}")
+
+
+class Composition(NamedTuple):
+    """A composed config: ``config`` without Hydra's own node, and that node."""
+
+    config: DictConfig
+    hydra: DictConfig
+
+    def use_hydra(self) -> None:
+        """Let ``${hydra:...}`` in the config be resolved from its own node."""
+        HydraConfig.instance().cfg = OmegaConf.create({"hydra": self.hydra})  # type: ignore[assignment]
+
+
+class ConfigFiles:
+    """The YAML files of one command.
+
+    Args:
+        config_name: The root config.
+        config_dir: A folder of the user's beside ours, which goes first.
+
+    Raises:
+        ConfigError: ``config_dir`` is no folder, or there is no such root config.
+    """
+
+    def __init__(self, config_name: str, config_dir: str | Path | None = None) -> None:
+        self.config_name = config_name
+        self.loader = _loader(root_dir(config_name), None if config_dir is None else Path(config_dir).absolute())
+        self._composed: dict[tuple[str, ...], Composition] = {}
+        if config_name not in self.loader.get_group_options(""):
+            raise ConfigError(f"--config-name: there is no config {config_name!r} in {config_dir or conf_dir()}")
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group, ours and the user's; empty if there is no such group."""
+        return [option for option in self.loader.get_group_options(group) if option != INHERITED]
+
+    def has_option(self, group: str, option: str) -> bool:
+        """Tell whether a group has an option; it may lie in a folder below."""
+        folder, _, name = f"{group}/{option}".rpartition("/")
+        return name in self.options(folder)
+
+    def is_group(self, key: str) -> bool:
+        """Tell whether ``key`` is a config group."""
+        return bool(key) and bool(self.loader.get_group_options(key))
+
+    @cached_property
+    def groups(self) -> set[str]:
+        """The groups that the root config has in its defaults list."""
+        return set(self.compose([]).hydra.runtime.choices)
+
+    def compose(self, overrides: list[str], run_mode: RunMode = RunMode.RUN) -> Composition:
+        """Compose the root config; the result is shared: copy it before changing it.
+
+        Raises:
+            HydraException: From Hydra, at the first thing it refuses.
+        """
+        return self._compose(self.config_name, overrides, run_mode)
+
+    def compose_hydra(self, overrides: list[str]) -> DictConfig:
+        """Compose what Hydra's own node would be if the root config were empty."""
+        return self._compose(None, overrides, RunMode.RUN).hydra
+
+    def _compose(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Composition:
+        key = (str(config_name), run_mode.name, *overrides)
+        if key not in self._composed:
+            whole = self.loader.load_configuration(config_name, list(overrides), run_mode)
+            config = OmegaConf.masked_copy(whole, [str(name) for name in whole if name != "hydra"])
+            self._composed[key] = Composition(config, whole.hydra)
+        return self._composed[key]
+
+
+@cache
+def own_files(config_name: str) -> ConfigFiles:
+    """Return one of our own root configs; they do not change while a process runs."""
+    return ConfigFiles(config_name)
+
+
+def _loader(root: Path, folder: Path | None) -> ConfigLoader:
+    """Return Hydra's loader for two folders, and leave the Hydra of this process as it was."""
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"--config-dir: there is no folder {folder}")
+    Plugins.instance().register(UserFolder)
+    before, UserFolder.path = GlobalHydra.instance().hydra, folder
+    try:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(config_dir=str(root), job_name="gan", version_base=VERSION_BASE):
+            return GlobalHydra.instance().config_loader()
+    finally:
+        GlobalHydra.instance().hydra, UserFolder.path = before, None

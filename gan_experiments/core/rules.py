@@ -1,0 +1,122 @@
+"""Helpers of the components' ``check``: what the rest of the config means for a component."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gan_experiments.core.checks import ConfigView, Problem
+
+GENERATOR, DISCRIMINATOR = "model.generator", "model.discriminator"
+_CONDITIONING_OPTIONS = ("conditional", "conditioning")  # either makes a network use labels
+
+
+def option(config: ConfigView, key: str, name: str) -> Any:
+    """Return the value of option ``name`` of the component at ``key``: as given, else its constructor's default.
+
+    ``None`` if the value is refused, or the component is not known or has no such option.
+    """
+    if name in _given(config, key):
+        return config.get(f"{key}.{name}")
+    component = config.component(key)
+    parameter = inspect.signature(component).parameters.get(name) if component else None
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
+def image_size(config: ConfigView) -> int | None:
+    """Return height and width of the dataset's images, if the config or the dataset's class gives them."""
+    size = option(config, "dataset", "image_size")
+    if size is None and not _given(config, "dataset").get("image_size"):
+        size = getattr(getattr(config.component("dataset"), "known", None), "image_size", None)
+    return size if isinstance(size, int) else None
+
+
+def check_image_size(key: str, fitting: tuple[int, ...] | None, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a dataset whose images have another size than one of ``fitting``; ``None`` fits all."""
+    dataset, size, network = config.component("dataset"), image_size(config), config.component(key)
+    if dataset is None or network is None or size is None or fitting is None or size in fitting:
+        return
+    listed = ", ".join(map(str, fitting))
+    hint = "; set dataset.image_size" if config.get("dataset.image_size") else ""
+    yield Problem(key, f"{network.__name__} supports image sizes {listed}; {dataset.__name__} has {size}{hint}")
+
+
+def conditioning_option(config: ConfigView, key: str) -> tuple[str, bool | None]:
+    """Return which option makes the network at ``key`` use labels, and whether it does; ``None`` if unknown.
+
+    The key of the network itself stands for the option of a network that has none: its class attribute says it.
+    """
+    network = config.component(key)
+    if network is None:
+        return key, None
+    for name in _CONDITIONING_OPTIONS:
+        if name in _given(config, key) or name in inspect.signature(network).parameters:
+            value = option(config, key, name)
+            return f"{key}.{name}", None if value is None else value not in (False, "none")
+    return key, getattr(network, "conditional", None)
+
+
+def check_labels(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a conditional network for images without labels, and beside a network that uses none."""
+    where, conditional = conditioning_option(config, key)
+    if not conditional:
+        return
+    dataset = config.component("dataset")
+    if dataset is not None and not _has_labels(dataset, config):
+        yield Problem(where, f"{dataset.__name__} has no labels; set conditioning=none")
+    other = DISCRIMINATOR if key == GENERATOR else GENERATOR
+    other_option, other_conditional = conditioning_option(config, other)
+    if other_conditional is False:
+        hint = f"set {other_option} too (conditioning=... sets both), or conditioning=none"
+        yield Problem(where, f"{other} is not conditional, but both networks must be: {hint}")
+
+
+def check_class_head(key: str, trains: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a discriminator without the class head, named by its ``conditioning``, that the penalty at ``key`` trains.
+
+    A discriminator without an option ``conditioning`` names its head in a class attribute.
+    """
+    penalty, discriminator = config.component(key), config.component(DISCRIMINATOR)
+    if not trains or penalty is None or discriminator is None:
+        return
+    value = option(config, DISCRIMINATOR, "conditioning")
+    has_option = value is not None or "conditioning" in _given(config, DISCRIMINATOR)
+    if not has_option:
+        value = getattr(discriminator, "conditioning", "none")
+    if value not in (None, trains):
+        text = f"{penalty.__name__} trains the class head of a discriminator with conditioning={trains}"
+        hint = f"; set {DISCRIMINATOR}.conditioning={trains} and {GENERATOR}.conditional=true" if has_option else ""
+        yield Problem(key, f"{text}; that of {discriminator.__name__} is {value}{hint}")
+
+
+def check_kind(key: str, kind: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn of several penalties of one kind; the first of them says it."""
+    same = [name for name, other in config.components("penalty").items() if getattr(other, "kind", "") == kind]
+    if kind and len(same) > 1 and key == f"penalty.{same[0]}":
+        text = f"{' and '.join(same)} are of the same kind ({kind}); usually only one of them is wanted"
+        yield Problem("penalty", text, warning=True)
+
+
+def check_several_processes(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn that a component that compares the images of a batch sees only each process's part of it."""
+    devices, nodes, component = config.get("trainer.devices"), config.get("trainer.num_nodes"), config.component(key)
+    if (
+        devices is not None
+        and (devices != 1 or nodes != 1)
+        and component
+        and getattr(component, "couples_batch", False)
+    ):
+        text = f"{component.__name__} compares the images of a batch; each process compares only those of its own part"
+        yield Problem(key, text, warning=True)
+
+
+def _has_labels(dataset: type, config: ConfigView) -> bool:
+    unlabelled = getattr(dataset, "splits_without_labels", ())
+    return getattr(dataset, "has_labels", True) and option(config, "dataset", "split") not in unlabelled
+
+
+def _given(config: ConfigView, key: str) -> Mapping[str, Any]:
+    """Return the options that the config gives the component at ``key``."""
+    options = config.get(key)
+    return options if isinstance(options, Mapping) else {}

@@ -1,0 +1,148 @@
+"""Runs a sweep through Hydra's sweepers and launchers: every job in a process of its own, whatever starts it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.plugins import plugin_defaults, plugin_problems
+from gan_experiments.config.targets import TARGET
+from gan_experiments.core.checks import Problem
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.naming import own_choices, run_name
+from gan_experiments.sweeps.job import run_job
+from gan_experiments.sweeps.plan import plan
+from gan_experiments.sweeps.progress import SweepProgress
+from gan_experiments.sweeps.search.options import search_problems
+from gan_experiments.sweeps.table import print_table
+
+# Hydra would make a folder of its own per job, log into it, and go there.
+_TIDY = {
+    "hydra.mode": "MULTIRUN",
+    "hydra.output_subdir": "null",
+    "hydra/job_logging": "none",
+    "hydra/hydra_logging": "none",
+    "hydra.job.chdir": "false",
+    "hydra.sweep.subdir": ".",
+}
+_HYDRAS_OWN = "multirun/"  # where Hydra puts a sweep that nobody has given a folder
+
+
+class JobFailed(Exception):  # noqa: N818 - tells Hydra's launcher; the user has been told
+    """A job of a sweep ended with the exit code ``code``; what went wrong has been printed."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class SweepJob:
+    """What a launcher calls with the config of each job, in this process or another.
+
+    Args:
+        program: The command that trains one run in a process of its own.
+        trusted: The packages that the command line trusts.
+        report: Prints an error and returns its exit code.
+
+    Attributes:
+        codes: Exit codes of the jobs that this process has run.
+    """
+
+    def __init__(self, program: Sequence[str], trusted: list[str], report: Callable[[BaseException], int]) -> None:
+        self.codes: list[int] = []
+        self._program = program
+        self._trusted = trusted
+        self._report = report
+
+    def __call__(self, config: DictConfig) -> None:
+        """Bring the run of one job to its end.
+
+        Raises:
+            JobFailed: It has failed; a sweeper may count on its result no more than on that of the others.
+        """
+        hydra = HydraConfig.get()
+        overrides = list(hydra.overrides.task)
+        try:
+            plain: Any = OmegaConf.to_container(config, resolve=True)
+            plain["trusted"] = self._trusted
+            choices = own_choices(hydra.runtime.choices)
+            folder = RunFolder(Path(hydra.sweep.dir) / (plain["name"] or run_name(choices, overrides)))
+            run_job(folder, plain, {"overrides": overrides, "choices": choices}, self._program)
+        except Exception as error:
+            print(f"job {' '.join(overrides)}:", file=sys.stderr)
+            self.codes.append(self._report(error))
+            raise JobFailed(self.codes[-1]) from error
+        self.codes.append(0)
+
+
+class _NoCallbacks:
+    """Stands where a launcher looks for Hydra's callbacks; configs cannot name any here."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if not name.startswith("on_"):
+            raise AttributeError(name)
+        return _ignore
+
+
+def tidy_overrides(overrides: Sequence[str]) -> list[str]:
+    """Return what keeps Hydra from leaving files beside the runs, and what suits its plugins, unless it is given."""
+    own = _TIDY | plugin_defaults(overrides)
+    return [f"{key}={value}" for key, value in own.items() if not any(it.startswith(f"{key}=") for it in overrides)]
+
+
+def sweep_problems(line: CommandLine) -> list[Problem]:
+    """Return what is wrong with the launcher, the sweeper and their options."""
+    problems = list(plugin_problems(line.hydra))
+    if str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper"):
+        own = [change.line for change in line.changes if change.line]
+        problems += search_problems(line.hydra.sweeper, own, line.files.loader)
+    return problems
+
+
+def run_sweep(line: CommandLine, job: SweepJob) -> int:
+    """Run a sweep whose jobs have been checked, show its progress, and at its end how every job has ended.
+
+    Returns:
+        The highest exit code of its jobs.
+
+    Raises:
+        ConfigError: Jobs share a folder, or a folder holds the run of another config.
+    """
+    if str(OmegaConf.to_container(line.hydra.sweep, resolve=False)["dir"]).startswith(_HYDRAS_OWN):  # type: ignore[index, call-overload]
+        study = line.choices.get("study", "None")
+        folder = study if study != "None" else date.today().isoformat()  # the same past midnight
+        line.hydra_lines.append(f"hydra.sweep.dir=${{output_dir}}/{folder}")
+    jobs = plan(line)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with SweepProgress(jobs):
+            _launch(line, job)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        failed = print_table(jobs)
+    return max([failed, *job.codes])
+
+
+def _launch(line: CommandLine, job: SweepJob) -> None:
+    loader = line.files.loader
+    config = loader.load_configuration(line.files.config_name, line.lines, RunMode.MULTIRUN)
+    context = HydraContext(config_loader=loader, callbacks=_NoCallbacks())  # type: ignore[arg-type]
+    sweeper = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=job, config=config)
+    try:
+        sweeper.sweep(arguments=list(config.hydra.overrides.task))
+    except JobFailed as failure:
+        job.codes.append(failure.code)
+
+
+def _ignore(**_: Any) -> None:
+    """Do nothing."""

@@ -1,0 +1,172 @@
+"""The run loop: what happens after every training step, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+
+from gan_experiments.systems.base import system_of
+from gan_experiments.training.callbacks.checkpoint import Checkpoint
+from gan_experiments.training.callbacks.evaluation import Evaluation
+from gan_experiments.training.callbacks.monitor import Monitor
+from gan_experiments.training.callbacks.progress import ProgressBar
+from gan_experiments.training.callbacks.samples import SampleGrid
+from gan_experiments.training.callbacks.stop import Stop
+from gan_experiments.training.loggers.base import RunLogger
+
+
+class Stateful(Protocol):
+    """A part of the loop whose state belongs in a checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state: plain values and tensors."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the state."""
+
+
+class RunLoop(pl.Callback):
+    """Monitors, evaluates, samples, saves and stops: one Lightning callback for everything that follows a step.
+
+    Parts that are ``None`` are skipped. Callbacks of the user run between sampling and saving: they see the latest
+    values, and a checkpoint of the same step holds their state.
+
+    Args:
+        monitor: Means of the step statistics.
+        evaluation: Measures of the generator.
+        samples: Grids of generated images.
+        checkpoint: Saves the run.
+        progress: Progress bar.
+
+    Attributes:
+        latest: The latest value of every scalar that was logged, by name.
+        stop: The signals that end the run early.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor | None = None,
+        evaluation: Evaluation | None = None,
+        samples: SampleGrid | None = None,
+        checkpoint: Checkpoint | None = None,
+        progress: ProgressBar | None = None,
+    ) -> None:
+        self.monitor = monitor
+        self.evaluation = evaluation
+        self.samples = samples
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.stop = Stop()
+        self.latest: dict[str, float] = {}
+        self._step: Iterator[None] = iter(())
+
+    def after_step(self, trainer: pl.Trainer) -> Iterator[None]:
+        """Do what is due after a step; it is suspended once, while the user's callbacks run."""
+        system = system_of(trainer)
+        clock, improved = system.clock, False
+        if self.monitor and clock.due(self.monitor.every):
+            self._log(trainer, self.monitor.read(system))
+        if self.evaluation and clock.due(self.evaluation.every):
+            values, improved, seconds = self.evaluation.measure(system, trainer.global_rank, trainer.world_size)
+            self._log(trainer, values)
+            if self.monitor:
+                self.monitor.exclude(seconds)
+        if self.samples and clock.due(self.samples.every):
+            self._draw(trainer, self.samples)
+        yield
+        if self.checkpoint and (improved or clock.due(self.checkpoint.every)):
+            self.checkpoint.save(trainer, improved)
+        if self.progress and trainer.is_global_zero:
+            self.progress.update(clock, self.latest)
+        if clock.finished:
+            trainer.should_stop = True
+        elif self.stop.requested(clock.step, trainer.world_size, trainer.strategy.root_device):
+            if self.checkpoint:
+                self.checkpoint.save(trainer)
+            trainer.should_stop = True
+
+    def with_callbacks(self, callbacks: Sequence[pl.Callback]) -> list[pl.Callback]:
+        """Return the callbacks of a trainer: this loop, the user's ``callbacks``, and the second half of this loop."""
+        return [self, *callbacks, _SecondHalf(self)]
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Prepare evaluation, now rather than after the first hours of training."""
+        if self.evaluation:
+            self.evaluation.prepare(trainer.world_size, trainer.is_global_zero)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start all parts; train no further if the budget is spent."""
+        clock = system_of(trainer).clock
+        if self.monitor:
+            self.monitor.start(clock)
+        if self.samples and clock.images_seen == 0:
+            self._draw(trainer, self.samples)
+        if self.progress and trainer.is_global_zero:
+            self.progress.open(clock)
+        self.stop.reclaim_sigterm()
+        trainer.should_stop = clock.finished
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Run the first half of ``after_step``."""
+        self._step = self.after_step(trainer)
+        next(self._step)
+
+    def finish_step(self) -> None:
+        """Run the second half of ``after_step``."""
+        next(self._step, None)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Close the progress bar."""
+        if self.progress:
+            self.progress.close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Close the progress bar, so that the error is readable."""
+        if self.progress:
+            self.progress.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of all parts that have one."""
+        return {name: part.state_dict() for name, part in self._stateful().items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state of all parts that have one."""
+        for name, part in self._stateful().items():
+            part.load_state_dict(state_dict[name])
+
+    def _stateful(self) -> Mapping[str, Stateful]:
+        parts: dict[str, Stateful | None] = {"monitor": self.monitor, "evaluation": self.evaluation}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def _log(self, trainer: pl.Trainer, values: Mapping[str, float]) -> None:
+        self.latest.update(values)
+        for logger in trainer.loggers:
+            logger.log_metrics(dict(values), step=system_of(trainer).clock.images_seen)
+
+    def _draw(self, trainer: pl.Trainer, samples: SampleGrid) -> None:
+        if trainer.is_global_zero:
+            system, data = system_of(trainer), trainer.datamodule  # type: ignore[attr-defined]
+            for name, grid in samples.draw(system, data).items():
+                for logger in run_loggers(trainer):
+                    logger.log_image(name, grid, system.clock.images_seen)
+
+
+class _SecondHalf(pl.Callback):
+    """Runs the second half of a loop's ``after_step``; the last of the trainer's callbacks."""
+
+    def __init__(self, loop: RunLoop) -> None:
+        self._loop = loop
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._loop.finish_step()
+
+
+def run_loggers(trainer: pl.Trainer) -> list[RunLogger]:
+    """Return the loggers that take more than scalars."""
+    return [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]

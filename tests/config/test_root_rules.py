@@ -1,0 +1,180 @@
+import pytest
+from config_view import config_view
+
+from gan_experiments.config.root_rules import (
+    check_config,
+    check_metrics,
+    check_optimizer,
+    check_ramp,
+    check_schedule,
+    check_trainer,
+)
+from gan_experiments.metrics.kid import KID
+from gan_experiments.metrics.known_distribution import KnownDistributionMetric
+from gan_experiments.metrics.prdc import PRDC
+from gan_experiments.systems.gan import GAN
+from gan_experiments.systems.vae import VAE
+
+
+def lines(rule, key, config, refused=()):
+    view = config_view(config, refused)
+    return [str(problem) for problem in rule(key, view.get(key, {}), view)]
+
+
+@pytest.mark.parametrize(
+    ("batch", "devices", "nodes", "processes"), [(64, 3, 1, 3), (64, 2, 3, 6), (64, 2, 2, None), (63, "auto", 1, None)]
+)
+def test_a_batch_is_shared_equally(batch, devices, nodes, processes):
+    config = {"batch_size": batch, "trainer": {"devices": devices, "num_nodes": nodes}}
+    expected = [f"batch_size: {batch} images cannot be divided equally among {processes} processes"] * bool(processes)
+    assert lines(check_config, "", config) == expected
+
+
+def test_a_refused_number_is_not_spoken_of_again():
+    config = {"batch_size": "x", "trainer": {"devices": 0, "num_nodes": 1}, "optimizer": {"generator": {"betas": 3}}}
+    refused = ["batch_size", "trainer.devices", "optimizer.generator.betas"]
+    assert lines(check_config, "", config, refused) == lines(check_optimizer, "optimizer", config, refused) == []
+
+
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed", "32-true"])
+@pytest.mark.parametrize("accelerator", ["cpu", "gpu", "auto"])
+def test_float16_needs_a_gpu(precision, accelerator):
+    found = lines(check_trainer, "trainer", {"trainer": {"precision": precision, "accelerator": accelerator}})
+    wrong = (precision, accelerator) == ("16-mixed", "cpu")
+    assert found == ["trainer.precision: 16-mixed needs a GPU; the CPU supports 32-true and bf16-mixed"] * wrong
+
+
+def test_integer_betas_are_refused():
+    config = {"optimizer": {"generator": {"betas": [0, 0.9]}, "discriminator": {"betas": [0.0, 0.9]}}}
+    (line,) = lines(check_optimizer, "optimizer", config)
+    assert line == "optimizer.generator.betas[0]: the optimizer does not accept integers; write 0.0"
+    assert lines(check_optimizer, "optimizer", {"optimizer": {"generator": {}, "discriminator": None}}) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "line"),
+    [
+        ({"kind": "linear", "start": 2000000, "end": None}, "start: the learning rates fall from 2000000 to 1000000"),
+        ({"kind": "cosine", "start": 9, "end": 8}, "end: the learning rates fall from 9 to 8"),
+        ({"kind": "linear", "start": 0, "end": None}, None),
+        ({"kind": "constant", "start": 2000000, "end": None}, None),
+    ],
+)
+def test_learning_rates_stop_falling_after_they_start(schedule, line):
+    config = {"optimizer": {"schedule": schedule}, "budget": {"images": 1000000}}
+    found = lines(check_schedule, "optimizer.schedule", config)
+    assert [text.partition(" images")[0] for text in found] == ([f"optimizer.schedule.{line}"] if line else [])
+
+
+BETAS = {"generator": {"betas": [0.5, 0.999]}, "discriminator": {"betas": [0.5, 0.999]}}
+ADVERSARIAL = {
+    "model": {"_target_": GAN},
+    "penalty": {"r1": {"weight": 1.0, "interval": 1}, "clipping": {}},
+    "augment": {"fixed": {"p": 0.3, "target": None}, "adaptive": {"p": 0.0, "target": 0.6}, "noise": {"sigma": 1.0}},
+    "optimizer": BETAS,
+}
+PLAIN = {"model": {"_target_": VAE, "beta": 1.0}, "optimizer": {"generator": BETAS["generator"], "discriminator": None}}
+CLIPPED = ADVERSARIAL | {"optimizer": {"generator": {"alpha": 0.9}, "discriminator": {"alpha": 0.9}}}
+
+
+def ramp(config, *keys, to=0.5, end=1000, start=0, refused=()):
+    ramps = {"ramps": {"gamma": {"keys": list(keys), "to": to, "end": end, "start": start}}}
+    return lines(check_ramp, "ramps.gamma", {"budget": {"images": 800000}} | config | ramps, refused)
+
+
+@pytest.mark.parametrize(
+    ("config", "keys"),
+    [
+        (ADVERSARIAL, ["penalty.r1.weight"]),
+        (ADVERSARIAL, ["optimizer.generator.betas[1]", "optimizer.discriminator.betas[0]"]),
+        (ADVERSARIAL, ["ema.half_life"]),
+        (ADVERSARIAL, ["augment.fixed.p"]),
+        (PLAIN, ["model.beta", "ema.half_life", "optimizer.generator.betas[0]"]),
+    ],
+)
+def test_numbers_that_can_change(config, keys):
+    assert ramp(config, *keys) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        (ADVERSARIAL, "penalty.r2.weight"),
+        (ADVERSARIAL, "penalty.r1.interval"),
+        (ADVERSARIAL, "penalty.clipping.weight"),
+        (ADVERSARIAL, "batch_size"),
+        (ADVERSARIAL, "model.beta"),
+        (ADVERSARIAL, "augment.adaptive.p"),
+        (ADVERSARIAL, "augment.noise.p"),
+        (ADVERSARIAL, "optimizer.generator.betas[2]"),
+        (PLAIN, "penalty.r1.weight"),
+        (PLAIN, "optimizer.discriminator.betas[0]"),
+        (CLIPPED, "optimizer.generator.betas[0]"),
+    ],
+)
+def test_what_cannot_change_is_refused_with_what_can(config, key):
+    (line,) = ramp(config, key)
+    assert line.startswith(f"ramps.gamma.keys: '{key}' is not a number that can change during this run")
+    assert line.endswith("ema.half_life)")
+
+
+def test_the_nearest_number_is_named():
+    assert "did you mean 'penalty.r1.weight'?" in ramp(ADVERSARIAL, "penalty.r1.weigth")[0]
+
+
+def test_bounds_of_what_a_ramp_ends_at():
+    assert ramp(ADVERSARIAL, "augment.fixed.p", to=1.1) == [
+        "ramps.gamma.keys: augment.fixed.p must be at most 1; to is 1.1"
+    ]
+    assert ramp(ADVERSARIAL, "augment.fixed.p", to=1.0) == []
+    assert "must be below 1" in ramp(ADVERSARIAL, "optimizer.generator.betas[0]", to=1.0)[0]
+    assert ramp(ADVERSARIAL, "penalty.r1.weight", to=1000) == []
+
+
+def test_a_ramp_ends_after_it_starts():
+    line = "ramps.gamma.end: the ramp goes from 1000 to 1000 images: end must be larger"
+    assert ramp(ADVERSARIAL, "ema.half_life", start=1000) == [line]
+    line = "ramps.gamma.start: the ramp goes from 800000 to 800000 images: end must be larger"
+    assert ramp(ADVERSARIAL, "ema.half_life", end=None, start=800000) == [line]
+
+
+def test_a_ramp_names_something():
+    assert ramp(ADVERSARIAL) == ["ramps.gamma.keys: must name at least one number"]
+
+
+def test_what_is_no_text_or_has_no_valid_system_is_left_to_others():
+    assert ramp(ADVERSARIAL, ["x"], refused=["ramps.gamma.keys[0]"]) == []
+    assert ramp({"model": {}}, "anything") == []
+
+
+def test_a_number_belongs_to_one_ramp():
+    ramps = {name: {"keys": ["ema.half_life", "ema.half_life"]} for name in ("a", "b")}
+    assert lines(check_config, "", {"ramps": ramps}) == ["ramps.b.keys: ema.half_life is changed by ramps.a already"]
+    assert lines(check_config, "", {"ramps": {"a": {"keys": [["x"]]}, "b": {"keys": [["x"]]}}}) == []
+
+
+def test_features_need_an_extractor():
+    features = {"kid": {"_target_": KID}, "prdc": {"_target_": PRDC}}
+    config = {"metrics": {"features": features, "extractors": {}}}
+    (line,) = lines(check_metrics, "metrics", config)
+    assert line == "metrics.features: kid,prdc needs an extractor; add one: metrics=[native,kid,prdc]"
+    config["metrics"]["extractors"] = {"native": {"width": 4}}
+    assert lines(check_metrics, "metrics", config) == []
+
+
+def test_a_file_of_weights_needs_a_reader():
+    config = {"metrics": {"weights": "file", "extractors": {"native": {"width": 4}}}}
+    (line,) = lines(check_metrics, "metrics", config)
+    assert line == "metrics.weights: native takes no file of weights; metrics=inception does"
+    config["metrics"]["extractors"]["inception"] = {"weights": "file"}
+    assert lines(check_metrics, "metrics", config) == []
+
+
+def test_two_measures_do_not_share_a_value():
+    features, measures = {"prdc": {"_target_": PRDC}}, {"known_distribution": {"_target_": KnownDistributionMetric}}
+    config = {"metrics": {"features": features, "measures": measures, "extractors": {"native": {}}}}
+    (line,) = lines(check_metrics, "metrics", config)
+    assert line == (
+        "metrics.measures.known_distribution: metrics.features.prdc already computes precision, recall; "
+        "keep one of the two"
+    )
