@@ -12,7 +12,7 @@ from annotated_types import Interval
 from pydantic import StringConstraints
 
 from gan_experiments.config import root_rules
-from gan_experiments.config.slots import Component, Slot
+from gan_experiments.config.slots import Component, Section, Slot
 from gan_experiments.core.types import (
     Described,
     Fraction,
@@ -62,7 +62,7 @@ Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run"
 
 
 @dataclass
-class Budget:
+class Budget(Section):
     """When a run is finished.
 
     Attributes:
@@ -73,7 +73,7 @@ class Budget:
 
 
 @dataclass
-class Average:
+class Average(Section):
     """The moving average of the generator's weights.
 
     Attributes:
@@ -84,7 +84,7 @@ class Average:
 
 
 @dataclass
-class Schedule:
+class Schedule(Section):
     """The factor of both learning rates over the run.
 
     Attributes:
@@ -105,7 +105,7 @@ class Schedule:
 
 
 @dataclass
-class Ramp:
+class Ramp(Section):
     """Numbers of the config that move to another value during the run, from the one they have in the config.
 
     Attributes:
@@ -127,7 +127,7 @@ class Ramp:
 
 
 @dataclass
-class Clip:
+class Clip(Section):
     """The largest norm of each network's gradient; ``None`` does not clip."""
 
     generator: PositiveFloat | None
@@ -135,7 +135,7 @@ class Clip:
 
 
 @dataclass
-class Optimizer:
+class Optimizer(Section):
     """The optimizer of each network, with one schedule for both; a system without a discriminator has one."""
 
     generator: TorchOptimizer
@@ -147,7 +147,7 @@ class Optimizer:
 
 
 @dataclass
-class Metrics:
+class Metrics(Section):
     """Evaluation.
 
     Attributes:
@@ -174,7 +174,7 @@ class Metrics:
 
 
 @dataclass
-class Trainer:
+class Trainer(Section):
     """Where a run is computed.
 
     Attributes:
@@ -197,7 +197,7 @@ class Trainer:
 
 
 @dataclass
-class Config:
+class Config(Section):
     """The config of ``gan-train``.
 
     Attributes:
