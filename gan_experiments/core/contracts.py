@@ -1,10 +1,9 @@
-"""What losses, penalties, networks and systems promise each other. Plain torch, no dependency on a concrete part."""
+"""The contracts of losses, penalties, networks and augmentations: base classes and the rules that follow from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, float64, nn
 from torch.special import ndtr, ndtri
@@ -12,60 +11,33 @@ from torch.special import ndtr, ndtri
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import (
     DISCRIMINATOR,
+    check_class_head,
     check_image_size,
+    check_kind,
     check_labels,
     check_several_processes,
-    option,
 )
-from gan_experiments.core.types import DataFacts, NonNegativeFloat, PositiveInt
+from gan_experiments.core.step import Batch, DiscriminatorOutput, Step
+from gan_experiments.core.types import DataFacts, KnownDistribution, NonNegativeFloat, PositiveInt
 
 if TYPE_CHECKING:
     from gan_experiments.core.randomness import Stream
 
-
-class Batch(NamedTuple):
-    """One batch of real data of this rank.
-
-    Attributes:
-        images: uint8, ``(B, C, H, W)``; points are float32 in [-1, 1].
-        labels: int64, ``(B,)``; ``None`` for unlabelled data.
-    """
-
-    images: Tensor
-    labels: Tensor | None
-
-
-class KnownDistribution(Protocol):
-    """The distribution that a synthetic dataset is drawn from.
-
-    Attributes:
-        num_cells: Parts that the distribution falls into, all equally probable: its modes, where it has modes.
-    """
-
-    num_cells: int
-
-    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the cell nearest each image, int64 ``(B,)``, and whether it might be real, bool ``(B,)``."""
-
-
-class DiscriminatorOutput(NamedTuple):
-    """The discriminator's output ``(B,)`` and the features ``(B, F)`` it was made from, if it has any."""
-
-    output: Tensor
-    features: Tensor | None
+__all__ = [
+    "Augmentation", "Batch", "Discriminator", "DiscriminatorOutput", "Encoder", "Generator", "KnownDistribution",
+    "Loss", "Penalty", "Step",
+]  # fmt: skip
 
 
 class Loss(nn.Module):
-    """An adversarial loss on the discriminator's outputs; it draws no noise, calls no backward, knows no optimizer.
-
-    Class attributes are read from the source by ``check()``, so they are literals:
+    """An adversarial loss: a function of the discriminator's outputs, without random numbers, backward or optimizer.
 
     Attributes:
-        generator_needs_real: Whether ``generator`` compares fakes with reals (the relativistic losses do).
-        discriminator_output: What it is computed on: ``"logits"``, or ``"energy"`` of an autoencoder.
+        generator_needs_real: Whether ``generator`` compares fakes with reals, as the relativistic losses do.
+        discriminator_output: The kind of output it is computed on: ``"logits"``, or ``"energy"`` of an autoencoder.
         pairs: Whether it compares each fake with one real; a conditional fake then has the class of that real.
-        couples_batch: Whether samples of a batch meet in it, so that it depends on the batch of each process.
-        shift_invariant: Whether only differences of outputs matter to it: their sign then tells nothing.
+        couples_batch: Whether it compares samples of a batch, so that it depends on how processes share the batch.
+        shift_invariant: Whether it depends only on differences of outputs, so that their sign means nothing.
     """
 
     generator_needs_real: ClassVar[bool] = False
@@ -75,7 +47,7 @@ class Loss(nn.Module):
     shift_invariant: ClassVar[bool] = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the scalar that the discriminator minimizes, from its outputs ``(B,)`` or patch maps."""
+        """Return the scalar that the discriminator minimizes, from its outputs ``(B,)`` or patch maps ``(B, ...)``."""
         raise NotImplementedError
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -84,7 +56,7 @@ class Loss(nn.Module):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse a discriminator with another kind of output; warn of processes that each see a part of a batch."""
+        """Refuse a discriminator with another kind of output; warn if processes would each compare part of a batch."""
         discriminator = config.component(DISCRIMINATOR)
         made = getattr(discriminator, "output", cls.discriminator_output)
         if discriminator is not None and made != cls.discriminator_output:
@@ -92,67 +64,24 @@ class Loss(nn.Module):
             text = f"{cls.__name__} needs a discriminator that returns {cls.discriminator_output!r}"
             hint = f"take {advice}, or a loss that is computed on {made!r}"
             yield Problem(key, f"{text}, {discriminator.__name__} returns {made!r}: {hint}")
-        yield from check_several_processes(key, cls, config)
-
-
-@dataclass
-class Step:
-    """What a penalty can see of the step it takes part in. All images are ``(B, C, H, W)`` in [-1, 1], float32.
-
-    Attributes:
-        generator: The generator network.
-        discriminator: The discriminator network.
-        latents: ``(B, latent_dim)`` the fakes were made from.
-        labels: ``(B,)`` of the reals, or ``None``; ``fake_labels`` likewise of the fakes.
-        real: Real images as the discriminator saw them; in the discriminator's step they require a gradient if
-            any active penalty sets ``differentiates_real``. In the generator's step, a batch of reals.
-        fake: Fakes as the discriminator saw them: detached in the discriminator's step, where they require a gradient
-            if any active penalty sets ``differentiates_fake``; attached in the generator's.
-        real_output: The discriminator's output for ``real``, graph attached; ``None`` in a generator's step that
-            did not need it.
-        fake_output: The discriminator's output for ``fake``, graph attached.
-        full_precision: Whether the outputs were computed in float32: only then may a penalty differentiate them
-            instead of running the discriminator again.
-        rng: The penalty's own stream of random numbers for this step.
-        images_seen: The clock before this step.
-        real_features: The features that ``real_output`` was made from, graph attached; ``None`` if there is no such
-            output, or it is not made from any.
-        fake_features: Those of ``fake_output``, likewise.
-    """
-
-    generator: nn.Module
-    discriminator: nn.Module
-    latents: Tensor
-    labels: Tensor | None
-    fake_labels: Tensor | None
-    real: Tensor
-    fake: Tensor
-    real_output: Tensor | None
-    fake_output: Tensor
-    full_precision: bool
-    rng: Stream
-    images_seen: int
-    real_features: Tensor | None = None
-    fake_features: Tensor | None = None
+        yield from check_several_processes(key, config)
 
 
 class Penalty(nn.Module):
-    """A term or constraint beside the loss. It overrides the hooks it needs; the system calls all of them.
+    """A term or constraint beside the loss. A subclass overrides the hooks it needs; the system calls all of them.
 
-    The system runs the hooks in float32 with autocast off, and every ``interval`` steps of the network concerned
-    adds ``weight * interval * value`` (lazy regularization, Karras 2020, appendix B). What lasts is a buffer.
-
-    Class attributes are read from the source by ``check()``, so they are literals:
+    The system calls the hooks in float32 with autocast off, and adds ``weight * interval * value`` in every
+    ``interval``-th step of the network (lazy regularization, Karras et al. 2020, appendix B). State is kept in buffers.
 
     Attributes:
-        differentiates_real: Whether ``discriminator`` needs the gradient of ``real_output`` at ``real``.
-        differentiates_fake: Whether ``discriminator`` needs the gradient of ``fake_output`` at ``fake``.
-        second_order: Whether a gradient is differentiated again (then ``16-mixed`` is refused).
+        differentiates_real: Whether ``discriminator`` needs the gradient of ``real_output`` with respect to ``real``.
+        differentiates_fake: Whether ``discriminator`` needs the gradient of ``fake_output`` with respect to ``fake``.
+        second_order: Whether it differentiates a gradient, which excludes ``16-mixed``.
         needs_per_sample_gradients: Whether it constrains the gradient of each sample, which batch norm would mix.
         needs_features: Whether it calls ``discriminator.features(images, labels) -> (B, F)``.
-        couples_batch: Whether it compares samples of a batch, so that it depends on the batch of each process.
+        couples_batch: Whether it compares samples of a batch, so that it depends on how processes share the batch.
         trains: The ``conditioning`` of the discriminator whose class head it trains; empty if it trains none.
-        kind: Penalties of one kind contradict each other; a config that names two is warned of.
+        kind: Penalties of the same kind constrain the same quantity: two of them in one config give a warning.
 
     Args:
         weight: Factor of the term.
@@ -174,27 +103,27 @@ class Penalty(nn.Module):
         self.interval = interval
 
     def latents(self, step: Step) -> Tensor:
-        """Return the latents to use instead of ``step.latents`` (latent optimization)."""
+        """Return the latents to generate from instead of ``step.latents`` (latent optimization)."""
         return step.latents
 
     def discriminator(self, step: Step) -> Tensor | None:
-        """Return the scalar added to the discriminator's loss, before its weight; ``None`` if it has none."""
+        """Return the scalar to add to the discriminator's loss, without its weight; ``None`` for no term."""
         return None
 
     def generator_outputs(self, output: Tensor, step: Step) -> Tensor:
-        """Return the discriminator's outputs for fakes that the generator's loss should see (top-k training)."""
+        """Return the outputs for fakes that the generator's loss is computed on (top-k training)."""
         return output
 
     def generator(self, step: Step) -> Tensor | None:
-        """Return the scalar added to the generator's loss, before its weight; ``None`` if it has none."""
+        """Return the scalar to add to the generator's loss, without its weight; ``None`` for no term."""
         return None
 
     def after_discriminator_step(self, discriminator: nn.Module) -> None:
-        """Act on the discriminator after its optimizer's step (weight clipping)."""
+        """Change the discriminator after its optimizer step (weight clipping)."""
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Hold the class attributes against precision, discriminator, loss and the other penalties."""
+        """Compare what the penalty needs with precision, discriminator, loss and the other penalties."""
         if cls.second_order and config.get("trainer.precision") == "16-mixed":
             reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
             yield Problem("trainer.precision", f"16-mixed cannot be combined with {key}: {reason}")
@@ -203,35 +132,25 @@ class Penalty(nn.Module):
         if drops_fakes and loss is not None and getattr(loss, "pairs", False):
             text = f"{cls.__name__} drops fakes, but {loss.__name__} compares each fake with one real"
             yield Problem(key, f"{text}; take another loss or leave the penalty out")
-        if discriminator is not None:
-            yield from cls._check_discriminator(key, discriminator, config)
-        same = [name for name, other in config.components("penalty").items() if getattr(other, "kind", "") == cls.kind]
-        if cls.kind and len(same) > 1 and key == f"penalty.{same[0]}":  # say it once
-            text = f"{' and '.join(same)} are of the same kind ({cls.kind}); usually only one of them is wanted"
-            yield Problem("penalty", text, warning=True)
-        yield from check_several_processes(key, cls, config)
-
-    @classmethod
-    def _check_discriminator(cls, key: str, discriminator: type, config: ConfigView) -> Iterator[Problem]:
-        """Refuse a discriminator without the features or the class head that the penalty needs."""
-        if cls.needs_features and getattr(discriminator, "features", None) in (None, Discriminator.features):
+        without_features = getattr(discriminator, "features", None) in (None, Discriminator.features)
+        if cls.needs_features and discriminator is not None and without_features:
             yield Problem(key, f"{cls.__name__} needs features, which {discriminator.__name__} does not have")
-        conditioning = option(config, DISCRIMINATOR, "conditioning")
-        if cls.trains and conditioning not in (None, cls.trains):
-            head = f"the class head of a discriminator with conditioning={cls.trains}, not {conditioning}"
-            hint = f"set {DISCRIMINATOR}.conditioning={cls.trains} and model.generator.conditional=true"
-            yield Problem(key, f"{cls.__name__} trains {head}; {hint}")
+        yield from check_class_head(key, cls.trains, config)
+        yield from check_kind(key, cls.kind, config)
+        yield from check_several_processes(key, config)
 
 
 class Generator(nn.Module):
-    """A network from latents to images; built from the data's facts.
+    """A network from latents to images, built for the size, channels and classes of the dataset.
 
     Attributes:
+        provided: Constructor arguments that the program passes; a config cannot set them.
+        image_sizes: Image sizes in pixels that it can generate; ``None`` for any.
         latent_dim: Length of a latent vector, drawn from a standard normal.
         conditional: Whether ``forward`` uses labels.
     """
 
-    provided: ClassVar[tuple[str, ...]] = ("facts",)  # arguments that the program hands over
+    provided: ClassVar[tuple[str, ...]] = ("facts",)
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     latent_dim: int
     conditional: bool = False
@@ -245,23 +164,23 @@ class Generator(nn.Module):
         raise NotImplementedError
 
     def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return what ``synthesize`` starts from, ``(B, D)``: the latents, or what a mapping network makes of them."""
+        """Return the input of ``synthesize``, ``(B, D)``: the latents, or the output of a mapping network."""
         return latents
 
     def synthesize(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map styles ``(B, D)`` to images; ``forward`` is this after ``styles``."""
+        """Map styles ``(B, D)`` to images; ``forward`` is ``synthesize(styles(latents))``."""
         images: Tensor = self(styles, labels)
         return images
 
     def style_weight(self) -> Tensor | None:
-        """Return the weight ``(F, D)`` of all linear layers that styles meet first; ``None`` if there are none."""
+        """Return the weights ``(F, D)`` of all linear layers that take the styles; ``None`` if there are none."""
         return None
 
     def truncated(self, latents: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
-        """Generate with less variety, the less the smaller ``truncation``: latents of a normal cut off beyond it.
+        """Generate from latents of a normal distribution truncated at ``truncation``; a smaller one reduces variety.
 
-        So in Brock, Donahue & Simonyan 2019, section 3.1, where values beyond it are drawn anew; here the normal is
-        squeezed into the bounds by its quantiles, which gives the same distribution and moves continuously.
+        Brock, Donahue & Simonyan 2019, section 3.1, draw values beyond the bound again. Here each value is mapped to
+        the same quantile of the truncated normal, which gives the same distribution and is continuous in the bound.
         """
         edge = ndtr(latents.new_tensor(-truncation, dtype=float64))
         lower = ndtri(edge + ndtr(-latents.double().abs()) * (1 - 2 * edge))  # quantiles are exact in the lower tail
@@ -276,9 +195,9 @@ class Generator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A network from images to a Gaussian over latents, its covariance diagonal; built from the data's facts."""
+    """A network from images to a Gaussian with diagonal covariance over latents."""
 
-    provided: ClassVar[tuple[str, ...]] = ("facts", "latent_dim")  # arguments that the program hands over
+    provided: ClassVar[tuple[str, ...]] = ("facts", "latent_dim")
 
     def __init__(self, facts: DataFacts, latent_dim: int) -> None:
         super().__init__()
@@ -291,23 +210,25 @@ class Encoder(nn.Module):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse nothing: an encoder has no rules of its own unless a subclass has."""
+        """Yield nothing: the rules are those of subclasses."""
         yield from ()
 
 
 class Discriminator(nn.Module):
-    """A network from images to one number each; built from the data's facts.
+    """A network from images to one number each, built for the size, channels and classes of the dataset.
 
-    Class attributes are read from the source by ``check()``, so they are literals:
+    A subclass with a class head but without an option ``conditioning`` names the kind of its head in a class attribute
+    ``conditioning``, for the penalties that train it.
 
     Attributes:
-        image_sizes: Sizes in pixels it can take; ``None`` for any.
-        output: ``"logits"``, or ``"energy"`` for an autoencoder's reconstruction error.
+        provided: Constructor arguments that the program passes; a config cannot set them.
+        image_sizes: Image sizes in pixels that it accepts; ``None`` for any.
+        output: ``"logits"``, or ``"energy"`` for the reconstruction error of an autoencoder.
         conditional: Whether it uses labels.
-        class_head: What a penalty calls on features to name or place their class; ``None`` if there is no such thing.
+        class_head: Module that a penalty calls on features to classify or embed them; ``None`` without one.
     """
 
-    provided: ClassVar[tuple[str, ...]] = ("facts",)  # arguments that the program hands over
+    provided: ClassVar[tuple[str, ...]] = ("facts",)
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     output: ClassVar[str] = "logits"
     conditional: bool = False
@@ -319,7 +240,7 @@ class Discriminator(nn.Module):
         self.class_head = None
 
     def forward_with_features(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
-        """Return what ``forward`` does, and the features ``(B, F)`` it was made from, in one pass."""
+        """Return the output of ``forward`` and the features ``(B, F)`` it was computed from, in one pass."""
         return DiscriminatorOutput(self(images, labels), None)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -338,43 +259,42 @@ class Discriminator(nn.Module):
 
 
 class Augmentation(nn.Module):
-    """A differentiable transform that the discriminator sees through, of reals and fakes alike.
+    """A differentiable transform of reals and fakes before the discriminator.
 
-    What lasts, such as a probability that adapts, is a buffer. The hooks besides ``forward`` are for that and for
-    augmentations that show the discriminator something else as real; the system calls all of them.
-
-    Class attributes are read from the source by ``check()``, so they are literals:
+    State, such as an adaptive probability, is kept in buffers. The other hooks are for adaptive augmentations and for
+    those that show fakes as reals; the system calls all of them.
 
     Attributes:
+        provided: Constructor arguments that the program passes; a config cannot set them.
         mixes_in_fakes: Whether ``as_real`` needs fakes: the system then generates a batch for it, without gradient.
     """
 
-    provided: ClassVar[tuple[str, ...]] = ("facts",)  # arguments that the program hands over
+    provided: ClassVar[tuple[str, ...]] = ("facts",)
     mixes_in_fakes: ClassVar[bool] = False
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
-        """Return augmented images of the same shape; all parameters come from ``rng``, the clock and buffers."""
+        """Return augmented images of the same shape; random parameters come from ``rng``."""
         return images
 
     def as_real(self, real: Batch, fake: Batch, rng: Stream, images_seen: int) -> Batch:
-        """Return what is shown as a batch of reals if ``mixes_in_fakes``; all images are float in [-1, 1] here."""
+        """Return the batch to show as real, if ``mixes_in_fakes``; all images are float in [-1, 1]."""
         return real
 
     def observe(self, real_output: Tensor, images_seen: int, batch_size: int) -> None:
-        """Learn, at the end of a step, what the discriminator said of reals; must not wait for the device.
+        """Update the state from the discriminator's output for reals, at the end of a step; must not synchronize.
 
         Args:
-            real_output: Its output, without gradient, for this process's part of the batch.
+            real_output: The output for this process's part of the batch, without gradient.
             images_seen: The clock before this step.
-            batch_size: Of all processes.
+            batch_size: Global batch size.
         """
 
     @property
     def probability(self) -> Tensor | None:
-        """Share of images that it changes, to be logged; ``None`` if that does not move."""
+        """Probability to log; ``None`` if it is constant."""
         return None
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse nothing: an augmentation has no rules of its own unless a subclass has."""
+        """Yield nothing: the rules are those of subclasses."""
         yield from ()

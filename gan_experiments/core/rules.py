@@ -72,10 +72,41 @@ def check_labels(key: str, config: ConfigView) -> Iterator[Problem]:
         yield Problem(where, f"{other} is not conditional, but both networks must be: {hint}")
 
 
-def check_several_processes(key: str, component: type, config: ConfigView) -> Iterator[Problem]:
+def check_class_head(key: str, trains: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a discriminator without the class head, named by its ``conditioning``, that the penalty at ``key`` trains.
+
+    A discriminator without an option ``conditioning`` names its head in a class attribute.
+    """
+    penalty, discriminator = config.component(key), config.component(DISCRIMINATOR)
+    if not trains or penalty is None or discriminator is None:
+        return
+    value = option(config, DISCRIMINATOR, "conditioning")
+    has_option = value is not None or "conditioning" in _given(config, DISCRIMINATOR)
+    if not has_option:
+        value = getattr(discriminator, "conditioning", "none")
+    if value not in (None, trains):
+        text = f"{penalty.__name__} trains the class head of a discriminator with conditioning={trains}"
+        hint = f"; set {DISCRIMINATOR}.conditioning={trains} and {GENERATOR}.conditional=true" if has_option else ""
+        yield Problem(key, f"{text}; that of {discriminator.__name__} is {value}{hint}")
+
+
+def check_kind(key: str, kind: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn of several penalties of one kind; the first of them says it."""
+    same = [name for name, other in config.components("penalty").items() if getattr(other, "kind", "") == kind]
+    if kind and len(same) > 1 and key == f"penalty.{same[0]}":
+        text = f"{' and '.join(same)} are of the same kind ({kind}); usually only one of them is wanted"
+        yield Problem("penalty", text, warning=True)
+
+
+def check_several_processes(key: str, config: ConfigView) -> Iterator[Problem]:
     """Warn that a component that compares the images of a batch sees only each process's part of it."""
-    devices, nodes = config.get("trainer.devices"), config.get("trainer.num_nodes")
-    if devices is not None and (devices != 1 or nodes != 1) and getattr(component, "couples_batch", False):
+    devices, nodes, component = config.get("trainer.devices"), config.get("trainer.num_nodes"), config.component(key)
+    if (
+        devices is not None
+        and (devices != 1 or nodes != 1)
+        and component
+        and getattr(component, "couples_batch", False)
+    ):
         text = f"{component.__name__} compares the images of a batch; each process compares only those of its own part"
         yield Problem(key, text, warning=True)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 
 from annotated_types import Interval
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Described(NamedTuple):
@@ -43,6 +46,19 @@ class DataFacts:
     def as_dict(self) -> dict[str, Any]:
         """Return the facts as plain values, for a record or a checkpoint."""
         return asdict(self)
+
+
+class KnownDistribution(Protocol):
+    """The distribution that a synthetic dataset is drawn from.
+
+    Attributes:
+        num_cells: Number of equally probable cells that the distribution is divided into: its modes, if it has modes.
+    """
+
+    num_cells: int
+
+    def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cell nearest each image, int64 ``(B,)``, and whether the image may be real, bool ``(B,)``."""
 
 
 class ConfigError(Exception):

@@ -1,4 +1,4 @@
-"""Datasets that fit into memory: one uint8 tensor, indexed a batch at a time."""
+"""Base class of all datasets: a LightningDataModule over one uint8 tensor of images."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Batch, KnownDistribution
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
-from gan_experiments.data.batches import Batches, Fetch, Resident
+from gan_experiments.data.batches import Batches, Fetch, InMemory
 from gan_experiments.data.order import Order
 from gan_experiments.data.prefetch import Prefetched
 from gan_experiments.data.random_flip_crop import RandomFlipCrop
-from gan_experiments.data.subset import choose
+from gan_experiments.data.subset import choose_subset
 
-_GPU_SHARE = 0.5  # of the free memory that the images may take
+_GPU_SHARE = 0.5  # largest part of the GPU's free memory that the images may take
 
 
 class ImageData(pl.LightningDataModule):
-    """A dataset as one tensor. A subclass says its ``facts`` and how to ``load`` the images.
+    """A dataset held as one tensor; a subclass defines ``facts`` (or ``known``) and ``load``.
 
-    A run may train on a part of it, the same for every run of one seed. What is generated is compared with all of it,
-    so that runs on different parts have one real_baseline.
+    A run may train on a subset, which depends on the seed alone. Generated images are compared with the whole dataset,
+    so runs on different subsets share one real baseline. A subclass with options of its own passes ``**options`` on
+    to this constructor.
 
     Args:
-        limit: Train on this many images.
-        per_class: Train on this many images of each class.
-        long_tail: Size of the largest class over that of the smallest, falling exponentially (Cui et al. 2019); 1: as
-            they are.
-        horizontal_flip: Mirror training images from left to right, half of the time.
-        random_crop: Shift training images by up to this many pixels, reflected at the edge.
-        seed: Of the part and of the views; given by the program.
+        limit: Number of images to train on; default: all.
+        per_class: Number of images of each class to train on; default: all.
+        long_tail: Ratio of the largest class to the smallest; class sizes fall exponentially in between (Cui et al.
+            2019). 1 leaves the classes as they are.
+        horizontal_flip: Mirror each training image left to right with probability 1/2.
+        random_crop: Shift training images by up to this many pixels, padded by reflection.
+        seed: Seed of the subset and of flips and crops; passed by the program.
 
     Attributes:
-        known: The facts, if they are the same for all options; ``None``: they depend on options or files.
+        known: The facts, if they are the same for all options and known without reading any file.
         has_known_distribution: Whether the images are drawn from a known distribution.
-        has_labels: Whether images may carry labels.
-        splits_without_labels: Values of an argument ``split`` under which they carry none.
-        known_distribution: What is known of it, once the dataset is set up.
+        has_labels: Whether the images can have labels.
+        splits_without_labels: Values of the option ``split`` for which the images have no labels.
+        known_distribution: That distribution, once the dataset is set up.
     """
 
-    provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program hands over
+    provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program passes, not the config
     known: ClassVar[DataFacts | None] = None
     has_known_distribution: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
@@ -65,38 +66,55 @@ class ImageData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self._takes_all = limit is None and per_class is None and long_tail == 1.0
-        self._choose = partial(choose, seed=seed, limit=limit, per_class=per_class, long_tail=long_tail)
-        self._views = RandomFlipCrop(horizontal_flip, random_crop, seed)
+        self._choose = partial(choose_subset, seed=seed, limit=limit, per_class=per_class, long_tail=long_tail)
+        self._transform = RandomFlipCrop(horizontal_flip, random_crop, seed)
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Yield options that ask for labels or images that the dataset is known to lack."""
+        if not cls.has_labels or options.get("split") in cls.splits_without_labels:
+            for name, default in (("per_class", None), ("long_tail", 1.0)):
+                if options.get(name, default) not in (None, default):
+                    yield Problem(f"{key}.{name}", "the images have no labels")
+        limit, batch_size = options.get("limit"), config.get("batch_size")
+        name, total = (cls.known.name, cls.known.num_images) if cls.known else (cls.__name__, None)
+        if total and isinstance(limit, int) and limit > total:
+            yield Problem(f"{key}.limit", f"{limit} images requested, {name} has {total}")
+        smallest = min((count for count in (limit, total) if isinstance(count, int)), default=None)
+        if smallest and isinstance(batch_size, int) and batch_size > smallest:
+            yield Problem("batch_size", f"{batch_size} is larger than the dataset ({name} has {smallest} images)")
 
     @property
     def facts(self) -> DataFacts:
-        """What the networks are built from; known before any image is read where that is possible."""
-        raise NotImplementedError
+        """The facts that networks are built from, read from as few files as possible."""
+        if self.known is None:
+            raise NotImplementedError
+        return self.known
 
     def load(self) -> tuple[Tensor, Tensor | None]:
         """Read all images, uint8 ``(N, C, H, W)``, and labels, int64 ``(N,)``, or ``None`` for unlabelled data.
 
-        Points are float32 instead, in [-1, 1]: 256 levels are too coarse for them.
+        Points are float32 in [-1, 1] instead: 256 levels are too coarse for them.
         """
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the images, once."""
+        """Read the images, unless they have been read already."""
         _ = self._loaded
 
     @property
     def images(self) -> Tensor:
-        """The images to compare with, all there are: uint8, ``(N, C, H, W)``."""
+        """All images, which generated ones are compared with: uint8, ``(N, C, H, W)``."""
         return self._loaded[0]
 
     @property
     def labels(self) -> Tensor | None:
-        """Their labels: int64, ``(N,)``; ``None`` for unlabelled data."""
+        """Labels of ``images``: int64, ``(N,)``; ``None`` for unlabelled data."""
         return self._loaded[1]
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of every pixel and label: which data a result was obtained on."""
+        """A hash of every pixel and label, which identifies the data behind a result."""
         digest = hashlib.blake2b(digest_size=16)
         for name, tensor in (("images", self.images), ("labels", self.labels)):
             if tensor is not None:
@@ -106,17 +124,17 @@ class ImageData(pl.LightningDataModule):
 
     @property
     def trained(self) -> Tensor | None:
-        """Which of ``images`` are trained on: bool, ``(N,)``; ``None`` where they are a choice of their own."""
+        """Mask of the ``images`` that are trained on: bool, ``(N,)``; ``None`` if ``images`` is a separate sample."""
         return torch.zeros(len(self.images), dtype=torch.bool).index_fill_(0, self.training, True)
 
     @property
     def split(self) -> str:
-        """Which images of the dataset these are."""
+        """Name of the split that the images belong to."""
         return "all"
 
     @property
     def class_names(self) -> list[str]:
-        """What the classes are called: their numbers, unless the dataset knows better."""
+        """Names of the classes; by default their numbers."""
         return [str(label) for label in range(self.facts.num_classes)]
 
     @cached_property
@@ -124,37 +142,37 @@ class ImageData(pl.LightningDataModule):
         """Indices of the images to train on: int64, ``(M,)``.
 
         Raises:
-            ConfigError: There are not as many as the config asks for.
+            ConfigError: The dataset has fewer images than the config asks for.
         """
         return self._choose(self.num_images, self._all_labels)
 
     @property
     def num_images(self) -> int:
-        """How many images there are."""
+        """Number of images."""
         return len(self.images)
 
     @property
     def num_training(self) -> int:
-        """How many of them are trained on."""
+        """Number of images that are trained on."""
         return len(self.training)
 
     @property
     def class_sizes(self) -> Tensor | None:
-        """How many images of each class are trained on: int64, ``(K,)``; ``None`` for unlabelled data."""
+        """Number of training images of each class: int64, ``(K,)``; ``None`` for unlabelled data."""
         labels = self._all_labels
         return None if labels is None else labels[self.training].bincount(minlength=self.facts.num_classes)
 
     @property
     def examples(self) -> Tensor:
-        """Which of ``images`` show what is trained on: int64 indices."""
+        """Indices into ``images`` of examples of the training data: int64."""
         return self.training
 
     def about_files(self) -> dict[str, list[str]]:
-        """Say what is known of the files that the images came from, by title."""
+        """Describe the files that the images were read from: lists of words, by title."""
         return {}
 
     def provenance(self) -> dict[str, Any]:
-        """Say what a result depends on: facts, fingerprint, how many images are trained on; plain values."""
+        """Return plain values that identify the data: facts, fingerprint, number of training images."""
         return {
             **self.facts.as_dict(),
             "num_images": self.num_images,
@@ -163,34 +181,34 @@ class ImageData(pl.LightningDataModule):
         }
 
     def reference(self, count: int | None = None, seed: int = 0) -> Tensor:
-        """Return the real images to compare with: all of them, or ``count`` that depend on ``seed`` alone.
+        """Return the real images to compare with: all of them, or a random ``count`` chosen by ``seed`` alone.
 
         Raises:
-            ConfigError: ``count`` is more than there are.
+            ConfigError: The dataset has fewer than ``count`` images.
         """
         if count is None:
             return self.images
         if count > len(self.images):
-            raise ConfigError(f"{count} reference images asked for, {self.facts.name} has {len(self.images)}")
+            raise ConfigError(f"{count} reference images requested, {self.facts.name} has {len(self.images)}")
         return self.images[Stream(seed, "reference").permutation(len(self.images))[:count]]
 
     def train_dataloader(self) -> Iterable[Batch]:
-        """Return the endless batches of this process, from the module's clock on.
+        """Return the endless batches of this process, starting where the module's clock stands.
 
-        Images lie on the GPU if they fit there beside the networks; else each batch is sent there ahead of time.
+        The images are kept on the GPU if they fit beside the networks; otherwise batches are sent there ahead of time.
 
         Raises:
-            ConfigError: The batch is larger than the dataset, or cannot be divided among the processes.
+            ConfigError: The batch is larger than the dataset, or not divisible by the number of processes.
         """
         if self.trainer is None:
             raise RuntimeError("train_dataloader() needs a trainer: clock, seed and rank come from it")
         module: Any = self.trainer.lightning_module
         batch_size, processes = module.clock.batch_size, self.trainer.world_size
         self.check_batch_size(batch_size, processes)
-        fetch, at_once = self.fetch(self.trainer.strategy.root_device)
+        fetch, immediate = self.fetch(self.trainer.strategy.root_device)
         order = self.order(module.seed)
-        batches = Batches(fetch, order, module.clock, self.trainer.global_rank, processes, self._views)
-        return batches if at_once else Prefetched(batches)
+        batches = Batches(fetch, order, module.clock, self.trainer.global_rank, processes, self._transform)
+        return batches if immediate else Prefetched(batches)
 
     def check_batch_size(self, batch_size: int, processes: int) -> None:
         """Refuse a global batch that is larger than the dataset or cannot be divided among ``processes``.
@@ -205,18 +223,13 @@ class ImageData(pl.LightningDataModule):
             raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")
 
     def order(self, seed: int) -> Order:
-        """Return the order of the images that are trained on, counted from 0."""
+        """Return the order of the training images, which are numbered from 0."""
         return Order(self.num_training, seed)
 
     def fetch(self, device: torch.device) -> tuple[Fetch, bool]:
-        """Return what fetches images of that order, and whether they are there at once, on ``device``."""
+        """Return a function from numbers in that order to images, and whether it needs no prefetching to ``device``."""
         resident = device.type != "cuda" or fits(self.images, device)
-        return Resident(self.images, self.labels, self.training, device if resident else torch.device("cpu")), resident
-
-    @classmethod
-    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse nothing: a dataset has no rules of its own unless a subclass has."""
-        yield from ()
+        return InMemory(self.images, self.labels, self.training, device if resident else torch.device("cpu")), resident
 
     @property
     def _all_labels(self) -> Tensor | None:
@@ -229,6 +242,6 @@ class ImageData(pl.LightningDataModule):
 
 
 def fits(images: Tensor, device: torch.device) -> bool:
-    """Tell whether ``images`` leave the GPU enough room for everything else."""
+    """Return whether ``images`` take a small enough part of the GPU's free memory."""
     free, _ = torch.cuda.mem_get_info(device)
     return images.nbytes <= _GPU_SHARE * free

@@ -1,4 +1,4 @@
-"""From places in the order of a run to its batches."""
+"""Batches of real images: the part of one process, from any position in the order of a run."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from gan_experiments.data.random_flip_crop import RandomFlipCrop
 
 
 class Fetch(Protocol):
-    """Has the images that a run is trained on."""
+    """Access to the training images by number."""
 
     def __call__(self, numbers: Tensor) -> Batch:
-        """Return those of these numbers, int64 ``(B,)``, counted from 0 among the images trained on."""
+        """Return the training images with these numbers, int64 ``(B,)``, counted from 0."""
 
 
-class Resident:
-    """Fetches images out of one tensor.
+class InMemory:
+    """Fetches images from one tensor.
 
     Args:
         images: All images: uint8, ``(N, C, H, W)``.
         labels: Their labels: int64, ``(N,)``; ``None`` for unlabelled data.
-        chosen: Those that are trained on: int64, ``(M,)``; ``None``: all.
-        device: Where they lie, and where batches are wanted.
+        training: Indices of the training images: int64, ``(M,)``; ``None``: all.
+        device: Device to keep the images on and to return batches on.
     """
 
     def __init__(
         self,
         images: Tensor,
         labels: Tensor | None,
-        chosen: Tensor | None = None,
+        training: Tensor | None = None,
         device: torch.device | None = None,
     ) -> None:
         self._images = images.to(device)
         self._labels = None if labels is None else labels.to(device)
-        self._chosen = chosen
+        self._training = training
 
     def __call__(self, numbers: Tensor) -> Batch:
-        """Index both tensors."""
-        places = numbers if self._chosen is None else self._chosen[numbers]
-        places = places.to(self._images.device, non_blocking=True)
-        labels = None if self._labels is None else self._labels.index_select(0, places)
-        return Batch(self._images.index_select(0, places), labels)
+        """Index images and labels."""
+        indices = numbers if self._training is None else self._training[numbers]
+        indices = indices.to(self._images.device, non_blocking=True)
+        labels = None if self._labels is None else self._labels.index_select(0, indices)
+        return Batch(self._images.index_select(0, indices), labels)
 
 
 class Batches:
-    """Endless real batches of one process; each iterator starts where the clock stands then.
+    """Endless batches of real images of one process; an iterator starts at the clock's position at that time.
 
     Args:
-        fetch: Has the images.
-        order: The order in which they come.
-        clock: Says the global batch size and where to start.
-        rank: This process's place among ``world_size``; it gets the ``rank``-th block of every global batch.
-        world_size: Number of processes that share the batch.
-        views: How they are shown; ``None``: as they are.
+        fetch: Access to the training images.
+        order: The order of the training images.
+        clock: Holds the global batch size and the position to start from.
+        rank: Index of this process; it gets the ``rank``-th block of every global batch.
+        world_size: Number of processes that share a batch.
+        transform: Random flips and crops; ``None``: none.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class Batches:
         clock: Clock,
         rank: int = 0,
         world_size: int = 1,
-        views: RandomFlipCrop | None = None,
+        transform: RandomFlipCrop | None = None,
     ) -> None:
         self._fetch = fetch
         self._order = order
         self._clock = clock
         self._rank = rank
         self._world_size = world_size
-        self._views = views
+        self._transform = transform
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches of ``batch_size / world_size`` images."""
@@ -84,5 +84,6 @@ class Batches:
         position = self._clock.images_seen + self._rank * share
         while True:
             batch = self._fetch(self._order.indices(position, share))
-            yield batch if self._views is None else Batch(self._views(batch.images, position), batch.labels)
+            transform = self._transform
+            yield batch if transform is None else Batch(transform(batch.images, position), batch.labels)
             position += self._clock.batch_size

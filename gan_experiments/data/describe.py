@@ -1,4 +1,4 @@
-"""What a careful person looks at before training."""
+"""Dataset summary and contact sheet."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gan_experiments.core.images import is_points
 from gan_experiments.core.randomness import Stream
 from gan_experiments.data.base import ImageData
 
-_PART = 4096  # images looked at together
-_TOLD = 20  # classes, or files, that are named
-_COUNTED = ("unreadable", "ignored")  # files whose number is told, too
-_COLUMNS = 32  # of a sheet, at most
+_CHUNK = 4096  # images converted to float64 at a time
+_MAX_LISTED = 20  # classes or files listed by name
+_COUNTED = ("unreadable", "ignored")  # lists that are printed with their length
+_MAX_COLUMNS = 32  # of a contact sheet
 
 
 def describe(data: ImageData) -> list[str]:
-    """Describe a dataset that is set up, a line for each thing."""
+    """Summarize a dataset that is set up, as lines of text."""
     facts = data.facts
     kind = (
         "points in the plane" if is_points(data.images) else f"images of {facts.image_size}x{facts.image_size} pixels"
@@ -31,22 +31,23 @@ def describe(data: ImageData) -> list[str]:
     lines += _classes(data)
     if len(data.images) < data.num_images:
         lines.append(f"  looked at    {len(data.images):,} of them, those that generated images are compared with:")
-    for channel, (mean, std) in enumerate(spread(data.images)):
+    for channel, (mean, std) in enumerate(channel_statistics(data.images)):
         lines.append(f"  channel {channel}    mean {mean:.4g}, standard deviation {std:.4g}")
     copies, originals = duplicates(data.images)
-    told = f"{copies:,} images are exact copies of {originals:,} others" if copies else "none"
-    lines.append(f"  duplicates   {told}")
+    lines.append(
+        f"  duplicates   {f'{copies:,} images are exact copies of {originals:,} others' if copies else 'none'}"
+    )
     for title, names in data.about_files().items():
         count = f"{len(names):,}: " if title in _COUNTED and names else ""
         lines.append(f"  {title:<12} {count}{_listed(names) or 'none'}")
     return [*lines, f"  fingerprint  {data.fingerprint}"]
 
 
-def spread(images: Tensor) -> list[tuple[float, float]]:
-    """Return mean and standard deviation of each channel, in the images' own units."""
+def channel_statistics(images: Tensor) -> list[tuple[float, float]]:
+    """Return mean and standard deviation of each channel, in the units of the images."""
     count = images[:, 0].numel()
     total, squares = torch.zeros(2, images.shape[1], dtype=torch.float64)
-    for part in torch.split(images, _PART):
+    for part in torch.split(images, _CHUNK):
         values = part.double()
         total += values.sum((0, 2, 3))
         squares += values.square().sum((0, 2, 3))
@@ -56,43 +57,43 @@ def spread(images: Tensor) -> list[tuple[float, float]]:
 
 
 def duplicates(images: Tensor) -> tuple[int, int]:
-    """Return how many images are exact copies of an earlier one, and of how many different ones."""
+    """Return the number of images that are exact copies of an earlier one, and the number of those originals."""
     counts = Counter(_hashes(images))
     repeated = [count for count in counts.values() if count > 1]
     return sum(repeated) - len(repeated), len(repeated)
 
 
 def sheet(data: ImageData, count: int, seed: int) -> tuple[Tensor, int]:
-    """Choose images to look at, from those trained on: a row with one of each class after another.
+    """Choose training images for a contact sheet: a column for each class, if the data has few classes.
 
     Returns:
-        At most ``count`` images ``(B, C, H, W)``, and how many belong in a row.
+        At most ``count`` images ``(B, C, H, W)``, and the number of columns.
     """
     examples = data.examples
     shuffled = examples[Stream(seed, "sheet").permutation(len(examples))]
-    columns = min(_COLUMNS, max(1, round(count**0.5)))
+    columns = min(_MAX_COLUMNS, max(1, round(count**0.5)))
     if data.labels is not None:
         labels = data.labels[shuffled]
         by_class = [shuffled[labels == label] for label in torch.unique(labels)]
-        rounds = max(len(places) for places in by_class)
-        shuffled = torch.stack(
-            [places[turn] for turn in range(min(rounds, count)) for places in by_class if turn < len(places)]
-        )
-        columns = len(by_class) if len(by_class) <= _COLUMNS else columns
+        rows = min(count, max(map(len, by_class)))
+        shuffled = torch.stack([indices[row] for row in range(rows) for indices in by_class if row < len(indices)])
+        columns = len(by_class) if len(by_class) <= _MAX_COLUMNS else columns
     return data.images[shuffled[:count]], columns
 
 
 def _classes(data: ImageData) -> list[str]:
     counts = data.class_sizes
     if counts is None:
-        return ["  classes      none: the images carry no labels"]
+        return ["  classes      none: the images have no labels"]
     line = f"  classes      {len(counts)}, of {int(counts.min()):,} to {int(counts.max()):,} images"
     named = [f"{name} {count:,}" for name, count in zip(data.class_names, counts.tolist(), strict=True)]
     return [line, f"               {_listed(named)}"]
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join([*names[:_TOLD], f"and {len(names) - _TOLD} more"] if len(names) > _TOLD else names)
+    return ", ".join(
+        [*names[:_MAX_LISTED], f"and {len(names) - _MAX_LISTED} more"] if len(names) > _MAX_LISTED else names
+    )
 
 
 def _hashes(images: Tensor) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Work on many files with all cores."""
+"""Parallel map over many files with threads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Result = TypeVar("Result")
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Yield ``function`` of each item in their order, computed only a few items ahead of the reader.
+    """Yield ``function(item)`` in the order of the items, computed at most a few items ahead of the consumer.
 
-    Threads, because Pillow decodes and resizes without Python's lock, and they need no second start of the program.
+    Threads suffice, because Pillow releases Python's lock while it decodes and resizes.
     """
     workers = os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, about files that it can read all the same, or that are refused
+        warnings.simplefilter("ignore")  # Pillow's, about files that it reads anyway or that are refused
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
@@ -30,5 +30,5 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            for future in waiting:  # the reader has had enough, or an item has failed
+            for future in waiting:  # the consumer has stopped, or an item has failed
                 future.cancel()

@@ -1,4 +1,4 @@
-"""Batches made ahead of time, while the GPU computes."""
+"""Prefetching of batches in a background thread."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _AHEAD = 2  # batches
 
 
 class Prefetched:
-    """The batches of ``batches`` in the same order, made by a thread and pinned in memory where there is a GPU.
+    """Iterates over batches in the same order, prepared by a thread and, with a GPU, pinned in memory.
 
-    Pinned batches travel to the GPU while it computes. An error of the thread is raised where the batch is asked for.
+    Pinned batches are copied to the GPU while it computes. An exception in the thread is raised in the consumer.
 
     Args:
-        batches: What makes them.
+        batches: The batches to prefetch.
     """
 
     def __init__(self, batches: Iterable[Batch]) -> None:
@@ -46,7 +46,7 @@ class Prefetched:
                 if not _put(ready, _pinned(batch), stop):
                     return
             _put(ready, None, stop)
-        except BaseException as error:  # reraised by the reader
+        except BaseException as error:  # reraised by the consumer
             _put(ready, error, stop)
 
 

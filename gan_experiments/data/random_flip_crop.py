@@ -1,4 +1,4 @@
-"""Flips and shifts of training images, a function of the seed and the position in the order of the run."""
+"""Random horizontal flips and random crops of training images."""
 
 from __future__ import annotations
 
@@ -7,44 +7,43 @@ from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
 
-_BLOCK = 4096  # positions whose numbers are drawn at once
+_BLOCK = 4096  # positions whose random numbers are drawn together
 
 
 class RandomFlipCrop:
-    """Shows each image as it is, mirrored, or shifted by a few pixels.
+    """Random horizontal flip and random crop with reflection padding, as a function of seed and position.
 
-    What happens to the image at a position depends on the seed and the position alone, so that it is the same for any
-    batch size and number of processes, and after a resume.
+    The parameters of an image depend on the seed and on its position in the order of the run alone, so they are the
+    same for any batch size and number of processes, and after a resume.
 
     Args:
-        horizontal_flip: Mirror every other image, by chance, from left to right.
-        random_crop: Largest shift in pixels, both ways; what comes into view is the image reflected at its edge, as
-            a crop from an image padded by that much would show it.
-        seed: Of the run.
+        horizontal_flip: Mirror each image left to right with probability 1/2.
+        random_crop: Largest shift in pixels: the padding of the image that a crop of its original size is taken from.
+        seed: The run's seed.
     """
 
     def __init__(self, horizontal_flip: bool, random_crop: int, seed: int) -> None:
         self._flip = horizontal_flip
-        self._reach = random_crop
+        self._max_shift = random_crop
         self._seed = seed
         self._blocks: dict[int, Tensor] = {}
 
     def __call__(self, images: Tensor, position: int) -> Tensor:
-        """Return the views of images ``(B, C, H, W)`` that stand at ``position`` to ``position + B``."""
-        if not (self._flip or self._reach):
+        """Transform the images ``(B, C, H, W)`` at positions ``position`` to ``position + B``."""
+        if not (self._flip or self._max_shift):
             return images
         drawn = self._drawn(position, len(images)).to(images.device, non_blocking=True)
         if self._flip:
             mirrored = (drawn[:, 0] < 0.5).view(-1, 1, 1, 1)
             images = torch.where(mirrored, images.flip(-1), images)
-        if self._reach:
-            shifts = (drawn[:, 1:] * (2 * self._reach + 1)).long() - self._reach
+        if self._max_shift:
+            shifts = (drawn[:, 1:] * (2 * self._max_shift + 1)).long() - self._max_shift
             for axis, shift in ((-2, shifts[:, 0]), (-1, shifts[:, 1])):
                 images = _shifted(images, shift, axis)
         return images
 
     def _drawn(self, start: int, count: int) -> Tensor:
-        """Return uniform numbers of each position: ``(count, 3)``."""
+        """Return three uniform random numbers for each position: ``(count, 3)``."""
         first, last = start // _BLOCK, (start + count - 1) // _BLOCK
         self._blocks = {block: self._block(block) for block in range(first, last + 1)}
         drawn = torch.cat(list(self._blocks.values()))
@@ -58,7 +57,7 @@ class RandomFlipCrop:
 
 def _shifted(images: Tensor, shift: Tensor, axis: int) -> Tensor:
     size = images.shape[axis]
-    places = torch.arange(size, device=images.device) + shift.view(-1, 1)
-    places = (size - 1) - (size - 1 - places.abs()).abs()  # reflected at both edges
+    indices = torch.arange(size, device=images.device) + shift.view(-1, 1)
+    indices = (size - 1) - (size - 1 - indices.abs()).abs()  # reflected at both edges
     shape = (-1, 1, size, 1) if axis == -2 else (-1, 1, 1, size)
-    return images.gather(axis, places.view(shape).expand(images.shape))
+    return images.gather(axis, indices.view(shape).expand(images.shape))

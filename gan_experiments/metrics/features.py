@@ -90,5 +90,5 @@ class FeatureMeasure:
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse nothing: a measure has no rules of its own unless a subclass has."""
+        """Yield nothing: the rules are those of subclasses."""
         yield from ()

@@ -56,12 +56,14 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
 def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Path) -> Generator:
     """Build the network of an architecture; the ambient random numbers stay what they were."""
     try:
-        arguments = _checked(architecture, trusted)
+        if not isinstance(architecture, Mapping) or TARGET not in architecture:
+            raise RefusedTargetError("its architecture names no class")
         network = find_class(architecture[TARGET], trusted)
         if not issubclass(network, Generator):
-            raise RefusedTargetError(f"{network.__module__}.{network.__qualname__} is not a Generator")
+            raise RefusedTargetError(f"{_path(network)} is not a Generator")
         with torch.random.fork_rng(devices=[]):
-            generator = network(DataFacts(**facts), **arguments)
+            options = {key: _built(value, trusted) for key, value in architecture.items() if key != TARGET}
+            generator = network(DataFacts(**facts), **options)
     except RefusedTargetError as error:
         raise ConfigError(f"{path}: refused: {error}") from None
     except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
@@ -69,10 +71,17 @@ def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Pa
     return generator
 
 
-def _checked(architecture: Any, trusted: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of an architecture: plain values; a component among them has no place in a generator."""
-    if not isinstance(architecture, Mapping) or TARGET not in architecture:
-        raise RefusedTargetError("its architecture names no class")
-    if f'"{TARGET}"' in json.dumps([value for key, value in architecture.items() if key != TARGET]):
-        raise RefusedTargetError("its architecture names a class within a class")
-    return {key: value for key, value in architecture.items() if key != TARGET}
+def _built(value: Any, trusted: Sequence[str]) -> Any:
+    """Return an option with its components built; only classes of ``torch.nn`` and of trusted packages are."""
+    if isinstance(value, Mapping) and TARGET in value:
+        part, allowed = find_class(value[TARGET], trusted), ("torch.nn", *trusted)
+        if not _path(part).startswith(tuple(f"{package}." for package in allowed)):
+            raise RefusedTargetError(f"{_path(part)} inside a generator is not of {' or '.join(allowed)}")
+        return part(**{key: _built(item, trusted) for key, item in value.items() if key != TARGET})
+    if isinstance(value, Mapping):
+        return {key: _built(item, trusted) for key, item in value.items()}
+    return [_built(item, trusted) for item in value] if isinstance(value, list) else value
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,6 +15,7 @@ from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 
+from gan_experiments.config.signatures import signature_of
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError
@@ -220,7 +220,7 @@ def device_for_measuring(accelerator: str) -> torch.device:
 def construct(node: Mapping[str, Any], **available: Any) -> Any:
     """Build the component of a config node; of ``available``, it receives the arguments that its constructor names."""
     target = locate(node["_target_"])
-    accepted = inspect.signature(target).parameters
+    accepted = signature_of(target).parameters
     return target(**{key: value for key, value in available.items() if key in accepted}, **_arguments(node))
 
 

@@ -105,7 +105,7 @@ def test_points_against_a_distribution(call, tmp_path):
         (["fake=fakes", "dataset=digits", "metrics.samples=30"], "30 asked for, fakes holds 20 images"),
         (["fake=fakes", "dataset=digits", "metrics=[native,kid]"], "20 generated images are too few for kid, which ne"),
         (["fake=fakes", "dataset=digits", "metrics=[native,class_fid]"], "needs labels; the generated images have n"),
-        (["fake=fakes", "dataset=ring", "metrics=known_distribution"], "fake: ring holds points, not pictures"),
+        (["fake=fakes", "dataset=ring", "metrics=known_distribution"], "fake: ring consists of points, not images"),
         (["fake=fakes", "dataset=digits", "metrics=[random,kid,known_distribution]"], "of Digits is not known"),
         (["fake=fakes", "dataset=digits", "metrics=kid"], "no extractor to compute kid in; add one"),
         (["fake=fakes", "dataset=digits", "metrics.weights=x"], "metrics.weights: native takes no weights from a file"),

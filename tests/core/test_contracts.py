@@ -156,12 +156,25 @@ def test_features_are_asked_of_the_discriminator():
 
 def test_a_term_without_its_class_head_is_refused():
     penalty = {"penalty": {"acgan": {"_target_": TrainsHead}}}
-    (line,) = problems(networks(**penalty), "penalty.acgan")
-    assert line.startswith(
-        "penalty.acgan: TrainsHead trains the class head of a discriminator with conditioning=classifier, not none; "
-        "set model.discriminator.conditioning=classifier"
-    )
+    assert problems(networks(**penalty), "penalty.acgan") == [
+        "penalty.acgan: TrainsHead trains the class head of a discriminator with conditioning=classifier; that of "
+        "ConditionalDiscriminator is none; set model.discriminator.conditioning=classifier and "
+        "model.generator.conditional=true"
+    ]
     assert problems(networks(discriminator={"conditioning": "classifier"}, **penalty), "penalty.acgan") == []
+    wrong = networks(discriminator={"conditioning": "klassifier"}, **penalty)
+    assert problems(wrong, "penalty.acgan", refused=["model.discriminator.conditioning"]) == []
+
+
+def test_a_class_head_without_an_option_is_a_class_attribute():
+    class Classifying(Discriminator):
+        conditioning = "classifier"
+
+    config = {"penalty": {"acgan": {"_target_": TrainsHead}}, "model": {"discriminator": {"_target_": Discriminator}}}
+    (line,) = problems(config, "penalty.acgan")
+    assert line.endswith("conditioning=classifier; that of Discriminator is none")
+    config["model"]["discriminator"]["_target_"] = Classifying
+    assert problems(config, "penalty.acgan") == []
 
 
 def test_penalties_of_one_kind_are_warned_of_once():

@@ -3,11 +3,12 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from gan_experiments.core.checks import ConfigView
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.batches import Batches, Resident
+from gan_experiments.data.batches import Batches
 from gan_experiments.data.order import Order
 
 
@@ -90,17 +91,6 @@ class TestTraining:
         assert data.loads == 1
 
 
-def test_ranks_share_a_batch_in_blocks():
-    data, clock = Numbered(), Clock(batch_size=12, budget=120, images_seen=36)
-
-    def batches(rank, world_size):
-        stream = iter(Batches(Resident(data.images, data.labels), Order(50, 0), clock, rank, world_size))
-        return [next(stream).labels for _ in range(5)]
-
-    for alone, *shared in zip(batches(0, 1), *(batches(rank, 3) for rank in range(3)), strict=True):
-        assert torch.equal(torch.cat(shared), alone)
-
-
 def test_batch_that_the_processes_cannot_share_is_refused():
     class Trainer:
         world_size = 3
@@ -115,10 +105,6 @@ def test_batch_that_the_processes_cannot_share_is_refused():
 def test_without_a_trainer_there_is_no_clock():
     with pytest.raises(RuntimeError, match="trainer"):
         Numbered().train_dataloader()
-
-
-def test_batches_have_no_length():
-    assert not hasattr(Batches, "__len__")
 
 
 @pytest.mark.parametrize("change", ["pixel", "label", "shape", "unlabelled"])
@@ -146,5 +132,46 @@ def test_reference_is_everything_or_a_fixed_part():
     assert len(part.flatten(1)[:, 0].unique()) == 20
     assert torch.equal(part, Numbered().reference(20, seed=1))
     assert not torch.equal(part, data.reference(20, seed=2))
-    with pytest.raises(ConfigError, match="51 reference images asked for, numbered has 50"):
+    with pytest.raises(ConfigError, match="51 reference images requested, numbered has 50"):
         data.reference(51)
+
+
+class Known(Numbered):
+    known = DataFacts("known", image_size=4, channels=1, num_classes=50, num_images=50)
+    splits_without_labels = ("bare",)
+
+
+class Unlabelled(Numbered):
+    has_labels = False
+
+
+@pytest.mark.parametrize(
+    ("dataset", "options", "problems"),
+    [
+        (Known, {"limit": 50, "per_class": 2, "long_tail": 3.0, "split": "full"}, []),
+        (Known, {"limit": 51}, ["dataset.limit: 51 images requested, known has 50"]),
+        (Numbered, {"limit": 51}, []),  # the number of its images is known only once they are read
+        (Known, {"split": "bare", "per_class": 2}, ["dataset.per_class: the images have no labels"]),
+        (Unlabelled, {"long_tail": 2.0, "per_class": None}, ["dataset.long_tail: the images have no labels"]),
+        (Unlabelled, {"long_tail": 1.0, "per_class": None}, []),
+        (Known, {"limit": 7}, ["batch_size: 16 is larger than the dataset (known has 7 images)"]),
+        (Numbered, {"limit": 7}, ["batch_size: 16 is larger than the dataset (Numbered has 7 images)"]),
+    ],
+)
+def test_options_that_the_class_is_known_to_lack_are_refused(dataset, options, problems):
+    config = ConfigView({"dataset": options, "batch_size": 16}, {"dataset": dataset})
+    assert [str(problem) for problem in dataset.check("dataset", options, config)] == problems
+
+
+def test_a_batch_larger_than_all_images_is_refused():
+    found = list(Known.check("dataset", {"limit": None}, ConfigView({"batch_size": 51}, {})))
+    assert [str(problem) for problem in found] == ["batch_size: 51 is larger than the dataset (known has 50 images)"]
+
+
+def test_facts_are_those_that_are_known():
+    class Fixed(ImageData):
+        known = Known.known
+
+    assert Fixed().facts is Known.known
+    with pytest.raises(NotImplementedError):
+        _ = ImageData().facts

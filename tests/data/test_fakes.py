@@ -1,4 +1,4 @@
-"""Images from anywhere are taken as they are, or refused."""
+"""Images from files are loaded unchanged, or refused."""
 
 import tracemalloc
 import zipfile
@@ -20,25 +20,25 @@ def draw(seed=0, mode="L", size=(4, 4)):
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
 
 
-def folder(path, *pictures):
+def folder(path, *drawn):
     path.mkdir()
-    for index, picture in enumerate(pictures):
-        picture.save(path / f"{index:03}.png")
+    for index, image in enumerate(drawn):
+        image.save(path / f"{index:03}.png")
     return path
 
 
 @pytest.mark.parametrize(("facts", "mode"), [(GREY, "L"), (COLOUR, "RGB")])
 def test_a_folder_an_archive_and_arrays_are_the_same_images(tmp_path, facts, mode):
-    pictures = [draw(seed, mode) for seed in range(5)]
-    place = folder(tmp_path / "fakes", *pictures)
+    drawn = [draw(seed, mode) for seed in range(5)]
+    fakes = folder(tmp_path / "fakes", *drawn)
     with zipfile.ZipFile(tmp_path / "fakes.zip", "w") as archive:
-        for file in place.iterdir():
+        for file in fakes.iterdir():
             archive.write(file, f"inside/{file.name}")
-    pixels = np.stack([np.asarray(picture) for picture in pictures])
+    pixels = np.stack([np.asarray(image) for image in drawn])
     np.save(tmp_path / "fakes.npy", pixels)
     np.savez(tmp_path / "fakes.npz", pixels, np.arange(5))  # with labels beside, as some save them
     found = [
-        load_fakes(path, facts) for path in (place, *(tmp_path / f"fakes.{kind}" for kind in ("zip", "npy", "npz")))
+        load_fakes(path, facts) for path in (fakes, *(tmp_path / f"fakes.{kind}" for kind in ("zip", "npy", "npz")))
     ]
     assert found[0].shape == (5, facts.channels, 4, 4)
     assert found[0].dtype == torch.uint8
@@ -47,7 +47,7 @@ def test_a_folder_an_archive_and_arrays_are_the_same_images(tmp_path, facts, mod
 
 
 @pytest.mark.parametrize(
-    ("picture", "facts", "told"),
+    ("image", "facts", "message"),
     [
         (draw(mode="RGB"), GREY, r"1 of 2 images do not fit: 001.png \(colour, those of grey are grey\)"),
         (draw(), COLOUR, r"1 of 2 images do not fit: 001.png \(grey, those of colour are colour\)"),
@@ -55,43 +55,43 @@ def test_a_folder_an_archive_and_arrays_are_the_same_images(tmp_path, facts, mod
         (draw(size=(4, 5)), GREY, "4x5 pixels, those of grey have 4x4"),
     ],
 )
-def test_other_sizes_and_colours_are_refused(tmp_path, picture, facts, told):
-    place = folder(tmp_path / "fakes", draw(mode="L" if facts is GREY else "RGB"), picture)
-    with pytest.raises(ConfigError, match=told):
-        load_fakes(place, facts)
+def test_other_sizes_and_colours_are_refused(tmp_path, image, facts, message):
+    fakes = folder(tmp_path / "fakes", draw(mode="L" if facts is GREY else "RGB"), image)
+    with pytest.raises(ConfigError, match=message):
+        load_fakes(fakes, facts)
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.linspace(-1, 1, 32, dtype=np.float32).reshape(2, 4, 4, 1), r"float32 in \[-1, 1\]; save uint8"),
-        (np.zeros((2, 4, 4, 3), np.uint8), r"an array \(2, 4, 4, 3\), not \(N, 4, 4, 1\) as grey has"),
+        (np.zeros((2, 4, 4, 3), np.uint8), r"an array \(2, 4, 4, 3\), not \(N, 4, 4, 1\) like grey"),
         (np.zeros((0, 4, 4), np.uint8), "not"),
         (np.zeros((2, 4), np.uint8), r"an array \(2, 4\), not"),
         (np.array([{}], dtype=object), "cannot be read"),
     ],
 )
-def test_arrays_of_another_kind_are_refused(tmp_path, array, told):
+def test_arrays_of_another_kind_are_refused(tmp_path, array, message):
     np.save(tmp_path / "fakes.npy", array)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         load_fakes(tmp_path / "fakes.npy", GREY)
 
 
-def test_damaged_pictures_and_empty_folders_are_refused(tmp_path):
-    place = folder(tmp_path / "fakes", draw())
-    (place / "broken.png").write_bytes(b"no picture")
+def test_damaged_images_and_empty_folders_are_refused(tmp_path):
+    fakes = folder(tmp_path / "fakes", draw())
+    (fakes / "broken.png").write_bytes(b"not an image")
     with pytest.raises(ConfigError, match=r"1 of 2 images do not fit: broken.png"):
-        load_fakes(place, GREY)
+        load_fakes(fakes, GREY)
     with pytest.raises(ConfigError, match=r"there are no images in"):
         load_fakes(folder(tmp_path / "empty"), GREY)
 
 
-def test_pictures_are_held_once(tmp_path):
-    place = folder(tmp_path / "fakes", *(draw(seed, "RGB", (64, 64)) for seed in range(64)))
+def test_images_are_held_once(tmp_path):
+    fakes = folder(tmp_path / "fakes", *(draw(seed, "RGB", (64, 64)) for seed in range(64)))
     facts = DataFacts("large", 64, 3)
-    load_fakes(place, facts)  # what Pillow keeps
+    load_fakes(fakes, facts)  # what Pillow keeps
     tracemalloc.start()
-    images = load_fakes(place, facts)
+    images = load_fakes(fakes, facts)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1.5 * images.nbytes
@@ -109,22 +109,22 @@ def test_points_are_taken_as_they_are(tmp_path, shape, kind):
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
-        (np.zeros((5, 2), np.uint8), r"an array \(5, 2\) of uint8, not \(N, 2\) of float32 in \[-1, 1\] as ring has"),
+        (np.zeros((5, 2), np.uint8), r"an array \(5, 2\) of uint8, not \(N, 2\) of float32 in \[-1, 1\] like ring"),
         (np.zeros((5, 3), np.float32), r"an array \(5, 3\) of float32, not \(N, 2\)"),
         (np.zeros((5, 4, 4, 3), np.uint8), r"not \(N, 2\) of float32"),
         (np.zeros((0, 2), np.float32), "not"),
-        (np.array([[0, 2.5]], np.float32), r"in \[0, 2.5\]; those of ring lie in \[-1, 1\]"),
-        (np.array([[0, np.nan]], np.float32), "those of ring lie in"),
+        (np.array([[0, 2.5]], np.float32), r"in \[0, 2.5\]; those of ring are in \[-1, 1\]"),
+        (np.array([[0, np.nan]], np.float32), "those of ring are in"),
     ],
 )
-def test_arrays_that_are_no_points_are_refused(tmp_path, array, told):
+def test_arrays_that_are_not_points_are_refused(tmp_path, array, message):
     np.save(tmp_path / "fakes.npy", array)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         load_fakes(tmp_path / "fakes.npy", POINTS)
 
 
-def test_pictures_are_no_points(tmp_path):
-    with pytest.raises(ConfigError, match=r"ring holds points, not pictures: save an array \(N, 2\) of float32"):
+def test_images_are_not_points(tmp_path):
+    with pytest.raises(ConfigError, match=r"ring consists of points, not images: save an array \(N, 2\) of float32"):
         load_fakes(folder(tmp_path / "fakes", draw()), POINTS)

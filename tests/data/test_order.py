@@ -12,11 +12,11 @@ def in_one(num_images):
     return num_images, lambda seed: Order(num_images, seed)
 
 
-def in_shards(sizes, together):
-    return sum(sizes), lambda seed: ShardOrder(torch.tensor(sizes), together, seed)
+def in_shards(sizes, group_size):
+    return sum(sizes), lambda seed: ShardOrder(torch.tensor(sizes), group_size, seed)
 
 
-# How many images there are, and what makes their order from a seed.
+# The number of images, and a function from a seed to their order.
 orders = st.one_of(st.builds(in_one, st.integers(1, 40)), st.builds(in_shards, shard_sizes, st.integers(1, 5)))
 
 
@@ -66,7 +66,7 @@ def test_epochs_and_seeds_differ():
 
 
 def test_a_few_shards_are_read_at_a_time():
-    order = ShardOrder(torch.full((10,), 20), together=3, seed=0)
+    order = ShardOrder(torch.full((10,), 20), group_size=3, seed=0)
     for start in range(0, 400, 20):
         epoch, offset = divmod(start, 200)
         group = order.indices(epoch * 200 + offset // 60 * 60, min(60, 200 - offset // 60 * 60))
@@ -78,7 +78,7 @@ def test_a_few_shards_are_read_at_a_time():
 
 
 def test_what_is_drawn_does_not_grow_with_the_dataset():
-    order = ShardOrder(torch.full((1000,), 20), together=3, seed=0)
+    order = ShardOrder(torch.full((1000,), 20), group_size=3, seed=0)
     for start in range(0, 20000, 64):
         order.indices(start, 64)
     assert sum(len(images) for images in order._groups.values()) <= 2 * 60

@@ -1,4 +1,4 @@
-"""Pictures to test with, as files of a folder or an archive."""
+"""Random images as files of a folder, a zip archive or tar shards."""
 
 import io
 import tarfile
@@ -9,19 +9,24 @@ from PIL import Image
 
 
 def pixels(number, size=8):
-    """Return the pixels of picture ``number``: uint8, ``(size, size, 3)``."""
+    """Return the pixels of image ``number``: uint8, ``(size, size, 3)``."""
     return np.random.default_rng(number).integers(0, 256, (size, size, 3), dtype=np.uint8)
 
 
+def number_of(image):
+    """Return the number of an image, uint8 ``(3, 8, 8)``."""
+    return next(number for number in range(100) if (pixels(number).transpose(2, 0, 1) == image.numpy()).all())
+
+
 def png(number=0, size=8):
-    """Return a PNG file's content."""
+    """Return the content of a PNG file."""
     file = io.BytesIO()
     Image.fromarray(pixels(number, size)).save(file, "PNG")
     return file.getvalue()
 
 
 def write_folder(root, files):
-    """Write files, given by their names and contents; a name that ends with a slash is an empty folder."""
+    """Write files with these names and contents; a name that ends with a slash is an empty folder."""
     for name, content in files.items():
         path = root / name
         (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
@@ -50,7 +55,7 @@ def write_tar(path, files):
 
 
 def write_shards(folder, shards=4, images=15, classes=3, size=8, change=None):
-    """Write numbered pictures as shards; returns what names them. ``change`` replaces the files of one sample."""
+    """Write numbered images as shards and return their URLs; ``change`` replaces the files of samples."""
     for shard in range(shards):
         files = {}
         for number in range(shard * images, (shard + 1) * images):

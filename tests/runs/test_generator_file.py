@@ -84,7 +84,11 @@ def test_a_stranger_s_file_names_no_other_code(saved, target, reason):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"architecture": {"norm": {"_target_": "os.system"}}}, "refused: .* a class within a class"),
+        ({"architecture": {"norm": {"_target_": "os.system"}}}, "refused: 'os.system' is not in the packages"),
+        (
+            {"architecture": {"norm": [{"_target_": "torchmetrics.Metric"}]}},
+            r"refused: torchmetrics\.metric\.Metric inside a generator is not of torch\.nn",
+        ),
         ({"architecture": "[]"}, "refused: .* names no class"),
         ({"architecture": "{"}, "does not say its architecture"),
         ({"architecture": None}, "does not say its architecture"),

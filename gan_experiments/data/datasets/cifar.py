@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100."""
+"""CIFAR-10 and CIFAR-100 datasets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from torchvision import datasets
 
 from gan_experiments.core.types import DataFacts
-from gan_experiments.data.datasets.torchvision_data import Standard
+from gan_experiments.data.datasets.torchvision_data import TorchvisionData
 
 
-class CIFAR10(Standard):
-    """50,000 photographs of 32x32 pixels in 10 classes, the training images of CIFAR-10 (Krizhevsky 2009)."""
+class CIFAR10(TorchvisionData):
+    """CIFAR-10: 50,000 training photographs of 32x32 pixels in 10 classes (Krizhevsky 2009)."""
 
     known = DataFacts("cifar10", image_size=32, channels=3, num_classes=10, num_images=50000)
     folder = "cifar-10-batches-py"
@@ -39,7 +39,7 @@ class CIFAR10(Standard):
 
 
 class CIFAR100(CIFAR10):
-    """50,000 photographs of 32x32 pixels in 100 classes, the training images of CIFAR-100 (Krizhevsky 2009)."""
+    """CIFAR-100: 50,000 training photographs of 32x32 pixels in 100 classes (Krizhevsky 2009)."""
 
     known = DataFacts("cifar100", image_size=32, channels=3, num_classes=100, num_images=50000)
     folder = "cifar-100-python"
@@ -48,11 +48,11 @@ class CIFAR100(CIFAR10):
     source = datasets.CIFAR100
 
     def read(self, dataset: Any) -> tuple[Tensor, Tensor | None]:
-        """Return images and labels; the classes' names are in the files."""
+        """Return images and labels, and keep the class names, which are in the files."""
         self._names = list(dataset.classes)
         return super().read(dataset)
 
     @property
     def class_names(self) -> list[str]:
-        """The 100 fine classes, by name once the files have been read."""
+        """Names of the 100 fine classes; their numbers until the files have been read."""
         return getattr(self, "_names", None) or super().class_names

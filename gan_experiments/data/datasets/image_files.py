@@ -1,71 +1,62 @@
-"""Datasets made of the user's own pictures: a folder, a zip archive."""
+"""Datasets of the user's own image files, in a folder or a zip archive."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gan_experiments.core.cache import cache_folder
-from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveInt
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.files.framing import Framing, guess_size
-from gan_experiments.data.files.listing import Archive, Folder, Listing, list_pictures
+from gan_experiments.data.files.framing import Channels, Framing, Resize, guess_size
+from gan_experiments.data.files.listing import Archive, Folder, Listing, list_images
 from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class Pictures(ImageData):
-    """Pictures of any format, size and kind that Pillow reads, decoded once and mapped from a file afterwards.
-
-    A dataclass, so that its kinds share one list of arguments; a subclass says where the pictures lie.
+class ImageFiles(ImageData):
+    """Image files of any format, size and mode that Pillow reads, decoded once into a memory-mapped cache.
 
     Args:
-        folder: The folder within; default: ``train`` if its folders are splits, or else all.
-        image_size: Pixels; default: the shorter side of the first picture, up to 256.
-        channels: 1 for grey, 3 for colours.
-        resize: The filter; all are antialiased.
-        max_bad: Pictures that may be unreadable; they are left out and counted.
-        limit: Train on this many images.
-        per_class: Train on this many images of each class.
-        long_tail: Size of the largest class over that of the smallest; 1: as they are.
-        horizontal_flip: Mirror training images from left to right, half of the time.
-        random_crop: Shift training images by up to this many pixels.
-        seed: Of the part and of the views.
+        folder: Subfolder to read; default: ``train`` if the folders are splits, otherwise all of them.
+        image_size: Height and width in pixels; default: the shorter side of the first image, if at most 256.
+        channels: 1 for grey, 3 for RGB.
+        resize: Resampling filter; all are antialiased.
+        max_bad: Number of unreadable files to tolerate; they are left out and counted.
+        **options: Options of every dataset.
+
+    Attributes:
+        source: The folder or archive, set by the subclass.
     """
 
-    folder: str | None = None
-    image_size: PositiveInt | None = None
-    channels: Literal[1, 3] = 3
-    resize: Literal["lanczos", "bicubic", "bilinear", "box"] = "lanczos"
-    max_bad: NonNegativeInt = 10
-    limit: PositiveInt | None = None
-    per_class: PositiveInt | None = None
-    long_tail: LongTail = 1.0
-    horizontal_flip: bool = False
-    random_crop: NonNegativeInt = 0
-    seed: int = 0
+    source: Folder | Archive
 
-    def __post_init__(self) -> None:
-        """Hand on what every dataset takes."""
-        super().__init__(self.limit, self.per_class, self.long_tail, self.horizontal_flip, self.random_crop, self.seed)
-
-    @property
-    def source(self) -> Folder | Archive:
-        """Where the pictures lie."""
-        raise NotImplementedError
+    def __init__(
+        self,
+        folder: str | None = None,
+        image_size: PositiveInt | None = None,
+        channels: Channels = 3,
+        resize: Resize = "lanczos",
+        max_bad: NonNegativeInt = 10,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self._subfolder = folder
+        self._image_size = image_size
+        self._channels = channels
+        self._resize: Resize = resize
+        self._max_bad = max_bad
 
     @property
     def facts(self) -> DataFacts:
-        """Known from the names of the files; how many can be read is known once they have been.
+        """The facts, from the names of the files; ``num_images`` is set once the files have been decoded.
 
         Raises:
-            ConfigError: There are no pictures, or no size is given and the first is large.
+            ConfigError: There are no images, or the first is large and no ``image_size`` is given.
         """
         count = len(self._pixels.images) if "_pixels" in self.__dict__ else None
         classes = len(self.listing.class_names)
@@ -73,32 +64,32 @@ class Pictures(ImageData):
 
     @property
     def split(self) -> str:
-        """The folder within the source."""
+        """Subfolder of the source that is read."""
         return self.listing.below.rstrip("/") or "all"
 
     @property
     def class_names(self) -> list[str]:
-        """The class folders."""
+        """Names of the class folders."""
         return list(self.listing.class_names)
 
     @cached_property
     def listing(self) -> Listing:
-        """The pictures by name."""
-        return list_pictures(self.source, self.folder)
+        """Names and labels of the image files."""
+        return list_images(self.source, self._subfolder)
 
     @cached_property
     def framing(self) -> Framing:
-        """What is made of each picture."""
-        size = self.image_size or guess_size(self.listing.names[0], self.source.opened())
-        return Framing(size, self.channels, self.resize)
+        """How an image file becomes the pixels of the dataset."""
+        size = self._image_size or guess_size(self.listing.names[0], self.source.opened())
+        return Framing(size, self._channels, self._resize)
 
     @property
     def skipped(self) -> dict[str, str]:
-        """The pictures that could not be read, with the reason."""
-        return {self.listing.names[place]: reason for place, reason in self._pixels.skipped.items()}
+        """Names of the unreadable files, with the reason."""
+        return {self.listing.names[index]: reason for index, reason in self._pixels.skipped.items()}
 
     def about_files(self) -> dict[str, list[str]]:
-        """Say where the pictures lie, their sizes there, and which are left out."""
+        """Describe the subfolder, the image sizes, the resize, and unreadable and ignored files."""
         below = {"folder": [self.listing.below]} if self.listing.below else {}
         return below | {
             "in files": [f"{size} {count:,}" for size, count in self._pixels.sizes.items()],
@@ -108,10 +99,10 @@ class Pictures(ImageData):
         }
 
     def prepare_data(self) -> None:
-        """Decode the pictures, unless they have been.
+        """Decode the image files, unless they are in the cache.
 
         Raises:
-            ConfigError: More than ``max_bad`` cannot be read, or there is no space for what they are decoded to.
+            ConfigError: More than ``max_bad`` files are unreadable, or the disk has no space for the cache.
         """
         self.setup()
 
@@ -120,7 +111,7 @@ class Pictures(ImageData):
         labels = self.listing.labels
         if labels is None:
             return self._pixels.images, None
-        kept = [label for place, label in enumerate(labels) if place not in self._pixels.skipped]
+        kept = [label for index, label in enumerate(labels) if index not in self._pixels.skipped]
         lost = sorted(set(labels) - set(kept))
         if lost:
             names = ", ".join(self.class_names[label] for label in lost)
@@ -128,47 +119,40 @@ class Pictures(ImageData):
         return self._pixels.images, torch.tensor(kept, dtype=torch.int64)
 
     def provenance(self) -> dict[str, Any]:
-        """Say beside the rest how pictures became images, and how many could not be read."""
+        """Return, beside the rest, how image files became pixels and how many were unreadable."""
         return {**super().provenance(), **self.framing.recipe(), "skipped": len(self._pixels.skipped)}
 
     @cached_property
     def _pixels(self) -> Pixels:
-        place = cache_folder() / "images"
-        listing, opened = self.listing, self.source.opened()
-        return load_pixels(place, self._name, listing.key, listing.names, opened, self.framing, self.max_bad)
+        cache, listing, opened = cache_folder() / "images", self.listing, self.source.opened()
+        return load_pixels(cache, self._name, listing.key, listing.names, opened, self.framing, self._max_bad)
 
     @property
     def _name(self) -> str:
         return re.sub(r"[^A-Za-z0-9_-]+", "_", self.source.path.resolve().stem)[:60] or "images"
 
 
-@dataclass(eq=False, repr=False)
-class ImageFolder(Pictures):
-    """Pictures in a folder, flat or with one subfolder for each class.
+class ImageFolder(ImageFiles):
+    """Image files in a folder, either flat or with one subfolder per class.
 
     Args:
-        root: The folder. The other arguments are those of ``Pictures``.
+        root: The folder.
+        **options: Options of every dataset of image files.
     """
 
-    root: str
-
-    @property
-    def source(self) -> Folder:
-        """The folder."""
-        return Folder(Path(self.root).expanduser())
+    def __init__(self, root: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.source = Folder(Path(root).expanduser())
 
 
-@dataclass(eq=False, repr=False)
-class ImageArchive(Pictures):
-    """Pictures in a zip archive, flat or with one folder for each class; it is never unpacked.
+class ImageArchive(ImageFiles):
+    """Image files in a zip archive, either flat or with one folder per class; the archive is never unpacked.
 
     Args:
-        path: The archive. The other arguments are those of ``Pictures``.
+        path: The archive.
+        **options: Options of every dataset of image files.
     """
 
-    path: str
-
-    @property
-    def source(self) -> Archive:
-        """The archive."""
-        return Archive(Path(self.path).expanduser())
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.source = Archive(Path(path).expanduser())

@@ -1,4 +1,4 @@
-"""MNIST and the sets made after it: the same format, other pictures."""
+"""MNIST, Fashion-MNIST and KMNIST datasets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 from torchvision import datasets
 
 from gan_experiments.core.types import DataFacts
-from gan_experiments.data.datasets.torchvision_data import Standard
+from gan_experiments.data.datasets.torchvision_data import TorchvisionData
 
 _FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"
 
 
-class MNIST(Standard):
-    """60,000 handwritten digits of 28x28 pixels, the training images of MNIST (LeCun et al. 1998)."""
+class MNIST(TorchvisionData):
+    """MNIST: 60,000 training images of handwritten digits, 28x28 pixels (LeCun et al. 1998)."""
 
     known = DataFacts("mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
     folder = "MNIST/raw"
@@ -33,7 +33,7 @@ class MNIST(Standard):
 
 
 class FashionMNIST(MNIST):
-    """60,000 pieces of clothing of 28x28 pixels (Xiao, Rasul & Vollgraf 2017)."""
+    """Fashion-MNIST: 60,000 training images of clothing, 28x28 pixels (Xiao, Rasul & Vollgraf 2017)."""
 
     known = DataFacts("fashion_mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
     folder = "FashionMNIST/raw"
@@ -42,7 +42,7 @@ class FashionMNIST(MNIST):
 
 
 class KMNIST(MNIST):
-    """60,000 handwritten hiragana of 28x28 pixels, one for each row of the syllabary (Clanuwat et al. 2018)."""
+    """KMNIST: 60,000 training images of 10 handwritten hiragana, 28x28 pixels (Clanuwat et al. 2018)."""
 
     known = DataFacts("kmnist", image_size=28, channels=1, num_classes=10, num_images=60000)
     folder = "KMNIST/raw"

@@ -1,4 +1,4 @@
-"""STL-10."""
+"""STL-10 dataset."""
 
 from __future__ import annotations
 
@@ -10,25 +10,20 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 from torchvision import datasets
 
-from gan_experiments.core.types import DataFacts, LongTail, NonNegativeInt, PositiveInt
-from gan_experiments.data.datasets.torchvision_data import Standard
+from gan_experiments.core.types import DataFacts
+from gan_experiments.data.datasets.torchvision_data import TorchvisionData
 
 _COUNTS = {"train": 5000, "unlabeled": 100000, "train+unlabeled": 105000}
 
 
-class STL10(Standard):
-    """Photographs of 96x96 pixels (Coates, Lee & Ng 2011): 100,000 without labels, 5,000 with one of 10.
+class STL10(TorchvisionData):
+    """STL-10: photographs of 96x96 pixels, 100,000 unlabelled, 5,000 in 10 classes (Coates, Lee & Ng 2011).
 
     Args:
-        root: Folder that holds ``stl10_binary``; default: the cache folder. What is missing is downloaded.
-        split: Which images; only ``train`` has labels.
-        image_size: Pixels; smaller images are means of whole blocks of pixels.
-        limit: Train on this many images.
-        per_class: Train on this many images of each class.
-        long_tail: Size of the largest class over that of the smallest; 1: as they are.
-        horizontal_flip: Mirror training images from left to right, half of the time.
-        random_crop: Shift training images by up to this many pixels.
-        seed: Of the part and of the views.
+        root: Folder that contains ``stl10_binary``; default: the cache folder. Missing files are downloaded.
+        split: Images to use; only ``train`` has labels.
+        image_size: Height and width in pixels; 48 and 32 average blocks of 2x2 and 3x3 pixels.
+        **options: Options of every dataset.
     """
 
     splits_without_labels = ("unlabeled", "train+unlabeled")
@@ -42,26 +37,21 @@ class STL10(Standard):
         root: str | None = None,
         split: Literal["train", "unlabeled", "train+unlabeled"] = "unlabeled",
         image_size: Literal[96, 48, 32] = 48,
-        limit: PositiveInt | None = None,
-        per_class: PositiveInt | None = None,
-        long_tail: LongTail = 1.0,
-        horizontal_flip: bool = False,
-        random_crop: NonNegativeInt = 0,
-        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(root, limit, per_class, long_tail, horizontal_flip, random_crop, seed)
+        super().__init__(root, **options)
         self._split = split
         self._image_size = image_size
 
     @property
     def facts(self) -> DataFacts:
-        """Known without reading."""
+        """The facts, known without reading any file."""
         classes = 10 if self._split == "train" else 0
         return DataFacts("stl10", self._image_size, 3, classes, _COUNTS[self._split])
 
     @property
     def split(self) -> str:
-        """Which images of the dataset these are."""
+        """Name of the split."""
         return self._split
 
     def open(self, root: Path, download: bool) -> Any:
@@ -69,13 +59,13 @@ class STL10(Standard):
         return datasets.STL10(str(root), split=self._split, download=download)
 
     def read(self, dataset: Any) -> tuple[Tensor, Tensor | None]:
-        """Return images ``(N, 3, image_size, image_size)`` and, of ``train``, labels ``(N,)``."""
+        """Return images ``(N, 3, image_size, image_size)``, and labels ``(N,)`` of the split ``train``."""
         images = torch.from_numpy(dataset.data)
         if self._image_size < 96:
-            images = torch.cat([_shrunk(part, 96 // self._image_size) for part in torch.split(images, 1000)])
+            images = torch.cat([_downsample(part, 96 // self._image_size) for part in torch.split(images, 1000)])
         labels = torch.from_numpy(dataset.labels).to(torch.int64) if self._split == "train" else None
         return images, labels
 
 
-def _shrunk(images: Tensor, factor: int) -> Tensor:
+def _downsample(images: Tensor, factor: int) -> Tensor:
     return avg_pool2d(images.to(torch.float32), factor).round_().to(torch.uint8)

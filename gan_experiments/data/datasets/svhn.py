@@ -1,4 +1,4 @@
-"""Street View House Numbers."""
+"""Street View House Numbers dataset."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from torchvision import datasets
 
 from gan_experiments.core.types import DataFacts
-from gan_experiments.data.datasets.torchvision_data import Standard
+from gan_experiments.data.datasets.torchvision_data import TorchvisionData
 
 
-class SVHN(Standard):
-    """73,257 digits of house numbers, 32x32 pixels, the training images of SVHN (Netzer et al. 2011)."""
+class SVHN(TorchvisionData):
+    """SVHN: 73,257 training images of digits in house numbers, 32x32 pixels (Netzer et al. 2011)."""
 
     known = DataFacts("svhn", image_size=32, channels=3, num_classes=10, num_images=73257)
     folder = "."
@@ -25,5 +25,5 @@ class SVHN(Standard):
         return datasets.SVHN(str(root), split="train", download=download)
 
     def read(self, dataset: Any) -> tuple[Tensor, Tensor]:
-        """Return images ``(N, 3, 32, 32)`` and labels ``(N,)``: the digits."""
+        """Return images ``(N, 3, 32, 32)`` and labels ``(N,)``, the digits."""
         return torch.from_numpy(dataset.data), torch.from_numpy(dataset.labels)

@@ -1,4 +1,4 @@
-"""From a picture of any kind to the pixels a run sees."""
+"""Decode, crop and resize: from an image of any mode and size to the pixels of a dataset."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from PIL import Image, ImageOps
 
 from gan_experiments.core.types import ConfigError
 
+Channels = Literal[1, 3]  # grey, RGB
 Resize = Literal["lanczos", "bicubic", "bilinear", "box"]
 
-_LARGEST_GUESS = 256  # pixels: above it, a size is not what somebody means who does not say it
-_VERSION = 1  # of the recipe: raise it when the same picture would come out otherwise
+_LARGEST_GUESS = 256  # pixels: a larger size is unlikely to be intended unless it is given
+_VERSION = 1  # of the recipe: raise it when the same file would give other pixels
 _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "bicubic": Image.Resampling.BICUBIC,
@@ -27,63 +28,63 @@ _FILTERS = {
 
 @dataclass(frozen=True)
 class Framing:
-    """How a picture becomes an image: turned as its camera says, cut to the largest centred square, resized.
+    """Turns an image upright by its EXIF orientation, crops the largest central square and resizes it.
 
-    A picture that has the right size already keeps its pixels. What is transparent becomes white, 16 bits become 8.
+    An image that already has the right size keeps its pixels. Transparent pixels become white, 16 bits become 8.
 
     Attributes:
-        image_size: Pixels in height and width.
-        channels: 1 for grey, 3 for colours.
-        resize: The filter; all of them are antialiased. It moves FID, so compare images of one filter only.
+        image_size: Height and width in pixels.
+        channels: 1 for grey, 3 for RGB.
+        resize: Resampling filter; all are antialiased. It changes FID, so compare images of one filter only.
     """
 
     image_size: int
     channels: int
     resize: Resize
 
-    def __call__(self, picture: Image.Image) -> np.ndarray:
+    def __call__(self, image: Image.Image) -> np.ndarray:
         """Return pixels: uint8, ``(C, image_size, image_size)``.
 
         Raises:
-            Exception: Whatever Pillow makes of a damaged file.
-            ValueError: There are more pixels than Pillow takes for safe, or of a kind that has no range.
+            Exception: Any exception that Pillow raises for a damaged file.
+            ValueError: The image is larger than Pillow considers safe, or its pixels are floating point.
         """
-        refuse_bomb(picture)
-        upright = _eight_bits(ImageOps.exif_transpose(picture)).convert("L" if self.channels == 1 else "RGB")
+        refuse_bomb(image)
+        upright = _eight_bits(ImageOps.exif_transpose(image)).convert("L" if self.channels == 1 else "RGB")
         if upright.size != (self.image_size, self.image_size):
             upright = upright.resize((self.image_size,) * 2, _FILTERS[self.resize], box=_square(*upright.size))
         pixels = np.asarray(upright)
         return pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1)
 
     def recipe(self) -> dict[str, Any]:
-        """Return all that the pixels are a function of, beside the files."""
+        """Return everything beside the files that determines the pixels."""
         return {"version": _VERSION, **asdict(self), "pillow": PIL.__version__}
 
 
-def refuse_bomb(picture: Image.Image) -> None:
-    """Refuse a picture that is small in its file and huge in memory.
+def refuse_bomb(image: Image.Image) -> None:
+    """Refuse a decompression bomb: an image that is small on disk and huge in memory.
 
     Raises:
-        ValueError: There are more pixels than Pillow takes for safe.
+        ValueError: The image has more pixels than Pillow considers safe.
     """
-    width, height = picture.size
+    width, height = image.size
     if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
         raise ValueError(f"{width}x{height} pixels are more than the {Image.MAX_IMAGE_PIXELS:,} that are safe")
 
 
 def guess_size(first: str, opened: AbstractContextManager[Callable[[str], Image.Image]]) -> int:
-    """Return the size that is meant where none is said: the shorter side of the first picture.
+    """Return the default image size: the shorter side of the first image.
 
     Raises:
-        ConfigError: It cannot be read, or is too large to be meant.
+        ConfigError: The first image cannot be read, or is so large that a resize is probably intended.
     """
     try:
-        with opened as open_, open_(first) as picture:
-            width, height = picture.size
-    except Exception as error:  # Pillow's readers raise whatever they stumble over
-        raise ConfigError(f"dataset.image_size: say it, since {first} cannot be read ({error})") from error
+        with opened as open_, open_(first) as image:
+            width, height = image.size
+    except Exception as error:  # Pillow raises exceptions of many types for damaged files
+        raise ConfigError(f"dataset.image_size: no value given, and {first} cannot be read ({error})") from error
     if min(width, height) > _LARGEST_GUESS:
-        raise ConfigError(f"dataset.image_size: say it, since {first} has {width}x{height} pixels")
+        raise ConfigError(f"dataset.image_size: no value given, and {first} has {width}x{height} pixels")
     return min(width, height)
 
 
@@ -93,15 +94,14 @@ def _square(width: int, height: int) -> tuple[float, float, float, float]:
     return left, top, left + side, top + side
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Return the picture in a mode of 8 bits without transparency."""
-    if picture.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip them at 255
-        levels = np.clip(np.asarray(picture).astype(np.float64), 0, 65535)
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return the image in a mode of 8 bits without transparency."""
+    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip them at 255
+        levels = np.clip(np.asarray(image).astype(np.float64), 0, 65535)
         return Image.fromarray((levels / 257).round().astype(np.uint8))
-    if picture.mode == "F":
-        raise ValueError("floating point pixels have no range")
-    if picture.has_transparency_data:
-        seen_through = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, seen_through).convert("RGB")
-    return picture
+    if image.mode == "F":
+        raise ValueError("floating point pixels have no known range")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image

@@ -1,4 +1,4 @@
-"""Where the user's own pictures lie: a folder or a zip archive, listed the same way."""
+"""Lists the image files of a folder or a zip archive, with their classes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from PIL import Image
 from gan_experiments.core.types import ConfigError
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
-LARGEST_FILE = 2**30  # bytes that a picture's file may unpack to
+LARGEST_FILE = 2**30  # bytes of an image file, unpacked
 
 
 class File(NamedTuple):
-    """One file: its path below the source, and what changes when its content does."""
+    """A file: its path below the source, and a stamp that changes with its content."""
 
     name: str
     stamp: str
@@ -30,15 +30,15 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a source.
+    """The image files of a source.
 
     Attributes:
         names: Their paths, sorted.
         labels: Their classes; ``None`` if there are no class folders.
-        class_names: The class folders, sorted.
-        ignored: Files whose names are none of a picture.
+        class_names: Names of the class folders, sorted.
+        ignored: Paths of files that are not images by their suffix.
         key: A hash of names and stamps.
-        below: The folder within the source that they were taken from; empty: all of it.
+        below: Subfolder of the source that was listed, with a trailing slash; empty: all of it.
     """
 
     names: tuple[str, ...]
@@ -50,18 +50,18 @@ class Listing:
 
 
 class Opener(Protocol):
-    """Opens a picture by its name; usable from several threads."""
+    """A function that opens an image file by its name; thread-safe."""
 
     def __call__(self, name: str) -> Image.Image:
-        """Return the picture, its pixels not read yet."""
+        """Return the image; its pixels are read later."""
 
 
 class Folder:
-    """Pictures in a folder of the file system; its files are told apart by name, size and time of change.
+    """A folder of image files, whose stamps are size and modification time.
 
     Args:
         path: The folder.
-        key: The config key that names it, for errors.
+        key: Config key of the folder, for error messages.
     """
 
     def __init__(self, path: Path, key: str = "dataset.root") -> None:
@@ -72,14 +72,14 @@ class Folder:
         """Yield all files, and folders as names that end with a slash.
 
         Raises:
-            ConfigError: There is no such folder.
+            ConfigError: The folder does not exist or cannot be read.
         """
         if not self.path.is_dir():
             raise ConfigError(f"{self.key}: there is no folder {self.path}")
         seen = set()
         for folder, folders, files in os.walk(self.path, onerror=self._refuse, followlinks=True):
             real = os.path.realpath(folder)
-            if real in seen:  # a link to a folder above it
+            if real in seen:  # reached by a link to a folder above
                 folders.clear()
                 continue
             seen.add(real)
@@ -92,7 +92,7 @@ class Folder:
 
     @contextmanager
     def opened(self) -> Iterator[Opener]:
-        """Give what opens its pictures."""
+        """Yield a function that opens its images."""
         yield lambda name: Image.open(self.path / name)
 
     def _refuse(self, error: OSError) -> None:
@@ -102,17 +102,17 @@ class Folder:
 def _stamped(folder: str, name: str, below: str) -> File:
     try:
         state = os.stat(os.path.join(folder, name))
-    except OSError:  # a link to nowhere: an image that cannot be read
+    except OSError:  # a broken link, which counts as an unreadable image
         return File(below + name, "")
     return File(below + name, f"{state.st_size} {state.st_mtime_ns}")
 
 
 class Archive:
-    """Pictures in a zip archive, read where they lie; its files are told apart by name, size and checksum.
+    """A zip archive of image files, read without unpacking, whose stamps are size and checksum.
 
     Args:
         path: The archive.
-        key: The config key that names it, for errors.
+        key: Config key of the archive, for error messages.
     """
 
     def __init__(self, path: Path, key: str = "dataset.path") -> None:
@@ -120,20 +120,22 @@ class Archive:
         self.key = key
 
     def files(self) -> Iterator[File]:
-        """Yield all files, and folders as names that end with a slash, as far as the archive tells.
+        """Yield all entries; folders, if the archive lists them, have names that end with a slash.
 
         Raises:
-            ConfigError: There is no such archive, it is damaged, or a path in it leads out of it.
+            ConfigError: The archive does not exist or is damaged, or contains a path that leads out of it.
         """
         with self._archive() as archive:
             for entry in archive.infolist():
-                if _climbs(entry.filename):
-                    raise ConfigError(f"{self.key}: {self.path} holds a path that leads out of it ({entry.filename})")
+                if _escapes(entry.filename):
+                    raise ConfigError(
+                        f"{self.key}: {self.path} contains a path that leads out of it ({entry.filename})"
+                    )
                 yield File(entry.filename, f"{entry.file_size} {entry.CRC:08x}")
 
     @contextmanager
     def opened(self) -> Iterator[Opener]:
-        """Give what opens its pictures."""
+        """Yield a function that opens its images."""
         with self._archive() as archive:
 
             def open_(name: str) -> Image.Image:
@@ -150,111 +152,111 @@ class Archive:
         except FileNotFoundError:
             raise ConfigError(f"{self.key}: there is no file {self.path}") from None
         except (OSError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self.key}: {self.path} is no zip archive, or is damaged ({error})") from None
+            raise ConfigError(f"{self.key}: {self.path} is not a zip archive, or is damaged ({error})") from None
         with archive:
             yield archive
 
 
-def list_pictures(source: Folder | Archive, below: str | None = None) -> Listing:
-    """List the pictures of a source, flat or with one folder for each class.
+def list_images(source: Folder | Archive, below: str | None = None) -> Listing:
+    """List the image files of a source, either flat or with one folder per class.
 
     Args:
-        source: Where they lie.
-        below: The folder within it to take as it lies; ``None``: ``train``, if the folders are splits, or else all of
-            it, where folders around everything do not count and a single class is none.
+        source: The folder or archive.
+        below: Subfolder to list exactly as it is. ``None``: ``train`` if the folders are splits, otherwise all of the
+            source, where folders that contain everything else are skipped and a single class folder is not a class.
 
     Raises:
-        ConfigError: There are none, or the folders do not say which class each is of.
+        ConfigError: There are no images, or the folders do not determine the class of each.
     """
     files = [file for file in source.files() if not _hidden(file.name)]
-    every = _pictures(files)
-    prefix = _place([file.name for file in files], every, below)
+    every = _image_names(files)
+    prefix = _prefix([file.name for file in files], every, below)
     inside = sorted(file for file in files if file.name.startswith(prefix) and file.name != prefix)
-    pictures = [file for file in inside if file.name in every]
-    where = f"{source.path}/{prefix}".rstrip("/")
-    if not pictures:
-        raise ConfigError(f"{source.key}: there are no images in {where}")
-    class_names, labels = _classes([file.name[len(prefix) :] for file in inside], pictures, prefix, source.key, where)
+    images = [file for file in inside if file.name in every]
+    folder = f"{source.path}/{prefix}".rstrip("/")
+    if not images:
+        raise ConfigError(f"{source.key}: there are no images in {folder}")
+    class_names, labels = _classes([file.name[len(prefix) :] for file in inside], images, prefix, source.key, folder)
     if below is None and len(class_names) == 1:
         class_names, labels = (), None
     digest = hashlib.blake2b(digest_size=16)
-    for file in pictures:
+    for file in images:
         digest.update(f"{file.name}\x1f{file.stamp}\x1e".encode("utf-8", "surrogateescape"))
     ignored = tuple(file.name for file in inside if not file.name.endswith("/") and file.name not in every)
-    return Listing(tuple(file.name for file in pictures), labels, class_names, ignored, digest.hexdigest(), prefix)
+    return Listing(tuple(file.name for file in images), labels, class_names, ignored, digest.hexdigest(), prefix)
 
 
-def _place(names: Sequence[str], pictures: Collection[str], below: str | None) -> str:
-    """Return what the names in the folder to take begin with."""
+def _prefix(names: Sequence[str], images: Collection[str], below: str | None) -> str:
+    """Return the prefix of all names in the folder to list."""
     if below is None:
-        return _innermost(names, pictures, _SPLITS)
-    asked = f"{below.strip('/')}/".lstrip("/")
-    places = (asked, _innermost(names, pictures, set()) + asked)
-    return next((place for place in places if any(name.startswith(place) for name in pictures)), asked)
+        return _innermost(names, images, _SPLITS)
+    requested = f"{below.strip('/')}/".lstrip("/")
+    candidates = (requested, _innermost(names, images, set()) + requested)
+    return next((prefix for prefix in candidates if any(name.startswith(prefix) for name in images)), requested)
 
 
-def _innermost(names: Sequence[str], pictures: Collection[str], splits: set[str]) -> str:
-    """Return the folder in which classes or pictures lie: within those that hold but one other, or ``train``."""
+def _innermost(names: Sequence[str], images: Collection[str], splits: set[str]) -> str:
+    """Return the folder of classes or images, inside folders that contain one other folder only, or ``train``."""
     prefix = ""
     while True:
         inside = [name[len(prefix) :].split("/") for name in names if name.startswith(prefix)]
         folders = {parts[0] for parts in inside if len(parts) > 1}
-        if _beside(pictures, prefix):
+        if _directly_in(images, prefix):
             return prefix
         if "train" in folders and folders <= splits:
             prefix += "train/"
-        elif len(folders) == 1 and not _beside(pictures, f"{prefix}{min(folders)}/"):
+        elif len(folders) == 1 and not _directly_in(images, f"{prefix}{min(folders)}/"):
             prefix += f"{min(folders)}/"
         else:
             return prefix
 
 
-def _beside(pictures: Collection[str], prefix: str) -> bool:
-    """Tell whether pictures lie in a folder itself."""
-    return any(name.startswith(prefix) and "/" not in name[len(prefix) :] for name in pictures)
+def _directly_in(images: Collection[str], prefix: str) -> bool:
+    """Return whether a folder itself contains images."""
+    return any(name.startswith(prefix) and "/" not in name[len(prefix) :] for name in images)
 
 
 def _classes(
-    names: Sequence[str], pictures: Sequence[File], prefix: str, key: str, where: str
+    names: Sequence[str], images: Sequence[File], prefix: str, key: str, folder: str
 ) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
-    """Return the class folders and each picture's class."""
-    tops = [file.name[len(prefix) :].split("/") for file in pictures]
+    """Return the names of the class folders and the class of each image."""
+    tops = [file.name[len(prefix) :].split("/") for file in images]
     flat = [parts[0] for parts in tops if len(parts) == 1]
     folders = sorted({name.split("/")[0] for name in names if "/" in name})
     filled = {parts[0] for parts in tops if len(parts) > 1}
     if flat and filled:
-        told = f"images ({flat[0]}) and folders of images ({min(filled)}) beside each other"
-        raise ConfigError(f"{key}: {where} holds {told}: put all of them into class folders, or none")
+        mixed = f"both images ({flat[0]}) and folders of images ({min(filled)})"
+        raise ConfigError(f"{key}: {folder} contains {mixed}: put all images into class folders, or none")
     if flat:
         return (), None
     empty = [name for name in folders if name not in filled]
     if empty:
-        raise ConfigError(f"{key}: {where} holds class folders without an image: {', '.join(empty)}")
+        raise ConfigError(f"{key}: {folder} contains class folders without images: {', '.join(empty)}")
     number = {name: label for label, name in enumerate(folders)}
     return tuple(folders), tuple(number[parts[0]] for parts in tops)
 
 
-def _climbs(name: str) -> bool:
-    """Tell whether a path, unpacked, could lead to somewhere else."""
+def _escapes(name: str) -> bool:
+    """Return whether a path could lead out of the folder that it is unpacked into."""
     if name[:1] in "/\\" or name[1:2] == ":":
         return True
     return ".." in name and ".." in name.replace("\\", "/").split("/")
 
 
 def _hidden(name: str) -> bool:
-    """Tell whether a file, or a folder above it, is none that people put there."""
+    """Return whether a file, or a folder above it, is hidden or was added by the operating system."""
     return name[:1] == "." or "/." in name or "__MACOSX/" in name
 
 
-def _pictures(files: Sequence[File]) -> set[str]:
-    """Return the names of the pictures; names without a suffix (README) are some only where no picture has one."""
+def _image_names(files: Sequence[File]) -> set[str]:
+    """Return the names with an image suffix; if there are none, those without any suffix."""
     ends = {file.name: os.path.splitext(file.name)[1].lower() for file in files if not file.name.endswith("/")}
-    told = {name for name, suffix in ends.items() if suffix in suffixes()}
-    return told or {name for name, suffix in ends.items() if not suffix}
+    images = {name for name, suffix in ends.items() if suffix in suffixes()}
+    return images or {name for name, suffix in ends.items() if not suffix}
 
 
 @cache
 def suffixes() -> frozenset[str]:
-    """Return the endings of the files that Pillow reads, with their dot."""
+    """Return the suffixes of the image formats that Pillow reads, with the dot."""
     Image.init()
     return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)

@@ -1,4 +1,4 @@
-"""Decoded and resized pictures, kept in one file that is mapped into memory."""
+"""Cache of decoded and resized images: one file, mapped into memory."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from gan_experiments.data.files.listing import Opener
 from gan_experiments.data.files.unreadable import problem, refuse, warn
 from gan_experiments.data.parallel import in_order
 
-_CHUNK_BYTES = 2**20  # of pixels that one thread makes at a time
+_CHUNK_BYTES = 2**20  # of pixels that a thread decodes at a time
 
 
 class _Frame(NamedTuple):
-    """A picture's pixels and its size in the file; or the reason why it has none."""
+    """The pixels of an image and its size in the file; or the reason why it is unreadable."""
 
     pixels: np.ndarray | None
     size: str
@@ -40,12 +40,12 @@ class _Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Pixels:
-    """What came out of a list of pictures.
+    """The decoded images of a list of image files.
 
     Attributes:
-        images: uint8, ``(N, C, H, W)``, mapped from the file: memory is used only for what is looked at.
-        skipped: The pictures that could not be read, by their place in the list, with the reason.
-        sizes: How many pictures had which size in their files, as ``"640x480"``.
+        images: uint8, ``(N, C, H, W)``, mapped from the cache file, so only pages in use take memory.
+        skipped: Indices of the unreadable files in the list, with the reason.
+        sizes: Number of files with each image size, such as ``"640x480"``.
     """
 
     images: Tensor
@@ -62,21 +62,21 @@ def load_pixels(
     framing: Framing,
     max_bad: int,
 ) -> Pixels:
-    """Map the images of a list of pictures, after decoding them once if that has not been done.
+    """Map the pixels of a list of image files from the cache; decode the files first if they are not in it.
 
-    Of several processes one decodes, the others wait for its file. Only whole files are ever left behind.
+    One of several processes decodes, the others wait for its file. Cache files are written completely or not at all.
 
     Args:
-        folder: Where such files are kept.
-        name: What the file's name begins with.
-        listing_key: Says which content the pictures have.
-        names: The pictures.
-        opened: Gives what opens them.
-        framing: What to make of them.
-        max_bad: How many pictures may be unreadable.
+        folder: Folder of the cache files.
+        name: Prefix of the cache file's name.
+        listing_key: Hash of the content of the image files.
+        names: Names of the image files.
+        opened: Context that yields a function to open them.
+        framing: How an image file becomes pixels.
+        max_bad: Number of unreadable files to tolerate.
 
     Raises:
-        ConfigError: More are; or the file cannot be written.
+        ConfigError: More than ``max_bad`` files are unreadable, or the cache file cannot be written.
     """
     recipe = json.dumps({"content": listing_key, **framing.recipe()}, sort_keys=True)
     key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
@@ -103,7 +103,7 @@ def load_pixels(
 
 
 def _read(file: Path) -> Pixels | None:
-    """Map a file; ``None`` if it is not there or not whole."""
+    """Map a cache file; ``None`` if it is missing or incomplete."""
     try:
         about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         shape = about["shape"]
@@ -118,7 +118,7 @@ def _read(file: Path) -> Pixels | None:
 
 
 def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, max_bad: int) -> None:
-    """Decode all pictures into a file; what describes it comes last, so that only a whole file is ever read."""
+    """Decode all image files into a cache file; its description is written last, so only complete files are read."""
     skipped: dict[int, str] = {}
     sizes: Counter[str] = Counter()
     file.with_suffix(".json").unlink(missing_ok=True)
@@ -141,7 +141,7 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
 
 
 def _frames(names: Sequence[str], open_: Opener, framing: Framing) -> Iterator[_Frame]:
-    """Decode pictures in their order, some of them at a time."""
+    """Decode image files in order, in parallel."""
     size = max(1, _CHUNK_BYTES // (framing.channels * framing.image_size**2))
     chunks = (names[start : start + size] for start in range(0, len(names), size))
     for frames in in_order(lambda chunk: _chunk(chunk, open_, framing), chunks):
@@ -154,9 +154,9 @@ def _chunk(names: Sequence[str], open_: Opener, framing: Framing) -> list[_Frame
 
 def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
     try:
-        with open_(name) as picture:
-            return _Frame(framing(picture), f"{picture.width}x{picture.height}")
-    except Exception as error:  # Pillow's readers raise whatever they stumble over
+        with open_(name) as image:
+            return _Frame(framing(image), f"{image.width}x{image.height}")
+    except Exception as error:  # Pillow raises exceptions of many types for damaged files
         return _Frame(None, "", problem(error))
 
 

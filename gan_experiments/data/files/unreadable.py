@@ -1,4 +1,4 @@
-"""Pictures that cannot be read: why, how many are too many, and how that is told."""
+"""Unreadable image files: the reason, the limit on their number, and the warning."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from PIL import UnidentifiedImageError
 
 from gan_experiments.core.types import ConfigError
 
-_TOLD = 3  # bad images that a message names
+_MAX_LISTED = 3  # files that a message names
 
 
 def problem(error: Exception) -> str:
-    """Say in one line why a picture cannot be read."""
+    """Return on one line why an image file cannot be read."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def refuse(bad: Mapping[str, str], count: int | None, max_bad: int) -> None:
-    """Refuse more than ``max_bad`` of ``count`` pictures, or all of them.
+    """Raise an error if more than ``max_bad`` image files, or all of them, are unreadable.
 
     Args:
-        bad: Why each cannot be read, by name.
-        count: Pictures in all; ``None``: not known yet.
-        max_bad: How many may be.
+        bad: Names of the unreadable files, with the reason.
+        count: Number of all files; ``None`` if not known yet.
+        max_bad: Number of unreadable files to tolerate.
 
     Raises:
-        ConfigError: They are too many.
+        ConfigError: Too many files are unreadable.
     """
     if len(bad) > max_bad:
         images = "images" if count is None else f"of {count:,} images"
-        raise ConfigError(f"dataset: more than max_bad={max_bad} {images} cannot be read: {_told(bad)}")
+        raise ConfigError(f"dataset: more than max_bad={max_bad} {images} cannot be read: {_listed(bad)}")
     if bad and len(bad) == count:
-        raise ConfigError(f"dataset: none of {count:,} images can be read: {_told(bad)}")
+        raise ConfigError(f"dataset: none of {count:,} images can be read: {_listed(bad)}")
 
 
 def warn(bad: Mapping[str, str], count: int) -> None:
-    """Say which pictures are left out, if any are."""
+    """Print a warning that names the files that are left out, if there are any."""
     if bad:
-        told = f"{len(bad)} of {count:,} images cannot be read and are left out: {_told(bad)}"
-        print(f"Warning: {told}", file=sys.stderr)
+        text = f"{len(bad)} of {count:,} images cannot be read and are left out: {_listed(bad)}"
+        print(f"Warning: {text}", file=sys.stderr)
 
 
-def _told(bad: Mapping[str, str]) -> str:
-    told = [f"{name} ({reason})" for name, reason in list(bad.items())[:_TOLD]]
-    return ", ".join([*told, "..."] if len(bad) > _TOLD else told)
+def _listed(bad: Mapping[str, str]) -> str:
+    names = [f"{name} ({reason})" for name, reason in list(bad.items())[:_MAX_LISTED]]
+    return ", ".join([*names, "..."] if len(bad) > _MAX_LISTED else names)

@@ -1,4 +1,4 @@
-"""Where each image of a set of tar shards lies: found once, kept in a file that is mapped into memory."""
+"""Index of the images in tar shards: offset, size and label of each, cached in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from gan_experiments.data.files.unreadable import problem, refuse, warn
 from gan_experiments.data.parallel import in_order
 
 ENTRY = np.dtype([("offset", "<u8"), ("size", "<u4"), ("label", "<i4")])
-_VERSION = 1  # of the file: raise it when the same shards would give another
-_BEGINNING = 2**16  # bytes of an image that are looked at; most say in them what they are
-_SIZES = 100  # of pictures, the most frequent ones, that are remembered
+_VERSION = 1  # of the file format: raise it when the same shards would give another file
+_BEGINNING = 2**16  # bytes of an image file that are read; they contain most formats' headers
+_SIZES = 100  # most frequent image sizes that are kept
 _BLOCK = 512  # bytes of a tar header
 
 
 @dataclass
 class Found:
-    """What a shard holds, or all of them.
+    """Statistics of the samples of one shard, or of all shards.
 
     Attributes:
-        sizes: How many pictures have which size, as ``"640x480"``.
-        skipped: Pictures that cannot be read, by shard and name, with the reason.
-        labels: Images of each label; -1: those without one.
-        others: Samples without an image.
-        digest: Of labels, sizes and beginnings of the images.
+        sizes: Number of images of each size, such as ``"640x480"``.
+        skipped: Unreadable images by shard and name, with the reason.
+        labels: Number of images of each label; -1: without a label.
+        others: Number of samples without an image.
+        digest: Hash of labels, sizes and first bytes of the image files.
     """
 
     sizes: Counter[str] = field(default_factory=Counter)
@@ -58,17 +58,17 @@ class Found:
 
 @dataclass(frozen=True)
 class ShardIndex:
-    """The images of a set of shards, numbered through.
+    """Index of the images of a set of shards, numbered across the shards.
 
     Attributes:
-        shards: The files.
-        entries: Place in its shard and label of each image; -1: none.
-        counts: Images in each shard: int64, ``(S,)``.
-        class_sizes: Images of each class; empty for unlabelled data.
-        skipped: Pictures that cannot be read, by shard and name, with the reason.
-        sizes: How many pictures have which size, as ``"640x480"``.
-        others: Samples without an image.
-        fingerprint: A hash of labels, sizes and beginnings of the images.
+        shards: The tar files.
+        entries: Offset in its shard, size and label (-1: none) of each image: ``ENTRY``, ``(N,)``.
+        counts: Number of images in each shard: int64, ``(S,)``.
+        class_sizes: Number of images of each class; empty for unlabelled data.
+        skipped: Unreadable images by shard and name, with the reason.
+        sizes: Number of images of each size, such as ``"640x480"``.
+        others: Number of samples without an image.
+        fingerprint: Hash of labels, sizes and first bytes of the image files.
     """
 
     shards: tuple[Path, ...]
@@ -81,11 +81,11 @@ class ShardIndex:
     fingerprint: str
 
     def shard_of(self, numbers: Tensor) -> Tensor:
-        """Return the shard of each image, by its place in ``shards``: int64."""
+        """Return the shard of each image, as an index into ``shards``: int64."""
         return torch.searchsorted(self._ends, numbers, right=True)
 
     def name(self, number: int) -> str:
-        """Return the shard of an image and its name there, for a message."""
+        """Return the shard of an image and its name in it, for a message."""
         shard = self.shards[int(self.shard_of(torch.tensor(number)))]
         with shard.open("rb") as file:
             file.seek(int(self.entries[number]["offset"]) - _BLOCK)
@@ -98,16 +98,18 @@ class ShardIndex:
 
 
 def load_index(shards: Sequence[Path], folder: Path, name: str, max_bad: int) -> ShardIndex:
-    """Map the index of shards, after making it if that has not been done; of several processes one makes it.
+    """Map the index of shards from the cache; index the shards first if it is not there.
+
+    One of several processes writes the index, the others wait for it.
 
     Args:
-        shards: The files, told apart by path, size and time of change.
-        folder: Where indices are kept.
-        name: What the file's name begins with.
-        max_bad: How many pictures may be unreadable.
+        shards: The tar files, identified by path, size and modification time.
+        folder: Folder of the cached indices.
+        name: Prefix of the index file's name.
+        max_bad: Number of unreadable images to tolerate.
 
     Raises:
-        ConfigError: Shards are missing or damaged, more pictures are unreadable, or the file cannot be written.
+        ConfigError: Shards are missing or damaged, more images are unreadable, or the index cannot be written.
     """
     file = folder / f"{name}-{_key(shards)}.index"
     try:
@@ -139,13 +141,13 @@ def _key(shards: Sequence[Path]) -> str:
         else:
             digest.update(f"{shard.resolve()}\x1f{state.st_size}\x1f{state.st_mtime_ns}\x1e".encode())
     if missing:
-        told = ", ".join([*missing[:3], "..."] if len(missing) > 3 else missing)
-        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are not there: {told}")
+        listed = ", ".join([*missing[:3], "..."] if len(missing) > 3 else missing)
+        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are missing: {listed}")
     return digest.hexdigest()
 
 
 def _read(file: Path, shards: Sequence[Path]) -> ShardIndex | None:
-    """Map a file; ``None`` if it is not there or not whole."""
+    """Map an index file; ``None`` if it is missing or incomplete."""
     try:
         about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         entries = np.memmap(file, ENTRY, mode="r")
@@ -158,7 +160,7 @@ def _read(file: Path, shards: Sequence[Path]) -> ShardIndex | None:
 
 
 def _write(file: Path, shards: Sequence[Path], max_bad: int) -> None:
-    """Look at all shards; what describes the file comes last, so that only a whole one is ever read."""
+    """Index all shards; the description of the file is written last, so only complete files are read."""
     console = Console(stderr=True)
     file.with_suffix(".json").unlink(missing_ok=True)
     total, counts = Found(), []
@@ -196,14 +198,14 @@ def _add(total: Found, found: Found) -> None:
 
 
 def _class_sizes(labels: Counter[int]) -> list[int]:
-    """Return the images of each class.
+    """Return the number of images of each class.
 
     Raises:
-        ConfigError: Some images have a label and others none, or there are classes without an image.
+        ConfigError: Only some of the images have labels, or a class has no image.
     """
     unlabelled = labels.pop(-1, 0)
     if unlabelled and labels:
-        raise ConfigError(f"dataset.urls: {unlabelled:,} images carry no label (.cls), {labels.total():,} do")
+        raise ConfigError(f"dataset.urls: {unlabelled:,} images have no label (.cls), {labels.total():,} have one")
     empty = [str(label) for label in range(min(len(labels), max(labels, default=0) + 1)) if label not in labels]
     if empty:
         raise ConfigError(f"dataset.urls: labels go up to {max(labels)}, but no image has label {empty[0]}")
@@ -212,68 +214,70 @@ def _class_sizes(labels: Counter[int]) -> list[int]:
 
 def _scan(shard: Path) -> tuple[np.ndarray, Found]:
     """List the images of one shard."""
-    from webdataset.tariterators import group_by_keys  # the convention of what makes a sample
+    from webdataset.tariterators import group_by_keys  # the format's rule for which files form a sample
 
     found, entries = Found(), []
-    known = {suffix[1:] for suffix in suffixes()}
+    formats = {suffix[1:] for suffix in suffixes()}
     try:
         with shard.open("rb") as file:
-            for sample in group_by_keys(_members(shard, file), suffixes={*known, "cls"}):
-                image = next((suffix for suffix in sample if suffix in known), None)
+            for sample in group_by_keys(_members(shard, file), suffixes={*formats, "cls"}):
+                image = next((suffix for suffix in sample if suffix in formats), None)
                 if image is None:
                     found.others += 1
                     if "cls" in sample:
-                        raise ValueError(f"{sample['__key__']}.cls has no image beside it")
+                        raise ValueError(f"{sample['__key__']}.cls has no image")
                     continue
                 name = f"{shard}: {sample['__key__']}.{image}"
-                if _look(name, file, sample[image], found):
+                if _inspect(name, file, sample[image], found):
                     label = _label(file, sample["cls"]) if "cls" in sample else -1
                     found.labels[label] += 1
                     found.digest.update(f"{label} {sample[image][1]}".encode())
                     entries.append((*sample[image], label))
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        told = " ".join(str(error).split())
-        raise ConfigError(f"dataset.urls: {shard} is no uncompressed tar archive, or is damaged ({told})") from error
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"dataset.urls: {shard} is not an uncompressed tar archive, or is damaged ({reason})"
+        ) from error
     return np.array(entries, dtype=ENTRY), found
 
 
 def _members(shard: Path, file: BinaryIO) -> Iterator[dict[str, Any]]:
-    """Yield the files of a shard by name, with place and size, as webdataset's functions take them."""
+    """Yield name, offset and size of the files of a shard, in the form that webdataset's functions take."""
     end = os.fstat(file.fileno()).st_size
     with tarfile.open(fileobj=file, mode="r:") as archive:
         while (member := archive.next()) is not None:
-            archive.members = []  # type: ignore[attr-defined] # they would all be kept
+            archive.members = []  # type: ignore[attr-defined] # otherwise all of them stay in memory
             if member.offset_data + member.size > end:
-                raise tarfile.ReadError(f"cut off in {member.name}")
+                raise tarfile.ReadError(f"truncated in {member.name}")
             if member.isreg() and not member.issparse() and not member.name.startswith("__"):
                 yield {"fname": member.name, "data": (member.offset_data, member.size), "__url__": str(shard)}
 
 
-def _look(name: str, file: BinaryIO, place: tuple[int, int], found: Found) -> bool:
-    """Read the beginning of a picture, and tell whether it is one."""
-    offset, size = place
+def _inspect(name: str, file: BinaryIO, extent: tuple[int, int], found: Found) -> bool:
+    """Read the first bytes of an image file, and return whether it is an image."""
+    offset, size = extent
     beginning = os.pread(file.fileno(), min(size, _BEGINNING), offset)
     try:
         if size > LARGEST_FILE:
             raise ValueError("larger than 1 GiB")
         try:
-            picture = Image.open(io.BytesIO(beginning))
-        except Exception:  # Pillow's readers raise whatever they stumble over
+            image = Image.open(io.BytesIO(beginning))
+        except Exception:  # Pillow raises exceptions of many types for damaged files
             if size <= _BEGINNING:
                 raise
-            picture = Image.open(io.BytesIO(os.pread(file.fileno(), size, offset)))
-        refuse_bomb(picture)
+            image = Image.open(io.BytesIO(os.pread(file.fileno(), size, offset)))
+        refuse_bomb(image)
     except Exception as error:
         found.skipped[name] = problem(error)
         return False
-    found.sizes[f"{picture.width}x{picture.height}"] += 1
+    found.sizes[f"{image.width}x{image.height}"] += 1
     found.digest.update(beginning)
     return True
 
 
-def _label(file: BinaryIO, place: tuple[int, int]) -> int:
-    offset, size = place
+def _label(file: BinaryIO, extent: tuple[int, int]) -> int:
+    offset, size = extent
     label = int(os.pread(file.fileno(), min(size, 20), offset))
     if not 0 <= label < 2**31:
-        raise ValueError(f"the label {label} is none")
+        raise ValueError(f"invalid label {label}")
     return label

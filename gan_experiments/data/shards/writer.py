@@ -1,4 +1,4 @@
-"""Turns a dataset into tar shards."""
+"""Writes a dataset as tar shards."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ from gan_experiments.data.shards.dataset import CLASS_NAMES, Shards
 
 
 def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) -> str:
-    """Write the images that a run would train on, as it would see them, in a random order, without a loss (PNG).
+    """Write the training images, cropped and resized, in random order, as lossless PNG files in tar shards.
 
     Args:
         data: A dataset that is set up.
-        folder: Where the shards belong; it appears once all of them are whole.
-        shard_images: Images in a shard; the last one holds what is left.
-        seed: Of the order, which lets a reader shuffle a few shards at a time.
+        folder: Folder of the shards; it appears when all of them are complete.
+        shard_images: Number of images per shard; the last shard has the remainder.
+        seed: Seed of the order; because of it, a reader need only shuffle a few shards at a time.
 
     Returns:
-        What ``dataset.urls`` has to say to read them.
+        The value of ``dataset.urls`` to read them.
 
     Raises:
-        ConfigError: The folder exists or cannot be written, or the data are points, or shards already.
+        ConfigError: The folder exists or cannot be written, or the data are points or shards already.
     """
     if is_points(data.images) or isinstance(data, Shards):
-        raise ConfigError(
-            f"dataset: {data.facts.name} holds {'shards already' if isinstance(data, Shards) else 'points'}"
-        )
+        content = "consists of shards already" if isinstance(data, Shards) else "consists of points"
+        raise ConfigError(f"dataset: {data.facts.name} {content}")
     if folder.exists():
         raise ConfigError(f"output: {folder} exists and is not overwritten")
     shuffled = data.training[Stream(seed, "shards").permutation(len(data.training))]
@@ -51,10 +50,9 @@ def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) ->
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
         try:
             temporary.chmod(0o755)
-            for number, chosen in enumerate(
-                track(shards, "writing shards", console=Console(stderr=True), transient=True)
-            ):
-                _write(data, chosen, temporary / f"{number:0{digits}}.tar")
+            progress = track(shards, "writing shards", console=Console(stderr=True), transient=True)
+            for number, indices in enumerate(progress):
+                _write(data, indices, temporary / f"{number:0{digits}}.tar")
             if data.labels is not None:
                 (temporary / CLASS_NAMES).write_text(json.dumps(data.class_names) + "\n", encoding="utf-8")
             temporary.rename(folder)
@@ -66,15 +64,15 @@ def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) ->
     return str(folder / (f"{{{0:0{digits}}..{last}}}.tar" if len(shards) > 1 else f"{last}.tar"))
 
 
-def _write(data: ImageData, chosen: Tensor, file: Path) -> None:
+def _write(data: ImageData, indices: Tensor, file: Path) -> None:
     from webdataset import TarWriter
 
-    labels = None if data.labels is None else data.labels[chosen].tolist()
-    encoded = in_order(lambda place: _png(data.images[place]), chosen.tolist())
+    labels = None if data.labels is None else data.labels[indices].tolist()
+    encoded = in_order(lambda index: _png(data.images[index]), indices.tolist())
     with file.open("wb") as out, TarWriter(out, mtime=0) as shard:
-        for number, (place, png) in enumerate(zip(chosen.tolist(), encoded, strict=True)):
+        for number, (index, png) in enumerate(zip(indices.tolist(), encoded, strict=True)):
             label = {} if labels is None else {"cls": str(labels[number])}
-            shard.write({"__key__": f"{place:08}", "png": png, **label})
+            shard.write({"__key__": f"{index:08}", "png": png, **label})
 
 
 def _png(image: Tensor) -> bytes:

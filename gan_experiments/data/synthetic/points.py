@@ -1,6 +1,6 @@
-"""Points in the plane from distributions that are written down: what a generator misses can be counted.
+"""Points in the plane from known distributions: ring and grid of Gaussians, Swiss roll.
 
-A point is an image of one pixel with two channels, float32, and lies in [-1, 1].
+A point is an image of one pixel with two channels, float32 in [-1, 1].
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import DataFacts, PositiveFloat, PositiveInt
 from gan_experiments.data.base import ImageData
 
-EXTENT = 0.8  # of the centres, so that their surroundings lie within [-1, 1] as well
-NEAR = 3.0  # standard deviations within which a point may be real (Srivastava et al. 2017; Lin et al. 2018)
+EXTENT = 0.8  # of the centres, so that the noise around them stays in [-1, 1]
+NEAR = 3.0  # standard deviations within which a point counts as real (Srivastava et al. 2017; Lin et al. 2018)
 
 Modes = Annotated[int, Interval(ge=2)]
 
 
-class Mixture:
-    """Gaussians of equal weight and one width; a cell is a mode.
+class GaussianMixture:
+    """Mixture of isotropic Gaussians with equal weights and equal widths; each is a cell.
 
     Args:
-        centers: ``(K, 2)``.
+        centers: Means: ``(K, 2)``.
         std: Standard deviation in each direction.
     """
 
@@ -36,25 +36,25 @@ class Mixture:
         self._std = std
 
     def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the nearest mode of each point ``(B, 2, 1, 1)``, and whether it is within three deviations."""
+        """Return the nearest Gaussian of each point ``(B, 2, 1, 1)``, and whether it is within three deviations."""
         distances, nearest = torch.cdist(images.flatten(1).double(), self._centers.to(images.device)).min(1)
         return nearest, distances <= NEAR * self._std
 
     def draw(self, count: int, stream: Stream) -> tuple[Tensor, Tensor]:
-        """Draw points ``(count, 2)`` and their modes ``(count,)``."""
+        """Draw points ``(count, 2)`` and the Gaussians they come from, ``(count,)``."""
         modes = stream.integers(self.num_cells, count)
         return self._centers[modes] + self._std * stream.normal(count, 2), modes
 
 
-class Roll:
-    """A spiral with Gaussian noise; its cells are equal parts of the angle.
+class NoisySpiral:
+    """Spiral with Gaussian noise; its cells are equal intervals of the angle.
 
     Args:
-        cells: How many.
+        cells: Number of cells.
         std: Standard deviation of the noise in each direction.
     """
 
-    _STEPS = 100  # points of the curve per cell that distances are measured from
+    _STEPS = 100  # points of the curve per cell, to which distances are measured
 
     def __init__(self, cells: int, std: float) -> None:
         self.num_cells = cells
@@ -63,24 +63,24 @@ class Roll:
         self._curve = _spiral(middles)
 
     def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the nearest part of each point ``(B, 2, 1, 1)``, and whether it is within three deviations."""
+        """Return the nearest cell of each point ``(B, 2, 1, 1)``, and whether it is within three deviations."""
         distances, nearest = torch.cdist(images.flatten(1).double(), self._curve.to(images.device)).min(1)
         return nearest // self._STEPS, distances <= NEAR * self._std
 
     def draw(self, count: int, stream: Stream) -> tuple[Tensor, Tensor]:
-        """Draw points ``(count, 2)`` and their parts ``(count,)``."""
-        place = stream.uniform(count).double()
-        points = _spiral(place) + self._std * stream.normal(count, 2)
-        return points, (place * self.num_cells).long()
+        """Draw points ``(count, 2)`` and their cells ``(count,)``."""
+        position = stream.uniform(count).double()
+        points = _spiral(position) + self._std * stream.normal(count, 2)
+        return points, (position * self.num_cells).long()
 
 
 class Points(ImageData):
-    """A fixed sample of a distribution in the plane, the same for every run; labels are the cells."""
+    """Base class: a sample of a known distribution in the plane, the same for every run; labels are the cells."""
 
     has_known_distribution: ClassVar[bool] = True
-    known_distribution: Mixture | Roll
+    known_distribution: GaussianMixture | NoisySpiral
 
-    def __init__(self, name: str, distribution: Mixture | Roll, num_points: int) -> None:
+    def __init__(self, name: str, distribution: GaussianMixture | NoisySpiral, num_points: int) -> None:
         super().__init__()
         self.known_distribution = distribution
         self._name = name
@@ -88,7 +88,7 @@ class Points(ImageData):
 
     @property
     def facts(self) -> DataFacts:
-        """One pixel, two channels: the coordinates."""
+        """The facts: one pixel with two channels, the coordinates."""
         return DataFacts(self._name, 1, 2, self.known_distribution.num_cells, self._count)
 
     def load(self) -> tuple[Tensor, Tensor]:
@@ -98,48 +98,48 @@ class Points(ImageData):
 
 
 class Ring(Points):
-    """Gaussians on a circle (Metz et al. 2017; figures as in Lin et al. 2018, PacGAN).
+    """Ring of Gaussians (Metz et al. 2017; parameters of Lin et al. 2018, PacGAN).
 
     Args:
-        modes: How many.
-        std: Standard deviation over the circle's radius.
-        num_points: Size of the sample.
+        modes: Number of Gaussians.
+        std: Standard deviation divided by the radius of the ring.
+        num_points: Number of points in the sample.
     """
 
     def __init__(self, modes: Modes = 8, std: PositiveFloat = 0.01, num_points: PositiveInt = 100000) -> None:
         angles = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / modes)
         centers = EXTENT * torch.stack([angles.cos(), angles.sin()], dim=1)
-        super().__init__("ring", Mixture(centers, EXTENT * std), num_points)
+        super().__init__("ring", GaussianMixture(centers, EXTENT * std), num_points)
 
 
 class Grid(Points):
-    """Gaussians on a square grid (figures as in Lin et al. 2018, PacGAN).
+    """Square grid of Gaussians (parameters of Lin et al. 2018, PacGAN).
 
     Args:
-        side: Modes in a row; there are ``side * side``.
-        std: Standard deviation over half the grid's width.
-        num_points: Size of the sample.
+        side: Number of Gaussians per row and column.
+        std: Standard deviation divided by half the width of the grid.
+        num_points: Number of points in the sample.
     """
 
     def __init__(self, side: Modes = 5, std: PositiveFloat = 0.0125, num_points: PositiveInt = 100000) -> None:
-        places = torch.linspace(-EXTENT, EXTENT, side, dtype=torch.float64)
-        super().__init__("grid", Mixture(torch.cartesian_prod(places, places), EXTENT * std), num_points)
+        line = torch.linspace(-EXTENT, EXTENT, side, dtype=torch.float64)
+        super().__init__("grid", GaussianMixture(torch.cartesian_prod(line, line), EXTENT * std), num_points)
 
 
 class SwissRoll(Points):
-    """A spiral of one and a half turns with noise (Gulrajani et al. 2017, figure 1).
+    """Swiss roll: a noisy spiral of one and a half turns (Gulrajani et al. 2017, figure 1).
 
     Args:
-        cells: Equal parts of its angle that coverage is counted in.
-        std: Standard deviation of the noise over the spiral's outer radius.
-        num_points: Size of the sample.
+        cells: Number of equal intervals of the angle, in which coverage is counted.
+        std: Standard deviation of the noise divided by the outer radius of the spiral.
+        num_points: Number of points in the sample.
     """
 
     def __init__(self, cells: Modes = 20, std: PositiveFloat = 0.02, num_points: PositiveInt = 100000) -> None:
-        super().__init__("swiss_roll", Roll(cells, EXTENT * std), num_points)
+        super().__init__("swiss_roll", NoisySpiral(cells, EXTENT * std), num_points)
 
 
-def _spiral(place: Tensor) -> Tensor:
-    """Return the points ``(N, 2)`` at ``place`` in [0, 1) of the spiral."""
-    angle = 1.5 * math.pi * (1 + 2 * place)
+def _spiral(position: Tensor) -> Tensor:
+    """Return the points ``(N, 2)`` of the spiral at positions ``(N,)`` in [0, 1)."""
+    angle = 1.5 * math.pi * (1 + 2 * position)
     return (EXTENT * angle / (4.5 * math.pi)).unsqueeze(1) * torch.stack([angle.cos(), angle.sin()], dim=1)

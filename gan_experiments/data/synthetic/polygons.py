@@ -1,4 +1,4 @@
-"""Images of triangles: a manifold that is known, with a distance to it (Lucic et al. 2018, section 5)."""
+"""Triangles dataset: images on a known manifold, with the distance to it (Lucic et al. 2018, section 5)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.data.base import ImageData
 
-NEAR = 0.75  # distance from the manifold, in [0, 1] per pixel, up to which an image may be real (Lucic et al. 2018)
-_MARGIN = 0.1  # of the image's side that vertices keep from its edge
-_SMALLEST = 0.05  # area of a triangle, over that of the image
+NEAR = 0.75  # largest distance from the manifold, for pixels in [0, 1], of an image that counts as real (Lucic et al.)
+_MARGIN = 0.1  # distance of vertices from the edge of the image, whose side is 1
+_SMALLEST = 0.05  # area of a triangle divided by that of the image
 _OCTANTS, _QUARTERS = 8, 4
 _STEPS = 60  # of the fit
-_PART = 100  # images that are fitted at once: what they need stays in the cache of a core
-_RATE = 0.004  # of the fit, in sides of the image
+_CHUNK = 100  # images that are fitted together, which fit into the cache of a core
+_RATE = 0.004  # learning rate of the fit; the side of the image is 1
 
 
 class Triangles:
-    """Filled triangles whose vertices are uniform in the image, apart from a margin, those too small left out.
+    """Distribution of filled triangles with uniform vertices inside a margin; small triangles are rejected.
 
-    Cells are the octant that the centroid lies in, seen from the middle of the image, times the quarter that the
-    area falls into: 32, equally probable because the distribution looks the same from each octant.
+    A cell is the octant of the centroid around the centre of the image, combined with the quartile of the area. All 32
+    are equally probable, because the distribution is symmetric in the octants.
 
     Args:
-        image_size: Pixels.
+        image_size: Height and width in pixels.
     """
 
     num_cells = _OCTANTS * _QUARTERS
@@ -40,14 +40,14 @@ class Triangles:
 
     def draw(self, count: int, stream: Stream) -> Tensor:
         """Draw triangles: vertices ``(count, 3, 2)`` in [0, 1]."""
-        found = torch.empty(0, 3, 2)
-        while len(found) < count:
+        accepted = torch.empty(0, 3, 2)
+        while len(accepted) < count:
             corners = _MARGIN + (1 - 2 * _MARGIN) * stream.uniform(count, 3, 2)
-            found = torch.cat([found, corners[_area(corners) >= _SMALLEST]])
-        return found[:count]
+            accepted = torch.cat([accepted, corners[_area(corners) >= _SMALLEST]])
+        return accepted[:count]
 
     def render(self, corners: Tensor) -> Tensor:
-        """Draw triangles ``(B, 3, 2)`` as images ``(B, H, W)`` in [0, 1], edges one pixel soft, differentiably."""
+        """Render triangles ``(B, 3, 2)`` as images ``(B, H, W)`` in [0, 1], antialiased; differentiable."""
         centres = (torch.arange(self._size, device=corners.device) + 0.5) / self._size
         points = torch.cartesian_prod(centres, centres).flip(1)  # (P, 2): x, y
         ends = corners.roll(-1, 1)
@@ -59,7 +59,7 @@ class Triangles:
         return covered.view(-1, self._size, self._size)
 
     def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return each image's cell, and whether it is near a triangle, for uint8 images ``(B, 1, H, W)``."""
+        """Return the cell of each image, uint8 ``(B, 1, H, W)``, and whether it is near enough to a triangle."""
         corners, distances = self.nearest(images)
         middle = corners.mean(1) - 0.5
         octant = ((torch.atan2(middle[:, 1], middle[:, 0]) / (2 * math.pi) % 1) * _OCTANTS).long() % _OCTANTS
@@ -71,19 +71,19 @@ class Triangles:
     @torch.inference_mode(False)
     @torch.enable_grad()
     def nearest(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the triangle ``(B, 3, 2)`` nearest each image, and the Euclidean distance ``(B,)`` to it.
+        """Return the triangle ``(B, 3, 2)`` nearest to each image, and the Euclidean distance ``(B,)`` to it.
 
-        Found by Adam on the vertices from a first guess; so the distance is at most a little too large.
+        The vertices are fitted by Adam from an initial guess, so the distance is an upper bound, which is nearly tight.
         """
-        parts = [self._fit(part.squeeze(1).float() / 255) for part in torch.split(images.clone(), _PART)]
+        parts = [self._fit(part.squeeze(1).float() / 255) for part in torch.split(images.clone(), _CHUNK)]
         return torch.cat([corners for corners, _ in parts]), torch.cat([distances for _, distances in parts])
 
-    def _fit(self, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        corners = _guess(wanted).requires_grad_()
+    def _fit(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        corners = _guess(target).requires_grad_()
         first, second = torch.zeros_like(corners), torch.zeros_like(corners)
-        best, least = corners.detach().clone(), torch.full((len(wanted),), torch.inf, device=wanted.device)
+        best, least = corners.detach().clone(), torch.full((len(target),), torch.inf, device=target.device)
         for step in range(1, _STEPS + 1):
-            errors = (self.render(corners) - wanted).square().sum((1, 2))
+            errors = (self.render(corners) - target).square().sum((1, 2))
             (slope,) = torch.autograd.grad(errors.sum(), corners)
             with torch.no_grad():
                 better = errors < least
@@ -96,11 +96,11 @@ class Triangles:
 
 
 class Polygons(ImageData):
-    """Grey images of white triangles on black, drawn once, the same for every run; they carry no labels.
+    """Grey images of white triangles on black, without labels; a sample that is the same for every run.
 
     Args:
-        image_size: Pixels.
-        num_images: How many.
+        image_size: Height and width in pixels.
+        num_images: Number of images in the sample.
     """
 
     has_known_distribution: ClassVar[bool] = True
@@ -113,7 +113,7 @@ class Polygons(ImageData):
 
     @property
     def facts(self) -> DataFacts:
-        """Known without drawing."""
+        """The facts, known without drawing any image."""
         return self._facts
 
     def load(self) -> tuple[Tensor, None]:
@@ -135,15 +135,16 @@ def _area(corners: Tensor) -> Tensor:
     return _turn(corners).abs() / 2
 
 
-def _guess(wanted: Tensor) -> Tensor:
-    """Guess the vertices of what is bright in images ``(B, H, W)``: the point farthest from the middle is one.
+def _guess(target: Tensor) -> Tensor:
+    """Guess the vertices of the bright area of images ``(B, H, W)``.
 
-    The farthest from that is the second, and the farthest from the line through both the third.
+    The first is the bright pixel farthest from the mean of all, the second the one farthest from the first, the third
+    the one farthest from the line through both.
     """
-    size = wanted.shape[-1]
-    centres = (torch.arange(size, device=wanted.device) + 0.5) / size
+    size = target.shape[-1]
+    centres = (torch.arange(size, device=target.device) + 0.5) / size
     points = torch.cartesian_prod(centres, centres).flip(1)
-    bright = (wanted.flatten(1) >= 0.5).float()
+    bright = (target.flatten(1) >= 0.5).float()
     weight = bright / bright.sum(1, keepdim=True).clamp_min(1)
 
     def farthest(distances: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ class Extractor(nn.Module):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse nothing: an extractor has no rules of its own unless a subclass has."""
+        """Yield nothing: the rules are those of subclasses."""
         yield from ()
 
 

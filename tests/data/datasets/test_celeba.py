@@ -38,7 +38,7 @@ def test_facts_need_no_files(tmp_path):
 
 
 def test_missing_files_are_named(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match=r"^dataset: celeba is not there: put img_align_celeba .* into .*celeba$"):
+    with pytest.raises(ConfigError, match=r"^dataset: celeba is missing: put img_align_celeba .* into .*celeba$"):
         CelebA(str(tmp_path)).setup()
 
     def refuse(_):

@@ -17,7 +17,7 @@ def test_facts_are_true():
     assert data.labels.unique().tolist() == list(range(data.facts.num_classes))
 
 
-def test_levels_are_spread_and_can_be_had_back():
+def test_grey_levels_are_scaled_to_the_range_of_uint8():
     levels = Digits().images.unique()
     assert len(levels) == 17
     assert (levels[0], levels[-1]) == (0, 255)

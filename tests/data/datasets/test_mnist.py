@@ -37,9 +37,7 @@ def test_training_images_are_read(root, images):
 
 
 def test_missing_files_are_named(tmp_path):
-    with pytest.raises(
-        ConfigError, match=r"is not there, or is damaged: put train-images-idx3-ubyte.* into .*raw"
-    ) as error:
+    with pytest.raises(ConfigError, match=r"is missing or damaged: put train-images-idx3-ubyte.* into .*raw") as error:
         MNIST(str(tmp_path)).setup()
     assert len(error.value.problems) == 1
 

@@ -1,69 +1,13 @@
-"""Every standard set, on small files in the layout that torchvision expects."""
+"""Every standard dataset, on small files in the layout of torchvision."""
 
-import hashlib
-import pickle
-import struct
-
-import numpy as np
 import pytest
 import torch
-from scipy.io import savemat
 from torchvision import datasets
+from torchvision_files import write_cifar, write_mnist, write_stl10, write_svhn
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets import cifar, mnist, svhn
 from gan_experiments.data.datasets.stl10 import STL10
-
-RNG = np.random.default_rng(0)
-
-
-def md5(path):
-    return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-def write_mnist(folder, source, monkeypatch):
-    folder.mkdir(parents=True)
-    images = RNG.integers(0, 256, (4, 28, 28), dtype=np.uint8)
-    for part in ("train", "t10k"):
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, *images.shape) + images.tobytes())
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 4) + bytes([3, 1, 4, 1]))
-    return images[:, None]
-
-
-def write_cifar(folder, source, monkeypatch):
-    folder.mkdir(parents=True)
-    key = "labels" if source is datasets.CIFAR10 else "fine_labels"
-    batches = [name for name, _ in source.train_list + source.test_list]
-    images = RNG.integers(0, 256, (len(batches) * 4, 3, 32, 32), dtype=np.uint8)
-    for name, part in zip(batches, np.split(images, len(batches)), strict=True):
-        (folder / name).write_bytes(pickle.dumps({"data": part.reshape(4, -1), key: [3, 1, 4, 1]}))
-    meta = folder / source.meta["filename"]
-    meta.write_bytes(pickle.dumps({source.meta["key"]: [f"class {label}" for label in range(100)]}))
-    monkeypatch.setattr(source, "meta", {**source.meta, "md5": md5(meta)})
-    for part in ("train_list", "test_list"):
-        monkeypatch.setattr(source, part, [[name, md5(folder / name)] for name, _ in getattr(source, part)])
-    return images[:-4]
-
-
-def write_svhn(folder, source, monkeypatch):
-    folder.mkdir(parents=True, exist_ok=True)
-    images = RNG.integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)
-    file = folder / "train_32x32.mat"
-    savemat(file, {"X": images.transpose(2, 3, 1, 0), "y": np.array([[3], [1], [4], [10]])})
-    monkeypatch.setattr(source, "split_list", {"train": ["nowhere", file.name, md5(file)]})
-    return images
-
-
-def write_stl10(folder, source, monkeypatch):
-    folder.mkdir(parents=True)
-    images = RNG.integers(0, 256, (4, 3, 96, 96), dtype=np.uint8)
-    for part in ("train", "unlabeled", "test"):
-        (folder / f"{part}_X.bin").write_bytes(images.transpose(0, 1, 3, 2).tobytes())
-        (folder / f"{part}_y.bin").write_bytes(bytes([4, 2, 5, 2]))
-    for part in ("train_list", "test_list"):
-        monkeypatch.setattr(source, part, [[name, md5(folder / name)] for name, _ in getattr(source, part)])
-    return images
-
 
 SETS = {
     "mnist": (mnist.MNIST, datasets.MNIST, write_mnist, [3, 1, 4, 1]),
@@ -78,7 +22,7 @@ SETS = {
 
 @pytest.fixture(params=SETS)
 def written(request, tmp_path, monkeypatch):
-    """Return a dataset whose files are there, its images and labels."""
+    """Return a dataset with complete files, its images and labels."""
     build, source, write, labels = SETS[request.param]
     data = build(str(tmp_path))
     expected = write(data._root / data.folder, source, monkeypatch)
@@ -97,11 +41,11 @@ def test_the_training_images_are_read(written, monkeypatch):
     assert len(data.class_names) == facts.num_classes
 
 
-def test_damage_is_found(written):
+def test_damaged_files_are_refused(written):
     data, *_ = written
     file = max((data._root / data.folder).iterdir(), key=lambda file: ("train" in file.name, file.stat().st_size))
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(ConfigError, match=rf"^dataset: {data.facts.name} is not there, or is damaged: put .* into "):
+    with pytest.raises(ConfigError, match=rf"^dataset: {data.facts.name} is missing or damaged: put .* into "):
         data.setup()
 
 
@@ -121,7 +65,7 @@ def test_without_a_network_the_error_says_which_files_to_put_where(name, tmp_pat
     assert [path.name for path in (tmp_path / "new").iterdir()] in ([], [f".{name}.lock"])
 
 
-def test_a_download_appears_as_a_whole(tmp_path, monkeypatch):
+def test_a_download_appears_when_it_is_complete(tmp_path, monkeypatch):
     seen = []
 
     def download(dataset):
@@ -160,21 +104,3 @@ def test_damaged_files_are_replaced_by_a_download(tmp_path, monkeypatch):
     data.prepare_data()
     assert len(data.images) == 4
     assert (folder / "mine.txt").read_text() == "kept"
-
-
-@pytest.mark.parametrize("size", [48, 32])
-def test_smaller_images_of_stl10_are_means_of_blocks(tmp_path, monkeypatch, size):
-    images = write_stl10(tmp_path / "stl10_binary", datasets.STL10, monkeypatch)
-    data = STL10(str(tmp_path), "unlabeled", size)
-    blocks = images.reshape(4, 3, size, 96 // size, size, 96 // size).mean((3, 5))
-    assert (data.images.numpy() - blocks).max() <= 0.5
-    assert data.labels is None
-    assert data.facts.num_classes == 0
-
-
-def test_class_names_of_cifar100_come_with_the_files(tmp_path, monkeypatch):
-    write_cifar(tmp_path / "cifar-100-python", datasets.CIFAR100, monkeypatch)
-    data = cifar.CIFAR100(str(tmp_path))
-    assert data.class_names[7] == "7"
-    data.setup()
-    assert data.class_names[7] == "class 7"

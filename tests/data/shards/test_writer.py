@@ -15,20 +15,13 @@ from gan_experiments.data.shards.dataset import Shards
 from gan_experiments.data.shards.writer import write_shards as write
 from gan_experiments.data.synthetic.points import Ring
 
-pytest.importorskip("webdataset")
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
-
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     files = {
         f"{name}/{number}.png": png(10 * label + number) for label, name in enumerate("xyz") for number in range(4)
     }
-    return ImageFolder(str(write_folder(tmp_path / "pictures", files)))
+    return ImageFolder(str(write_folder(tmp_path / "images", files)))
 
 
 def contents(data):
@@ -36,13 +29,13 @@ def contents(data):
     return sorted((image.flatten().tolist(), label) for image, label in zip(data.images, labels, strict=True))
 
 
-def test_the_shards_hold_the_same_images_labels_and_names(pictures, tmp_path):
-    urls = write(pictures, tmp_path / "shards", shard_images=5, seed=0)
+def test_the_shards_hold_the_same_images_labels_and_names(images, tmp_path):
+    urls = write(images, tmp_path / "shards", shard_images=5, seed=0)
     assert urls == f"{tmp_path}/shards/{{0000..0002}}.tar"
     read = Shards(urls)
     assert read.index.counts.tolist() == [5, 5, 2]
-    assert contents(read) == contents(pictures)
-    assert read.class_names == pictures.class_names
+    assert contents(read) == contents(images)
+    assert read.class_names == images.class_names
     assert read.labels.tolist() != sorted(read.labels.tolist())  # shuffled
 
 
@@ -55,28 +48,28 @@ def test_grey_images_and_a_single_shard(tmp_path):
     assert sorted(image.flatten().tolist() for image in read.images) == expected
 
 
-def test_the_same_command_writes_the_same_bytes(pictures, tmp_path):
+def test_the_same_command_writes_the_same_bytes(images, tmp_path):
     folders = [tmp_path / name for name in "ab"]
     for folder in folders:
-        write(pictures, folder, shard_images=5, seed=0)
+        write(images, folder, shard_images=5, seed=0)
     first, second = ([(path.name, path.read_bytes()) for path in sorted(folder.iterdir())] for folder in folders)
     assert first == second
 
 
-def test_nothing_is_overwritten(pictures, tmp_path):
+def test_nothing_is_overwritten(images, tmp_path):
     (tmp_path / "shards").mkdir()
     with pytest.raises(ConfigError, match=r"^output: .*shards exists and is not overwritten$"):
-        write(pictures, tmp_path / "shards", shard_images=5, seed=0)
+        write(images, tmp_path / "shards", shard_images=5, seed=0)
 
 
-def test_what_cannot_be_shards(tmp_path):
-    with pytest.raises(ConfigError, match="ring holds points"):
+def test_points_and_shards_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="ring consists of points"):
         write(Ring(num_points=70), tmp_path / "ring", shard_images=5, seed=0)
-    with pytest.raises(ConfigError, match="train holds shards already"):
+    with pytest.raises(ConfigError, match="train consists of shards already"):
         write(Shards(write_shards(tmp_path)), tmp_path / "again", shard_images=5, seed=0)
 
 
-def test_a_disk_that_fills_leaves_nothing(pictures, tmp_path, monkeypatch):
+def test_a_disk_that_fills_leaves_nothing(images, tmp_path, monkeypatch):
     def full(data, chosen, file):
         if file.name == "0001.tar":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -85,7 +78,7 @@ def test_a_disk_that_fills_leaves_nothing(pictures, tmp_path, monkeypatch):
     made = shard_writer._write
     monkeypatch.setattr(shard_writer, "_write", full)
     with pytest.raises(ConfigError, match=r"^output: .*shards cannot be written \(No space left on device\)$"):
-        write(pictures, tmp_path / "out" / "shards", shard_images=5, seed=0)
+        write(images, tmp_path / "out" / "shards", shard_images=5, seed=0)
     assert list((tmp_path / "out").iterdir()) == []
 
 

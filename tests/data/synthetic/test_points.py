@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from gan_experiments.data.synthetic.points import EXTENT, Grid, Mixture, Ring, SwissRoll
+from gan_experiments.data.synthetic.points import EXTENT, GaussianMixture, Grid, Ring, SwissRoll
 
 SETS = [Ring(), Grid(), SwissRoll(), Ring(modes=3, std=0.05, num_points=3000)]
 
@@ -48,7 +48,7 @@ def test_the_grid_has_the_proportions_of_the_paper():
     [(Ring(), 1 - math.exp(-4.5)), (Grid(), 1 - math.exp(-4.5)), (SwissRoll(), math.erf(3 / math.sqrt(2)))],
     ids=["ring", "grid", "swiss roll"],
 )
-def test_the_truth_judges_itself(data, share):
+def test_real_points_count_as_real(data, share):
     """Within three deviations lie 98.9 % of a Gaussian in the plane, 99.7 % of one across a curve."""
     cells, real = data.known_distribution.assign_modes(data.images)
     assert real.double().mean() == pytest.approx(share, abs=0.001)
@@ -63,7 +63,7 @@ def test_deviations_of_the_ring_are_normal():
     assert kstest(offsets[:5000].numpy(), "norm").pvalue > 0.001
 
 
-def test_three_deviations_are_the_border():
-    distribution = Mixture(torch.zeros(1, 2, dtype=torch.float64), std=0.1)
+def test_points_within_three_deviations_count_as_real():
+    distribution = GaussianMixture(torch.zeros(1, 2, dtype=torch.float64), std=0.1)
     points = torch.tensor([[0.299, 0.0], [0.0, 0.301], [0.2, 0.2], [0.22, 0.22]]).view(-1, 2, 1, 1)
     assert distribution.assign_modes(points)[1].tolist() == [True, False, True, False]

@@ -5,47 +5,47 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.data.synthetic.polygons import Polygons, Triangles, _area
 
 DATA = Polygons(num_images=600)
-TRUTH = DATA.known_distribution
+TRIANGLES = DATA.known_distribution
 
 
 def test_images_are_triangles():
     assert DATA.images.shape == (600, 1, 32, 32)
     assert DATA.images.dtype == torch.uint8
-    corners = TRUTH.draw(600, Stream("polygons", "images"))
+    corners = TRIANGLES.draw(600, Stream("polygons", "images"))
     covered = DATA.images.double().mean((1, 2, 3)) / 255
     assert torch.allclose(covered, _area(corners).double(), atol=0.01)  # what is white is the area
     assert _area(corners).min() >= 0.05
 
 
-def test_either_way_round_is_the_same_triangle():
-    corners = TRUTH.draw(20, Stream(0))
-    assert torch.allclose(TRUTH.render(corners), TRUTH.render(corners.flip(1)), atol=1e-5)
+def test_the_order_of_the_vertices_does_not_matter():
+    corners = TRIANGLES.draw(20, Stream(0))
+    assert torch.allclose(TRIANGLES.render(corners), TRIANGLES.render(corners.flip(1)), atol=1e-5)
 
 
 def test_a_pixel_is_white_inside_and_black_outside():
-    image = TRUTH.render(torch.tensor([[[0.25, 0.25], [0.75, 0.25], [0.25, 0.75]]]))[0]
+    image = TRIANGLES.render(torch.tensor([[[0.25, 0.25], [0.75, 0.25], [0.25, 0.75]]]))[0]
     assert image[10, 10] == 1  # x and y about 0.33
     assert image[28, 28] == image[2, 10] == image[10, 2] == 0
     assert image[9, 20] == 1  # right of it along x, above the long side
     assert image[22, 22] == 0
 
 
-def test_the_distance_of_triangles_to_themselves_is_none():
-    corners, distances = TRUTH.nearest(DATA.images)
+def test_triangles_have_no_distance_to_the_manifold():
+    corners, distances = TRIANGLES.nearest(DATA.images)
     assert distances.median() < 0.02
-    assert TRUTH.assign_modes(DATA.images)[1].float().mean() > 0.99
-    redrawn = TRUTH.render(corners).unsqueeze(1)
+    assert TRIANGLES.assign_modes(DATA.images)[1].float().mean() > 0.99
+    redrawn = TRIANGLES.render(corners).unsqueeze(1)
     found = (redrawn - DATA.images / 255).square().sum((1, 2, 3)).sqrt()
     assert torch.allclose(found, distances, atol=1e-3)
 
 
 def test_the_distance_of_noise_added_is_that_of_the_noise():
-    """In 1,024 dimensions nearly all of it stands upright on a manifold of 6."""
+    """In 1,024 dimensions, nearly all of it is orthogonal to a manifold of 6."""
     plain = DATA.images[:100].float() / 255
     noise = 0.02 * torch.randn(100, 1, 32, 32, generator=torch.Generator().manual_seed(0)).abs()
     noisy = ((plain + torch.where(plain > 0.5, -noise, noise)) * 255).round().to(torch.uint8)
     added = (noisy / 255 - plain).flatten(1).norm(dim=1)
-    assert torch.allclose(TRUTH.nearest(noisy)[1].median(), added.median(), rtol=0.05)
+    assert torch.allclose(TRIANGLES.nearest(noisy)[1].median(), added.median(), rtol=0.05)
 
 
 @pytest.mark.parametrize(
@@ -59,21 +59,21 @@ def test_the_distance_of_noise_added_is_that_of_the_noise():
     ],
     ids=["black", "white", "noise", "square", "dot"],
 )
-def test_what_is_no_triangle_is_not_real(image):
-    assert not TRUTH.assign_modes((image * 255).to(torch.uint8).view(1, 1, 32, 32))[1].any()
+def test_other_images_do_not_count_as_real(image):
+    assert not TRIANGLES.assign_modes((image * 255).to(torch.uint8).view(1, 1, 32, 32))[1].any()
 
 
 def test_cells_are_equally_probable():
-    corners = TRUTH.draw(3000, Stream("cells"))
-    images = (TRUTH.render(corners) * 255).round().to(torch.uint8).unsqueeze(1)
+    corners = TRIANGLES.draw(3000, Stream("cells"))
+    images = (TRIANGLES.render(corners) * 255).round().to(torch.uint8).unsqueeze(1)
     counts = Triangles(32).assign_modes(images[:2000])[0].bincount(minlength=32)
-    assert len(counts) == TRUTH.num_cells == 32
+    assert len(counts) == TRIANGLES.num_cells == 32
     assert ((counts - 62.5) / 62.5**0.5).square().sum() < 70  # chi squared of 31 degrees of freedom
 
 
-def test_judging_changes_nothing_and_needs_no_gradient():
+def test_assigning_modes_changes_no_image_and_needs_no_gradient():
     with torch.inference_mode():
         images = DATA.images[:4].clone()
         before = images.clone()
-        TRUTH.assign_modes(images)
+        TRIANGLES.assign_modes(images)
     assert torch.equal(images, before)

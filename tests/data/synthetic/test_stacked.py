@@ -22,13 +22,13 @@ def test_numbers_are_equally_probable_and_digits_all_different():
     assert len(DATA.images[:, 0].flatten(1).unique(dim=0)) > 1700
 
 
-def test_the_truth_reads_what_has_been_written():
+def test_real_images_are_assigned_their_number():
     cells, real = DATA.known_distribution.assign_modes(DATA.images[:1000])
     assert torch.equal(cells, DATA.labels[:1000])
     assert real.all()
 
 
-def test_digits_never_seen_are_read_and_noise_is_not_real():
+def test_unseen_digits_are_classified_and_noise_is_not_real():
     order = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
     images, labels = DIGITS.images[order], DIGITS.labels[order]
     distribution = NearestDigit(images[:1500], labels[:1500])
@@ -39,12 +39,12 @@ def test_digits_never_seen_are_read_and_noise_is_not_real():
     assert not distribution.assign_modes(noise)[1].any()
 
 
-def test_one_bad_channel_makes_an_image_bad():
+def test_an_image_with_one_bad_channel_is_not_real():
     images = DATA.images[:50].clone()
     images[:, 2] = torch.randint(256, (50, 8, 8), dtype=torch.uint8)
     assert not DATA.known_distribution.assign_modes(images)[1].any()
 
 
-def test_facts_of_the_large_set_need_no_files(tmp_path):
+def test_facts_of_stacked_mnist_need_no_files(tmp_path):
     facts = StackedMNIST(str(tmp_path)).facts
     assert (facts.name, facts.image_size, facts.channels, facts.num_classes) == ("stacked_mnist", 28, 3, 1000)

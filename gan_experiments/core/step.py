@@ -1,0 +1,71 @@
+"""What a training step hands to its components: batches, discriminator outputs, and the state of the step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from gan_experiments.core.randomness import Stream
+
+
+class Batch(NamedTuple):
+    """One batch of real data of this process.
+
+    Attributes:
+        images: uint8, ``(B, C, H, W)``; points are float32 in [-1, 1].
+        labels: int64, ``(B,)``; ``None`` for unlabelled data.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+
+
+class DiscriminatorOutput(NamedTuple):
+    """The discriminator's output ``(B,)`` and the features ``(B, F)`` that it was computed from, if it has any."""
+
+    output: Tensor
+    features: Tensor | None
+
+
+@dataclass
+class Step:
+    """The part of a training step that a penalty can see. All images are ``(B, C, H, W)`` in [-1, 1], float32.
+
+    Attributes:
+        generator: The generator network.
+        discriminator: The discriminator network.
+        latents: ``(B, latent_dim)`` that the fakes were generated from.
+        labels: ``(B,)`` of the reals, or ``None``.
+        fake_labels: ``(B,)`` of the fakes, or ``None``.
+        real: Real images as the discriminator saw them. In the discriminator's step they require a gradient if
+            any active penalty sets ``differentiates_real``; in the generator's step they are a batch of reals.
+        fake: Fakes as the discriminator saw them. Detached in the discriminator's step, where they require a gradient
+            if any active penalty sets ``differentiates_fake``; attached to the generator in the generator's step.
+        real_output: The discriminator's output for ``real``, graph attached; ``None`` in a generator's step whose
+            loss does not need it.
+        fake_output: The discriminator's output for ``fake``, graph attached.
+        full_precision: Whether the outputs were computed in float32. If not, a penalty must not differentiate them, but
+            run the discriminator again.
+        rng: The penalty's own random stream for this step.
+        images_seen: The clock before this step.
+        real_features: The features that ``real_output`` was computed from, graph attached; ``None`` without them.
+        fake_features: The features that ``fake_output`` was computed from, graph attached; ``None`` without them.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    latents: Tensor
+    labels: Tensor | None
+    fake_labels: Tensor | None
+    real: Tensor
+    fake: Tensor
+    real_output: Tensor | None
+    fake_output: Tensor
+    full_precision: bool
+    rng: Stream
+    images_seen: int
+    real_features: Tensor | None = None
+    fake_features: Tensor | None = None

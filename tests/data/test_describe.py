@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from gan_experiments.core.types import DataFacts
+from gan_experiments.data.base import ImageData
+from gan_experiments.data.datasets.digits import Digits
+from gan_experiments.data.describe import channel_statistics, describe, duplicates, sheet
+from gan_experiments.data.synthetic.points import Ring
+
+IMAGES = torch.randint(256, (9000, 3, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+class ManyClasses(ImageData):
+    known = DataFacts("many", image_size=2, channels=3, num_classes=40, num_images=9000)
+
+    def load(self):
+        return IMAGES, torch.arange(9000) % 40
+
+
+def test_channel_statistics_are_mean_and_standard_deviation():
+    for channel, (mean, std) in enumerate(channel_statistics(IMAGES)):
+        assert mean == pytest.approx(float(IMAGES[:, channel].double().mean()))
+        assert std == pytest.approx(float(IMAGES[:, channel].double().std(correction=0)))
+
+
+def test_copies_and_originals_are_counted():
+    assert duplicates(IMAGES) == (0, 0)
+    assert duplicates(torch.cat([IMAGES[:5], IMAGES[:2], IMAGES[:1]])) == (3, 2)
+
+
+def test_a_sheet_has_a_column_for_each_class():
+    data = Digits(limit=500)
+    images, columns = sheet(data, 40, seed=0)
+    assert (len(images), columns) == (40, 10)
+    classes = {image.numpy().tobytes(): int(label) for image, label in zip(data.images, data.labels, strict=True)}
+    assert [classes[image.numpy().tobytes()] for image in images] == list(range(10)) * 4
+    trained = {image.numpy().tobytes() for image in data.images[data.training]}
+    assert {image.numpy().tobytes() for image in images} <= trained
+    assert torch.equal(sheet(data, 40, seed=0)[0], images)
+    assert not torch.equal(sheet(data, 40, seed=1)[0], images)
+
+
+def test_a_sheet_of_many_classes_is_a_square():
+    images, columns = sheet(ManyClasses(), 64, seed=0)
+    assert (len(images), columns) == (64, 8)
+
+
+def test_long_lists_are_shortened():
+    (line,) = [line for line in describe(ManyClasses()) if "and 20 more" in line]
+    assert line.strip().startswith("0 225, 1 225, ")
+
+
+def test_points_are_called_points():
+    assert describe(Ring(num_points=100))[0] == "ring: 100 points in the plane, 2 channels"
