@@ -28,10 +28,12 @@ class EvaluationResult:
 
     Attributes:
         title: What was measured.
+        dataset: Name of the dataset that it was compared with.
         record: All of it as plain values, as in ``record.json``.
     """
 
     title: str
+    dataset: str
     record: dict[str, Any]
 
     @property
@@ -109,7 +111,8 @@ def evaluate(
         options = request.config
         options["metrics"]["samples"] = samples if samples is not None else options["metrics"]["samples"]
         if not of_run:
-            return measure_images(_images(source), options["dataset"], options["metrics"], seed or 0, accelerator)
+            images = existing_path(source) if isinstance(source, (str, os.PathLike)) else source
+            return measure_images(images, options["dataset"], options["metrics"], seed or 0, accelerator)
         if not isinstance(source, (Run, str, os.PathLike)):
             raise ConfigError("dataset: say what real images these are to be compared with: dataset='cifar10'")
         run = source if isinstance(source, Run) else load_run(source, options["trusted"])
@@ -146,9 +149,8 @@ def measure_run(
     record = _measured(evaluator, sample, count, provenance)
     record |= {"checkpoint": checkpoint, "images_seen": system.clock.images_seen}
     run.files.update_record(evaluations=[*run.record.get("evaluations", []), record])
-    return EvaluationResult(
-        f"{shown(run.folder)}, {checkpoint} checkpoint at {system.clock.images_seen:,} images", record
-    )
+    title = f"{shown(run.folder)}, {checkpoint} checkpoint at {system.clock.images_seen:,} images"
+    return EvaluationResult(title, data.facts.name, record)
 
 
 def measure_images(
@@ -163,28 +165,32 @@ def measure_images(
     Raises:
         ConfigError: The images cannot be read or do not fit the dataset, or the metrics do not fit them.
     """
+    import numpy as np
+
     from gan_experiments.core.contracts import Batch
-    from gan_experiments.data.fakes import load_fakes
+    from gan_experiments.data.fakes import fakes_from_array, load_fakes
     from gan_experiments.training.build import build_evaluator, construct, device_for_measuring
 
     device = device_for_measuring(accelerator)
     data = construct(dataset, seed=seed)
     data.prepare_data()
     data.setup()
-    images = load_fakes(source, data.facts)
+    of_file = isinstance(source, Path)
+    images = load_fakes(source, data.facts) if of_file else fakes_from_array(np.asarray(source), data.facts)
+    name = shown(source) if of_file else "the array"
     count = metrics["samples"] or len(images)
-    name = str(shown(source)) if isinstance(source, Path) else "the images"
     if count > len(images):
         raise ConfigError(f"metrics.samples: {count} asked for, {name} holds {len(images)} images")
     evaluator = build_evaluator(metrics, data, seed, count, labelled=False)
     evaluator.check(count, "metrics.samples" if metrics["samples"] else "fake")
     provenance = {"samples": count, "generator": "images", "truncation": None}
-    provenance |= {"fake": str(source.resolve())} if isinstance(source, Path) else {}
+    provenance |= {"fake": str(source.resolve()) if of_file else "array"}
 
     def sample(start: int, n: int) -> Batch:
         return Batch(images[start : start + n].to(device), None)
 
-    return EvaluationResult(f"{name} against {data.facts.name}", _measured(evaluator, sample, count, provenance))
+    record, real = _measured(evaluator, sample, count, provenance), data.facts.name
+    return EvaluationResult(f"{name} against {real}", real, record)
 
 
 def _measured(evaluator: Evaluator, sample: Sample, count: int, provenance: dict[str, Any]) -> dict[str, Any]:
@@ -198,15 +204,13 @@ def _measured(evaluator: Evaluator, sample: Sample, count: int, provenance: dict
     }
 
 
-def _images(source: Any) -> Any:
-    """Return a path that exists, or an array.
+def existing_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of images.
 
     Raises:
         ConfigError: There is no such file or folder.
     """
-    if not isinstance(source, (str, os.PathLike)):
-        return source
-    path = Path(source).expanduser()
+    path = Path(path).expanduser()
     if not path.exists():
         raise ConfigError(f"fake: there is no {path}")
     return path

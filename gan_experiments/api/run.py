@@ -11,13 +11,13 @@ from gan_experiments.api.request import checked_run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.schema import Config
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.metrics_table import Floats, read_metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gan_experiments.core.contracts import Generator
     from gan_experiments.data.base import ImageData
+    from gan_experiments.runs.metrics_table import Floats
     from gan_experiments.systems.base import System
 
 Accelerator = Literal["cpu", "gpu", "auto"]
@@ -67,6 +67,8 @@ class Run(os.PathLike[str]):
         Raises:
             ConfigError: The file cannot be read.
         """
+        from gan_experiments.runs.metrics_table import read_metrics
+
         return read_metrics(self.files).numbers()
 
     def restore(

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from gan_experiments.cli._command import Request, command
+from gan_experiments.api.request import Request
+from gan_experiments.cli._command import command
 from gan_experiments.compare.collect import OUTPUT, collect
 from gan_experiments.compare.comparison import Comparison, compare
 from gan_experiments.compare.report.export import has_parquet
