@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gan_experiments"
 # From the top down; those of one line do not know each other.
 LAYERS = (
     ("cli",),
+    ("api",),
     ("compare", "sweeps"),
     ("training",),
     ("runs",),

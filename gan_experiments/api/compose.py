@@ -15,8 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_experiments.api.request import Request, checked_names, checked_request
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.schema import Config
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import differences, value_of
+from gan_experiments.runs.config_differences import differences
 
 
 class ComposedConfig(dict[str, Any]):

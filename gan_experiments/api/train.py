@@ -20,18 +20,11 @@ from gan_experiments.api.run import Run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.compose import CommandLine, combinations
 from gan_experiments.config.schema import Config
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import (
-    NON_RESULT_KEYS,
-    WORKER,
-    HeldError,
-    RunFolder,
-    differences,
-    is_main_process,
-    refuse_another_config,
-    run_name,
-    value_of,
-)
+from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences, refuse_another_config
+from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
+from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.launch import SweepJob, run_sweep, sweep_problems, tidy_overrides
 from gan_experiments.sweeps.plan import Sweep
 

@@ -43,7 +43,7 @@ gan-evaluate run=outputs/<date>/<run> 'metrics=[native,kid,prdc]'
 gan-evaluate fake=folder_of_pngs dataset=cifar10""",
     "compare": """gan-compare study=outputs/losses
 gan-compare study=outputs/losses factor=loss baseline=non_saturating measure=fid
-gan-compare study=outputs/grid 'factor=[loss,penalty]' figure=best threshold=10""",
+gan-compare study=outputs/grid 'factor=[loss,penalty]' score=best threshold=10""",
     "data": """gan-data describe dataset=mnist
 gan-data describe dataset=image_folder dataset.root=my_photos dataset.image_size=64 count=256
 gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_class=100 output=part.png""",

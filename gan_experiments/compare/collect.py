@@ -1,57 +1,35 @@
-"""Reads the runs of a study from their folders, and from nothing else; imports no torch."""
+"""Reads the run folders of a study, and nothing else. Imports no torch."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import yaml
-from numpy.typing import NDArray
-
+from gan_experiments.core.dotted import flatten, value_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.metrics_table import Curve, read_metrics
 
 STATUSES = ("finished", "diverged", "failed", "interrupted", "pruned", "running")
 OUTPUT = "comparison"  # the folder that a comparison writes, below the study's
-# Measures of which more is better; of all others less is.
-HIGHER = ("is", "precision", "recall", "density", "coverage", "accuracy")
 _DEPTH = 2  # folders below the study that are searched
-_ROWS = "metrics/"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a thousand configs take seconds with the one, minutes without
-
-Floats = NDArray[np.float64]
-
-
-class Curve(NamedTuple):
-    """One measure along a run, three arrays of one length.
-
-    Attributes:
-        images: The clock.
-        values: The measure, of the rows' sample count.
-        seconds: Training time so far; NaN where the run has not logged any.
-    """
-
-    images: Floats
-    values: Floats
-    seconds: Floats
+_MOST_REASONS = 10
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a run has left behind.
+class CollectedRun:
+    """The files of one run.
 
     Attributes:
         name: The folder, relative to the study's.
-        folder: The same as a run folder.
+        folder: The run folder.
         config: Every value of the resolved config by its dotted key.
-        record: The provenance.
-        curves: Every measure that was logged along the run, by name.
+        record: Status, provenance and results.
+        curves: The periodic evaluations of every measure, by its name.
     """
 
     name: str
@@ -62,62 +40,60 @@ class Run:
 
     @property
     def status(self) -> str:
-        """How it ended, or that it has not."""
+        """One of ``STATUSES``."""
         return str(self.record["status"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has a result: it finished or diverged."""
+        return self.status in ("finished", "diverged")
 
     @property
     def seed(self) -> int:
         """Its seed."""
         return int(self.config["seed"])
 
-    def noted(self, *keys: str) -> float | None:
-        """Return a finite number of the record, by the keys that lead to it; ``None`` if there is none."""
-        value: Any = self.record
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return finite(value)
+    def recorded(self, key: str) -> float | None:
+        """Return the finite number at a dotted key of the record; ``None`` if there is none."""
+        return finite(value_of(self.record, key))
 
 
-class Collection(NamedTuple):
-    """What lies below a study's folder: runs, and what is none, by its relative path with the reason."""
+class Study(NamedTuple):
+    """The runs of a study.
 
-    runs: list[Run]
+    Attributes:
+        runs: Those that can be read.
+        left_out: Name and reason of each folder that cannot.
+    """
+
+    runs: list[CollectedRun]
     left_out: list[tuple[str, str]]
 
 
-def collect(study: Path | str) -> Collection:
+def collect(study: str | os.PathLike[str]) -> Study:
     """Read every run below the folder of a study, at most two folders deep.
 
     Raises:
-        ConfigError: There is no such folder, it is itself a run, or nothing in it can be read as one.
+        ConfigError: The folder does not exist, is itself a run, or no run below it can be read.
     """
     study = Path(study)
     if not study.is_dir():
-        raise ConfigError(f"study: there is no folder {study}")
+        raise ConfigError(f"study: {study} is not a folder")
     if _looks_like_run(study):
         raise ConfigError(f"study: {study} is one run; a study is the folder above several (try study={study.parent})")
-    runs, left_out = [], []
-    for folder in _folders(study, _DEPTH):
-        name = folder.relative_to(study).as_posix()
-        try:
-            runs.append(_read(folder, name))
-        except DamagedError as error:
-            left_out.append((name, str(error)))
-    if not runs:
-        found = [f"  {name}: {reason}" for name, reason in left_out[:10]]
-        raise ConfigError("\n".join([f"study: no run can be read below {study}", *found]))
-    return Collection(runs, left_out)
+    return _collected(((folder.relative_to(study).as_posix(), folder) for folder in _folders(study, _DEPTH)), study)
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return every value of nested mappings by its dotted key; a list is one value, and so is an empty mapping."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+def collect_runs(folders: Iterable[str | os.PathLike[str]]) -> Study:
+    """Read the given run folders.
+
+    Raises:
+        ConfigError: None of them can be read.
+    """
+    paths = [Path(folder) for folder in folders]
+    names = [path.name for path in paths]
+    unique = len(set(names)) == len(names)
+    return _collected(((path.name if unique else path.as_posix(), path) for path in paths), "the given folders")
 
 
 def finite(value: Any) -> float | None:
@@ -126,8 +102,17 @@ def finite(value: Any) -> float | None:
     return float(value) if number and math.isfinite(value) else None
 
 
-class DamagedError(Exception):
-    """Why a folder is left out."""
+def _collected(folders: Iterable[tuple[str, Path]], where: object) -> Study:
+    runs, left_out = [], []
+    for name, path in folders:
+        try:
+            runs.append(_read(RunFolder(path), name))
+        except ConfigError as error:
+            left_out.append((name, str(error).removeprefix(str(path)).lstrip("/: ")))
+    if not runs:
+        reasons = [f"  {name}: {reason}" for name, reason in left_out[:_MOST_REASONS]]
+        raise ConfigError("\n".join([f"study: no run can be read in {where}", *reasons]))
+    return Study(runs, left_out)
 
 
 def _looks_like_run(folder: Path) -> bool:
@@ -135,7 +120,7 @@ def _looks_like_run(folder: Path) -> bool:
 
 
 def _folders(above: Path, depth: int) -> Iterator[Path]:
-    """Yield what may be a run, and what is neither one nor above one."""
+    """Yield run folders, and folders that neither are nor contain one."""
     for folder in sorted(above.iterdir()):
         if folder.name.startswith(".") or folder.name == OUTPUT or not folder.is_dir():
             continue
@@ -146,67 +131,13 @@ def _folders(above: Path, depth: int) -> Iterator[Path]:
             yield folder
 
 
-def _read(path: Path, name: str) -> Run:
-    folder = RunFolder(path)
-    if not _looks_like_run(path):
-        raise DamagedError("holds no run")
-    try:
-        config = yaml.load(folder.config_file.read_bytes(), _LOADER)  # noqa: S506 - a safe loader
-    except FileNotFoundError:
-        raise DamagedError("has no config.yaml") from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        raise DamagedError("config.yaml cannot be read") from None
+def _read(folder: RunFolder, name: str) -> CollectedRun:
+    config = folder.read_config()
     record = folder.record()
     if not record:
-        raise DamagedError("record.json cannot be read" if folder.record_file.exists() else "has no record.json")
+        raise ConfigError(f"{folder.record_file}: {'cannot be read' if folder.record_file.exists() else 'missing'}")
     if record.get("status") not in STATUSES:
-        raise DamagedError(f"record.json has no known status ({record.get('status')!r})")
-    if not isinstance(config, dict) or not isinstance(config.get("seed"), int):
-        raise DamagedError("config.yaml is not the config of a run (no seed in it)")
-    return Run(name, folder, flatten(config), record, read_curves(folder))
-
-
-def read_curves(folder: RunFolder) -> dict[str, Curve]:
-    """Read every measure that a run has logged along the way, by name.
-
-    Raises:
-        DamagedError: The table cannot be read.
-    """
-    try:
-        text = folder.metrics_file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError):
-        raise DamagedError("metrics.csv cannot be read") from None
-    whole = text[: text.rfind("\n") + 1]  # the last row may have been cut off
-    header, *rows = csv.reader(io.StringIO(whole)) if whole else [[]]
-    if "images_seen" not in header or len(set(header)) < len(header):
-        if not header:
-            return {}
-        raise DamagedError("metrics.csv is not a table of a run")
-    table = np.array([[_number(cell) for cell in row] for row in rows if len(row) == len(header)], dtype=np.float64)
-    columns = dict(zip(header, table.reshape(-1, len(header)).T, strict=True))
-    images = columns["images_seen"]
-    seconds = _interpolated(images, columns.get("speed/seconds", np.full_like(images, np.nan)))
-    curves = {}
-    for column, values in columns.items():
-        there = ~np.isnan(values) & ~np.isnan(images)
-        if column.startswith(_ROWS) and there.any():
-            curves[column.removeprefix(_ROWS)] = Curve(images[there], values[there], seconds[there])
-    return curves
-
-
-def _interpolated(images: Floats, seconds: Floats) -> Floats:
-    """Fill the rows of the clock at which the time was not logged."""
-    there = ~np.isnan(seconds)
-    if not there.any():
-        return seconds
-    filled: Floats = np.interp(images, np.append(0.0, images[there]), np.append(0.0, seconds[there]))
-    return filled
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan
+        raise ConfigError(f"{folder.record_file}: unknown status {record.get('status')!r}")
+    if not isinstance(config.get("seed"), int):
+        raise ConfigError(f"{folder.config_file}: not the config of a run (it has no seed)")
+    return CollectedRun(name, folder, flatten(config), record, read_metrics(folder).curves())

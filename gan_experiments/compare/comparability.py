@@ -1,59 +1,63 @@
-"""What stands in the way of an honest comparison: other keys, other budgets, other ways to measure."""
+"""Checks whether runs are comparable: how they were evaluated, their budgets, other keys, hardware and software."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gan_experiments.compare.collect import Collection, Run, flatten
-from gan_experiments.compare.design import Arm, Design, shown
+from gan_experiments.compare.arms import COSTS
+from gan_experiments.compare.collect import CollectedRun, Study
+from gan_experiments.compare.design import Arm, Design, as_text
+from gan_experiments.core.dotted import flatten, value_of
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 
-_UNEQUAL = 1.02  # a budget's ratio between arms from which it is said; images round to whole batches
+# Ratio between arms from which a difference is reported; images are rounded to whole batches.
+_UNEQUAL = 1.02
 _UNEQUAL_TIME = 1.2
 _MOST_NAMES = 6
+_MOST_VALUES = 3
 
 
-def check_provenance(runs: Sequence[Run], measure: str, allowed: bool) -> list[str]:
-    """Look for figures of one measure that were obtained in different ways.
+def check_provenance(runs: Sequence[CollectedRun], measure: str, allowed: bool) -> list[str]:
+    """Check that a measure was evaluated in the same way in all runs.
 
     Args:
-        runs: All that have such a figure.
+        runs: Those that have a value of it.
         measure: Its name.
-        allowed: Whether to go on all the same.
+        allowed: Whether differences are a warning instead of an error.
 
     Returns:
-        A warning, if there are any and it is allowed.
+        A warning, if there are differences and they are allowed.
 
     Raises:
-        ConfigError: There are, and it is not.
+        ConfigError: There are differences and they are not allowed.
     """
     ways: dict[str, dict[str, list[str]]] = {}
     for run in runs:
         for key, value in _measured_with(run, measure).items():
-            ways.setdefault(key, {}).setdefault(shown(value), []).append(run.name)
-    told = [f"{key}: {_by_value(values)}" for key, values in ways.items() if len(values) > 1]
-    if not told:
+            ways.setdefault(key, {}).setdefault(as_text(value), []).append(run.name)
+    differing = [f"{key}: {_by_value(values)}" for key, values in ways.items() if len(values) > 1]
+    if not differing:
         return []
-    text = f"{measure.upper()} was not measured in the same way in all runs, so the figures do not compare: "
+    text = f"{measure.upper()} was not measured in the same way in all runs, so its values are not comparable: "
     if not allowed:
-        # What gan-evaluate adds to a record is not what is compared.
-        advice = "compare fewer runs, train them with the same metrics=, or say allow_incomparable=true"
-        raise ConfigError([*(f"{text}{line}" for line in told), advice])
-    return [text + "; ".join(told)]
+        advice = "compare fewer runs, train them with the same metrics=, or set allow_incomparable=true"
+        raise ConfigError([*(f"{text}{line}" for line in differing), advice])
+    return [text + "; ".join(differing)]
 
 
-def warnings(design: Design, collection: Collection) -> list[str]:
-    """Say what besides the factor may explain a difference between arms, and what is missing, a line each."""
+def warnings(design: Design, study: Study) -> list[str]:
+    """Report what else may explain a difference between arms, and what is missing, one line each."""
     runs = [run for arm in design.arms for run in arm.runs.values()]
     return [
         *_keys(design),
         *_budgets(design.arms),
         *_surroundings(runs),
         *_missing(design, runs),
-        *(f"{name} is left out: it repeats {other}" for name, other in design.repeats),
-        *(f"{name} is left out: it {reason}" for name, reason in collection.left_out),
+        *(f"{name} is left out because it repeats {other}" for name, other in design.repeats),
+        *(f"{name} is left out ({reason})" for name, reason in study.left_out),
     ]
 
 
@@ -61,114 +65,105 @@ def _keys(design: Design) -> list[str]:
     factor = ", ".join(design.factors) or "the seed"
     lines = []
     if design.differences:
-        keys = _some([difference.key for difference in design.differences])
-        lines.append(f"The arms differ in more than {factor}: {keys}. A difference between them may come from that.")
+        keys = first_few([difference.key for difference in design.differences], _MOST_NAMES)
+        lines.append(f"The arms differ in more than {factor}: {keys}. This may explain a difference between them.")
     if design.within:
-        keys = _some(design.within)
-        lines.append(f"Runs of one arm differ in more than the seed: {keys}. They are paired by these and the seed.")
+        keys = first_few(design.within, _MOST_NAMES)
+        lines.append(f"Runs of one arm differ in more than the seed: {keys}. Runs are paired by these and the seed.")
     return lines
 
 
 def _budgets(arms: Sequence[Arm]) -> list[str]:
-    """Say which of images, steps and time the arms did not get alike."""
-    asked = {
-        "real images": ("images_seen",),
-        "discriminator updates": ("steps", "discriminator"),
-        "generator updates": ("steps", "generator"),
-        "training seconds": ("seconds",),
+    """Report which of images, updates and time differ between arms."""
+    names = {
+        "images": "real images",
+        "d_updates": "discriminator updates",
+        "g_updates": "generator updates",
+        "seconds": "training seconds",
     }
     lines = []
-    for name, keys in asked.items():
+    for cost, name in names.items():
         spent = {}
         for arm in arms:
-            ended = [run.noted(*keys) for run in arm.runs.values() if run.status == "finished"]
-            known = [value for value in ended if value is not None]
+            finished = [run.recorded(COSTS[cost]) for run in arm.runs.values() if run.status == "finished"]
+            known = [value for value in finished if value is not None]
             if known:
                 spent[arm.label] = statistics.median(known)
         least, most = (pick(spent, key=spent.__getitem__, default="") for pick in (min, max))
-        limit = _UNEQUAL_TIME if keys == ("seconds",) else _UNEQUAL
+        limit = _UNEQUAL_TIME if cost == "seconds" else _UNEQUAL
         if spent and spent[most] > spent[least] * limit:
             values = f"{spent[least]:,.0f} in {least}, {spent[most]:,.0f} in {most}"
             lines.append(f"Unequal {name}: {values} (median of finished runs).")
     return lines
 
 
-def _surroundings(runs: Sequence[Run]) -> list[str]:
-    """Say where software, machine or uncommitted changes may explain a difference."""
+def _surroundings(runs: Sequence[CollectedRun]) -> list[str]:
+    """Report differences in software, hardware, data and uncommitted changes."""
     lines = []
-    asked = {
-        "versions": "with different software",
-        "git.commit": "by different commits of the code",
+    meanings = {
+        "versions": "with different software versions",
+        "git.commit": "from different commits of the code",
         "device": "on different devices",
         "host": "on different machines",
         "threads": "with different numbers of threads",
         "processes": "with different numbers of processes",
         "dataset.fingerprint": "on different data",
     }
-    for key, meaning in asked.items():
-        values = {shown(value) for run in runs if (value := _noted(run.record, key)) is not None}
+    for key, meaning in meanings.items():
+        values = {as_text(value) for run in runs if (value := value_of(run.record, key)) is not None}
         if len(values) > 1:
-            lines.append(f"Runs were made {meaning} ({key}: {_some(sorted(values), 3)}).")
-    if any(_noted(run.record, "git.changed") for run in runs):
-        lines.append("Some runs were made by code with uncommitted changes: their commit does not say what ran.")
+            lines.append(f"Runs were made {meaning} ({key}: {first_few(sorted(values), _MOST_VALUES)}).")
+    if any(value_of(run.record, "git.changed") for run in runs):
+        lines.append("Some runs were made from code with uncommitted changes: their commit does not identify the code.")
     return lines
 
 
-def _missing(design: Design, runs: Sequence[Run]) -> list[str]:
+def _missing(design: Design, runs: Sequence[CollectedRun]) -> list[str]:
     lines = []
-    meant = {"failed": "failed", "interrupted": "was interrupted", "pruned": "was pruned", "running": "has not ended"}
-    for status, is_ in meant.items():
+    phrases = {
+        "failed": ("that failed", "that failed"),
+        "interrupted": ("that was interrupted", "that were interrupted"),
+        "pruned": ("that was pruned", "that were pruned"),
+        "running": ("that has not ended", "that have not ended"),
+    }
+    for status, (singular, plural) in phrases.items():
         names = [run.name for run in runs if run.status == status]
         if names:
-            is_ = is_ if len(names) == 1 else is_.replace("was ", "were ").replace("has ", "have ")
-            count = f"{len(names)} run{'s' if len(names) > 1 else ''}"
-            lines.append(f"{count} that {is_} {'are' if len(names) > 1 else 'is'} not counted: {_some(names)}")
+            subject = f"1 run {singular} is" if len(names) == 1 else f"{len(names)} runs {plural} are"
+            lines.append(f"{subject} not counted: {first_few(names, _MOST_NAMES)}")
     for arm in design.arms:
-        if not any(run.status in ("finished", "diverged") for run in arm.runs.values()):
-            lines.append(f"{arm.label} has no run that has ended: nothing can be said about it.")
+        if not any(run.ended for run in arm.runs.values()):
+            lines.append(f"{arm.label} has no run that has ended, so it has no result.")
     return lines
 
 
-def _measured_with(run: Run, measure: str) -> dict[str, Any]:
-    """Return what must be the same for two figures of a measure to be comparable."""
-    how = run.record.get("evaluation")
-    if not isinstance(how, Mapping):
+def _measured_with(run: CollectedRun, measure: str) -> dict[str, Any]:
+    """Return what must be equal for two values of a measure to be comparable."""
+    evaluation = run.record.get("evaluation")
+    if not isinstance(evaluation, Mapping):
         return {}
-    plain = flatten(how)
+    plain = flatten(evaluation)
     keys = ["samples", "row_samples", "generator", "truncation", "real_images", "real_split", "data"]
-    value, _, told = measure.partition("/")
-    own = [f"measures.{name}" for name in _with_value(how, "measures", measure)]
-    options = own or [f"features.{name}" for name in _with_value(how, "features", value)]
+    value, _, extractor = measure.partition("/")
+    of_images = [f"measures.{name}" for name in _with_value(evaluation, "measures", measure)]
+    options = of_images or [f"features.{name}" for name in _with_value(evaluation, "features", value)]
     keys += [key for key in plain if key.startswith(tuple(f"{name}." for name in options))]
-    if not own:  # what sees the images themselves has nothing to do with the extractors
-        extractors = how.get("extractors")
+    if not of_images:  # measures of images do not depend on the extractors
+        extractors = evaluation.get("extractors")
         names = list(extractors) if isinstance(extractors, Mapping) else []
-        extractor = told if told in names else next(iter(names), "")
+        extractor = extractor if extractor in names else next(iter(names), "")
         parts = ("name", "num_features", "weights", "resize", "precision", "layers")
         keys += [f"extractors.{extractor}.{part}" for part in parts]
-        keys += ["is_splits"] if value == "is" else []  # of records before options were kept by measure
-    return {key: plain[key] for key in keys if key in plain}  # older records say less
+    return {key: plain[key] for key in keys if key in plain}
 
 
-def _with_value(how: Mapping[str, Any], group: str, value: str) -> list[str]:
+def _with_value(evaluation: Mapping[str, Any], group: str, value: str) -> list[str]:
     """Return the measures of a group that compute a value."""
-    told = how.get(group)
-    measures = told.items() if isinstance(told, Mapping) else ()
+    options = evaluation.get(group)
+    measures = options.items() if isinstance(options, Mapping) else ()
     return [name for name, each in measures if isinstance(each, Mapping) and value in each.get("values", ())]
 
 
-def _noted(record: Mapping[str, Any], key: str) -> Any:
-    value: Any = record
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
 def _by_value(values: Mapping[str, Sequence[str]]) -> str:
-    return ", ".join(f"{value} in {len(names)} runs ({names[0]} ...)" for value, names in values.items())
-
-
-def _some(names: Iterable[str], most: int = _MOST_NAMES) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+    counts = {value: "1 run" if len(names) == 1 else f"{len(names)} runs" for value, names in values.items()}
+    return ", ".join(f"{value} in {counts[value]} ({names[0]} ...)" for value, names in values.items())

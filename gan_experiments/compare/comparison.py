@@ -1,40 +1,45 @@
-"""From the runs of a study to what can be said about its arms."""
+"""Compares the arms of a study: collected runs in, ranking, tests and warnings out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from gan_experiments.compare.arms import ArmResult, Measure, arm_result, outcomes, spread
-from gan_experiments.compare.collect import HIGHER, Collection, Run
+from gan_experiments.compare.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
+from gan_experiments.compare.collect import CollectedRun, Study, collect, collect_runs
 from gan_experiments.compare.comparability import check_provenance, warnings
 from gan_experiments.compare.design import Design, lay_out
 from gan_experiments.compare.pairs import PairResult, compare_arms, pairs_to_test
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.metrics_table import higher_is_better
+
+Direction = Literal["known", "lower", "higher"]
+StrPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All there is to report.
+    """The result of a comparison.
 
     Attributes:
-        design: The study's layout.
-        collection: What was found.
-        measure: What is compared.
-        threshold: The figure whose first reaching is timed, as logged; NaN if there is none.
+        design: Arms, and what varies within and between them.
+        study: The runs, and the folders that were left out.
+        criterion: What runs are compared by.
+        threshold: The value whose first reaching is timed, as logged; NaN if there is none.
         baseline: The arm that the others are compared with, if one was named.
         arms: Best first.
-        pairs: Of the baseline, or of all arms, or of the best.
+        pairs: The tested pairs: with the baseline, of all arms, or with the best arm.
         family: How many comparisons the correction counts.
-        warnings: A line each.
+        warnings: One line each.
     """
 
     design: Design
-    collection: Collection
-    measure: Measure
+    study: Study
+    criterion: Criterion
     threshold: float
     baseline: str | None
     arms: list[ArmResult]
@@ -42,60 +47,89 @@ class Comparison:
     family: int
     warnings: list[str]
 
+    def __repr__(self) -> str:
+        from gan_experiments.compare.report.wording import verdict
 
-def compare(collection: Collection, options: Mapping[str, Any]) -> Comparison:
+        return "\n".join(verdict(self))
+
+    def _repr_html_(self) -> str:
+        from gan_experiments.compare.report.html import fragment
+
+        return fragment(self)
+
+
+def compare(
+    study: Study | StrPath | Iterable[StrPath],
+    *,
+    factor: str | Sequence[str] | None = None,
+    baseline: str | None = None,
+    measure: str = "fid",
+    score: Score = "final",
+    better: Direction = "known",
+    threshold: float | None = None,
+    allow_incomparable: bool = False,
+) -> Comparison:
     """Compare the arms of a study.
 
     Args:
-        collection: The runs.
-        options: The config of ``gan-compare``.
+        study: The folder above the runs, several runs or run folders, or runs collected from them.
+        factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
+        baseline: The arm that the others are compared with; ``None``: all pairs.
+        measure: Name of the measure in the log.
+        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        better: Whether lower or higher values are better; ``known``: as is usual for the measure.
+        threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
+            arm where it is worst.
+        allow_incomparable: Compare values although they were not measured in the same way.
 
     Raises:
-        ConfigError: The factor does not vary, the baseline is no arm, nobody has logged the measure, or it was
-            not measured in the same way.
+        ConfigError: No run can be read, the factor does not vary, the baseline is not an arm, no run has logged the
+            measure, or it was not measured in the same way in all runs.
     """
-    design = lay_out(collection.runs, options["factor"])
+    study = _collected(study)
+    design = lay_out(study.runs, factor)
     runs = [run for arm in design.arms for run in arm.runs.values()]
-    measure = _measure(runs, options)
-    measured = [run for run in runs if run.status == "finished" and measure.outcome(run) is not None]
+    criterion = _criterion(runs, measure, score, better)
+    measured = [run for run in runs if run.status == "finished" and criterion.outcome(run) is not None]
     if not measured:
-        statuses = sorted({run.status for run in runs})
-        told = f"measure: no run has a {measure.figure} {measure.name} ({len(runs)} runs, {', '.join(statuses)})"
-        raise ConfigError(told)
-    notes = check_provenance(measured, measure.name, options["allow_incomparable"])
-    baseline = _baseline(design, options["baseline"])
-    threshold = _threshold(design, measure, baseline, options["threshold"])
-    arms = sorted((arm_result(arm, measure, threshold) for arm in design.arms), key=lambda arm: arm.rank)
-    sign = -1.0 if measure.higher else 1.0
+        statuses = ", ".join(sorted({run.status for run in runs}))
+        raise ConfigError(f"measure: no run has a {score} {measure} ({len(runs)} runs, {statuses})")
+    notes = check_provenance(measured, measure, allow_incomparable)
+    _refuse_unknown_baseline(design, baseline)
+    level = _threshold(design, criterion, baseline, threshold)
+    arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
     chosen, family = pairs_to_test(arms, baseline)
-    pairs = compare_arms(chosen, family, sign)
-    notes += warnings(design, collection)
-    return Comparison(design, collection, measure, sign * threshold, baseline, arms, pairs, family, notes)
+    pairs = compare_arms(chosen, family, criterion.sign)
+    notes += warnings(design, study)
+    return Comparison(design, study, criterion, criterion.sign * level, baseline, arms, pairs, family, notes)
 
 
-def _measure(runs: Sequence[Run], options: Mapping[str, Any]) -> Measure:
-    name, better = options["measure"], options["better"]
+def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:
+    if isinstance(study, Study):
+        return study
+    return collect(study) if isinstance(study, (str, os.PathLike)) else collect_runs(study)
+
+
+def _criterion(runs: Sequence[CollectedRun], measure: str, score: Score, better: Direction) -> Criterion:
     finals = [final for run in runs if isinstance(final := run.record.get("final"), dict)]
     known = {key for run in runs for key in run.curves} | {str(key) for final in finals for key in final}
-    if name not in known:
-        raise ConfigError(f"measure: no run has logged {name!r}{suggest(name, known, listed=True)}")
-    higher = name.partition("/")[0] in HIGHER if better == "known" else better == "higher"
-    return Measure(name, options["figure"], higher)
+    if measure not in known:
+        raise ConfigError(f"measure: no run has logged {measure!r}{suggest(measure, known, listed=True)}")
+    return Criterion(measure, score, higher_is_better(measure) if better == "known" else better == "higher")
 
 
-def _baseline(design: Design, name: str | None) -> str | None:
+def _refuse_unknown_baseline(design: Design, baseline: str | None) -> None:
     labels = [arm.label for arm in design.arms]
-    if name is not None and name not in labels:
-        near = nearest(name, labels)
+    if baseline is not None and baseline not in labels:
+        near = nearest(baseline, labels)
         hint = f"; did you mean {near!r}?" if near else ""
-        raise ConfigError(f"baseline: there is no arm {name!r}{hint} ({', '.join(labels)})")
-    return name
+        raise ConfigError(f"baseline: no arm is called {baseline!r}{hint} ({', '.join(labels)})")
 
 
-def _threshold(design: Design, measure: Measure, baseline: str | None, asked: float | None) -> float:
-    """Return the figure to be reached: the median best of the baseline, or of the arm whose median best is worst."""
+def _threshold(design: Design, criterion: Criterion, baseline: str | None, asked: float | None) -> float:
+    """Return the value to reach, smaller is better: by default the worst median of the arms' best scores."""
     if asked is not None:
-        return -asked if measure.higher else asked
-    medians = {arm.label: spread(outcomes(arm, measure, "best").values(), higher=False).median for arm in design.arms}
+        return criterion.sign * asked
+    medians = {arm.label: spread(outcomes(arm, criterion, "best").values()).median for arm in design.arms}
     known = [value for label, value in medians.items() if math.isfinite(value) and baseline in (None, label)]
     return max(known, default=math.nan)

@@ -1,4 +1,4 @@
-"""What a study varies: its arms, what pairs their runs, and what differs besides."""
+"""Layout of a study: its arms, which of their runs form a pair, and what else differs between them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gan_experiments.compare.collect import Run
+from gan_experiments.compare.collect import CollectedRun
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS
+from gan_experiments.runs.config_differences import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS
 
 SEED = "seed"
-_NAMES = {*NON_RESULT_KEYS, SEED}
-# What carries or watches a run: it changes no result, so two runs that differ in it alone are not two seeds.
+_IGNORED = {*NON_RESULT_KEYS, SEED}
+# Keys that change how a run is executed or logged but not its result: two runs that differ only in them are not two
+# seeds.
 EXECUTION_KEYS = ("callbacks.", "logger.", *(f"trainer.{key}" for key in EXECUTION_TRAINER_KEYS))
-_WHOLE = ("experiment", "study")  # groups whose options set keys anywhere
+_GLOBAL_GROUPS = ("experiment", "study")  # whose options set keys anywhere in the config
 _ABSENT = "(absent)"
-Block = tuple[str, ...]  # what makes runs of several arms a pair: the seed, and what else varies within arms
+Block = tuple[str, ...]  # the seed and whatever else varies within arms; runs of one block form a pair
 
 
 class Difference(NamedTuple):
-    """A config key that differs between arms: what it is in each, by the arm's label."""
+    """A config key that differs between arms: its values in each, by the arm's label."""
 
     key: str
     values: dict[str, str]
@@ -34,24 +35,24 @@ class Arm:
     """The runs of one level of the factor.
 
     Attributes:
-        label: The level; of several factors, joined by ``/``.
-        runs: One per block: the same seed, and the same of whatever else varies within the arms, is the same block.
+        label: The level; the levels of several factors are joined by ``/``.
+        runs: One per block.
     """
 
     label: str
-    runs: dict[Block, Run] = field(default_factory=dict)
+    runs: dict[Block, CollectedRun] = field(default_factory=dict)
 
 
 @dataclass
 class Design:
-    """How a study is laid out.
+    """The layout of a study.
 
     Attributes:
-        factors: What is compared: config groups or keys.
-        arms: By their label.
-        within: Other keys that vary within arms; with the seed they say which runs make a pair.
+        factors: Config groups or keys whose levels are compared.
+        arms: One per level.
+        within: Other keys that vary within arms; they and the seed define the blocks.
         differences: Other keys that differ between arms.
-        repeats: Runs that repeat another, and are left out, with its name.
+        repeats: Runs that are left out because they repeat another, with the name of that one.
     """
 
     factors: tuple[str, ...]
@@ -61,20 +62,21 @@ class Design:
     repeats: list[tuple[str, str]]
 
 
-def lay_out(runs: Sequence[Run], factor: Sequence[str] | str | None = None) -> Design:
+def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = None) -> Design:
     """Sort runs into arms.
 
     Args:
-        runs: Of one study.
-        factor: What tells the arms apart; ``None``: whatever varies besides the seed, values that a search draws aside.
+        runs: The runs of one study.
+        factor: Groups or keys whose levels are the arms; ``None``: whatever varies besides the seed, except numbers
+            that a search has drawn.
 
     Raises:
-        ConfigError: The factor is not known or does not vary.
+        ConfigError: The factor is unknown or does not vary.
     """
     varying = _Varying(runs)
     names = [name.strip() for name in factor.split(",")] if isinstance(factor, str) else list(factor or ())
-    factors = tuple(varying.named(names) if names else varying.found())
-    arms: dict[str, list[Run]] = {}
+    factors = tuple(varying.named(names) if names else varying.fewest())
+    arms: dict[str, list[CollectedRun]] = {}
     for run, label in zip(runs, varying.labels(factors), strict=True):
         arms.setdefault(label, []).append(run)
     free = [key for key in varying.keys if not any(_below(key, factor) for factor in factors)]
@@ -86,17 +88,17 @@ def lay_out(runs: Sequence[Run], factor: Sequence[str] | str | None = None) -> D
     for key in free:
         sets = {name: _values(members, key) for name, members in arms.items()}
         if len({frozenset(values) for values in sets.values()}) > 1:
-            told = {name: ", ".join(sorted(values)) for name, values in sets.items()}
-            design.differences.append(Difference(key, told))
+            joined = {name: ", ".join(sorted(values)) for name, values in sets.items()}
+            design.differences.append(Difference(key, joined))
     return design
 
 
-def _arm(label: str, members: list[Run], pairing: list[str], repeats: list[tuple[str, str]]) -> Arm:
-    """Make an arm; of runs that are one and the same, keep one that finished, then the newest."""
+def _arm(label: str, members: list[CollectedRun], pairing: list[str], repeats: list[tuple[str, str]]) -> Arm:
+    """Make an arm; among repeated runs keep one that has ended, and of those the newest."""
     arm = Arm(label)
-    order = sorted(members, key=lambda run: (run.status in ("finished", "diverged"), str(run.record.get("started"))))
+    order = sorted(members, key=lambda run: (run.ended, str(run.record.get("started"))))
     for run in reversed(order):
-        block = (str(run.seed), *(shown(run.config.get(key, _ABSENT)) for key in pairing))
+        block = (str(run.seed), *(as_text(run.config.get(key, _ABSENT)) for key in pairing))
         if block in arm.runs:
             repeats.append((run.name, arm.runs[block].name))
         else:
@@ -106,12 +108,12 @@ def _arm(label: str, members: list[Run], pairing: list[str], repeats: list[tuple
 
 
 class _Varying:
-    """What varies among runs: groups by their option, and config keys."""
+    """The config groups and keys that vary among runs."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[CollectedRun]) -> None:
         self._runs = runs
         known = {key for run in runs for key in run.config}
-        self.keys = sorted(key for key in known if key not in _NAMES and len(_values(runs, key)) > 1)
+        self.keys = sorted(key for key in known if key not in _IGNORED and len(_values(runs, key)) > 1)
         self._chosen = [_choices(run) for run in runs]
         self._groups = sorted({group for choices in self._chosen for group in choices})
         self._levels: dict[str, list[str]] = {}
@@ -119,19 +121,19 @@ class _Varying:
         self._overridden = {_key_of(line) for run in runs for line in _list(run.record.get("overrides"))}
 
     def named(self, names: list[str]) -> list[str]:
-        """Return the factors that were asked for.
+        """Return the requested factors, each once.
 
         Raises:
-            ConfigError: One is not known, or does not vary.
+            ConfigError: One is unknown or does not vary.
         """
         problems = []
         for name in names:
             if name == SEED:
-                problems.append("factor: the seed is what the statistics are over; it cannot be the factor")
+                problems.append("factor: seed cannot be a factor, since the statistics are taken over seeds")
             elif name not in self._known:
                 problems.append(f"factor: no run has {name!r} in its config{suggest(name, self._known)}")
             elif len(levels := set(self.levels(name))) < 2:
-                varies = ", ".join(self.found() or ["nothing but the seed"])
+                varies = ", ".join(self.fewest() or ["nothing but the seed"])
                 problems.append(
                     f"factor: {name} is {levels.pop()} in all {len(self._runs)} runs (what varies: {varies})"
                 )
@@ -139,21 +141,21 @@ class _Varying:
             raise ConfigError(problems)
         return list(dict.fromkeys(names))
 
-    def found(self) -> list[str]:
-        """Return the fewest groups and keys that tell apart all runs that differ in more than the seed."""
+    def fewest(self) -> list[str]:
+        """Return the fewest groups and keys that distinguish all runs which differ in more than the seed."""
         groups = [group for group in self._groups if len(set(self.levels(group))) > 1]
-        groups.sort(key=lambda group: (group not in _WHOLE, group not in self._overridden))
+        groups.sort(key=lambda group: (group not in _GLOBAL_GROUPS, group not in self._overridden))
         keys = [key for key in self.keys if not key.startswith(EXECUTION_KEYS) and not self._is_searched(key)]
         keys.sort(key=lambda key: key not in self._overridden)
         candidates = [group for group in groups if not f"{group}.".startswith(EXECUTION_KEYS)] + keys
-        whole = self._parts(candidates)
+        all_parts = self._parts(candidates)
         for candidate in candidates:
-            if self._parts([candidate]) == whole > 1:
+            if self._parts([candidate]) == all_parts > 1:
                 return [candidate]
         kept = list(candidates)
         for candidate in reversed(candidates):
             fewer = [other for other in kept if other != candidate]
-            if self._parts(fewer) == whole:
+            if self._parts(fewer) == all_parts:
                 kept = fewer
         return kept
 
@@ -175,42 +177,42 @@ class _Varying:
         return len(set(self.labels(factors)))
 
     def _is_searched(self, key: str) -> bool:
-        """Tell whether nearly every run has a value of its own: a number that a search has drawn."""
+        """Return whether most runs have different numbers at a key, which a search has drawn then."""
         values = [run.config[key] for run in self._runs if key in run.config]
         numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
         distinct = len(set(map(str, values)))
         return numbers and distinct > 3 and distinct > len(values) / 2
 
 
-def shown(value: Any) -> str:
-    """Return a config's value as a short text."""
+def as_text(value: Any) -> str:
+    """Return a config value as text."""
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _choices(run: Run) -> dict[str, str]:
+def _choices(run: CollectedRun) -> dict[str, str]:
     choices = run.record.get("choices")
     return {key: _option(value) for key, value in choices.items()} if isinstance(choices, dict) else {}
 
 
 def _option(chosen: Any) -> str:
-    """Return the option of a group; of several, which Hydra notes as a list, their names joined by ``+``."""
+    """Return the option of a group; several, which Hydra records as a list, are joined by ``+``."""
     return "+".join(re.findall(r"[^\s\[\],'\"]+", str(chosen))) or "none"
 
 
-def _setting(run: Run, name: str) -> str:
-    """Return what a config has at a key: the value, or of a component its class."""
+def _setting(run: CollectedRun, name: str) -> str:
+    """Return the value of a config at a key; of a component, the name of its class."""
     target = run.config.get(f"{name}._target_")
     if target is not None:
         return str(target).rpartition(".")[2]
     if name in run.config:
         value = run.config[name]
-        return f"{value:.6g}" if isinstance(value, float) else shown(value)
+        return f"{value:.6g}" if isinstance(value, float) else as_text(value)
     below = {key: value for key, value in run.config.items() if _below(key, name)}
-    return shown(below) if below else _ABSENT
+    return as_text(below) if below else _ABSENT
 
 
-def _values(runs: Sequence[Run], key: str) -> set[str]:
-    return {shown(run.config.get(key, _ABSENT)) for run in runs}
+def _values(runs: Sequence[CollectedRun], key: str) -> set[str]:
+    return {as_text(run.config.get(key, _ABSENT)) for run in runs}
 
 
 def _below(key: str, name: str) -> bool:

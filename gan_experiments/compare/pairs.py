@@ -1,4 +1,4 @@
-"""What can be said about one arm against another."""
+"""Pairwise tests between arms."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ import numpy as np
 
 from gan_experiments.compare import statistics
 from gan_experiments.compare.arms import ArmResult
-from gan_experiments.compare.collect import Floats
+from gan_experiments.runs.metrics_table import Floats
 
-_MOST_PAIRED_ARMS = 8  # beyond which, without a baseline, only the best arm is compared with the others
+_MOST_PAIRED_ARMS = 8  # with more of them and no baseline, only the best arm is compared with the others
 
 
 @dataclass(frozen=True)
 class PairResult:
-    """What can be said about ``first`` against ``second``.
+    """Result of the test of one arm against another.
 
     Attributes:
-        first: An arm's label.
-        second: Another's.
-        seeds: Seeds of each, or pairs.
-        paired: Whether they were compared in pairs.
-        difference: Of the means, first minus second, as logged; NaN if no seed is left of either.
-        low: Of its 95 % interval.
-        high: Of its 95 % interval.
-        p: Of the permutation test; NaN if not tested.
-        adjusted: The same by Holm's correction.
+        first: Label of an arm.
+        second: Label of the other.
+        seeds: Seeds of each.
+        paired: Whether they were compared seed by seed.
+        difference: Difference of the means, first minus second, as logged; NaN if one has no finite score.
+        low: Lower end of its 95 % interval.
+        high: Upper end of its 95 % interval.
+        p: p value of the permutation test; NaN if not tested.
+        adjusted: The p value after Holm's correction.
         improvement: Probability that a seed of the first is better than one of the second.
-        verdict: Of the first: ``better``, ``worse``, ``too close to call``, ``too few seeds`` if not even the largest
-            difference could have been called, or ``not tested``.
-        needed: Seeds per arm that would probably settle it; ``None`` if settled or not known.
+        verdict: The first is ``better`` or ``worse``, it is ``too close to call``, there are ``too few seeds`` for even
+            the largest difference to be significant, or it was ``not tested``.
+        seeds_needed: Seeds per arm with which the test would probably be significant; ``None`` if it is, or if that is
+            not known.
     """
 
     first: str
@@ -47,28 +48,28 @@ class PairResult:
     adjusted: float
     improvement: float
     verdict: str
-    needed: int | None
+    seeds_needed: int | None
 
 
 def pairs_to_test(arms: Sequence[ArmResult], baseline: str | None) -> tuple[list[tuple[ArmResult, ArmResult]], int]:
-    """Choose which arms meet, and how many meetings the correction counts."""
-    there = [arm for arm in arms if arm.count]
+    """Return the pairs of arms to compare, and for how many comparisons to correct."""
+    ended = [arm for arm in arms if arm.count]
     if baseline is not None:
-        against = [arm for arm in there if arm.label == baseline]
-        chosen = [(arm, other) for other in against for arm in there if arm is not other]
+        against = [arm for arm in ended if arm.label == baseline]
+        chosen = [(arm, other) for other in against for arm in ended if arm is not other]
         return chosen, len(chosen)
-    family = len(there) * (len(there) - 1) // 2
-    firsts = there if len(there) <= _MOST_PAIRED_ARMS else there[:1]
-    return [(arm, other) for place, arm in enumerate(firsts) for other in there[place + 1 :]], family
+    family = len(ended) * (len(ended) - 1) // 2
+    firsts = ended if len(ended) <= _MOST_PAIRED_ARMS else ended[:1]
+    return [(arm, other) for rank, arm in enumerate(firsts) for other in ended[rank + 1 :]], family
 
 
 def compare_arms(chosen: Sequence[tuple[ArmResult, ArmResult]], family: int, sign: float) -> list[PairResult]:
-    """Compare arms two by two; ``sign`` turns differences of outcomes into those of figures."""
+    """Test pairs of arms; ``sign`` turns differences of outcomes into differences of logged values."""
     tested = [_test(first, second, family) for first, second in chosen]
-    known = [place for place, test in enumerate(tested) if not math.isnan(test.p)]
+    known = [index for index, test in enumerate(tested) if not math.isnan(test.p)]
     adjusted = [math.nan] * len(tested)
-    for place, value in zip(known, statistics.holm([tested[place].p for place in known], family), strict=True):
-        adjusted[place] = value
+    for index, value in zip(known, statistics.holm([tested[index].p for index in known], family), strict=True):
+        adjusted[index] = value
     return [
         _pair(first, second, test, value, family, sign)
         for (first, second), test, value in zip(chosen, tested, adjusted, strict=True)
@@ -84,11 +85,12 @@ class _Tested(NamedTuple):
 
 def _test(first: ArmResult, second: ArmResult, family: int) -> _Tested:
     common = [block for block in first.outcomes if block in second.outcomes]
-    together = len(common) == first.count == second.count
+    complete = len(common) == first.count == second.count
     paired = bool(statistics.testable_in_pairs(len(common), first.count, second.count, family))
-    # In one order of blocks where both have them all, whichever the test: it tells how much they go together.
-    a = np.array([first.outcomes[block] for block in (common if together else first.outcomes)])
-    b = np.array([second.outcomes[block] for block in (common if together else second.outcomes)])
+    # Both in the same order of blocks if no seed is missing, even if not tested in pairs: ``seeds_needed`` uses their
+    # correlation.
+    a = np.array([first.outcomes[block] for block in (common if complete else first.outcomes)])
+    b = np.array([second.outcomes[block] for block in (common if complete else second.outcomes)])
     p = statistics.p_value(a, b, paired) if min(len(a), len(b)) >= 2 else math.nan
     return _Tested(a, b, paired, p)
 
@@ -101,8 +103,8 @@ def _pair(first: ArmResult, second: ArmResult, test: _Tested, adjusted: float, f
     low, high = statistics.difference_interval(left, right, test.paired)
     scored = statistics.scores(a, b)
     ahead = scored[0].mean() < scored[1].mean()
-    called = adjusted <= statistics.ALPHA
-    verdict = (statistics.BETTER if ahead else statistics.WORSE) if called else statistics.CLOSE
+    significant = adjusted <= statistics.ALPHA
+    verdict = (statistics.BETTER if ahead else statistics.WORSE) if significant else statistics.CLOSE
     if statistics.smallest_p(len(a), len(b), test.paired) * family > statistics.ALPHA:
         verdict = statistics.FEW_SEEDS
     return PairResult(
@@ -117,5 +119,5 @@ def _pair(first: ArmResult, second: ArmResult, test: _Tested, adjusted: float, f
         adjusted=adjusted,
         improvement=statistics.probability_of_improvement(a, b),
         verdict=statistics.UNTESTED if math.isnan(adjusted) else verdict,
-        needed=None if called else statistics.seeds_needed(a, b, family),
+        seeds_needed=None if significant else statistics.seeds_needed(a, b, family),
     )

@@ -1,9 +1,9 @@
-"""What a few seeds tell about two arms, from scipy.stats. Smaller is better; a diverged seed is ``inf``.
+"""Intervals, tests and sample sizes for a few seeds, with scipy.stats. Smaller is better; a diverged seed is ``inf``.
 
-Which interval: the percentile and the BCa bootstrap of 3 or 5 seeds cover the mean of normal values in 73 and 85 % of
-studies instead of 95 %; Student's t covers 95. From ten seeds on, the BCa bootstrap with its level corrected for small
-samples (Hesterberg 2015, "What teachers should know about the bootstrap") covers as well as t and, for
-skewed values, better. ``tests/study/test_statistics.py`` repeats the simulation.
+Choice of the interval: with 3 or 5 seeds the percentile and the BCa bootstrap cover the mean of normal values in 73 and
+85 % of studies instead of 95 %; Student's t covers it in 95 %. From ten seeds on, the BCa bootstrap with its level
+corrected for small samples (Hesterberg 2015, "What teachers should know about the bootstrap") covers as well as t and,
+for skewed values, better. ``tests/compare/test_statistics.py`` repeats the simulation.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import betaln
 
-from gan_experiments.compare.collect import Floats
+from gan_experiments.runs.metrics_table import Floats
 
-LEVEL = 0.95  # of intervals
-ALPHA = 0.05  # of verdicts, over the whole family of comparisons
-POWER = 0.8  # of the number of seeds that would probably settle it
-POWER_OF_SEPARATION = 0.96  # of the t test, with which arms are apart in 80 % of studies
-FEW = 10  # values below which the bootstrap under-covers
-MOST_SEEDS = 1000  # beyond which no number is named
+LEVEL = 0.95  # coverage of intervals
+ALPHA = 0.05  # significance level, over the whole family of comparisons
+POWER = 0.8  # at the number of seeds needed
+POWER_OF_SEPARATION = 0.96  # power of the t test at which the arms do not overlap in 80 % of studies
+FEW = 10  # values; with fewer the bootstrap under-covers
+MOST_SEEDS = 1000  # larger numbers of seeds needed are not computed
 BETTER, WORSE, CLOSE, FEW_SEEDS, UNTESTED = "better", "worse", "too close to call", "too few seeds", "not tested"
-_RESAMPLES = 9999  # and every one of them where there are no more than that
+_RESAMPLES = 9999  # all permutations, if there are no more than these
 
 
 def mean_interval(values: ArrayLike) -> tuple[float, float]:
-    """Return the 95 % interval of the mean: NaN for a single value; not below 0 if no value is.
+    """Return the 95 % interval of the mean: NaN for a single value; clipped at 0 if no value is negative.
 
     Args:
         values: ``(n,)``, finite.
@@ -44,7 +44,7 @@ def mean_interval(values: ArrayLike) -> tuple[float, float]:
     low, high = mean - quantile * spread / math.sqrt(count), mean + quantile * spread / math.sqrt(count)
     if count >= FEW and spread > 0:
         outside = stats.norm.cdf(-quantile * math.sqrt(count / (count - 1)))
-        found = stats.bootstrap(
+        interval = stats.bootstrap(
             (sample,),
             np.mean,
             confidence_level=1 - 2 * outside,
@@ -53,14 +53,14 @@ def mean_interval(values: ArrayLike) -> tuple[float, float]:
             method="BCa",
             random_state=np.random.default_rng(0),
         ).confidence_interval
-        low, high = float(found.low), float(found.high)
+        low, high = float(interval.low), float(interval.high)
     return (max(low, 0.0), high) if sample.min() >= 0 else (low, high)
 
 
 def difference_interval(first: ArrayLike, second: ArrayLike, paired: bool) -> tuple[float, float]:
-    """Return the 95 % interval of the difference of two means: Student's t in pairs, otherwise Welch's.
+    """Return the 95 % interval of the difference of two means: Student's t if paired, otherwise Welch's.
 
-    The difference of two skewed samples is less skewed than they are, so the t interval serves at any number.
+    The difference of two skewed samples is less skewed than they are, so the t interval is used at any sample size.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(len(a), len(b)) < 2:
@@ -70,7 +70,7 @@ def difference_interval(first: ArrayLike, second: ArrayLike, paired: bool) -> tu
     else:
         errors = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
         error = math.sqrt(sum(errors))
-        # Welch 1947; without any spread the interval is a point, whatever its quantile.
+        # Welch 1947; without any spread the interval is a point, whatever the quantile.
         weights = errors[0] ** 2 / (len(a) - 1) + errors[1] ** 2 / (len(b) - 1)
         freedom = error**4 / weights if weights > 0 else 1.0
     difference, half = float(a.mean() - b.mean()), float(stats.t.ppf((1 + LEVEL) / 2, freedom) * error)
@@ -78,7 +78,7 @@ def difference_interval(first: ArrayLike, second: ArrayLike, paired: bool) -> tu
 
 
 def scores(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
-    """Return what a test compares: the values, or their ranks in both arms together if a seed has diverged."""
+    """Return what a test compares: the values, or if a seed has diverged their ranks over both arms."""
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if np.isfinite(a).all() and np.isfinite(b).all():
         return a, b
@@ -87,18 +87,18 @@ def scores(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def p_value(first: ArrayLike, second: ArrayLike, paired: bool) -> float:
-    """Return the two-sided p of the permutation test of a difference of means, exact when there are few seeds.
+    """Return the two-sided p value of the permutation test of a difference of means, exact for few seeds.
 
     Args:
         first: ``(n,)``.
-        second: ``(n,)`` in the same order of seeds if ``paired``: signs are flipped; else arms are shuffled.
-        paired: Which of the two.
+        second: ``(m,)``, in the same order of seeds if ``paired``.
+        paired: Whether the signs of the differences are flipped; otherwise seeds are shuffled between the arms.
     """
     a, b = scores(first, second)
     if np.ptp(np.concatenate([a, b])) == 0 or (paired and not (a - b).any()):
         return 1.0
     data = (a - b,) if paired else (a, b)
-    found = stats.permutation_test(
+    test = stats.permutation_test(
         data,
         _mean if paired else _difference_of_means,
         permutation_type="samples" if paired else "independent",
@@ -107,21 +107,21 @@ def p_value(first: ArrayLike, second: ArrayLike, paired: bool) -> float:
         batch=_batch(sum(len(sample) for sample in data)),
         random_state=np.random.default_rng(0),
     )
-    return float(found.pvalue)
+    return float(test.pvalue)
 
 
 def smallest_p(first: int, second: int, paired: bool) -> float:
-    """Return the smallest p that the test can give with so many seeds, however large the difference."""
+    """Return the smallest p value that the test can give with these numbers of seeds, however large the difference."""
     ways = first * math.log(2) if paired else -math.log(first + second + 1) - betaln(first + 1, second + 1)
     return min(1.0, 2.0 * math.exp(-ways))
 
 
 def testable_in_pairs(pairs: int, first: int, second: int, family: int) -> bool | None:
-    """Choose the test by numbers alone, before a value is seen.
+    """Return whether to test in pairs, from the numbers of seeds alone and not from their values.
 
-    Pairs are compared where all seeds are in both arms and flipping their signs can reach the level that the family
-    of comparisons leaves; otherwise the arms are shuffled, which fewer seeds suffice for, and which errs on the safe
-    side when the same seed helps, or hurts, both arms. ``None``: neither can reach the level.
+    Arms are compared in pairs if both have all seeds and flipping signs can reach the level that the family of
+    comparisons leaves. Otherwise seeds are shuffled between the arms, which needs fewer of them and is conservative if
+    the scores of a seed in both arms are positively correlated. ``None``: neither test can reach the level.
     """
     if pairs == first == second and smallest_p(pairs, pairs, paired=True) * family <= ALPHA:
         return True
@@ -133,59 +133,59 @@ def holm(values: Sequence[float], family: int) -> list[float]:
 
     Args:
         values: The p values.
-        family: How many comparisons there are, including those not in ``values``, which counts on the safe side.
+        family: How many comparisons there are, including those not in ``values``; counting those is conservative.
     """
     adjusted = [0.0] * len(values)
     highest = 0.0
-    for place, index in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
-        highest = max(highest, min(1.0, (family - place) * values[index]))
+    for rank, index in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+        highest = max(highest, min(1.0, (family - rank) * values[index]))
         adjusted[index] = highest
     return adjusted
 
 
 def probability_of_improvement(first: ArrayLike, second: ArrayLike) -> float:
-    """Return how often a seed of the first arm is better than one of the second, ties half (Agarwal et al. 2021)."""
+    """Return P(a seed of the first arm is better than one of the second); ties count half (Agarwal et al. 2021)."""
     a, b = np.asarray(first, dtype=np.float64)[:, None], np.asarray(second, dtype=np.float64)[None, :]
     return float(np.mean((a < b) + 0.5 * (a == b)))
 
 
 def least_seeds(family: int) -> int:
-    """Return the smallest number of seeds per arm with which any test can come to a verdict."""
+    """Return the smallest number of seeds per arm with which a test can be significant."""
     return next(n for n in range(2, MOST_SEEDS) if testable_in_pairs(n, n, n, family) is not None)
 
 
 def seeds_needed(first: ArrayLike, second: ArrayLike, family: int) -> int | None:
-    """Return the seeds per arm with which a difference as large as this one is found in 80 % of studies.
+    """Return the seeds per arm with which a difference as large as this one is significant in 80 % of studies.
 
-    From the power of the t test at the level that Bonferroni leaves; the permutation test's is nearly the same, once
-    there are enough seeds for it to reach the level at all.
+    Computed from the power of the t test at the Bonferroni level; the power of the permutation test is nearly the same
+    as soon as there are enough seeds for it to reach the level at all.
 
     Args:
-        first: Values of the first arm; in the order of the second's seeds where both have the same number.
-        second: Values of the second.
+        first: Values of the first arm, in the order of seeds of the second if both have the same number.
+        second: Values of the second arm.
         family: How many comparisons there are.
 
     Returns:
-        ``None`` if a thousand would not do, or if too little is known about the spread.
+        ``None`` if 1000 are not enough, or if too little is known about the spread.
     """
     a, b = scores(first, second)
     if min(len(a), len(b)) < 2:
         return None
     difference = abs(float(a.mean() - b.mean()))
-    apart = math.sqrt(a.var(ddof=1) + b.var(ddof=1))
-    together = float((a - b).std(ddof=1)) if len(a) == len(b) else apart
+    unpaired = math.sqrt(a.var(ddof=1) + b.var(ddof=1))
+    in_pairs = float((a - b).std(ddof=1)) if len(a) == len(b) else unpaired
     if difference == 0:
         return None
     counts = np.arange(2, MOST_SEEDS + 1)
     designs = [testable_in_pairs(n, n, n, family) for n in range(2, MOST_SEEDS + 1)]
     paired = np.array([design is True for design in designs])
     with np.errstate(divide="ignore"):
-        effects = difference / np.where(paired, together, apart)
+        effects = difference / np.where(paired, in_pairs, unpaired)
     freedom = np.where(paired, counts - 1, 2 * counts - 2)
     critical = stats.t.ppf(1 - ALPHA / family / 2, freedom)
-    # Beyond 30 standard errors, which may be infinitely many, the noncentral t is no longer computed.
+    # Clipped because the noncentral t is not computed reliably for very large, or infinite, effects.
     power = stats.nct.sf(critical, freedom, np.minimum(effects * np.sqrt(counts), 30.0))
-    # Where only arms that do not overlap at all reach the level, the t test is too hopeful.
+    # If only arms that do not overlap at all can reach the level, the t test is too optimistic.
     steps = np.array([smallest_p(n, n, design is True) for n, design in enumerate(designs, 2)])
     wanted = np.where(2 * steps * family > ALPHA, POWER_OF_SEPARATION, POWER)
     enough = (power >= wanted) & np.array([design is not None for design in designs])
@@ -193,10 +193,10 @@ def seeds_needed(first: ArrayLike, second: ArrayLike, family: int) -> int | None
 
 
 def expected_best(values: ArrayLike) -> Floats:
-    """Return the expected best of 1, 2 ... n trials drawn with replacement (Dodge et al. 2019, eq. 5-8).
+    """Return the expected best of 1, 2, ..., n trials drawn with replacement (Dodge et al. 2019, eq. 5-8).
 
     Args:
-        values: ``(n,)``; a diverged trial counts as the worst that did not, or else the mean would be infinite.
+        values: ``(n,)``; a diverged trial counts as the worst that did not, since the mean would be infinite otherwise.
 
     Returns:
         ``(n,)``.
@@ -206,7 +206,7 @@ def expected_best(values: ArrayLike) -> Floats:
     ordered = np.where(np.isfinite(ordered), ordered, worst)
     count = len(ordered)
     trials = np.arange(1, count + 1)[:, None]
-    # The best of k is no better than the i-th: all k fall on the i-th or after it.
+    # P(the best of k trials is no better than the i-th) = P(all k are the i-th or worse).
     beyond = ((count - np.arange(count + 1)) / count) ** trials
     expected: Floats = (beyond[:, :-1] - beyond[:, 1:]) @ ordered
     return expected
@@ -221,5 +221,5 @@ def _difference_of_means(first: Floats, second: Floats, axis: int) -> Any:
 
 
 def _batch(count: int) -> int:
-    """Return how many resamples of ``count`` values fit into about 32 MB."""
+    """Return how many resamples of ``count`` values take about 32 MB."""
     return max(1, 4_000_000 // count)

@@ -226,4 +226,10 @@ def _is_listed(origin: type) -> bool:
 
 def _is_class(member: Any) -> TypeGuard[type]:
     origin = get_origin(member) or member
-    return isinstance(origin, type) and origin not in _NUMBERS and _container(member) is None and origin is not object
+    return (
+        member is not Any
+        and isinstance(origin, type)
+        and origin not in _NUMBERS
+        and _container(member) is None
+        and origin is not object
+    )

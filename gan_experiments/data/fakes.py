@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.files.listing import Archive, Folder, list_images
 
@@ -48,9 +49,9 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
             except Exception as error:  # Pillow raises exceptions of many types for damaged files
                 problems.append(f"{name} ({error})")
     if problems:
-        more = f" and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else ""
-        listed = f"{', '.join(problems[:_MAX_LISTED])}{more}"
-        raise ConfigError(f"fake: {len(problems)} of {len(names)} images do not fit: {listed}")
+        raise ConfigError(
+            f"fake: {len(problems)} of {len(names)} images do not fit: {first_few(problems, _MAX_LISTED)}"
+        )
     return torch.from_numpy(images)
 
 

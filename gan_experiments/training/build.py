@@ -17,6 +17,7 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from gan_experiments.config.signatures import signature_of
 from gan_experiments.core.clock import Clock
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
@@ -116,7 +117,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     )
     for ramp in config.get("ramps", {}).values():
         course = {name: value for name, value in _with_end(ramp, budget).items() if name != "keys"}
-        system.ramps |= {key: ValueRamp(_number(config, key), **course) for key in ramp["keys"]}
+        system.ramps |= {key: ValueRamp(float(value_of(config, key)), **course) for key in ramp["keys"]}
     return system
 
 
@@ -248,11 +249,3 @@ def _factory(node: Mapping[str, Any]) -> Callable[..., Any]:
 def _with_end(course: Mapping[str, Any], budget: int) -> dict[str, Any]:
     """Return the options of a schedule or ramp; without an ``end`` it ends with the budget."""
     return {**course, "end": course.get("end") or budget}
-
-
-def _number(config: Mapping[str, Any], key: str) -> float:
-    """Return the number at a dotted key, which may end in an index: ``optimizer.generator.betas[1]``."""
-    value: Any = config
-    for part in key.replace("[", ".").replace("]", "").split("."):
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    return float(value)

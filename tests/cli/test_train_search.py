@@ -94,7 +94,7 @@ def test_a_search_goes_on_and_can_be_compared(search, call):
     code, told, _ = call(compare, "study=study", "factor=loss")
     assert code == 0
     assert "Wasserstein" in told or "wasserstein" in told
-    assert "Best figure against the number of trials" in Path("study/comparison/report.html").read_text()
+    assert "Expected best score against number of trials" in Path("study/comparison/report.html").read_text()
 
 
 def test_a_trial_behind_the_others_is_stopped_and_kept(search, monkeypatch):

@@ -1,19 +1,9 @@
 import pytest
 from synthetic import write_study
 
-from gan_experiments.compare.collect import collect
 from gan_experiments.compare.comparison import compare
 
-OPTIONS = {
-    "factor": None,
-    "baseline": None,
-    "measure": "fid",
-    "figure": "final",
-    "better": "known",
-    "threshold": None,
-    "allow_incomparable": False,
-}
-FIGURES = {
+FIDS = {
     "hinge": [4.0, 4.2, 4.1, 4.3, 3.9],
     "wasserstein": [9.0, 9.5, 8.7, 9.9, 9.2],
     "minimax": [5.0, None, 5.2, None, 5.1],
@@ -23,7 +13,7 @@ FIGURES = {
 @pytest.fixture
 def study(tmp_path):
     """Return the folder of a study of three losses with five seeds, two of them diverged."""
-    return write_study(tmp_path / "losses", FIGURES, grid=True)
+    return write_study(tmp_path / "losses", FIDS, grid=True)
 
 
 @pytest.fixture
@@ -31,6 +21,6 @@ def compared():
     """Compare the runs below a folder."""
 
     def run(folder, **options):
-        return compare(collect(folder), OPTIONS | options)
+        return compare(folder, **options)
 
     return run

@@ -30,7 +30,7 @@ def test_other_keys_are_said(tmp_path, compared):
         ({"seconds": 900.0}, "Unequal training seconds: 200 in minimax, 900 in hinge"),
         ({"device": "H200"}, "on different devices"),
         ({"versions": {"torch": "2.6.0"}}, "with different software"),
-        ({"git": {"commit": "fedc", "changed": False}}, "by different commits"),
+        ({"git": {"commit": "fedc", "changed": False}}, "from different commits"),
         ({"git": {"commit": "0123456789abcdef", "changed": True}}, "uncommitted changes"),
         ({"processes": 2}, "with different numbers of processes"),
         ({"dataset": {"fingerprint": "def"}}, "on different data"),
@@ -59,9 +59,9 @@ def test_runs_that_do_not_count_are_named(tmp_path, compared):
     assert comparison.warnings == [
         "1 run that failed is not counted: broken",
         "1 run that has not ended is not counted: going",
-        "wasserstein has no run that has ended: nothing can be said about it.",
-        "again is left out: it repeats digits-dcgan-loss_hinge-seed_0",
-        "notes is left out: it holds no run",
+        "wasserstein has no run that has ended, so it has no result.",
+        "again is left out because it repeats digits-dcgan-loss_hinge-seed_0",
+        "notes is left out (not a run folder: config.yaml is missing)",
     ]
     assert [arm.count for arm in comparison.arms] == [3, 3, 0]
 
@@ -75,7 +75,6 @@ def with_other_way(tmp_path, **changes):
         "extractors": {"native": {"name": "native", "num_features": 64, "weights": "17df"}},
         "real_images": 1797,
         "data": "abc",
-        "is_splits": 10,
     }
     write_run(study / "other", "minimax", seed=3, record={"evaluation": way | changes})
     return study
@@ -95,21 +94,21 @@ def with_other_way(tmp_path, **changes):
         ),
     ],
 )
-def test_figures_with_other_provenance_are_refused(tmp_path, compared, changes, key):
+def test_values_with_other_provenance_are_refused(tmp_path, compared, changes, key):
     study = with_other_way(tmp_path, **changes)
     with pytest.raises(ConfigError, match="was not measured in the same way") as caught:
         compared(study)
     assert key in str(caught.value)
     assert "allow_incomparable=true" in caught.value.problems[-1]
-    assert "gan-evaluate" not in caught.value.problems[-1]  # whose figures are not read
+    assert "gan-evaluate" not in caught.value.problems[-1]  # whose values are not read
     (line,) = compared(study, allow_incomparable=True).warnings
     assert key in line
 
 
 def test_what_another_measure_was_obtained_with_does_not_matter(tmp_path, compared):
-    study = with_other_way(tmp_path, is_splits=1)
+    study = with_other_way(tmp_path, features={"inception": {"values": ["is"], "splits": 1}})
     assert compared(study).warnings == []
-    with pytest.raises(ConfigError, match="is_splits"):
+    with pytest.raises(ConfigError, match=r"features\.inception\.splits"):
         compared(study, measure="is")
 
 
@@ -151,7 +150,7 @@ def test_measures_of_images_count_by_their_options_and_not_by_an_extractor(tmp_p
             compared(study, measure="cas")
             with pytest.raises(ConfigError, match=r"extractors\.native\.weights"):
                 compared(study, measure="fid")
-    with pytest.raises(ConfigError, match=r"measures\.score\.width: 16 in 2 runs .*, 32 in 1 runs"):
+    with pytest.raises(ConfigError, match=r"measures\.score\.width: 16 in 2 runs .*, 32 in 1 run "):
         compared(study, measure="cas")
 
 

@@ -3,7 +3,6 @@
 import itertools
 import math
 import random
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,55 +11,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gan_experiments.compare import statistics
-from gan_experiments.compare.pairs import compare_arms, pairs_to_test
 
 STUDIES = 250
+
+
 # Three standard errors of a share of 5 % over so many studies.
 SLACK = 3 * math.sqrt(0.05 * 0.95 / STUDIES)
-
-
-def arms(values):
-    """Return what a comparison sees of arms: seeds from 0 on, smaller is better."""
-    return [
-        SimpleNamespace(
-            label=label, count=len(figures), outcomes={(str(seed),): figure for seed, figure in enumerate(figures)}
-        )
-        for label, figures in values.items()
-    ]
 
 
 def population(seed, count, mean):
     """Return values of exactly this mean and a standard deviation of 1."""
     return stats.zscore(np.random.default_rng(seed).normal(size=count), ddof=1) + mean
-
-
-def verdicts(values, baseline=None):
-    return [pair.verdict for pair in compare_arms(*pairs_to_test(arms(values), baseline), sign=1.0)]
-
-
-@pytest.mark.parametrize("count", [3, 5, 8])
-@pytest.mark.parametrize("baseline", [None, "a"])
-@pytest.mark.parametrize("shared", [0.0, 0.8])
-def test_without_a_difference_a_study_rarely_finds_one(count, baseline, shared, monkeypatch):
-    """Whether or not a seed helps or hurts all arms alike; three arms, so three or two comparisons."""
-    monkeypatch.setattr(statistics, "seeds_needed", lambda *_: None)
-    draw = np.random.default_rng(count)
-    found = 0
-    for _ in range(STUDIES):
-        common = math.sqrt(shared) * draw.normal(size=count)
-        values = {label: list(10 + common + math.sqrt(1 - shared) * draw.normal(size=count)) for label in "abc"}
-        found += bool({"better", "worse"} & set(verdicts(values, baseline)))
-    assert found / STUDIES <= 0.05 + SLACK
-
-
-def test_without_a_difference_divergence_is_no_reason(monkeypatch):
-    monkeypatch.setattr(statistics, "seeds_needed", lambda *_: None)
-    draw = np.random.default_rng(1)
-    found = 0
-    for _ in range(STUDIES):
-        values = {label: np.where(draw.random(6) < 0.3, np.inf, draw.normal(10, 1, 6)) for label in "ab"}
-        found += bool({"better", "worse"} & set(verdicts(values)))
-    assert found / STUDIES <= 0.05 + SLACK
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10, 20])
@@ -100,29 +61,17 @@ def test_the_interval_of_a_difference_is_that_of_scipy(paired):
 
 @pytest.mark.parametrize(("effect", "family"), [(1.0, 1), (1.0, 5), (2.0, 15), (3.0, 5), (3.0, 15)])
 def test_the_seeds_that_are_said_to_settle_it_do(effect, family):
-    """With as many seeds as it takes to find an effect in 80 % of studies, it is found in so many."""
+    """With the seeds that are needed to detect an effect in 80 % of studies, it is detected in about 80 %."""
     a, b = population(0, 4000, 0.0), population(1, 3999, effect)
     count = statistics.seeds_needed(a, b, family)
     draw = np.random.default_rng(7)
-    found = 0
+    significant = 0
     for _ in range(STUDIES):
         a, b = draw.normal(0, 1, count), draw.normal(effect, 1, count)
         paired = statistics.testable_in_pairs(count, count, count, family)
-        found += statistics.p_value(a, b, bool(paired)) * family <= statistics.ALPHA
-    assert found / STUDIES >= 0.8 - 2.5 * math.sqrt(0.16 / STUDIES)
-    assert found / STUDIES <= 0.95, "nor are many more asked for"
-
-
-def test_few_seeds_stay_honest():
-    """However far arms are apart, no test of three seeds each gets below 10 %."""
-    values = {"a": [1.0, 1.1, 1.2], "b": [100.0, 110.0, 120.0]}
-    (pair,) = compare_arms(*pairs_to_test(arms(values), None), sign=1.0)
-    assert (pair.p, pair.verdict) == (pytest.approx(0.1), "too few seeds")
-    assert pair.needed == 4
-    (pair,) = compare_arms(*pairs_to_test(arms({"a": [1.0], "b": [100.0]}), None), sign=1.0)
-    assert (pair.verdict, pair.needed) == ("not tested", None)
-    assert math.isnan(pair.p)
-    assert pair.difference == -99.0
+        significant += statistics.p_value(a, b, bool(paired)) * family <= statistics.ALPHA
+    assert significant / STUDIES >= 0.8 - 2.5 * math.sqrt(0.16 / STUDIES)
+    assert significant / STUDIES <= 0.95, "nor are many more asked for"
 
 
 @given(st.lists(st.integers(-9, 9), min_size=2, max_size=6), st.integers(0, 99))
@@ -181,8 +130,8 @@ def test_holm_is_what_it_is_step_by_step(values):
     order = sorted(range(len(values)), key=values.__getitem__)
     for alpha in (0.01, 0.05, 0.2, 0.7):
         rejected = set()
-        for place, index in enumerate(order):
-            if values[index] * (len(values) - place) > alpha:
+        for rank, index in enumerate(order):
+            if values[index] * (len(values) - rank) > alpha:
                 break
             rejected.add(index)
         assert {index for index, value in enumerate(adjusted) if value <= alpha} == rejected

@@ -90,13 +90,13 @@ def test_a_stranger_s_file_names_no_other_code(saved, target, reason):
             r"refused: torchmetrics\.metric\.Metric inside a generator is not of torch\.nn",
         ),
         ({"architecture": "[]"}, "refused: .* names no class"),
-        ({"architecture": "{"}, "does not say its architecture"),
-        ({"architecture": None}, "does not say its architecture"),
-        ({"facts": None}, "does not say its architecture"),
+        ({"architecture": "{"}, "its architecture and facts cannot be read"),
+        ({"architecture": None}, "its architecture and facts cannot be read"),
+        ({"facts": None}, "its architecture and facts cannot be read"),
         ({"architecture": {"chanels": 4}}, "cannot be built: .*chanels"),
         ({"facts": {"image_size": 9}}, "makes images of 8"),
         ({"facts": {"color": True}}, "cannot be built: .*color"),
-        ({"architecture": {"channels": 8}}, "its weights are not those of its architecture"),
+        ({"architecture": {"channels": 8}}, "its weights do not fit its architecture"),
     ],
 )
 def test_what_does_not_fit_is_refused(saved, changes, reason):

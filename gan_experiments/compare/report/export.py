@@ -1,27 +1,26 @@
-"""The runs of a study as tables for other tools: one row per run, and one per value along a run."""
+"""Exports the runs of a study as tables: one row per run, and one per periodic evaluation of a measure."""
 
 from __future__ import annotations
 
-import csv
 import importlib.util
-import io
 import json
 import math
 from pathlib import Path
 from typing import Any
 
 from gan_experiments.compare.arms import costs_of
-from gan_experiments.compare.collect import Run, flatten
+from gan_experiments.compare.collect import CollectedRun
 from gan_experiments.compare.comparison import Comparison
+from gan_experiments.core.dotted import flatten
 
-_PASSPORT = ("versions", "git", "host", "device", "threads", "processes", "dataset", "parameters", "evaluation")
-_TOLD = ("started", "ended", "reason")
+_PROVENANCE = ("versions", "git", "host", "device", "threads", "processes", "dataset", "parameters", "evaluation")
+_STATUS = ("started", "ended", "reason")
 
 Rows = list[dict[str, Any]]
 
 
 def run_rows(comparison: Comparison) -> Rows:
-    """Return one row per run: its arm, what it was told, what it reached, what it cost, and its provenance."""
+    """Return one row per run: arm, config, results, cost and provenance."""
     runs = [(arm.label, run) for arm in comparison.arms for run in arm.arm.runs.values()]
     keys = {key for _, run in runs for key in run.config}
     varying = sorted(key for key in keys if len({_cell(run.config.get(key)) for _, run in runs}) > 1)
@@ -49,48 +48,39 @@ def curve_rows(comparison: Comparison) -> Rows:
     ]
 
 
-def as_csv(rows: Rows) -> str:
-    """Write rows as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def has_parquet() -> bool:
-    """Tell whether what writes Parquet is installed."""
+    """Return whether the package that writes Parquet is installed."""
     return importlib.util.find_spec("pyarrow") is not None
 
 
 def write_parquet(rows: Rows, path: Path) -> None:
-    """Write rows as Parquet; a column of mixed kinds becomes text."""
+    """Write rows as Parquet; a column of mixed types becomes text."""
     import pyarrow
     from pyarrow import parquet
 
     columns = {}
     for name in rows[0] if rows else []:
         values = [row[name] for row in rows]
-        kinds = {type(value) for value in values if value is not None}
-        plain = len(kinds) <= 1 or kinds == {int, float}
-        columns[name] = values if plain else [None if value is None else str(value) for value in values]
+        types = {type(value) for value in values if value is not None}
+        uniform = len(types) <= 1 or types == {int, float}
+        columns[name] = values if uniform else [None if value is None else str(value) for value in values]
     parquet.write_table(pyarrow.table(columns), path)
 
 
-def _run_row(label: str, run: Run, varying: list[str]) -> dict[str, Any]:
+def _run_row(label: str, run: CollectedRun, varying: list[str]) -> dict[str, Any]:
     record = run.record
     row: dict[str, Any] = {"run": run.name, "arm": label, "seed": run.seed, "status": run.status}
     row["overrides"] = " ".join(map(str, record.get("overrides") or []))
     row |= {f"choice/{key}": value for key, value in _mapping(record.get("choices")).items()}
     row |= {f"config/{key}": _cell(run.config.get(key)) for key in varying}
-    for kind in ("final", "best", "yardstick"):
-        row |= {f"{kind}/{key}": value for key, value in _mapping(record.get(kind)).items()}
+    for field in ("final", "best", "yardstick"):
+        row |= {f"{field}/{key}": value for key, value in _mapping(record.get(field)).items()}
     for name, curve in run.curves.items():
         row[f"last/{name}"] = float(curve.values[-1])
         row[f"lowest/{name}"], row[f"highest/{name}"] = float(curve.values.min()), float(curve.values.max())
     row |= costs_of(run)
-    row |= {key: record.get(key) for key in _TOLD}
-    provenance = flatten({key: record[key] for key in _PASSPORT if key in record})
+    row |= {key: record.get(key) for key in _STATUS}
+    provenance = flatten({key: record[key] for key in _PROVENANCE if key in record})
     return {key: _cell(value) for key, value in (row | provenance).items()}
 
 

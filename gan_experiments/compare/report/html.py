@@ -1,16 +1,17 @@
-"""The report as one HTML file, which needs neither a network nor a script."""
+"""Renders the report as one HTML file without scripts or external resources."""
 
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
 from gan_experiments.compare.comparison import Comparison
 from gan_experiments.compare.report.plots import Plot, plots
-from gan_experiments.compare.report.sample_grids import Picture, pictures
+from gan_experiments.compare.report.sample_grids import SampleGrid, sample_grids
 from gan_experiments.compare.report.tables import as_html, tables
-from gan_experiments.compare.report.wording import measure_name, verdict
+from gan_experiments.compare.report.wording import score_name, verdict
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --soft: #595959; --line: #d0d0d0; --wash: #f5f5f2; }
@@ -59,13 +60,13 @@ pre { font-size: .85rem; }
 """
 
 
-def page(comparison: Comparison, name: str, made: Mapping[str, str]) -> str:
-    """Write the report.
+def page(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> str:
+    """Render the report.
 
     Args:
         comparison: What to report.
-        name: Of the study.
-        made: How it was made, by what it is.
+        name: Name of the study.
+        provenance: Command, software and commits, by the label of each.
     """
     sections = [
         _header(comparison, name),
@@ -74,11 +75,11 @@ def page(comparison: Comparison, name: str, made: Mapping[str, str]) -> str:
         *(_table_sections(comparison)[:1]),
         _plots(plots(comparison)),
         *(_table_sections(comparison)[1:]),
-        _pictures(*pictures(comparison)),
+        _sample_grids(*sample_grids(comparison)),
         _runs(comparison),
-        _made(made),
+        _provenance(provenance),
     ]
-    title = escape(f"{name}: {measure_name(comparison)}")
+    title = escape(f"{name}: {score_name(comparison)}")
     return (
         "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
@@ -87,11 +88,17 @@ def page(comparison: Comparison, name: str, made: Mapping[str, str]) -> str:
     )
 
 
+def fragment(comparison: Comparison) -> str:
+    """Render the verdict, the caveats, the ranking and the first plot, for a notebook."""
+    sections = [_verdict(comparison), _warnings(comparison.warnings), *_table_sections(comparison)[:1]]
+    return "\n".join(filter(None, [*sections, _plots(plots(comparison)[:1])]))
+
+
 def _header(comparison: Comparison, name: str) -> str:
     runs = sum(len(arm.arm.runs) for arm in comparison.arms)
     factor = " and ".join(comparison.design.factors) or "seed"
-    told = f"{runs} runs in {len(comparison.arms)} arms by {factor}, compared by {measure_name(comparison)}"
-    return f"<header><h1>{escape(name)}</h1><p class=soft>{escape(told)}</p></header>"
+    subtitle = f"{runs} runs in {len(comparison.arms)} arms by {factor}, compared by {score_name(comparison)}"
+    return f"<header><h1>{escape(name)}</h1><p class=soft>{escape(subtitle)}</p></header>"
 
 
 def _verdict(comparison: Comparison) -> str:
@@ -102,7 +109,7 @@ def _warnings(lines: Sequence[str]) -> str:
     if not lines:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<section class=warnings><h3>Before you believe it</h3><ul>{items}</ul></section>"
+    return f"<section class=warnings><h3>Caveats</h3><ul>{items}</ul></section>"
 
 
 def _table_sections(comparison: Comparison) -> list[str]:
@@ -113,40 +120,37 @@ def _table_sections(comparison: Comparison) -> list[str]:
     ]
 
 
-def _plots(drawn: Sequence[Plot]) -> str:
+def _plots(shown: Sequence[Plot]) -> str:
     figures = "".join(
         f"<figure><h3>{escape(plot.title)}</h3>{_image(plot.svg, 'image/svg+xml', plot.title)}"
         f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
-        for plot in drawn
+        for plot in shown
     )
     return f"<section><h2>Plots</h2><div class=plots>{figures}</div></section>"
 
 
-def _pictures(note: str, found: Sequence[Picture]) -> str:
-    if not found:
+def _sample_grids(note: str, grids: Sequence[SampleGrid]) -> str:
+    if not grids:
         return ""
     figures = "".join(
-        f"<figure><h3>{escape(picture.label)}</h3>{_image(picture.data, picture.kind, f'samples of {picture.label}')}"
-        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
-        for picture in found
+        f"<figure><h3>{escape(grid.label)}</h3>{_image(grid.data, grid.media_type, f'samples of {grid.label}')}"
+        f"<figcaption>{escape(grid.caption)}</figcaption></figure>"
+        for grid in grids
     )
     return f"<section><h2>Samples</h2><p class=soft>{escape(note)}</p><div class=grids>{figures}</div></section>"
 
 
 def _runs(comparison: Comparison) -> str:
-    states: dict[str, int] = {}
-    for arm in comparison.arms:
-        for run in arm.arm.runs.values():
-            states[run.status] = states.get(run.status, 0) + 1
-    told = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
-    text = f"{told}. Each is a row of runs.csv; the curves are in curves.csv."
+    statuses = Counter(run.status for arm in comparison.arms for run in arm.arm.runs.values())
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    text = f"{counts}. runs.csv has a row for each run, curves.csv one for each periodic evaluation."
     return f"<section><h2>Runs</h2><p>{escape(text)}</p></section>"
 
 
-def _made(made: Mapping[str, str]) -> str:
-    lines = "\n".join(f"{key:<12}{value}" for key, value in made.items())
-    return f"<section><h2>How it was made</h2><pre>{escape(lines)}</pre></section>"
+def _provenance(provenance: Mapping[str, str]) -> str:
+    lines = "\n".join(f"{label:<15}{text}" for label, text in provenance.items())
+    return f"<section><h2>Provenance</h2><pre>{escape(lines)}</pre></section>"
 
 
-def _image(data: bytes, kind: str, text: str) -> str:
-    return f'<img alt="{escape(text)}" src="data:{kind};base64,{base64.b64encode(data).decode()}">'
+def _image(data: bytes, media_type: str, text: str) -> str:
+    return f'<img alt="{escape(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'

@@ -1,4 +1,4 @@
-"""Sample grids of the same latents, one of each arm."""
+"""Sample grids of the same latents, one per arm."""
 
 from __future__ import annotations
 
@@ -8,66 +8,66 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from gan_experiments.compare.collect import Run
+from gan_experiments.compare.collect import CollectedRun
 from gan_experiments.compare.comparison import Comparison
 
 _MOST = 12
-_LARGEST_FILE = 200_000  # bytes; a larger picture is made smaller
+_LARGEST_FILE = 200_000  # bytes; a larger image is scaled down
 _LARGEST_SIDE = 700  # pixels
 
 
-class Picture(NamedTuple):
+class SampleGrid(NamedTuple):
     """A sample grid.
 
     Attributes:
         label: The arm.
-        caption: Where it comes from.
-        data: The file.
-        kind: Its media type.
+        caption: Run and images seen.
+        data: Content of the image file.
+        media_type: Its media type.
     """
 
     label: str
     caption: str
     data: bytes
-    kind: str
+    media_type: str
 
 
-def pictures(comparison: Comparison) -> tuple[str, list[Picture]]:
-    """Return how to look at the grids, and the last grid of each arm's run of one common seed.
+def sample_grids(comparison: Comparison) -> tuple[str, list[SampleGrid]]:
+    """Return a caption for all grids, and for each arm the last grid of its run with a common seed.
 
-    Latents are a function of the seed, so runs of one seed show the same ones.
+    Latents are a function of the seed, so the grids of one seed show the same latents.
     """
     block = _common_block(comparison)
-    found = []
+    grids = []
     for arm in comparison.arms[:_MOST]:
         run = arm.arm.runs.get(block) if block else None
-        grids = _grids(run) if run is not None else []
-        picture = _read(grids[-1]) if grids else None
-        if run is not None and picture is not None:
+        files = _files(run) if run is not None else []
+        image = _read(files[-1]) if files else None
+        if run is not None and image is not None:
             status = "" if run.status == "finished" else f", {run.status}"
-            found.append(Picture(arm.label, f"{run.name} at {int(grids[-1].stem):,} images{status}", *picture))
+            grids.append(SampleGrid(arm.label, f"{run.name} at {int(files[-1].stem):,} images{status}", *image))
     seed = block[0] if block else ""
-    note = f"The same latents in the runs of seed {seed}, at the last grid of each."
-    return (note + (f" The best {_MOST} arms." if len(comparison.arms) > _MOST else ""), found)
+    note = f"The last sample grid of each arm's run with seed {seed}; all of them show the same latents."
+    return (note + (f" Only the best {_MOST} arms are shown." if len(comparison.arms) > _MOST else ""), grids)
 
 
 def _common_block(comparison: Comparison) -> tuple[str, ...] | None:
-    """Return the block that most arms have a grid of; of several, the one with the lowest seed."""
+    """Return the block for which most arms have a grid; of several, the one with the lowest seed."""
     counts: dict[tuple[str, ...], int] = {}
     for arm in comparison.arms[:_MOST]:
         for block, run in arm.arm.runs.items():
-            if _grids(run):
+            if _files(run):
                 counts[block] = counts.get(block, 0) + 1
     return min(counts, key=lambda block: (-counts[block], int(block[0]), block), default=None)
 
 
-def _grids(run: Run) -> list[Path]:
-    """Return the grids along the run; one before the first step shows nothing."""
+def _files(run: CollectedRun) -> list[Path]:
+    """Return the sample grids of a run except the one before its first step."""
     return [path for path in sorted(run.folder.samples.glob("[0-9]*.png")) if path.stem.isdigit() and int(path.stem)]
 
 
 def _read(path: Path) -> tuple[bytes, str] | None:
-    """Return the picture as it is, or smaller if it would make the page heavy; ``None`` if it cannot be read."""
+    """Return an image file, scaled down if it is large, and its media type; ``None`` if it cannot be read."""
     try:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data)) as image:

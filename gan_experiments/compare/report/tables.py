@@ -1,4 +1,4 @@
-"""The tables of a comparison, and how each is written down."""
+"""The tables of a comparison, as Markdown, LaTeX, HTML and for the terminal."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from gan_experiments.compare.arms import ArmResult
 from gan_experiments.compare.comparison import Comparison
 from gan_experiments.compare.report.wording import (
     amount,
+    direction,
     duration,
-    needed_text,
     number,
     percent,
     probability,
+    score_name,
+    seeds_needed_text,
     spread_text,
 )
 
-_MOST_ROWS = 30  # in a terminal
+_MOST_ROWS = 30  # in the terminal
 
 
 class Table(NamedTuple):
     """A table of texts; the first column names the row.
 
     Attributes:
-        title: What it shows.
-        note: How to read it.
+        title: Title.
+        note: Explanation of the columns.
         head: Names of the columns.
         rows: Cells.
-        brief: The columns that a terminal has room for.
+        brief: Indices of the columns shown in the terminal.
     """
 
     title: str
@@ -44,19 +46,19 @@ class Table(NamedTuple):
 
 
 def tables(comparison: Comparison) -> list[Table]:
-    """Return all tables of a comparison that have a row."""
+    """Return the tables of a comparison that are not empty."""
     made = [_ranking(comparison), _pairs(comparison), _cost(comparison), _differences(comparison)]
     return [table for table in made if table.rows]
 
 
 def as_markdown(table: Table) -> str:
-    """Write a table in Markdown."""
+    """Format a table in Markdown."""
     lines = [table.head, ["---"] + ["---:"] * (len(table.head) - 1), *table.rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def as_latex(table: Table) -> str:
-    """Write a table in LaTeX, for the package ``booktabs``."""
+    """Format a table in LaTeX, with the package ``booktabs``."""
     rows = [" & ".join(map(_tex, row)) + r" \\" for row in table.rows]
     return "\n".join(
         [
@@ -75,33 +77,33 @@ def as_latex(table: Table) -> str:
 
 
 def as_html(table: Table) -> str:
-    """Write a table in HTML; on a narrow screen each row becomes a card."""
+    """Format a table in HTML; on a narrow screen each row becomes a card."""
     head = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in table.head)
     rows = []
     for name, *cells in table.rows:
-        told = zip(table.head[1:], cells, strict=True)
-        values = "".join(f'<td data-name="{html.escape(key)}">{html.escape(cell)}</td>' for key, cell in told)
+        named = zip(table.head[1:], cells, strict=True)
+        values = "".join(f'<td data-name="{html.escape(key)}">{html.escape(cell)}</td>' for key, cell in named)
         rows.append(f"<tr><th scope=row>{html.escape(name)}</th>{values}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def as_rich(table: Table) -> rich.table.Table:
-    """Make the table for a terminal, of its brief columns."""
+    """Format the brief columns of a table for the terminal."""
     made = rich.table.Table(
         title=rich.markup.escape(table.title), title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
     )
-    for place in table.brief:
-        name = rich.markup.escape(table.head[place])
-        made.add_column(name, justify="right" if place else "left", overflow="fold", no_wrap=place > 0)
+    for column in table.brief:
+        name = rich.markup.escape(table.head[column])
+        made.add_column(name, justify="right" if column else "left", overflow="fold", no_wrap=column > 0)
     if len(table.rows) > _MOST_ROWS:
-        made.caption = f"the first {_MOST_ROWS} of {len(table.rows)}; the others are in the report"
+        made.caption = f"the first {_MOST_ROWS} of {len(table.rows)} rows; the report has all"
     for row in table.rows[:_MOST_ROWS]:
-        made.add_row(*(rich.markup.escape(row[place]) for place in table.brief))
+        made.add_row(*(rich.markup.escape(row[column]) for column in table.brief))
     return made
 
 
 def _ranking(comparison: Comparison) -> Table:
-    name = comparison.measure.name.upper()
+    name = comparison.criterion.measure.upper()
     rows = [
         [
             arm.label,
@@ -114,35 +116,33 @@ def _ranking(comparison: Comparison) -> Table:
         ]
         for arm in comparison.arms
     ]
-    order = "more is better" if comparison.measure.higher else "less is better"
-    samples = _samples(comparison)
     note = (
-        f"Best first, by the median {comparison.measure.figure} {name}; {order}. Mean with its 95 % interval over the "
-        f"seeds that did not diverge; median over all, a diverged seed being worse than any figure.{samples} The gap: "
-        "how much worse the last row is than the best, which one cannot stop at without having looked."
+        f"Best first, by the median {score_name(comparison)}; {direction(comparison)}. Final: the final evaluation; "
+        f"best: the best periodic evaluation.{_samples(comparison)} Each is given as the mean with its 95 % interval "
+        "over the seeds that did not diverge, and as the median over all seeds, where a diverged seed is worse than "
+        "any value. Gap: how much worse the last periodic evaluation is than the best, which is known only in "
+        "hindsight."
     )
-    head = ["arm", "seeds", f"final {name}", "its median", f"best {name}", "its median", "gap best to last"]
+    head = ["arm", "seeds", f"final {name}", "final median", f"best {name}", "best median", "best-to-last gap"]
     return Table("Ranking", note, head, rows, brief=(0, 1, 2, 3))
 
 
 def _counted(arm: ArmResult) -> str:
     missing = len(arm.arm.runs) - arm.count
-    told = [f"{arm.diverged} diverged ({percent(arm.diverged / arm.count)})"] if arm.diverged else []
-    told += [f"{missing} not counted"] if missing else []
-    return f"{arm.count}{', ' if told else ''}{', '.join(told)}"
+    diverged = [f"{arm.diverged} diverged ({percent(arm.diverged / arm.count)})"] if arm.diverged else []
+    return ", ".join([f"{arm.count}", *diverged, *([f"{missing} not counted"] if missing else [])])
 
 
 def _samples(comparison: Comparison) -> str:
-    found = {}
+    runs = [run for arm in comparison.arms for run in arm.arm.runs.values()]
+    counts = []
     for key in ("samples", "row_samples"):
-        counts = {run.noted("evaluation", key) for arm in comparison.arms for run in arm.arm.runs.values()} - {None}
-        found[key] = counts.pop() if len(counts) == 1 else None
-    if found["samples"] is None or found["row_samples"] is None:
+        distinct = {run.recorded(f"evaluation.{key}") for run in runs} - {None}
+        counts.append(distinct.pop() if len(distinct) == 1 else None)
+    final, periodic = counts
+    if final is None or periodic is None:
         return ""
-    return (
-        f" Final: of {found['samples']:,.0f} generated images; best: of rows with {found['row_samples']:,.0f} each, so "
-        "the two columns do not compare."
-    )
+    return f" They use {final:,.0f} and {periodic:,.0f} generated images, so they are not comparable with each other."
 
 
 def _pairs(comparison: Comparison) -> Table:
@@ -150,7 +150,7 @@ def _pairs(comparison: Comparison) -> Table:
         [
             pair.first if comparison.baseline else f"{pair.first} against {pair.second}",
             pair.verdict,
-            needed_text(pair),
+            seeds_needed_text(pair),
             spread_text((pair.difference, pair.low, pair.high)),
             probability(pair.p),
             probability(pair.adjusted),
@@ -160,16 +160,17 @@ def _pairs(comparison: Comparison) -> Table:
         for pair in comparison.pairs
     ]
     note = (
-        f"Difference of the mean {comparison.measure.figure} {comparison.measure.name.upper()} with its 95 % interval, "
-        "uncorrected; p of the permutation test, by itself and by Holm's correction for "
-        f"{comparison.family} comparison{'s' if comparison.family > 1 else ''}, which the verdict goes by (5 %); the "
-        "chance that a seed of the first is better than one of the second. A diverged seed counts as the worst. Seeds: "
-        '"n pairs" were compared seed by seed, by flipping signs; "n + n" by shuffling the arms, where flipping the '
-        "signs of so few pairs could not reach the level or seeds are missing."
+        "Seeds needed: estimated seeds per arm for a verdict, if the observed difference is real. Difference: of the "
+        f"mean {score_name(comparison)}, with its uncorrected 95 % interval. p: of the permutation test, uncorrected "
+        f"and after Holm's correction for {comparison.family} comparison{'s' if comparison.family > 1 else ''}, by "
+        "which the verdict is made at the 5 % level. P(better): probability that a seed of the first arm is better "
+        'than one of the second. A diverged seed counts as the worst. Seeds: "n pairs" were compared seed by seed, '
+        'flipping signs; "n + n" by shuffling seeds between the arms, because seeds are missing or so few pairs cannot '
+        "be significant."
     )
     first = f"against {comparison.baseline}" if comparison.baseline else "pair"
-    head = [first, "verdict", "seeds needed", "difference", "p", "p (Holm)", "chance to be better", "seeds"]
-    return Table("Pairs", note, head, rows, brief=(0, 1, 3, 5))
+    head = [first, "verdict", "seeds needed", "difference", "p", "p (Holm)", "P(better)", "seeds"]
+    return Table("Pairwise tests", note, head, rows, brief=(0, 1, 3, 5))
 
 
 def _cost(comparison: Comparison) -> Table:
@@ -188,22 +189,22 @@ def _cost(comparison: Comparison) -> Table:
         ]
         for arm in comparison.arms
     ]
-    level = f"{comparison.measure.name.upper()} {number(comparison.threshold)}"
+    level = f"{comparison.criterion.measure.upper()} {number(comparison.threshold)}"
     note = (
-        f"Seeds that ever reach {level}, and the median real images and training time until then, a seed that does not "
-        "taking forever; then medians of finished runs. Times are of training alone, without evaluation."
+        f"Share of seeds with a periodic evaluation that reaches {level}, and the median of real images and training "
+        "time until then, over all seeds. The other columns are medians over finished runs. Times exclude evaluation."
     )
     head = [
         "arm",
-        f"reach {level}",
-        "after images",
-        "after",
-        "time",
+        f"reached {level}",
+        "images until then",
+        "time until then",
+        "training time",
         "images/s",
-        "memory",
+        "peak memory",
         "images",
-        "D steps",
-        "G steps",
+        "D updates",
+        "G updates",
     ]
     return Table("Cost", note, head, rows)
 
@@ -212,10 +213,10 @@ def _differences(comparison: Comparison) -> Table:
     labels = [arm.label for arm in comparison.arms]
     rows = [[key, *(values[label] for label in labels)] for key, values in comparison.design.differences]
     factor = " and ".join(comparison.design.factors) or "the seed"
-    note = f"Every key of the configs, besides {factor} and the seed, that is not the same in all arms."
-    return Table("What else differs", note, ["key", *labels], rows)
+    note = f"Every config key, other than {factor} and the seed, that is not the same in all arms."
+    return Table("Other differences", note, ["key", *labels], rows)
 
 
 def _tex(text: str) -> str:
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return re.sub(r"[\\~^&%$#_{}]", lambda found: special.get(found[0], rf"\{found[0]}"), text)
+    return re.sub(r"[\\~^&%$#_{}]", lambda match: special.get(match[0], rf"\{match[0]}"), text)

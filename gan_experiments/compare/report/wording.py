@@ -1,4 +1,4 @@
-"""The findings in words and numbers as people write them."""
+"""Verdict sentences, and numbers formatted for people."""
 
 from __future__ import annotations
 
@@ -9,43 +9,49 @@ from gan_experiments.compare import statistics
 from gan_experiments.compare.comparison import Comparison
 from gan_experiments.compare.pairs import PairResult
 from gan_experiments.compare.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
+from gan_experiments.core.text import first_few
 
-_MOST_NAMES = 8  # in a sentence
+_MOST_NAMES = 7  # in a sentence
 
 
 def verdict(comparison: Comparison) -> list[str]:
-    """Say in a few sentences what the study shows, and how sure one can be."""
-    alone = _nothing_to_test(comparison)
-    if alone:
-        return [alone]
+    """Return the result of the tests in a few sentences, and the estimated seeds for what is undecided."""
+    untested = _nothing_to_test(comparison)
+    if untested:
+        return [untested]
     if comparison.baseline is not None:
         pairs = comparison.pairs
         words = (BETTER, WORSE, CLOSE, FEW_SEEDS)
-        said = "; ".join(_of_one_verdict(pairs, word) for word in words if _first(pairs, word))
-        return [f"Against {comparison.baseline}, the baseline: {said}.", *_outlook(comparison, pairs)]
+        results = "; ".join(_of_one_verdict(pairs, word) for word in words if _first(pairs, word))
+        return [f"Against the baseline {comparison.baseline}: {results}.", *_outlook(comparison, pairs)]
     leader = comparison.arms[0]
     pairs = [pair for pair in comparison.pairs if pair.first == leader.label]
     ahead, behind, close = ([pair.second for pair in pairs if pair.verdict == word] for word in (BETTER, WORSE, CLOSE))
-    said = f"better than {listed(ahead)}" if ahead else "not better than any other arm for sure"
-    said += f"; by its mean worse than {listed(behind)}" if behind else ""
-    said += f"; against {listed(close)} it is {CLOSE}" if close else ""
-    return [f"{leader.label} ranks first with {_reached(comparison)}: {said}.", *_outlook(comparison, pairs)]
+    results = f"better than {listed(ahead)}" if ahead else "not significantly better than any other arm"
+    results += f"; worse than {listed(behind)} in its mean" if behind else ""
+    results += f"; {CLOSE} against {listed(close)}" if close else ""
+    return [f"{leader.label} ranks first with {_reached(comparison)}: {results}.", *_outlook(comparison, pairs)]
 
 
-def needed_text(pair: PairResult) -> str:
-    """Say how many seeds per arm would probably settle a pair."""
+def seeds_needed_text(pair: PairResult) -> str:
+    """Return the estimated seeds per arm for a verdict; a hyphen if there is one."""
     if pair.verdict in (BETTER, WORSE, UNTESTED):
         return "-"
-    return f"> {statistics.MOST_SEEDS:,}" if pair.needed is None else f"{pair.needed:,}"
+    return f"> {statistics.MOST_SEEDS:,}" if pair.seeds_needed is None else f"{pair.seeds_needed:,}"
 
 
-def measure_name(comparison: Comparison) -> str:
-    """Return the measure with its figure: ``final FID``."""
-    return f"{comparison.measure.figure} {comparison.measure.name.upper()}"
+def score_name(comparison: Comparison) -> str:
+    """Return what is compared: ``final FID``."""
+    return f"{comparison.criterion.score} {comparison.criterion.measure.upper()}"
+
+
+def direction(comparison: Comparison) -> str:
+    """Return whether lower or higher values are better."""
+    return f"{'higher' if comparison.criterion.higher_is_better else 'lower'} is better"
 
 
 def number(value: float | None) -> str:
-    """Return a number with two to four digits that count; a hyphen for none."""
+    """Return a number with two to four significant digits; a hyphen for none."""
     if value is None or math.isnan(value):
         return "-"
     if math.isinf(value):
@@ -65,17 +71,17 @@ def spread_text(spread: Sequence[float]) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent."""
+    """Return a fraction in percent."""
     return "-" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
 def probability(p: float) -> str:
-    """Return a p value or a probability as it is usually written."""
+    """Return a p value or a probability with three decimals."""
     return "-" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time in its natural unit."""
+    """Return a time in seconds, minutes or hours."""
     if seconds is None or math.isnan(seconds):
         return "-"
     if math.isinf(seconds):
@@ -91,15 +97,13 @@ def amount(value: float | None) -> str:
 
 
 def seeds(count: int) -> str:
-    """Return so many seeds."""
+    """Return a number of seeds."""
     return f"{count} seed{'' if count == 1 else 's'}"
 
 
 def listed(names: Sequence[str]) -> str:
     """Join names as in a sentence, the first few of many."""
-    if len(names) > _MOST_NAMES:
-        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return first_few(names, _MOST_NAMES, last=" and ")
 
 
 def _first(pairs: Sequence[PairResult], verdict: str) -> list[str]:
@@ -109,25 +113,25 @@ def _first(pairs: Sequence[PairResult], verdict: str) -> list[str]:
 def _of_one_verdict(pairs: Sequence[PairResult], verdict: str) -> str:
     names = _first(pairs, verdict)
     if verdict == FEW_SEEDS:
-        return f"{FEW_SEEDS} to say anything about {listed(names)}"
+        return f"{FEW_SEEDS} to judge {listed(names)}"
     return f"{listed(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
 
 
 def _nothing_to_test(comparison: Comparison) -> str:
-    """Say why there is no verdict; empty if there is one."""
-    there = [arm for arm in comparison.arms if arm.count]
+    """Return why there is no verdict; empty if there is one."""
+    ended = [arm for arm in comparison.arms if arm.count]
     if len(comparison.arms) == 1:
-        subject = there[0].label if comparison.design.factors else "The runs"
-        text = f"{subject} reach {_reached(comparison)} ({seeds(there[0].count)})."
-        return f"{text} There is one arm, and nothing to compare it with."
-    if len(there) == 1:
-        return f"Only {there[0].label} has runs that have ended: there is nothing to compare it with."
-    if comparison.baseline is not None and all(arm.label != comparison.baseline for arm in there):
-        return f"The baseline {comparison.baseline} has no run that has ended: there is nothing to compare with."
+        subject = f"{ended[0].label} reaches" if comparison.design.factors else "The runs reach"
+        text = f"{subject} {_reached(comparison)} ({seeds(ended[0].count)})."
+        return f"{text} There is only one arm, so nothing is compared."
+    if len(ended) == 1:
+        return f"Only {ended[0].label} has runs that have ended, so nothing is compared."
+    if comparison.baseline is not None and all(arm.label != comparison.baseline for arm in ended):
+        return f"The baseline {comparison.baseline} has no run that has ended, so nothing is compared."
     if any(pair.verdict != UNTESTED for pair in comparison.pairs):
         return ""
-    if max(arm.count for arm in there) > 1:
-        return "Nothing is tested: no two arms have two seeds each that have ended."
+    if max(arm.count for arm in ended) > 1:
+        return "Nothing is tested: no two arms have at least two runs each that have ended."
     least = statistics.least_seeds(comparison.family)
     return (
         "Nothing is tested: with one seed per arm, a difference between two runs says nothing about the arms. "
@@ -136,29 +140,26 @@ def _nothing_to_test(comparison: Comparison) -> str:
 
 
 def _reached(comparison: Comparison) -> str:
-    spread = comparison.arms[0].final_or_best(comparison.measure.figure)
-    return f"{measure_name(comparison)} {spread_text(spread)}"
+    return f"{score_name(comparison)} {spread_text(comparison.arms[0].spread(comparison.criterion.score))}"
 
 
 def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
-    """Say whether a test could come to a verdict at all, and how many seeds probably could."""
+    """Return whether the seeds are enough for any verdict, and how many the undecided pairs probably need."""
     lines = []
     few = [pair for pair in comparison.pairs if pair.verdict == FEW_SEEDS]
     family = comparison.family
     if few:
-        least, alone = statistics.least_seeds(family), statistics.least_seeds(1)
+        least, single = statistics.least_seeds(family), statistics.least_seeds(1)
         fewest = min(min(pair.seeds) for pair in few)
-        lines.append(
-            f"{seeds(fewest)} are too few to call any difference, however large: the {family} "
-            f"comparison{'s' if family > 1 else ''} here need{'' if family > 1 else 's'} at least {least} seeds per arm"
-            + (f", a single one {alone}. " if alone < least else ".")
-            + (
-                "Naming a baseline (baseline=..., before looking) makes fewer." if not comparison.baseline else ""
-            ).strip()
-        )
+        comparisons = f"{family} comparisons need" if family > 1 else "a comparison needs"
+        line = f"With {seeds(fewest)} no difference can be significant, however large: {comparisons} at least {least} "
+        line += "seeds per arm" + (f", a single one {single}." if single < least else ".")
+        if not comparison.baseline:
+            line += " A baseline (baseline=..., chosen before looking at the results) reduces the comparisons."
+        lines.append(line)
     other = "second" if comparison.baseline is None else "first"
-    open_ = [pair for pair in pairs if pair.verdict in (CLOSE, FEW_SEEDS)]
-    if open_:
-        told = listed([f"{needed_text(pair)} for {getattr(pair, other)}" for pair in open_])
-        lines.append(f"Seeds per arm that would probably settle it, if the differences are as they seem: {told}.")
+    undecided = [pair for pair in pairs if pair.verdict in (CLOSE, FEW_SEEDS)]
+    if undecided:
+        needed = listed([f"{seeds_needed_text(pair)} for {getattr(pair, other)}" for pair in undecided])
+        lines.append(f"Estimated seeds per arm for a verdict, if the observed differences are real: {needed}.")
     return lines

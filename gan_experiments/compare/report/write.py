@@ -1,4 +1,4 @@
-"""Writes a comparison into a folder: a page, tables for papers, and data."""
+"""Writes the report of a comparison: an HTML page, Markdown and LaTeX tables, CSV and Parquet data."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from gan_experiments.compare.comparison import Comparison
 from gan_experiments.compare.report import export
 from gan_experiments.compare.report.html import page
 from gan_experiments.compare.report.tables import as_latex, as_markdown, tables
-from gan_experiments.compare.report.wording import measure_name, verdict
+from gan_experiments.compare.report.wording import score_name, verdict
 from gan_experiments.core.files import replacing, write_json
+from gan_experiments.core.text import csv_of
 from gan_experiments.core.types import ConfigError
 
 MANIFEST = "comparison.json"
@@ -26,22 +27,28 @@ Writer = Callable[[Path], None]
 
 
 def write_report(comparison: Comparison, study: Path, folder: Path, command: str) -> list[Path]:
-    """Write all files of a report, each in one piece; ``command`` is what makes it again.
+    """Write all files of a report, each atomically.
+
+    Args:
+        comparison: What to report.
+        study: The folder above the runs.
+        folder: The folder of the report.
+        command: The command that makes the same report.
 
     Returns:
         The files, the page first.
 
     Raises:
-        ConfigError: One of them exists and is not as an earlier comparison wrote it; nothing is written then.
+        ConfigError: One of the files exists and was not written by an earlier comparison; nothing is written then.
     """
-    made = _made(comparison, study, command)
+    provenance = _provenance(comparison, study, command)
     rows, curves = export.run_rows(comparison), export.curve_rows(comparison)
     files: dict[str, Writer] = {
-        "report.html": _text(page(comparison, study.resolve().name, made)),
-        "report.md": _text(_markdown(comparison, study.resolve().name, made)),
-        "report.tex": _text(_latex(comparison, made)),
-        "runs.csv": _text(export.as_csv(rows)),
-        "curves.csv": _text(export.as_csv(curves)),
+        "report.html": _text(page(comparison, study.resolve().name, provenance)),
+        "report.md": _text(_markdown(comparison, study.resolve().name, provenance)),
+        "report.tex": _text(_latex(comparison, provenance)),
+        "runs.csv": _text(csv_of(rows)),
+        "curves.csv": _text(csv_of(curves)),
     }
     if export.has_parquet():
         files["runs.parquet"] = lambda path: export.write_parquet(rows, path)
@@ -52,7 +59,7 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
         with replacing(folder / name) as temporary:
             write(temporary)
             hashes[name] = _hash(temporary)
-    write_json(folder / MANIFEST, {"made": made, "verdict": verdict(comparison), "files": hashes})
+    write_json(folder / MANIFEST, {"provenance": provenance, "verdict": verdict(comparison), "files": hashes})
     return [folder / name for name in files]
 
 
@@ -62,20 +69,19 @@ def _refuse_changed(folder: Path, files: Mapping[str, Any]) -> None:
         try:
             written = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise ConfigError(f"output: {folder / MANIFEST} is not of an earlier comparison; say output=...") from None
-    strange = [name for name in files if (folder / name).exists() and _hash(folder / name) != written.get(name)]
-    if strange:
-        told = ", ".join(strange)
+            raise ConfigError(f"output: {folder / MANIFEST} was not written by gan-compare; set output=...") from None
+    foreign = [name for name in files if (folder / name).exists() and _hash(folder / name) != written.get(name)]
+    if foreign:
         raise ConfigError(
-            f"output: {told} in {folder} would be overwritten, but gan-compare did not write it so; "
-            "move it away or say output=..."
+            f"output: {', '.join(foreign)} in {folder} would be overwritten, but was not written by gan-compare or has "
+            "been changed since; move it away or set output=..."
         )
 
 
-def _made(comparison: Comparison, study: Path, command: str) -> dict[str, str]:
+def _provenance(comparison: Comparison, study: Path, command: str) -> dict[str, str]:
     runs = [run for arm in comparison.arms for run in arm.arm.runs.values()]
     commits = {str(git.get("commit"))[:10] for run in runs if isinstance(git := run.record.get("git"), dict)}
-    trained = {
+    trained_with = {
         " ".join(f"{name} {number}" for name, number in versions.items())
         for run in runs
         if isinstance(versions := run.record.get("versions"), dict)
@@ -84,24 +90,24 @@ def _made(comparison: Comparison, study: Path, command: str) -> dict[str, str]:
     return {
         "command": command,
         "study": str(study.resolve()),
-        "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "compared by": ", ".join(own),
-        "trained by": "; ".join(sorted(trained)) or "not recorded",
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "compared with": ", ".join(own),
+        "trained with": "; ".join(sorted(trained_with)) or "not recorded",
         "commits": ", ".join(sorted(commits)) or "not recorded",
     }
 
 
-def _markdown(comparison: Comparison, name: str, made: Mapping[str, str]) -> str:
-    parts = [f"# {name}: {measure_name(comparison)}", *verdict(comparison)]
+def _markdown(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> str:
+    parts = [f"# {name}: {score_name(comparison)}", *verdict(comparison)]
     parts += ["\n".join(f"- {line}" for line in comparison.warnings)] if comparison.warnings else []
     for table in tables(comparison):
         parts += [f"## {table.title}", as_markdown(table), table.note]
-    parts += ["## How it was made", "\n".join(f"- {key}: {value}" for key, value in made.items())]
+    parts += ["## Provenance", "\n".join(f"- {label}: {text}" for label, text in provenance.items())]
     return "\n\n".join(parts) + "\n"
 
 
-def _latex(comparison: Comparison, made: Mapping[str, str]) -> str:
-    head = f"% {made['command']}, {made['made']}; needs \\usepackage{{booktabs}}"
+def _latex(comparison: Comparison, provenance: Mapping[str, str]) -> str:
+    head = f"% {provenance['command']}, {provenance['created']}; needs \\usepackage{{booktabs}}"
     return "\n\n".join([head, *(as_latex(table) for table in tables(comparison))]) + "\n"
 
 

@@ -111,7 +111,7 @@ def _read(file: Path) -> Pixels | None:
             return None
         # Copy-on-write: torch knows no tensors that cannot be written to.
         images = torch.from_numpy(np.memmap(file, np.uint8, mode="c", shape=tuple(shape)))
-        skipped = {int(place): reason for place, reason in about["skipped"].items()}
+        skipped = {int(index): reason for index, reason in about["skipped"].items()}
         return Pixels(images, skipped, about["sizes"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -127,9 +127,9 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
         frames: Iterable[_Frame] = _frames(names, open_, framing)
         if console.is_terminal:
             frames = track(frames, f"decoding {file.stem}", len(names), console=console)
-        for place, frame in enumerate(frames):
+        for index, frame in enumerate(frames):
             if frame.pixels is None:
-                skipped[place] = frame.problem
+                skipped[index] = frame.problem
                 refuse(_named(names, skipped), len(names), max_bad)
             else:
                 sizes[frame.size] += 1
@@ -161,7 +161,7 @@ def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
 
 
 def _named(names: Sequence[str], skipped: dict[int, str]) -> dict[str, str]:
-    return {names[place]: reason for place, reason in skipped.items()}
+    return {names[index]: reason for index, reason in skipped.items()}
 
 
 def _require_space(folder: Path, needed: int) -> None:

@@ -5,46 +5,46 @@ import numpy as np
 import pytest
 from synthetic import write_run, write_study
 
-from gan_experiments.compare.arms import Measure
+from gan_experiments.compare.arms import Criterion
 from gan_experiments.compare.collect import collect
 from gan_experiments.compare.design import lay_out
 from gan_experiments.compare.report import plots
 
-FID = Measure("fid", "final", higher=False)
+FID = Criterion("fid", "final", higher_is_better=False)
 
 
 def drawn(comparison):
-    found = plots.plots(comparison)
-    assert all(ET.fromstring(plot.svg).tag.endswith("svg") for plot in found)
-    return [plot.title for plot in found]
+    made = plots.plots(comparison)
+    assert all(ET.fromstring(plot.svg).tag.endswith("svg") for plot in made)
+    return [plot.title for plot in made]
 
 
-USUAL = ["FID by images seen", "FID by training time", "Distribution over seeds", "Quality against cost"]
+USUAL = ["FID over images seen", "FID over training time", "Distribution over seeds", "Quality against cost"]
 
 
 def test_there_is_a_plot_for_each_question(study, compared):
     assert drawn(compared(study)) == USUAL
-    assert drawn(compared(study, measure="is"))[0] == "IS by images seen"
+    assert drawn(compared(study, measure="is"))[0] == "IS over images seen"
 
 
 def test_a_search_has_a_plot_of_its_own(tmp_path, compared):
     for trial in range(6):
         write_run(tmp_path / f"{trial}", fid=5.0 + trial, config={"optimizer.generator.lr": 1e-4 * (1 + trial)})
-    assert drawn(compared(tmp_path)) == [*USUAL, "Best figure against the number of trials"]
+    assert drawn(compared(tmp_path)) == [*USUAL, "Expected best score against number of trials"]
 
 
 @pytest.mark.parametrize(
-    "figures",
+    "fids",
     [
         {"hinge": [4.0]},
         {"hinge": [4.0], "minimax": [None]},
         {"hinge": [4.0, None], "minimax": [None, None]},
-        {f"a{place}": [4.0 + place] for place in range(12)},
+        {f"a{arm}": [4.0 + arm] for arm in range(12)},
         {"hinge": [0.0, 1.0], "minimax": [300.0, 0.0]},
     ],
 )
-def test_odd_studies_are_drawn(tmp_path, compared, figures):
-    for label, values in figures.items():
+def test_odd_studies_are_drawn(tmp_path, compared, fids):
+    for label, values in fids.items():
         for seed, value in enumerate(values):
             status = "finished" if value is not None else "diverged"
             config = {"loss._target_": label}
@@ -81,18 +81,18 @@ def test_a_seed_that_diverged_is_the_worst_from_there_on(study):
 
 def test_turned_quantiles_for_what_should_be_large(study):
     (arm,) = [arm for arm in lay_out(collect(study).runs).arms if arm.label == "minimax"]
-    line = plots._line(arm, Measure("is", "final", higher=True))
+    line = plots._line(arm, Criterion("is", "final", higher_is_better=True))
     finite = np.isfinite(line.low)
     assert (line.low[finite] <= line.middle[finite]).all()
     assert (line.middle <= line.high).all()
     assert (line.low[~finite] == -math.inf).all()
 
 
-def test_the_same_study_makes_the_same_picture(study, compared):
+def test_the_same_study_makes_the_same_plots(study, compared):
     first, second = plots.plots(compared(study)), plots.plots(compared(study))
     assert [plot.svg for plot in first] == [plot.svg for plot in second]
 
 
-def test_lines_are_told_apart_without_colour():
-    looks = [(str(plots._style(place)["linestyle"]), plots._style(place)["marker"]) for place in range(8)]
-    assert len(set(looks)) == len({marker for _, marker in looks}) == len({dash for dash, _ in looks}) == 8
+def test_lines_differ_without_colour():
+    styles = [plots._style(rank) for rank in range(8)]
+    assert len({str(style["linestyle"]) for style in styles}) == len({style["marker"] for style in styles}) == 8

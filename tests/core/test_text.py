@@ -1,0 +1,22 @@
+import pytest
+
+from gan_experiments.core.text import csv_of, csv_text, first_few
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, ""), (1, "0"), (2, "0, 1"), (3, "0, 1, 2"), (4, "0, 1, 2, 3"), (5, "0, 1, 2 and 2 more")],
+)
+def test_many_items_are_cut_to_the_first_few(count, text):
+    assert first_few(range(count), 3) == text
+
+
+def test_the_last_two_can_be_joined_as_in_a_sentence():
+    assert [first_few("abc"[:count], 3, last=" and ") for count in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert first_few("abcdefg", 3, last=" and ") == "a, b, c and 4 more"
+
+
+def test_rows_of_different_keys_become_one_table():
+    assert csv_of([{"a": 1, "b": None}, {"c": "x,y", "a": 2.5}]) == 'a,b,c\n1,,\n2.5,,"x,y"\n'
+    assert csv_of([]) == "\n"
+    assert csv_text([[1, "a"], [2, ""]]) == "1,a\n2,\n"
