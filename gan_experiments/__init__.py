@@ -27,7 +27,7 @@ _MODULES = {
     "EvaluationResult": "api.evaluate",
     "Comparison": "compare.comparison",
 }
-__all__ = list(_MODULES)  # noqa: PLE0604
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

@@ -87,8 +87,8 @@ def evaluate(
         source: A run or its folder. With ``dataset``: images, uint8 ``(N, C, H, W)`` or ``(N, H, W, C)``, or the path
             of a folder, a zip archive or an array of them; nothing is resized.
         overrides: As for ``gan-evaluate``, for single options: ``["metrics.weights=inception.pth"]``.
-        metrics: Options of the group ``metrics``: ``"inception"``, ``["native", "kid"]``. ``None``: the run's own, which
-            repeats its final values; ``native`` for images.
+        metrics: Options of the group ``metrics``: ``"inception"``, ``["native", "kid"]``. ``None``: the run's own,
+            which repeats its final values; ``native`` for images.
         dataset: An option of the group ``dataset``: the real images to compare with.
         samples: How many images are measured; ``None``: ``metrics.final_samples`` for a run, all of the images.
         checkpoint: ``last``, ``best``, or the path of a file.
@@ -175,16 +175,16 @@ def measure_images(
     data = construct(dataset, seed=seed)
     data.prepare_data()
     data.setup()
-    of_file = isinstance(source, Path)
-    images = load_fakes(source, data.facts) if of_file else fakes_from_array(np.asarray(source), data.facts)
-    name = shown(source) if of_file else "the array"
+    if isinstance(source, Path):
+        images, name, origin = load_fakes(source, data.facts), str(shown(source)), str(source.resolve())
+    else:
+        images, name, origin = fakes_from_array(np.asarray(source), data.facts), "the array", "array"
     count = metrics["samples"] or len(images)
     if count > len(images):
         raise ConfigError(f"metrics.samples: {count} asked for, {name} holds {len(images)} images")
     evaluator = build_evaluator(metrics, data, seed, count, labelled=False)
     evaluator.check(count, "metrics.samples" if metrics["samples"] else "fake")
-    provenance = {"samples": count, "generator": "images", "truncation": None}
-    provenance |= {"fake": str(source.resolve()) if of_file else "array"}
+    provenance = {"samples": count, "generator": "images", "truncation": None, "fake": origin}
 
     def sample(start: int, n: int) -> Batch:
         return Batch(images[start : start + n].to(device), None)

@@ -63,9 +63,7 @@ def checked_names(
     return line
 
 
-def checked_request(
-    line: CommandLine, schema: type, config: DictConfig, warn: Callable[[str], object]
-) -> Request:
+def checked_request(line: CommandLine, schema: type, config: DictConfig, warn: Callable[[str], object]) -> Request:
     """Check one config of a command line against the classes that it names, and return it resolved.
 
     Args:
