@@ -49,7 +49,7 @@ class EvaluationResult:
     @property
     def real_baseline(self) -> dict[str, float]:
         """What real images score in the place of generated ones, where known."""
-        return dict(self.record["yardstick"])
+        return dict(self.record["real_baseline"])
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _measured(evaluator: Evaluator, sample: Sample, count: int, provenance: dict
     return {
         "final": result.values,
         "margins": result.margins,
-        "yardstick": result.real_baseline,
+        "real_baseline": result.real_baseline,
         "real_baseline_spread": result.real_baseline_spread,
         "evaluation": provenance | evaluator.provenance(),
     }

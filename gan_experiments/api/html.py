@@ -51,7 +51,7 @@ def evaluation_html(title: str, record: dict[str, Any]) -> str:
 
 
 def _values(record: dict[str, Any]) -> str:
-    columns = [record.get(key) or {} for key in ("final", "margins", "yardstick")]
+    columns = [record.get(key) or {} for key in ("final", "margins", "real_baseline")]
     rows = [
         [name.upper(), *(f"{values[name]:.4g}" if name in values else "-" for values in columns)] for name in columns[0]
     ]

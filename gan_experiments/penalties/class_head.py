@@ -1,4 +1,4 @@
-"""What the terms share that train a discriminator's class head."""
+"""Input of a discriminator's class head, for the penalties that train it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import as_measured
 from gan_experiments.core.types import ConfigError
-from gan_experiments.sampling.base import classes_in_turn, device_of, draw_latents
+from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents
 
 BATCH = 256  # images generated at a time
 
@@ -43,7 +43,7 @@ def generate(
     if problems:
         raise ConfigError(problems)
     latents = draw_latents(generator, count, seed)
-    classes = classes_in_turn(generator, count) if labels is None else _classes(generator, labels, count)
+    classes = cycle_labels(generator, count) if labels is None else _classes(generator, labels, count)
     batches = []
     for start in range(0, count, BATCH):
         part = latents[start : start + BATCH]

@@ -24,7 +24,7 @@ assert "SLURM_NTASKS" not in os.environ
 run = RunFolder(path)
 rate = config["optimizer"]["generator"]["lr"]
 figure = abs(math.log10(rate) + 3) + (config["loss"]["_target_"].endswith("Hinge"))
-known = {"seed": config["seed"], "budget": config["budget"], "evaluation": {"samples": 40, "row_samples": 40}}
+known = {"seed": config["seed"], "budget": config["budget"], "evaluation": {"samples": 40, "periodic_samples": 40}}
 
 def end(status, **fields):
     run.update_record(status=status, images_seen=clock, seconds=1.0, images_per_second=1e3 * rate, **known, **fields)

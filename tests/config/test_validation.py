@@ -1,9 +1,9 @@
 import pytest
+from gan_experiments.config.programs import SampleConfig
+from gan_experiments.config.validation import Place, validate
 from omegaconf import OmegaConf
 
-from gan_experiments.config.programs import SampleConfig
 from gan_experiments.config.schema import Config
-from gan_experiments.config.validation import Place, validate
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_missing_values_and_broken_interpolations_are_found_together():
     config = {"run": "???", "seed": "${nowhere}", "count": "${oc.env:NO_SUCH_VARIABLE}", "output": "${output}"}
     found = validate(OmegaConf.create(config), SampleConfig, {}, [])
     by_key = {problem.key: problem for problem in found.problems}
-    assert set(by_key) == {"run", "seed", "count", "output", "checkpoint", "accelerator", "trusted", "kind"}
+    assert set(by_key) == {"run", "seed", "count", "output", "checkpoint", "accelerator", "trusted", "file"}
     assert by_key["run"].missing
     assert not by_key["seed"].missing
 

@@ -47,7 +47,7 @@ def test_sizes_that_are_declared_are_those_that_are_built():
 
 @pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
 def test_other_sizes_are_refused(network):
-    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64 pixels, images has 48"):
+    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64; images has 48"):
         network(facts(48))
 
 

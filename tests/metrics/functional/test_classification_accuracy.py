@@ -1,15 +1,15 @@
 import pytest
 import torch
 
-from gan_experiments.metrics.classification import (
+from gan_experiments.metrics.classifier import Classifier
+from gan_experiments.metrics.functional.classification_accuracy import (
+    ClassifierTraining,
     LabelledImages,
-    Training,
     augmentation_gain,
     classification_accuracy_score,
 )
-from gan_experiments.metrics.extractors.classifier import Classifier
 
-SHORT = Training(width=4, images_shown=6000)
+SHORT = ClassifierTraining(width=4, images_shown=6000)
 
 
 def stripes(count, seed=0, noise=120):
@@ -68,7 +68,7 @@ def test_it_is_a_function_of_the_seed_whatever_surrounds_it():
     torch.manual_seed(5)
     ambient = torch.rand(3)
     torch.manual_seed(5)
-    classification_accuracy_score(train, TEST, 2, Training(4, 128, seed=1))
+    classification_accuracy_score(train, TEST, 2, ClassifierTraining(4, 128, seed=1))
     assert torch.equal(torch.rand(3), ambient)
 
 
@@ -81,7 +81,7 @@ def test_classifiers_learn_in_full_float32(monkeypatch):
 
     monkeypatch.setattr(Classifier, "forward", looks)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    classification_accuracy_score(stripes(20), TEST, 2, Training(4, 128))
+    classification_accuracy_score(stripes(20), TEST, 2, ClassifierTraining(4, 128))
     assert seen == {False}
     assert torch.backends.cudnn.allow_tf32
 

@@ -1,4 +1,4 @@
-"""A small classifier of images and how it is trained: for the native features and the classification scores."""
+"""Small convolutional image classifier and its training, for the native features and the classification scores."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ LEARNING_RATE = 0.01
 
 
 class Classifier(nn.Module):
-    """3x3 convolutions down to 4x4 maps or less, their averages as features, one linear layer.
+    """3x3 convolutions down to maps of at most 4x4 pixels, average pooling to features, one linear layer.
 
     Args:
         facts: Size, channels and classes of the images.
         width: Channels of the first layer; there are four times as many features.
-        keys: What the initial weights are a function of.
+        keys: Keys of the seed of the initial weights.
     """
 
     def __init__(self, facts: DataFacts, width: int, *keys: int | str) -> None:
         super().__init__()
-        # The CPU's generator alone: seeding through torch.manual_seed would reseed the GPUs' as well.
+        # torch.manual_seed would reseed the random streams of the GPUs as well.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(*keys))
             self._build(facts, width)
-        # One layout whether trained or loaded: features then agree to the last bit.
+        # One memory format whether trained or loaded: features then agree to the last bit.
         self.to(memory_format=torch.channels_last)
 
     def _build(self, facts: DataFacts, width: int) -> None:
@@ -55,18 +55,18 @@ class Classifier(nn.Module):
 
 
 @full_float32()
-def fit(
+def train_classifier(
     network: Classifier, images: Tensor, labels: Tensor, chosen: Tensor, training_images: int, *keys: int | str
 ) -> None:
-    """Train with one cycle of the learning rate, in full precision, and leave the network in evaluation mode.
+    """Train with a one-cycle learning rate, in full float32, and leave the network in evaluation mode.
 
     Args:
-        network: What is trained.
+        network: The classifier.
         images: uint8, ``(N, C, H, W)``.
         labels: int64, ``(N,)``.
-        chosen: Which of the images to train on: int64, ``(M,)``.
-        training_images: Images it is shown, in batches of 128.
-        keys: What the order of the images is a function of.
+        chosen: Indices of the images to train on: int64, ``(M,)``.
+        training_images: Training images including repetitions, in batches of 128.
+        keys: Keys of the seed of the order of the images.
     """
     steps = math.ceil(training_images / BATCH_SIZE)
     network.train()
@@ -84,10 +84,10 @@ def fit(
 
 @torch.no_grad()
 @full_float32()
-def correct(network: Classifier, images: Tensor, labels: Tensor) -> Tensor:
-    """Return which of the images ``(N, C, H, W)`` are classified as their labels ``(N,)`` say: bool, ``(N,)``."""
+def correct_predictions(network: Classifier, images: Tensor, labels: Tensor) -> Tensor:
+    """Return which of the images ``(N, C, H, W)`` are classified as their labels ``(N,)``: bool, ``(N,)``."""
     parts = zip(torch.split(images, 500), torch.split(labels, 500), strict=True)
-    return torch.cat([network(to_float(part)).argmax(1) == wanted for part, wanted in parts])
+    return torch.cat([network(to_float(part)).argmax(1) == targets for part, targets in parts])
 
 
 def _batches(chosen: Tensor, keys: tuple[int | str, ...]) -> Iterator[Tensor]:

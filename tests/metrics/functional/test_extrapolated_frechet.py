@@ -4,9 +4,9 @@ import pytest
 import torch
 from gaussians import correlated, normal
 
-from gan_experiments.metrics.functional.extrapolation import infinite_frechet_distance, intercept
+from gan_experiments.metrics.functional.extrapolated_frechet import extrapolated_frechet_distance, intercept_at_infinity
 from gan_experiments.metrics.functional.frechet import frechet_distance
-from gan_experiments.metrics.moments import Gaussian, Moments
+from gan_experiments.metrics.functional.gaussian import Gaussian, fit_gaussian
 
 FEATURES = 16
 
@@ -16,14 +16,12 @@ def standard(mean=0.0):
 
 
 def measured(features):
-    moments = Moments(FEATURES)
-    moments.update(features)
-    return frechet_distance(standard(), moments.gaussian())
+    return frechet_distance(standard(), fit_gaussian(features))
 
 
 def test_a_line_meets_infinity_at_its_intercept():
     counts = [100, 300, 700]
-    assert intercept(counts, [5 + 40 / count for count in counts]) == pytest.approx(5)
+    assert intercept_at_infinity(counts, [5 + 40 / count for count in counts]) == pytest.approx(5)
 
 
 @pytest.mark.parametrize("shift", [0, 0.5])
@@ -34,7 +32,7 @@ def test_it_is_unbiased_where_the_distance_is_not(shift):
     for seed in range(60):
         features = normal(640, FEATURES, seed) + shift
         biased.append(measured(features) - truth)
-        extrapolated.append(infinite_frechet_distance(standard(), features, seed) - truth)
+        extrapolated.append(extrapolated_frechet_distance(standard(), features, seed) - truth)
     bias = statistics.mean(biased)
     assert bias > 0.1
     # What remains is what falls with the square of the number.
@@ -44,12 +42,12 @@ def test_it_is_unbiased_where_the_distance_is_not(shift):
 def test_it_follows_the_seed_alone():
     features = correlated(640, FEATURES)
     torch.manual_seed(0)
-    found = infinite_frechet_distance(standard(), features, 1)
+    found = extrapolated_frechet_distance(standard(), features, 1)
     torch.manual_seed(1)
-    assert infinite_frechet_distance(standard(), features, 1) == found
-    assert infinite_frechet_distance(standard(), features, 2) != found
+    assert extrapolated_frechet_distance(standard(), features, 1) == found
+    assert extrapolated_frechet_distance(standard(), features, 2) != found
 
 
 def test_too_few_samples_are_refused():
     with pytest.raises(ValueError, match="needs 64 generated samples, four times the features, not 63"):
-        infinite_frechet_distance(standard(), normal(63, FEATURES), 0)
+        extrapolated_frechet_distance(standard(), normal(63, FEATURES), 0)
