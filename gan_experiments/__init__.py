@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gan_experiments.api.train import train as train
     from gan_experiments.compare.comparison import Comparison as Comparison
     from gan_experiments.compare.comparison import compare as compare
+    from gan_experiments.core.types import ConfigError as ConfigError
+    from gan_experiments.core.types import DivergedError as DivergedError
     from gan_experiments.runs.generator_file import load_generator as load_generator
 
 _MODULES = {
@@ -26,6 +28,8 @@ _MODULES = {
     "Run": "api.run",
     "EvaluationResult": "api.evaluate",
     "Comparison": "compare.comparison",
+    "ConfigError": "core.types",
+    "DivergedError": "core.types",
 }
 __all__ = list(_MODULES)
 
