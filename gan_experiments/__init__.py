@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from gan_experiments.api.run import Run as Run
     from gan_experiments.api.run import load_run as load_run
     from gan_experiments.api.train import train as train
-    from gan_experiments.compare.comparison import Comparison as Comparison
-    from gan_experiments.compare.comparison import compare as compare
+    from gan_experiments.comparison.comparison import Comparison as Comparison
+    from gan_experiments.comparison.comparison import compare as compare
     from gan_experiments.core.types import ConfigError as ConfigError
     from gan_experiments.core.types import DivergedError as DivergedError
     from gan_experiments.runs.generator_file import load_generator as load_generator
@@ -23,11 +23,11 @@ _MODULES = {
     "train": "api.train",
     "load_run": "api.run",
     "evaluate": "api.evaluate",
-    "compare": "compare.comparison",
+    "compare": "comparison.comparison",
     "load_generator": "runs.generator_file",
     "Run": "api.run",
     "EvaluationResult": "api.evaluate",
-    "Comparison": "compare.comparison",
+    "Comparison": "comparison.comparison",
     "ConfigError": "core.types",
     "DivergedError": "core.types",
 }

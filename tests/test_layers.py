@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "gan_experiments"
 LAYERS = (
     ("cli",),
     ("api",),
-    ("compare", "sweeps"),
+    ("comparison", "sweeps"),
     ("training",),
     ("runs",),
     ("config",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("core",),
 )
 PLAIN_TORCH = {"losses", "penalties", "networks", "augment", "metrics", "sampling", "core"}
-NO_TORCH = {"compare", "sweeps", "config"}
+NO_TORCH = {"comparison", "sweeps", "config"}
 FRAMEWORKS = {"pytorch_lightning", "hydra", "omegaconf"}
 HEAVY = {"torch", "torchvision", "torchmetrics", "pytorch_lightning"}
 

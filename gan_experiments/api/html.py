@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from gan_experiments.compare.report.tables import Table, as_html
+from gan_experiments.comparison.report.tables import Table, as_html
 from gan_experiments.core.clock import duration
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder

@@ -70,7 +70,7 @@ def test_edits_become_overrides():
     config["loss"] = {"_target_": "gan_experiments.losses.minimax.Minimax"}
     request = edited_request(config)
     assert request.config["seed"] == 5
-    edits = ["loss._target_=\"gan_experiments.losses.minimax.Minimax\"", "seed=5"]
+    edits = ['loss._target_="gan_experiments.losses.minimax.Minimax"', "seed=5"]
     assert sorted(request.overrides) == sorted(["model=mlp", "loss=hinge", *edits])
     assert "loss" not in request.choices
     assert request.choices["model"] == "mlp"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gan_experiments.compare.collect import CollectedRun
+from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS

@@ -3,8 +3,8 @@ from html.parser import HTMLParser
 
 from synthetic import write_run
 
-from gan_experiments.compare.report.tables import as_html, as_latex, as_markdown, tables
-from gan_experiments.compare.report.write import write_report
+from gan_experiments.comparison.report.tables import as_html, as_latex, as_markdown, tables
+from gan_experiments.comparison.report.write import write_report
 
 
 class Page(HTMLParser):

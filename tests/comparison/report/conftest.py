@@ -1,6 +1,6 @@
 import pytest
 
-from gan_experiments.compare.report.write import write_report
+from gan_experiments.comparison.report.write import write_report
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 from synthetic import write_study
 
-from gan_experiments.compare.report.sample_grids import sample_grids
+from gan_experiments.comparison.report.sample_grids import sample_grids
 
 
 def test_grids_are_of_one_seed_and_the_last(study, compared):

@@ -4,8 +4,8 @@ import math
 import pytest
 from synthetic import write_study
 
-from gan_experiments.compare.report import export
-from gan_experiments.compare.report.write import write_report
+from gan_experiments.comparison.report import export
+from gan_experiments.comparison.report.write import write_report
 from gan_experiments.core.types import ConfigError
 
 

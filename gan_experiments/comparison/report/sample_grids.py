@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from gan_experiments.compare.collect import CollectedRun
-from gan_experiments.compare.comparison import Comparison
+from gan_experiments.comparison.collect import CollectedRun
+from gan_experiments.comparison.comparison import Comparison
 
 _MOST = 12
 _LARGEST_FILE = 200_000  # bytes; a larger image is scaled down

@@ -1,7 +1,7 @@
 import pytest
 from synthetic import write_study
 
-from gan_experiments.compare.comparison import compare
+from gan_experiments.comparison.comparison import compare
 
 FIDS = {
     "hinge": [4.0, 4.2, 4.1, 4.3, 3.9],

@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gan_experiments.compare.arms import COSTS
-from gan_experiments.compare.collect import CollectedRun, Study
-from gan_experiments.compare.design import Arm, Design, as_text
+from gan_experiments.comparison.arms import COSTS
+from gan_experiments.comparison.collect import CollectedRun, Study
+from gan_experiments.comparison.design import Arm, Design, as_text
 from gan_experiments.core.dotted import flatten, value_of
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from synthetic import BUDGET, write_run, write_study
 
-from gan_experiments.compare.collect import collect_runs
-from gan_experiments.compare.comparison import compare
-from gan_experiments.compare.report.wording import verdict
+from gan_experiments.comparison.collect import collect_runs
+from gan_experiments.comparison.comparison import compare
+from gan_experiments.comparison.report.wording import verdict
 from gan_experiments.core.types import ConfigError
 
 CONFIG = Path(__file__).parents[2] / "conf" / "compare" / "compare.yaml"

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from gan_experiments.compare import statistics
-from gan_experiments.compare.collect import CollectedRun
-from gan_experiments.compare.design import Arm, Block
+from gan_experiments.comparison import statistics
+from gan_experiments.comparison.collect import CollectedRun
+from gan_experiments.comparison.design import Arm, Block
 from gan_experiments.runs.metrics_table import Floats
 
 Score = Literal["final", "best"]

@@ -3,7 +3,7 @@ import csv
 import pytest
 from pyarrow import parquet
 
-from gan_experiments.compare.report import export
+from gan_experiments.comparison.report import export
 
 
 def test_every_run_is_a_row(report, study):

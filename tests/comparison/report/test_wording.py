@@ -3,7 +3,7 @@ import math
 import pytest
 from synthetic import write_run, write_study
 
-from gan_experiments.compare.report import wording as words
+from gan_experiments.comparison.report import wording as words
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from synthetic import write_run, write_study
 
-from gan_experiments.compare import statistics
-from gan_experiments.compare.pairs import compare_arms, pairs_to_test
+from gan_experiments.comparison import statistics
+from gan_experiments.comparison.pairs import compare_arms, pairs_to_test
 
 STUDIES = 250
 SLACK = 3 * math.sqrt(0.05 * 0.95 / STUDIES)  # three standard errors of a share of 5 %

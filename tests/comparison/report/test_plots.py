@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from synthetic import write_run, write_study
 
-from gan_experiments.compare.arms import Criterion
-from gan_experiments.compare.collect import collect
-from gan_experiments.compare.design import lay_out
-from gan_experiments.compare.report import plots
+from gan_experiments.comparison.arms import Criterion
+from gan_experiments.comparison.collect import collect
+from gan_experiments.comparison.design import lay_out
+from gan_experiments.comparison.report import plots
 
 FID = Criterion("fid", "final", higher_is_better=False)
 

@@ -3,7 +3,7 @@ import math
 import pytest
 from synthetic import write_run, write_study
 
-from gan_experiments.compare.collect import collect, finite
+from gan_experiments.comparison.collect import collect, finite
 from gan_experiments.core.types import ConfigError
 
 

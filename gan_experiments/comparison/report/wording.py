@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gan_experiments.compare import statistics
-from gan_experiments.compare.comparison import Comparison
-from gan_experiments.compare.pairs import PairResult
-from gan_experiments.compare.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
+from gan_experiments.comparison import statistics
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.pairs import PairResult
+from gan_experiments.comparison.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
 from gan_experiments.core.text import first_few
 
 _MOST_NAMES = 7  # in a sentence

@@ -8,9 +8,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.compare.arms import costs_of
-from gan_experiments.compare.collect import CollectedRun
-from gan_experiments.compare.comparison import Comparison
+from gan_experiments.comparison.arms import costs_of
+from gan_experiments.comparison.collect import CollectedRun
+from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.core.dotted import flatten
 
 _PROVENANCE = ("versions", "git", "host", "device", "threads", "processes", "dataset", "parameters", "evaluation")

@@ -1,8 +1,8 @@
 import pytest
 from synthetic import TARGETS, write_run, write_study
 
-from gan_experiments.compare.collect import collect
-from gan_experiments.compare.design import lay_out
+from gan_experiments.comparison.collect import collect
+from gan_experiments.comparison.design import lay_out
 from gan_experiments.core.types import ConfigError
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gan_experiments.compare import statistics
-from gan_experiments.compare.arms import ArmResult
+from gan_experiments.comparison import statistics
+from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.runs.metrics_table import Floats
 
 _MOST_PAIRED_ARMS = 8  # with more of them and no baseline, only the best arm is compared with the others

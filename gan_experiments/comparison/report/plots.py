@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from gan_experiments.compare import statistics
-from gan_experiments.compare.arms import ArmResult, Criterion
-from gan_experiments.compare.comparison import Comparison
-from gan_experiments.compare.design import Arm
-from gan_experiments.compare.report.wording import direction, score_name
+from gan_experiments.comparison import statistics
+from gan_experiments.comparison.arms import ArmResult, Criterion
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.design import Arm
+from gan_experiments.comparison.report.wording import direction, score_name
 from gan_experiments.runs.metrics_table import Floats
 
 _MOST_LINES = 8  # in one plot

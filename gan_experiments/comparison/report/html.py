@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from gan_experiments.compare.comparison import Comparison
-from gan_experiments.compare.report.plots import Plot, plots
-from gan_experiments.compare.report.sample_grids import SampleGrid, sample_grids
-from gan_experiments.compare.report.tables import as_html, tables
-from gan_experiments.compare.report.wording import score_name, verdict
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report.plots import Plot, plots
+from gan_experiments.comparison.report.sample_grids import SampleGrid, sample_grids
+from gan_experiments.comparison.report.tables import as_html, tables
+from gan_experiments.comparison.report.wording import score_name, verdict
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --soft: #595959; --line: #d0d0d0; --wash: #f5f5f2; }

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gan_experiments.compare.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
-from gan_experiments.compare.collect import CollectedRun, Study, collect, collect_runs
-from gan_experiments.compare.comparability import check_provenance, warnings
-from gan_experiments.compare.design import Design, lay_out
-from gan_experiments.compare.pairs import PairResult, compare_arms, pairs_to_test
+from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
+from gan_experiments.comparison.collect import CollectedRun, Study, collect, collect_runs
+from gan_experiments.comparison.comparability import check_provenance, warnings
+from gan_experiments.comparison.design import Design, lay_out
+from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.metrics_table import higher_is_better
@@ -48,12 +48,12 @@ class Comparison:
     warnings: list[str]
 
     def __repr__(self) -> str:
-        from gan_experiments.compare.report.wording import verdict
+        from gan_experiments.comparison.report.wording import verdict
 
         return "\n".join(verdict(self))
 
     def _repr_html_(self) -> str:
-        from gan_experiments.compare.report.html import fragment
+        from gan_experiments.comparison.report.html import fragment
 
         return fragment(self)
 

@@ -11,11 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.compare.comparison import Comparison
-from gan_experiments.compare.report import export
-from gan_experiments.compare.report.html import page
-from gan_experiments.compare.report.tables import as_latex, as_markdown, tables
-from gan_experiments.compare.report.wording import score_name, verdict
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report import export
+from gan_experiments.comparison.report.html import page
+from gan_experiments.comparison.report.tables import as_latex, as_markdown, tables
+from gan_experiments.comparison.report.wording import score_name, verdict
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.text import csv_of
 from gan_experiments.core.types import ConfigError

@@ -3,7 +3,7 @@
 Choice of the interval: with 3 or 5 seeds the percentile and the BCa bootstrap cover the mean of normal values in 73 and
 85 % of studies instead of 95 %; Student's t covers it in 95 %. From ten seeds on, the BCa bootstrap with its level
 corrected for small samples (Hesterberg 2015, "What teachers should know about the bootstrap") covers as well as t and,
-for skewed values, better. ``tests/compare/test_statistics.py`` repeats the simulation.
+for skewed values, better. ``tests/comparison/test_statistics.py`` repeats the simulation.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ import rich.box
 import rich.markup
 import rich.table
 
-from gan_experiments.compare.arms import ArmResult
-from gan_experiments.compare.comparison import Comparison
-from gan_experiments.compare.report.wording import (
+from gan_experiments.comparison.arms import ArmResult
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report.wording import (
     amount,
     direction,
     duration,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from gan_experiments.compare import statistics
+from gan_experiments.comparison import statistics
 
 STUDIES = 250
 
