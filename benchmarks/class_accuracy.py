@@ -1,9 +1,9 @@
-"""How often a conditional generator gives the class it is asked for, says a classifier trained on the real images.
+"""Class accuracy of a conditional generator, according to a classifier trained on the real images.
 
-    python benchmarks/asked_classes.py outputs/<date>/<run> --samples 10000
+    python benchmarks/class_accuracy.py outputs/<date>/<run> --samples 10000
 
-Latents are drawn anew, as many for each class. The classifier is that of the native features: its accuracy on a fifth
-of the real images, which it was not trained on, stands beside the figure.
+Equally many new latents are drawn for each class. The classifier is that of the native features; its accuracy on the
+held-out fifth of the real images is printed as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gan_experiments.training.restore import restore
 
 
 def main() -> None:
-    """Print the share of samples of each class, and of all, that the classifier names as they were asked for."""
+    """Print the share of samples that the classifier assigns to the requested class, for each class and all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
     parser.add_argument("--checkpoint", default="last")
@@ -31,7 +31,7 @@ def main() -> None:
     folder = RunFolder(options.run)
     system, data = restore(checked_run(folder), folder, options.checkpoint, "cpu")
     if not system.num_classes:
-        parser.error(f"{options.run} holds no conditional generator")
+        parser.error(f"{options.run} has no conditional generator")
     data.prepare_data()
     data.setup()
     classifier = NativeClassifier()
