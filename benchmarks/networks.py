@@ -2,7 +2,7 @@
 
     python benchmarks/networks.py --sizes 32 64 128 --batch 16 --output benchmarks/results/networks.md
 
-Every row is measured in a separate process. A step is one discriminator step and one generator step of the system (for a
+Every row is measured in a separate process. A step is one discriminator and one generator step of the system (for a
 VAE: one step), with Adam and without a penalty, on random labelled colour images in memory. FLOPs are counted by torch
 for one step and one image (a multiply-add is two). Activations are the tensors saved for the backward pass of a
 discriminator or generator step, whichever is larger, for one image, without weights. Peak memory is that of the
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def in_process(model: str, size: int, options: argparse.Namespace) -> list[str] | None:
-    """Return the cells of one row, measured in a separate process; ``None`` if the network does not support the size."""
+    """Return the cells of one row, measured in a separate process; ``None`` if the size is not supported."""
     command = [sys.executable, __file__, "--worker", model, str(size)]
     for name in ("batch", "rounds", "steps"):
         command += [f"--{name}", str(getattr(options, name))]

@@ -52,9 +52,9 @@ gan-train dataset=shards dataset.urls='shards/{0000..0063}.tar' dataset.image_si
     "export": """gan-export run=outputs/<date>/<run>
 gan-export run=outputs/<date>/<run> checkpoint=best output=generator.onnx""",
     "sample": """gan-sample run=outputs/<date>/<run>
-gan-sample run=outputs/<date>/<run> kind.count=100 seed=1 output=grid.png
-gan-sample run=outputs/<date>/<run> kind=interpolation kind.path=linear
-gan-sample run=outputs/<date>/<run> kind=neighbours checkpoint=best""",
+gan-sample run=outputs/<date>/<run> output.count=100 seed=1 file=grid.png
+gan-sample run=outputs/<date>/<run> output=interpolation output.path=linear
+gan-sample run=outputs/<date>/<run> output=neighbours checkpoint=best""",
 }
 
 

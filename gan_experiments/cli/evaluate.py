@@ -97,7 +97,7 @@ def _told(found: Any, how: dict[str, Any]) -> dict[str, Any]:
     return {
         "final": found.values,
         "margins": found.margins,
-        "yardstick": found.real_baseline,
+        "real_baseline": found.real_baseline,
         "real_baseline_spread": found.real_baseline_spread,
         "evaluation": how,
     }

@@ -79,11 +79,7 @@ def compare(
     design = lay_out(study.runs, factor)
     runs = [run for arm in design.arms for run in arm.runs.values()]
     criterion = _criterion(runs, measure, score, better)
-    measured = [run for run in runs if run.status == "finished" and criterion.outcome(run) is not None]
-    if not measured:
-        statuses = ", ".join(sorted({run.status for run in runs}))
-        raise ConfigError(f"measure: no run has a {score} {measure} ({len(runs)} runs, {statuses})")
-    notes = check_provenance(measured, measure, allow_incomparable)
+    notes = check_provenance(_measured(runs, criterion), measure, allow_incomparable)
     _refuse_unknown_baseline(design, baseline)
     level = _threshold(design, criterion, baseline, threshold)
     arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
@@ -105,6 +101,15 @@ def _criterion(runs: Sequence[CollectedRun], measure: str, score: Score, better:
     if measure not in known:
         raise ConfigError(f"measure: no run has logged {measure!r}{suggest(measure, known, listed=True)}")
     return Criterion(measure, score, higher_is_better(measure) if better == "known" else better == "higher")
+
+
+def _measured(runs: Sequence[CollectedRun], criterion: Criterion) -> list[CollectedRun]:
+    measured = [run for run in runs if run.status == "finished" and criterion.outcome(run) is not None]
+    if not measured:
+        statuses = ", ".join(sorted({run.status for run in runs}))
+        name = f"{criterion.score} {criterion.measure}"
+        raise ConfigError(f"measure: no run has a {name} ({len(runs)} runs, {statuses})")
+    return measured
 
 
 def _refuse_unknown_baseline(design: Design, baseline: str | None) -> None:

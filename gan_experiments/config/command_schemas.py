@@ -58,19 +58,19 @@ class SampleConfig:
 
     Attributes:
         run: The run's folder.
-        kind: What to draw.
+        output: What to draw: a grid, interpolations ...
         checkpoint: ``last``, ``best``, or a file.
-        seed: Of the latents.
-        output: The PNG file; ``None``: a new one in the run's folder of samples.
+        seed: Seed of the latents.
+        file: The PNG file to write; ``None``: a new one in the run's folder of samples.
         accelerator: Kind of device.
         trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
     """
 
     run: str
-    kind: Sheet
+    output: Sheet
     checkpoint: str
     seed: NonNegativeInt
-    output: str | None
+    file: str | None
     accelerator: Literal["cpu", "gpu", "auto"]
     trusted: list[str]
 

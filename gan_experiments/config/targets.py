@@ -6,16 +6,18 @@ import importlib
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-from gan_experiments.core.text import show, suggest
+from gan_experiments.core.text import first_line, show, suggest
 
 TARGET = "_target_"
 ALLOWED = ("gan_experiments", "torch.nn", "torch.optim", "torchmetrics", "pytorch_lightning")
 
 # They run what their arguments name, so naming them is naming anything.
 _DISPATCHERS = ("gan_experiments.cli", "pytorch_lightning.cli")
+_LONGEST = 300  # characters of a path
 
 
 class RefusedTargetError(Exception):
@@ -23,32 +25,27 @@ class RefusedTargetError(Exception):
 
 
 def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
-    """Import the class that a ``_target_`` names; nothing outside the allow-list and ``trusted`` is imported by it.
+    """Import the class that a ``_target_`` names; nothing outside the allow-list and ``trusted`` is imported.
 
     Raises:
         RefusedTargetError: It names no class, or one from elsewhere.
     """
     allowed = (*ALLOWED, *trusted)
     listed = f"the packages a config may name ({', '.join(allowed)})"
-    if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
+    if not isinstance(target, str) or len(target) > _LONGEST or not _is_dotted_name(target):
         raise RefusedTargetError(f"{show(target)} is not the dotted path of a class")
     if not _within(target, allowed):
         raise RefusedTargetError(f"{show(target)} is not in {listed}{_hint(target)}")
-    if _within(target, _DISPATCHERS):
-        raise RefusedTargetError(f"{target} runs whatever its arguments name; a config may not name it")
+    _refuse_dispatchers(target)
     parent, _, name = target.rpartition(".")
-    module = _import(parent)
-    if name not in vars(module) and not hasattr(module, name):
-        raise RefusedTargetError(f"there is no {name} in {parent}{suggest(name, _public(module))}")
-    found = getattr(module, name)
+    found = _attribute(_import(parent), name)
     if not isinstance(found, type):
         kind = "a module" if isinstance(found, ModuleType) else "a function" if callable(found) else "a value"
         raise RefusedTargetError(f"{target} is {kind}, not a class")
     path = f"{found.__module__}.{found.__qualname__}"
     if not _within(path, allowed):
         raise RefusedTargetError(f"{found.__name__} comes from {found.__module__}, which is not in {listed}")
-    if _within(path, _DISPATCHERS):
-        raise RefusedTargetError(f"{path} runs whatever its arguments name; a config may not name it")
+    _refuse_dispatchers(path)
     return found
 
 
@@ -56,7 +53,7 @@ def untrustworthy(packages: Iterable[Any]) -> list[str]:
     """Return why each of ``packages`` that cannot be trusted as a whole cannot."""
     reasons = []
     for package in packages:
-        if not isinstance(package, str) or not all(part.isidentifier() for part in package.split(".")):
+        if not isinstance(package, str) or not _is_dotted_name(package):
             reasons.append(f"{show(package)} is not the name of a package")
         elif package.partition(".")[0] in sys.stdlib_module_names or package == "torch":
             reasons.append(f"{show(package)} holds functions that read, write and run anything: it cannot be trusted")
@@ -64,25 +61,38 @@ def untrustworthy(packages: Iterable[Any]) -> list[str]:
 
 
 def _import(name: str) -> ModuleType:
-    """Import a module of an allowed package, its packages first, so that the first that is missing is named."""
-    parts = name.split(".")
-    module: ModuleType | None = None
-    for depth in range(1, len(parts) + 1):
-        path = ".".join(parts[:depth])
+    """Import a module of an allowed package; its packages first, so that the first that is missing is named."""
+    package, _, rest = name.partition(".")
+    if not _exists(package):
+        raise RefusedTargetError(f"there is no package {package}; is the folder it lies in on PYTHONPATH?")
+    module = _import_module(package)
+    for part in rest.split(".") if rest else ():
+        path = f"{module.__name__}.{part}"
         if not _exists(path):
-            if module is None:
-                raise RefusedTargetError(f"there is no package {path}; is the folder it lies in on PYTHONPATH?")
-            if isinstance(getattr(module, parts[depth - 1], None), type):
+            if isinstance(getattr(module, part, None), type):
                 raise RefusedTargetError(f"{path} is a class; only one at the top of a module can be named")
-            raise RefusedTargetError(
-                f"there is no {parts[depth - 1]} in {module.__name__}{suggest(parts[depth - 1], _public(module))}"
-            )
-        try:
-            module = importlib.import_module(path)
-        except Exception as error:  # whatever the user's own module does wrong
-            raise RefusedTargetError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    assert module is not None
+            raise RefusedTargetError(f"there is no {part} in {module.__name__}{suggest(part, _public(module))}")
+        module = _import_module(path)
     return module
+
+
+def _import_module(path: str) -> ModuleType:
+    try:
+        return importlib.import_module(path)
+    except (Exception, SystemExit) as error:  # whatever the user's own module does wrong
+        raise RefusedTargetError(f"{path} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
+
+
+def _attribute(module: ModuleType, name: str) -> Any:
+    path = f"{module.__name__}.{name}"
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        if _exists(path):
+            return _import_module(path)
+        raise RefusedTargetError(f"there is no {name} in {module.__name__}{suggest(name, _public(module))}") from None
+    except Exception as error:  # of a module that imports its classes when they are asked for
+        raise RefusedTargetError(f"{path} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
 
 
 def _exists(path: str) -> bool:
@@ -94,20 +104,23 @@ def _exists(path: str) -> bool:
 
 def _public(module: ModuleType) -> list[str]:
     """Return the names that a module offers: its classes, and its submodules."""
-    files = [name for folder in getattr(module, "__path__", ()) for name in _modules_in(folder)]
     classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+    files = [file.name for file in iter_modules(getattr(module, "__path__", ()))]
     return [name for name in dict.fromkeys([*classes, *files]) if not name.startswith("_")]
-
-
-def _modules_in(folder: str) -> list[str]:
-    from pkgutil import iter_modules
-
-    return [module.name for module in iter_modules([folder])]
 
 
 def _hint(target: str) -> str:
     package = target.partition(".")[0]
     return "" if untrustworthy([package]) else f"; if {package} is yours, add trusted=[{package}] to the command line"
+
+
+def _refuse_dispatchers(path: str) -> None:
+    if _within(path, _DISPATCHERS):
+        raise RefusedTargetError(f"{path} runs whatever its arguments name; a config may not name it")
+
+
+def _is_dotted_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def _within(path: str, packages: Sequence[str]) -> bool:

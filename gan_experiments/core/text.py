@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 _LONGEST_VALUE = 60  # characters of a value that are shown
+_LONGEST_REASON = 200  # of an error's message
 
 
 def nearest(word: Any, known: Collection[str], cutoff: float = 0.6) -> str | None:
@@ -67,3 +68,10 @@ def csv_of(rows: Collection[Mapping[str, Any]]) -> str:
     """Return rows as CSV with a header: a column for every key, in the order in which they occur first."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return csv_text([columns, *([row.get(column) for column in columns] for row in rows)])
+
+
+def first_line(error: BaseException | str) -> str:
+    """Return the first line of an error's message as it can be printed, shortened; its type if it has no message."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    text = lines[0] if lines[0].isprintable() else repr(lines[0])[1:-1]
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."

@@ -30,7 +30,7 @@ def summary(run: RunFolder) -> str:
 def measures(record: dict[str, Any]) -> list[str]:
     """Describe each measure of a record: value, margin of error, real baseline, and how it was measured."""
     final, provenance = record.get("final") or {}, record.get("evaluation") or {}
-    fields = [record.get(name) or {} for name in ("margins", "yardstick", "real_baseline_spread")]
+    fields = [record.get(name) or {} for name in ("margins", "real_baseline", "real_baseline_spread")]
     lines = []
     for name, value in final.items():
         margin, real, spread = (values.get(name) for values in fields)

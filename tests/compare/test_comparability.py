@@ -70,7 +70,7 @@ def with_other_way(tmp_path, **changes):
     study = write_study(tmp_path, TWO)
     way = {
         "samples": 10000,
-        "row_samples": 2000,
+        "periodic_samples": 2000,
         "generator": "ema",
         "extractors": {"native": {"name": "native", "num_features": 64, "weights": "17df"}},
         "real_images": 1797,
@@ -84,7 +84,7 @@ def with_other_way(tmp_path, **changes):
     ("changes", "key"),
     [
         ({"samples": 50000}, "samples: 10000 in 6 runs"),
-        ({"row_samples": 500}, "row_samples"),
+        ({"periodic_samples": 500}, "periodic_samples"),
         ({"generator": "raw"}, "generator: ema in 6 runs"),
         ({"data": "def"}, "data: abc"),
         ({"real_images": 60000}, "real_images"),
@@ -130,7 +130,7 @@ NATIVE = {"name": "native", "num_features": 64, "weights": "17df"}
 )
 def test_every_part_of_the_provenance_counts_where_both_have_it(tmp_path, compared, key, ways):
     study = write_study(tmp_path, TWO)  # whose records say nothing of it
-    way = {"samples": 10000, "row_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
+    way = {"samples": 10000, "periodic_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
     write_run(study / "first", "minimax", seed=3, record={"evaluation": way | ways[0]})
     assert compared(study).warnings == []
     write_run(study / "second", "hinge", seed=3, record={"evaluation": way | ways[1]})
@@ -156,7 +156,7 @@ def test_measures_of_images_count_by_their_options_and_not_by_an_extractor(tmp_p
 
 def test_options_of_another_measure_do_not_matter(tmp_path, compared):
     study = write_study(tmp_path, TWO)
-    way = {"samples": 10000, "row_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
+    way = {"samples": 10000, "periodic_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
     for seed, size in ((3, 1), (4, 2)):
         other = {"features": {"kid": {"values": ["kid"], "subset_size": size}}}
         write_run(study / f"run{size}", "minimax", seed=seed, record={"evaluation": way | other})

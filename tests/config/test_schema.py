@@ -2,19 +2,19 @@ from dataclasses import fields
 
 import pytest
 import yaml
+from gan_experiments.config.loader import Loader, conf_dir, root_dir
+from gan_experiments.config.programs import CompareConfig, DataConfig, EvaluateConfig, ExportConfig, SampleConfig
+from gan_experiments.config.sources import find_module
+from gan_experiments.config.validation import source_of
 from omegaconf import OmegaConf
 
 from gan_experiments.config.compose import compose
-from gan_experiments.config.loader import Loader, conf_dir, root_dir
-from gan_experiments.config.programs import CompareConfig, DataConfig, EvaluateConfig, ExportConfig, SampleConfig
 from gan_experiments.config.schema import (
     PLACES,
     Config,
     check,
     check_config,
 )
-from gan_experiments.config.sources import find_module
-from gan_experiments.config.validation import source_of
 
 SCHEMAS = {
     "train": Config,
@@ -32,8 +32,8 @@ MISSING = {"evaluate": RUN, "sample": RUN, "export": RUN, "compare": ["study=out
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_is_right(group, option):
-    if group == "kind":
-        assert check(compose("sample", [*RUN, f"kind={option}"]), SampleConfig) == []
+    if group == "output":
+        assert check(compose("sample", [*RUN, f"output={option}"]), SampleConfig) == []
         return
     # A measure without a rhythm of its own is there to be added to others.
     adds = group == "metrics" and "\nevery:" not in (conf_dir() / group / f"{option}.yaml").read_text()

@@ -106,10 +106,10 @@ def _record(loss, seed, fid, status, ends, curve):
     return record | {
         "final": {"fid": fid, "is": 9 - fid / 20},
         "best": {"fid": min(curve), "images_seen": EVERY * (1 + int(np.argmin(curve)))},
-        "yardstick": {"fid": 0.4},
+        "real_baseline": {"fid": 0.4},
         "evaluation": {
             "samples": 10000,
-            "row_samples": 2000,
+            "periodic_samples": 2000,
             "generator": "ema",
             "extractors": {"native": {"name": "native", "num_features": 64, "weights": "17df"}},
             "real_images": 1797,

@@ -14,7 +14,7 @@ RECORD = {
     "seconds": 90.0,
     "final": {"fid": 4.125, "is": 0.0123},
     "margins": {"fid": 0.25},
-    "yardstick": {"fid": 0.5},
+    "real_baseline": {"fid": 0.5},
     "real_baseline_spread": {"fid": 0.0625},
     "evaluation": EVALUATION,
     "evaluation_share": 0.1,

@@ -73,7 +73,7 @@ def _run_row(label: str, run: CollectedRun, varying: list[str]) -> dict[str, Any
     row["overrides"] = " ".join(map(str, record.get("overrides") or []))
     row |= {f"choice/{key}": value for key, value in _mapping(record.get("choices")).items()}
     row |= {f"config/{key}": _cell(run.config.get(key)) for key in varying}
-    for field in ("final", "best", "yardstick"):
+    for field in ("final", "best", "real_baseline"):
         row |= {f"{field}/{key}": value for key, value in _mapping(record.get(field)).items()}
     for name, curve in run.curves.items():
         row[f"last/{name}"] = float(curve.values[-1])

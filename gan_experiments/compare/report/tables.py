@@ -136,7 +136,7 @@ def _counted(arm: ArmResult) -> str:
 def _samples(comparison: Comparison) -> str:
     runs = [run for arm in comparison.arms for run in arm.arm.runs.values()]
     counts = []
-    for key in ("samples", "row_samples"):
+    for key in ("samples", "periodic_samples"):
         distinct = {run.recorded(f"evaluation.{key}") for run in runs} - {None}
         counts.append(distinct.pop() if len(distinct) == 1 else None)
     final, periodic = counts

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from gan_experiments.core.cache import read_or_make
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
@@ -81,21 +81,12 @@ def load_pixels(
     recipe = json.dumps({"content": listing_key, **framing.recipe()}, sort_keys=True)
     key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
     file = folder / f"{name}-{key}.u8"
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock"):
-            found = _read(file)
-            if found is None:
-                for leftover in folder.glob(f".{file.stem}.*.tmp"):
-                    leftover.unlink()  # of a process that was killed
-                _require_space(folder, len(names) * framing.channels * framing.image_size**2)
-                with opened as open_:
-                    _write(file, names, open_, framing, max_bad)
-                found = _read(file)
+        found = read_or_make(file, lambda: _read(file), lambda: _decode(file, names, opened, framing, max_bad))
     except OSError as error:
         place = "$GAN_EXPERIMENTS_CACHE says where else"
         raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
-    assert found is not None
     bad = _named(names, found.skipped)
     refuse(bad, len(names), max_bad)
     warn(bad, len(names))
@@ -115,6 +106,18 @@ def _read(file: Path) -> Pixels | None:
         return Pixels(images, skipped, about["sizes"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _decode(
+    file: Path, names: Sequence[str], opened: AbstractContextManager[Opener], framing: Framing, max_bad: int
+) -> Pixels:
+    """Write the file and map it."""
+    _require_space(file.parent, len(names) * framing.channels * framing.image_size**2)
+    with opened as open_:
+        _write(file, names, open_, framing, max_bad)
+    pixels = _read(file)
+    assert pixels is not None
+    return pixels
 
 
 def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, max_bad: int) -> None:

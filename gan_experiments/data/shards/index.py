@@ -17,12 +17,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from filelock import FileLock
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from gan_experiments.core.cache import read_or_make
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
@@ -113,19 +113,18 @@ def load_index(shards: Sequence[Path], folder: Path, name: str, max_bad: int) ->
         ConfigError: Shards are missing or damaged, more images are unreadable, or the index cannot be written.
     """
     file = folder / f"{name}-{_key(shards)}.index"
+
+    def scan() -> ShardIndex:
+        _write(file, shards, max_bad)
+        written = _read(file, shards)
+        assert written is not None
+        return written
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock"):
-            index = _read(file, shards)
-            if index is None:
-                for leftover in folder.glob(f".{file.stem}.*.tmp"):
-                    leftover.unlink()  # of a process that was killed
-                _write(file, shards, max_bad)
-                index = _read(file, shards)
+        index = read_or_make(file, lambda: _read(file, shards), scan)
     except OSError as error:
         place = "$GAN_EXPERIMENTS_CACHE says where else"
         raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
-    assert index is not None
     count = len(index.entries) + len(index.skipped)
     refuse(index.skipped, count, max_bad)
     warn(index.skipped, count)
