@@ -34,7 +34,7 @@ def main() -> None:
     """Measure each model at each size and print a table."""
     from gan_experiments.config.files import conf_dir
 
-    models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
+    models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem != "base")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=models, choices=models)
     parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128])
@@ -112,14 +112,14 @@ def build(model: str, size: int, options: argparse.Namespace, channels_last: boo
     from omegaconf import OmegaConf
 
     from gan_experiments.config.compose import compose
-    from gan_experiments.config.signatures import find_class
+    from gan_experiments.config.targets import find_class
     from gan_experiments.core.types import ConfigError, DataFacts
     from gan_experiments.training.build import build_system
 
     lines = [f"model={model}", f"model.channels_last={str(channels_last).lower()}", f"batch_size={options.batch}"]
     chosen = compose("train", lines)
     networks = [chosen.model[name]._target_ for name in ("generator", "discriminator") if name in chosen.model]
-    energy = any(find_class(target).attribute("output") == "energy" for target in networks)
+    energy = any(getattr(find_class(target), "output", "") == "energy" for target in networks)
     lines += ["loss=ebgan"] * energy + ["penalty=none", *options.overrides]
     config: Any = OmegaConf.to_container(compose("train", lines), resolve=True)
 

@@ -12,7 +12,7 @@ from annotated_types import Interval
 from pydantic import StringConstraints
 
 from gan_experiments.config import root_rules
-from gan_experiments.config.slots import Component, Slot
+from gan_experiments.config.slots import Component, Section, Slot
 from gan_experiments.core.types import (
     Described,
     Fraction,
@@ -60,7 +60,7 @@ Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run"
 
 
 @dataclass
-class Budget:
+class Budget(Section):
     """When a run is finished.
 
     Attributes:
@@ -71,7 +71,7 @@ class Budget:
 
 
 @dataclass
-class Average:
+class Average(Section):
     """The moving average of the generator's weights.
 
     Attributes:
@@ -82,7 +82,7 @@ class Average:
 
 
 @dataclass
-class Schedule:
+class Schedule(Section):
     """The factor of both learning rates over the run.
 
     Attributes:
@@ -103,7 +103,7 @@ class Schedule:
 
 
 @dataclass
-class Ramp:
+class Ramp(Section):
     """Numbers of the config that move to another value during the run, from the one they have in the config.
 
     Attributes:
@@ -125,7 +125,7 @@ class Ramp:
 
 
 @dataclass
-class Clip:
+class Clip(Section):
     """The largest norm of each network's gradient; ``None`` does not clip."""
 
     generator: PositiveFloat | None
@@ -133,7 +133,7 @@ class Clip:
 
 
 @dataclass
-class Optimizer:
+class Optimizer(Section):
     """The optimizer of each network, with one schedule for both; a system without a discriminator has one."""
 
     generator: TorchOptimizer
@@ -145,7 +145,7 @@ class Optimizer:
 
 
 @dataclass
-class Metrics:
+class Metrics(Section):
     """Evaluation.
 
     Attributes:
@@ -172,7 +172,7 @@ class Metrics:
 
 
 @dataclass
-class Trainer:
+class Trainer(Section):
     """Where a run is computed.
 
     Attributes:
@@ -195,7 +195,7 @@ class Trainer:
 
 
 @dataclass
-class Config:
+class Config(Section):
     """The config of ``gan-train``.
 
     Attributes:
