@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from gan_experiments.config.schema import Config
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import differences
+
+warn = partial(warnings.warn, stacklevel=4)  # shows the line that called the function of the API
 
 
 class ComposedConfig(dict[str, Any]):
@@ -60,7 +63,7 @@ def compose_request(
     line = checked_names(config_name, schema, overrides, config_dir)
     config = line.config()
     assert config is not None
-    return checked_request(line, schema, config, warnings.warn)
+    return checked_request(line, schema, config, warn)
 
 
 def edited_request(config: Mapping[str, Any], trusted: Sequence[str] = ()) -> Request:
@@ -83,7 +86,7 @@ def edited_request(config: Mapping[str, Any], trusted: Sequence[str] = ()) -> Re
     line = checked_names("train", Config, ())
     line.trusted = [*own, *trusted]
     try:
-        request = checked_request(line, Config, OmegaConf.create(dict(config)), warnings.warn)
+        request = checked_request(line, Config, OmegaConf.create(dict(config)), warn)
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).splitlines()[0]) from None
     edited = {key.partition(".")[0] for key in keys}

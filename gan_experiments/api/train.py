@@ -8,13 +8,12 @@ import signal
 import sys
 import threading
 import traceback
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from gan_experiments.api.compose import as_list, compose_request, edited_request
+from gan_experiments.api.compose import as_list, compose_request, edited_request, warn
 from gan_experiments.api.request import Request, checked_names, checked_request, checked_run, refuse
 from gan_experiments.api.run import Run
 from gan_experiments.api.state import preserved_state
@@ -192,7 +191,7 @@ def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
 
 def _sweep(overrides: list[str], config_dir: str | Path | None) -> list[Run]:
     line = checked_names("train", Config, [*overrides, *tidy_overrides(overrides)], config_dir, multirun=True)
-    jobs, _ = train_sweep(line, warnings.warn, _report)
+    jobs, _ = train_sweep(line, warn, _report)
     return [Run(job.folder.path, line.trusted) for job in jobs.jobs()]
 
 

@@ -28,8 +28,8 @@ def test_a_single_string_is_one_override():
     ("overrides", "problems"),
     [
         (["model=dcgn", "batch_size=abc"], ["model: no option 'dcgn'", "batch_size: 'abc' is not an integer >= 1"]),
-        (["penalty=[wgan_gp,r1]", "penalty.r1.weight=-1", "model.generator.channels=0"], ["penalty.r1.weight: -1 is not",
-         "model.generator.channels: 0 is not"]),
+        (["penalty=r1", "penalty.r1.weight=-1", "model.generator.channels=0"],
+         ["penalty.r1.weight: -1 is not", "model.generator.channels: 0 is not"]),
         (["loss=hinge,wasserstein"], ["loss: 2 values"]),
         (["hydra.sweep.dir=x", "study=losses"], ["hydra.sweep.dir: belongs to a sweep", "study: belongs to a sweep"]),
         (["seed"], ["'seed' is not of the form key=value"]),
@@ -43,8 +43,9 @@ def test_every_problem_is_listed(overrides, problems):
 
 
 def test_what_is_dubious_is_a_warning():
-    with pytest.warns(UserWarning, match=r"ema\.half_life"):
-        compose(["budget.images=1000"])
+    with pytest.warns(UserWarning, match=r"discriminator\.norm: 'batch' beside penalty\.wgan_gp") as warned:
+        compose(["penalty=wgan_gp", "model.discriminator.norm=batch"])
+    assert warned[0].filename == __file__
 
 
 def test_a_folder_of_configs_and_a_trusted_package(tmp_path, monkeypatch):
@@ -54,7 +55,7 @@ def test_a_folder_of_configs_and_a_trusted_package(tmp_path, monkeypatch):
     (tmp_path / "conf" / "loss").mkdir(parents=True)
     (tmp_path / "conf" / "loss" / "mine.yaml").write_text("_target_: my_losses.Mine\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match="loss._target_"):
+    with pytest.raises(ConfigError, match=r"loss\._target_"):
         compose(["loss=mine"], config_dir=tmp_path / "conf")
     config = compose(["loss=mine"], config_dir=tmp_path / "conf", trusted=["my_losses"])
     assert config["loss"] == {"_target_": "my_losses.Mine"}
@@ -83,7 +84,7 @@ def test_a_config_from_elsewhere_is_described_by_how_it_differs_from_the_default
 
 def test_a_config_from_elsewhere_trusts_nothing():
     config = {**compose(), "trusted": ["os"], "loss": {"_target_": "os.system"}}
-    with pytest.raises(ConfigError, match="os.system"):
+    with pytest.raises(ConfigError, match=r"os\.system"):
         edited_request(config)
 
 
