@@ -90,7 +90,8 @@ class ConfigFiles:
         """Tell whether ``key`` is a config group, and not a key of this command that is called like another's group."""
         if key in self.groups:
             return True
-        return bool(key) and key not in self.compose([]).config and bool(self.loader.get_group_options(key))
+        own = self.compose([]).config.keys()  # "in" alone would pass over keys without a default
+        return bool(key) and key not in own and bool(self.loader.get_group_options(key))
 
     @cached_property
     def groups(self) -> set[str]:
