@@ -121,7 +121,9 @@ def _print_config(line: CommandLine, options: Arguments) -> None:
         shown = OmegaConf.select(shown, options.package)
         if not OmegaConf.is_config(shown):
             raise ConfigError(f"--package: there is no part {options.package!r} in this config")
-    _say(OmegaConf.to_yaml(shown, resolve=options.resolve).rstrip())
+    if options.resolve:
+        OmegaConf.resolve(shown)  # which leaves alone what refers to a value that only a job has
+    _say(OmegaConf.to_yaml(shown).rstrip())
 
 
 def _nothing(config: DictConfig) -> None:

@@ -6,28 +6,26 @@ import textwrap
 import pytest
 from omegaconf import OmegaConf
 
-from gan_experiments.cli._arguments import read_arguments
-from gan_experiments.cli._help import help_page
-from gan_experiments.cli._main import checked_run
+from gan_experiments.cli._command import checked_run
 from gan_experiments.config.compose import compose
+from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
 PROGRAM = """
-import sys
-from gan_experiments.cli._main import command
+from gan_experiments.cli._command import command
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError, DivergedError
 
-def run(cfg):
-    assert "torch" not in sys.modules
-    print("run", cfg.seed, cfg.trusted, cfg.loss._target_.rpartition(".")[2], flush=True)
-    if cfg.seed == 1: return 7
-    if cfg.seed == 2: raise ConfigError(["a: one", "b: two"])
-    if cfg.seed == 3: raise DivergedError("the loss is nan")
-    if cfg.seed == 4: raise KeyboardInterrupt
-    if cfg.seed == 5: raise RuntimeError("a fault")
-    if cfg.seed == 6: return 0.5
+def run(request):
+    config = request.config
+    print("run", config["seed"], config["trusted"], config["loss"]["_target_"].rpartition(".")[2], flush=True)
+    if config["seed"] == 1: return 7
+    if config["seed"] == 2: raise ConfigError(["a: one", "b: two"])
+    if config["seed"] == 3: raise DivergedError("the loss is nan")
+    if config["seed"] == 4: raise KeyboardInterrupt
+    if config["seed"] == 5: raise RuntimeError("a fault")
+    return 0
 
 if __name__ == "__main__":
     command("train", Config, run)
@@ -43,8 +41,8 @@ def gan(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
 
-    def run(*arguments):
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    def run(*arguments, **more):
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")} | more
         command = [sys.executable, str(program), *arguments]
         return subprocess.run(command, cwd=work, capture_output=True, text=True, env=environment, check=False)
 
@@ -65,7 +63,6 @@ def test_a_run_gets_its_config_and_leaves_no_litter(gan):
         (2, 2, "Config error: 2 problems\n  a: one\n  b: two\n"),
         (3, 3, "Diverged: the loss is nan\n"),
         (4, 130, "interrupted\n"),
-        (6, 0, ""),
     ],
 )
 def test_outcomes_are_exit_codes(gan, seed, code, error):
@@ -90,23 +87,21 @@ def test_a_config_error_is_lines_and_nothing_runs(gan):
     assert len(lines) == 4
 
 
-def test_a_sweep_goes_on_after_a_failure_and_ends_with_the_highest_code(gan):
-    done = gan("-m", "seed=0,2,5,3,6")
-    assert done.returncode == 3
-    assert [line for line in done.stdout.splitlines() if line.startswith("run")] == [
-        f"run {seed} [] NonSaturating" for seed in (0, 2, 5, 3, 6)
-    ]
-    assert "job seed=2:\nConfig error" in done.stderr
-    assert "job seed=3:\nDiverged" in done.stderr
-    assert done.stderr.count("RuntimeError: a fault") == 1
-    assert [path.name for path in gan.folder.rglob("*") if path.is_file()] == ["multirun.yaml"]  # Hydra's own record
+def test_both_answers_have_everything_at_once(gan):
+    names = gan("modle=dcgan", "loss=hing", "optimizer.generator.lr=-1")
+    assert names.stderr.startswith("Config error: 2 problems\n")
+    assert "lr" not in names.stderr  # values are asked for once the names are right
+    values = gan("optimizer.generator.lr=-1", "model.generator.channels=0", "trainer.devices=3")
+    assert values.stderr.startswith("Config error: 3 problems\n")
+    assert (names.returncode, values.returncode) == (2, 2)
 
 
-def test_a_combination_that_only_one_job_has_is_refused_before_any_starts(gan):
-    done = gan("-m", "trainer=gpu", "penalty=none,r1", "trainer.precision=32-true,16-mixed")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("Config error: 1 problem\n  trainer.precision: 16-mixed")
+def test_a_command_without_sweeps_says_so(gan):
+    done = gan("-m", "seed=0,1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Config error: 1 problem\n  -m: this command has no sweeps\n"
+    done = gan("hydra/launcher=basic", "hydra.sweep.dir=x")
+    assert done.stderr.count("belongs to a sweep, which needs -m") == 2
 
 
 def test_trust_is_what_the_command_line_says(gan, tmp_path):
@@ -148,63 +143,70 @@ def test_the_config_can_be_looked_at(gan):
     assert "Hinge" in done.stdout
 
 
+def test_the_config_that_is_printed_repeats_the_run(gan):
+    done = gan("--cfg", "job", "loss=hinge", "seed=3", "+optimizer.generator.amsgrad=true", "name=a")
+    config = OmegaConf.create(done.stdout)
+    overrides = ["loss=hinge", "seed=3", "+optimizer.generator.amsgrad=true", "name=a"]
+    assert config == compose("train", overrides)
+    assert "hydra" in OmegaConf.create(gan("--cfg", "all", "--resolve").stdout)
+    assert OmegaConf.create(gan("--cfg", "hydra").stdout).hydra.mode is None
+
+
+def test_a_printed_config_may_lack_what_must_be_given(gan):
+    done = gan("--cfg", "job", "dataset=image_folder", "-p", "dataset")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "root: ???" in done.stdout
+
+
+def test_a_part_that_is_not_there(gan):
+    done = gan("--cfg", "job", "-p", "los")
+    assert done.stderr == "Config error: 1 problem\n  --package: there is no part 'los' in this config\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "start"),
-    [(["--version"], "gan-experiments "), (["--hydra-help"], "Hydra"), (["-sc", "install=bash"], "export")],
+    [
+        (["--version"], "gan-experiments "),
+        (["--hydra-help"], "Hydra"),
+        (["-sc", "install=bash"], "export"),
+        (["--info", "defaults"], "Defaults List"),
+    ],
 )
 def test_other_flags(gan, arguments, start):
     done = gan(*arguments)
     assert done.returncode == 0
     assert done.stdout.lstrip().startswith(start)
+    assert list(gan.folder.iterdir()) == []
 
 
-def test_flags_and_overrides_come_in_any_order():
-    read = read_arguments(["seed=1", "-m", "loss=a,b", "--config-dir", "x", "~y"])
-    assert read.overrides == ["seed=1", "loss=a,b", "~y"]
-    assert read.flags == ["--multirun", "--config-dir", "x"]
-    assert read.multirun
-    assert read.runs
-    assert read_arguments(["hydra.mode=MULTIRUN"]).multirun
-    assert not read_arguments(["--cfg", "job"]).runs
-
-
-@pytest.mark.parametrize("flag", ["--multirn", "--config-path", "--experimental-rerun", "-x"])
-def test_unknown_flags_are_refused(flag):
-    with pytest.raises(ConfigError, match=f"{flag}: no such flag"):
-        read_arguments([flag])
-
-
-def test_a_flag_is_suggested():
-    with pytest.raises(ConfigError, match="did you mean '--multirun'"):
-        read_arguments(["--multirn"])
-    with pytest.raises(ConfigError, match="invalid choice"):
-        read_arguments(["--cfg", "nothing"])
-
-
-@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "export", "compare"])
-def test_the_help_is_about_the_program(name, tmp_path):
-    (tmp_path / "loss").mkdir()
-    (tmp_path / "loss" / "my_own_loss.yaml").write_text("")
-    page = help_page(name, tmp_path)
-    assert f"usage: gan-{name}" in page
-    assert f"gan-{name} " in page.partition("Examples:")[2]
-    assert max(map(len, page.splitlines())) <= 110
-    assert "Hydra app" not in page
-    if name == "train":
-        assert "my_own_loss" in page
-        for key in ("seed: 0", "batch_size: 128", "loss=non_saturating", "model=dcgan", "--multirun"):
-            assert key in page
-    else:
-        assert {"compare": "study: ???", "evaluate": "run: null"}.get(name, "run: ???") in page
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("loss=hin", {"loss=hinge"}),
+        ("mod", {"model="}),
+        ("model=mlp", {"model=mlp", "model=mlp_vae"}),
+        ("seed=3 penalty=le", {"penalty=lecam"}),
+        ("budget.im", {"budget.images="}),
+        ("model.generator.chan", {"model.generator.channels="}),
+        ("model=mlp model.generator.hid", {"model.generator.hidden."}),
+    ],
+)
+def test_tab_completes_groups_options_and_keys_in_bash(gan, typed, offered):
+    line = f"gan-train {typed}"
+    bash = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_CWORD": str(len(line.split()) - 1)}
+    done = gan("-sc", "query=bash", **bash)
+    assert done.returncode == 0, done.stderr
+    assert offered <= set(done.stdout.split())
+    assert all(word.startswith(typed.split()[-1]) for word in done.stdout.split())
 
 
 def test_the_config_of_a_run_is_checked_before_it_is_used(tmp_path):
     config = compose("train")
     run = RunFolder(tmp_path)
     run.write_config(OmegaConf.to_container(config, resolve=True))
-    assert checked_run(run)["seed"] == 0
+    assert checked_run(run, Config)["seed"] == 0
     config.loss._target_ = "my_package.Loss"
     config.trusted = ["my_package"]
     run.write_config(OmegaConf.to_container(config, resolve=True))
     with pytest.raises(ConfigError, match=r"config\.yaml: loss\._target_: 'my_package\.Loss' is not in"):
-        checked_run(run)
+        checked_run(run, Config)
