@@ -74,7 +74,7 @@ def test_points():
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("nowhere", {}, "not the folder of a run"),
+        ("nowhere", {}, "not a run folder"),
         ("nowhere", {"dataset": "digits"}, "fake: there is no nowhere"),
         (torch.zeros(5, 1, 8, 8, dtype=torch.uint8), {}, "say what real images"),
         (torch.zeros(50, 1, 8, 8), {"dataset": "digits"}, "save uint8"),

@@ -20,7 +20,7 @@ from gan_experiments.runs.generator_file import load_generator
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory):
     folder = tmp_path_factory.mktemp("conditional")
-    options = ("model=sngan", "conditioning=projection", "metrics=none", "budget.images=16")
+    options = ("conditioning=concatenation", "metrics=none", "budget.images=16")
     return train([*tiny_overrides(*options), f"output_dir={folder}"])
 
 
@@ -88,7 +88,7 @@ def test_classes(conditional, trained):
 
 def test_what_is_no_run_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(ConfigError, match="not the folder of a run"):
+        with pytest.raises(ConfigError, match="not a run folder"):
             load_run(folder)
 
 

@@ -100,7 +100,7 @@ def test_the_state_of_the_process_is_kept():
         (["model=dcgn", "batch_size=abc"], ["model: no option 'dcgn'", "batch_size: 'abc'"]),
         (["trainer=ddp_cpu"], ["trainer.devices: 2 on 1 node: a run of several processes"]),
         (["batch_size=100000"], ["batch_size: 100000"]),
-        (["resume=nowhere"], ["nowhere: not the folder of a run"]),
+        (["resume=nowhere"], ["nowhere: not a run folder"]),
     ],
 )
 def test_nothing_is_written_for_what_cannot_run(overrides, problems):
@@ -121,11 +121,7 @@ def test_a_run_that_is_being_trained_is_left_alone():
 
 def test_a_run_that_diverges_says_so():
     with pytest.raises(DivergedError):
-        train(
-            tiny_overrides(
-                "metrics=none", "name=lost", "optimizer.generator.lr=1e30", "optimizer.discriminator.lr=1e30"
-            )
-        )
+        train(tiny_overrides("metrics=none", "name=lost", "optimizer.discriminator.lr=1e30"))
     (folder,) = Path("outputs").glob("*/lost")
     assert Run(folder).status == "diverged"
 
@@ -137,7 +133,7 @@ def test_a_sweep_needs_overrides():
 
 def test_every_combination_of_a_sweep_is_checked():
     with pytest.raises(ConfigError) as error:
-        train(["loss=hinge,hinj", "model.generator.channels=8,0"], sweep=True)
+        train(["model.generator.channels=8,0", "model.discriminator.norm=bat,batch", "seed=0,1"], sweep=True)
     assert len(error.value.problems) == 2
     assert not Path("outputs").exists()
 
