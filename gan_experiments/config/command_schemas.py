@@ -94,7 +94,7 @@ class ExportConfig(Section):
 
 @dataclass
 class CompareConfig(Section):
-    """The config of ``gan-compare``, see :func:`gan_experiments.compare.comparison.compare`.
+    """The config of ``gan-compare``, see :func:`gan_experiments.comparison.comparison.compare`.
 
     Attributes:
         study: The folder above the runs.

@@ -2,9 +2,11 @@ import pytest
 
 from gan_experiments.cli import train
 from gan_experiments.config import plugins
-from gan_experiments.config.compose import examine
+from gan_experiments.config.check import check_config
+from gan_experiments.config.compose import check_command_line, combinations
 from gan_experiments.config.plugins import PLUGINS, not_installed, plugin_defaults
 from gan_experiments.config.schema import Config
+from gan_experiments.sweeps.launch import sweep_problems
 
 
 @pytest.fixture
@@ -14,7 +16,11 @@ def bare(monkeypatch):
 
 
 def problems(*overrides):
-    return [str(problem) for problem in examine("train", Config, overrides, multirun=True).problems]
+    line = check_command_line("train", Config, overrides, multirun=True)
+    found = [*line.problems, *sweep_problems(line)]
+    if not found:
+        found += [problem for config in combinations(line) for problem in check_config(config, Config).errors]
+    return list(dict.fromkeys(map(str, found)))
 
 
 @pytest.mark.parametrize(("choice", "engine"), PLUGINS.items())
