@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from gan_experiments.cli import sample
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import conf_dir
 
 KINDS = sorted(file.stem for file in (conf_dir() / "kind").glob("*.yaml"))
 SMALL = {
@@ -59,7 +59,7 @@ def test_a_grid_is_the_run_s_own(run, call, tmp_path):
         (["kind=interpolations"], "kind: no option 'interpolations'; did you mean 'interpolation'?"),
         (["kind=interpolation", "kind.path=round"], "kind.path: 'round' is not one of spherical, linear"),
         (["kind=truncation", "kind.values=[0]"], "kind.values[0]: 0 is not a number > 0"),
-        (["kind=neighbours", "kind.extractor._target_=torch.nn.Linear"], "Linear is not a Extractor"),
+        (["kind=neighbours", "kind.extractor._target_=torch.nn.Linear"], "Linear does not descend from gan_experiments.metrics.extractors.base.Extractor"),
     ],
 )
 def test_wrong_input_is_refused(run, call, arguments, line):
