@@ -1,9 +1,9 @@
-"""How often a conditional generator gives the class it is asked for, says a classifier trained on the real images.
+"""Class accuracy of a conditional generator: how often a classifier recognizes the requested class.
 
     python benchmarks/asked_classes.py outputs/<date>/<run> --samples 10000
 
-Latents are drawn anew, as many for each class. The classifier is that of the native features: its accuracy on a fifth
-of the real images, which it was not trained on, stands beside the figure.
+The same number of new latents is drawn for each class. The classifier is that of the native features, trained on real
+images; its accuracy on the held-out fifth of them is printed for comparison.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gan_experiments.training.restore import restore
 
 
 def main() -> None:
-    """Print the share of samples of each class, and of all, that the classifier names as they were asked for."""
+    """Print the share of samples of each class, and of all, that are classified as the requested class."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
     parser.add_argument("--checkpoint", default="last")
@@ -38,11 +38,11 @@ def main() -> None:
     classifier.prepare(data)
     labels = torch.arange(options.samples) % system.num_classes
     latents = Stream(options.seed, "asked classes").normal(options.samples, system.latent_dim)
-    right = []
+    correct = []
     for part in torch.arange(options.samples).split(500):
         _, logits = classifier(to_uint8(system.sample(latents[part], labels[part])))
-        right.append(logits.argmax(dim=1) == labels[part])
-    agreement = torch.cat(right).double()
+        correct.append(logits.argmax(dim=1) == labels[part])
+    agreement = torch.cat(correct).double()
     for label, name in enumerate(data.class_names):
         print(f"{name:>12} {agreement[labels == label].mean():7.2%}")
     print(f"{'all':>12} {agreement.mean():7.2%}  at {system.clock.images_seen:,} images")

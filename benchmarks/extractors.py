@@ -1,10 +1,10 @@
-"""Images per second and peak memory of every extractor, against torch-fidelity, torchmetrics and pytorch-fid.
+"""Speed and peak memory of every feature extractor, and of torch-fidelity, torchmetrics and pytorch-fid.
 
     python benchmarks/extractors.py --rounds 5 --output benchmarks/results/extractors.md
 
-The last wants `pip install pytorch-fid`. All Inception networks have the same random weights. Each extractor lives in a
-process of its own and is given the same images, one batch after another, in turn with the others. Memory is what
-extracting adds to the loaded network.
+The last needs `pip install pytorch-fid`. All Inception networks have the same random weights. Each extractor runs in a
+process of its own on the same images; batches of the extractors are interleaved. Memory is the peak of the extraction
+beyond the loaded network.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def run(options: argparse.Namespace, folder: str) -> dict[str, list[float]]:
-    """Return the seconds of each extractor in each round, after one that warms up."""
+    """Return the seconds of each extractor in each round, after a warm-up round."""
     command = [sys.executable, *sys.argv, "--worker"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     workers = {name: subprocess.Popen([*command, name, folder], **pipes) for name in options.extractors}
@@ -71,16 +71,16 @@ def run(options: argparse.Namespace, folder: str) -> dict[str, list[float]]:
     for turn in range(options.rounds + 1):
         for name, worker in workers.items():
             print("go", file=worker.stdin, flush=True)
-            found = float(worker.stdout.readline())
+            elapsed = float(worker.stdout.readline())
             if turn:
-                seconds[name].append(found)
+                seconds[name].append(elapsed)
     for worker in workers.values():
         worker.communicate("")
     return seconds
 
 
 def work(name: str, folder: Path, options: argparse.Namespace) -> None:
-    """Extract the features of a batch for every line of the input and print the seconds; leave features and memory."""
+    """Extract a batch for every line of the input and print the seconds; save features and peak memory at the end."""
     shape = (options.batch, 3, options.size, options.size)
     images = torch.randint(256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     images = images.to(options.device)
@@ -95,17 +95,17 @@ def work(name: str, folder: Path, options: argparse.Namespace) -> None:
 
 
 def reset_peak(device: str) -> float:
-    """Make peak memory start anew; return what is in use, in MiB."""
+    """Reset the peak memory; return the memory in use, in MiB."""
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated() / 2**20
-    ctypes.CDLL(None).malloc_trim(0)  # what preparing has freed is not to be had for nothing
+    ctypes.CDLL(None).malloc_trim(0)  # returns memory freed during preparation to the system
     Path("/proc/self/clear_refs").write_text("5")
     return peak(device)
 
 
 def peak(device: str) -> float:
-    """Return the most memory that has been in use since, in MiB."""
+    """Return the peak memory since the reset, in MiB."""
     if device != "cpu":
         return torch.cuda.max_memory_allocated() / 2**20
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
@@ -113,21 +113,21 @@ def peak(device: str) -> float:
 
 
 def table(seconds: dict[str, list[float]], folder: Path, options: argparse.Namespace) -> list[str]:
-    """Format medians, medians of each round's ratio, memory, and how far features are from torch-fidelity's."""
-    found = {name: torch.load(folder / f"{name}.pth") for name in seconds}
+    """Format speed, ratio to torch-fidelity, memory, and the largest difference from torch-fidelity's features."""
+    outputs = {name: torch.load(folder / f"{name}.pth") for name in seconds}
     lines = [
         "", f"| extractor | images/s | x {REFERENCE} | peak memory, MiB | largest difference of a feature, relative |",
         "|---|---|---|---|---|",
     ]  # fmt: skip
-    reference = found.get(REFERENCE, (None, 0))[0]
+    reference = outputs.get(REFERENCE, (None, 0))[0]
     for name, taken in seconds.items():
-        features, memory = found[name]
+        features, memory = outputs[name]
         ratio = off = ""
         if reference is not None:
             ratio = f"{statistics.median(them / me for them, me in zip(seconds[REFERENCE], taken, strict=True)):.2f}"
         if reference is not None and features.shape == reference.shape:
             size = reference.norm(dim=0)
-            alive = size > 1e-3 * size.median()  # a feature that is 0 for all images has no relative difference
+            alive = size > 1e-3 * size.median()  # features that are 0 for all images have no relative difference
             off = f"{((features - reference).norm(dim=0) / size)[alive].max():.0e}"
         speed = options.batch / statistics.median(taken)
         lines.append(f"| {name} | {speed:,.1f} | {ratio} | {memory:,.0f} | {off} |")
@@ -139,7 +139,7 @@ def fidelity(weights: Any) -> nn.Module:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     class Blank(FeatureExtractorInceptionV3):
-        """Keeps the weights that it is initialized with."""
+        """Keeps its initial weights."""
 
         def load_state_dict(self, *_: Any) -> None:
             """Load nothing."""
@@ -153,7 +153,7 @@ def fidelity(weights: Any) -> nn.Module:
 
 
 def random_weights() -> dict[str, Tensor]:
-    """Return weights that keep the size of what passes through them."""
+    """Return random weights that preserve the variance of activations."""
     torch.manual_seed(0)
     network = fidelity(None)
     for module in network.modules():
@@ -169,7 +169,7 @@ def of_torch_fidelity(folder: Path, device: str) -> Extract:
 
 
 def of_torchmetrics(folder: Path, device: str) -> Extract:
-    """Extract as torchmetrics does by default: with another resize."""
+    """Extract as torchmetrics does by default, with another resize filter."""
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     path = str(folder / "inception.pth")
@@ -178,7 +178,7 @@ def of_torchmetrics(folder: Path, device: str) -> Extract:
 
 
 def of_pytorch_fid(folder: Path, device: str) -> Extract:
-    """Extract as pytorch-fid does: with a third resize."""
+    """Extract as pytorch-fid does, with a third resize filter."""
     from pytorch_fid import inception
 
     weights = torch.load(folder / "inception.pth")
@@ -212,7 +212,7 @@ def of_native(folder: Path, device: str) -> Extract:
 
 
 def source(labelled: bool) -> SimpleNamespace:
-    """Return random images in the place of a dataset."""
+    """Return a dataset of random images."""
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(256, (500, 3, 32, 32), generator=generator, dtype=torch.uint8)
     labels = torch.randint(10, (500,), generator=generator) if labelled else None

@@ -1,9 +1,9 @@
-"""The Fréchet distance against torchmetrics, torch-fidelity and scipy: seconds and agreement, interleaved.
+"""Speed and agreement of the Fréchet distance: this project, torchmetrics, torch-fidelity and scipy, interleaved.
 
     python benchmarks/frechet.py --rounds 5 --output benchmarks/results/frechet.md
 
-Both sets have the same number of samples, of correlated features with variances over six decades, as rectified ones
-are. Timed is what turns accumulated statistics into a distance; scipy, which takes longest, runs once.
+Both sets have the same number of samples, of correlated features with variances over six decades, as features after a
+ReLU have. The time is from accumulated statistics to the distance; scipy, which takes longest, runs once.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from gan_experiments.metrics.functional.frechet import frechet_distance
 from gan_experiments.metrics.moments import Moments
 
 OURS, THEIRS = "gan_experiments", "torchmetrics"
-Way = Callable[[], float]
+Implementation = Callable[[], float]
 
 
 def main() -> None:
-    """Time all of them at every size and print a table."""
+    """Time all implementations at every size and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=int, nargs="+", default=[64, 256, 2048])
     parser.add_argument("--samples", type=int, nargs="+", default=[1000, 10000])
@@ -62,22 +62,22 @@ def main() -> None:
 
 
 def rows(features: int, samples: int, rounds: int, with_scipy: bool) -> list[str]:
-    """Return the table's rows of one size: medians, and medians of each round's ratio."""
+    """Return the rows of the table for one size: median seconds, and the median over rounds of the ratio."""
     first, second = draw(samples, features, 0), 1.05 * draw(samples, features, 1)
-    ways = {**prepare(first, second), **({"scipy": scipy_way(first, second)} if with_scipy else {})}
-    values = {name: way() for name, way in ways.items() if name != "scipy"}  # and warms up
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    implementations = {**prepare(first, second), **({"scipy": with_scipys_root(first, second)} if with_scipy else {})}
+    values = {name: run() for name, run in implementations.items() if name != "scipy"}  # and warms up
+    seconds: dict[str, list[float]] = {name: [] for name in implementations}
     for turn in range(rounds):
-        for name, way in ways.items():
+        for name, run in implementations.items():
             if name != "scipy" or not turn:
                 began = time.perf_counter()
-                values[name] = way()
+                values[name] = run()
                 seconds[name].append(time.perf_counter() - began)
     lines = []
-    for name, found in seconds.items():
-        ratio = statistics.median(them / me for them, me in zip(seconds[THEIRS], found, strict=False))
+    for name, times in seconds.items():
+        ratio = statistics.median(them / me for them, me in zip(seconds[THEIRS], times, strict=False))
         off = f"{abs(values[name] / values[OURS] - 1):.0e}" if name != OURS else ""
-        lines.append(f"| {features} | {samples} | {name} | {statistics.median(found):.4f} | {ratio:.2f} | {off} |")
+        lines.append(f"| {features} | {samples} | {name} | {statistics.median(times):.4f} | {ratio:.2f} | {off} |")
     return lines
 
 
@@ -88,8 +88,8 @@ def draw(samples: int, features: int, seed: int) -> Tensor:
     return drawn * torch.logspace(0, -3, features, dtype=torch.float64) @ mix / features**0.5
 
 
-def prepare(first: Tensor, second: Tensor) -> dict[str, Way]:
-    """Accumulate the statistics of both sets as each of them has it; return what computes the distance."""
+def prepare(first: Tensor, second: Tensor) -> dict[str, Implementation]:
+    """Accumulate the statistics of both sets for each implementation; return what computes the distance."""
     ours = [moments(side) for side in (first, second)]
     theirs = [part for side in (first, second) for part in (side.mean(0), torch.cov(side.T))]
     arrays = [{"mu": side.mean(0).numpy(), "sigma": np.cov(side.numpy(), rowvar=False)} for side in (first, second)]
@@ -101,15 +101,15 @@ def prepare(first: Tensor, second: Tensor) -> dict[str, Way]:
 
 
 def moments(features: Tensor) -> Moments:
-    """Return the moments of features ``(N, D)``, added up in batches."""
-    found = Moments(features.shape[1])
+    """Return the moments of features ``(N, D)``, accumulated in batches."""
+    accumulated = Moments(features.shape[1])
     for part in features.split(50):
-        found.update(part)
-    return found
+        accumulated.update(part)
+    return accumulated
 
 
-def scipy_way(first: Tensor, second: Tensor) -> Way:
-    """Return what computes the distance with scipy's root of a matrix, as pytorch-fid does."""
+def with_scipys_root(first: Tensor, second: Tensor) -> Implementation:
+    """Return a function that computes the distance with scipy's matrix square root, as pytorch-fid does."""
     means = (first.mean(0) - second.mean(0)).square().sum().item()
     covariances = [np.cov(side.numpy(), rowvar=False) for side in (first, second)]
 

@@ -1,11 +1,11 @@
-"""What input costs beside a DCGAN step at 32x32: images/s of each path, its share of the step, peak memory.
+"""Cost of data loading beside a DCGAN step at 32x32: images/s, share of the step and peak memory of each path.
 
     python benchmarks/input_cost.py --archive cifar10.zip --output benchmarks/results/input_cost.md
 
-Every path runs in a process of its own, one after another. `first start` decodes the archive, `second start` maps what
-came out of it. The share is that of one batch in one step of the DCGAN of conf/model/dcgan.yaml with the same batch;
-what is made ahead costs a step its processor time at most. Peak memory is beyond that of the imports. Shards (the
-archive as PNG) need webdataset.
+Every path is measured in its own process, one after another. `first start` decodes the archive, `second start` maps
+the cache. The share is the time of one batch divided by that of one step of the DCGAN of conf/model/dcgan.yaml with the
+same batch; prefetched batches take at most their processor time from a step. Peak memory excludes the imports. Shards
+(the archive as PNG) need webdataset.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ from typing import Any
 
 BATCH = 128
 BATCHES = 400
-Place = tuple[str, dict[str, Any]]  # where the images are, and the options of the dataset
-PATHS: dict[str, Place] = {
+PATHS: dict[str, tuple[str, dict[str, Any]]] = {  # source of the images, options of the dataset
     "in memory": ("memory", {}),
     "in memory, flip": ("memory", {"horizontal_flip": True}),
     "in memory, flip and crop": ("memory", {"horizontal_flip": True, "random_crop": 4}),
     "mapped from the cache": ("archive", {}),
     "mapped, flip and crop": ("archive", {"horizontal_flip": True, "random_crop": 4}),
-    "mapped, made ahead by a thread": ("ahead", {}),
+    "mapped, prefetched by a thread": ("prefetched", {}),
     "shards, one thread": ("shards", {"workers": 1}),
     "shards, all cores": ("shards", {}),
 }
@@ -41,7 +40,7 @@ PATHS: dict[str, Place] = {
 def main() -> None:
     """Measure every path and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--archive", type=Path, required=True, help="a zip of pictures, resized to 32x32")
+    parser.add_argument("--archive", type=Path, required=True, help="zip archive of images, which are resized to 32x32")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -59,17 +58,15 @@ def main() -> None:
         f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores; batch {BATCH}, DCGAN step {step * 1e3:.0f} ms",
         "",
     ]
-    for name, found in zip(("first", "second"), starts, strict=True):
-        lines.append(
-            f"- {name} start of {found['images']:,} images: {found['seconds']:.2f} s, peak {found['peak']:.0f} MiB"
-        )
+    for name, row in zip(("first", "second"), starts, strict=True):
+        lines.append(f"- {name} start of {row['images']:,} images: {row['seconds']:.2f} s, peak {row['peak']:.0f} MiB")
     lines.append(f"- indexing {indexing['images']:,} images in shards: {indexing['seconds']:.2f} s")
     lines += ["", "| path | images/s | batch | processor time | share of the step | peak memory |", "|---" * 6 + "|"]
-    for name, found in rows.items():
-        batch, cpu = found["seconds"], found["cpu"]
+    for name, row in rows.items():
+        batch, cpu = row["seconds"], row["cpu"]
         speed, share = BATCH / batch, batch / step
         times = f"{batch * 1e6:,.0f} us | {cpu * 1e6:,.0f} us"
-        lines.append(f"| {name} | {speed:,.0f} | {times} | {share:.2%} | {found['peak']:.0f} MiB |")
+        lines.append(f"| {name} | {speed:,.0f} | {times} | {share:.2%} | {row['peak']:.0f} MiB |")
     print("\n".join(lines))
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +81,7 @@ def worker(name: str, archive: Path) -> dict[str, Any]:
 
 def start(archive: Path) -> dict[str, Any]:
     """Time a start: listing, decoding or mapping, fingerprint."""
-    data = pictures(archive)
+    data = images_of(archive)
     began, imported = time.perf_counter(), peak()
     data.prepare_data()
     data.setup()
@@ -93,10 +90,10 @@ def start(archive: Path) -> dict[str, Any]:
 
 
 def shards(archive: Path) -> dict[str, Any]:
-    """Write the archive as shards, and time their index."""
+    """Write the archive as shards, and time indexing them."""
     from gan_experiments.data.shards.writer import write_shards
 
-    data = pictures(archive)
+    data = images_of(archive)
     data.setup()
     write_shards(data, shard_folder(), 5000, seed=0)
     began = time.perf_counter()
@@ -105,7 +102,7 @@ def shards(archive: Path) -> dict[str, Any]:
 
 
 def batches(name: str, archive: Path) -> dict[str, Any]:
-    """Time one batch of a path, converted to what the networks take."""
+    """Time one batch of a path, including the conversion to float."""
     import torch
 
     from gan_experiments.core.clock import Clock
@@ -117,13 +114,13 @@ def batches(name: str, archive: Path) -> dict[str, Any]:
     if kind == "memory":
         data = random_images(**options)
     else:
-        data = sharded(**options) if kind == "shards" else pictures(archive, **options)
+        data = sharded(**options) if kind == "shards" else images_of(archive, **options)
     data.setup()
     module = SimpleNamespace(clock=Clock(BATCH, 10**12), seed=0)
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
     data.trainer = SimpleNamespace(lightning_module=module, world_size=1, global_rank=0, strategy=strategy)
     loader = data.train_dataloader()
-    endless = iter(Prefetched(loader) if kind == "ahead" else loader)
+    endless = iter(Prefetched(loader) if kind == "prefetched" else loader)
     for batch in itertools.islice(endless, 20):
         to_float(batch.images)
     began, cpu = time.perf_counter(), time.process_time()
@@ -134,7 +131,7 @@ def batches(name: str, archive: Path) -> dict[str, Any]:
 
 
 def dcgan_step(archive: Path) -> dict[str, Any]:
-    """Time one step of both networks on images that are there already."""
+    """Time one step of both networks on images in memory."""
     import torch
 
     from gan_experiments.core.types import DataFacts
@@ -158,7 +155,7 @@ def dcgan_step(archive: Path) -> dict[str, Any]:
     return {"seconds": sorted(times)[len(times) // 2]}
 
 
-def pictures(archive: Path, **options: Any) -> Any:
+def images_of(archive: Path, **options: Any) -> Any:
     """Return the archive as a dataset of 32x32 pixels."""
     from gan_experiments.data.datasets.image_files import ImageArchive
 
@@ -166,7 +163,7 @@ def pictures(archive: Path, **options: Any) -> Any:
 
 
 def shard_folder() -> Path:
-    """Return where the shards lie for the time of the measurement."""
+    """Return the folder of the shards during the measurement."""
     return Path(os.environ["GAN_EXPERIMENTS_CACHE"]) / "as_shards"
 
 
@@ -186,7 +183,7 @@ def random_images(**options: Any) -> Any:
     from gan_experiments.data.base import ImageData
 
     class RandomImages(ImageData):
-        facts = DataFacts("random", 32, 3, num_images=60000)
+        known = DataFacts("random", 32, 3, num_images=60000)
 
         def load(self) -> tuple[Any, None]:
             return torch.randint(256, (60000, 3, 32, 32), dtype=torch.uint8), None
@@ -195,7 +192,7 @@ def random_images(**options: Any) -> Any:
 
 
 def peak() -> float:
-    """Return the largest memory of this process so far, in MiB; pages of the cache that are mapped count."""
+    """Return the peak memory of this process so far in MiB, including mapped pages of the cache."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on a Mac

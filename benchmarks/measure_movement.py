@@ -1,10 +1,10 @@
-"""How every measure moves when real images are spoiled: blur, noise, dropped classes, duplicates, copies, wrong labels.
+"""Sensitivity of every metric to corrupted images: blur, noise, dropped classes, duplicates, copies, wrong labels.
 
     python benchmarks/measure_movement.py dataset=mnist --output benchmarks/results/measure_movement.md \
         --plot docs/images/measure_movement.png
 
-Three disjoint draws of a labelled dataset are the training set, a held-out set, and what a perfect generator would
-give. The last is spoiled in four steps and measured against the first, in the features of the native classifier.
+Three disjoint draws of a labelled dataset are the training set, a held-out set, and the samples of a perfect generator.
+The last is corrupted in four steps and compared with the first, in the features of the native classifier.
 """
 
 from __future__ import annotations
@@ -26,18 +26,22 @@ from torchvision.transforms.functional import gaussian_blur
 from gan_experiments.config.compose import compose
 from gan_experiments.core.randomness import Stream
 from gan_experiments.data.base import ImageData
-from gan_experiments.metrics.classification import LabelledImages, Training, classification_accuracy_score
 from gan_experiments.metrics.extractors.native import NativeClassifier
-from gan_experiments.metrics.functional.class_wise_frechet import ClassMoments, class_wise_frechet_distances
-from gan_experiments.metrics.functional.data_copying import data_copying
-from gan_experiments.metrics.functional.frechet import frechet_distance
-from gan_experiments.metrics.functional.inception_score import inception_score
-from gan_experiments.metrics.functional.kernel_distance import kernel_distance
-from gan_experiments.metrics.functional.precision_recall import manifold
-from gan_experiments.metrics.moments import Moments
+from gan_experiments.metrics.functional import (
+    ClassifierTraining,
+    LabelledImages,
+    class_wise_frechet_distances,
+    classification_accuracy_score,
+    data_copying,
+    fit_gaussian,
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    precision_recall_density_coverage,
+)
 from gan_experiments.training.build import construct
 
-SHOWN = 20000  # images that a classifier learns from, for the classification accuracy score
+TRAINING_IMAGES = 20000  # of the classifier of the classification accuracy score
 UP, DOWN, STILL = "up", "down", "still"
 WORSE = {"fid": UP, "kid": UP, "is": DOWN, "precision": DOWN, "density": DOWN, "coverage": DOWN}
 FEWER = {"fid": UP, "kid": UP, "recall": DOWN, "coverage": DOWN}
@@ -45,7 +49,7 @@ FEWER = {"fid": UP, "kid": UP, "recall": DOWN, "coverage": DOWN}
 
 @dataclass
 class Draws:
-    """The three draws, and all that is left, from which images of kept classes are taken."""
+    """The three draws, and the remaining images, from which images of kept classes are taken."""
 
     training: LabelledImages
     held_out: LabelledImages
@@ -54,68 +58,70 @@ class Draws:
 
 
 @dataclass
-class Spoiling:
-    """A way to spoil images, step by step, and where it must move the measures from the first step to the last."""
+class Corruption:
+    """A way to corrupt images in steps, and the direction in which it must move metrics from first to last step."""
 
     name: str
     steps: list[float]
-    spoil: Callable[[Draws, float], LabelledImages]
+    corrupt: Callable[[Draws, float], LabelledImages]
     moves: dict[str, str]
 
 
 def blur(draws: Draws, sigma: float) -> LabelledImages:
-    """Blur with a normal kernel; its standard deviation in pixels."""
+    """Blur with a Gaussian kernel; ``sigma`` in pixels."""
     images = gaussian_blur(draws.perfect.images, 2 * math.ceil(3 * sigma) + 1, sigma)
     return LabelledImages(images, draws.perfect.labels)
 
 
 def noise(draws: Draws, deviation: float) -> LabelledImages:
-    """Add white noise, in grey levels."""
+    """Add white noise; its standard deviation in grey levels."""
     images = draws.perfect.images
     drawn = deviation * Stream("movement", "noise").normal(*images.shape)
     return LabelledImages((images + drawn).round().clamp(0, 255).to(torch.uint8), draws.perfect.labels)
 
 
 def drop(draws: Draws, classes: float) -> LabelledImages:
-    """Leave out some classes; the others make up for them, with images of their own."""
+    """Leave out the first classes; more images of the others keep the total."""
     pool = draws.perfect + draws.rest
     kept = (pool.labels >= classes).nonzero()[: len(draws.perfect), 0]
     return LabelledImages(pool.images[kept], pool.labels[kept])
 
 
 def duplicate(draws: Draws, times: float) -> LabelledImages:
-    """Have each of fewer images several times."""
+    """Repeat each of fewer images several times."""
     items = torch.arange(len(draws.perfect)) // int(times)
     return LabelledImages(draws.perfect.images[items], draws.perfect.labels[items])
 
 
 def copy(draws: Draws, share: float) -> LabelledImages:
-    """Put images of the training set in the place of a share of the new ones."""
+    """Replace a share of the new images by images of the training set."""
     count = round(share * len(draws.perfect))
     images = torch.cat([draws.training.images[:count], draws.perfect.images[count:]])
     return LabelledImages(images, torch.cat([draws.training.labels[:count], draws.perfect.labels[count:]]))
 
 
 def mislabel(draws: Draws, share: float) -> LabelledImages:
-    """Exchange the labels of a share of the images among them."""
+    """Permute the labels of a share of the images."""
     count = round(share * len(draws.perfect))
     labels = draws.perfect.labels.clone()
     labels[:count] = labels[:count][Stream("movement", "labels").permutation(count)]
     return LabelledImages(draws.perfect.images, labels)
 
 
-SPOILINGS = [
-    Spoiling("blur, pixels", [0, 0.4, 0.6, 0.8, 1.2], blur, {**WORSE, "cas": DOWN}),
-    Spoiling("noise, grey levels", [0, 4, 8, 16, 32], noise, WORSE),
-    Spoiling("classes dropped", [0, 2, 4, 6, 8], drop, {**FEWER, "is": DOWN, "cas": DOWN, "precision": STILL}),
-    Spoiling("times each image", [1, 2, 5, 20, 100], duplicate, {**FEWER, "precision": STILL}),
-    Spoiling("share copied", [0, 0.25, 0.5, 0.75, 1], copy, {"copying": UP, "fid": DOWN, "precision": UP}),
-    Spoiling("share mislabelled", [0, 0.25, 0.5, 0.75, 1], mislabel, {"class-wise fid": UP, "cas": DOWN, "fid": STILL}),
+CORRUPTIONS = [
+    Corruption("blur, pixels", [0, 0.4, 0.6, 0.8, 1.2], blur, {**WORSE, "cas": DOWN}),
+    Corruption("noise, grey levels", [0, 4, 8, 16, 32], noise, WORSE),
+    Corruption("classes dropped", [0, 2, 4, 6, 8], drop, {**FEWER, "is": DOWN, "cas": DOWN, "precision": STILL}),
+    Corruption("times each image", [1, 2, 5, 20, 100], duplicate, {**FEWER, "precision": STILL}),
+    Corruption("share copied", [0, 0.25, 0.5, 0.75, 1], copy, {"copying": UP, "fid": DOWN, "precision": UP}),
+    Corruption(
+        "share mislabelled", [0, 0.25, 0.5, 0.75, 1], mislabel, {"class-wise fid": UP, "cas": DOWN, "fid": STILL}
+    ),
 ]
 
 
-class Ruler:
-    """All measures of spoiled images, in the features of one extractor."""
+class AllMetrics:
+    """All metrics of a set of images, in the features of one extractor."""
 
     def __init__(self, data: ImageData, draws: Draws) -> None:
         self.classes = data.facts.num_classes
@@ -128,45 +134,33 @@ class Ruler:
     def features(self, images: LabelledImages) -> tuple[Tensor, Tensor]:
         """Return features and logits, float64."""
         with torch.no_grad():
-            found = [self.extractor(part) for part in images.images.split(500)]
-        features, logits = (torch.cat(parts).double() for parts in zip(*found, strict=True))
+            outputs = [self.extractor(part) for part in images.images.split(500)]
+        features, logits = (torch.cat(parts).double() for parts in zip(*outputs, strict=True))
         return features, logits
 
     def measure(self, images: LabelledImages) -> dict[str, float]:
-        """Return every measure by name; a class without images has no distance."""
+        """Return every metric by name; the class-wise FID is NaN if a class has no images."""
         features, logits = self.features(images)
         values = {
-            "fid": frechet_distance(moments(self.training).gaussian(), moments(features).gaussian()),
+            "fid": frechet_distance(fit_gaussian(self.training), fit_gaussian(features)),
             "kid": kernel_distance(self.training, features, 0)[0],
             "is": inception_score(logits, seed=0)[0],
-            **manifold(self.training, features).values(),
+            **precision_recall_density_coverage(self.training, features).means(),
             "copying": data_copying(self.training, self.held_out, features).probability,
             "class-wise fid": float("nan"),
         }
         if images.labels.unique().numel() == self.classes:
-            both = (self.training, self.draws.training.labels), (features, images.labels)
-            distances = class_wise_frechet_distances(*(by_class(*side, self.classes) for side in both))
+            distances = class_wise_frechet_distances(
+                self.training, self.draws.training.labels, features, images.labels, self.classes
+            )
             values["class-wise fid"] = sum(distances) / self.classes
-        right = classification_accuracy_score(images, self.draws.held_out, self.classes, Training(images_shown=SHOWN))
-        return {**values, "cas": right.mean().item()}
-
-
-def moments(features: Tensor) -> Moments:
-    """Return the moments of features ``(N, D)``."""
-    found = Moments(features.shape[1])
-    found.update(features)
-    return found
-
-
-def by_class(features: Tensor, labels: Tensor, classes: int) -> ClassMoments:
-    """Return the moments of features ``(N, D)`` by their labels ``(N,)``."""
-    found = ClassMoments(classes, features.shape[1])
-    found.update(features, labels)
-    return found
+        training = ClassifierTraining(images_shown=TRAINING_IMAGES)
+        correct = classification_accuracy_score(images, self.draws.held_out, self.classes, training)
+        return {**values, "cas": correct.mean().item()}
 
 
 def main() -> None:
-    """Measure every step of every way, print a table of the first and the last ones, draw all of them."""
+    """Measure every step of every corruption, print a table of the first and last steps, plot all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", default=["dataset=mnist"], help="which dataset, as for gan-train")
     parser.add_argument("--images", type=int, default=5000, help="of each of the three draws")
@@ -177,19 +171,19 @@ def main() -> None:
     data: ImageData = construct(config, seed=0)  # type: ignore[arg-type]
     data.prepare_data()
     draws = draw(data, options.images)
-    ruler = Ruler(data, draws)
-    perfect = ruler.measure(draws.perfect)
-    found = {}
-    for way in SPOILINGS:
-        spoiled = [ruler.measure(way.spoil(draws, step)) for step in way.steps[1:]]
-        found[way.name] = [perfect, *spoiled]
-        print(way.name, file=sys.stderr, flush=True)
-    text = "\n".join([f"`python {sys.argv[0]} dataset={data.facts.name}`", "", *table(found)])
+    metrics = AllMetrics(data, draws)
+    perfect = metrics.measure(draws.perfect)
+    results = {}
+    for corruption in CORRUPTIONS:
+        corrupted = [metrics.measure(corruption.corrupt(draws, step)) for step in corruption.steps[1:]]
+        results[corruption.name] = [perfect, *corrupted]
+        print(corruption.name, file=sys.stderr, flush=True)
+    text = "\n".join([f"`python {sys.argv[0]} dataset={data.facts.name}`", "", *table(results)])
     print(text)
     if options.output:
         options.output.write_text(text + "\n", encoding="utf-8")
     if options.plot:
-        plot(found).savefig(options.plot, dpi=110)
+        plot(results).savefig(options.plot, dpi=110)
 
 
 def draw(data: ImageData, count: int) -> Draws:
@@ -201,47 +195,49 @@ def draw(data: ImageData, count: int) -> Draws:
     return Draws(*(LabelledImages(data.images[part], data.labels[part]) for part in parts))
 
 
-def moved(values: list[dict[str, float]], measure: str, direction: str) -> bool:
-    """Tell whether a measure has moved as it must: by more than a twentieth, or not."""
-    first, last = values[0][measure], values[-1][measure]
+def moved(values: list[dict[str, float]], metric: str, direction: str) -> bool:
+    """Return whether a metric has moved in a direction by more than 5 %, or by less if it must not move."""
+    first, last = values[0][metric], values[-1][metric]
     change = (last - first) / max(abs(first), 0.02)
     return {UP: change > 0.05, DOWN: change < -0.05, STILL: abs(change) <= 0.05}[direction]
 
 
-def table(found: dict[str, list[dict[str, float]]]) -> list[str]:
-    """Format the last steps, each value that must move with an arrow, and whether it does."""
-    first = next(iter(found.values()))[0]
+def table(results: dict[str, list[dict[str, float]]]) -> list[str]:
+    """Format the values of the last steps, with an arrow where one must move, and whether all do."""
+    first = next(iter(results.values()))[0]
     arrows = {UP: "↑", DOWN: "↓", STILL: "="}
-    lines = [f"| images | {' | '.join(first)} | as it must |", "|---" * (len(first) + 2) + "|"]
+    lines = [f"| images | {' | '.join(first)} | as expected |", "|---" * (len(first) + 2) + "|"]
     lines.append(f"| as they are | {' | '.join(number(value) for value in first.values())} | |")
-    for way in SPOILINGS:
-        values = found[way.name]
-        cells = [f"{number(values[-1][name])} {arrows.get(way.moves.get(name, ''), '')}".strip() for name in first]
-        verdict = all(moved(values, *move) for move in way.moves.items())
-        lines.append(f"| {way.name}: {way.steps[-1]:g} | {' | '.join(cells)} | {'yes' if verdict else 'no'} |")
+    for corruption in CORRUPTIONS:
+        values, moves = results[corruption.name], corruption.moves
+        cells = [f"{number(values[-1][name])} {arrows.get(moves.get(name, ''), '')}".strip() for name in first]
+        verdict = "yes" if all(moved(values, *move) for move in moves.items()) else "no"
+        lines.append(f"| {corruption.name}: {corruption.steps[-1]:g} | {' | '.join(cells)} | {verdict} |")
     return lines
 
 
 def number(value: float) -> str:
-    """Format with three digits; a dash for what there is not."""
+    """Format with three digits; a dash for NaN."""
     return "-" if math.isnan(value) else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
 
 
 ROWS = [("fid", "class-wise fid"), ("is",), ("precision", "recall"), ("density", "coverage"), ("copying", "cas")]
 
 
-def plot(found: dict[str, list[dict[str, float]]]) -> Figure:
-    """Draw every measure over the steps: a column for each way, a row for measures of one scale."""
+def plot(results: dict[str, list[dict[str, float]]]) -> Figure:
+    """Plot every metric over the steps: a column for each corruption, a row for metrics of one scale."""
     with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(11, 8), layout="constrained")
-        panels = figure.subplots(len(ROWS), len(SPOILINGS), sharex="col", sharey="row")
-        for way, column in zip(SPOILINGS, panels.T, strict=True):
+        panels = figure.subplots(len(ROWS), len(CORRUPTIONS), sharex="col", sharey="row")
+        for corruption, column in zip(CORRUPTIONS, panels.T, strict=True):
             for names, panel in zip(ROWS, column, strict=True):
                 for name, line, colour in zip(names, ("o-", "s--"), ("#0072B2", "#D55E00"), strict=False):
-                    panel.plot([values[name] for values in found[way.name]], line, color=colour, label=name, ms=3)
+                    panel.plot(
+                        [values[name] for values in results[corruption.name]], line, color=colour, label=name, ms=3
+                    )
                 panel.grid(alpha=0.3)
-                panel.set_xticks(range(len(way.steps)), [f"{step:g}" for step in way.steps])
-            column[-1].set_xlabel(way.name)
+                panel.set_xticks(range(len(corruption.steps)), [f"{step:g}" for step in corruption.steps])
+            column[-1].set_xlabel(corruption.name)
         for names, row in zip(ROWS, panels, strict=True):
             if "fid" in names:
                 row[0].set_yscale("symlog", linthresh=0.01)

@@ -1,4 +1,4 @@
-"""The augmentations of StyleGAN2-ADA, each applied with one probability that adapts.
+"""Adaptive discriminator augmentation (StyleGAN2-ADA).
 
 B: batch, C: channels, S: height and width in pixels.
 """
@@ -18,17 +18,17 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, Fraction, PositiveInt
 
 _BANDS = 4
-_BAND_POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images, in proportion
+_BAND_POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # relative power of the bands in natural images
 _CROSS = ((0.0, -1.0, 1.0), (1.0, 0.0, -1.0), (-1.0, 1.0, 0.0))  # product with the luma axis, times sqrt(3)
-_UNIFORM, _NORMAL = 29, 12  # numbers per image that all changes together use
+_UNIFORM, _NORMAL = 29, 12  # random numbers per image that all changes use together
 
 
 class Draw:
-    """The random numbers of a batch, handed out in order, and the probability that each change is made with.
+    """The random numbers of a batch, consumed in order, and the probability of each change.
 
     Args:
-        rng: Where they come from.
-        batch: Images.
+        rng: Source of the numbers.
+        batch: Number of images.
         p: Probability, a scalar on the device.
     """
 
@@ -38,12 +38,12 @@ class Draw:
         self._p = p
 
     def chosen(self, share: float = 1.0, half: bool = False) -> Tensor:
-        """Tell which images to change, bool ``(B,)``: each with ``share`` of p; ``half``: of two changes either."""
+        """Draw which images to change, bool ``(B,)``, with ``share * p``; if ``half``, two draws together have that."""
         p = share * self._p
         return next(self._uniform) < (1 - (1 - p).sqrt() if half else p)
 
     def uniform(self) -> Tensor:
-        """Return numbers of [0, 1): ``(B,)``."""
+        """Return uniform numbers in [0, 1): ``(B,)``."""
         return next(self._uniform)
 
     def normal(self) -> Tensor:
@@ -51,32 +51,32 @@ class Draw:
         return next(self._normal)
 
     def factor(self, octaves: float, chosen: Tensor) -> Tensor:
-        """Return factors with a standard deviation of ``octaves``, 1 where not chosen: ``(B,)``."""
+        """Return log-normal factors with a standard deviation of ``octaves``; 1 where not chosen: ``(B,)``."""
         return torch.exp2(octaves * self.normal() * chosen)
 
     def angle(self, chosen: Tensor) -> Tensor:
-        """Return angles of [-pi, pi), 0 where not chosen: ``(B,)``."""
+        """Return uniform angles in [-pi, pi); 0 where not chosen: ``(B,)``."""
         return (2 * self.uniform() - 1) * math.pi * chosen
 
 
 class ADA(Adaptive):
     """Adaptive discriminator augmentation (Karras et al. 2020, "Training GANs with limited data", appendix B).
 
-    Each change is made to each image with a share of the probability p: the share of its group, of which 0 leaves the
-    group out. An image that no change was chosen for passes untouched.
+    Each change is applied to each image with probability p times the share of its group; a share of 0 turns the group
+    off. An image without a change is returned unchanged, bit for bit.
 
     Args:
         facts: Size and channels of the images.
-        p: Probability at the start.
-        target: Mean sign of outputs for reals to hold; ``None`` leaves p as it is.
-        interval: Discriminator steps between two moves of p.
-        images: Images seen over which p could move from 0 to 1.
-        blit: Mirroring, quarter turns, moves by whole pixels.
-        geometric: Scaling, rotation, stretching, moves by parts of pixels.
-        color: Brightness, contrast, inversion of lightness, hue, saturation.
+        p: Initial probability.
+        target: Target of the mean sign of outputs for reals; ``None`` keeps p constant.
+        interval: Discriminator steps between two changes of p.
+        images: Images seen over which p can change from 0 to 1.
+        blit: Mirroring, quarter turns, integer translation.
+        geometric: Scaling, rotation, anisotropic scaling, fractional translation.
+        color: Brightness, contrast, luma inversion, hue, saturation.
         filter: Amplification of frequency bands.
         noise: Gaussian noise.
-        cutout: A grey square of half the size.
+        cutout: A grey square of half the image size.
 
     Raises:
         ConfigError: The images have other than one or three channels.
@@ -102,7 +102,7 @@ class ADA(Adaptive):
     ) -> None:
         super().__init__(p, target, interval, images)
         if facts.channels not in (1, 3):
-            raise ConfigError(f"augment.ada: changes images of 1 or 3 channels, {facts.name} has {facts.channels}")
+            raise ConfigError(f"augment.ada: supports images of 1 or 3 channels; {facts.name} has {facts.channels}")
         self.shares = {"blit": blit, "geometric": geometric, "color": color, "filter": filter}
         self.shares |= {"noise": noise, "cutout": cutout}
         self.warp = Warp(facts.image_size)
@@ -129,7 +129,7 @@ class ADA(Adaptive):
         return blit(images, flip, quarters, shift.round().long() * draw.chosen(share)[:, None])
 
     def _geometric(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
-        """Scale, turn, stretch, turn, move: in this order."""
+        """Scale, rotate, stretch, rotate, translate: in this order."""
         scaled, before, stretched, after, moved = (
             draw.chosen(share), draw.chosen(share, half=True), draw.chosen(share), draw.chosen(share, half=True),
             draw.chosen(share),
@@ -144,16 +144,16 @@ class ADA(Adaptive):
         return _where(scaled | before | stretched | after | moved, warped, images)
 
     def _color(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
-        """Map colours linearly; the luma axis is (1, 1, 1)."""
+        """Apply an affine map to colours; the luma axis is (1, 1, 1)."""
         brighter, contrasted, inverted, turned, saturated = (draw.chosen(share) for _ in range(5))
-        luma = images.new_full((3, 3), 1 / 3)  # projects onto the axis
+        luma = images.new_full((3, 3), 1 / 3)  # projection onto the luma axis
         identity = torch.eye(3, device=images.device, dtype=images.dtype)
         brightness = 0.2 * draw.normal() * brighter
         contrast = draw.factor(0.5, contrasted)
         flip = (draw.uniform() < 0.5) & inverted
         cosine, sine = (angle := draw.angle(turned)).cos(), angle.sin()
         saturation = draw.factor(1.0, saturated)
-        # A turn about the axis leaves luma alone and turns what is across it; saturation scales what is across it.
+        # Hue rotates about the luma axis and saturation scales across it; neither changes luma.
         along = (contrast * (1 - 2 * flip.to(contrast.dtype)))[:, None, None] * luma
         across = cosine[:, None, None] * (identity - luma) + sine[:, None, None] * self.cross
         matrix = (along + (contrast * saturation)[:, None, None] * across).to(images.dtype)
@@ -165,7 +165,7 @@ class ADA(Adaptive):
         return _where(brighter | contrasted | flip | turned | saturated, mapped.view(images.shape), images)
 
     def _filter(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
-        """Amplify frequency bands, the mean power of a natural image staying what it was."""
+        """Amplify frequency bands, normalized to keep the mean power of a natural image."""
         power = self.power.to(images.dtype)
         gains, any_chosen = images.new_ones(len(images), _BANDS), torch.zeros_like(images[:, 0, 0, 0], dtype=torch.bool)
         for band in range(_BANDS):
@@ -198,21 +198,21 @@ class ADA(Adaptive):
 
 
 def _rotation(angle: Tensor) -> Tensor:
-    """Return the matrices of turns on vectors (down, right), counter-clockwise on the screen: ``(B, 2, 2)``."""
+    """Return rotation matrices on vectors (down, right), counter-clockwise on the screen: ``(B, 2, 2)``."""
     cosine, sine = angle.cos(), angle.sin()
     return torch.stack([torch.stack([cosine, -sine], dim=1), torch.stack([sine, cosine], dim=1)], dim=1)
 
 
 def _where(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:
-    """Return the changed images where chosen, else the very images: bit for bit, and in their gradient."""
+    """Return the changed images where chosen, else the originals, bit for bit and with their gradient."""
     return torch.where(chosen[:, None, None, None], changed, images)
 
 
 def _band_filters() -> Tensor:
     """Return filters of the octave bands 0 .. pi/8 .. pi/4 .. pi/2 .. pi whose sum is the identity: ``(4, K)``.
 
-    The low-pass is the autocorrelation of the wavelet sym2; stretched by 1, 2 and 4 and applied one after the other it
-    halves the band thrice.
+    The low-pass filter is the autocorrelation of the wavelet sym2. Dilated by 1, 2 and 4 and applied in sequence, it
+    halves the band three times.
     """
     root = math.sqrt(3)
     wavelet = torch.tensor([1 + root, 3 + root, 3 - root, 1 - root], dtype=torch.float64) / 8
@@ -230,6 +230,6 @@ def _convolved(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _stretched(taps: Tensor, factor: int) -> Tensor:
-    """Put zeros between taps."""
+    """Dilate a filter: insert zeros between its taps."""
     spread = torch.stack([taps, *repeat(torch.zeros_like(taps), factor - 1)], dim=1).flatten()
     return spread[: 1 - factor or None]

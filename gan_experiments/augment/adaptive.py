@@ -1,4 +1,4 @@
-"""A probability that follows how sure the discriminator is of reals."""
+"""Adaptive augmentation probability."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Sign = Annotated[float, Interval(ge=-1, le=1)]
 
 
 class Adaptive(Augmentation):
-    """What adapts its strength by the mean sign of outputs for reals, ``r_t`` (Karras et al. 2020, ADA, eq. 1).
+    """Base of augmentations whose probability follows the mean sign of outputs for reals (Karras et al. 2020, eq. 1).
 
-    Every ``interval`` steps the probability moves by ``interval`` batches over ``images``: up if the mean sign since
-    the last time was above the target, else down. It needs outputs whose sign means something.
+    Every ``interval`` steps the probability changes by ``interval * batch_size / images``: up if the mean sign since
+    the last change was above the target, otherwise down. The sign of the outputs must be meaningful.
 
     Args:
-        p: Probability at the start.
-        target: Mean sign to hold; ``None`` leaves the probability as it is.
-        interval: Discriminator steps between two moves.
-        images: Images seen over which it could move from 0 to 1.
+        p: Initial probability.
+        target: Target of the mean sign; ``None`` keeps the probability constant.
+        interval: Discriminator steps between two changes.
+        images: Images seen over which it can change from 0 to 1.
     """
 
     p: Tensor
@@ -40,11 +40,11 @@ class Adaptive(Augmentation):
         self.interval = interval
         self.images = images
         self.register_buffer("p", torch.tensor(float(p)))
-        self.register_buffer("signs", torch.zeros(()))  # sum of the mean signs since the last move
+        self.register_buffer("signs", torch.zeros(()))  # sum of the mean signs since the last change
 
     @torch.no_grad()
     def observe(self, real_output: Tensor, images_seen: int, batch_size: int) -> None:
-        """Count the signs of outputs, over all processes, and move the probability when it is due."""
+        """Add the mean sign of outputs over all processes, and change the probability when it is due."""
         if self.target is None:
             return
         self.signs += mean_over_processes(real_output.sign().mean())
@@ -56,7 +56,7 @@ class Adaptive(Augmentation):
 
     @property
     def probability(self) -> Tensor | None:
-        """The probability, if it adapts."""
+        """The probability, if it adapts; otherwise ``None``."""
         return None if self.target is None else self.p
 
     @classmethod

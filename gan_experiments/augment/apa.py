@@ -1,4 +1,4 @@
-"""Fakes shown as reals, so that a discriminator with little data cannot learn the reals by heart."""
+"""Adaptive pseudo augmentation: fakes shown as reals."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gan_experiments.core.types import Fraction, PositiveInt
 
 
 class APA(Adaptive):
-    """Adaptive pseudo augmentation (Jiang et al. 2021): each real is a fake instead, with probability p.
+    """Adaptive pseudo augmentation (Jiang et al. 2021): each real is replaced by a fake with probability p.
 
-    The fakes are others than those of the step, with their own labels.
+    These fakes are generated separately from those of the step, with labels of their own.
 
     Args:
-        p: Probability at the start.
-        target: Mean sign of outputs for what is shown as real to hold; ``None`` leaves p as it is.
-        interval: Discriminator steps between two moves of p.
-        images: Images seen over which p could move from 0 to 1.
+        p: Initial probability.
+        target: Target of the mean sign of outputs for images shown as real; ``None`` keeps p constant.
+        interval: Discriminator steps between two changes of p.
+        images: Images seen over which p can change from 0 to 1.
     """
 
     mixes_in_fakes: ClassVar[bool] = True

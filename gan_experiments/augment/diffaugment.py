@@ -1,4 +1,4 @@
-"""Colour, translation and cutout of every image."""
+"""DiffAugment: differentiable colour, translation and cutout."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gan_experiments.core.types import ConfigError, DataFacts, Fraction
 
 
 class DiffAugment(Augmentation):
-    """Differentiable augmentation (Zhao et al. 2020): brightness, saturation and contrast; a shift; a hole.
+    """Differentiable augmentation (Zhao et al. 2020): brightness, saturation, contrast; translation; cutout.
 
     Args:
         facts: Size of the images.
         p: Share of the images that are augmented; 1 as published.
-        color: Whether their colours are changed.
-        translation: Largest move, over the size of the image; what comes in is grey. 0: none.
-        cutout: Side of the grey square, over the size of the image. 0: none.
+        color: Whether to change colours.
+        translation: Largest translation relative to the image size, with grey padding; 0: none.
+        cutout: Side of the grey square relative to the image size; 0: none.
 
     Raises:
         ConfigError: The images are points.
@@ -34,7 +34,7 @@ class DiffAugment(Augmentation):
     ) -> None:
         super().__init__()
         if facts.image_size == 1:
-            raise ConfigError(f"augment.diffaugment: changes pictures, {facts.name} has points")
+            raise ConfigError(f"augment.diffaugment: supports images only; {facts.name} has points")
         self.p = p
         self.color = color
         self.translation = translation
@@ -64,7 +64,7 @@ def _around(centre: Tensor, images: Tensor, factor: Tensor) -> Tensor:
 
 
 def _translated(images: Tensor, moves: Tensor, ratio: float) -> Tensor:
-    """Move images by whole pixels, ``moves`` of [0, 1) from the one extreme to the other: ``(B, 2)``."""
+    """Translate images by whole pixels; ``moves`` in [0, 1), ``(B, 2)``, spans the range."""
     channels, size = images.shape[1], images.shape[-1]
     reach = int(size * ratio + 0.5)
     shift = (moves * (2 * reach + 1)).long() - reach
@@ -77,10 +77,10 @@ def _translated(images: Tensor, moves: Tensor, ratio: float) -> Tensor:
 
 
 def _outside(images: Tensor, centre: Tensor, ratio: float) -> Tensor:
-    """Return 0 in a square around ``centre``, of [0, 1) from edge to edge, ``(B, 2)``; 1 outside: ``(B, 1, S, S)``."""
+    """Return a mask ``(B, 1, S, S)``: 0 in a square around ``centre`` ``(B, 2)``, in [0, 1) of the image; 1 outside."""
     size = images.shape[-1]
     side = int(size * ratio + 0.5)
-    # As published: the centre may be any pixel, and one more where the side is even, so that parts lie outside.
+    # As published: the centre may be any pixel, and one more if the side is even, so the square may be cut off.
     first = (centre * (size + 1 - side % 2)).long() - side // 2
     line = torch.arange(size, device=images.device)
     rows, columns = ((line >= first[:, axis, None]) & (line < first[:, axis, None] + side) for axis in (0, 1))

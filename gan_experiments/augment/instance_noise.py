@@ -1,4 +1,4 @@
-"""Noise on all images that fades away."""
+"""Instance noise: decaying Gaussian noise on reals and fakes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class InstanceNoise(Augmentation):
     """Gaussian noise on reals and fakes, so that their supports overlap (Sonderby et al. 2016; Arjovsky & Bottou 2017).
 
     Args:
-        sigma: Standard deviation at the start, images being in [-1, 1].
-        images: Images seen until it has decayed, linearly, to 0.
+        sigma: Initial standard deviation, for images in [-1, 1].
+        images: Images seen until it has decayed linearly to 0.
     """
 
     def __init__(self, sigma: PositiveFloat = 0.1, images: PositiveInt = 500_000) -> None:
@@ -23,7 +23,7 @@ class InstanceNoise(Augmentation):
         self.images = images
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
-        """Return images ``(B, C, H, W)`` plus noise; the images themselves once it has decayed."""
+        """Return images ``(B, C, H, W)`` plus noise; the images themselves after the decay."""
         sigma = self.sigma * (1 - images_seen / self.images)
         if sigma <= 0:
             return images

@@ -43,7 +43,7 @@ gan-evaluate run=outputs/<date>/<run> 'metrics=[native,kid,prdc]'
 gan-evaluate fake=folder_of_pngs dataset=cifar10""",
     "compare": """gan-compare study=outputs/losses
 gan-compare study=outputs/losses factor=loss baseline=non_saturating measure=fid
-gan-compare study=outputs/grid 'factor=[loss,penalty]' figure=best threshold=10""",
+gan-compare study=outputs/grid 'factor=[loss,penalty]' score=best threshold=10""",
     "data": """gan-data describe dataset=mnist
 gan-data describe dataset=image_folder dataset.root=my_photos dataset.image_size=64 count=256
 gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_class=100 output=part.png""",
@@ -52,9 +52,9 @@ gan-train dataset=shards dataset.urls='shards/{0000..0063}.tar' dataset.image_si
     "export": """gan-export run=outputs/<date>/<run>
 gan-export run=outputs/<date>/<run> checkpoint=best output=generator.onnx""",
     "sample": """gan-sample run=outputs/<date>/<run>
-gan-sample run=outputs/<date>/<run> kind.count=100 seed=1 output=grid.png
-gan-sample run=outputs/<date>/<run> kind=interpolation kind.path=linear
-gan-sample run=outputs/<date>/<run> kind=neighbours checkpoint=best""",
+gan-sample run=outputs/<date>/<run> output.count=100 seed=1 file=grid.png
+gan-sample run=outputs/<date>/<run> output=interpolation output.path=linear
+gan-sample run=outputs/<date>/<run> output=neighbours checkpoint=best""",
 }
 
 

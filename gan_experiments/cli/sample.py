@@ -1,13 +1,16 @@
-"""``gan-sample``: pictures from the averaged generator of a run."""
+"""``gan-sample``: sheets of images from the averaged generator of a run."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.cli._command import Request, checked_run, command
+from gan_experiments.api.request import Request
+from gan_experiments.api.run import load_run
+from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import SampleConfig
-from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
@@ -15,50 +18,60 @@ from gan_experiments.runs.summary import shown
 
 def main() -> None:
     """Run the command."""
+    for hint in hints(sys.argv[1:]):
+        print(f"Hint: {hint}", file=sys.stderr)
     command("sample", SampleConfig, run)
 
 
+def hints(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what was probably meant by overrides that confuse what is drawn with the file that is written."""
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key == "kind" or key.startswith("kind."):
+            yield f"output= chooses what is drawn: {argument.replace('kind', 'output', 1)}"
+        elif key == "output" and ("/" in value or "." in value):
+            yield f"output= chooses what is drawn, file= the file to write: file={value}"
+
+
 def run(request: Request) -> int:
-    """Write a picture of samples as a PNG and say where."""
+    """Draw a sheet, write it as a PNG and print its path."""
     options = request.config
-    folder = RunFolder(options["run"])
-    config = checked_run(folder, Config, options["trusted"])
-    output = _output(folder, options)
+    sampled = load_run(options["run"], options["trusted"])
+    file = _new_file(sampled.files, options)
     import torch
 
     from gan_experiments.core.images import save_png
     from gan_experiments.training.build import construct
-    from gan_experiments.training.restore import restore
 
-    system, data = restore(config, folder, options["checkpoint"], options["accelerator"])
-    sheet = construct(options["kind"])
+    system, data = sampled.restore(options["checkpoint"], options["accelerator"])
+    sheet = construct(options["output"])
     if sheet.needs_data:
         data.prepare_data()
         data.setup()
     with torch.no_grad():
-        picture = sheet(system.ema.module.eval(), data, options["seed"])
-    save_png(picture, output)
-    print(shown(output))
+        image = sheet(system.ema.module.eval(), data, options["seed"])
+    save_png(image, file)
+    print(shown(file))
     return 0
 
 
-def _output(folder: RunFolder, options: dict[str, Any]) -> Path:
-    """Return a file that does not exist yet.
+def _new_file(folder: RunFolder, options: dict[str, Any]) -> Path:
+    """Return the file to write, which does not exist yet.
 
     Raises:
-        ConfigError: The one asked for does.
+        ConfigError: The given file exists.
     """
-    if options["output"] is not None:
-        output = Path(options["output"])
-        if output.exists():
-            raise ConfigError(f"output: {output} exists and is not overwritten")
-        return output
-    kind = options["kind"]["_target_"].rpartition(".")[2].lower()
+    if options["file"] is not None:
+        file = Path(options["file"])
+        if file.exists():
+            raise ConfigError(f"file: {file} exists and is not overwritten")
+        return file
+    name = options["output"]["_target_"].rpartition(".")[2].lower()
     checkpoint = options["checkpoint"] if options["checkpoint"] in ("last", "best") else "custom"
     number = 1
-    while (output := folder.samples / f"{kind}-{checkpoint}-seed{options['seed']}-{number}.png").exists():
+    while (file := folder.samples / f"{name}-{checkpoint}-seed{options['seed']}-{number}.png").exists():
         number += 1
-    return output
+    return file
 
 
 if __name__ == "__main__":

@@ -58,19 +58,19 @@ class SampleConfig(Section):
 
     Attributes:
         run: The run's folder.
-        kind: What to draw.
+        output: What to draw: a grid, interpolations ...
         checkpoint: ``last``, ``best``, or a file.
-        seed: Of the latents.
-        output: The PNG file; ``None``: a new one in the run's folder of samples.
+        seed: Seed of the latents.
+        file: The PNG file to write; ``None``: a new one in the run's folder of samples.
         accelerator: Kind of device.
         trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
     """
 
     run: str
-    kind: Sheet
+    output: Sheet
     checkpoint: str
     seed: NonNegativeInt
-    output: str | None
+    file: str | None
     accelerator: Literal["cpu", "gpu", "auto"]
     trusted: list[str]
 
@@ -94,17 +94,18 @@ class ExportConfig(Section):
 
 @dataclass
 class CompareConfig(Section):
-    """The config of ``gan-compare``.
+    """The config of ``gan-compare``, see :func:`gan_experiments.comparison.comparison.compare`.
 
     Attributes:
         study: The folder above the runs.
-        factor: The group or config key, or several, that tells the arms apart; ``None``: what varies.
-        baseline: The arm that the others are compared with; ``None``: all with all.
-        measure: What was logged.
-        figure: ``final``: at the end, in full; ``best``: of the rows along the run.
-        better: Whether less or more of the measure is better; ``known``: as is usual for it.
-        threshold: The figure whose first reaching is timed; ``None``: the baseline's median best, or the worst arm's.
-        allow_incomparable: Compare figures that were measured in different ways.
+        factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
+        baseline: The arm that the others are compared with; ``None``: all pairs.
+        measure: Name of the measure in the log.
+        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        better: Whether lower or higher values are better; ``known``: as is usual for the measure.
+        threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
+            arm where it is worst.
+        allow_incomparable: Compare values although they were not measured in the same way.
         output: The folder of the report; ``None``: ``comparison`` in the study's.
     """
 
@@ -112,7 +113,7 @@ class CompareConfig(Section):
     factor: str | list[str] | None
     baseline: str | None
     measure: str
-    figure: Literal["final", "best"]
+    score: Literal["final", "best"]
     better: Literal["known", "lower", "higher"]
     threshold: float | None
     allow_incomparable: bool

@@ -53,10 +53,8 @@ TorchOptimizer = Annotated[Component, Slot(("torch.optim:Optimizer",), ("params"
 Extractor = Annotated[Component, Slot(("gan_experiments.metrics.extractors.base:Extractor",))]
 FeatureMeasure = Annotated[Component, Slot(("gan_experiments.metrics.features:FeatureMeasure",))]
 Measure = Annotated[Component, Slot(("gan_experiments.metrics.measure:Measure",))]
-_PARTS = "gan_experiments.training.callbacks"
-_LOOP_PARTS = ("monitor:Monitor", "samples:SampleGrid", "checkpoint:Checkpoint", "progress:ProgressBar")
 Callback = Annotated[
-    Component, Slot(("pytorch_lightning:Callback", *(f"{_PARTS}.{part}" for part in _LOOP_PARTS)), ("run",))
+    Component, Slot(("pytorch_lightning:Callback", "gan_experiments.training.callbacks.base:LoopPart"), ("run",))
 ]
 Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run",))]
 

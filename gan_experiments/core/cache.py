@@ -1,14 +1,52 @@
-"""Where downloads and trained extractors are kept between runs."""
+"""The cache folder, and files in it that are made once and read by every later run."""
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TypeVar
 
+from filelock import FileLock
 from platformdirs import user_cache_path
+
+Value = TypeVar("Value")
 
 
 def cache_folder() -> Path:
     """Return ``$GAN_EXPERIMENTS_CACHE``, or else the user's cache folder; it need not exist yet."""
     chosen = os.environ.get("GAN_EXPERIMENTS_CACHE")
     return Path(chosen).expanduser() if chosen else user_cache_path("gan_experiments", appauthor=False)
+
+
+def read_or_make(path: Path, read: Callable[[], Value | None], make: Callable[[], Value]) -> Value:
+    """Return what ``read`` returns, or what ``make`` does if that is ``None``; one process at a time.
+
+    While one process makes the file, the others wait, and then read it. Temporary files that a killed process has left
+    are removed before ``make`` is called. In a folder that is not writable, files are read without a lock.
+
+    Args:
+        path: The cached file; its folder is created, and the lock file is put beside it.
+        read: Returns the content of the file, or ``None`` if the file is missing or damaged.
+        make: Writes the file in one piece (see ``gan_experiments.core.files.replacing``) and returns its content.
+
+    Raises:
+        OSError: The folder cannot be created or written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writable = os.access(path.parent, os.W_OK)
+    with FileLock(path.with_name(f".{path.name}.lock")) if writable else nullcontext():
+        value = read()
+        if value is None:
+            _remove_leftovers(path)
+            value = make()
+        return value
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files and folders of ``path`` and of files beside it that share its stem."""
+    for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.tmp"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)

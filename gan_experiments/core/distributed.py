@@ -1,4 +1,4 @@
-"""What the processes of a run have to agree on."""
+"""Exchange of values between the processes of a run."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def mean_over_processes(values: Tensor) -> Tensor:
     return values
 
 
-def from_all_processes(value: Value) -> list[Value]:
-    """Return what each process hands over, in the order of the ranks, the same on each; tensors come on the CPU."""
+def all_gather(value: Value) -> list[Value]:
+    """Return the values of all processes by rank, the same on each; tensors must be on the CPU."""
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values

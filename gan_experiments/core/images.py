@@ -1,4 +1,4 @@
-"""Images as numbers, and as something to look at."""
+"""Conversion between uint8 and float images, image grids, and PNG files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_experiments.core.files import replacing
 def to_float(images: Tensor) -> Tensor:
     """Map uint8 images ``(..., C, H, W)`` of [0, 255] to float32 of [-1, 1]; the memory format stays.
 
-    What is floating point already, as points in the plane are, is in [-1, 1] and stays as it is.
+    Floating-point input, such as points in the plane, is in [-1, 1] already and keeps its values.
     """
     if images.is_floating_point():
         return images.to(torch.float32)
@@ -28,24 +28,24 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def as_measured(images: Tensor) -> Tensor:
-    """Map generated images to what measures take: uint8; points, images of one pixel, stay floating point."""
+    """Convert generated images to the type that metrics take: uint8, or floating point for points in the plane."""
     return images if is_points(images) else to_uint8(images)
 
 
 def is_points(images: Tensor) -> bool:
-    """Tell whether images ``(B, C, H, W)`` are points in the plane: one pixel whose two channels are coordinates."""
+    """Return whether images ``(B, C, H, W)`` are points in the plane: one pixel whose two channels are coordinates."""
     return images.shape[-3:] == (2, 1, 1)
 
 
 def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32) -> Tensor:
-    """Lay images out in rows, each enlarged by a whole factor so that small ones are legible.
+    """Arrange images in rows, enlarging small ones by a whole factor.
 
-    Points in the plane become dots of one picture instead.
+    Points in the plane become dots of one image instead.
 
     Args:
         images: uint8, or float in [-1, 1]: ``(B, C, H, W)`` with one or three channels.
         columns: Images in a row.
-        min_pixels: Height from which an image is left as it is, in pixels.
+        min_pixels: Images of at least this height, in pixels, are not enlarged.
 
     Returns:
         uint8, ``(3, H', W')``, on the CPU.
@@ -64,16 +64,16 @@ def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32) -> Tensor
 def _dots(points: Tensor, pixels: int = 256) -> Tensor:
     """Draw points ``(B, 2)`` of [-1, 1], the second coordinate upwards, on white."""
     columns, rows = ((points * torch.tensor([1, -1]) + 1) / 2 * (pixels - 1)).round().long().clamp(1, pixels - 2).T
-    picture = torch.full((3, pixels, pixels), 255, dtype=torch.uint8)
+    image = torch.full((3, pixels, pixels), 255, dtype=torch.uint8)
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
-            picture[:, rows + down, columns + right] = 0
-    return picture
+            image[:, rows + down, columns + right] = 0
+    return image
 
 
 def save_png(grid: Tensor, path: str | Path) -> None:
-    """Write a uint8 image ``(3, H, W)`` or ``(1, H, W)`` as a PNG; a reader never sees half a file."""
+    """Write a uint8 image ``(3, H, W)`` or ``(1, H, W)`` as a PNG, atomically."""
     pixels = grid.permute(1, 2, 0).contiguous().numpy()
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     with replacing(Path(path)) as temporary:
-        picture.save(temporary, format="PNG")
+        image.save(temporary, format="PNG")

@@ -1,4 +1,4 @@
-"""What is computed more precisely than the networks around it."""
+"""Computing in full float32 whatever the precision of the run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 
 
 def in_float32(values: Tensor) -> Tensor:
-    """Return ``values`` in float32 if they come in half precision; float64 stays."""
+    """Return ``values`` in at least float32: half precision is converted, float64 stays."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Compute float32 in float32 inside: on GPUs convolutions are in TF32, of ten bits, unless that is disallowed."""
+    """Disable TF32 inside: PyTorch's default for convolutions on GPUs, with ten bits of precision."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     try:
         _allow_tf32("highest", False)

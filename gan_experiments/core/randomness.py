@@ -1,4 +1,4 @@
-"""Every random number of a run is a function of the seed and a name: nothing draws from an ambient stream."""
+"""Seeded random streams: every random number of a run is a function of the seed and a name."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def derive_seed(*keys: int | str) -> int:
 
 
 def seed_noise(seed: int, device: torch.device) -> None:
-    """Set the ambient stream of the CPU and of ``device``, from which dropout and pixel noise are drawn.
+    """Seed the global random streams of the CPU and of ``device``, from which dropout and pixel noise are drawn.
 
-    ``torch.manual_seed`` seeds every kind of device and, for one that is not in use, queues the call with its stack:
-    slow, and a leak if done in every step.
+    ``torch.manual_seed`` seeds every kind of device. For a kind that is not in use it queues the call with its stack
+    trace, which is slow, and a memory leak if done in every step.
     """
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
@@ -27,16 +27,16 @@ def seed_noise(seed: int, device: torch.device) -> None:
 
 
 class Stream:
-    """Random numbers per sample: drawn for the global batch on the CPU, of which each rank takes its slice.
+    """A random stream of numbers per sample, drawn on the CPU for the global batch; each rank takes its slice.
 
-    Drawing on the CPU makes the numbers the same on every device; drawing all of them makes the run the same
-    on any number of ranks. Rank ``r`` of ``n`` takes the ``r``-th contiguous block of the batch.
+    Drawing on the CPU makes the numbers the same on every device; drawing the global batch makes them the same for any
+    number of ranks. Rank ``r`` of ``n`` takes the ``r``-th contiguous block of the batch.
 
     Args:
         keys: What the numbers are a function of: the seed, then names and counters.
-        rank: This process's place among ``world_size``.
+        rank: Rank of this process.
         world_size: Number of processes that share the batch.
-        device: Where the drawn tensors go.
+        device: Device of the drawn tensors.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Stream:
         return torch.Generator().manual_seed(derive_seed(*self._keys))
 
     def normal(self, batch: int, *shape: int) -> Tensor:
-        """Draw standard normal numbers: ``(batch, *shape)``, float32; ``batch`` counts this rank's samples."""
+        """Draw standard normal numbers: ``(batch, *shape)``, float32; ``batch`` counts the samples of this rank."""
         return self._slice(torch.randn(batch * self._world_size, *shape, generator=self._generator), batch)
 
     def uniform(self, batch: int, *shape: int) -> Tensor:

@@ -1,8 +1,10 @@
-"""How a problem is put into words: values as the user wrote them, and what was perhaps meant."""
+"""Text helpers: values as a config would write them, nearest matches, shortened lists, CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import csv
+import io
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -37,6 +39,35 @@ def show_key(key: Any) -> str:
     text = str(key)
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= 2 * _LONGEST_VALUE else f"{text[: 2 * _LONGEST_VALUE]}..."
+
+
+def first_few(items: Iterable[object], most: int, last: str = ", ") -> str:
+    """Join ``items`` by commas: all of them, or the first ``most`` and how many more there are.
+
+    A single item beyond ``most`` is listed as well, being as short as its count.
+
+    Args:
+        items: Shown by ``str``.
+        most: How many are listed of many.
+        last: What joins the last two where all are listed, such as ``" and "``.
+    """
+    texts = [str(item) for item in items]
+    if len(texts) > most + 1:
+        return f"{', '.join(texts[:most])} and {len(texts) - most} more"
+    return last.join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
+
+
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows of cells as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def csv_of(rows: Collection[Mapping[str, Any]]) -> str:
+    """Return rows as CSV with a header: a column for every key, in the order in which they occur first."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return csv_text([columns, *([row.get(column) for column in columns] for row in rows)])
 
 
 def first_line(error: BaseException | str) -> str:

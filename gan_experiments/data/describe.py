@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gan_experiments.core.images import is_points
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.text import first_few
 from gan_experiments.data.base import ImageData
 
 _CHUNK = 4096  # images converted to float64 at a time
@@ -39,7 +40,7 @@ def describe(data: ImageData) -> list[str]:
     )
     for title, names in data.about_files().items():
         count = f"{len(names):,}: " if title in _COUNTED and names else ""
-        lines.append(f"  {title:<12} {count}{_listed(names) or 'none'}")
+        lines.append(f"  {title:<12} {count}{first_few(names, _MAX_LISTED) or 'none'}")
     return [*lines, f"  fingerprint  {data.fingerprint}"]
 
 
@@ -87,13 +88,7 @@ def _classes(data: ImageData) -> list[str]:
         return ["  classes      none: the images have no labels"]
     line = f"  classes      {len(counts)}, of {int(counts.min()):,} to {int(counts.max()):,} images"
     named = [f"{name} {count:,}" for name, count in zip(data.class_names, counts.tolist(), strict=True)]
-    return [line, f"               {_listed(named)}"]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(
-        [*names[:_MAX_LISTED], f"and {len(names) - _MAX_LISTED} more"] if len(names) > _MAX_LISTED else names
-    )
+    return [line, f"               {first_few(named, _MAX_LISTED)}"]
 
 
 def _hashes(images: Tensor) -> Iterator[bytes]:

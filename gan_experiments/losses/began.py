@@ -1,4 +1,4 @@
-"""The boundary-equilibrium loss."""
+"""BEGAN: boundary equilibrium loss on the energies of an autoencoder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gan_experiments.core.types import Fraction, NonNegativeFloat
 
 
 class BEGAN(Loss):
-    """Energies held at the ratio gamma by a controller (Berthelot, Schumm & Metz 2017, section 3.4).
+    """A proportional controller keeps the ratio of energies at gamma (Berthelot, Schumm & Metz 2017, section 3.4).
 
     Args:
-        gamma: Wanted ratio of the energy of fakes to that of reals; lower gives sharper, less diverse images.
+        gamma: Target ratio of the energy of fakes to that of reals; lower values give sharper, less diverse images.
         lambda_k: Gain of the controller.
     """
 
@@ -30,8 +30,8 @@ class BEGAN(Loss):
         self.register_buffer("k", torch.zeros(()))
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return ``E(x) - k E(G(z))``, then, in training mode, move ``k`` by one step of its controller."""
-        k = self.k.clone()  # the graph keeps this step's value
+        """Return ``E(x) - k E(G(z))``; in training mode, then update ``k`` by one step of the controller."""
+        k = self.k.clone()  # the update below is in place, the graph needs the old value
         if self.training:
             self._control(real.detach().mean(), fake.detach().mean())
         return real.mean() - k * fake.mean()

@@ -1,4 +1,4 @@
-"""The dual contrastive loss."""
+"""Dual contrastive loss."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from gan_experiments.core.contracts import Loss
 
 
 class DualContrastive(Loss):
-    """Tell each real from all fakes of the batch, and each fake from all its reals (Yu et al. 2021, section 3).
+    """Classify each real against all fakes of the batch, and each fake against all reals (Yu et al. 2021, section 3).
 
-    Two cross-entropies of one against many; the generator maximizes what the discriminator minimizes. The others are
-    those of the batch of each process.
+    Two cross-entropies of one sample against many; the generator maximizes what the discriminator minimizes. Samples
+    are compared within the batch of each process.
     """
 
     generator_needs_real: ClassVar[bool] = True
@@ -27,6 +27,6 @@ class DualContrastive(Loss):
         return softplus(fake.logsumexp(0) - real).mean() + softplus(fake + (-real).logsumexp(0)).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return the discriminator's loss, negated."""
+        """Return the negated loss of the discriminator."""
         assert real is not None
         return -self.discriminator(real, fake)

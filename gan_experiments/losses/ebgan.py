@@ -1,4 +1,4 @@
-"""The energy-based loss."""
+"""EBGAN: margin loss on the energies of an autoencoder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gan_experiments.core.types import PositiveFloat
 
 
 class EBGAN(Loss):
-    """Low energy for reals, at least a margin for fakes (Zhao, Mathieu & LeCun 2016, eq. 1 and 2).
+    """Low energy for reals, energy of at least a margin for fakes (Zhao, Mathieu & LeCun 2016, eq. 1 and 2).
 
     Args:
-        margin: Energy above which a fake no longer matters to the discriminator, in units of its reconstruction error.
+        margin: Energy above which a fake does not count in the discriminator's loss; in units of the energy.
     """
 
     discriminator_output: ClassVar[str] = "energy"
@@ -25,7 +25,7 @@ class EBGAN(Loss):
         self.margin = margin
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the mean energy of reals and how far that of fakes stays below the margin."""
+        """Return ``E r + E relu(margin - f)``."""
         return real.mean() + relu(self.margin - fake).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:

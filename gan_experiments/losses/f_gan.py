@@ -1,4 +1,4 @@
-"""Losses that bound an f-divergence from below."""
+"""f-GAN: variational lower bounds of f-divergences."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _LOG_2 = math.log(2)
 
 
 def _exp(x: Tensor) -> Tensor:
-    """Return exp, beyond 20 continued by its tangent: no run gets there and lives, but its numbers stay finite."""
+    """Return exp, continued linearly above 20: training has already diverged at such values, but they stay finite."""
     return torch.exp(x.clamp(max=_LARGEST_EXPONENT)) * (1 + relu(x - _LARGEST_EXPONENT))
 
 
 class FGAN(Loss):
     """Variational minimization of an f-divergence (Nowozin, Cseke & Tomioka 2016, eq. 6, tables 1 and 2).
 
-    The discriminator's output ``v`` passes through the activation ``g`` of the divergence in here, together with the
-    conjugate ``f*``, so that both stay exact for large ``v``.
+    The output activation ``g`` of the divergence is applied to the discriminator's output ``v`` here, combined with the
+    conjugate ``f*``, so that both are accurate for large ``v``.
 
     Args:
-        divergence: The divergence between data and samples.
-        saturating: Let the generator minimize the bound itself instead of the alternative of section 3.2.
+        divergence: The divergence of the generated from the data distribution.
+        saturating: Whether the generator minimizes the bound itself instead of the alternative of section 3.2.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The hinge loss."""
+"""Hinge loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Hinge(Loss):
     """A margin of 1 for the discriminator only (Lim & Ye 2017; Miyato et al. 2018, eq. 16 and 17)."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return how far reals stay below 1 and fakes above -1, from logits."""
+        """Return ``E relu(1 - r) + E relu(1 + f)``, of logits."""
         return relu(1 - real).mean() + relu(1 + fake).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:

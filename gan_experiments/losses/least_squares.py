@@ -1,4 +1,4 @@
-"""The least-squares loss."""
+"""Least-squares loss (LSGAN)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class LeastSquares(Loss):
     """Half the squared distance of the raw output to 1 for reals and 0 for fakes (Mao et al. 2017, eq. 9).
 
     Args:
-        smoothing: One-sided label smoothing: reals have the target ``1 - smoothing`` in the discriminator's loss.
+        smoothing: One-sided label smoothing: the target of reals is ``1 - smoothing`` in the discriminator's loss.
     """
 
     def __init__(self, smoothing: Fraction = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""The loss of the two-player game itself, which saturates."""
+"""Minimax (saturating) GAN loss."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gan_experiments.losses.non_saturating import NonSaturating
 
 
 class Minimax(NonSaturating):
-    """The generator minimizes log(1 - D(G(z))), what the discriminator maximizes (Goodfellow et al. 2014, eq. 1).
+    """The generator minimizes the log(1 - D(G(z))) that the discriminator maximizes (Goodfellow et al. 2014, eq. 1).
 
-    Its gradient for the generator vanishes where the discriminator is sure of the fakes.
+    The generator's gradient vanishes where the discriminator confidently rejects the fakes.
 
     Args:
-        smoothing: One-sided label smoothing: reals have the target ``1 - smoothing`` in the discriminator's loss.
+        smoothing: One-sided label smoothing: the target of reals is ``1 - smoothing`` in the discriminator's loss.
     """
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:

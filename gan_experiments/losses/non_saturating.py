@@ -1,4 +1,4 @@
-"""The non-saturating loss, what "GAN loss" means without further words."""
+"""Non-saturating GAN loss: the standard GAN loss."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gan_experiments.core.types import Fraction
 
 
 class NonSaturating(Loss):
-    """The discriminator classifies; the generator maximizes log D(G(z)) (Goodfellow et al. 2014, section 3).
+    """Binary cross-entropy; the generator maximizes log D(G(z)) (Goodfellow et al. 2014, section 3).
 
     Args:
-        smoothing: One-sided label smoothing: reals have the target ``1 - smoothing`` in the discriminator's loss,
-            fakes keep 0 (Salimans et al. 2016, section 3.4).
+        smoothing: One-sided label smoothing: the target of reals is ``1 - smoothing`` in the discriminator's loss,
+            that of fakes stays 0 (Salimans et al. 2016, section 3.4).
     """
 
     def __init__(self, smoothing: Fraction = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""The relativistic losses against the average of the other side."""
+"""Relativistic average losses (RaSGAN, RaLSGAN, RaHingeGAN)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from gan_experiments.core.contracts import Loss
 
 
 class RelativisticAverage(Loss):
-    """Reals should look more real than the average fake, and fakes less than the average real.
+    """Reals should score higher than the average fake, and fakes lower than the average real.
 
-    RaSGAN, RaLSGAN and RaHingeGAN of Jolicoeur-Martineau 2018; the generator's loss is the same with the roles
+    RaSGAN, RaLSGAN and RaHingeGAN of Jolicoeur-Martineau 2018; the generator's loss is the same with reals and fakes
     swapped. Averages are over the batch of each process.
 
     Args:
-        form: How a difference of outputs is judged: by cross-entropy, its squared distance to +-1, or a margin of 1.
+        form: Loss of a difference of outputs: cross-entropy, squared distance to +1 and -1, or hinge.
     """
 
     generator_needs_real: ClassVar[bool] = True
@@ -29,11 +29,11 @@ class RelativisticAverage(Loss):
         self.form = form
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the loss that moves reals above the average fake and fakes below the average real."""
+        """Return the loss that raises reals above the average fake and lowers fakes below the average real."""
         return self._separate(high=real, low=fake)
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return the loss that moves fakes above the average real and reals below the average fake."""
+        """Return the loss that raises fakes above the average real and lowers reals below the average fake."""
         assert real is not None
         return self._separate(high=fake, low=real)
 

@@ -1,4 +1,4 @@
-"""The relativistic loss on pairs."""
+"""Relativistic pairing loss (RpGAN, the loss of R3GAN)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gan_experiments.core.contracts import Loss
 
 
 class RelativisticPairing(Loss):
-    """Each real should look more real than the fake it is paired with (Jolicoeur-Martineau 2018, RSGAN; Huang 2024).
+    """Each real should score higher than its paired fake (Jolicoeur-Martineau 2018, RSGAN; Huang et al. 2024).
 
-    Its landscape has no bad minima of dropped modes (Sun, Fang & Schwing 2020), but training needs ``r1`` and ``r2``.
+    The loss has no local minima of mode collapse (Sun, Fang & Schwing 2020), but converges only with ``r1`` and ``r2``.
     """
 
     generator_needs_real: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""The Wasserstein loss."""
+"""Wasserstein loss (WGAN)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from gan_experiments.core.contracts import Loss
 class Wasserstein(Loss):
     """The critic estimates the Wasserstein-1 distance (Arjovsky, Chintala & Bottou 2017, eq. 2).
 
-    It means that only for a Lipschitz critic: add ``wgan_gp``, ``weight_clipping`` or spectral normalization.
+    This holds for a Lipschitz critic only: add ``wgan_gp``, ``weight_clipping`` or spectral normalization.
     """
 
     shift_invariant: ClassVar[bool] = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the mean score of fakes less that of reals."""
+        """Return the mean score of fakes minus that of reals."""
         return fake.mean() - real.mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""What generated images are worth to a classifier."""
+"""Classification scores: accuracy on real images of classifiers trained on generated ones."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
-from gan_experiments.metrics.classification import (
+from gan_experiments.metrics.extractors.base import ImageSource
+from gan_experiments.metrics.functional.classification_accuracy import (
+    ClassifierTraining,
     LabelledImages,
-    Training,
     augmentation_gain,
     classification_accuracy_score,
 )
-from gan_experiments.metrics.extractors.base import ImageSource
+from gan_experiments.metrics.functional.margins import margin_of_mean
 from gan_experiments.metrics.measure import Measure
-from gan_experiments.metrics.uncertainty import margin_of_mean
 
 
 class ClassificationScore(Measure):
-    """Accuracies on real images of classifiers that learn from generated ones (Ravuri & Vinyals 2019).
+    """Accuracies on real images of four classifiers trained on generated, real and both (Ravuri & Vinyals 2019).
 
-    The classifier is that of the native features, so that figures compare with none of another classifier. It keeps
-    all generated images, and trains four classifiers.
+    The network is that of the native features, so scores of other classifiers cannot be compared. Keeps all generated
+    images.
 
-    Where ``dataset.limit`` or ``dataset.per_class`` leaves images out of the generator's training, it is tested on
-    these, and the real images to learn from are drawn from the others. Where nothing is left out it is tested on a
-    random fifth, which the generator was trained on, so that ``cas`` and ``few_gain`` also reward copies of it.
+    Where ``dataset.limit`` or ``dataset.per_class`` holds images out of the training of the generator, the classifiers
+    are tested on these, and real training images are drawn from the others. Where nothing is held out, they are tested
+    on a random fifth of the images that the generator was trained on, so ``cas`` and ``few_gain`` also reward copies.
 
     Values:
-        ``cas``: of one trained on generated images; ``cas_real``: on as many real ones, or all there are.
-        ``few``: of one trained on ``few_per_class`` real images of each class; ``few_gain``: what is added by adding
-        the generated ones to these. Their margins are over the images tested on, for the classifiers at hand.
+        ``cas``: trained on generated images. ``cas_real``: trained on as many real images, or all if there are fewer.
+        ``few``: trained on ``few_per_class`` real images of each class. ``few_gain``: the increase if the generated
+        images are added to these. Margins of error are over the test images, for the classifiers as trained.
 
     Args:
-        few_per_class: The little data.
-        training_images: Images that each classifier is shown.
+        few_per_class: Real images of each class for ``few`` and ``few_gain``.
+        training_images: Training images of each classifier, including repetitions.
         width: Channels of its first layer.
-        seed: Of its weights, and of the order of the real images, which says which fifth it is tested on.
+        seed: Seed of its weights and of the order of the real images, which determines the test images.
     """
 
     values: ClassVar[tuple[str, ...]] = ("cas", "cas_real", "few", "few_gain")
@@ -66,22 +66,22 @@ class ClassificationScore(Measure):
         self.add_state("labels", [], dist_reduce_fx="cat")
 
     def prepare(self, data: ImageSource) -> None:
-        """Take the real images.
+        """Divide the real images into training and test images.
 
         Raises:
-            ConfigError: They have no labels, or too few of a class.
+            ConfigError: The images have no labels, or a class has too few.
         """
         if data.labels is None:
             raise ConfigError(f"metrics.measures: a classification score needs labels; {data.facts.name} has none")
         self._learn, self._test = self._split(data)
         least = int(data.labels[self._learn].bincount(minlength=data.facts.num_classes).min())
         if least < self.few_per_class:
-            told = f"{self.few_per_class} images per class asked for, {least} of one are there to learn from"
-            raise ConfigError(f"metrics.measures: few_per_class: {told} in {data.facts.name}")
+            short = f"{self.few_per_class} images per class requested, but one class has {least} training images"
+            raise ConfigError(f"metrics.measures: few_per_class: {short} in {data.facts.name}")
         self._data = data
 
     def update(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Take in generated images ``(B, C, H, W)`` and the labels they were asked for ``(B,)``."""
+        """Add generated images ``(B, C, H, W)`` and the labels they were drawn for ``(B,)``."""
         assert labels is not None
         self.images.append(images)
         self.labels.append(labels)
@@ -98,21 +98,22 @@ class ClassificationScore(Measure):
             for part in (self._learn, self._test)
         )
         classes = self._data.facts.num_classes
-        training = Training(self.width, self.training_images, self.seed)
+        training = ClassifierTraining(self.width, self.training_images, self.seed)
         real = LabelledImages(train.images[: len(generated)], train.labels[: len(generated)])
         cas, cas_real = (classification_accuracy_score(part, test, classes, training) for part in (generated, real))
-        found = augmentation_gain(train.few(self.few_per_class, training.seed), generated, test, classes, training)
-        each = dict(zip(self.values, (cas, cas_real, found.few, found.few_and_generated - found.few), strict=True))
+        augmented = augmentation_gain(train.few(self.few_per_class, training.seed), generated, test, classes, training)
+        gain = augmented.few_and_generated - augmented.few
+        each = dict(zip(self.values, (cas, cas_real, augmented.few, gain), strict=True))
         self.margins = {name: margin_of_mean(of_images) for name, of_images in each.items()}
         return {name: of_images.mean().item() for name, of_images in each.items()}
 
     def provenance(self) -> dict[str, Any]:
-        """Say what its values depend on: its options, and whether the generator has seen what it is tested on."""
+        """Return what its values depend on: its options, and which images the classifiers are tested on."""
         tested_on = "images left out" if _leaves_out(self._data) else "a fifth of all"
         return {**super().provenance(), "tested_on": tested_on}
 
     def _split(self, data: ImageSource) -> tuple[Tensor, Tensor]:
-        """Return which images to learn from and which to be tested on, in random order."""
+        """Return the indices of training and of test images, in random order."""
         order = Stream(self.seed, "classification test").permutation(len(data.images))
         if data.trained is not None and _leaves_out(data):
             seen = data.trained[order]

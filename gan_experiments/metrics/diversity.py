@@ -1,4 +1,4 @@
-"""How different generated images look from each other."""
+"""Perceptual diversity: mean LPIPS over pairs of generated images."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from gan_experiments.metrics.measure import Measure
 
 
 class PerceptualDiversity(Measure):
-    """The mean LPIPS (Zhang et al. 2018) over all pairs of generated images, without looking at any pair.
+    """Mean LPIPS (Zhang et al. 2018) over all pairs of generated images, in time linear in their number.
 
-    LPIPS is a squared distance of embeddings, and the mean of that over pairs is twice their variance, which adds up
-    over images. Its memory is one embedding.
+    LPIPS is a squared distance of embeddings. Its mean over all pairs is twice the variance of the embeddings, which is
+    computed from sums over images. Memory: two embeddings.
 
     Values:
-        ``lpips_diversity``: 0 if all images are the same; larger is more varied. It says nothing of their quality:
-        hold it against its real_baseline.
+        ``lpips_diversity``: 0 if all images are the same; larger is more diverse. It does not measure quality: compare
+        it with its real baseline.
 
     Args:
-        weights: File of torchvision's AlexNet; default: fetched once into the cache folder.
+        weights: File of torchvision's AlexNet weights; default: downloaded once into the cache folder.
     """
 
     values: ClassVar[tuple[str, ...]] = ("lpips_diversity",)
@@ -44,8 +44,8 @@ class PerceptualDiversity(Measure):
         """Load the network.
 
         Raises:
-            ConfigError: Its weights cannot be had.
-            ValueError: The images are smaller than it needs.
+            ConfigError: Its weights are not available.
+            ValueError: The images are smaller than 32 pixels.
         """
         if self._embedding is None:
             embedding = PerceptualEmbedding(load_backbone(self._weights))
@@ -57,7 +57,7 @@ class PerceptualDiversity(Measure):
             self._weight_hash = hash_weights(embedding.state_dict())
 
     def update(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Take in generated images ``(B, C, H, W)``, uint8."""
+        """Add generated images ``(B, C, H, W)``, uint8."""
         assert self._embedding is not None
         if len(images):
             with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
@@ -67,7 +67,7 @@ class PerceptualDiversity(Measure):
             self.sum += embeddings.sum(0)
 
     def compute(self) -> dict[str, float]:
-        """Return the mean over all pairs of different images.
+        """Return the mean over all pairs of images.
 
         Raises:
             ValueError: There are fewer than two images.
@@ -79,5 +79,5 @@ class PerceptualDiversity(Measure):
         return {"lpips_diversity": max(0.0, 2 * scatter.item() / (count - 1))}
 
     def provenance(self) -> dict[str, Any]:
-        """Say what its values depend on: the hash of the weights, not the path of their file."""
+        """Return what its values depend on: the hash of the weights, not the path of their file."""
         return {"weights": self._weight_hash}

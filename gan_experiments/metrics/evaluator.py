@@ -1,4 +1,4 @@
-"""Generated images against real ones, each image passing each extractor once."""
+"""Evaluator: computes all metrics of generated images; each image passes each extractor once."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Batch
-from gan_experiments.core.distributed import from_all_processes
+from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError, PositiveInt
-from gan_experiments.metrics.collect import Collected, Collector, share
+from gan_experiments.metrics.collect import FeatureCollector, PartitionedFeatures, rank_batches
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, WeightsMissingError, versions
 from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.metrics.features import FeatureMeasure
-from gan_experiments.metrics.measure import Measure, of_real_images, take_in
-from gan_experiments.metrics.reference import Reference
+from gan_experiments.metrics.measure import Measure, update_measures, values_of_real_images
+from gan_experiments.metrics.reference import ReferenceStatistics
 from gan_experiments.metrics.requirements import (
-    refuse_another_kind,
+    refuse_duplicate_values,
     refuse_few_generated,
     refuse_few_real,
-    refuse_repeated,
+    refuse_mismatched_images,
     warn_of_low_rank,
 )
-from gan_experiments.metrics.uncertainty import PARTS, dealt_out, margins, real_baseline
+from gan_experiments.metrics.uncertainty import jackknife_groups, margins, real_baseline
 
 Sample = Callable[[int, int], Batch]
+FeaturesByExtractor = dict[str, PartitionedFeatures]
 
 
 class Result(NamedTuple):
-    """What an evaluation in full has found, each by the name of the value.
+    """The result of a final evaluation; each mapping is by the name of the value.
 
     Attributes:
-        values: The measures.
-        margins: Their margins of error at 95 % over the images they are means of, where known.
-        real_baseline: The same of real images instead of generated ones, what a perfect generator would get.
-        real_baseline_spread: The standard deviation of that over the splits it is the mean of, where there are several.
+        values: The values of all metrics.
+        margins: Their margins of error at 95 % over the choice of generated images, where known.
+        real_baseline: The values of real images in place of generated ones: those of a perfect generator.
+        real_baseline_spread: The standard deviation of the real baseline over its splits, where there are several.
     """
 
     values: dict[str, float]
@@ -50,24 +51,24 @@ class Result(NamedTuple):
 class Evaluator:
     """Compares generated images with all real ones.
 
-    Every measure in feature space is computed in every extractor. Where several processes evaluate together, each
-    measures its share, and all of them must call.
+    Every measure in feature space is computed in the features of every extractor. Where several processes evaluate
+    together, each extracts its share of the images, and all of them must call.
 
     Args:
         data: The real images.
-        extractors: Feature extractors by the name their values get: those of the first are ``fid``, ``kid`` ..., those
-            of any other ``fid/<name>``, ``kid/<name>`` ...
-        seed: Of what measures draw at random.
+        extractors: Feature extractors by name. The values of the first are called ``fid``, ``kid`` ..., those of any
+            other ``fid/<name>``, ``kid/<name>`` ...
+        seed: Seed of everything random in the measures.
         batch_size: Images extracted at a time.
         features: The measures in feature space, by name.
-        measures: What needs no extractor, by name; its values keep their own names.
-        samples: Generated images of an evaluation in full, to which the real_baseline's splits are cut.
+        measures: The measures that need no extractor, by name.
+        samples: Generated images of a final evaluation; they limit the splits of the real baseline.
 
     Attributes:
-        left_out: Why extractors that were asked for are not used, by name.
+        left_out: Extractors of the config that are not used, by name, with the reason.
 
     Raises:
-        ConfigError: There is nothing to measure with, or two measures have a value of one name.
+        ConfigError: There is no measure, or no extractor for it, or two measures have values of the same name.
     """
 
     def __init__(
@@ -88,14 +89,14 @@ class Evaluator:
         self._seed = seed
         self._batch_size = batch_size
         self._samples = samples
-        self._references: dict[str, Collected] = {}
-        self._warned: set[str] = set()
+        self._references: FeaturesByExtractor = {}
+        self._logged: set[str] = set()
         if not ((self.extractors and self.features) or self.measures):
-            raise ConfigError("metrics: there is nothing to measure with: no measure, or no extractor for it")
-        refuse_repeated(self.names)
+            raise ConfigError("metrics: nothing to compute: there is no measure, or no extractor for it")
+        refuse_duplicate_values(self.names)
 
     def prepare(self) -> None:
-        """Load the extractors, or train them; happens by itself at the first evaluation.
+        """Load the extractors, or train them; the first evaluation does so if it has not been done.
 
         Raises:
             ConfigError: Weights are missing, or there are too few real images for a measure.
@@ -109,28 +110,28 @@ class Evaluator:
                 raise ConfigError(f"metrics.measures.{name}: {error}") from error
         refuse_few_real(self._features(), self._data)
 
-    def check(self, samples: int, key: str, full: bool = True) -> None:
+    def check(self, samples: int, key: str, final: bool = True) -> None:
         """Refuse a number of generated images that is too small for one of the measures.
 
         Args:
             samples: The number.
-            key: Where it was given.
-            full: Whether it is that of an evaluation in full.
+            key: The config key that it was given at.
+            final: Whether it is the number for a final evaluation or for a periodic one.
 
         Raises:
-            ConfigError: Says how many are needed.
+            ConfigError: The number is too small; the message says how many are needed.
         """
-        features = self._features(full)
+        features = self._features(final)
         refuse_few_generated(features, self.extractors.values(), self._data.facts, samples, key)
 
-    def prepare_what_there_is(self, world_size: int = 1) -> dict[str, str]:
-        """Prepare, without those extractors whose weights cannot be had by one of the processes.
+    def prepare_available(self, world_size: int = 1) -> dict[str, str]:
+        """Prepare, leaving out the extractors whose weights are not available to one of the processes.
 
         Returns:
-            Why each of those was left out, by name.
+            The extractors that were left out, by name, with the reason.
 
         Raises:
-            ConfigError: As ``prepare`` does, of anything but missing weights.
+            ConfigError: As ``prepare``, except for missing weights.
         """
         missing: dict[str, str] = {}
         for name, extractor in self.extractors.items():
@@ -138,14 +139,14 @@ class Evaluator:
                 extractor.prepare(self._data)
             except WeightsMissingError as error:
                 missing[name] = str(error)
-        for others in from_all_processes(missing) if world_size > 1 else ():
+        for others in all_gather(missing) if world_size > 1 else ():
             missing |= others
         self.leave_out(missing)
         self.prepare()
         return missing
 
     def leave_out(self, reasons: Mapping[str, str]) -> None:
-        """Go on without some of the extractors, and with the native one if that was all of them."""
+        """Stop using some of the extractors; if none remains, use the native one."""
         if not reasons:
             return
         self.left_out |= reasons
@@ -154,32 +155,32 @@ class Evaluator:
 
     @property
     def names(self) -> list[str]:
-        """The values' names, of the first extractor; which of them there are is known once images have been seen."""
+        """Names of the values of the first extractor; a result may lack some, such as ``is`` without classes."""
         features = [name for measure in self._features().values() for name in measure.values]
         return features + [name for measure in self.measures.values() for name in measure.values]
 
     @property
     def selection(self) -> str:
-        """The value that tells the best of several generators: the smallest.
+        """The value that the best checkpoint is chosen by, smaller being better.
 
         Raises:
-            ConfigError: None of them does.
+            ConfigError: No measure of a periodic evaluation has one.
         """
-        told = [measure.selection for measure in self._features(full=False).values()]
-        told += [measure.selection for measure in self._measures(full=False)]
-        found = next((name for name in told if name), None)
-        if found is None:
-            raise ConfigError("metrics: none of the measures tells the best generator; add fid")
-        return found
+        names = [measure.selection for measure in self._features(final=False).values()]
+        names += [measure.selection for measure in self._measures(final=False)]
+        chosen = next((name for name in names if name), None)
+        if chosen is None:
+            raise ConfigError("metrics: none of the measures can choose the best checkpoint; add fid")
+        return chosen
 
     def __call__(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> dict[str, float]:
-        """Measure ``count`` generated images.
+        """Compute the metrics of a periodic evaluation.
 
         Args:
             sample: ``sample(start, n)`` returns the generated images ``start`` to ``start + n``, uint8
-                ``(n, C, H, W)``, with their labels. It is asked for the same pieces on any number of processes.
+                ``(n, C, H, W)``, with their labels. It is called with the same batches for any number of processes.
             count: Images over all processes.
-            rank: This process's place among ``world_size``.
+            rank: Rank of this process.
             world_size: Number of processes that share the images.
 
         Returns:
@@ -187,32 +188,32 @@ class Evaluator:
         """
         values: dict[str, float] = {}
         for name, fake in self._collect(sample, count, False, rank, world_size).items():
-            for key, measure in self._features(full=False).items():
-                found = measure.compute(self._references[name].whole, fake.whole, derive_seed(self._seed, key))
-                values |= {self._key(value, name): number for value, number in found.items()}
-        return values | self._of_images(full=False)
+            for key, measure in self._features(final=False).items():
+                computed = measure.compute(self._references[name].whole, fake.whole, derive_seed(self._seed, key))
+                values |= {self._key(value, name): number for value, number in computed.items()}
+        return values | self._compute_measures(final=False)
 
     def final(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> Result:
-        """Measure as above, and what the values are worth: margins of error, and the values of real images."""
+        """Compute all metrics, with margins of error and real baselines; arguments as for a periodic evaluation."""
         collected = self._collect(sample, count, True, rank, world_size)
         result = Result({}, {}, {}, {})
         for name, fake in collected.items():
             for key, measure in self._features().items():
                 real, seed = self._references[name], derive_seed(self._seed, key)
-                values, known = measure.with_margins(real.whole, fake.whole, seed)
-                worth = margins(measure, known, real.whole, fake, seed), *real_baseline(measure, real, seed)
-                for gathered, told in zip(result, (values, *worth), strict=True):
-                    gathered.update({self._key(value, name): number for value, number in told.items()})
-        result.values.update(self._of_images(full=True))
-        for of_images in self._measures(full=True):
+                values, own = measure.with_margins(real.whole, fake.whole, seed)
+                errors = margins(measure, own, real.whole, fake, seed)
+                for field, part in zip(result, (values, errors, *real_baseline(measure, real, seed)), strict=True):
+                    field.update({self._key(value, name): number for value, number in part.items()})
+        result.values.update(self._compute_measures(final=True))
+        for of_images in self._measures(final=True):
             result.margins.update(of_images.margins)
             if of_images.has_real_baseline:
-                real_ones = of_real_images(of_images, self._data, count, self._batch_size, rank, world_size)
-                result.real_baseline.update(real_ones)
+                baseline = values_of_real_images(of_images, self._data, count, self._batch_size, rank, world_size)
+                result.real_baseline.update(baseline)
         return result
 
     def provenance(self) -> dict[str, Any]:
-        """Say what the values were obtained with, for a record: plain values."""
+        """Return how the values were obtained, for the record of a run: plain values."""
         self.prepare()
         return {
             "extractors": {name: extractor.provenance() for name, extractor in self.extractors.items()},
@@ -228,71 +229,72 @@ class Evaluator:
             "versions": versions(self.extractors.values()),
         }
 
-    def _collect(self, sample: Sample, count: int, full: bool, rank: int, world_size: int) -> dict[str, Collected]:
-        """Take in generated images; return the sets by extractor. Other measures take them in by themselves."""
-        measures = self._measures(full)
+    def _collect(self, sample: Sample, count: int, final: bool, rank: int, world_size: int) -> FeaturesByExtractor:
+        """Return the features of generated images by extractor; the other measures are updated with the images."""
+        measures = self._measures(final)
         for measure in measures:
             measure.reset()
-        membership = dealt_out(count, PARTS if full else 1)
-        collectors = {name: Collector(membership, self._keeps(full)) for name in self.extractors}
-        for start, stop in share(count, self._batch_size, rank, world_size):
+        membership = jackknife_groups(count) if final else jackknife_groups(count, 1)
+        collectors = {name: FeatureCollector(membership, self._keeps(final)) for name in self.extractors}
+        for start, stop in rank_batches(count, self._batch_size, rank, world_size):
             images, labels = sample(start, stop - start)
-            refuse_another_kind(images, self._data)
+            refuse_mismatched_images(images, self._data)
             self._extract_real(images.device, rank, world_size)
             for name, features, logits in self._extract(images):
                 collectors[name].add(start, features, logits, labels)
-            take_in(measures, images, labels)
+            update_measures(measures, images, labels)
         if rank == 0:
-            warn_of_low_rank(self._features(full), self.extractors, count, len(self._data.images), self._warned)
+            warn_of_low_rank(self._features(final), self.extractors, count, len(self._data.images), self._logged)
         collected = {name: collector.collected(world_size) for name, collector in collectors.items()}
         for generated in collected.values():
             generated.whole.num_classes = self._data.facts.num_classes
         return collected
 
-    def _of_images(self, full: bool) -> dict[str, float]:
-        return {name: value for measure in self._measures(full) for name, value in measure.compute().items()}
+    def _compute_measures(self, final: bool) -> dict[str, float]:
+        return {name: value for measure in self._measures(final) for name, value in measure.compute().items()}
 
     def _extract_real(self, device: torch.device, rank: int, world_size: int) -> None:
         if self._references:
             return
         self.prepare()
         for name, extractor in self.extractors.items():
-            reference = Reference(self._data, extractor, self._keeps(), self._samples)
+            reference = ReferenceStatistics(self._data, extractor, self._keeps(), self._samples)
 
-            def extract(name: str = name, reference: Reference = reference) -> Collected:
-                collector = Collector(reference.membership, self._keeps())
-                for start, stop in share(len(self._data.images), self._batch_size, rank, world_size):
+            def extract(name: str = name, reference: ReferenceStatistics = reference) -> PartitionedFeatures:
+                collector = FeatureCollector(reference.membership, self._keeps())
+                for start, stop in rank_batches(len(self._data.images), self._batch_size, rank, world_size):
                     labels = None if self._data.labels is None else self._data.labels[start:stop].to(device)
                     ((_, features, logits),) = self._extract(self._data.images[start:stop].to(device), [name])
                     collector.add(start, features, logits, labels)
                 return collector.collected(world_size)
 
-            found = reference.get(extract, device, rank, world_size)
-            found.whole.num_classes = self._data.facts.num_classes
+            real = reference.get(extract, device, rank, world_size)
+            real.whole.num_classes = self._data.facts.num_classes
             if any(measure.needs_held_out for measure in self.features.values()):
-                found.whole.trained = self._data.trained
-            self._references[name] = found
+                real.whole.trained = self._data.trained
+            self._references[name] = real
 
     def _extract(
         self, images: Tensor, names: Sequence[str] | None = None
     ) -> Iterator[tuple[str, Tensor, Tensor | None]]:
-        shown = images if len(images) else images.new_zeros(1, *images.shape[1:])  # for the shape of what comes out
+        # An empty batch is replaced by one image, for the shape of its features.
+        shown = images if len(images) else images.new_zeros(1, *images.shape[1:])
         for name in names or self.extractors:
             extractor = self.extractors[name]
             with torch.no_grad(), torch.autocast(images.device.type, enabled=False), full_float32():
                 features, logits = extractor.to(images.device)(shown)
             yield name, features[: len(images)], None if logits is None else logits[: len(images)]
 
-    def _features(self, full: bool = True) -> dict[str, FeatureMeasure]:
-        """Return the measures that there is an extractor for, those of an evaluation in full or of a row."""
+    def _features(self, final: bool = True) -> dict[str, FeatureMeasure]:
+        """Return the measures in feature space of a final or a periodic evaluation, if there is an extractor."""
         measures = self.features.items() if self.extractors else ()
-        return {name: measure for name, measure in measures if full or not measure.final_only}
+        return {name: measure for name, measure in measures if final or not measure.final_only}
 
-    def _measures(self, full: bool) -> list[Measure]:
-        return [measure for measure in self.measures.values() if full or not measure.final_only]
+    def _measures(self, final: bool) -> list[Measure]:
+        return [measure for measure in self.measures.values() if final or not measure.final_only]
 
-    def _keeps(self, full: bool = True) -> list[str]:
-        return sorted({name for measure in self._features(full).values() for name in measure.keeps})
+    def _keeps(self, final: bool = True) -> list[str]:
+        return sorted({name for measure in self._features(final).values() for name in measure.keeps})
 
     def _key(self, measure: str, extractor: str) -> str:
         return measure if extractor == next(iter(self.extractors)) else f"{measure}/{extractor}"

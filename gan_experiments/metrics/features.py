@@ -1,4 +1,4 @@
-"""What is kept of the features of a set of images, and the contract of what is computed from it."""
+"""Feature sets of images, and the base class of metrics that compare two of them (FID, KID, precision ...)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from gan_experiments.metrics.moments import Moments
 
 @dataclass
 class FeatureSet:
-    """A set of images as the measures see it.
+    """The features of a set of images.
 
     Attributes:
-        moments: Of all features; always there.
+        moments: Moments of all features; always present.
         features: float32, ``(N, F)``, in the order of the images; ``None`` unless a measure ``keeps`` them.
-        logits: float32, ``(N, K)``, likewise; ``None`` too if the extractor has no classes.
-        labels: int64, ``(N,)``, likewise; ``None`` too if the images have none.
-        num_classes: Of the labels.
-        trained: Which real images the generator was trained on: bool, ``(N,)``; ``None`` unless a measure asks.
+        logits: float32, ``(N, K)``; ``None`` unless a measure ``keeps`` them and the extractor has classes.
+        labels: int64, ``(N,)``; ``None`` unless a measure ``keeps`` them and the images have labels.
+        num_classes: Number of classes of the labels.
+        trained: Which real images the generator was trained on: bool, ``(N,)``; ``None`` unless a measure needs
+            held-out images.
     """
 
     moments: Moments
@@ -36,7 +37,7 @@ class FeatureSet:
         return self.moments.count
 
     def take(self, chosen: Tensor, moments: Moments) -> FeatureSet:
-        """Return the images that a mask ``(N,)`` chooses, whose ``moments`` are known."""
+        """Return the images that a mask ``(N,)`` chooses, given their ``moments``."""
         taken: dict[str, Any] = {"moments": moments}
         for name in ("features", "logits", "labels", "trained"):
             values = getattr(self, name)
@@ -45,19 +46,20 @@ class FeatureSet:
 
 
 class FeatureMeasure:
-    """A measure of generated images in the features of an extractor: a function of two sets.
+    """A metric of generated images in the features of an extractor: a function of two feature sets.
 
-    It holds nothing but its options, which are its public attributes. Class attributes are read from the source by
-    ``check()``, so they are literals:
+    An instance holds its options only, as public attributes. Class attributes describe the metric; the config check
+    reads them from the source, so they are literals.
 
     Attributes:
-        values: The names of what it computes.
-        selection: The one of them that tells the best of several generators, the smallest; empty: none does.
-        keeps: What it needs of every image beside the moments: ``"features"``, ``"logits"``, ``"labels"``.
-        needs_held_out: Whether it asks for real images that the generator was not trained on; it has no real baseline.
-        final_only: Whether it is left out of the rows along a run, because it takes long.
-        supports_jackknife: Whether it is cheap enough for a dozen more computations: its margin then comes from
-            leaving out tenths of the images, and its real baseline is averaged over several splits.
+        values: Names of the values it computes.
+        selection: The value that the best checkpoint is chosen by, smaller being better; empty: none of them.
+        keeps: What it needs of every image besides the moments: ``"features"``, ``"logits"``, ``"labels"``.
+        needs_held_out: Whether it needs real images that the generator was not trained on; such a metric has no real
+            baseline.
+        final_only: Whether it is computed in the final evaluation only, because it takes long.
+        supports_jackknife: Whether it is fast enough to be computed a dozen times more: its margin of error then comes
+            from the jackknife, and its real baseline is averaged over several splits.
     """
 
     values: ClassVar[tuple[str, ...]] = ()
@@ -69,23 +71,23 @@ class FeatureMeasure:
 
     @property
     def min_images(self) -> int:
-        """The fewest images, real and generated, that it is defined for."""
+        """The smallest number of images, real and generated, that it is defined for."""
         return 2
 
     def min_generated(self, num_features: int, num_classes: int) -> int:
-        """Return the fewest generated images; features are 0 as long as nobody knows how many there are."""
+        """Return the smallest number of generated images; ``num_features`` is 0 while it is unknown."""
         return self.min_images
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
-        """Return its ``values``; what is drawn at random is a function of ``seed``."""
+        """Return its ``values`` by name; everything random is a function of ``seed``."""
         raise NotImplementedError
 
     def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
-        """Return its values, and the margins of error at 95 % of those for which it knows one by itself."""
+        """Return its values, and the margins of error at 95 % of those for which it knows one itself."""
         return self.compute(real, fake, seed), {}
 
     def provenance(self) -> dict[str, Any]:
-        """Say what its values depend on beside the features: its options, plain values."""
+        """Return what its values depend on besides the features: its options, as plain values."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     @classmethod

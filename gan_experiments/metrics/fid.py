@@ -9,10 +9,10 @@ from gan_experiments.metrics.functional.frechet import frechet_distance
 
 
 class FID(FeatureMeasure):
-    """Fréchet distance between Gaussians with the moments of both sets (Heusel et al. 2017, equation 6).
+    """Fréchet inception distance: between Gaussians with the moments of both sets (Heusel et al. 2017, equation 6).
 
     Values:
-        ``fid``: in squared units of the features; 0 for sets with equal moments.
+        ``fid``: the squared distance; 0 for sets with equal moments.
     """
 
     values: ClassVar[tuple[str, ...]] = ("fid",)
@@ -20,5 +20,5 @@ class FID(FeatureMeasure):
     supports_jackknife: ClassVar[bool] = True
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
-        """Return the distance; it keeps nothing but moments."""
+        """Return the distance, which needs the moments only."""
         return {"fid": frechet_distance(real.moments.gaussian(), fake.moments.gaussian())}

@@ -1,4 +1,4 @@
-"""FID of infinitely many generated images."""
+"""FID extrapolated to infinitely many generated images."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import ClassVar
 
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
-from gan_experiments.metrics.functional.extrapolation import POINTS, infinite_frechet_distance
+from gan_experiments.metrics.functional.extrapolated_frechet import POINTS, extrapolated_frechet_distance
 
 
 class FIDInfinity(FeatureMeasure):
-    """FID extrapolated to infinitely many generated images, free of the bias of their number (Chong & Forsyth 2020).
+    """FID at infinitely many generated images, without the bias in their number (Chong & Forsyth 2020, section 4).
 
-    It keeps the features of all images.
+    Keeps the features of all images.
 
     Values:
-        ``fid_infinity``: may lie a little below 0.
+        ``fid_infinity``: noise can bring it below 0.
 
     Args:
-        points: Numbers of images that the line is drawn through, a distance each.
+        points: Numbers of images at which the FID is computed to fit the line.
     """
 
     values: ClassVar[tuple[str, ...]] = ("fid_infinity",)
@@ -29,13 +29,13 @@ class FIDInfinity(FeatureMeasure):
         self.points = points
 
     def min_generated(self, num_features: int, num_classes: int) -> int:
-        """Four times the features."""
+        """Return four times the number of features."""
         return max(self.min_images, 4 * num_features)
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
-        """Return the intercept."""
+        """Return the extrapolated distance; nothing if there are too few images."""
         assert fake.features is not None
-        if len(fake) < 4 * fake.features.shape[1]:  # a real_baseline's
+        if len(fake) < 4 * fake.features.shape[1]:  # those of a real baseline
             return {}
         gaussian = real.moments.gaussian()
-        return {"fid_infinity": infinite_frechet_distance(gaussian, fake.features, seed, self.points)}
+        return {"fid_infinity": extrapolated_frechet_distance(gaussian, fake.features, seed, self.points)}

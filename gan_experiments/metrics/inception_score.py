@@ -1,4 +1,4 @@
-"""Inception score."""
+"""Inception Score."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from gan_experiments.metrics.functional.inception_score import inception_score
 
 
 class InceptionScore(FeatureMeasure):
-    """How sure and how varied the classes of generated images are (Salimans et al. 2016, section 4).
+    """Inception Score: confidence and diversity of predicted classes (Salimans et al. 2016, section 4).
 
-    It keeps the logits of all images. An extractor without classes gives no value.
+    Keeps the logits of all images. An extractor without classes gives no value.
 
     Values:
         ``is``: between 1 and the number of classes.
 
     Args:
-        splits: Parts that the images are cut into at random; the score is the mean over them, and grows with their
-            size.
+        splits: Random parts of the images that the score is averaged over; it grows with their size.
     """
 
     values: ClassVar[tuple[str, ...]] = ("is",)
@@ -31,11 +30,11 @@ class InceptionScore(FeatureMeasure):
 
     @property
     def min_images(self) -> int:
-        """An image for each split."""
+        """One image for each split."""
         return self.splits
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
-        """Return the score, which asks nothing of the real images."""
+        """Return the score, which does not depend on the real images."""
         if fake.logits is None:
             return {}
         return {"is": inception_score(fake.logits, self.splits, seed)[0]}

@@ -10,17 +10,17 @@ from gan_experiments.metrics.functional.kernel_distance import kernel_distance
 
 
 class KID(FeatureMeasure):
-    """Squared maximum mean discrepancy with a cubic kernel, without bias in the sample count (Bińkowski et al. 2018).
+    """Kernel inception distance: unbiased squared MMD with a cubic kernel (Bińkowski et al. 2018, section 4).
 
-    It keeps the features of all images.
+    Keeps the features of all images.
 
     Values:
-        ``kid``: the mean over subsets; 0 for sets of one distribution, and as often a little below.
-        ``kid_spread``: the standard deviation over them, which is what most papers put behind a plus-minus sign.
+        ``kid``: the mean over random subsets; around 0, above and below, for sets of one distribution.
+        ``kid_spread``: the standard deviation over the subsets, which most papers give after the plus-minus sign.
 
     Args:
-        subsets: Random subsets that it is the mean of.
-        subset_size: Images in each.
+        subsets: Number of random subsets.
+        subset_size: Images in each subset.
     """
 
     values: ClassVar[tuple[str, ...]] = ("kid", "kid_spread")
@@ -33,11 +33,11 @@ class KID(FeatureMeasure):
 
     @property
     def min_images(self) -> int:
-        """One subset."""
+        """The size of a subset."""
         return max(2, self.subset_size)
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
-        """Return both."""
+        """Return mean and standard deviation over the subsets."""
         assert real.features is not None
         assert fake.features is not None
         distance, spread = kernel_distance(real.features, fake.features, seed, self.subsets, self.subset_size)

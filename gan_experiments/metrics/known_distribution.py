@@ -1,8 +1,7 @@
-"""What a generator gets right of a distribution that is known."""
+"""Mode coverage and sample quality on datasets whose distribution is known."""
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -11,20 +10,22 @@ from torch import Tensor
 from gan_experiments.core.contracts import KnownDistribution
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors.base import ImageSource
+from gan_experiments.metrics.functional.margins import margin_of_share
+from gan_experiments.metrics.functional.mode_coverage import mode_coverage
 from gan_experiments.metrics.measure import Measure
 
 
 class KnownDistributionMetric(Measure):
-    """Modes and quality of samples against the truth (Srivastava et al. 2017, VEEGAN; Lin et al. 2018, PacGAN).
+    """Covered modes and high-quality samples (Srivastava et al. 2017, VEEGAN; Lin et al. 2018, PacGAN).
 
-    A sample counts as real if it is near enough for the dataset's own definition. The truth falls into cells of
-    equal probability, its modes where it has modes.
+    The dataset defines which samples are of high quality. It divides its distribution into cells of equal probability,
+    which are its modes if it has modes.
 
     Values:
-        ``precision``: share of samples that count as real ("high-quality samples").
-        ``recall``: share of cells with at least one of those; ``modes`` is their number.
-        ``reverse_kl``: Kullback-Leibler divergence of all samples' distribution over cells, each sample in the one
-        nearest to it, from the uniform one, in nats; the logarithm of the number of cells if all fall into one.
+        ``precision``: share of samples of high quality.
+        ``recall``: share of cells with at least one high-quality sample; ``modes`` is their number.
+        ``reverse_kl``: Kullback-Leibler divergence of the distribution of all samples over cells, each in its nearest
+        cell, from the uniform distribution, in nats; the logarithm of the number of cells if all samples are in one.
     """
 
     values: ClassVar[tuple[str, ...]] = ("precision", "recall", "modes", "reverse_kl")
@@ -40,10 +41,10 @@ class KnownDistributionMetric(Measure):
         self._distribution: KnownDistribution | None = None
 
     def prepare(self, data: ImageSource) -> None:
-        """Take the truth from the dataset.
+        """Take the known distribution from the dataset.
 
         Raises:
-            ConfigError: It has none.
+            ConfigError: The distribution of the dataset is not known.
         """
         if self._distribution is not None:
             return
@@ -55,7 +56,7 @@ class KnownDistributionMetric(Measure):
             self.add_state(name, torch.zeros(distribution.num_cells, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Count images ``(B, C, H, W)`` by cell."""
+        """Count images ``(B, C, H, W)``, and those of high quality, by cell."""
         assert self._distribution is not None
         if len(images):
             cells, real = self._distribution.assign_modes(images)
@@ -64,13 +65,6 @@ class KnownDistributionMetric(Measure):
 
     def compute(self) -> dict[str, float]:
         """Return the four values."""
-        modes = int((self.real > 0).sum())
-        share = self.samples.double() / self.samples.sum()
-        precision = int(self.real.sum()) / int(self.samples.sum())
-        self.margins = {"precision": 1.96 * math.sqrt(precision * (1 - precision) / int(self.samples.sum()))}
-        return {
-            "precision": precision,
-            "recall": modes / len(self.real),
-            "modes": float(modes),
-            "reverse_kl": float(torch.special.xlogy(share, share * len(share)).sum()),
-        }
+        values = mode_coverage(self.samples, self.real)
+        self.margins = {"precision": margin_of_share(values["precision"], int(self.samples.sum()))}
+        return values

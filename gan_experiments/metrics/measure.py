@@ -1,4 +1,4 @@
-"""What is computed from generated images themselves, without an extractor."""
+"""Base class of metrics that are computed from generated images themselves, without a feature extractor."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from torchmetrics import Metric
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
-from gan_experiments.metrics.collect import off_mps, share
+from gan_experiments.metrics.collect import cpu_if_mps, rank_batches
 from gan_experiments.metrics.extractors.base import ImageSource
 
 
 class Measure(Metric):
-    """A measure of generated images; as a metric of torchmetrics it adds up over processes by itself.
+    """A metric of generated images; torchmetrics combines its state over processes.
 
-    Options are public attributes by the names of the constructor's arguments.
+    Options are public attributes with the names of the constructor's arguments. Class attributes describe the metric;
+    the config check reads them from the source, so they are literals.
 
     Attributes:
-        values: The names of what it computes.
-        selection: The one of them that tells the best of several generators, the smallest; empty: none does.
+        values: Names of the values it computes.
+        selection: The value that the best checkpoint is chosen by, smaller being better; empty: none of them.
         needs_labels: Whether images must have labels.
-        final_only: Whether it is left out of the rows along a run, because it takes long.
-        has_real_baseline: Whether its values of as many real images say what a perfect generator would get.
-        margins: The margins of error at 95 % of those of the values last computed for which it knows one.
-        needs_known_distribution: Whether the dataset's distribution must be known.
+        final_only: Whether it is computed in the final evaluation only, because it takes long.
+        has_real_baseline: Whether its values for as many real images are those of a perfect generator.
+        needs_known_distribution: Whether the distribution of the dataset must be known.
+        margins: The margins of error at 95 % of the values last computed, of those for which it knows one.
     """
 
     values: ClassVar[tuple[str, ...]] = ()
@@ -43,19 +44,19 @@ class Measure(Metric):
         self.margins: dict[str, float] = {}
 
     def prepare(self, data: ImageSource) -> None:
-        """Learn what it needs of the real images; a second call does nothing."""
+        """Take what it needs from the real images; a second call does nothing."""
         raise NotImplementedError
 
     def update(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Take in generated images ``(B, C, H, W)``, of the dataset's data type, with the labels asked for ``(B,)``."""
+        """Add generated images ``(B, C, H, W)``, of the dataset's data type, with the labels they were drawn for."""
         raise NotImplementedError
 
     def compute(self) -> dict[str, float]:
-        """Return values by name, over the images of all processes, and set ``margins``."""
+        """Return its ``values`` by name, over the images of all processes, and set ``margins``."""
         raise NotImplementedError
 
     def provenance(self) -> dict[str, Any]:
-        """Say what its values depend on beside the images: its options, plain values."""
+        """Return what its values depend on besides the images: its options, as plain values."""
         names = inspect.signature(type(self).__init__).parameters
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
@@ -68,23 +69,23 @@ class Measure(Metric):
             yield Problem(key, f"{text}; take a synthetic dataset, such as dataset=ring or dataset=stacked_mnist")
 
 
-def take_in(measures: Iterable[Measure], images: Tensor, labels: Tensor | None) -> None:
-    """Update measures with images where they are, in full precision."""
-    images, labels = off_mps(images, labels)
+def update_measures(measures: Iterable[Measure], images: Tensor, labels: Tensor | None) -> None:
+    """Update measures on the device of the images, in full float32."""
+    images, labels = cpu_if_mps(images, labels)
     with full_float32():
         for measure in measures:
             measure.to(images.device).update(images, labels)
 
 
-def of_real_images(
+def values_of_real_images(
     measure: Measure, data: ImageSource, count: int, batch_size: int, rank: int, world_size: int
 ) -> dict[str, float]:
-    """Return the values of ``count`` real images, or of all there are; the measure is reset before and after."""
+    """Return the values of ``count`` random real images, or of all if there are fewer; resets the measure."""
     chosen = Stream("yardstick", "images").permutation(len(data.images))[:count]
     measure.reset()
-    for start, stop in share(len(chosen), batch_size, rank, world_size):
+    for start, stop in rank_batches(len(chosen), batch_size, rank, world_size):
         labels = None if data.labels is None else data.labels[chosen[start:stop]].to(measure.device)
-        take_in([measure], data.images[chosen[start:stop]].to(measure.device), labels)
+        update_measures([measure], data.images[chosen[start:stop]].to(measure.device), labels)
     values = measure.compute()
     measure.reset()
     return values

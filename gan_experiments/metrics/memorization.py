@@ -1,4 +1,4 @@
-"""Whether generated images repeat the training images."""
+"""Memorization: do generated images copy training images?"""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from typing import ClassVar
 
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
 from gan_experiments.metrics.functional.data_copying import data_copying
-from gan_experiments.metrics.uncertainty import margin_of_mean
+from gan_experiments.metrics.functional.margins import margin_of_mean
 
 
 class Memorization(FeatureMeasure):
-    """Distances of generated images to the nearest training image against those of held-out ones (Meehan et al. 2020).
+    """Data-copying test: distances to the nearest training image, generated against held-out (Meehan et al. 2020).
 
-    It keeps the features of all images, and needs real ones that the generator was not trained on: ``dataset.limit``
-    or ``dataset.per_class`` leaves some out.
+    Keeps the features of all images, and needs real images that the generator was not trained on: ``dataset.limit`` or
+    ``dataset.per_class`` holds some out.
 
     Values:
-        ``memorization``: the probability that a generated image is nearer to the training set than a held-out one is;
-        0.5 for images that are as new as those, 1 for copies.
-        ``memorization_z``: the same as a Z statistic, standard normal if nothing is copied, below -3 if much is.
+        ``memorization``: the probability that a generated image is nearer to the training set than a held-out one; 0.5
+        for images as novel as held-out ones, 1 for copies.
+        ``memorization_z``: the Z statistic of the test: standard normal if nothing is copied, below -3 for evidence of
+        copying.
     """
 
     values: ClassVar[tuple[str, ...]] = ("memorization", "memorization_z")
@@ -26,14 +27,14 @@ class Memorization(FeatureMeasure):
     needs_held_out: ClassVar[bool] = True
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
-        """Return both."""
+        """Return probability and Z statistic."""
         return self.with_margins(real, fake, seed)[0]
 
     def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
-        """Return both, and the margin of the probability; the statistic says by itself how sure it is."""
+        """Return both values and the margin of the probability; the Z statistic is itself a measure of significance."""
         assert real.features is not None
         assert real.trained is not None
         assert fake.features is not None
-        found = data_copying(real.features[real.trained], real.features[~real.trained], fake.features)
-        values = {"memorization": found.probability, "memorization_z": found.statistic}
-        return values, {"memorization": margin_of_mean(found.closer)}
+        test = data_copying(real.features[real.trained], real.features[~real.trained], fake.features)
+        values = {"memorization": test.probability, "memorization_z": test.statistic}
+        return values, {"memorization": margin_of_mean(test.closer)}

@@ -1,4 +1,4 @@
-"""Mean and covariance of features as they stream by, in float64, over batches and processes."""
+"""Streaming mean and covariance of features, in float64, over batches and processes."""
 
 from __future__ import annotations
 
@@ -8,30 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Gaussian:
-    """The normal distribution with the mean and the covariance of a set of features; all tensors are float64.
-
-    Attributes:
-        count: Samples it was estimated from.
-        mean: ``(D,)``.
-        covariance: ``(D, D)``, with the divisor ``count - 1``; ``None`` if there is a ``factor``.
-        factor: ``(count, D)`` whose product ``factor.T @ factor`` is the covariance: the centred features, divided by
-            the root of ``count - 1``. Only for at most ``D`` samples, whose covariance has no full rank.
-    """
-
-    count: int
-    mean: Tensor
-    covariance: Tensor | None = None
-    factor: Tensor | None = None
-
-    def trace(self) -> Tensor:
-        """Return the trace of the covariance, a scalar."""
-        if self.factor is not None:
-            return self.factor.square().sum()
-        assert self.covariance is not None
-        return self.covariance.trace()
+from gan_experiments.metrics.functional.gaussian import Gaussian, fit_gaussian, gaussian_from_sums
 
 
 @dataclass(frozen=True)
@@ -44,7 +21,7 @@ class _Sums:
     products: Tensor
 
     def __add__(self, other: _Sums) -> _Sums:
-        """Add those of other samples in place, moved to this shift: ``x - a = (x - b) + (b - a)``."""
+        """Add other sums in place, moved to this shift: ``x - a = (x - b) + (b - a)``."""
         moved = other.shift - self.shift
         sums = other.sum + other.count * moved
         self.products.add_(other.products)
@@ -54,10 +31,10 @@ class _Sums:
 
 
 class Moments:
-    """Adds up features; its memory does not depend on their number.
+    """Running mean and covariance of features; memory does not grow with the number of samples.
 
-    Up to ``D`` samples are kept as they are, beyond that sums of features and of their products, both relative to the
-    first sample, so that nothing cancels where features lie far from zero.
+    Up to ``D`` samples are kept as they are. Beyond that only sums of features and of their products are kept, relative
+    to the first sample, so that nothing cancels where features lie far from zero.
 
     Args:
         num_features: ``D``, the length of a feature vector.
@@ -75,11 +52,11 @@ class Moments:
         return self._waiting + (self._sums.count if self._sums else 0)
 
     def update(self, features: Tensor) -> None:
-        """Take in features ``(B, D)``, float64.
+        """Add features ``(B, D)``, float64.
 
         Raises:
-            TypeError: They are not float64: in float32 a Fréchet distance is 0.3 to 1.3 % off.
-            ValueError: They have another shape.
+            TypeError: The features are not float64: in float32 a Fréchet distance is 0.3 to 1.3 % off.
+            ValueError: The features have another shape.
         """
         if features.dtype != torch.float64:
             raise TypeError(f"features must be float64, not {features.dtype}: in float32 the distance is up to 1 % off")
@@ -92,21 +69,21 @@ class Moments:
             self._add_up()
 
     def merge(self, other: Moments) -> None:
-        """Take in all that another one has seen, which stays as it is."""
+        """Add all samples of another instance, which is not changed."""
         if other._sums:
             self._add(other._sums)
         for rows in other._rows:
             self.update(rows)
 
     def state(self) -> dict[str, Tensor]:
-        """Return all there is to it as tensors, to send or to save; ``from_state`` takes them."""
+        """Return the complete state as tensors, to send or to save; ``from_state`` restores it."""
         rows = {"rows": torch.cat(self._rows)} if self._rows else {}
         sums = {"shift": self._sums.shift, "sum": self._sums.sum, "products": self._sums.products} if self._sums else {}
         return {"count": torch.tensor([self.count - self._waiting, self.num_features]), **rows, **sums}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Moments:
-        """Return one that goes on from ``state()``."""
+        """Return an instance that continues from ``state()``."""
         summed, num_features = state["count"].tolist()
         moments = cls(num_features)
         if summed:
@@ -123,24 +100,10 @@ class Moments:
         """
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 samples, not {self.count}")
-        gaussian = self._from_sums() if self._sums else self._from_rows()
-        if not (gaussian.mean.isfinite().all() and gaussian.trace().isfinite()):
-            raise ValueError("features are not finite")
-        return gaussian
-
-    def _from_rows(self) -> Gaussian:
-        rows = torch.cat(self._rows)
-        shifted = rows - rows[0]
-        mean = shifted.mean(0)
-        return Gaussian(len(rows), rows[0] + mean, factor=(shifted - mean) / (len(rows) - 1) ** 0.5)
-
-    def _from_sums(self) -> Gaussian:
+        if self._sums is None:
+            return fit_gaussian(torch.cat(self._rows))
         self._add_up()
-        assert self._sums is not None
-        count, sums = self._sums.count, self._sums.sum
-        mean = sums / count
-        covariance = torch.addr(self._sums.products, sums, mean, alpha=-1).div_(count - 1)
-        return Gaussian(count, self._sums.shift + mean, covariance)
+        return gaussian_from_sums(self._sums.count, self._sums.shift, self._sums.sum, self._sums.products)
 
     def _add_up(self) -> None:
         if not self._rows:

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage."""
+"""Precision, recall, density and coverage (PRDC)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import ClassVar
 
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
-from gan_experiments.metrics.functional.precision_recall import manifold
-from gan_experiments.metrics.uncertainty import margin_of_mean
+from gan_experiments.metrics.functional.margins import margin_of_mean
+from gan_experiments.metrics.functional.precision_recall import precision_recall_density_coverage
 
 
 class PRDC(FeatureMeasure):
-    """How many generated images lie among real ones, and how many of those they reach.
+    """Improved precision and recall, density and coverage, from nearest neighbours in feature space.
 
-    Kynkäänniemi et al. 2019, equation 2; Naeem et al. 2020, equations 2 and 3. It keeps the features of all images.
+    Kynkäänniemi et al. 2019, equation 2; Naeem et al. 2020, equations 2 and 3. Keeps the features of all images.
 
     Values:
-        ``precision``, ``recall``: between 0 and 1.
-        ``density``: 1 for real images; may be more.
-        ``coverage``: between 0 and 1.
+        ``precision``: share of generated images near a real one; ``recall``: share of real images near a generated one.
+        ``density``: like precision, counting how many real images are near; 1 for real images, and may be more.
+        ``coverage``: share of real images with a generated one nearer than their own neighbours.
 
     Args:
-        neighbours: Whose distance makes the balls of precision and recall.
-        density_neighbours: The same of density and coverage.
+        neighbours: ``k`` of the ``k``-th nearest neighbour that sets the radius of the balls of precision and recall.
+        density_neighbours: The same for density and coverage.
     """
 
     values: ClassVar[tuple[str, ...]] = ("precision", "recall", "density", "coverage")
@@ -34,7 +34,7 @@ class PRDC(FeatureMeasure):
 
     @property
     def min_images(self) -> int:
-        """An image and its neighbours."""
+        """An image and its nearest neighbours."""
         return 1 + max(self.neighbours, self.density_neighbours)
 
     def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
@@ -42,8 +42,10 @@ class PRDC(FeatureMeasure):
         return self.with_margins(real, fake, seed)[0]
 
     def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
-        """Return the means, and margins of those over generated images; the others depend on all of these at once."""
+        """Return the four means, and the margins of precision and density, which are means over generated images."""
         assert real.features is not None
         assert fake.features is not None
-        found = manifold(real.features, fake.features, self.neighbours, self.density_neighbours)
-        return found.values(), {name: margin_of_mean(getattr(found, name)) for name in ("precision", "density")}
+        scores = precision_recall_density_coverage(
+            real.features, fake.features, self.neighbours, self.density_neighbours
+        )
+        return scores.means(), {name: margin_of_mean(getattr(scores, name)) for name in ("precision", "density")}

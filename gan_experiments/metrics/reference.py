@@ -1,4 +1,4 @@
-"""The real images' side of a comparison, extracted once and kept in the cache folder."""
+"""Reference statistics: features and moments of the real images, extracted once and cached."""
 
 from __future__ import annotations
 
@@ -8,146 +8,144 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder
-from gan_experiments.core.distributed import from_all_processes
+from gan_experiments.core.cache import cache_folder, read_or_make
+from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.files import replacing
-from gan_experiments.metrics.collect import KEPT, Collected, Collector, merged
+from gan_experiments.metrics.collect import PER_IMAGE, FeatureCollector, PartitionedFeatures, merge_moments
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
 from gan_experiments.metrics.features import FeatureSet
 from gan_experiments.metrics.moments import Moments
-from gan_experiments.metrics.uncertainty import halved
+from gan_experiments.metrics.uncertainty import real_baseline_splits
 
-_VERSION = 1  # of the file's content
-_PART = 1000  # features that are added up at a time
-_UNREADABLE = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError)
+_VERSION = 1  # of the content of the file
+_CHUNK = 1000  # features that are added up at a time
+_READ_ERRORS = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError)
 
 
-class Reference:
-    """Real images in the features of one extractor, from the cache if they have been extracted before.
+class ReferenceStatistics:
+    """Real images in the features of one extractor, read from the cache if they have been extracted before.
 
-    A file that keeps more than is asked for will do, and so will one that keeps features, whatever its splits.
+    A file that keeps more than is needed is used too, and so is one that keeps features, whatever its splits.
 
     Args:
-        data: The images.
-        extractor: Prepared.
-        keeps: What measures need of every image beside the moments.
-        samples: Generated images that will be compared with them, which the real_baseline's splits are cut to.
-        cache_dir: Where it is kept; ``None``: the user's cache folder.
+        data: The real images.
+        extractor: The feature extractor, prepared.
+        keeps: What measures need of every image besides the moments.
+        samples: Generated images that are compared with the real ones; they limit the splits of the real baseline.
+        cache_dir: Folder of the file; ``None``: the cache folder.
     """
 
     def __init__(
         self, data: ImageSource, extractor: Extractor, keeps: Sequence[str], samples: int, cache_dir: str | None = None
     ) -> None:
-        self.membership = halved(len(data.images), samples)
+        self.membership = real_baseline_splits(len(data.images), samples)
         self._data = data
-        self._keeps = sorted(set(keeps) - {"labels"})  # they are the dataset's own
-        of = {
+        self._keeps = sorted(set(keeps) - {"labels"})  # the dataset has the labels
+        source = {
             "version": _VERSION,
             "data": data.fingerprint,
             "images": len(data.images),
             "extractor": extractor.provenance(),
         }
-        self._of = json.dumps(of, sort_keys=True)
-        self._real_baseline = self.membership.sum(1).tolist()
+        self._source = json.dumps(source, sort_keys=True)
+        self._split_sizes = self.membership.sum(1).tolist()
         self._recipe = json.dumps(
-            {"of": self._of, "keeps": self._keeps, "real_baseline": self._real_baseline}, sort_keys=True
+            {"of": self._source, "keeps": self._keeps, "real_baseline": self._split_sizes}, sort_keys=True
         )
-        self._name = f"{data.facts.name}-{extractor.name}-{_short_hash(self._of)}"
+        self._name = f"{data.facts.name}-{extractor.name}-{_short_hash(self._source)}"
         folder = Path(cache_dir) if cache_dir else cache_folder()
         self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
 
-    def get(self, extract: Callable[[], Collected], device: torch.device, rank: int, world_size: int) -> Collected:
+    def get(
+        self, extract: Callable[[], PartitionedFeatures], device: torch.device, rank: int, world_size: int
+    ) -> PartitionedFeatures:
         """Read the statistics, or ``extract`` them together with the other processes and write them.
 
         Raises:
-            OSError: They cannot be written.
+            OSError: The file cannot be written.
         """
-        found = self._read(device)
-        here = found is not None
-        # What processes do together must not depend on the rank.
-        everywhere = here if world_size == 1 else all(from_all_processes(here))
-        if found is not None and everywhere:
-            return found
-        collected = extract()
-        if rank == 0:
-            self._write(collected)
-        return collected
+        if world_size == 1:
+            return read_or_make(self.path, lambda: self._read(device), lambda: self._write(extract()))
+        # Extraction needs all ranks, so either all of them read or none does, and none may wait for a lock.
+        statistics = self._read(device)
+        everywhere = all(all_gather(statistics is not None))
+        if statistics is not None and everywhere:
+            return statistics
+        statistics = extract()
+        return self._write(statistics) if rank == 0 else statistics
 
-    def _read(self, device: torch.device) -> Collected | None:
-        path = self.path if self.path.exists() else self._with_more()
+    def _read(self, device: torch.device) -> PartitionedFeatures | None:
+        path = self.path if self.path.exists() else self._find_compatible()
         if path is None:
             return None
         try:
             with safe_open(path, framework="pt") as file:
                 tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
             recipe = json.loads(metadata["recipe"])
-            if metadata["content"] == hash_weights(tensors) and recipe["of"] == self._of:
-                placed = {name: values.to(_place(device)) for name, values in tensors.items()}
-                return self._collected(placed, again=recipe["real_baseline"] != self._real_baseline)
-        except _UNREADABLE:
+            if metadata["content"] == hash_weights(tensors) and recipe["of"] == self._source:
+                target = "cpu" if device.type == "mps" else device
+                tensors = {name: values.to(target) for name, values in tensors.items()}
+                return self._from_tensors(tensors, same_splits=recipe["real_baseline"] == self._split_sizes)
+        except _READ_ERRORS:
             pass
         warnings.warn(f"{path} is damaged: the real images are extracted again", stacklevel=2)
         return None
 
-    def _with_more(self) -> Path | None:
-        """Find a file of the same images and extractor that keeps more, or keeps features for other splits."""
+    def _find_compatible(self) -> Path | None:
+        """Return a file of the same images and extractor that keeps more, or keeps features for other splits."""
         for path in sorted(self.path.parent.glob(f"{glob.escape(self._name)}-*.safetensors")):
             try:
                 with safe_open(path, framework="pt") as file:
                     recipe = json.loads(file.metadata()["recipe"])
-                alike = recipe["real_baseline"] == self._real_baseline or "features" in recipe["keeps"]
-                if alike and set(self._keeps) <= set(recipe["keeps"]):
+                usable = recipe["real_baseline"] == self._split_sizes or "features" in recipe["keeps"]
+                if usable and set(self._keeps) <= set(recipe["keeps"]):
                     return path
-            except _UNREADABLE:
+            except _READ_ERRORS:
                 continue
         return None
 
-    def _collected(self, tensors: Mapping[str, Tensor], again: bool) -> Collected:
+    def _from_tensors(self, tensors: Mapping[str, Tensor], same_splits: bool) -> PartitionedFeatures:
         labels = None if self._data.labels is None else self._data.labels.to(tensors["0.0.count"].device)
-        if again:  # the splits are others, so their moments are added up from the features
-            collector = Collector(self.membership, ())
-            for start, part in enumerate(torch.split(tensors["features"], _PART)):
-                collector.add(start * _PART, part, None, None)
+        if same_splits:
+            moments = self._stored_moments(tensors)
+        else:  # the moments of the new splits are added up from the features
+            collector = FeatureCollector(self.membership, ())
+            for start, part in enumerate(torch.split(tensors["features"], _CHUNK)):
+                collector.add(start * _CHUNK, part, None, None)
             moments = collector.collected().moments
-        else:
-            moments = self._stored(tensors)
-        whole = FeatureSet(merged(moments[0]), tensors.get("features"), tensors.get("logits"), labels)
-        return Collected(whole, self.membership, moments)
+        whole = FeatureSet(merge_moments(moments[0]), tensors.get("features"), tensors.get("logits"), labels)
+        return PartitionedFeatures(whole, self.membership, moments)
 
-    def _stored(self, tensors: Mapping[str, Tensor]) -> list[list[Moments]]:
+    def _stored_moments(self, tensors: Mapping[str, Tensor]) -> list[list[Moments]]:
         states: dict[str, dict[str, Tensor]] = {}
         for name, values in tensors.items():
-            place, dot, key = name.rpartition(".")
+            part, dot, key = name.rpartition(".")
             if dot:
-                states.setdefault(place, {})[key] = values
+                states.setdefault(part, {})[key] = values
         splits = range(len(self.membership))
         return [[Moments.from_state(states[f"{split}.{part}"]) for part in range(2)] for split in splits]
 
-    def _write(self, collected: Collected) -> None:
+    def _write(self, statistics: PartitionedFeatures) -> PartitionedFeatures:
         tensors = {
             f"{split}.{part}.{key}": values
-            for split, parts in enumerate(collected.moments)
+            for split, parts in enumerate(statistics.moments)
             for part, moments in enumerate(parts)
             for key, values in moments.state().items()
         }
-        kept = {name: getattr(collected.whole, name) for name in KEPT if name in self._keeps}
+        kept = {name: getattr(statistics.whole, name) for name in PER_IMAGE if name in self._keeps}
         tensors |= {name: values for name, values in kept.items() if values is not None}
         tensors = {name: values.cpu().contiguous() for name, values in tensors.items()}
         metadata = {"recipe": self._recipe, "content": hash_weights(tensors)}
         with replacing(self.path) as temporary:
             save_file(tensors, temporary, metadata=metadata)
+        return statistics
 
 
 def _short_hash(recipe: str) -> str:
     return hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
-
-
-def _place(device: torch.device) -> Any:
-    return "cpu" if device.type == "mps" else device

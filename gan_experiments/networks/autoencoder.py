@@ -1,4 +1,4 @@
-"""A discriminator that judges an image by how well it can reproduce it."""
+"""Autoencoder discriminator for energy-based losses."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.networks.sizes import stages
 
-# Image size: size of the innermost maps, and how often the image is halved to reach it.
+# Image size: size of the innermost feature maps, and how often the image is halved to reach it.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (8, 3)}
 
 
 class AutoencoderDiscriminator(Discriminator):
-    """Images to one energy each: the error of an autoencoder, low for what it has learned to reproduce.
+    """Images to energies: the reconstruction error of an autoencoder.
 
-    4x4 convolutions of stride 2 with LeakyReLU(0.2) and transposed ones back, as in Zhao, Mathieu & LeCun 2016; between
-    them a code of one vector, as in Berthelot, Schumm & Metz 2017.
+    The encoder has 4x4 convolutions of stride 2 with LeakyReLU(0.2), the decoder transposed ones, as in Zhao, Mathieu &
+    LeCun 2016; the code is one vector, as in Berthelot, Schumm & Metz 2017.
 
     Args:
         facts: Size and channels of the images.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        channels: Channels of the layer nearest the image; they double with every halving of the size.
         code_dim: Length of the code.
-        norm: Normalization before every activation but the first. There is none that lets the energy of
-            an image depend on the others of its batch.
-        error: Mean over pixels of absolute differences, ``"l1"`` (Berthelot), or of squared ones, ``"l2"`` (Zhao).
+        norm: Normalization before every activation but the first. Batch norm is not offered: the energy of an image
+            would depend on the other images of its batch.
+        error: Mean over pixels of absolute (``"l1"``, Berthelot) or squared (``"l2"``, Zhao) differences.
 
     Raises:
-        ConfigError: It cannot take images of this size.
+        ConfigError: The image size is not supported.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)

@@ -1,4 +1,4 @@
-"""BigGAN's generator (Brock, Donahue & Simonyan 2019, appendix B); its discriminator is a ResidualDiscriminator."""
+"""BigGAN generator (Brock, Donahue & Simonyan 2019, appendix B); the discriminator is a ResidualDiscriminator."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from gan_experiments.networks.residual import Attention, Decoder, initialize, pl
 
 
 class BigGANGenerator(Generator):
-    """Latents to images, a part of the latent going to each residual block beside an embedding of the class.
+    """Latents to images through residual blocks, each conditioned on a part of the latent and a class embedding.
 
-    The first part is projected to the first maps; the others are, with the embedding that all blocks share, what gains
-    and shifts of the normalizations are linear in.
+    The first part is projected to the first feature maps. The gains and shifts of each block's normalizations are
+    linear in its own part and in the class embedding, which all blocks share.
 
     Args:
         facts: Size, channels and classes of the images.
-        latent_dim: Length of a latent vector; a multiple of the number of blocks and one.
-        channels: Unit of width. From 48 pixels on it is that of the layer nearest the image, up to 32 pixels all layers
-            have four times as many.
-        embedding_dim: Length of the class's embedding.
-        attention: Size of the maps that attend to themselves, over the image's.
-        spectral_norm: Divide every weight but the embedding by its largest singular value.
-        conditional: Whether it makes images of a class that is asked for.
+        latent_dim: Length of a latent vector; a multiple of the number of blocks plus one.
+        channels: Unit of width. At 48 pixels and more it is that of the layer nearest the image; up to 32 pixels all
+            layers have four times as many.
+        embedding_dim: Length of the class embedding.
+        attention: Size of the feature maps with self-attention, relative to the image.
+        spectral_norm: Divide every weight except the embedding by its largest singular value.
+        conditional: Whether it generates images of a given class.
 
     Raises:
-        ConfigError: It cannot make images of this size, cannot part the latent equally, or is to be conditional on
-            labels that there are not.
+        ConfigError: The image size is not supported, the latent cannot be divided equally, or the images have no labels
+            to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
@@ -52,10 +52,9 @@ class BigGANGenerator(Generator):
         self.conditional = conditional
         parts = len(plan_of(facts).generator)
         if latent_dim % parts:
-            fits = " and ".join(
-                str(latent_dim // parts * parts + more) for more in (0, parts) if latent_dim + more > parts
-            )
-            raise ConfigError(f"model.generator.latent_dim: {latent_dim} is not a multiple of {parts}, as {fits} are")
+            fits = [latent_dim // parts * parts + more for more in (0, parts) if latent_dim + more > parts]
+            hint = f"{' and '.join(map(str, fits))} {'are' if len(fits) > 1 else 'is'}"
+            raise ConfigError(f"model.generator.latent_dim: {latent_dim} is not a multiple of {parts}; {hint}")
         if conditional:
             require_labels(facts)
         self.part = latent_dim // parts
@@ -69,7 +68,7 @@ class BigGANGenerator(Generator):
             normalize_spectrally(self, embeddings=False)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if conditional, to ``(B, C, H, W)`` in [-1, 1]."""
         first, *others = torch.split(latents, self.part, dim=1)
         if self.embedding is not None:
             embedded = self.embedding(labels)  # (B, embedding_dim)

@@ -1,6 +1,6 @@
-"""Ways to tell networks which class is meant.
+"""Class conditioning of generators and discriminators.
 
-Shapes: B samples, K classes, F features, E numbers of an embedding.
+Shapes: B samples, K classes, F features, E length of an embedding.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from gan_experiments.core.types import ConfigError, DataFacts
 Conditioning = Literal["none", "concatenation", "projection", "classifier", "contrastive"]
 
 _TRAINED_BY = {"classifier": "conditioning=acgan", "contrastive": "conditioning=contragan or conditioning=reacgan"}
-EMBEDDING_DIM = 512  # of the contrastive heads, as ContraGAN's and ReACGAN's authors have it on CIFAR-10
+EMBEDDING_DIM = 512  # of the contrastive heads; that of ContraGAN and ReACGAN on CIFAR-10
 
 
 class ConditionalDiscriminator(Discriminator):
-    """A discriminator whose output is linear in its features; a subclass says what those are.
+    """A discriminator whose output is linear in its features, which a subclass computes.
 
-    Conditioned by ``"concatenation"``, it sees the class beside the image (Mirza & Osindero 2014). By ``"projection"``,
-    it adds the product of its features with a vector of the class (Miyato & Koyama 2018, equation 3). With
-    ``"classifier"`` it names the class (Odena et al. 2017), with ``"contrastive"`` it embeds image and class in one
-    space (Kang & Park 2020): those two are a ``class_head`` that a penalty trains, the output knows nothing of it.
+    With ``"concatenation"`` the input has the class as additional channels (Mirza & Osindero 2014). With
+    ``"projection"`` the output has the inner product of features and class embedding added (Miyato & Koyama 2018,
+    equation 3). ``"classifier"`` (Odena, Olah & Shlens 2017) and ``"contrastive"`` (Kang & Park 2020: image and class
+    in one embedding space) add a ``class_head`` on the features that a penalty trains; the output does not depend on
+    it.
 
     Args:
         facts: Size, channels and classes of the images.
-        conditioning: The way.
+        conditioning: How it uses labels.
 
     Raises:
-        ConfigError: The images carry no labels.
+        ConfigError: The images have no labels.
     """
 
     def __init__(self, facts: DataFacts, conditioning: Conditioning) -> None:
@@ -49,7 +50,7 @@ class ConditionalDiscriminator(Discriminator):
         self.seen_classes = facts.num_classes if conditioning == "concatenation" else 0
 
     def add_heads(self, num_features: int, bias: bool = True) -> None:
-        """Make what turns features ``(B, num_features)`` into outputs; comes last in a subclass's constructor."""
+        """Create the layers on features ``(B, num_features)``; a subclass calls it last in its constructor."""
         classes = self.facts.num_classes
         self.head = nn.Linear(num_features, 1, bias=bias)
         self.projection = nn.Embedding(classes, num_features) if self.conditioning == "projection" else None
@@ -62,10 +63,10 @@ class ConditionalDiscriminator(Discriminator):
             nn.init.xavier_uniform_(self.projection.weight)
 
     def forward_with_features(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
-        """Return outputs ``(B,)`` and the features ``(B, F)`` they were made from.
+        """Return outputs ``(B,)`` and the features ``(B, F)`` they were computed from.
 
-        From the features on in float32, also under autocast: outputs of a spectrally normalized network often differ by
-        less than the eight bits of bfloat16 can tell.
+        The head runs in float32 even under autocast: outputs of a spectrally normalized network often differ by less
+        than the precision of bfloat16.
         """
         features = self.features(images, labels)
         with torch.autocast(features.device.type, enabled=False):
@@ -76,14 +77,14 @@ class ConditionalDiscriminator(Discriminator):
         return DiscriminatorOutput(output, features)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, C, H, W)`` in [-1, 1] and labels ``(B,)``, if it is conditional, to logits ``(B,)``."""
+        """Map ``(B, C, H, W)`` in [-1, 1] and labels ``(B,)``, if conditional, to logits ``(B,)``."""
         return self.forward_with_features(images, labels).output
 
     def with_planes(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """Return images with a plane for each class, 1 for its own, if they are to be seen: ``(B, C + K, H, W)``."""
+        """Return images with one-hot class channels ``(B, C + K, H, W)`` under concatenation, else the images."""
         if not self.seen_classes:
             return images
-        planes = indicator(labels, self.seen_classes, images)[:, :, None, None].expand(-1, -1, *images.shape[2:])
+        planes = one_hot_of(labels, self.seen_classes, images)[:, :, None, None].expand(-1, -1, *images.shape[2:])
         return torch.cat([images, planes], dim=1)
 
     @classmethod
@@ -98,20 +99,20 @@ class ConditionalDiscriminator(Discriminator):
 
 
 class LayeredGenerator(Generator):
-    """A generator that is a sequence of layers, ``self.layers``, the first of them linear, which a subclass makes.
+    """A generator that is a sequence of layers, ``self.layers``; a subclass creates them, the first one linear.
 
-    Conditional, it sees the class beside the latent (Mirza & Osindero 2014).
+    If conditional, the one-hot class is appended to the latent (Mirza & Osindero 2014).
 
     Args:
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
-        conditional: Whether it makes images of a class that is asked for.
+        conditional: Whether it generates images of a given class.
 
     Attributes:
-        input_dim: Length of what the first layer sees.
+        input_dim: Input length of the first layer.
 
     Raises:
-        ConfigError: It is to be conditional on labels that there are not.
+        ConfigError: The images have no labels to condition on.
     """
 
     layers: nn.Sequential
@@ -126,18 +127,18 @@ class LayeredGenerator(Generator):
         self.input_dim = latent_dim + self.seen_classes
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
-        images: Tensor = self.layers(with_indicator(latents, labels, self.seen_classes))
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        images: Tensor = self.layers(with_one_hot(latents, labels, self.seen_classes))
         return images
 
     def style_weight(self) -> Tensor:
-        """Return the weight of the first layer, the class aside: ``(F, latent_dim)``."""
+        """Return the weight of the first layer for the latent, without the class: ``(F, latent_dim)``."""
         weight: Tensor = self.layers[0].weight  # type: ignore[assignment]
         return weight[:, : self.latent_dim]
 
 
 class ClassSpace(nn.Module):
-    """A space of unit vectors that has a place for each class: its proxy (Kang & Park 2020, section 3.2).
+    """A projection of features to unit vectors, and a proxy vector for each class (Kang & Park 2020, section 3.2).
 
     Args:
         num_features: Length of a feature vector.
@@ -150,22 +151,22 @@ class ClassSpace(nn.Module):
         self.proxies = nn.Embedding(num_classes, EMBEDDING_DIM)
 
     def forward(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Map features ``(B, F)`` and labels ``(B,)`` to embeddings and proxies of the classes, ``(B, E)`` each."""
+        """Map features ``(B, F)`` and labels ``(B,)`` to embeddings and class proxies, ``(B, E)`` each."""
         return normalize(self.embed(features), dim=1), normalize(self.proxies(labels), dim=1)
 
 
 def require_labels(facts: DataFacts) -> None:
-    """Refuse to condition on what is not there.
+    """Refuse a conditional network for images without labels.
 
     Raises:
-        ConfigError: The images carry no labels.
+        ConfigError: The images have no labels.
     """
     if not facts.num_classes:
-        raise ConfigError(f"model: a conditional network needs labels, which {facts.name} has not: conditioning=none")
+        raise ConfigError(f"model: {facts.name} has no labels for a conditional network; set conditioning=none")
 
 
-def indicator(labels: Tensor | None, num_classes: int, like: Tensor) -> Tensor:
-    """Return 1 at the class of each sample and 0 elsewhere: ``(B, K)``, of the kind of ``like``.
+def one_hot_of(labels: Tensor | None, num_classes: int, like: Tensor) -> Tensor:
+    """Return the one-hot encoding of labels, ``(B, K)``, with data type and device of ``like``.
 
     Raises:
         ValueError: There are no labels.
@@ -175,6 +176,6 @@ def indicator(labels: Tensor | None, num_classes: int, like: Tensor) -> Tensor:
     return one_hot(labels, num_classes).to(like)
 
 
-def with_indicator(vectors: Tensor, labels: Tensor | None, num_classes: int) -> Tensor:
-    """Append the class to vectors ``(B, D)``, as ``(B, D + K)``; if there are no classes, nothing."""
-    return torch.cat([vectors, indicator(labels, num_classes, vectors)], dim=1) if num_classes else vectors
+def with_one_hot(vectors: Tensor, labels: Tensor | None, num_classes: int) -> Tensor:
+    """Append the one-hot class to vectors ``(B, D)``: ``(B, D + K)``; the vectors if ``num_classes`` is 0."""
+    return torch.cat([vectors, one_hot_of(labels, num_classes, vectors)], dim=1) if num_classes else vectors

@@ -1,4 +1,4 @@
-"""DCGAN (Radford, Metz & Chintala 2015): convolutions all the way, each halving or doubling the image."""
+"""DCGAN (Radford, Metz & Chintala 2015): convolutions of stride 2."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from gan_experiments.networks.sizes import stages
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
 
-# Image size: size at the latent's end, and how often it doubles from there.
+# Image size: size of the smallest feature maps, and how often they double from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
 
 
 class DCGANGenerator(LayeredGenerator):
     """Latents to images: a projection, then transposed 4x4 convolutions of stride 2; tanh at the end.
 
-    At 64 pixels and 64 channels this is the well-known network of 3,576,704 parameters. Conditional, it sees the class
-    beside the latent (Mirza & Osindero 2014).
+    At 64 pixels and 64 channels this is the usual network of 3,576,704 parameters. If conditional, the one-hot class is
+    appended to the latent (Mirza & Osindero 2014).
 
     Args:
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        channels: Channels of the layer nearest the image; they double with every halving of the size.
         norm: Normalization after every layer but the last.
-        upsampling: How maps are doubled: by transposed convolutions, or by repeating pixels before 3x3 convolutions,
-            which leaves no checkerboard (Odena, Dumoulin & Olah 2016).
-        conditional: Whether it makes images of a class that is asked for.
+        upsampling: Transposed convolutions, or nearest-neighbour upsampling before 3x3 convolutions, which avoids
+            checkerboard artifacts (Odena, Dumoulin & Olah 2016).
+        conditional: Whether it generates images of a given class.
 
     Raises:
-        ConfigError: It cannot make images of this size, or is to be conditional on labels that there are not.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
@@ -70,21 +70,21 @@ class DCGANGenerator(LayeredGenerator):
 
 
 class DCGANDiscriminator(ConditionalDiscriminator):
-    """Images to one logit each: 4x4 convolutions of stride 2 with LeakyReLU(0.2), then one linear layer.
+    """Images to logits: 4x4 convolutions of stride 2 with LeakyReLU(0.2), then one linear layer.
 
-    At 64 pixels and 64 channels this is the well-known network of 2,765,568 parameters.
+    At 64 pixels and 64 channels this is the usual network of 2,765,568 parameters.
 
     Args:
         facts: Size, channels and classes of the images.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size.
-        norm: Normalization after every convolution but the first. A penalty on the gradient of each sample
-            wants one that keeps samples apart: anything but ``batch``.
+        channels: Channels of the layer nearest the image; they double with every halving of the size.
+        norm: Normalization after every convolution but the first. Penalties on the gradient of each sample
+            need one that does not mix samples: any but ``batch``.
         spectral_norm: Divide every weight by its largest singular value (Miyato et al. 2018).
-        dropout: Share of whole maps that are dropped after every activation, in training.
-        conditioning: How it learns of classes.
+        dropout: Probability of dropping a channel after every activation, in training.
+        conditioning: How it uses labels.
 
     Raises:
-        ConfigError: It cannot take images of this size, or is to be conditional on labels that there are not.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
@@ -120,14 +120,14 @@ class DCGANDiscriminator(ConditionalDiscriminator):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Warn of batch norm beside a penalty on the gradient of each sample."""
+        """Warn of batch norm with a penalty on the gradient of each sample."""
         yield from super().check(key, options, config)
         if option(config, key, "norm") != "batch":
             return
         for name, penalty in config.components("penalty").items():
             if getattr(penalty, "needs_per_sample_gradients", False):
                 reason = "the gradient at an image then depends on the other images of the batch"
-                text = f"'batch' beside penalty.{name}: {reason}; take layer, instance or none"
+                text = f"'batch' with penalty.{name}: {reason}; take layer, instance or none"
                 yield Problem(f"{key}.norm", text, warning=True)
 
 

@@ -1,4 +1,4 @@
-"""Encoders: images to a Gaussian over latents (Kingma & Welling 2014)."""
+"""Encoders of variational autoencoders: images to a Gaussian over latents (Kingma & Welling 2014)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from gan_experiments.core.contracts import Encoder
 from gan_experiments.core.types import DataFacts, PositiveInt
 
-_SMALLEST = 4  # pixels below which maps are not halved any more
+_SMALLEST = 4  # pixels; smaller feature maps are not halved
 
 
 class DCGANEncoder(Encoder):
-    """Convolutions as in DCGAN's discriminator (Radford, Metz & Chintala 2015), then one linear layer.
+    """The convolutions of DCGAN's discriminator (Radford, Metz & Chintala 2015), then one linear layer.
 
-    4x4 convolutions of stride 2 with LeakyReLU(0.2), as long as the maps have an even size above 4 pixels.
+    4x4 convolutions of stride 2 with LeakyReLU(0.2), while the feature maps have an even size above 4 pixels.
 
     Args:
         facts: Size and channels of the images.
         latent_dim: Length of a latent vector.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        channels: Channels of the layer nearest the image; they double with every halving of the size.
         norm: Normalization after every convolution but the first.
     """
 
@@ -55,7 +55,7 @@ class MLPEncoder(Encoder):
     Args:
         facts: Size and channels of the images.
         latent_dim: Length of a latent vector.
-        hidden: Units of each hidden layer, from the image on.
+        hidden: Units of each hidden layer, starting at the image.
     """
 
     def __init__(self, facts: DataFacts, latent_dim: PositiveInt, hidden: Sequence[int] = (500,)) -> None:

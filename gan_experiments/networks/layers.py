@@ -1,6 +1,6 @@
-"""Layers that several networks share.
+"""Shared layers: self-attention, conditional batch norm, residual blocks, spectral normalization.
 
-Shapes: B samples, C channels, H and W pixels of a map, K classes, D numbers of a condition.
+Shapes: B samples, C channels, H and W size of a feature map, K classes, D length of a condition.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, scaled_dot_product_attention
 from torch.nn.utils import parametrizations
 
-MakeMap = Callable[[int], nn.Module]  # from a number of channels to what maps a condition to one number for each
+MakeMap = Callable[[int], nn.Module]  # from channels to a module that maps a condition to ``(B, channels)``
 
 
 class SelfAttention(nn.Module):
-    """Every place of a map looks at every other: ``x + gate * attention(x)`` (Zhang et al. 2019, section 3).
+    """Self-attention over the positions of a feature map: ``x + gate * attention(x)`` (Zhang et al. 2019, section 3).
 
-    As in the authors' code queries and keys have an eighth of the channels, values a half, and keys and values are
-    pooled to half the height and width. The gate starts at 0, so that the layer starts as the identity.
+    As in the authors' code, queries and keys have an eighth of the channels, values half of them, and keys and values
+    are pooled to half the height and width. The gate starts at 0, so that the layer starts as the identity.
 
     Args:
-        channels: Of the map, at least 8.
+        channels: Channels of the feature map, at least 8.
     """
 
     def __init__(self, channels: int) -> None:
@@ -42,9 +42,9 @@ class SelfAttention(nn.Module):
         query = self.query(maps).flatten(2).mT  # (B, H * W, C / 8)
         key = max_pool2d(self.key(maps), 2).flatten(2).mT  # (B, H * W / 4, C / 8)
         value = max_pool2d(self.value(maps), 2).flatten(2).mT  # (B, H * W / 4, C / 2)
-        # A penalty may differentiate twice, which only the composed form can; where nothing learns, fused ones serve.
+        # Penalties may differentiate twice, which only the math backend supports; without gradients any backend works.
         with sdpa_kernel(SDPBackend.MATH) if torch.is_grad_enabled() else nullcontext():
-            # One head, written out: ONNX has no attention without.
+            # The head dimension is explicit because ONNX export needs it.
             attended = scaled_dot_product_attention(query[:, None], key[:, None], value[:, None], scale=1.0)[:, 0]
         result: Tensor = maps + self.gate * self.out(torch.unflatten(attended.mT, 2, (height, width)))
         return result
@@ -54,9 +54,9 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
     """Batch normalization whose gain and shift are functions of a condition (de Vries et al. 2017).
 
     Args:
-        channels: Of the map.
-        make_map: From ``channels`` to a module that maps a condition to ``(B, channels)``: made twice, for the gain's
-            distance from 1 and for the shift. ``None``: learned numbers, as in plain batch normalization.
+        channels: Channels of the feature map.
+        make_map: Called with ``channels`` for the module that computes the gain minus 1 from the condition, and again
+            for the shift. ``None``: learned parameters, as in plain batch normalization.
     """
 
     def __init__(self, channels: int, make_map: MakeMap | None = None) -> None:
@@ -74,7 +74,7 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
 
 
 def class_map(num_classes: int) -> MakeMap:
-    """Return what makes a table of one number per class and channel, at first 0, for ConditionalBatchNorm2d."""
+    """Return a ``make_map`` of ConditionalBatchNorm2d: a table of one number per class and channel, initially 0."""
 
     def make(channels: int) -> nn.Embedding:
         table = nn.Embedding(num_classes, channels)
@@ -85,7 +85,7 @@ def class_map(num_classes: int) -> MakeMap:
 
 
 def vector_map(length: int) -> MakeMap:
-    """Return what makes a linear map from vectors of ``length``, for ConditionalBatchNorm2d."""
+    """Return a ``make_map`` of ConditionalBatchNorm2d: a linear map of vectors of ``length``."""
     return lambda channels: nn.Linear(length, channels, bias=False)
 
 
@@ -100,12 +100,12 @@ def downsample(maps: Tensor) -> Tensor:
 
 
 class GeneratorBlock(nn.Module):
-    """A residual block that doubles the map (Gulrajani et al. 2017; Miyato et al. 2018, figure 8).
+    """A residual block that doubles the feature map (Gulrajani et al. 2017; Miyato et al. 2018, figure 8).
 
     Args:
-        fan_in: Channels it takes.
-        fan_out: Channels it gives.
-        make_map: Of both normalizations, see ConditionalBatchNorm2d.
+        fan_in: Input channels.
+        fan_out: Output channels.
+        make_map: For both normalizations; see ConditionalBatchNorm2d.
     """
 
     def __init__(self, fan_in: int, fan_out: int, make_map: MakeMap | None = None) -> None:
@@ -125,14 +125,14 @@ class GeneratorBlock(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """A residual block that may halve the map (Gulrajani et al. 2017; Miyato et al. 2018, figure 8).
+    """A residual block that may halve the feature map (Gulrajani et al. 2017; Miyato et al. 2018, figure 8).
 
     Args:
-        fan_in: Channels it takes.
-        fan_out: Channels it gives.
+        fan_in: Input channels.
+        fan_out: Output channels.
         hidden: Channels between its convolutions.
         halve: Whether it halves height and width.
-        first: Whether it takes images, which no activation goes before.
+        first: Whether the input is the image, so that no activation comes first.
     """
 
     def __init__(self, fan_in: int, fan_out: int, hidden: int, halve: bool, first: bool = False) -> None:
@@ -157,8 +157,8 @@ def normalize_spectrally(network: nn.Module, embeddings: bool) -> None:
     """Divide every weight of a network by its largest singular value (Miyato et al. 2018, section 2.1).
 
     Args:
-        network: Initialized already.
-        embeddings: Whether those too, as discriminators do.
+        network: The network, after initialization.
+        embeddings: Whether to normalize embeddings too, as discriminators do.
     """
     kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear) + (nn.Embedding,) * embeddings
     for module in list(network.modules()):

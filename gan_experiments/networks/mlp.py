@@ -1,4 +1,4 @@
-"""Fully connected networks, for points and for images of any size (Goodfellow et al. 2014)."""
+"""Fully connected networks for points and images of any size (Goodfellow et al. 2014)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from gan_experiments.networks.conditioning import (
     ConditionalDiscriminator,
     Conditioning,
     LayeredGenerator,
-    with_indicator,
+    with_one_hot,
 )
 
 
 class MLPGenerator(LayeredGenerator):
     """Latents to images through fully connected layers with ReLU; tanh at the end.
 
-    Conditional, it sees the class beside the latent (Mirza & Osindero 2014).
+    If conditional, the one-hot class is appended to the latent (Mirza & Osindero 2014).
 
     Args:
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
-        hidden: Units of each hidden layer, from the latent on.
-        conditional: Whether it makes images of a class that is asked for.
+        hidden: Units of each hidden layer, starting at the latent.
+        conditional: Whether it generates images of a given class.
 
     Raises:
-        ConfigError: It is to be conditional on labels that there are not.
+        ConfigError: The images have no labels to condition on.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class MLPGenerator(LayeredGenerator):
 
 
 class MLPDiscriminator(ConditionalDiscriminator):
-    """Images to one logit each through fully connected layers with LeakyReLU(0.2).
+    """Images to logits through fully connected layers with LeakyReLU(0.2).
 
     Args:
         facts: Size, channels and classes of the images.
-        hidden: Units of each hidden layer, from the image on.
-        conditioning: How it learns of classes.
+        hidden: Units of each hidden layer, starting at the image.
+        conditioning: How it uses labels.
 
     Raises:
-        ConfigError: It is to be conditional on labels that there are not.
+        ConfigError: The images have no labels to condition on.
     """
 
     def __init__(self, facts: DataFacts, hidden: Sequence[int] = (256,), conditioning: Conditioning = "none") -> None:
@@ -70,7 +70,7 @@ class MLPDiscriminator(ConditionalDiscriminator):
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the last hidden layer, ``(B, hidden[-1])``; concatenation uses labels ``(B,)``."""
-        features: Tensor = self.layers(with_indicator(images.flatten(1), labels, self.seen_classes))
+        features: Tensor = self.layers(with_one_hot(images.flatten(1), labels, self.seen_classes))
         return features
 
 

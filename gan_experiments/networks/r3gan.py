@@ -1,4 +1,4 @@
-"""R3GAN (Huang et al. 2024, "The GAN is dead; long live the GAN!"): residual blocks of grouped convolutions, no norm.
+"""R3GAN (Huang et al. 2024, "The GAN is dead; long live the GAN!"): grouped residual blocks without normalization.
 
 B: batch, C: channels, H, W: height and width, E: length of a label's embedding.
 """
@@ -24,20 +24,20 @@ from gan_experiments.networks.sizes import stages
 
 _SLOPE = 0.2
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))  # keeps the variance of normal values through LeakyReLU(0.2)
-# Image size: size of the smallest maps, and how often it doubles from there.
+# Image size: size of the smallest feature maps, and how often they double from there.
 _STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
 
 
 class ResidualBlock(nn.Module):
-    """``x + f(x)``, ``f`` an inverted bottleneck: 1x1 to more channels, 3x3 in groups, 1x1 back; two LeakyReLU in it.
+    """``x + f(x)`` with an inverted bottleneck ``f``: 1x1 to more channels, grouped 3x3, 1x1 back, LeakyReLU between.
 
-    In place of a normalization the first two convolutions start small enough that all blocks of the network together
-    keep the variance, and the last at 0 (Zhang, Dauphin & Ma 2019, Fixup): every block starts as the identity.
+    Instead of normalization, the first two convolutions are initialized such that all blocks together keep the
+    variance, and the last one at 0 (Zhang, Dauphin & Ma 2019, Fixup): every block starts as the identity.
 
     Args:
-        channels: Of its input and output.
-        expansion: Channels within, as a multiple of those.
-        group_width: Channels of a group of the 3x3 convolution; fewer channels than that are one group.
+        channels: Input and output channels.
+        expansion: Channels inside the block, as a multiple of those.
+        group_width: Channels per group of the 3x3 convolution; fewer channels form one group.
         depth: Residual blocks in the network.
 
     Raises:
@@ -64,7 +64,7 @@ class ResidualBlock(nn.Module):
 
 
 class GeneratorBasis(nn.Module):
-    """A learned picture per channel, scaled by a linear function of the latents: the smallest feature maps."""
+    """The smallest feature maps: one learned map per channel, scaled by a linear function of the latents."""
 
     def __init__(self, latent_dim: int, channels: int, size: int) -> None:
         super().__init__()
@@ -78,24 +78,23 @@ class GeneratorBasis(nn.Module):
 
 
 class R3GANGenerator(Generator):
-    """Latents to images: a basis, then for each size residual blocks, doubled by interpolation; no tanh at the end.
+    """Latents to images: a basis, then residual blocks at each size and upsampling between; no tanh at the end.
 
-    With ``channels=768 max_channels=768`` at 32 pixels, conditional, this is the CIFAR-10 model of 20.78 million
-    parameters.
+    The published CIFAR-10 model, of 20.78 million parameters, has ``channels=768 max_channels=768 conditional=true``.
 
     Args:
         facts: Size and channels of the images.
         latent_dim: Length of a latent vector.
-        channels: Width of the stage nearest the image; it doubles with every halving of the size up to
+        channels: Channels of the stage nearest the image; they double with every halving of the size up to
             ``max_channels``.
-        max_channels: Largest width.
-        blocks: Residual blocks of each size.
-        expansion: Width within a block, as a multiple of its stage's.
-        group_width: Channels of a group of the 3x3 convolutions; fewer channels than that are one group.
-        conditional: Whether an embedding of a label is put beside the latents.
+        max_channels: Largest number of channels.
+        blocks: Residual blocks at each size.
+        expansion: Channels inside a block, as a multiple of its stage's.
+        group_width: Channels per group of the 3x3 convolutions; fewer channels form one group.
+        conditional: Whether a label embedding is concatenated to the latents.
 
     Raises:
-        ConfigError: It cannot make images of this size, channels do not divide into groups, or there are no labels.
+        ConfigError: The image size is not supported, channels do not divide into groups, or there are no labels.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
@@ -135,7 +134,7 @@ class R3GANGenerator(Generator):
         return images
 
     def style_weight(self) -> Tensor:
-        """Return the weight of the basis, the class aside: ``(F, latent_dim)``."""
+        """Return the weight of the basis for the latent, without the class: ``(F, latent_dim)``."""
         weight: Tensor = self.layers[0].linear.weight  # type: ignore[union-attr, assignment]
         return weight[:, : self.latent_dim]
 
@@ -147,23 +146,22 @@ class R3GANGenerator(Generator):
 
 
 class R3GANDiscriminator(Discriminator):
-    """Images to one logit each: the generator backwards, ending in a weighted sum over each map.
+    """Images to logits: residual blocks at each size and downsampling between, then a weighted sum over each map.
 
-    With ``channels=768 max_channels=768`` at 32 pixels, conditional, this is the CIFAR-10 model of 21.28 million
-    parameters.
+    The published CIFAR-10 model, of 21.28 million parameters, has ``channels=768 max_channels=768`` and is conditional.
 
     Args:
         facts: Size and channels of the images.
-        channels: Width of the stage nearest the image; it doubles with every halving of the size up to
+        channels: Channels of the stage nearest the image; they double with every halving of the size up to
             ``max_channels``.
-        max_channels: Largest width.
-        blocks: Residual blocks of each size.
-        expansion: Width within a block, as a multiple of its stage's.
-        group_width: Channels of a group of the 3x3 convolutions; fewer channels than that are one group.
-        conditioning: ``projection``: the logit is the product of the features with an embedding of the label.
+        max_channels: Largest number of channels.
+        blocks: Residual blocks at each size.
+        expansion: Channels inside a block, as a multiple of its stage's.
+        group_width: Channels per group of the 3x3 convolutions; fewer channels form one group.
+        conditioning: ``projection``: the logit is the inner product of features and label embedding.
 
     Raises:
-        ConfigError: It cannot take images of this size, channels do not divide into groups, or there are no labels.
+        ConfigError: The image size is not supported, channels do not divide into groups, or there are no labels.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
@@ -211,7 +209,7 @@ class R3GANDiscriminator(Discriminator):
 
 
 def _drawn(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
-    """Draw the weights of a layer from N(0, gain^2 / fan-in); its bias starts at 0."""
+    """Initialize the weights of a layer from N(0, gain^2 / fan-in) and its bias with 0."""
     fan_in = layer.weight[0].numel()
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(fan_in))
     if layer.bias is not None:
@@ -227,12 +225,12 @@ def _embedding(facts: DataFacts, size: int, gain: float = 1.0) -> nn.Embedding:
 
 
 def _change(before: int, after: int) -> list[nn.Module]:
-    """Return the 1x1 convolution between stages of different width."""
+    """Return the 1x1 convolution between stages with different channels."""
     return [] if before == after else [_drawn(nn.Conv2d(before, after, 1, bias=False))]
 
 
 def _widths(facts: DataFacts, channels: int, max_channels: int) -> tuple[int, list[int]]:
-    """Return the smallest size, and the widths from there to the image's."""
+    """Return the smallest size, and the channels of each stage from there to the image."""
     start, doublings = stages("r3gan", facts, _STAGES)
     return start, [min(channels * 2**stage, max_channels) for stage in range(doublings, -1, -1)]
 

@@ -1,6 +1,6 @@
-"""Filtering, and changing the size of images by two through a low-pass filter, as sampling theory asks for it.
+"""Low-pass filters, and up- and downsampling by two with them.
 
-Plain linear maps, zero beyond the edge, that can be differentiated any number of times.
+Linear maps with zero padding, differentiable any number of times.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
 
-BINOMIAL = (1.0, 3.0, 3.0, 1.0)  # linear interpolation; a box applied three times
+BINOMIAL = (1.0, 3.0, 3.0, 1.0)  # a box filter applied three times
 
 
 class Filter(nn.Module):
     """A separable filter on each channel: ``(B, C, H, W)`` to ``(B, C, H + 2 padding - K + 1, ...)``.
 
     Args:
-        taps: Its ``K`` values in one direction; scaled to a sum of 1.
+        taps: The ``K`` values of the filter in one direction; scaled to a sum of 1.
         padding: Zeros added on every side.
-        gain: Factor of the result.
+        gain: Factor of the output.
     """
 
     kernel: Tensor
@@ -42,7 +42,7 @@ class Filter(nn.Module):
 
 
 class Downsample(Filter):
-    """Halves images: filters them and keeps every second pixel, the pixel grids being centred on each other.
+    """Halve images: filter them and keep every second pixel, with the pixel grids centred on each other.
 
     Args:
         taps: An even number of filter values.
@@ -57,7 +57,7 @@ class Downsample(Filter):
 
 
 class Upsample(Filter):
-    """Doubles images: puts zeros between pixels and filters; ``Downsample``'s transpose, four times as large.
+    """Double images: insert zeros between pixels and filter; four times the transpose of ``Downsample``.
 
     Args:
         taps: An even number of filter values.

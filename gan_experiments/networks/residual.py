@@ -1,4 +1,4 @@
-"""SNGAN's residual networks (Miyato et al. 2018, tables 4 to 6), to which SAGAN adds attention (Zhang et al. 2019)."""
+"""Residual networks of SNGAN (Miyato et al. 2018, tables 4 to 6) and, with attention, SAGAN (Zhang et al. 2019)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Init = Literal["xavier", "orthogonal"]
 
 
 class Plan(NamedTuple):
-    """The networks of one image size; widths count in ``channels``.
+    """The architecture for one image size; widths are multiples of ``channels``.
 
     Attributes:
-        start: Size of the generator's first maps.
-        generator: Widths of the generator's maps, from the latent on.
-        discriminator: Widths that the discriminator's blocks give, from the image on.
-        halvings: How many of those halve the map.
+        start: Size of the generator's first feature maps.
+        generator: Widths of the generator's feature maps, starting at the latent.
+        discriminator: Output widths of the discriminator's blocks, starting at the image.
+        halvings: Number of blocks, from the first, that halve the feature map.
     """
 
     start: int
@@ -41,7 +41,7 @@ class Plan(NamedTuple):
     halvings: int
 
 
-# 32, 48 and 128: the paper's; 64: its authors' code; 8, 16 and 28: those of 32, with one doubling less.
+# 32, 48 and 128: from the paper; 64: from the authors' code; 8, 16 and 28: that of 32, with one doubling less.
 PLANS = {
     8: Plan(2, (4, 4, 4), (2, 2, 2, 2), 2),
     16: Plan(4, (4, 4, 4), (2, 2, 2, 2), 2),
@@ -54,21 +54,21 @@ PLANS = {
 
 
 class ResidualGenerator(Generator):
-    """Latents to images through residual blocks, each of which doubles the map; tanh at the end.
+    """Latents to images through residual blocks, each of which doubles the feature map; tanh at the end.
 
-    Conditional, it normalizes with gains and shifts of each class in every block.
+    If conditional, the batch norms of every block have a gain and a shift per class.
 
     Args:
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
-        channels: Unit of width. From 48 pixels on it is that of the layer nearest the image, up to 32 pixels all layers
-            have four times as many.
-        attention: Size of the maps that attend to themselves, over the image's.
-        spectral_norm: Divide every weight but those of the normalizations by its largest singular value.
-        conditional: Whether it makes images of a class that is asked for.
+        channels: Unit of width. At 48 pixels and more it is that of the layer nearest the image; up to 32 pixels all
+            layers have four times as many.
+        attention: Size of the feature maps with self-attention, relative to the image.
+        spectral_norm: Divide every weight except those of normalizations by its largest singular value.
+        conditional: Whether it generates images of a given class.
 
     Raises:
-        ConfigError: It cannot make images of this size, or is to be conditional on labels that there are not.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
@@ -94,7 +94,7 @@ class ResidualGenerator(Generator):
             normalize_spectrally(self, embeddings=False)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)``, if it is conditional, to ``(B, C, H, W)`` in [-1, 1]."""
+        """Map ``(B, latent_dim)`` and labels ``(B,)``, if conditional, to ``(B, C, H, W)`` in [-1, 1]."""
         images: Tensor = self.decoder(latents, [labels] * self.decoder.num_blocks)
         return images
 
@@ -105,21 +105,21 @@ class ResidualGenerator(Generator):
 
 
 class ResidualDiscriminator(ConditionalDiscriminator):
-    """Images to one logit each through residual blocks and a sum over the last map.
+    """Images to logits through residual blocks and a sum over the last feature map.
 
     Args:
         facts: Size, channels and classes of the images.
-        channels: Unit of width. From 48 pixels on it is that of the layer nearest the image, up to 32 pixels all layers
-            have twice as many.
-        attention: Size of the maps that attend to themselves, over the image's.
-        wide: Whether a block has as many channels inside as it gives (Zhang 2019, Brock 2019), not as it takes
+        channels: Unit of width. At 48 pixels and more it is that of the layer nearest the image; up to 32 pixels all
+            layers have twice as many.
+        attention: Size of the feature maps with self-attention, relative to the image.
+        wide: Whether a block has its output channels inside (Zhang 2019, Brock 2019), instead of its input channels
             (Miyato 2018).
         init: Initialization: Xavier's (Miyato 2018) or orthogonal (Brock 2019).
         spectral_norm: Divide every weight by its largest singular value.
-        conditioning: How it learns of classes.
+        conditioning: How it uses labels.
 
     Raises:
-        ConfigError: It cannot take images of this size, or is to be conditional on labels that there are not.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
@@ -150,23 +150,23 @@ class ResidualDiscriminator(ConditionalDiscriminator):
             normalize_spectrally(self, embeddings=True)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, C, H, W)`` to the sum over the last map, ``(B, F)``; labels ``(B,)`` are used by concatenation."""
+        """Map ``(B, C, H, W)`` to the sum over the last feature map, ``(B, F)``; concatenation uses labels ``(B,)``."""
         maps: Tensor = self.layers(self.with_planes(images, labels))
         return relu(in_float32(maps)).sum(dim=(2, 3))
 
 
 class Decoder(nn.Module):
-    """A projection, residual blocks, each with its condition, and the last convolution: vectors to images.
+    """Vectors to images: a projection, residual blocks with a condition each, and a last convolution.
 
     Args:
         facts: Size and channels of the images.
-        length: Of a vector.
+        length: Length of a vector.
         channels: Unit of width.
-        attention: Size of the maps that attend to themselves, over the image's.
-        make_map: Of the blocks' normalizations, see ConditionalBatchNorm2d.
+        attention: Size of the feature maps with self-attention, relative to the image.
+        make_map: For the blocks' normalizations; see ConditionalBatchNorm2d.
 
     Attributes:
-        num_blocks: How many conditions it takes.
+        num_blocks: Number of residual blocks, and so of conditions.
     """
 
     def __init__(
@@ -201,19 +201,19 @@ class Decoder(nn.Module):
 
 
 def plan_of(facts: DataFacts) -> Plan:
-    """Return the plan for images of this size.
+    """Return the architecture for images of this size.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: The size is not supported.
     """
     if facts.image_size not in PLANS:
         sizes = ", ".join(map(str, PLANS))
-        raise ConfigError(f"model: residual networks take {sizes} pixels, {facts.name} has {facts.image_size}")
+        raise ConfigError(f"model: residual networks support image sizes {sizes}; {facts.name} has {facts.image_size}")
     return PLANS[facts.image_size]
 
 
 def initialize(network: nn.Module, init: Init) -> None:
-    """Draw weights: orthogonal, or uniform after Glorot, the blocks' 3x3 convolutions wider by root 2 (Miyato 2018)."""
+    """Initialize weights: orthogonal, or Xavier uniform, with gain sqrt(2) in 3x3 convolutions (Miyato 2018)."""
     blocks = [module for module in network.modules() if isinstance(module, (GeneratorBlock, DiscriminatorBlock))]
     inner = [convolution for block in blocks for convolution in (block.conv1, block.conv2)]
     for module in network.modules():

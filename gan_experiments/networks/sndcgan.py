@@ -1,4 +1,4 @@
-"""SNDCGAN (Miyato et al. 2018, table 3): plain convolutions, the discriminator's spectrally normalized."""
+"""SNDCGAN (Miyato et al. 2018, table 3): plain convolutions with spectral normalization in the discriminator."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from gan_experiments.networks.conditioning import ConditionalDiscriminator, Cond
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.sizes import stages
 
-# Image size: size at the latent's end, and how often it doubles from there.
+# Image size: size of the smallest feature maps, and how often they double from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 48: (6, 3), 64: (8, 3)}
 
 
 class SNDCGANGenerator(LayeredGenerator):
     """Latents to images: a projection, transposed 4x4 convolutions of stride 2, one 3x3 convolution; tanh at the end.
 
-    Conditional, it sees the class beside the latent.
+    If conditional, the one-hot class is appended to the latent.
 
     Args:
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size.
-        conditional: Whether it makes images of a class that is asked for.
+        channels: Channels of the layer nearest the image; they double with every halving of the size.
+        conditional: Whether it generates images of a given class.
 
     Raises:
-        ConfigError: It cannot make images of this size, or is to be conditional on labels that there are not.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
@@ -55,16 +55,16 @@ class SNDCGANGenerator(LayeredGenerator):
 
 
 class SNDCGANDiscriminator(ConditionalDiscriminator):
-    """Images to one logit each: 3x3 convolutions and 4x4 ones of stride 2 in turn, with LeakyReLU(0.1).
+    """Images to logits: alternating 3x3 convolutions and 4x4 convolutions of stride 2, with LeakyReLU(0.1).
 
     Args:
         facts: Size, channels and classes of the images.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size.
+        channels: Channels of the layer nearest the image; they double with every halving of the size.
         spectral_norm: Divide every weight by its largest singular value.
-        conditioning: How it learns of classes.
+        conditioning: How it uses labels.
 
     Raises:
-        ConfigError: It cannot take images of this size, or is to be conditional on labels that there are not.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
@@ -93,13 +93,13 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
             normalize_spectrally(self, embeddings=True)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, C, H, W)`` to the last map, flattened: ``(B, F)``; labels ``(B,)`` are used by concatenation."""
+        """Map ``(B, C, H, W)`` to the last feature map, flattened: ``(B, F)``; concatenation uses labels ``(B,)``."""
         features: Tensor = self.layers(self.with_planes(images, labels))
         return features
 
 
 def _initialize(network: nn.Module) -> None:
-    """Draw weights from N(0, 0.02)."""
+    """Initialize weights from N(0, 0.02) and biases with 0."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, 0.02)

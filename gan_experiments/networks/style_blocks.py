@@ -1,4 +1,4 @@
-"""The blocks of StyleGAN2 (Karras et al. 2020, figure 7), one for each size.
+"""StyleGAN2 blocks, one per resolution (Karras et al. 2020, figure 7).
 
 B: batch, C: channels, H, W: height and width, D: length of a style.
 """
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.networks.style_layers import EqualizedConv2d, ModulatedConv2d, activation
 
-_HALF = math.sqrt(0.5)  # keeps the variance of a sum of two
+_HALF = math.sqrt(0.5)  # keeps the variance of a sum of two terms
 
 
 class StyledLayer(nn.Module):
     """A modulated 3x3 convolution, then noise, bias and activation.
 
-    The noise is new at every pass in training, from the ambient stream that the seed of the step sets; in evaluation
-    it is one image drawn at initialization, so that what is generated depends on latents and weights only.
+    In training the noise is drawn in every pass, from the global random state, which every step seeds. In evaluation it
+    is one buffer drawn at initialization, so that images depend on latents and weights only.
     """
 
     noise: Tensor
@@ -48,13 +48,13 @@ class ToImage(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, images: Tensor, styles: Tensor) -> Tensor:
-        """Map ``(B, C, H, W)`` and styles ``(B, D)`` to images, in float32 at least: they are summed up."""
+        """Map ``(B, C, H, W)`` and styles ``(B, D)`` to images, at least in float32 because they are summed up."""
         images = self.convolution(images, styles)
         return images.to(torch.promote_types(images.dtype, torch.float32)) + self.bias[:, None, None]
 
 
 class SynthesisBlock(nn.Module):
-    """The layers of one size: one at the smallest, two at the others."""
+    """The layers of one resolution: one at the smallest, two at the others."""
 
     def __init__(
         self, fan_in: int, fan_out: int, size: int, style_dim: int, image_channels: int, first: bool, shortcut: bool
@@ -68,20 +68,20 @@ class SynthesisBlock(nn.Module):
         self.upsample = nn.Identity() if first else Upsample()
 
     def forward(self, maps: Tensor, image: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map feature maps, the image so far and styles ``(B, number of layers + 1, D)`` to the next size."""
+        """Map feature maps, the image so far and styles ``(B, number of layers + 1, D)`` to the next resolution."""
         values = maps
         for index, layer in enumerate(self.layers):
             values = layer(values, styles[:, index])
         if self.shortcut is not None:
             values = (values + self.upsample(self.shortcut(maps))) * _HALF
         if self.to_image is not None:
-            drawn = self.to_image(values, styles[:, len(self.layers)])
-            image = drawn if image is None else self.upsample(image) + drawn
+            added = self.to_image(values, styles[:, len(self.layers)])
+            image = added if image is None else self.upsample(image) + added
         return values, image
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two 3x3 convolutions, the second of which halves the image."""
+    """Two 3x3 convolutions, the second of which halves the feature maps."""
 
     def __init__(self, fan_in: int, fan_out: int, image_channels: int, shortcut: bool, skip: bool) -> None:
         super().__init__()
@@ -93,17 +93,17 @@ class DiscriminatorBlock(nn.Module):
         self.skip = skip
 
     def forward(self, maps: Tensor | None, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Map feature maps and the image at this size to those at half of it."""
-        maps = seen(self.from_image, maps, image)
+        """Map feature maps and the image at one resolution to those at half of it."""
+        maps = add_image(self.from_image, maps, image)
         values = activation(self.second(activation(self.first(maps))))
         if self.shortcut is not None:
             values = (values + self.shortcut(self.downsample(maps))) * _HALF
         return values, self.downsample(image) if self.skip else image
 
 
-def seen(from_image: nn.Module | None, maps: Tensor | None, image: Tensor) -> Tensor:
-    """Return the feature maps so far plus what is seen in the image at this size."""
-    seen = 0 if from_image is None else activation(from_image(image))
-    total = seen if maps is None else maps + seen
+def add_image(from_image: nn.Module | None, maps: Tensor | None, image: Tensor) -> Tensor:
+    """Return the feature maps so far plus those that ``from_image`` computes from the image at this resolution."""
+    added = 0 if from_image is None else activation(from_image(image))
+    total = added if maps is None else maps + added
     assert isinstance(total, Tensor)
     return total

@@ -1,6 +1,6 @@
-"""The layers of StyleGAN2: weights scaled at run time, convolutions modulated by styles, statistics of the minibatch.
+"""StyleGAN2 layers: equalized learning rate, modulated convolution, mapping network, minibatch standard deviation.
 
-B: batch, C, I, O: channels, D: length of a style, H, W: height and width, K: size of a kernel.
+B: batch, C, I, O: channels, D: length of a style, H, W: height and width, K: kernel size.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear
 
-from gan_experiments.networks.conditioning import indicator
+from gan_experiments.networks.conditioning import one_hot_of
 from gan_experiments.networks.resample import Filter
 
 _EPSILON = 1e-8
 
 
 def activation(values: Tensor) -> Tensor:
-    """LeakyReLU(0.2), scaled so that it about keeps the second moment of normal values."""
+    """LeakyReLU(0.2), scaled to approximately keep the second moment of normal values."""
     return leaky_relu(values, 0.2) * math.sqrt(2)
 
 
@@ -30,12 +30,12 @@ def unit_length(vectors: Tensor) -> Tensor:
 class EqualizedLinear(nn.Module):
     """A linear layer whose weights are drawn from N(0, 1) and scaled in use (Karras et al. 2018, section 4.1).
 
-    Adam moves every weight by about the same amount, so all layers learn equally fast, whatever their fan-in.
+    Adam moves every weight by about the same amount, so all layers learn equally fast, regardless of fan-in.
 
     Args:
-        fan_in: Length of its input.
-        fan_out: Length of its output.
-        bias: What the biases start at.
+        fan_in: Length of the input.
+        fan_out: Length of the output.
+        bias: Initial value of the biases.
         lr_multiplier: Factor of the learning rate of this layer.
     """
 
@@ -52,14 +52,14 @@ class EqualizedLinear(nn.Module):
 
 
 class EqualizedConv2d(nn.Module):
-    """A convolution whose weights are drawn from N(0, 1) and scaled in use; the image keeps its size or is halved.
+    """A convolution whose weights are drawn from N(0, 1) and scaled in use; keeps or halves the image size.
 
     Args:
         fan_in: Input channels.
         fan_out: Output channels.
         kernel_size: Odd.
-        bias: Whether it has one.
-        downsample: Filter, then halve, the image.
+        bias: Whether the layer has a bias.
+        downsample: Filter the image, then halve it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class EqualizedConv2d(nn.Module):
         self.gain = 1 / math.sqrt(fan_in * kernel_size**2)
         self.padding = 0 if downsample else kernel_size // 2
         self.stride = 2 if downsample else 1
-        # The filter leaves what the strided kernel needs: 2 (H / 2 - 1) + K pixels.
+        # Such that the filter leaves the 2 (H / 2 - 1) + K pixels that the strided kernel needs.
         self.filter = Filter(padding=kernel_size // 2 + 1) if downsample else nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -83,8 +83,8 @@ class EqualizedConv2d(nn.Module):
 class ModulatedConv2d(nn.Module):
     """A convolution whose weights are scaled by a style, and then to unit length (Karras et al. 2020, eq. 1-3).
 
-    Every sample has weights of its own. Scaling the input and the output of one shared convolution is the same, and
-    needs neither their memory nor groups.
+    Every sample has its own weights. That equals scaling the input and the output of one shared convolution, which
+    needs neither the memory of those weights nor grouped convolutions.
 
     Args:
         fan_in: Input channels.
@@ -92,7 +92,7 @@ class ModulatedConv2d(nn.Module):
         kernel_size: Odd.
         style_dim: Length of a style vector.
         demodulate: Scale the weights of every output channel to unit length.
-        upsample: Double, then filter, the image.
+        upsample: Double the image, then filter it.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class ModulatedConv2d(nn.Module):
         scales, weight = self.style(styles), self.weight * self.gain
         images = images * scales[:, :, None, None]
         if self.upsample:
-            # 2 H + 1 pixels, of which the filter makes 2 H: a quarter of the work of convolving the doubled image
+            # 2 H + 1 pixels, which the filter reduces to 2 H: a quarter of the work of convolving the doubled image
             images = conv_transpose2d(images, weight.transpose(0, 1), stride=2)
         else:
             images = conv2d(images, weight, padding=self.padding)
@@ -126,7 +126,7 @@ class ModulatedConv2d(nn.Module):
         return images * self._shrinkage(weight, scales)[:, :, None, None] if self.demodulate else images
 
     def _shrinkage(self, weight: Tensor, scales: Tensor) -> Tensor:
-        """Return one over the length of the weights of each sample and output channel: ``(B, O)``."""
+        """Return the reciprocal norm of the weights of each sample and output channel: ``(B, O)``."""
         with torch.autocast(weight.device.type, enabled=False):
             squares = weight.square().sum(dim=(2, 3))
             lengths = linear(scales.to(weight.dtype).square(), squares)
@@ -136,11 +136,11 @@ class ModulatedConv2d(nn.Module):
 class MappingNetwork(nn.Module):
     """Latents, labels, or both to styles: ``layers`` fully connected layers (Karras et al. 2019, section 2).
 
-    Labels are embedded in ``style_dim`` numbers and put beside the latents (Karras et al. 2020, StyleGAN2-ADA).
+    Labels are embedded in ``style_dim`` dimensions and concatenated to the latents (Karras et al. 2020, StyleGAN2-ADA).
 
     Args:
-        latent_dim: Length of a latent vector; 0: there are only labels.
-        num_classes: Classes; 0: there are only latents.
+        latent_dim: Length of a latent vector; 0: labels only.
+        num_classes: Number of classes; 0: latents only.
         style_dim: Length of a style vector, and width of all layers.
         layers: Number of layers.
         lr_multiplier: Factor of their learning rate.
@@ -160,11 +160,11 @@ class MappingNetwork(nn.Module):
         """Map latents ``(B, latent_dim)`` and labels ``(B,)`` to styles ``(B, D)``.
 
         Raises:
-            ValueError: There are classes, but no labels.
+            ValueError: There are classes, but no labels are given.
         """
         parts = [] if latents is None else [unit_length(latents)]
         if self.embedding is not None:
-            classes = indicator(labels, self.num_classes, self.embedding.weight)
+            classes = one_hot_of(labels, self.num_classes, self.embedding.weight)
             parts.append(unit_length(self.embedding(classes)))
         values = torch.cat(parts, dim=1)
         for layer in self.layers:
@@ -173,9 +173,9 @@ class MappingNetwork(nn.Module):
 
 
 class MinibatchStd(nn.Module):
-    """Adds a channel that tells how much the images of a group differ (Karras et al. 2018, section 3).
+    """Minibatch standard deviation: a channel with the deviation within a group (Karras et al. 2018, section 3).
 
-    Groups are neighbours in the batch, as large as asked for or the next smaller divisor of the batch.
+    Groups are consecutive samples of the batch, of ``group_size`` or the next smaller divisor of the batch size.
 
     Args:
         group_size: Images in a group.

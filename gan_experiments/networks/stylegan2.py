@@ -1,6 +1,6 @@
-"""StyleGAN2 (Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN"), written from the papers.
+"""StyleGAN2 (Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN").
 
-B: batch, C: channels, H, W: height and width, D: length of a style, L: number of layers that take a style.
+B: batch, C: channels, H, W: height and width, D: length of a style, L: number of layers with a style.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.types import DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.sizes import stages
-from gan_experiments.networks.style_blocks import DiscriminatorBlock, SynthesisBlock, seen
+from gan_experiments.networks.style_blocks import DiscriminatorBlock, SynthesisBlock, add_image
 from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -27,7 +27,7 @@ from gan_experiments.networks.style_layers import (
     activation,
 )
 
-# Image size: size of the smallest maps, and how often it doubles from there.
+# Image size: size of the smallest feature maps, and how often they double from there.
 _STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
 _AVERAGE_DECAY = 0.995  # of the average style, per batch (Karras et al. 2020, official settings)
 
@@ -35,28 +35,28 @@ _AVERAGE_DECAY = 0.995  # of the average style, per batch (Karras et al. 2020, o
 class StyleGAN2Generator(Generator):
     """Latents to styles through a mapping network, styles to images through modulated convolutions; no tanh at the end.
 
-    ``styles`` makes one style of a latent, ``mapping`` one for each layer, ``synthesize`` the image. In training two
-    latents are mixed, and the average style is followed, towards which ``truncated`` moves (Karras et al. 2019,
-    sections 2 and 3.1, appendix B).
+    ``styles`` maps a latent to one style, ``mapping`` to one per layer, ``synthesize`` styles to the image. Training
+    mixes the styles of two latents and tracks the average style, towards which ``truncated`` interpolates (Karras et
+    al. 2019, sections 2 and 3.1, appendix B).
 
-    At 1024 pixels with ``channels=32`` this is configuration F, of 30,370,060 parameters.
+    At 1024 pixels with ``channels=32`` this is configuration F with 30,370,060 parameters.
 
     Args:
         facts: Size and channels of the images.
         latent_dim: Length of a latent vector.
         style_dim: Length of a style vector.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size up to
+        channels: Channels of the layer nearest the image; they double with every halving of the size up to
             ``max_channels``.
-        max_channels: Largest width.
+        max_channels: Largest number of channels.
         mapping_layers: Layers of the mapping network.
-        mapping_lr: Factor of its learning rate.
-        form: How sizes are joined: the images of all are summed up (``skip``), a shortcut passes every block
-            (``residual``), or neither (Karras et al. 2020, section 4.1).
-        mixing: Share of images that take the styles of two latents, the second from a random layer on.
-        conditional: Whether styles are made of a label as well as of the latent.
+        mapping_lr: Learning rate multiplier of the mapping network.
+        form: ``skip``: the images of all resolutions are summed up; ``residual``: every block has a shortcut;
+            ``plain``: neither (Karras et al. 2020, section 4.1).
+        mixing: Probability of style mixing: a second latent gives the styles from a random layer on.
+        conditional: Whether styles depend on a label as well.
 
     Raises:
-        ConfigError: It cannot make images of this size, or there are no labels to condition on.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
@@ -100,7 +100,7 @@ class StyleGAN2Generator(Generator):
         return styles
 
     def mapping(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` to styles of all layers ``(B, L, D)``, of two latents each in training."""
+        """Map ``(B, latent_dim)`` to the styles of all layers, ``(B, L, D)``; mixes two latents in training."""
         styles = self.styles(latents, labels)
         if not self.training:
             return self._for_layers(styles)
@@ -123,12 +123,12 @@ class StyleGAN2Generator(Generator):
         return self.synthesize(self.mapping(latents, labels))
 
     def truncated(self, latents: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
-        """Generate with less variety: styles are moved to ``truncation`` times their distance from the average."""
+        """Generate with styles at ``truncation`` times their distance from the average style, which reduces variety."""
         styles = self.styles(latents, labels)
         return self.synthesize(self.average + truncation * (styles - self.average))
 
     def style_weight(self) -> Tensor:
-        """Return the weights of all layers that styles meet first, ``(F, D)``: for directions of change (SeFa)."""
+        """Return the weights ``(F, D)`` of all layers that take styles, for SeFa."""
         layers = [module.style for module in self.modules() if isinstance(module, ModulatedConv2d)]
         return torch.cat([layer.weight * layer.gain for layer in layers])
 
@@ -146,25 +146,25 @@ class StyleGAN2Generator(Generator):
 
 
 class StyleGAN2Discriminator(Discriminator):
-    """Images to one logit each through convolutions that halve the image; before the last, minibatch deviation.
+    """Images to logits through convolutions that halve the image; minibatch standard deviation before the last one.
 
-    At 1024 pixels with ``channels=32`` this is configuration F, of 29,012,513 parameters.
+    At 1024 pixels with ``channels=32`` this is configuration F with 29,012,513 parameters.
 
     Args:
         facts: Size and channels of the images.
-        channels: Width of the layer nearest the image; it doubles with every halving of the size up to
+        channels: Channels of the layer nearest the image; they double with every halving of the size up to
             ``max_channels``.
-        max_channels: Largest width.
-        form: How sizes are joined: a shortcut passes every block (``residual``), the image is shown at every size
-            (``skip``), or neither (Karras et al. 2020, section 4.1).
-        group_size: Images whose deviation is looked at together; 0: none is.
-        conditioning: ``projection``: the logit is the product of the features with a mapped label (Miyato & Koyama
-            2018; Karras et al. 2020, StyleGAN2-ADA).
-        mapping_layers: Layers that map a label.
-        mapping_lr: Factor of their learning rate.
+        max_channels: Largest number of channels.
+        form: ``residual``: every block has a shortcut; ``skip``: every resolution gets the downsampled image;
+            ``plain``: neither (Karras et al. 2020, section 4.1).
+        group_size: Images per group of the minibatch standard deviation; 0: none.
+        conditioning: ``projection``: the logit is the inner product of features and mapped label (Miyato & Koyama 2018;
+            Karras et al. 2020, StyleGAN2-ADA).
+        mapping_layers: Layers of the label's mapping network.
+        mapping_lr: Learning rate multiplier of the mapping network.
 
     Raises:
-        ConfigError: It cannot take images of this size, or there are no labels to condition on.
+        ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
@@ -203,7 +203,7 @@ class StyleGAN2Discriminator(Discriminator):
         maps = None
         for block in self.blocks:
             maps, images = block(maps, images)
-        maps = seen(self.from_image, maps, images)
+        maps = add_image(self.from_image, maps, images)
         maps = activation(self.convolution(self.deviation(maps)))
         return activation(self.hidden(maps.flatten(1)))
 
@@ -217,7 +217,7 @@ class StyleGAN2Discriminator(Discriminator):
 
 
 def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[int, int]]:
-    """Return the sizes from the smallest to the image's, each with its width."""
+    """Return all resolutions from the smallest to that of the image, each with its channels."""
     start, doublings = stages("stylegan2", facts, _STAGES)
-    after = range(doublings, -1, -1)  # doublings still to come
+    after = range(doublings, -1, -1)  # remaining doublings
     return [(start * 2 ** (doublings - left), min(channels * 2**left, max_channels)) for left in after]

@@ -1,4 +1,4 @@
-"""Classification by the discriminator, of reals and fakes."""
+"""AC-GAN: auxiliary classification of reals and fakes by the discriminator."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gan_experiments.penalties.class_head import head_input
 
 
 class ACGAN(Penalty):
-    """The discriminator names the class of each image; fakes should be named rightly (Odena et al. 2017, section 3).
+    """Cross-entropy of the discriminator's classifier on reals and fakes (Odena, Olah & Shlens 2017, section 3).
 
     Args:
         weight: Factor of the term.
         on_fakes: Whether the discriminator learns classes from fakes too, as published. Both networks can then agree on
-            signs of a class that the data does not have; without, it learns them from reals alone.
+            class features that the data does not have; otherwise it learns classes from reals alone.
     """
 
     trains: ClassVar[str] = "classifier"
@@ -28,7 +28,7 @@ class ACGAN(Penalty):
         self.on_fakes = on_fakes
 
     def discriminator(self, step: Step) -> Tensor:
-        """Return the cross-entropy of the classes of reals plus, ``on_fakes``, that of fakes."""
+        """Return the cross-entropy of the classes of reals and, if ``on_fakes``, of fakes."""
         value = _error(step, *head_input(step, "real"))
         return value + _error(step, *head_input(step, "fake")) if self.on_fakes else value
 

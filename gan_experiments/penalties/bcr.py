@@ -1,4 +1,4 @@
-"""Consistency of the discriminator under transforms of reals and of fakes."""
+"""Balanced consistency regularization (bCR) of reals and fakes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from gan_experiments.penalties.cr import CR
 
 
 class BCR(CR):
-    """The discriminator should not see flips and shifts of reals, nor of fakes (Zhao et al. 2021, balanced).
+    """The discriminator should be invariant to flips and shifts of reals and of fakes (Zhao et al. 2021, balanced).
 
     Args:
         weight: Factor of the term for reals.
         interval: Apply in every ``interval``-th step.
-        flip: Whether the transform mirrors images; not for digits or letters.
-        shift: Largest move of the transform, in pixels.
+        flip: Whether the transform mirrors images; unsuitable for digits and letters.
+        shift: Largest shift of the transform, in pixels.
         fake_ratio: Weight of the term for fakes, as a multiple of ``weight``.
     """
 

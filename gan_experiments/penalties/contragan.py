@@ -1,4 +1,4 @@
-"""Contrast of images with each other and with a proxy of their class."""
+"""ContraGAN: conditional contrastive loss of images and class proxies."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gan_experiments.penalties.class_head import head_input
 
 
 class ContraGAN(Penalty):
-    """Embeddings near those of their class and its proxy, far from others (Kang & Park 2020, "ContraGAN", section 3.2).
+    """Embeddings near their class proxy and images of their class, far from others (Kang & Park 2020, section 3.2).
 
-    Images are compared with those of this process. Equals of a label attract, as the proxy does:
-    ``-log((p_i + sum over equals) / (p_i + sum over all others))``, exponentials of cosines over the temperature.
+    ``-log((p_i + sum over the same class) / (p_i + sum over all others))`` of ``exp(cosine / temperature)``, ``p_i``
+    being that of image ``i`` and its class proxy. Images are compared within the batch of this process.
 
     Args:
         weight: Factor of the term.
-        temperature: What cosines are divided by.
+        temperature: Divisor of the cosines.
     """
 
     couples_batch: ClassVar[bool] = True
@@ -31,11 +31,11 @@ class ContraGAN(Penalty):
         self.temperature = temperature
 
     def discriminator(self, step: Step) -> Tensor:
-        """Return the contrast of reals."""
+        """Return the contrastive loss of reals."""
         return self._contrast(step, *head_input(step, "real"))
 
     def generator(self, step: Step) -> Tensor:
-        """Return the contrast of fakes."""
+        """Return the contrastive loss of fakes."""
         return self._contrast(step, *head_input(step, "fake"))
 
     def _contrast(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Consistency of the discriminator under transforms of reals."""
+"""Consistency regularization (CR) of the discriminator on reals."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gan_experiments.penalties.gradient import scores
 
 
 def flip_and_shift(images: Tensor, rng: Stream, flip: bool, shift: int) -> Tensor:
-    """Mirror each image with probability 1/2 and move it by up to ``shift`` pixels each way, edges reflected.
+    """Mirror each image with probability 1/2 and shift it by up to ``shift`` pixels each way, with reflected edges.
 
     Args:
         images: ``(B, C, H, W)``.
-        rng: Decides, per sample.
+        rng: Draws flips and shifts, per sample.
         flip: Whether to mirror at all.
-        shift: Largest move in pixels.
+        shift: Largest shift in pixels.
     """
     batch, _, height, width = images.shape
     moves = rng.integers(2 * shift + 1, batch, 2) - shift
@@ -36,20 +36,20 @@ def flip_and_shift(images: Tensor, rng: Stream, flip: bool, shift: int) -> Tenso
 
 
 def _reflected(index: Tensor, size: int) -> Tensor:
-    """Fold indices that left [0, size) back, the edge pixel not repeated."""
+    """Reflect indices outside [0, size) at the edges, without repeating the edge pixel."""
     period = max(2 * (size - 1), 1)
     index = index.remainder(period)
     return torch.minimum(index, period - index)
 
 
 class CR(Penalty):
-    """The discriminator should not see flips and shifts of reals (Zhang et al. 2020).
+    """The discriminator should be invariant to flips and shifts of reals (Zhang et al. 2020).
 
     Args:
         weight: Factor of the term.
         interval: Apply in every ``interval``-th step.
-        flip: Whether the transform mirrors images; not for digits or letters.
-        shift: Largest move of the transform, in pixels.
+        flip: Whether the transform mirrors images; unsuitable for digits and letters.
+        shift: Largest shift of the transform, in pixels.
     """
 
     kind: ClassVar[str] = "consistency"

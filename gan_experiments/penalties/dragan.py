@@ -1,4 +1,4 @@
-"""The gradient penalty around real images."""
+"""DRAGAN: gradient penalty around real images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gan_experiments.penalties.gradient import image_gradient
 
 
 class DRAGAN(Penalty):
-    """Gradient norms of 1 near the reals (Kodali et al. 2017, the noise as in the authors' code).
+    """Gradient norms of 1 near the reals (Kodali et al. 2017; noise as in the authors' code).
 
     Args:
         weight: Factor of the term.
@@ -33,7 +33,7 @@ class DRAGAN(Penalty):
     def discriminator(self, step: Step) -> Tensor:
         """Return ``E (||grad D(x + a 0.5 std(x) u)|| - 1)^2``.
 
-        ``a`` is one number per sample and ``u`` one per pixel, both from [0, 1); ``std`` is of the whole batch.
+        ``a`` is uniform per sample and ``u`` uniform per pixel, both in [0, 1); ``std`` is over the global batch.
         """
         real = in_float32(step.real.detach())
         batch, *shape = real.shape

@@ -1,4 +1,4 @@
-"""Statistics of the discriminator's features as a target for the generator."""
+"""Feature matching: mean discriminator features of reals as a target for the generator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gan_experiments.core.precision import in_float32
 
 
 class FeatureMatching(Penalty):
-    """Fakes should have the mean features of reals (Salimans et al. 2016, section 3.1), here beside the loss."""
+    """Fakes should have the mean features of reals (Salimans et al. 2016, section 3.1), in addition to the loss."""
 
     needs_features: ClassVar[bool] = True
 

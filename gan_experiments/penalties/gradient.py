@@ -1,4 +1,4 @@
-"""Gradients of the discriminator with respect to images, one per sample, that can be differentiated again."""
+"""Scores and per-sample image gradients of the discriminator, for penalties."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gan_experiments.core.precision import in_float32
 
 
 def scores(output: Tensor) -> Tensor:
-    """Return one number per sample, ``(B,)``: the output itself, or the mean of a patch map as the losses take it."""
+    """Return one score per sample, ``(B,)``: the output itself, or the mean of a patch map, as in the losses."""
     return in_float32(output).reshape(len(output), -1).mean(dim=1)
 
 
 def realism(discriminator: nn.Module, output: Tensor) -> Tensor:
-    """Return :func:`scores` that are larger for real, ``(B,)``: energies change their sign."""
+    """Return :func:`scores` with a sign such that larger is more real, ``(B,)``: energies are negated."""
     sign = -1 if getattr(discriminator, "output", "logits") == "energy" else 1
     return sign * scores(output)
 
@@ -22,13 +22,13 @@ def realism(discriminator: nn.Module, output: Tensor) -> Tensor:
 def image_gradient(
     discriminator: nn.Module, images: Tensor, labels: Tensor | None, output: Tensor | None = None
 ) -> Tensor:
-    """Return the gradient of each sample's score with respect to its image, flattened: ``(B, C * H * W)``.
+    """Return the differentiable gradient of each sample's score by its image, flattened: ``(B, C * H * W)``.
 
     Args:
         discriminator: The discriminator.
         images: ``(B, C, H, W)``.
         labels: ``(B,)`` or ``None``.
-        output: What the discriminator returned for ``images``, if that may be differentiated; else it runs again.
+        output: The discriminator's output for ``images``, if it may be differentiated; otherwise it is computed again.
     """
     if output is None or not images.requires_grad:
         images = in_float32(images.detach()).requires_grad_(True)

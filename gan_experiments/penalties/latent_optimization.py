@@ -1,4 +1,4 @@
-"""Improving latents before they are used."""
+"""LOGAN: latent optimization by a natural-gradient step."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from gan_experiments.penalties.gradient import realism
 
 
 class LatentOptimization(Penalty):
-    """Move latents one damped natural-gradient step towards a better score (LOGAN, Wu et al. 2019, eq. 12 and 17).
+    """Move latents by one damped natural-gradient step that raises the score (LOGAN, Wu et al. 2019, eq. 12 and 17).
 
-    The generator's gradient passes through the move, its second-order terms included. The discriminator learns from
-    the moved fakes, but not through the move: its step sees fakes without a graph.
+    The generator's gradient flows through the move, including second-order terms. The discriminator trains on the
+    fakes of the moved latents, but not through the move: fakes are detached in its step.
 
     Args:
-        weight: Of the squared length of the move, in both losses.
+        weight: Weight of the squared length of the move, in both losses.
         alpha: Step size.
         beta: Damping of the Fisher matrix.
-        share: Share of the elements of each latent that move, the first ones.
+        share: Share of the elements of each latent that are moved, the first ones.
         bound: Clip moved latents to ``[-bound, bound]``; the paper draws latents from U(-1, 1) and clips to 1,
             latents from a normal distribution are not clipped.
     """
@@ -48,7 +48,7 @@ class LatentOptimization(Penalty):
 
     def latents(self, step: Step) -> Tensor:
         """Return ``z + alpha g / (beta + ||g||^2)`` for the gradient ``g`` of ``D(G(z))``: ``(B, latent_dim)``."""
-        # Only in the generator's step is the discriminator frozen; in its own, its weights are about to change.
+        # The discriminator is frozen in the generator's step only; in its own step the move must carry no graph.
         frozen = not any(parameter.requires_grad for parameter in step.discriminator.parameters())
         attached = torch.is_grad_enabled() and frozen
         with torch.enable_grad(), torch.autocast(step.latents.device.type, enabled=False):
@@ -75,6 +75,6 @@ class LatentOptimization(Penalty):
         return pad(move, (0, latents.shape[1] - moving))
 
     def _length(self) -> Tensor | None:
-        """Return the length once: with shared fakes the second step has no move of its own."""
+        """Return the length once: with shared fakes the generator's step has no move of its own."""
         move, self._move = self._move, None
         return None if move is None else move.square().sum(dim=1).mean()

@@ -1,4 +1,4 @@
-"""The regularization of outputs towards the other side's average."""
+"""LeCam regularization of the discriminator's outputs, for little data."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from gan_experiments.penalties.gradient import realism
 
 
 class LeCam(Penalty):
-    """Hold reals down to the average fake and fakes up to the average real, for little data (Tseng et al. 2021).
+    """Pull reals down to the average fake and fakes up to the average real (Tseng et al. 2021).
 
-    As in the authors' code only outputs beyond the average count; the paper's formula has no such threshold.
-    The averages are true means at first and turn into moving ones after ``1 / (1 - decay)`` steps.
+    As in the authors' code, only outputs beyond the average are penalized; the paper's formula has no such threshold.
+    The averages are plain means at first and become moving averages after ``1 / (1 - decay)`` steps.
 
-    In low precision it runs the discriminator again in float32.
+    In low precision the discriminator is run again in float32.
 
     Args:
         weight: Factor of the term.
-        interval: Apply, and move the averages, in every ``interval``-th step.
-        decay: Of the moving averages, per step.
-        start_images: Images seen before the term begins; the default is the usual 1,000 steps of 64 images.
+        interval: Apply, and update the averages, in every ``interval``-th step.
+        decay: Decay of the moving averages, per step.
+        start_images: Images seen before the term is active; the default is the usual 1,000 steps of 64 images.
     """
 
     averages: Tensor
@@ -45,7 +45,7 @@ class LeCam(Penalty):
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def discriminator(self, step: Step) -> Tensor | None:
-        """Return ``E relu(r - average_f)^2 + E relu(average_r - f)^2``, energies negated; ``None`` before it starts."""
+        """Return ``E relu(r - average_f)^2 + E relu(average_r - f)^2``, energies negated; ``None`` until active."""
         active = step.images_seen >= self.start_images
         real, fake = step.real_output, step.fake_output
         if active and not step.full_precision:  # differences of outputs in bfloat16 are mostly rounding

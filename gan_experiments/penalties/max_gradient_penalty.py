@@ -1,4 +1,4 @@
-"""The penalty on the largest gradient between reals and fakes."""
+"""Maximum gradient penalty (Lipschitz GANs)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The regularization of weights towards orthogonal filters."""
+"""Orthogonal regularization of weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 
 
 class Orthogonal(Penalty):
-    """Filters of a layer should not point the same way, however long (Brock, Donahue & Simonyan 2019, section 3.1).
+    """Filters of a layer should be orthogonal, of any length (Brock, Donahue & Simonyan 2019, section 3.1).
 
-    Embeddings are left alone. Under spectral normalization it acts on the raw weights.
+    Embeddings are excluded. Under spectral normalization the raw weights are penalized.
 
     Args:
         weight: Factor of the term.
         interval: Apply in every ``interval``-th step.
-        network: Whose weights.
+        network: The network whose weights are penalized.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ def _overlap(network: nn.Module) -> Tensor:
 
 def _overlap_of_rows(filters: Tensor) -> Tensor:
     """Return the sum of squares of the products of different rows of a matrix."""
-    if len(filters) > filters.shape[1]:  # W W^T and W^T W have the same norm; the smaller one is quicker to make
+    if len(filters) > filters.shape[1]:  # W W^T and W^T W have the same norm; the smaller one is cheaper
         return (filters.T @ filters).square().sum() - filters.square().sum(dim=1).square().sum()
     products = filters @ filters.T
     return (products - products.diagonal().diag()).square().sum()
 
 
 def _filters(module: nn.Module) -> Tensor | None:
-    """Return one filter per row, ``(out, in * kh * kw)``; ``None`` if the module has no matrix."""
+    """Return one filter per row, ``(out, in * kh * kw)``; ``None`` for a module without a weight matrix."""
     weight: Tensor | None
-    if is_parametrized(module, "weight"):  # reading the weight itself would run another power iteration
+    if is_parametrized(module, "weight"):  # reading ``weight`` would run another power iteration
         weight = module.get_submodule("parametrizations.weight").original  # type: ignore[assignment]
     else:
         weight = module._parameters.get("weight")

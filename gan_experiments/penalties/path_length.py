@@ -1,4 +1,4 @@
-"""The regularization of the generator's Jacobian."""
+"""Path length regularization of the generator (StyleGAN2)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from gan_experiments.core.types import Fraction, NonNegativeFloat, PositiveInt
 
 
 class PathLength(Penalty):
-    """Steps in latent space should change images by a constant amount (Karras et al. 2020, StyleGAN2, eq. 4).
+    """Steps of equal length in latent space should change images equally (Karras et al. 2020, StyleGAN2, eq. 4).
 
-    Latent space is that of ``w`` if the generator has ``mapping(latents, labels)``, which makes what ``synthesize``
-    takes, else of ``z``.
-    The target is a moving average of the lengths that starts at 0, as published.
+    The latent space is that of ``w`` if the generator has ``mapping(latents, labels)``, whose output ``synthesize``
+    takes, otherwise that of ``z``. The target is a moving average of the lengths that starts at 0, as published.
 
     Args:
         weight: Factor of the term.
         interval: Apply in every ``interval``-th step.
-        decay: Share of the target that each new batch replaces.
-        batch_shrink: Use every ``batch_shrink``-th sample only.
+        decay: Weight of a new batch in the moving average.
+        batch_shrink: Use only every ``batch_shrink``-th sample.
     """
 
     second_order: ClassVar[bool] = True
@@ -54,7 +53,7 @@ class PathLength(Penalty):
         batch, *shape = images.shape
         noise = step.rng.normal(batch, *shape) / (shape[-1] * shape[-2]) ** 0.5
         (product,) = torch.autograd.grad((images * noise).sum(), points, create_graph=True)
-        # w may hold one vector per layer: the mean over layers of squared lengths
+        # w may have one vector per layer: squared lengths are averaged over layers
         layers = product[0].numel() // product.shape[-1]
         lengths = vector_norm(product.flatten(1), dim=1) / layers**0.5
         with torch.no_grad():
@@ -64,7 +63,7 @@ class PathLength(Penalty):
 
 
 def _generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return points of latent space ``(B, ..., D)`` and the images ``(B, C, H, W)`` made from them."""
+    """Return points of latent space ``(B, ..., D)`` and the images ``(B, C, H, W)`` generated from them."""
     latents = latents.requires_grad_(True)
     mapping, synthesize = getattr(generator, "mapping", None), getattr(generator, "synthesize", None)
     if mapping is not None and synthesize is not None:

@@ -1,4 +1,4 @@
-"""The gradient penalty at real images."""
+"""R1: zero-centered gradient penalty at real images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gan_experiments.penalties.gradient import image_gradient
 class R1(Penalty):
     """Half the mean squared gradient norm at reals; ``weight`` is gamma (Mescheder, Geiger & Nowozin 2018, eq. 9).
 
-    It differentiates the pass that the loss made anyway, unless that was in low precision.
+    It differentiates the outputs of the loss's own pass, unless they were computed in low precision.
     """
 
     differentiates_real: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""The gradient penalty at fake images."""
+"""R2: zero-centered gradient penalty at fake images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classification by cross-entropy against the images of other classes."""
+"""ReACGAN: data-to-data cross-entropy of images and class proxies."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from gan_experiments.penalties.class_head import head_input
 
 
 class ReACGAN(Penalty):
-    """Embeddings near the proxy of their class, far from images of others (Kang et al. 2021, "Rebooting ACGAN").
+    """Embeddings near their class proxy, far from images of other classes (Kang et al. 2021, "Rebooting ACGAN").
 
-    The data-to-data cross-entropy: ``-log(p_i / (p_i + sum over other labels))``, of exponentials: ``p_i`` of
-    ``min(cosine - positive_margin, 0) / temperature``, others of ``max(cosine - negative_margin, 0) / temperature``.
-    Images are compared with those of this process.
+    The data-to-data cross-entropy ``-log(p_i / (p_i + sum over images of other classes))`` of exponentials:
+    ``min(cosine - positive_margin, 0) / temperature`` for the proxy, ``max(cosine - negative_margin, 0) / temperature``
+    for other images. Images are compared within the batch of this process.
 
     Args:
         weight: Factor of the term.
-        temperature: What cosines are divided by.
-        positive_margin: Cosine to the proxy from which it attracts no more.
-        negative_margin: Cosine up to which images of other classes do not repel.
+        temperature: Divisor of the cosines.
+        positive_margin: Cosine to the proxy above which it no longer attracts.
+        negative_margin: Cosine below which images of other classes do not repel.
     """
 
     couples_batch: ClassVar[bool] = True

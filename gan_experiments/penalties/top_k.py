@@ -1,4 +1,4 @@
-"""Training the generator on its best samples."""
+"""Top-k training of the generator."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gan_experiments.penalties.gradient import realism
 
 
 class TopK(Penalty):
-    """Let the generator learn only from the fakes that look most real (Sinha et al. 2020, algorithm 1).
+    """Train the generator only on the fakes with the highest scores (Sinha et al. 2020, algorithm 1).
 
     Args:
-        gamma: Factor of the share of the batch, per ``decay_every`` images.
+        gamma: Factor by which the share of the batch decays, per ``decay_every`` images.
         floor: Smallest share of the batch.
         decay_every: Images between two decays; the default is an epoch of CIFAR-10.
     """
@@ -25,7 +25,7 @@ class TopK(Penalty):
         self.decay_every = decay_every
 
     def generator_outputs(self, output: Tensor, step: Step) -> Tensor:
-        """Return the ``k`` outputs of the samples that look most real, of the batch of this process."""
+        """Return the ``k`` outputs with the highest scores, of the batch of this process."""
         share = max(self.gamma ** (step.images_seen // self.decay_every), self.floor)
         count = max(1, round(share * len(output)))
         return output[realism(step.discriminator, output).topk(count).indices]

@@ -1,4 +1,4 @@
-"""The constraint of the first Wasserstein GAN."""
+"""Weight clipping of the discriminator (the first WGAN)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gan_experiments.core.types import PositiveFloat
 
 
 class WeightClipping(Penalty):
-    """Keep every parameter of the discriminator in a box (Arjovsky, Chintala & Bottou 2017, algorithm 1).
+    """Clip every parameter of the discriminator (Arjovsky, Chintala & Bottou 2017, algorithm 1).
 
     Args:
         bound: Largest absolute value of a parameter.
@@ -26,6 +26,6 @@ class WeightClipping(Penalty):
 
     @torch.no_grad()
     def after_discriminator_step(self, discriminator: nn.Module) -> None:
-        """Clamp all parameters, biases and gains too."""
+        """Clamp all parameters, including biases and gains."""
         for parameter in discriminator.parameters():
             parameter.clamp_(-self.bound, self.bound)

@@ -1,4 +1,4 @@
-"""The gradient penalty between reals and fakes."""
+"""WGAN-GP: gradient penalty between reals and fakes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_experiments.penalties.gradient import image_gradient
 
 
 def between(step: Step) -> Tensor:
-    """Return one random point on the line from each real to its fake: ``(B, C, H, W)``, no gradient attached."""
+    """Return one random point on the line from each real to its fake: ``(B, C, H, W)``, detached."""
     share = step.rng.uniform(len(step.real), 1, 1, 1)
     return share * in_float32(step.real.detach()) + (1 - share) * in_float32(step.fake.detach())
 
@@ -26,7 +26,7 @@ class WGANGP(Penalty):
     Args:
         weight: Factor of the term.
         interval: Apply in every ``interval``-th step.
-        sided: ``"two"`` penalizes every norm but 1, ``"one"`` only those above (Petzka, Fischer & Lukovnikov 2018).
+        sided: ``"two"`` penalizes all norms other than 1, ``"one"`` those above 1 (Petzka, Fischer & Lukovnikov 2018).
     """
 
     second_order: ClassVar[bool] = True

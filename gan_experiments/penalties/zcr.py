@@ -1,4 +1,4 @@
-"""Consistency of the discriminator, and diversity of the generator, around each latent."""
+"""Latent consistency regularization (zCR)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from gan_experiments.penalties.gradient import scores
 
 
 class ZCR(Penalty):
-    """Near latents should give different images that are judged alike (Zhao et al. 2021, latent consistency).
+    """Nearby latents should give different images with equal scores (Zhao et al. 2021, latent consistency).
 
-    Together with ``bcr`` it is ICR. It generates its own pairs, which no augmentation has touched.
+    Together with ``bcr`` it is ICR. It generates its own pairs, without augmentation.
 
     Args:
         weight: Factor of both terms.
         interval: Apply in every ``interval``-th step.
-        sigma: Standard deviation of the step from a latent to its neighbour.
-        discriminator_weight: Weight of the distance of outputs, in the discriminator's step.
-        generator_weight: Weight of the distance of images, which the generator is to enlarge.
+        sigma: Standard deviation of the noise that is added to a latent.
+        discriminator_weight: Weight of the squared distance of scores, which the discriminator minimizes.
+        generator_weight: Weight of the squared distance of images, which the generator maximizes.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A trained generator from its one file, without the framework around it: needs torch and safetensors alone."""
+"""Loads a trained generator from its file, which needs only torch and safetensors."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from gan_experiments.core.types import ConfigError, DataFacts
 
 
 def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
-    """Load ``generator.safetensors`` of a run: the averaged generator, on the CPU, in evaluation mode.
+    """Load ``generator.safetensors`` of a run: the EMA generator, on the CPU and in evaluation mode.
 
-    ``generator(latents, labels)`` maps ``(B, generator.latent_dim)``, standard normal, and labels ``(B,)``, if
-    ``generator.conditional``, to images ``(B, C, H, W)`` in [-1, 1]; ``generator.facts`` says what they are of.
-    The file may come from a stranger: it holds tensors and names, and names no class but a generator of this package.
+    ``generator(latents, labels)`` maps standard normal latents ``(B, generator.latent_dim)`` and, if
+    ``generator.conditional``, labels ``(B,)`` to images ``(B, C, H, W)`` in [-1, 1]; ``generator.facts`` describes the
+    data it was trained on. Untrusted files are safe to load: they contain tensors and text, and a file that names a
+    class other than a generator of this package is refused.
 
     Args:
         path: The file.
-        trusted: Packages of yours that a generator's class may be defined in.
+        trusted: Other packages in which the class of a generator may be defined.
 
     Raises:
-        ConfigError: It is no such file, is damaged, or names something else.
+        ConfigError: The file is missing or damaged, or names another class.
     """
     weights, metadata = _read(Path(path))
     try:
         architecture, facts = (json.loads(metadata[key]) for key in ("architecture", "facts"))
     except (KeyError, ValueError):
-        raise ConfigError(f"{path}: not a generator of a run: it does not say its architecture") from None
+        raise ConfigError(f"{path}: not a generator of a run: its architecture and facts cannot be read") from None
     generator = _build(architecture, facts, trusted, path)
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip()
-        raise ConfigError(f"{path}: its weights are not those of its architecture: {reason}") from None
+        raise ConfigError(f"{path}: its weights do not fit its architecture: {reason}") from None
     return generator.eval().requires_grad_(False)
 
 
@@ -54,7 +55,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
 
 
 def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Path) -> Generator:
-    """Build the network of an architecture; the ambient random numbers stay what they were."""
+    """Build the network of an architecture without changing the global random state."""
     try:
         if not isinstance(architecture, Mapping) or TARGET not in architecture:
             raise RefusedTargetError("its architecture names no class")

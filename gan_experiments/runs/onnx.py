@@ -1,4 +1,4 @@
-"""A generator as ONNX, which other runtimes read; checked against torch before there is a file."""
+"""Exports a generator to ONNX and checks the file against torch."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from gan_experiments.core.files import replacing
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError
 
-TOLERANCE = 1e-4  # largest difference from torch, images being in [-1, 1]
+TOLERANCE = 1e-4  # largest difference from torch; images are in [-1, 1]
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-_TALKATIVE = ("onnxscript", "onnx_ir")  # they tell of every graph they have simplified
+_VERBOSE = ("onnxscript", "onnx_ir")  # loggers that report every simplified graph
 _TRACED, _CHECKED = 2, (1, 2, 5)  # batch sizes
 
 
 def require_onnx() -> None:
-    """Refuse to go on without the packages of the extra.
+    """Check that the packages of the extra ``onnx`` are installed.
 
     Raises:
-        ConfigError: Names those that are missing, and how to get them.
+        ConfigError: Names the missing ones, and how to install them.
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
@@ -35,32 +35,32 @@ def require_onnx() -> None:
 def export_onnx(generator: Generator, path: Path) -> float:
     """Write a generator as one ONNX file with the inputs ``latents`` and, if it is conditional, ``labels``.
 
-    The batch size is free. ONNX Runtime must agree with torch before the file appears.
+    The batch size is dynamic. The file is written only if ONNX Runtime agrees with torch.
 
     Args:
-        generator: On the CPU, in evaluation mode.
-        path: The file; it is replaced.
+        generator: The generator, on the CPU and in evaluation mode.
+        path: The file, which is replaced.
 
     Returns:
-        The largest difference between the two that was seen.
+        The largest observed difference between the two.
 
     Raises:
-        ConfigError: A package is missing, torch cannot translate the network, or the two differ by more than 1e-4.
+        ConfigError: A package is missing, torch cannot export the network, or the outputs differ by more than 1e-4.
     """
     require_onnx()
-    for name in _TALKATIVE:
+    for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.WARNING)
     inputs = _inputs(generator, _TRACED)
     batch = torch.export.Dim("batch")
     with replacing(path) as temporary, warnings.catch_warnings(), torch.no_grad():
-        warnings.filterwarnings("ignore", message=".*axis name: batch will not be used.*")  # of labels: it is the same
+        warnings.filterwarnings("ignore", message=".*axis name: batch will not be used.*")  # labels share it
         try:
             torch.onnx.export(
                 generator, tuple(inputs.values()), str(temporary), dynamo=True, external_data=False, verbose=False,
                 input_names=list(inputs), output_names=["images"], dynamic_shapes=tuple({0: batch} for _ in inputs),
             )  # fmt: skip
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-            raise ConfigError(f"{type(generator).__name__} cannot be written as ONNX: {_root(error)}") from error
+            raise ConfigError(f"{type(generator).__name__} cannot be exported to ONNX: {_root(error)}") from error
         difference = max(_difference(generator, temporary, size) for size in _CHECKED)
         if not difference <= TOLERANCE:
             raise ConfigError(f"ONNX Runtime is {difference:.2g} from torch, more than {TOLERANCE:g}: not written")
@@ -68,7 +68,7 @@ def export_onnx(generator: Generator, path: Path) -> float:
 
 
 def _root(error: BaseException) -> str:
-    """Return the first line of what an error came from in the end."""
+    """Return the first line of the message of the error that caused ``error``."""
     while error.__cause__ is not None:
         error = error.__cause__
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -89,7 +89,7 @@ def _difference(generator: Generator, path: Path, batch: int) -> float:
     try:
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
         images = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
-    except Exception as error:  # the runtime's have no class of their own above them
+    except Exception as error:  # the runtime's errors have no common base class
         name = type(generator).__name__
         raise ConfigError(f"ONNX Runtime cannot run {name} on a batch of {batch}: {_root(error)}") from error
     return float((torch.from_numpy(images) - generator(*inputs.values())).abs().max())

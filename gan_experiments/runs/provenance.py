@@ -1,4 +1,4 @@
-"""What a result depends on besides its config."""
+"""Provenance of a run: versions, commit, machine and threads."""
 
 from __future__ import annotations
 

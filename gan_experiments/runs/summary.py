@@ -1,4 +1,4 @@
-"""The last words of a run, from its record alone."""
+"""Text summary of a run, from its record."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from gan_experiments.runs.folder import RunFolder
 
+_DEFAULTS = (None, "none", "float32")  # options of an extractor that are not shown
+
 
 def summary(run: RunFolder) -> str:
-    """Say what a finished run has reached, where it lies and how to look at it."""
+    """Describe a finished run: its results, its folder and how to view it."""
     record = run.record()
     seconds = record["seconds"]
     lines = [f"{run.path.name}: {record['images_seen']:,} images in {_minutes(seconds)}"]
@@ -26,16 +28,14 @@ def summary(run: RunFolder) -> str:
 
 
 def measures(record: dict[str, Any]) -> list[str]:
-    """Say each measure of a record with its margin of error, what real images get, and how it was obtained."""
+    """Describe each measure of a record: value, margin of error, real baseline, and how it was measured."""
     final, provenance = record.get("final") or {}, record.get("evaluation") or {}
-    known = [record.get(name) or {} for name in ("margins", "yardstick", "real_baseline_spread")]
+    fields = [record.get(name) or {} for name in ("margins", "real_baseline", "real_baseline_spread")]
     lines = []
     for name, value in final.items():
-        margin, real, spread = (values.get(name) for values in known)
-        worth = f" ± {_figure(margin)}" if margin is not None else ""
-        told = _figure(real) + (f" ± {_figure(spread)}" if spread is not None else "") if real is not None else ""
-        reference = f"   (real images against real images: {told})" if told else ""
-        lines.append(f"  {name.upper():<12} {_figure(value)}{worth}{reference}")
+        margin, real, spread = (values.get(name) for values in fields)
+        baseline = f"   (real images against real images: {_with_margin(real, spread)})" if real is not None else ""
+        lines.append(f"  {name.upper():<12} {_with_margin(value, margin)}{baseline}")
     if lines:
         lines += [f"  measured in  {line}" for line in describe_provenance(provenance)]
         lines += [f"  left out     {name}: {reason}" for name, reason in (provenance.get("left_out") or {}).items()]
@@ -43,9 +43,9 @@ def measures(record: dict[str, Any]) -> list[str]:
 
 
 def describe_provenance(provenance: dict[str, Any]) -> list[str]:
-    """Say in a line for each extractor how values were obtained; lines that differ are of figures that do not compare.
+    """Describe in a line for each extractor how values were measured; values with different lines are not comparable.
 
-    The same line is not enough: options of measures and the data's fingerprint are in the provenance itself.
+    Equal lines do not imply comparable values: they leave out the options of measures and the data's fingerprint.
     """
     generator = {"ema": "EMA generator", "raw": "raw generator"}.get(provenance.get("generator", "ema"), "images")
     how = f"{provenance.get('samples', 0):,} samples of the {generator}" if generator != "images" else ""
@@ -57,22 +57,27 @@ def describe_provenance(provenance: dict[str, Any]) -> list[str]:
     how += f", seed {provenance['seed']}" if "seed" in provenance else ""
     extractors = provenance.get("extractors") or {}
     lines = []
-    for name, told in extractors.items():
-        usual = ("none", "float32")
-        options = [f"{told[key]}" for key in ("resize", "precision") if told.get(key, "none") not in usual]
-        options.append(f"weights {str(told.get('weights'))[:8]}")
-        own = told.get("name", name)
-        lines.append(f"{name if own == name else f'{name} ({own})'} features ({', '.join(options)}), {how}")
+    for key, extractor in extractors.items():
+        options = [
+            f"{extractor[option]}" for option in ("resize", "precision") if extractor.get(option) not in _DEFAULTS
+        ]
+        options.append(f"weights {str(extractor.get('weights'))[:8]}")
+        name = extractor.get("name", key)
+        lines.append(f"{key if name == key else f'{key} ({name})'} features ({', '.join(options)}), {how}")
     return lines or [how]
 
 
-def _figure(value: float) -> str:
-    """Show three decimals, or three digits of what would be lost by that."""
+def _with_margin(value: float, margin: float | None) -> str:
+    return _number(value) + (f" ± {_number(margin)}" if margin is not None else "")
+
+
+def _number(value: float) -> str:
+    """Return a number with three decimals, a small one with three significant digits."""
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.1 else f"{value:.3g}"
 
 
 def shown(path: Path) -> Path:
-    """Shorten a path to one relative to here where it lies below."""
+    """Return a path relative to the working directory if it is below it."""
     absolute = path.resolve()
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 

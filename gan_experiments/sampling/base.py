@@ -1,4 +1,4 @@
-"""What ``gan-sample`` draws: a sheet of images that a generator makes, as a function of its weights and a seed."""
+"""Base class of sheets of generated images, and the latents and labels that they share."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from gan_experiments.metrics.extractors.base import ImageSource
 
 
 class Sheet:
-    """A kind of picture; its arguments are those of ``kind`` in the config.
+    """A sheet of images drawn with a generator, a function of its weights and a seed; ``output`` in the config.
 
     Attributes:
-        needs_data: Whether it looks at the real images, which are then read.
+        needs_data: Whether it needs the real images, which are then read.
     """
 
     needs_data: ClassVar[bool] = False
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
-        """Draw with a generator in evaluation mode: uint8, ``(3, H, W)``.
+        """Return the sheet of a generator in evaluation mode: uint8, ``(3, H, W)``.
 
         Raises:
-            ConfigError: The generator cannot be asked for this.
+            ConfigError: The sheet cannot be drawn with this generator.
         """
         raise NotImplementedError
 
 
 def draw_latents(generator: Generator, count: int, seed: int) -> Tensor:
-    """Draw ``(count, latent_dim)`` on the generator's device: those of the run's own sample grids, if of its seed."""
+    """Draw latents ``(count, latent_dim)`` on the generator's device; a run's seed gives those of its sample grids."""
     return Stream(seed, "samples", device=device_of(generator)).normal(count, generator.latent_dim)
 
 
-def classes_in_turn(generator: Generator, count: int) -> Tensor | None:
-    """Return labels ``(count,)`` 0, 1, 2 ... and from the start again; ``None`` for a generator without labels."""
+def cycle_labels(generator: Generator, count: int) -> Tensor | None:
+    """Return labels ``(count,)`` that cycle through the classes; ``None`` for an unconditional generator."""
     if not generator.conditional:
         return None
     return torch.arange(count, device=device_of(generator)) % generator.facts.num_classes
 
 
-def repeated(labels: Tensor | None, times: int) -> Tensor | None:
+def repeat_labels(labels: Tensor | None, times: int) -> Tensor | None:
     """Return each label ``times`` in a row: ``(B * times,)``."""
     return None if labels is None else labels.repeat_interleave(times)
 
 
 def device_of(generator: Generator) -> torch.device:
-    """Return where the weights are."""
+    """Return the device of the weights."""
     return next(generator.parameters()).device
 
 
-def refuse_points(generator: Generator, kind: str) -> None:
-    """Refuse a dataset of points: a picture of several shows them as dots, in no order.
+def refuse_points(generator: Generator, output: str) -> None:
+    """Refuse a generator of points, which are drawn as dots of one image and cannot be arranged in rows.
 
     Raises:
         ConfigError: The generator makes points.
     """
     if generator.facts.image_size == 1:
         holds = f"{generator.facts.name} holds points"
-        raise ConfigError(f"kind: {kind} shows images side by side; {holds} (try kind=grid)")
+        raise ConfigError(f"output: {output} shows images side by side; {holds} (try output=grid)")

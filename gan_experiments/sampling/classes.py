@@ -1,4 +1,4 @@
-"""The classes of a conditional generator beside each other."""
+"""Grid of classes by latents, of a conditional generator."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gan_experiments.sampling.base import Sheet, draw_latents, refuse_points
 
 
 class Classes(Sheet):
-    """A column for each class, a row for each latent: what a row has in common does not depend on the class.
+    """A column for each class, a row for each latent, which shows what does not depend on the class.
 
     Args:
-        count: Latents.
-        classes: Which classes; ``None``: all.
+        count: Number of latents.
+        classes: Labels of the classes; ``None``: all.
     """
 
     def __init__(self, count: PositiveInt = 8, classes: Sequence[int] | None = None) -> None:
@@ -27,16 +27,16 @@ class Classes(Sheet):
         self.classes = classes
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
-        """Draw: uint8, ``(3, H, W)``."""
+        """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "classes")
-        known = generator.facts.num_classes
+        num_classes = generator.facts.num_classes
         if not generator.conditional:
-            raise ConfigError("kind: the generator of this run is not conditional: it cannot be asked for a class")
-        chosen = list(range(known)) if self.classes is None else list(self.classes)
-        unknown = [label for label in chosen if not 0 <= label < known]
+            raise ConfigError("output: classes needs a conditional generator; that of this run is not conditional")
+        chosen = list(range(num_classes)) if self.classes is None else list(self.classes)
+        unknown = [label for label in chosen if not 0 <= label < num_classes]
         if unknown or not chosen:
-            told = f"{', '.join(map(str, unknown))} is no class" if unknown else "empty"
-            raise ConfigError(f"kind.classes: {told}; {generator.facts.name} has 0 to {known - 1}")
+            problem = f"invalid label {', '.join(map(str, unknown))}" if unknown else "empty"
+            raise ConfigError(f"output.classes: {problem}; {generator.facts.name} has 0 to {num_classes - 1}")
         latents = draw_latents(generator, self.count, seed)
         labels = torch.tensor(chosen, device=latents.device).repeat(self.count)
         return image_grid(generator(latents.repeat_interleave(len(chosen), dim=0), labels), columns=len(chosen))

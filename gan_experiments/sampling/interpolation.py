@@ -1,4 +1,4 @@
-"""What lies between two latents."""
+"""Interpolation between pairs of latents, spherical or linear."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points, repeated
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points, repeat_labels
 
-_PARALLEL = 1e-6  # sine of an angle below which two latents span no arc
+_PARALLEL = 1e-6  # sine of the angle below which two latents count as parallel
 
 
 class Interpolation(Sheet):
-    """A row for each pair of latents, from the one to the other; a conditional generator keeps the class of a row.
+    """A row for each pair of latents, from the first to the second; all images of a row have one class.
 
     Args:
-        count: Pairs.
+        count: Number of pairs.
         steps: Images in a row, both ends included.
-        path: ``spherical``: along the arc between them, where the normal's samples lie (Shoemake 1985; White 2016);
-            ``linear``: along the line, through the middle, where they hardly ever do.
+        path: ``spherical``: along the great arc, which keeps the norm that samples of a normal distribution have
+            (Shoemake 1985; White 2016); ``linear``: along the line, whose middle has a smaller norm.
     """
 
     def __init__(
@@ -38,22 +38,27 @@ class Interpolation(Sheet):
         self.path = path
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
-        """Draw: uint8, ``(3, H, W)``."""
+        """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "interpolation")
         first, last = draw_latents(generator, 2 * self.count, seed).chunk(2)
-        places = torch.linspace(0, 1, self.steps, device=first.device)[None, :, None]
-        between = (spherical if self.path == "spherical" else torch.lerp)(first[:, None], last[:, None], places)
-        labels = repeated(classes_in_turn(generator, self.count), self.steps)
+        positions = torch.linspace(0, 1, self.steps, device=first.device)[None, :, None]
+        between = (slerp if self.path == "spherical" else torch.lerp)(first[:, None], last[:, None], positions)
+        labels = repeat_labels(cycle_labels(generator, self.count), self.steps)
         return image_grid(generator(between.flatten(0, 1), labels), columns=self.steps)
 
 
-def spherical(first: Tensor, last: Tensor, place: Tensor) -> Tensor:
-    """Return points at ``place`` in [0, 1] of the arc from ``first`` to ``last``, vectors of the last dimension.
+def slerp(first: Tensor, last: Tensor, position: Tensor) -> Tensor:
+    """Return the spherical interpolation of vectors, along the last dimension (Shoemake 1985).
 
-    Where the two are parallel there is no arc, and the line takes its place.
+    Parallel vectors are interpolated linearly.
+
+    Args:
+        first: Vectors at position 0: ``(..., D)``.
+        last: Vectors at position 1: ``(..., D)``.
+        position: In [0, 1]: ``(..., 1)``.
     """
     cosine = torch.cosine_similarity(first, last, dim=-1).unsqueeze(-1)
     angle = torch.acos(cosine.clamp(-1, 1))
     sine = torch.sin(angle)
-    arc = (torch.sin((1 - place) * angle) * first + torch.sin(place * angle) * last) / sine
-    return torch.where(sine > _PARALLEL, arc, torch.lerp(first, last, place))
+    arc = (torch.sin((1 - position) * angle) * first + torch.sin(position * angle) * last) / sine
+    return torch.where(sine > _PARALLEL, arc, torch.lerp(first, last, position))

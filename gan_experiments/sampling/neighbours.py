@@ -1,4 +1,4 @@
-"""Whether a generator has learned images by heart."""
+"""Samples beside their nearest real images in feature space, to see whether a generator copies training images."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid, to_uint8
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource
-from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points
 
 _BATCH = 500  # images extracted at a time
 _GAP = 6  # white pixels between samples and real images
 
 
 class Neighbours(Sheet):
-    """Samples, and right of each the real images whose features are nearest to its own, the nearest first.
+    """Samples, each followed by the real images nearest to it in feature space, the nearest first.
 
     Args:
-        extractor: Whose features; their distance is Euclidean.
-        count: Samples.
-        neighbours: Real images beside each.
+        extractor: Feature extractor; distances of features are Euclidean.
+        count: Number of samples.
+        neighbours: Real images beside each sample.
     """
 
     needs_data: ClassVar[bool] = True
@@ -34,9 +34,9 @@ class Neighbours(Sheet):
         self.neighbours = neighbours
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
-        """Draw: uint8, ``(3, H, W)``."""
+        """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "neighbours")
-        latents, labels = draw_latents(generator, self.count, seed), classes_in_turn(generator, self.count)
+        latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
         samples = to_uint8(generator(latents, labels))
         extractor = self.extractor
         extractor.prepare(data)

@@ -1,4 +1,4 @@
-"""Directions in which a generator changes most, found in its weights alone."""
+"""SeFa: latent directions of largest change, from the weights of a generator (Shen & Zhou 2021)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import ConfigError, PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points, repeated
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points, repeat_labels
 
 
 class SeFa(Sheet):
-    """Moves styles along the directions that the first layer enlarges most (Shen & Zhou 2021).
+    """Moves styles along the directions that the first layer amplifies most (Shen & Zhou 2021).
 
-    For each direction ``count`` rows, one for each latent; from the left end to the right one a style moves from
-    ``-strength`` to ``strength``.
+    Each direction has ``count`` rows, one for each latent, in which the style moves from ``-strength`` to ``strength``.
 
     Args:
-        directions: Which, by their place: 0 is enlarged most.
-        count: Latents.
+        directions: Indices of the directions; 0 is amplified most.
+        count: Number of latents.
         steps: Images in a row.
-        strength: Farthest move.
+        strength: Largest distance that a style is moved.
     """
 
     def __init__(
@@ -42,29 +41,31 @@ class SeFa(Sheet):
         self.strength = strength
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
-        """Draw: uint8, ``(3, H, W)``."""
+        """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "sefa")
         weight = generator.style_weight()
         if weight is None:
             name = type(generator).__name__
-            raise ConfigError(f"kind: sefa needs the weight that latents meet first; {name} does not give it")
+            raise ConfigError(
+                f"output: sefa needs the weight that styles meet first; {name} does not define style_weight"
+            )
         length = weight.shape[1]
-        if not self.directions or not all(0 <= place < length for place in self.directions):
-            raise ConfigError(f"kind.directions: {list(self.directions)} is to be of 0 to {length - 1}")
+        if not self.directions or not all(0 <= index < length for index in self.directions):
+            raise ConfigError(f"output.directions: {list(self.directions)} must be indices from 0 to {length - 1}")
         chosen = directions(weight)[list(self.directions)]  # (N, D)
-        labels = classes_in_turn(generator, self.count)
+        labels = cycle_labels(generator, self.count)
         styles = generator.styles(draw_latents(generator, self.count, seed), labels)  # (B, D)
         moves = torch.linspace(-self.strength, self.strength, self.steps, device=styles.device)
         moved = styles[None, :, None] + moves[:, None] * chosen[:, None, None]  # (N, B, steps, D)
-        rows = repeated(labels, self.steps)
+        rows = repeat_labels(labels, self.steps)
         labels = None if rows is None else rows.repeat(len(chosen))
         return image_grid(generator.synthesize(moved.flatten(0, 2), labels), columns=self.steps)
 
 
 def directions(weight: Tensor) -> Tensor:
-    """Return the eigenvectors of ``weight.T @ weight`` as rows ``(D, D)``, those of the largest eigenvalues first.
+    """Return the eigenvectors of ``weight.T @ weight`` as rows ``(D, D)``, by falling eigenvalue.
 
-    Of the two vectors of a direction it is the one whose largest component is positive.
+    The sign of each is such that its largest component is positive.
 
     Args:
         weight: ``(F, D)``.

@@ -1,4 +1,4 @@
-"""Less variety for more fidelity."""
+"""Truncation: less diversity for more fidelity."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, classes_in_turn, draw_latents, refuse_points
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points
 
 
 class Truncation(Sheet):
-    """A row for each value of truncation, a column for each latent; the last row is not truncated.
+    """A row for each truncation value, a column for each latent; the last row is not truncated.
 
-    What a value means is the generator's: the edge of a truncated normal (Brock, Donahue & Simonyan 2019), or the share
-    of a style's distance from the average style (Karras et al. 2019, appendix B).
+    The generator defines the meaning of a value: the bound of a truncated normal distribution (Brock, Donahue &
+    Simonyan 2019), or the factor of a style's distance from the average style (Karras et al. 2019, appendix B).
 
     Args:
-        count: Latents.
-        values: Of truncation.
+        count: Number of latents.
+        values: Truncation values.
     """
 
     def __init__(self, count: PositiveInt = 10, values: Sequence[PositiveFloat] = (0.1, 0.25, 0.5, 0.75)) -> None:
@@ -30,8 +30,8 @@ class Truncation(Sheet):
         self.values = values
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
-        """Draw: uint8, ``(3, H, W)``."""
+        """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "truncation")
-        latents, labels = draw_latents(generator, self.count, seed), classes_in_turn(generator, self.count)
+        latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
         rows = [generator.truncated(latents, value, labels) for value in self.values]
         return image_grid(torch.cat([*rows, generator(latents, labels)]), columns=self.count)

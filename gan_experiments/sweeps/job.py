@@ -19,7 +19,8 @@ from datetime import datetime, timezone
 from types import FrameType
 from typing import Any
 
-from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, refuse_another_config
+from gan_experiments.runs.config_differences import refuse_another_config
+from gan_experiments.runs.folder import WORKER, HeldError, RunFolder
 
 PARENT = "GAN_EXPERIMENTS_PARENT"  # the process without which a job does not go on
 

@@ -18,12 +18,13 @@ from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.plugins import plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
-from gan_experiments.runs.folder import RunFolder, own_choices, run_name
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.sweeps.job import run_job
-from gan_experiments.sweeps.plan import plan
-from gan_experiments.sweeps.progress import Progress
+from gan_experiments.sweeps.plan import Sweep, plan
+from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.options import search_problems
-from gan_experiments.sweeps.table import tell
+from gan_experiments.sweeps.table import print_table
 
 # Hydra would make a folder of its own per job, log into it, and go there.
 _TIDY = {
@@ -108,11 +109,11 @@ def sweep_problems(line: CommandLine) -> list[Problem]:
     return problems
 
 
-def run_sweep(line: CommandLine, job: SweepJob) -> int:
+def run_sweep(line: CommandLine, job: SweepJob) -> tuple[Sweep, int]:
     """Run a sweep whose jobs have been checked, show its progress, and at its end how every job has ended.
 
     Returns:
-        The highest exit code of its jobs.
+        Its jobs, and the highest of their exit codes.
 
     Raises:
         ConfigError: Jobs share a folder, or a folder holds the run of another config.
@@ -124,12 +125,12 @@ def run_sweep(line: CommandLine, job: SweepJob) -> int:
     jobs = plan(line)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Progress(jobs):
+        with SweepProgress(jobs):
             _launch(line, job)
     finally:
         signal.signal(signal.SIGTERM, before)
-        failed = tell(jobs)
-    return max([failed, *job.codes])
+        failed = print_table(jobs)
+    return jobs, max([failed, *job.codes])
 
 
 def _launch(line: CommandLine, job: SweepJob) -> None:

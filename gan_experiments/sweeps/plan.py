@@ -16,7 +16,9 @@ from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.overrides import Change
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import RunFolder, changed, own_choices, run_name
+from gan_experiments.runs.config_differences import changed
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.naming import own_choices, run_name
 
 
 @dataclass(frozen=True, eq=False)

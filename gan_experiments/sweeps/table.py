@@ -1,4 +1,4 @@
-"""The last words of a sweep: how every job has ended; imports no torch."""
+"""Final table of a sweep: how every job has ended. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gan_experiments.core.clock import duration
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
 from gan_experiments.sweeps.plan import Job, Sweep
-from gan_experiments.sweeps.state import SKIPPED, State, state_of
+from gan_experiments.sweeps.state import SKIPPED, JobState, state_of
 
-_MOST_MEASURES = 4  # that are shown; gan-compare shows all
-_WIDTH = 160  # of a table that goes into a file
+_MOST_MEASURES = 4
+_WIDTH = 160  # if the output is not a terminal
 _STYLES = {"finished": "green", "failed": "bold red", "diverged": "yellow", SKIPPED: "dim"}
 
 
-def tell(sweep: Sweep) -> int:
-    """Print how every job of a sweep has ended, and why if badly; returns 1 if any has failed."""
+def print_table(sweep: Sweep) -> int:
+    """Print how every job of a sweep has ended, with the reason if it failed or diverged; return 1 if any failed."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH
@@ -32,7 +32,7 @@ def tell(sweep: Sweep) -> int:
             status = f"[{_STYLES[state.status]}]{state.status}[/]"
             console.print(f"{status} {escape(job.name)}: {escape(state.reason)}", soft_wrap=True)
         if state.status == "failed":
-            console.print(f"  see {shown(_evidence(job.folder))}", markup=False, soft_wrap=True)
+            console.print(f"  see {shown(_output(job.folder))}", markup=False, soft_wrap=True)
     counts = Counter(state.status for _, state in ended)
     console.print(f"{len(ended)} jobs: {', '.join(f'{count} {status}' for status, count in counts.items())}")
     if counts.keys() & {"finished", SKIPPED, "diverged"}:
@@ -41,18 +41,18 @@ def tell(sweep: Sweep) -> int:
     return 1 if counts["failed"] else 0
 
 
-def _table(ended: list[tuple[Job, State]]) -> Table:
-    names = list(dict.fromkeys(name for _, state in ended for name in state.figures))[:_MOST_MEASURES]
+def _table(ended: list[tuple[Job, JobState]]) -> Table:
+    names = list(dict.fromkeys(name for _, state in ended for name in state.measures))[:_MOST_MEASURES]
     table = Table("job", "status", box=None, pad_edge=False, header_style="bold")
     for name in (*names, "images", "time"):
         table.add_column(name, justify="right", header_style="bold")
     for job, state in ended:
-        figures = [f"{state.figures[name]:.3f}" if name in state.figures else "" for name in names]
+        values = [f"{state.measures[name]:.3f}" if name in state.measures else "" for name in names]
         status = f"[{_STYLES.get(state.status, 'default')}]{state.status}[/]"
         time = duration(state.seconds) if state.images else ""
-        table.add_row(escape(job.name), status, *figures, f"{state.images:,}" if state.images else "", time)
+        table.add_row(escape(job.name), status, *values, f"{state.images:,}" if state.images else "", time)
     return table
 
 
-def _evidence(folder: RunFolder) -> Path:
+def _output(folder: RunFolder) -> Path:
     return folder.log_file if folder.log_file.exists() else folder.path

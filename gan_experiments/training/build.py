@@ -17,6 +17,7 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from gan_experiments.config.signatures import signature_of
 from gan_experiments.core.clock import Clock
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
@@ -24,17 +25,12 @@ from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import LearningRateSchedule, ValueRamp
-from gan_experiments.training.callbacks.checkpoint import Checkpoint
+from gan_experiments.training.callbacks.base import LoopPart
 from gan_experiments.training.callbacks.evaluation import Evaluation
-from gan_experiments.training.callbacks.monitor import Monitor
-from gan_experiments.training.callbacks.progress import ProgressBar
-from gan_experiments.training.callbacks.samples import SampleGrid
 from gan_experiments.training.loggers.csv_table import MetricsTable
 from gan_experiments.training.loop import RunLoop
 
 NETWORKS = ("generator", "discriminator", "encoder")  # a system's networks, in the order in which they are built
-# Keys of ``callbacks`` that configure the run loop.
-LOOP_PARTS = {"monitor": Monitor, "samples": SampleGrid, "checkpoint": Checkpoint, "progress": ProgressBar}
 
 
 class Parts(NamedTuple):
@@ -63,30 +59,15 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     """
     data: ImageData = construct(config["dataset"], seed=config["seed"])
     system = build_system(config, data)
-    parts = {name: construct(node, run=run) for name, node in config["callbacks"].items()}
-    loop_parts = {name: parts.pop(name) for name in LOOP_PARTS if name in parts}
-    _require_loop_parts(loop_parts, parts)
+    built = [construct(node, run=run) for node in config["callbacks"].values()]
+    loop_parts: dict[str, Any] = {part.role: part for part in built if isinstance(part, LoopPart)}
     if any(config["metrics"].get(group) for group in ("extractors", "features", "measures")):
         loop_parts["evaluation"] = build_evaluation(config, data, labelled=system.num_classes > 0)
     loop = RunLoop(**loop_parts)
     loggers: list[Logger] = [MetricsTable(run), *(construct(node, run=run) for node in config["logger"].values())]
-    trainer = build_trainer(config["trainer"], loop.with_callbacks([*parts.values()]), loggers, run)
+    callbacks = loop.with_callbacks([callback for callback in built if not isinstance(callback, LoopPart)])
+    trainer = build_trainer(config["trainer"], callbacks, loggers, run)
     return Parts(trainer, system, data, loop)
-
-
-def _require_loop_parts(loop_parts: Mapping[str, Any], callbacks: Mapping[str, Any]) -> None:
-    """Refuse a part of the run loop under another's name, or under one of the user's."""
-    wrong = [name for name, part in loop_parts.items() if not isinstance(part, LOOP_PARTS[name])]
-    wrong += [name for name, callback in callbacks.items() if not isinstance(callback, pl.Callback)]
-    if wrong:
-        names = {**loop_parts, **callbacks}
-        expected = [getattr(LOOP_PARTS.get(name, pl.Callback), "__name__", "") for name in wrong]
-        raise ConfigError(
-            [
-                f"callbacks.{name}: {type(names[name]).__name__} is not a {base}"
-                for name, base in zip(wrong, expected, strict=True)
-            ]
-        )
 
 
 def build_system(config: Mapping[str, Any], data: ImageData) -> System:
@@ -116,7 +97,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     )
     for ramp in config.get("ramps", {}).values():
         course = {name: value for name, value in _with_end(ramp, budget).items() if name != "keys"}
-        system.ramps |= {key: ValueRamp(_number(config, key), **course) for key in ramp["keys"]}
+        system.ramps |= {key: ValueRamp(float(value_of(config, key)), **course) for key in ramp["keys"]}
     return system
 
 
@@ -248,11 +229,3 @@ def _factory(node: Mapping[str, Any]) -> Callable[..., Any]:
 def _with_end(course: Mapping[str, Any], budget: int) -> dict[str, Any]:
     """Return the options of a schedule or ramp; without an ``end`` it ends with the budget."""
     return {**course, "end": course.get("end") or budget}
-
-
-def _number(config: Mapping[str, Any], key: str) -> float:
-    """Return the number at a dotted key, which may end in an index: ``optimizer.generator.betas[1]``."""
-    value: Any = config
-    for part in key.replace("[", ".").replace("]", "").split("."):
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    return float(value)

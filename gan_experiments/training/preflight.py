@@ -78,8 +78,9 @@ def _output_shapes(name: str, network: nn.Module, shape: Shape, facts: DataFacts
     except Exception as error:
         if device == "meta":
             return []
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"{type(error).__name__}: {' '.join(str(error).split())} ({last.filename}, line {last.lineno})"
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if not frame.filename.startswith(torch.__path__[0])][-1]
+        text = f"{type(error).__name__}: {' '.join(str(error).split())} ({own.filename}, line {own.lineno})"
         raise ConfigError(f"model.{name}: {type(network).__name__} fails on an input of {shape}: {text}") from error
     outputs = output if isinstance(output, (tuple, list)) else [output]
     return [tuple(each.shape) if isinstance(each, Tensor) else () for each in outputs]

@@ -19,7 +19,8 @@ from torch import nn
 from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.types import DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
-from gan_experiments.runs.folder import NON_RESULT_KEYS, RunFolder, is_main_process
+from gan_experiments.runs.config_differences import NON_RESULT_KEYS
+from gan_experiments.runs.folder import RunFolder, is_main_process
 from gan_experiments.runs.provenance import provenance
 from gan_experiments.training.build import Parts, build
 from gan_experiments.training.loop import run_loggers

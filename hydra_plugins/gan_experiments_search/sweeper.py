@@ -1,4 +1,4 @@
-"""Where Hydra looks for plugins: the sweeper that lets Optuna choose the jobs. How it does is in our own package."""
+"""Hydra plugin: the sweeper in which Optuna chooses the jobs; its logic is in ``gan_experiments.sweeps.search``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 class OptunaSweeper(Sweeper):
-    """Runs the searches that ``hydra.sweeper`` and the command line describe.
+    """Runs the searches described by ``hydra.sweeper`` and the command line.
 
     Args:
         options: The fields of ``gan_experiments.sweeps.search.options.SearchConfig``.
@@ -25,7 +25,7 @@ class OptunaSweeper(Sweeper):
         self._jobs = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra has made of the command line."""
+        """Keep what Hydra has composed and create the launcher."""
         self._hydra = hydra_context.config_loader
         self._config = config
         self._launcher = Plugins.instance().instantiate_launcher(
@@ -33,12 +33,12 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run trials until each search has all of its own, and tell what they have found.
+        """Run trials until each search has all of its trials, and print the results.
 
         Raises:
-            ConfigError: The study's folder holds another search.
+            ConfigError: The folder of the study holds another search.
         """
-        # Hydra imports every plugin whenever it starts.
+        # Imported here because Hydra imports every plugin whenever it starts.
         from gan_experiments.sweeps.search.options import search_config
         from gan_experiments.sweeps.search.rounds import search_in
         from gan_experiments.sweeps.search.space import read_space
@@ -52,7 +52,7 @@ class OptunaSweeper(Sweeper):
         space = read_space(config.lines(arguments), config.per, self._hydra)
         study = Path(self._config.hydra.sweep.dir)
         study.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self._config, study / "multirun.yaml")  # as Hydra's own does
+        OmegaConf.save(self._config, study / "multirun.yaml")  # as Hydra's own sweeper does
         search_in(study, space, config, self._launch, self._folder_of)
 
     def _launch(self, batch: Sequence[Sequence[str]]) -> None:

@@ -165,5 +165,5 @@ def test_low_precision_in_is_low_precision_out():
 
 
 def test_other_channels_are_refused():
-    with pytest.raises(ConfigError, match="1 or 3 channels, ring has 2"):
+    with pytest.raises(ConfigError, match="1 or 3 channels; ring has 2"):
         ADA(DataFacts("ring", 1, 2))

@@ -88,5 +88,5 @@ def test_it_can_be_differentiated_twice(channels):
 
 
 def test_points_are_refused():
-    with pytest.raises(ConfigError, match="changes pictures, ring has points"):
+    with pytest.raises(ConfigError, match="supports images only; ring has points"):
         DiffAugment(DataFacts("ring", 1, 2))

@@ -8,11 +8,11 @@ from synthetic import write_run, write_study
 
 from gan_experiments.cli import compare
 
-FIGURES = {"hinge": [4.0, 4.2, 4.1, 4.3, 3.9], "wasserstein": [9.0, 9.5, 8.7, 9.9, 9.2]}
+FIDS = {"hinge": [4.0, 4.2, 4.1, 4.3, 3.9], "wasserstein": [9.0, 9.5, 8.7, 9.9, 9.2]}
 
 
 def test_a_study_is_compared(call, tmp_path):
-    write_study(tmp_path / "losses", FIGURES)
+    write_study(tmp_path / "losses", FIDS)
     code, out, err = call(compare, "study=losses")
     assert (code, err) == (0, "")
     assert "hinge ranks first with final FID 4.100 [3.904, 4.296]: better than wasserstein." in out
@@ -21,14 +21,14 @@ def test_a_study_is_compared(call, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["losses"], "Hydra leaves nothing"
     code, out, _ = call(compare, "study=losses", "factor=loss", "baseline=wasserstein", "measure=is", "output=mine")
     assert code == 0
-    assert "Against wasserstein, the baseline: hinge is better." in out
+    assert "Against the baseline wasserstein: hinge is better." in out
     assert "gan-compare study=losses factor=loss baseline=wasserstein measure=is output=mine" in (
         Path("mine/report.md").read_text()
     )
 
 
 def test_without_torch_and_in_no_time(tmp_path):
-    write_study(tmp_path / "losses", FIGURES)
+    write_study(tmp_path / "losses", FIDS)
     program = (
         "import sys; from gan_experiments.cli import compare\n"
         "try: compare.main()\nexcept SystemExit as end: assert not end.code\n"
@@ -44,12 +44,12 @@ def test_without_torch_and_in_no_time(tmp_path):
     ("arguments", "text"),
     [
         ([], "study: missing"),
-        (["study=nowhere"], "study: there is no folder nowhere"),
+        (["study=nowhere"], "study: nowhere is not a folder"),
         (["study=losses/digits-dcgan-loss_hinge-seed_0"], "is one run; a study is the folder above several"),
-        (["study=empty"], "study: no run can be read below empty"),
+        (["study=empty"], "study: no run can be read in empty"),
         (["study=losses", "factor=penalty"], "factor: penalty is none in all 10 runs (what varies: loss)"),
         (["study=losses", "measure=kid"], "measure: no run has logged 'kid'"),
-        (["study=losses", "figure=last"], "figure: 'last' is not one of final, best"),
+        (["study=losses", "score=last"], "score: 'last' is not one of final, best"),
         (["study=losses", "better=more"], "better: 'more' is not one of known, lower, higher"),
         (["study=losses", "threshold=low"], "threshold"),
         (["study=losses", "basline=hinge"], "basline"),
@@ -57,7 +57,7 @@ def test_without_torch_and_in_no_time(tmp_path):
     ],
 )
 def test_wrong_input_is_a_clear_line(call, tmp_path, arguments, text):
-    write_study(tmp_path / "losses", FIGURES)
+    write_study(tmp_path / "losses", FIDS)
     (tmp_path / "empty").mkdir()
     code, out, err = call(compare, *arguments)
     assert (code, out) == (2, "")
@@ -67,10 +67,10 @@ def test_wrong_input_is_a_clear_line(call, tmp_path, arguments, text):
 
 
 def test_a_list_of_factors(call, tmp_path):
-    for place, loss in enumerate(["hinge", "minimax"]):
+    for index, loss in enumerate(["hinge", "minimax"]):
         for seed in range(2):
             config = {"optimizer.generator.lr": 1e-4 * (1 + seed)}
-            write_run(tmp_path / "study" / f"{place}{seed}", loss, config=config)
+            write_run(tmp_path / "study" / f"{index}{seed}", loss, config=config)
     code, out, _ = call(compare, "study=study", "factor=[loss,optimizer.generator.lr]")
     assert code == 0
     assert "hinge/0.0001" in out
@@ -82,5 +82,5 @@ def test_a_long_study_is_cut_short_in_the_terminal(call, tmp_path):
         write_run(tmp_path / "study" / f"{arm}", fid=4.0 + arm, config={"loss.weight": f"w{arm}"})
     code, out, _ = call(compare, "study=study")
     assert code == 0
-    assert "the first 30 of 40; the others are in the report" in " ".join(out.split())
+    assert "the first 30 of 40 rows; the report has all" in " ".join(out.split())
     assert "w39" not in out

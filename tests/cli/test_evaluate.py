@@ -40,7 +40,7 @@ def test_it_repeats_the_final_figures_of_the_run(call, trained):
     again = record["evaluations"][-1]
     assert again["final"] == pytest.approx(record["final"], rel=1e-6)
     assert again["margins"] == pytest.approx(record["margins"], rel=1e-4)
-    assert again["yardstick"] == pytest.approx(record["yardstick"], rel=1e-6)
+    assert again["real_baseline"] == pytest.approx(record["real_baseline"], rel=1e-6)
     evaluation = again["evaluation"]
     for key in ("samples", "generator", "truncation", "seed", "real_images", "real_split", "data", "versions"):
         assert key in evaluation
@@ -82,7 +82,7 @@ def test_any_images_against_a_dataset(call, tmp_path):
     (record,) = Path("outputs/evaluations").glob("fakes-digits-*.json")
     found = json.loads(record.read_text())
     assert found["evaluation"]["generator"] == "images"
-    assert found["final"]["fid"] < 5 * found["yardstick"]["fid"]
+    assert found["final"]["fid"] < 5 * found["real_baseline"]["fid"]
 
 
 def test_points_against_a_distribution(call, tmp_path):

@@ -1,15 +1,15 @@
-"""Each kind of picture of one run, from the command line."""
+"""Every output of ``gan-sample`` for one run, from the command line."""
 
 import pytest
+from gan_experiments.config.files import conf_dir
 from PIL import Image
 
 from gan_experiments.cli import sample
-from gan_experiments.config.files import conf_dir
 
-KINDS = sorted(file.stem for file in (conf_dir() / "kind").glob("*.yaml"))
+OUTPUTS = sorted(file.stem for file in (conf_dir() / "output").glob("*.yaml"))
 SMALL = {
-    "neighbours": ["kind.extractor.width=4", "kind.extractor.training_images=2000"],
-    "sefa": ["kind.directions=[0]"],
+    "neighbours": ["output.extractor.width=4", "output.extractor.training_images=2000"],
+    "sefa": ["output.directions=[0]"],
 }
 
 
@@ -31,35 +31,38 @@ def run(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_a_picture_or_a_clear_refusal(run, call, kind):
-    code, out, err = call(sample, f"run={run.path}", f"kind={kind}", *SMALL.get(kind, []))
-    if kind == "classes":
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_every_output_is_an_image_or_a_clear_refusal(run, call, output):
+    code, out, err = call(sample, f"run={run.path}", f"output={output}", *SMALL.get(output, []))
+    if output == "classes":
         assert code == 2
         assert "not conditional" in err
         return
     assert code == 0, err
     picture = out.splitlines()[-1]
-    assert picture.endswith(f"{kind}-last-seed0-1.png")
+    assert picture.endswith(f"{output}-last-seed0-1.png")
     assert min(Image.open(picture).size) >= 34
 
 
 def test_a_grid_is_the_run_s_own(run, call, tmp_path):
-    code, _, err = call(sample, f"run={run.path}", "kind.count=4", "output=own.png")
+    code, _, err = call(sample, f"run={run.path}", "output.count=4", "file=own.png")
     assert code == 0, err
     assert (tmp_path / "own.png").read_bytes() == run.grid(16).read_bytes()
-    code, _, err = call(sample, f"run={run.path}", "output=own.png")
+    code, _, err = call(sample, f"run={run.path}", "file=own.png")
     assert (code, "own.png exists and is not overwritten" in err) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["count=4"], "count: no such key; did you mean 'kind.count'?"),
-        (["kind=interpolations"], "kind: no option 'interpolations'; did you mean 'interpolation'?"),
-        (["kind=interpolation", "kind.path=round"], "kind.path: 'round' is not one of spherical, linear"),
-        (["kind=truncation", "kind.values=[0]"], "kind.values[0]: 0 is not a number > 0"),
-        (["kind=neighbours", "kind.extractor._target_=torch.nn.Linear"], "Linear does not descend from gan_experiments.metrics.extractors.base.Extractor"),
+        (["kind=interpolation"], "Hint: output= chooses what is drawn: output=interpolation"),
+        (["kind.count=4"], "Hint: output= chooses what is drawn: output.count=4"),
+        (["output=own.png"], "Hint: output= chooses what is drawn, file= the file to write: file=own.png"),
+        (["count=4"], "count: no such key; did you mean 'output.count'?"),
+        (["output=interpolations"], "output: no option 'interpolations'; did you mean 'interpolation'?"),
+        (["output=interpolation", "output.path=round"], "output.path: 'round' is not one of spherical, linear"),
+        (["output=truncation", "output.values=[0]"], "output.values[0]: 0 is not a number > 0"),
+        (["output=neighbours", "output.extractor._target_=torch.nn.Linear"], "Linear does not descend from gan_experiments.metrics.extractors.base.Extractor"),
     ],
 )
 def test_wrong_input_is_refused(run, call, arguments, line):

@@ -87,7 +87,7 @@ def test_resuming_what_is_no_run_is_refused(call, tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         code, _, err = call(train, f"resume={folder}")
         assert code == 2
-        assert "not the folder of a run" in err
+        assert "not a run folder" in err
         assert not (tmp_path / "nowhere").exists()
 
 

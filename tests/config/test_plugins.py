@@ -73,13 +73,16 @@ def test_one_mistake_in_a_search_is_one_problem():
     [
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials: 0 is not an integer >= 1"),
         ("hydra.sweeper.sampler=tpee", "hydra.sweeper.sampler: 'tpee'"),
-        ("hydra.sweeper.objectives=[]", "hydra.sweeper.objectives: missing"),
+        ("hydra.sweeper.objectives=[]", "hydra.sweeper.objectives: empty"),
         ("hydra.sweeper.objectives=[fid,fid]", "hydra.sweeper.objectives: names an objective twice"),
-        ("hydra.sweeper.objectives=[fid,images_per_second]", "hydra.sweeper.pruner: goes by one curve"),
-        ("hydra.sweeper.objectives=[images_per_second]", "hydra.sweeper.pruner: images_per_second has no curve"),
+        ("hydra.sweeper.objectives=[fid,images_per_second]", "hydra.sweeper.pruner: needs a single objective"),
+        (
+            "hydra.sweeper.objectives=[images_per_second]",
+            "hydra.sweeper.pruner: cannot use the cost images_per_second",
+        ),
         ("hydra.sweeper.n_trails=3", "hydra.sweeper.n_trails"),
         ("batch_size=interval(2,1)", "batch_size: interval(2.0, 1.0) is empty"),
-        ("hydra.sweeper.per=[optimizer.generator.lr]", "optimizer.generator.lr: an interval has no values"),
+        ("hydra.sweeper.per=[optimizer.generator.lr]", "optimizer.generator.lr: hydra.sweeper.per needs single values"),
         ("optimizer.discriminator.lr=interval(-1,1)", "optimizer.discriminator.lr: -1.0 is not a number > 0"),
     ],
 )

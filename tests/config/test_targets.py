@@ -88,7 +88,12 @@ def test_a_hostile_target_imports_nothing():
     code += "    try: find_class(target)\n    except RefusedTargetError: pass\n"
     code += "print(sorted(set(sys.modules) - before))"
     hostile = ["torch.load", "torch.hub.load", "os.system", "subprocess.Popen", "webbrowser.open", "this.Zen", ""]
-    hostile += ["gan_experiments.cli.train.main", "antigravity.Fly", "gan_experimentsx.Evil", "torch.utils.data.Dataset"]
+    hostile += [
+        "gan_experiments.cli.train.main",
+        "antigravity.Fly",
+        "gan_experimentsx.Evil",
+        "torch.utils.data.Dataset",
+    ]
     done = subprocess.run([sys.executable, "-c", code, *hostile], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -1,6 +1,10 @@
+import threading
 from pathlib import Path
 
-from gan_experiments.core.cache import cache_folder
+import pytest
+
+from gan_experiments.core.cache import cache_folder, read_or_make
+from gan_experiments.core.files import write_text
 
 
 def test_folder_is_the_users_unless_the_environment_names_one(monkeypatch, tmp_path):
@@ -10,3 +14,70 @@ def test_folder_is_the_users_unless_the_environment_names_one(monkeypatch, tmp_p
     assert cache_folder() == Path.home() / "kept"
     monkeypatch.delenv("GAN_EXPERIMENTS_CACHE")
     assert cache_folder().name == "gan_experiments"
+
+
+class Cached:
+    """A text file that is damaged unless it ends in a full stop."""
+
+    def __init__(self, path):
+        self.path, self.made = path, 0
+
+    def read(self):
+        text = self.path.read_text() if self.path.exists() else ""
+        return text if text.endswith(".") else None
+
+    def make(self):
+        self.made += 1
+        write_text(self.path, f"Made {self.made}.")
+        return self.path.read_text()
+
+    def get(self):
+        return read_or_make(self.path, self.read, self.make)
+
+
+def test_a_file_is_made_once_and_again_if_damaged(tmp_path):
+    cached = Cached(tmp_path / "new" / "folder" / "a.txt")
+    assert [cached.get(), cached.get()] == ["Made 1."] * 2
+    cached.path.write_text("Made 1")
+    assert [cached.get(), cached.get()] == ["Made 2."] * 2
+
+
+def test_of_many_at_once_one_makes_it(tmp_path):
+    cached, results = Cached(tmp_path / "a.txt"), []
+    threads = [threading.Thread(target=lambda: results.append(cached.get())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == ["Made 1."] * 8
+
+
+def test_an_error_leaves_no_file_and_no_lock(tmp_path):
+    cached = Cached(tmp_path / "a.txt")
+
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        read_or_make(cached.path, cached.read, fail)
+    assert not cached.path.exists()
+    assert cached.get() == "Made 1."
+
+
+def test_what_a_killed_process_left_is_removed_before_the_file_is_made(tmp_path):
+    cached = Cached(tmp_path / "a[1].txt")
+    (tmp_path / ".a[1].txt.123.tmp").write_text("half")
+    (tmp_path / ".a[1].json.123.tmp").write_text("half")
+    (tmp_path / ".a[1].xyz.tmp").mkdir()
+    (tmp_path / ".b.txt.123.tmp").write_text("of another file")
+    cached.get()
+    assert [path.name for path in tmp_path.glob("*.tmp")] == [".b.txt.123.tmp"]
+
+
+def test_a_folder_that_is_not_writable_is_read(tmp_path, monkeypatch):
+    cached = Cached(tmp_path / "a.txt")
+    cached.get()
+    (tmp_path / ".a.txt.lock").unlink(missing_ok=True)
+    monkeypatch.setattr("os.access", lambda *_: False)  # tests may run as root, who can write everywhere
+    assert cached.get() == "Made 1."
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

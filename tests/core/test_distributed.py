@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.distributed import all_gather, mean_over_processes
 from gan_experiments.losses.began import BEGAN
 
 
@@ -22,6 +22,7 @@ def work(rank, path):
     values = torch.tensor([1.0, 10.0]) * (rank + 1)
     assert mean_over_processes(values).tolist() == [1.5, 15.0]
     assert values.tolist() == [rank + 1.0, 10.0 * (rank + 1)]
+    assert all_gather({"rank": rank}) == [{"rank": 0}, {"rank": 1}]
     loss = BEGAN(gamma=0.5, lambda_k=0.1)
     loss.discriminator(torch.tensor([1.0 + rank]), torch.tensor([0.1 * rank]))
     assert abs(loss.k.item() - 0.1 * (0.5 * 1.5 - 0.05)) < 1e-6, loss.k

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from gan_experiments.core.precision import full_float32
+from gan_experiments.core.precision import full_float32, in_float32
 
 
 def flags():
@@ -39,3 +39,11 @@ def test_convolutions_on_a_gpu_are_those_of_float32(allowed):
     short = conv2d(images.cuda(), weights.cuda()).cpu()
     errors = [((found - exact).norm() / exact.norm()).item() for found in (full, short)]
     assert errors[0] < 1e-5 < errors[1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [("bfloat16", "float32"), ("float32", "float32"), ("float64", "float64")]
+)
+def test_half_precision_is_converted_and_double_stays(dtype, expected):
+    values = in_float32(torch.ones(2, dtype=getattr(torch, dtype)))
+    assert values.dtype == getattr(torch, expected)

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from gan_experiments.core.randomness import Stream, derive_seed
+from gan_experiments.core.randomness import Stream, derive_seed, seed_noise
 
 
 def test_a_seed_is_a_function_of_its_keys_on_every_run():
@@ -44,3 +44,12 @@ def test_normal_numbers_are_normal():
     drawn = Stream(5, "n").normal(20000)
     assert abs(drawn.mean()) < 0.03
     assert abs(drawn.std() - 1) < 0.03
+
+
+def test_seeded_noise_is_that_of_the_global_stream():
+    drawn = []
+    for seed in (3, 3, 4):
+        seed_noise(seed, torch.device("cpu"))
+        drawn.append(torch.rand(4))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])

@@ -22,6 +22,14 @@ def source(seed=0, count=500, bright=1.0, labels=None):
     )
 
 
+def noise(channels=3, size=8, count=3):
+    data = source()
+    shape = (count, channels, size, size)
+    data.images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data.facts = type(data.facts)("pixels", size, channels)
+    return data
+
+
 class Pixels(Extractor):
     def __init__(self, logits=True):
         super().__init__()

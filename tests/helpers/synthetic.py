@@ -1,4 +1,4 @@
-"""Studies made of files alone: what runs would have left behind, with figures drawn from known distributions."""
+"""Studies made of files alone: what runs would have left behind, with values drawn from known distributions."""
 
 import json
 import math
@@ -39,10 +39,10 @@ def write_run(folder, loss="hinge", seed=0, fid=5.0, status="finished", config=N
     }
     for key, value in (config or {}).items():
         *parents, last = key.split(".")
-        place = settings
+        mapping = settings
         for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
+            mapping = mapping.setdefault(parent, {})
+        mapping[last] = value
     run.config_file.write_text(yaml.safe_dump(settings))
     ends = BUDGET if status == "finished" else BUDGET // 2
     curve = write_curve(run, fid, ends, seed)
@@ -72,9 +72,9 @@ def write_curve(run, fid, ends, seed):
     return curve
 
 
-def write_study(folder, figures, **options):
-    """Write a run for each figure of each loss, seeds from 0 on; ``None`` has diverged."""
-    for loss, values in figures.items():
+def write_study(folder, fids, **options):
+    """Write a run for each final FID of each loss, seeds from 0 on; ``None`` has diverged."""
+    for loss, values in fids.items():
         for seed, fid in enumerate(values):
             status = "diverged" if fid is None else "finished"
             name = f"digits-dcgan-loss_{loss}-seed_{seed}"
@@ -106,14 +106,14 @@ def _record(loss, seed, fid, status, ends, curve):
     return record | {
         "final": {"fid": fid, "is": 9 - fid / 20},
         "best": {"fid": min(curve), "images_seen": EVERY * (1 + int(np.argmin(curve)))},
-        "yardstick": {"fid": 0.4},
+        "real_baseline": {"fid": 0.4},
         "evaluation": {
             "samples": 10000,
-            "row_samples": 2000,
+            "periodic_samples": 2000,
             "generator": "ema",
             "extractors": {"native": {"name": "native", "num_features": 64, "weights": "17df"}},
             "real_images": 1797,
             "data": "abc",
-            "is_splits": 10,
+            "features": {"inception": {"values": ["is"], "splits": 10}},
         },
     }

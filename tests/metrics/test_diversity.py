@@ -7,7 +7,7 @@ from backbones import random_backbone
 
 from gan_experiments.metrics.diversity import PerceptualDiversity
 from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding
-from gan_experiments.metrics.measure import of_real_images
+from gan_experiments.metrics.measure import values_of_real_images
 
 IMAGES = torch.randint(256, (7, 1, 32, 36), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
@@ -36,7 +36,7 @@ def test_real_images_are_its_real_baseline(measure):
     expected = measure.compute()
     data = SimpleNamespace(images=IMAGES, labels=None)
     measure.update(IMAGES[:3])
-    real = [of_real_images(measure, data, *how, 0, 1) for how in ((100, 3), (5, 3), (5, 2))]
+    real = [values_of_real_images(measure, data, *how, 0, 1) for how in ((100, 3), (5, 3), (5, 2))]
     assert real[0] == pytest.approx(expected)
     assert real[1] == pytest.approx(real[2])  # random ones, the same in any batches
     assert real[1] != pytest.approx(expected)

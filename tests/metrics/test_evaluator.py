@@ -13,15 +13,9 @@ from pixels import Pixels, evaluator, from_tensor, source
 from scipy.linalg import sqrtm
 
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.collect import share
+from gan_experiments.metrics.collect import rank_batches
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.fid import FID
-from gan_experiments.metrics.inception_score import InceptionScore
-from gan_experiments.metrics.kid import KID
-from gan_experiments.metrics.known_distribution import KnownDistributionMetric
-from gan_experiments.metrics.memorization import Memorization
-from gan_experiments.metrics.prdc import PRDC
-from gan_experiments.metrics.uncertainty import halved
 
 DISTRIBUTED = Path(__file__).parents[1] / "helpers" / "evaluate_in_parts.py"
 
@@ -95,46 +89,12 @@ def test_extractor_without_classes_has_no_inception_score():
     assert list(measure(from_tensor(source(seed=1).images), 300)) == ["fid"]
 
 
-def test_real_baseline_is_what_real_images_get_at_the_same_count():
-    data = source()
-    full = evaluator(data, samples=100).final(from_tensor(source(seed=1).images), 100)
-    expected = [frechet(data.images[inside == 1], data.images[inside == 0]) for inside in halved(500, 100)]
-    assert all((inside == 1).sum() == 100 for inside in halved(500, 100))
-    assert full.real_baseline["fid"] == pytest.approx(sum(expected) / len(expected), rel=1e-6)
-    assert full.real_baseline_spread["fid"] == pytest.approx(torch.tensor(expected).std().item(), rel=1e-5)
-    assert full.real_baseline["fid"] < full.values["fid"] + full.margins["fid"]
-
-
-def test_in_full_gives_the_values_of_a_row():
+def test_final_and_periodic_evaluations_give_the_same_values():
     sample, measure = from_tensor(source(seed=1).images), evaluator(features=measures())
     full = measure.final(sample, 300)
     assert full.values == pytest.approx(measure(sample, 300), rel=1e-9)
     assert full.margins.keys() == {"fid", "is", "precision", "density"}
     assert full.real_baseline.keys() == full.values.keys()
-
-
-def test_margin_of_error_is_that_of_repeated_sampling():
-    """The jackknife's margin at 95 % against the spread of the distance over a hundred sets drawn anew."""
-    measure, values, margins = evaluator(features={"fid": FID()}), [], []
-    for seed in range(100):
-        full = measure.final(from_tensor(source(seed=100 + seed, count=300, bright=1.2).images), 300)
-        values.append(full.values["fid"])
-        margins.append(full.margins["fid"])
-    true = 2.262 * torch.tensor(values).std().item()
-    assert sum(margins) / len(margins) == pytest.approx(true, rel=0.25)
-
-
-def test_margins_of_means_are_those_of_repeated_sampling():
-    """Over a hundred sets of generated images against the same real ones."""
-    data, found = source(count=600), []
-    data.trained = torch.arange(600) < 300
-    measure = evaluator(data, features={"prdc": PRDC(), "memorization": Memorization()})
-    for seed in range(100):
-        full = measure.final(from_tensor(source(seed=100 + seed, count=100, bright=1.1).images), 100)
-        found.append((full.values, full.margins))
-    for name in ("precision", "density", "memorization"):
-        true = 1.96 * torch.tensor([values[name] for values, _ in found]).std().item()
-        assert sum(margins[name] for _, margins in found) / len(found) == pytest.approx(true, rel=0.25), name
 
 
 def test_autocast_does_not_reach_the_extractor():
@@ -176,64 +136,19 @@ def test_provenance_is_plain():
     assert json.loads(json.dumps(provenance)) == provenance
 
 
-def test_nothing_to_measure_with_is_refused():
+def test_an_evaluator_without_measures_is_refused():
     for extractors, features in (({}, {"fid": FID()}), ({"native": Pixels()}, {})):
-        with pytest.raises(ConfigError, match="nothing to measure with"):
+        with pytest.raises(ConfigError, match="nothing to compute"):
             Evaluator(source(), extractors, 0, 64, features)
-
-
-def test_two_measures_of_one_name_are_refused():
-    with pytest.raises(ConfigError, match="two measures have values called precision, recall"):
-        evaluator(features={"prdc": PRDC()}, measures={"known_distribution": KnownDistributionMetric()})
-
-
-@pytest.mark.parametrize(("measure", "needed"), [(KID(), 1000), (PRDC(10), 11), (InceptionScore(), 10), (FID(), 2)])
-def test_too_few_images_are_refused_with_the_number_needed(measure, needed):
-    measured = evaluator(features={"name": measure})
-    measured.check(needed, "metrics.samples")
-    told = f"metrics.samples: {needed - 1} generated images are too few for name, which needs {needed}"
-    with pytest.raises(ConfigError, match=f"^{told}$"):
-        measured.check(needed - 1, "metrics.samples")
-    with pytest.raises(ConfigError, match=f"{needed - 1} images in pixels are too few for name, which needs {needed}"):
-        evaluator(source(count=needed - 1), features={"name": measure}).prepare()
-
-
-@pytest.mark.parametrize(
-    ("generated", "real", "short"),
-    [(4, 500, "4 generated images:"), (5, 4, "4 real images:"), (4, 4, "4 generated images and 4 real images:")],
-)
-def test_covariances_without_full_rank_are_said_once(caplog, generated, real, short):
-    measure, sample = evaluator(source(count=real), features={"fid": FID()}), from_tensor(source(seed=1).images)
-    for _ in range(2):
-        measure(sample, generated)
-    (line,) = caplog.messages
-    assert f"without full rank, from {short}" in line
-    assert line.endswith("; 5 have full rank")
-    evaluator(source(count=4), features={"kid": KID(2, 2)})(sample, 4)
-    evaluator(source(count=5), features={"fid": FID()})(sample, 5)
-    assert caplog.messages == [line]
-
-
-@pytest.mark.parametrize(
-    ("images", "told"),
-    [
-        (torch.zeros(20, 3, 2, 2, dtype=torch.uint8), "have 3 channels, those of pixels 1"),
-        (torch.zeros(20, 1, 4, 2, dtype=torch.uint8), "have 4 pixels in height, those of pixels 2"),
-        (torch.full((20, 1, 2, 2), 1.5), r"are torch.float32 in \[1.5, 1.5\], those of pixels torch.uint8"),
-    ],
-)
-def test_images_of_another_kind_are_refused(images, told):
-    with pytest.raises(ConfigError, match=told):
-        evaluator()(from_tensor(images), 20)
 
 
 @given(count=st.integers(1, 300), batch_size=st.integers(1, 100), world_size=st.integers(1, 7))
 def test_processes_share_the_same_batches(count, batch_size, world_size):
-    alone = share(count, batch_size, 0, 1)
-    shared = [batch for rank in range(world_size) for batch in share(count, batch_size, rank, world_size)]
+    alone = rank_batches(count, batch_size, 0, 1)
+    shared = [batch for rank in range(world_size) for batch in rank_batches(count, batch_size, rank, world_size)]
     assert [batch for batch in shared if batch != (count, count)] == alone
     assert len(alone) == math.ceil(count / batch_size)
-    sizes = [len(share(count, batch_size, rank, world_size)) for rank in range(world_size)]
+    sizes = [len(rank_batches(count, batch_size, rank, world_size)) for rank in range(world_size)]
     assert max(sizes) - min(sizes) <= 1
 
 

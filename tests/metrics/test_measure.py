@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
+import torch
 from config_view import problems
 
 from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.synthetic.points import Ring
 from gan_experiments.metrics.diversity import PerceptualDiversity
 from gan_experiments.metrics.known_distribution import KnownDistributionMetric
+from gan_experiments.metrics.measure import Measure, update_measures, values_of_real_images
 
 
 def beside(dataset, measure):
@@ -15,3 +19,47 @@ def test_a_distribution_that_is_not_known_is_refused():
     assert line.startswith("metrics.measures.it: the distribution of Digits is not known; take a synthetic dataset")
     assert problems(beside(Ring, KnownDistributionMetric), "metrics.measures.it") == []
     assert problems(beside(Digits, PerceptualDiversity), "metrics.measures.it") == []
+
+
+class Mean(Measure):
+    values = ("mean",)
+    full_state_update = False
+
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.scale = scale
+        self.add_state("sum", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, images, labels=None):
+        self.tf32 = torch.backends.cudnn.allow_tf32
+        self.sum += self.scale * images.float().sum()
+        self.count += len(images)
+
+    def compute(self):
+        return {"mean": (self.sum / self.count).item()}
+
+
+DATA = SimpleNamespace(images=torch.arange(10).view(10, 1, 1, 1), labels=None)
+
+
+def test_options_are_in_the_provenance():
+    assert Mean(2.0).provenance() == {"scale": 2.0}
+
+
+def test_measures_are_updated_in_full_float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    measures = [Mean(), Mean(2.0)]
+    update_measures(measures, DATA.images, None)
+    assert [measure.compute() for measure in measures] == [{"mean": 4.5}, {"mean": 9.0}]
+    assert not any(measure.tf32 for measure in measures)
+    assert torch.backends.cudnn.allow_tf32
+
+
+def test_values_of_real_images_leave_the_measure_empty():
+    measure = Mean()
+    update_measures([measure], DATA.images[:3], None)
+    assert values_of_real_images(measure, DATA, 100, 4, 0, 1) == {"mean": 4.5}
+    assert measure.count == 0
+    some = [values_of_real_images(measure, DATA, 4, batch_size, 0, 1) for batch_size in (1, 3)]
+    assert some[0] == some[1] != {"mean": 4.5}

@@ -12,7 +12,7 @@ from gan_experiments.metrics.kid import KID
 @pytest.fixture
 def statistics(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path))
-    return lambda: sorted((tmp_path / "statistics").glob("*"))
+    return lambda: sorted((tmp_path / "statistics").glob("*.safetensors"))
 
 
 SAMPLE = from_tensor(source(seed=1).images)

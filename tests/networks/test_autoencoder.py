@@ -29,7 +29,7 @@ def test_sizes_that_are_declared_are_those_that_are_built():
 
 
 def test_other_sizes_are_refused():
-    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64 pixels, images has 48"):
+    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64; images has 48"):
         make(48)
 
 

@@ -57,9 +57,9 @@ def test_the_default_latent_fits_every_size(size):
 
 
 def test_a_latent_that_cannot_be_parted_is_refused_with_those_that_can():
-    with pytest.raises(ConfigError, match=r"latent_dim: 128 is not a multiple of 3, as 126 and 129 are"):
+    with pytest.raises(ConfigError, match=r"latent_dim: 128 is not a multiple of 3; 126 and 129 are"):
         BigGANGenerator(DataFacts("images", 8, 3), latent_dim=128)
-    with pytest.raises(ConfigError, match=r"2 is not a multiple of 3, as 3 are"):
+    with pytest.raises(ConfigError, match=r"2 is not a multiple of 3; 3 is"):
         BigGANGenerator(DataFacts("images", 8, 3), latent_dim=2)
 
 

@@ -83,7 +83,7 @@ def test_a_generator_sees_the_class_beside_the_latent(kind):
     ("kind", "options"), [(MLPGenerator, {"conditional": True}), (MLPDiscriminator, {"conditioning": "projection"})]
 )
 def test_images_without_labels_are_refused(kind, options):
-    with pytest.raises(ConfigError, match="needs labels, which bare has not"):
+    with pytest.raises(ConfigError, match="bare has no labels for a conditional network; set conditioning=none"):
         kind(DataFacts("bare", 8, 1), **options)
 
 

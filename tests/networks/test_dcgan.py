@@ -47,7 +47,7 @@ def test_sizes_that_are_declared_are_those_that_are_built():
 
 @pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
 def test_other_sizes_are_refused(network):
-    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64 pixels, images has 48"):
+    with pytest.raises(ConfigError, match="8, 16, 28, 32, 64; images has 48"):
         network(facts(48))
 
 
@@ -173,7 +173,7 @@ def beside(penalty, **options):
 def test_batch_norm_is_warned_of_beside_the_gradient_of_each_sample(penalty):
     for options in ({}, {"norm": "batch"}):
         (line,) = warnings(beside(penalty, **options), "model.discriminator")
-        assert line.startswith("model.discriminator.norm: 'batch' beside penalty.it: the gradient at an image then")
+        assert line.startswith("model.discriminator.norm: 'batch' with penalty.it: the gradient at an image then")
     assert warnings(beside(penalty, norm="layer"), "model.discriminator") == []
 
 

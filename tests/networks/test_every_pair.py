@@ -70,7 +70,7 @@ def test_forward_and_backward_at_every_size(name, size, conditioning):
 def test_other_sizes_are_refused(name):
     fits = ", ".join(map(str, PAIRS[name][0].image_sizes))
     for make in (PAIRS[name][0], PAIRS[name][2]):
-        with pytest.raises(ConfigError, match=f"{fits} pixels, images has 40"):
+        with pytest.raises(ConfigError, match=f"{fits}; images has 40"):
             make(DataFacts("images", 40, 3))
 
 

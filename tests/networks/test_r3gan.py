@@ -135,7 +135,7 @@ def test_there_is_no_normalization_and_samples_never_meet():
 
 def test_what_does_not_fit_is_refused():
     for network in (R3GANGenerator, R3GANDiscriminator):
-        with pytest.raises(ConfigError, match="8, 16, 28, 32, 64, 128, 256, 512, 1024 pixels, images has 48"):
+        with pytest.raises(ConfigError, match="8, 16, 28, 32, 64, 128, 256, 512, 1024; images has 48"):
             network(facts(48))
         with pytest.raises(ConfigError, match="12 channels x 2 do not divide into groups of 16"):
             network(facts(), channels=12, max_channels=12)

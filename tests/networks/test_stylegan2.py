@@ -64,7 +64,7 @@ def test_every_form_uses_all_of_its_weights(form, size):
 
 def test_sizes_that_do_not_fit_are_refused_with_those_that_do():
     for network in (StyleGAN2Generator, StyleGAN2Discriminator):
-        with pytest.raises(ConfigError, match="8, 16, 28, 32, 64, 128, 256, 512, 1024 pixels, images has 48"):
+        with pytest.raises(ConfigError, match="8, 16, 28, 32, 64, 128, 256, 512, 1024; images has 48"):
             network(facts(48))
         assert network.image_sizes == SIZES
 

@@ -13,12 +13,8 @@ from omegaconf import OmegaConf
 from gan_experiments.core.contracts import Penalty
 
 CONF = Path(__file__).parents[2] / "conf" / "penalty"
-COMPONENTS = {
-    name: config
-    for path in sorted(CONF.glob("*.yaml"))
-    for name, config in OmegaConf.load(path).items()
-    if name != "defaults"
-}
+FILES = {path.stem: OmegaConf.load(path) for path in sorted(CONF.glob("*.yaml"))}
+COMPONENTS = {name: config for file in FILES.values() if "defaults" not in file for name, config in file.items()}
 every_penalty = pytest.mark.parametrize("name", COMPONENTS)
 
 
@@ -39,10 +35,11 @@ def values(penalty, step_of, run=lambda hook, step: hook(step)):
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_file_names_penalties_under_their_own_name(path):
-    config = OmegaConf.load(path)
+    config = dict(FILES[path.stem])
     assert path.read_text().startswith("# ")
-    assert all((CONF / f"{name}.yaml").exists() for name in config.get("defaults", []))
-    assert path.stem == "none" or list(config) in ([path.stem], ["defaults"])
+    combined = config.pop("defaults", [])
+    assert set(combined) <= set(COMPONENTS)
+    assert path.stem == "none" or list(config) == [path.stem] or set(config) <= set(combined)
 
 
 @every_penalty

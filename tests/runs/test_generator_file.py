@@ -72,7 +72,8 @@ def test_it_needs_torch_and_safetensors_alone(saved):
         ("torch.nn.Linear", r"torch\.nn\.modules\.linear\.Linear is not a Generator"),
         ("gan_experiments.networks.dcgan.DCGANDiscriminator", "is not a Generator"),
         ("gan_experiments.networks.dcgan.Nothing", "Nothing"),
-        ("gan_experiments.cli.train.main", "not a class"),
+        ("gan_experiments.cli.train.main", "may not name it"),
+        ("gan_experiments.networks.sizes.stages", "not a class"),
         (3, "not the dotted path"),
     ],
 )
@@ -90,13 +91,13 @@ def test_a_stranger_s_file_names_no_other_code(saved, target, reason):
             r"refused: torchmetrics\.metric\.Metric inside a generator is not of torch\.nn",
         ),
         ({"architecture": "[]"}, "refused: .* names no class"),
-        ({"architecture": "{"}, "does not say its architecture"),
-        ({"architecture": None}, "does not say its architecture"),
-        ({"facts": None}, "does not say its architecture"),
+        ({"architecture": "{"}, "its architecture and facts cannot be read"),
+        ({"architecture": None}, "its architecture and facts cannot be read"),
+        ({"facts": None}, "its architecture and facts cannot be read"),
         ({"architecture": {"chanels": 4}}, "cannot be built: .*chanels"),
-        ({"facts": {"image_size": 9}}, "makes images of 8"),
+        ({"facts": {"image_size": 9}}, "supports image sizes 8"),
         ({"facts": {"color": True}}, "cannot be built: .*color"),
-        ({"architecture": {"channels": 8}}, "its weights are not those of its architecture"),
+        ({"architecture": {"channels": 8}}, "its weights do not fit its architecture"),
     ],
 )
 def test_what_does_not_fit_is_refused(saved, changes, reason):

@@ -59,7 +59,7 @@ class Fixed(Small):
 @pytest.mark.parametrize(
     ("generator", "reason"),
     [
-        (Branching(), "Branching cannot be written as ONNX"),
+        (Branching(), "Branching cannot be exported to ONNX"),
         (Fixed(), "cannot run Fixed on a batch|cannot be written"),
     ],
 )

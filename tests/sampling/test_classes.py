@@ -25,10 +25,10 @@ def test_classes_can_be_chosen():
     ("generator", "classes", "reason"),
     [
         (Echo(), None, "not conditional"),
-        (Echo(num_classes=3), [1, 3, -1], r"kind\.classes: 3, -1 is no class; echo has 0 to 2"),
-        (Echo(num_classes=3), [], r"kind\.classes: empty"),
+        (Echo(num_classes=3), [1, 3, -1], r"output\.classes: invalid label 3, -1; echo has 0 to 2"),
+        (Echo(num_classes=3), [], r"output\.classes: empty"),
     ],
 )
-def test_what_there_is_not_is_refused(generator, classes, reason):
+def test_invalid_classes_are_refused(generator, classes, reason):
     with pytest.raises(ConfigError, match=reason):
         Classes(classes=classes)(generator, None, 0)

@@ -7,23 +7,23 @@ from stubs import Echo, cells
 from gan_experiments.core.images import to_uint8
 from gan_experiments.core.types import ConfigError
 from gan_experiments.sampling.base import draw_latents
-from gan_experiments.sampling.interpolation import Interpolation, spherical
+from gan_experiments.sampling.interpolation import Interpolation, slerp
 
 
-def places(steps):
+def positions(steps):
     return torch.linspace(0, 1, steps)[:, None]
 
 
 def test_an_arc_is_walked_in_equal_angles_at_one_length():
     first, last = torch.tensor([2.0, 0, 0]), torch.tensor([0, 2.0, 0])
-    walked = spherical(first, last, places(4))
+    walked = slerp(first, last, positions(4))
     expected = [[2 * math.cos(angle), 2 * math.sin(angle), 0] for angle in (0, math.pi / 6, math.pi / 3, math.pi / 2)]
     torch.testing.assert_close(walked, torch.tensor(expected), atol=1e-6, rtol=0)
 
 
 def test_it_keeps_the_length_that_samples_of_the_normal_have():
     first, last = torch.randn(2, 512, generator=torch.Generator().manual_seed(0))
-    between = spherical(first, last, torch.tensor([0.5])).norm(), torch.lerp(first, last, 0.5).norm()
+    between = slerp(first, last, torch.tensor([0.5])).norm(), torch.lerp(first, last, 0.5).norm()
     assert between[0] == pytest.approx(512**0.5, rel=0.1)
     assert between[1] < 0.8 * between[0]
 
@@ -31,7 +31,7 @@ def test_it_keeps_the_length_that_samples_of_the_normal_have():
 @pytest.mark.parametrize("factor", [1.0, -1.0, 3.0])
 def test_parallel_latents_are_joined_by_a_line(factor):
     first = torch.tensor([1.0, 0.0])
-    torch.testing.assert_close(spherical(first, factor * first, places(3))[1], (1 + factor) / 2 * first)
+    torch.testing.assert_close(slerp(first, factor * first, positions(3))[1], (1 + factor) / 2 * first)
 
 
 @pytest.mark.parametrize("path", ["spherical", "linear"])

@@ -37,16 +37,16 @@ def test_rows_move_styles_along_each_direction():
     styles, labels = generator.asked[0]
     moved, base = styles.view(2, 3, 5, 4), 2 * draw_latents(generator, 3, 0)
     torch.testing.assert_close(moved[:, :, 2], base.expand(2, 3, 4))
-    for place, which in enumerate((2, 0)):
-        torch.testing.assert_close(moved[place, 1, -1] - base[1], 4 * directions(WEIGHT)[which])
-        torch.testing.assert_close(moved[place, 1, 0] - base[1], -4 * directions(WEIGHT)[which])
+    for index, direction in enumerate((2, 0)):
+        torch.testing.assert_close(moved[index, 1, -1] - base[1], 4 * directions(WEIGHT)[direction])
+        torch.testing.assert_close(moved[index, 1, 0] - base[1], -4 * directions(WEIGHT)[direction])
     assert labels.view(2, 3, 5)[:, :, 0].tolist() == [[0, 1, 0], [0, 1, 0]]
 
 
 @pytest.mark.parametrize(
     ("generator", "chosen", "reason"),
-    [(Echo(), [0], "Echo does not give it"), (Styled(), [4], "of 0 to 3"), (Styled(), [], "of 0 to 3")],
+    [(Echo(), [0], "Echo does not define style_weight"), (Styled(), [4], "from 0 to 3"), (Styled(), [], "from 0 to 3")],
 )
-def test_what_there_is_not_is_refused(generator, chosen, reason):
+def test_missing_weights_and_invalid_directions_are_refused(generator, chosen, reason):
     with pytest.raises(ConfigError, match=reason):
         SeFa(directions=chosen)(generator, None, 0)

@@ -1,61 +1,30 @@
 import time
-from pathlib import Path
 
-import pytest
-
-from gan_experiments.runs.folder import RunFolder
 from gan_experiments.sweeps import progress
-from gan_experiments.sweeps.plan import Job, Sweep
-from gan_experiments.sweeps.state import ELSEWHERE, SKIPPED, WAITING, state_of
+from gan_experiments.sweeps.plan import Sweep
 
 TABLE = "images_seen,metrics/fid,speed/images_per_second,speed/seconds\n100,9.5,50.0,2.0\n200,,40.0,4.0\n300,7"
 
 
-@pytest.fixture
-def job(tmp_path):
-    """Make a job whose folder holds a record and a table."""
-
-    def make(name, table="", before=None, **record):
-        run = RunFolder(Path(tmp_path) / name)
-        run.path.mkdir()
-        if record:
-            run.update_record(**record)
-        run.metrics_file.write_text(table)
-        return Job(name, run, 1000, record if before is None else before)
-
-    return make
-
-
 def test_a_running_job_is_read_from_its_table(job, monkeypatch, capsys):
     running, done, to_come = job("a=1", TABLE, {}, status="running"), job("a=2", status="finished"), job("a=3")
-    monkeypatch.setattr(progress, "_LOOK_EVERY", 0.02)
-    monkeypatch.setattr(progress, "_TELL_EVERY", 0.0)
-    with running.folder.lock(), progress.Progress(Sweep(running.folder.path.parent, [running, done, to_come], False)):
+    monkeypatch.setattr(progress, "_POLL_EVERY", 0.02)
+    monkeypatch.setattr(progress, "_REPORT_EVERY", 0.0)
+    with (
+        running.folder.lock(),
+        progress.SweepProgress(Sweep(running.folder.path.parent, [running, done, to_come], False)),
+    ):
         time.sleep(0.2)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("1 of 3 jobs done · 0:00 so far")
     assert lines[1] == "a=1: 200/1,000 images · 40/s · FID 9.50 · 0:20 left"
 
 
-def test_a_job_that_ends_is_told_once(job, monkeypatch, capsys):
+def test_a_job_that_ends_is_reported_once(job, monkeypatch, capsys):
     running = job("a=1", TABLE, status="running")
-    monkeypatch.setattr(progress, "_LOOK_EVERY", 0.02)
-    with progress.Progress(Sweep(running.folder.path.parent, [running], False)):
+    monkeypatch.setattr(progress, "_POLL_EVERY", 0.02)
+    with progress.SweepProgress(Sweep(running.folder.path.parent, [running], False)):
         time.sleep(0.1)
         running.folder.update_record(status="failed", reason="a fault")
         time.sleep(0.1)
     assert capsys.readouterr().err == "failed a=1: 200/1,000 images · FID 9.50 · a fault\n"
-
-
-def test_the_state_of_a_job(job):
-    assert state_of(job("new"), running=True).status == WAITING
-    assert state_of(job("done", status="finished", final={"fid": 1.0}), running=False).status == SKIPPED
-    assert state_of(job("now", before={}, status="finished", final={"fid": 1.0}), running=False).figures == {"fid": 1.0}
-    cut_off = state_of(job("killed", TABLE, status="running"), running=True)
-    assert (cut_off.status, cut_off.images, cut_off.seconds) == ("interrupted", 200, 4.0)
-    held = job("held", TABLE, status="running")
-    with held.folder.lock():
-        assert state_of(held, running=True).status == "running"
-        assert state_of(held, running=False).status == ELSEWHERE
-    failed = state_of(job("bad", status="failed", reason="a fault"), running=False)
-    assert failed.reason == "a fault (before; retry=failed tries it again)"

@@ -12,7 +12,7 @@ from tiny import tiny_overrides
 from gan_experiments.core.types import DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.csv_table import read_rows
+from gan_experiments.runs.metrics_table import read_metrics
 from gan_experiments.training.train import train
 
 JOBS = 20
@@ -99,11 +99,13 @@ def assert_as_alone(run, alone):
     assert run.record()["status"] == alone.record()["status"]
     for key in ("final", "best", "reason", "images_seen", "steps"):
         assert run.record().get(key) == alone.record().get(key), key
-    assert figures(run) == figures(alone)
+    assert logged(run) == logged(alone)
 
 
-def figures(run):
-    return [{name: value for name, value in row.items() if not name.startswith("speed/")} for row in read_rows(run)]
+def logged(run):
+    columns, table = read_metrics(run)
+    kept = [index for index, name in enumerate(columns) if not name.startswith("speed/")]
+    return [{columns[index]: row[index] for index in kept} for row in table]
 
 
 def seed(run):

@@ -10,11 +10,12 @@ import torch
 from same_run import assert_same_run
 from tiny import TINY
 
-from gan_experiments.core.types import DivergedError
+from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
-from gan_experiments.training.train import train
+from gan_experiments.training.train import fit as fit_run
+from gan_experiments.training.train import prepare, train
 
 LONG = ("budget.images=40000", "callbacks.checkpoint.every=3000", "callbacks.monitor.every=700", "metrics.every=4000")
 
@@ -182,9 +183,68 @@ def test_the_record_says_what_the_result_depends_on(fit):
     record = fit().record()
     assert record["status"] == "finished"
     assert record["dataset"]["name"] == "digits"
-    assert record["final"].keys() == record["yardstick"].keys() == {"fid", "is"}
+    assert record["final"].keys() == record["real_baseline"].keys() == {"fid", "is"}
     assert record["evaluation"]["samples"] == 60
     assert record["evaluation"]["extractors"]["native"]["weights"]
     assert record["versions"]["torch"] == torch.__version__.split("+")[0]
     assert record["parameters"]["generator"] > 0
     assert record["steps"] == {"discriminator": 8, "generator": 8}
+
+
+WRONG = {
+    "a batch larger than the data": (["batch_size=4096"], "4096 is larger than the dataset"),
+    "a part larger than the data": (["dataset.limit=4000"], "4000"),
+    "a batch that processes cannot share": (["trainer=ddp_cpu", "batch_size=9"], "cannot be divided among 2"),
+    "too few generated images": (["metrics=[native,kid]", "metrics.features.kid.subset_size=50"], "40 generated"),
+    "too few real images": (["metrics.extractors.native.width=500", "dataset=polygons", "dataset.num_images=1",
+                             "dataset.image_size=8", "batch_size=1"], "1 images in polygons are too few"),
+    "no image left out for a measure": (["metrics=[native,memorization]"], "leave some out with dataset.limit="),
+    "a measure of another dataset": (["metrics=[native,known_distribution]"], "distribution of digits is not known"),
+    "a measure that needs labels": (["metrics=[native,class_fid]"], "needs labels; the generated images have none"),
+    "missing weights": (["metrics=[native,torchvision]", "metrics.weights=absent.pth"], "absent.pth"),
+    "a missing folder": (["dataset=image_folder", "dataset.root=absent"], "absent"),
+    "a missing archive": (["dataset=image_archive", "dataset.path=absent.zip"], "absent.zip"),
+    "missing shards": (["dataset=shards", "dataset.urls=absent.tar"], "absent.tar"),
+    "an image size that the network cannot make": (["dataset=polygons", "dataset.image_size=9"], "8, 16, 28, 32, 64"),
+    "classes of images without labels": (["dataset=polygons", "dataset.image_size=8", "conditioning=projection"],
+                                         "needs labels"),
+    "a strategy that does not exist": (["trainer.strategy=fastest"], "trainer: .*fastest"),
+    "a precision that does not exist": (["trainer.precision=7-mixed"], "trainer: .*7-mixed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("overrides", "problem"), WRONG.values(), ids=WRONG)
+def test_what_data_and_machine_refuse_is_refused_before_there_is_a_folder(tiny, tmp_path, overrides, problem):
+    run = RunFolder(tmp_path / "day" / "run")
+    with pytest.raises(ConfigError, match=problem):
+        prepare(tiny(*overrides), run)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_missing_gpu_is_refused_before_there_is_a_folder(tiny, tmp_path):
+    with pytest.raises(ConfigError, match="torch sees no GPU"):
+        prepare(tiny("trainer=gpu"), RunFolder(tmp_path / "run"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_preparing_a_run_writes_nothing_and_reads_the_data_once(tiny, tmp_path, monkeypatch):
+    from gan_experiments.data.datasets.digits import Digits
+
+    load, loaded = Digits.load, []
+    monkeypatch.setattr(Digits, "load", lambda self: (loaded.append(self), load(self))[1])
+    run, config = RunFolder(tmp_path / "run"), tiny()
+    parts = prepare(config, run)
+    assert list(tmp_path.iterdir()) == []
+    assert fit_run(parts, config, run) == 0
+    assert run.record()["status"] == "finished"
+    assert loaded == [parts.data]
+
+
+def test_a_damaged_checkpoint_is_refused_before_anything_is_written(tiny, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.checkpoint("last").parent.mkdir(parents=True)
+    run.checkpoint("last").write_bytes(b"damaged")
+    with pytest.raises(ConfigError, match=r"last\.ckpt"):
+        prepare(tiny(), run)
+    assert [path.name for path in run.path.rglob("*")] == ["checkpoints", "last.ckpt"]

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder
+from gan_experiments.core.cache import cache_folder, read_or_make
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.base import ImageData
 
@@ -103,12 +102,8 @@ def download(name: str, root: Path, complete: Callable[[], bool], open_: Callabl
         complete: Returns whether all files are in ``root`` already.
         open_: ``open_(root, download)`` opens the torchvision dataset.
     """
-    if complete():
-        return
-    root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f".{name}.lock"):
-        if complete():  # another process has been faster
-            return
+
+    def fetch() -> bool:
         temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=root))
         try:
             open_(temporary, True)
@@ -116,6 +111,10 @@ def download(name: str, root: Path, complete: Callable[[], bool], open_: Callabl
                 _move(entry, root / entry.name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+        return True
+
+    if not complete():
+        read_or_make(root / name, lambda: complete() or None, fetch)
 
 
 def reason(error: BaseException) -> str:

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from gan_experiments.core.cache import read_or_make
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
@@ -81,21 +81,12 @@ def load_pixels(
     recipe = json.dumps({"content": listing_key, **framing.recipe()}, sort_keys=True)
     key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
     file = folder / f"{name}-{key}.u8"
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock"):
-            found = _read(file)
-            if found is None:
-                for leftover in folder.glob(f".{file.stem}.*.tmp"):
-                    leftover.unlink()  # of a process that was killed
-                _require_space(folder, len(names) * framing.channels * framing.image_size**2)
-                with opened as open_:
-                    _write(file, names, open_, framing, max_bad)
-                found = _read(file)
+        found = read_or_make(file, lambda: _read(file), lambda: _decode(file, names, opened, framing, max_bad))
     except OSError as error:
         place = "$GAN_EXPERIMENTS_CACHE says where else"
         raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
-    assert found is not None
     bad = _named(names, found.skipped)
     refuse(bad, len(names), max_bad)
     warn(bad, len(names))
@@ -111,10 +102,22 @@ def _read(file: Path) -> Pixels | None:
             return None
         # Copy-on-write: torch knows no tensors that cannot be written to.
         images = torch.from_numpy(np.memmap(file, np.uint8, mode="c", shape=tuple(shape)))
-        skipped = {int(place): reason for place, reason in about["skipped"].items()}
+        skipped = {int(index): reason for index, reason in about["skipped"].items()}
         return Pixels(images, skipped, about["sizes"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _decode(
+    file: Path, names: Sequence[str], opened: AbstractContextManager[Opener], framing: Framing, max_bad: int
+) -> Pixels:
+    """Write the file and map it."""
+    _require_space(file.parent, len(names) * framing.channels * framing.image_size**2)
+    with opened as open_:
+        _write(file, names, open_, framing, max_bad)
+    pixels = _read(file)
+    assert pixels is not None
+    return pixels
 
 
 def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, max_bad: int) -> None:
@@ -127,9 +130,9 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
         frames: Iterable[_Frame] = _frames(names, open_, framing)
         if console.is_terminal:
             frames = track(frames, f"decoding {file.stem}", len(names), console=console)
-        for place, frame in enumerate(frames):
+        for index, frame in enumerate(frames):
             if frame.pixels is None:
-                skipped[place] = frame.problem
+                skipped[index] = frame.problem
                 refuse(_named(names, skipped), len(names), max_bad)
             else:
                 sizes[frame.size] += 1
@@ -161,7 +164,7 @@ def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
 
 
 def _named(names: Sequence[str], skipped: dict[int, str]) -> dict[str, str]:
-    return {names[place]: reason for place, reason in skipped.items()}
+    return {names[index]: reason for index, reason in skipped.items()}
 
 
 def _require_space(folder: Path, needed: int) -> None:

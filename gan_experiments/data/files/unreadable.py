@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from PIL import UnidentifiedImageError
 
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 
 _MAX_LISTED = 3  # files that a message names
@@ -45,5 +46,4 @@ def warn(bad: Mapping[str, str], count: int) -> None:
 
 
 def _listed(bad: Mapping[str, str]) -> str:
-    names = [f"{name} ({reason})" for name, reason in list(bad.items())[:_MAX_LISTED]]
-    return ", ".join([*names, "..."] if len(bad) > _MAX_LISTED else names)
+    return first_few((f"{name} ({reason})" for name, reason in bad.items()), _MAX_LISTED)

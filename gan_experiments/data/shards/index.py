@@ -17,13 +17,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from filelock import FileLock
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from gan_experiments.core.cache import read_or_make
 from gan_experiments.core.files import replacing, write_json
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import refuse_bomb
 from gan_experiments.data.files.listing import LARGEST_FILE, suffixes
@@ -38,7 +39,7 @@ _BLOCK = 512  # bytes of a tar header
 
 
 @dataclass
-class Found:
+class ShardStatistics:
     """Statistics of the samples of one shard, or of all shards.
 
     Attributes:
@@ -112,19 +113,18 @@ def load_index(shards: Sequence[Path], folder: Path, name: str, max_bad: int) ->
         ConfigError: Shards are missing or damaged, more images are unreadable, or the index cannot be written.
     """
     file = folder / f"{name}-{_key(shards)}.index"
+
+    def scan() -> ShardIndex:
+        _write(file, shards, max_bad)
+        written = _read(file, shards)
+        assert written is not None
+        return written
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock"):
-            index = _read(file, shards)
-            if index is None:
-                for leftover in folder.glob(f".{file.stem}.*.tmp"):
-                    leftover.unlink()  # of a process that was killed
-                _write(file, shards, max_bad)
-                index = _read(file, shards)
+        index = read_or_make(file, lambda: _read(file, shards), scan)
     except OSError as error:
         place = "$GAN_EXPERIMENTS_CACHE says where else"
         raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
-    assert index is not None
     count = len(index.entries) + len(index.skipped)
     refuse(index.skipped, count, max_bad)
     warn(index.skipped, count)
@@ -141,8 +141,8 @@ def _key(shards: Sequence[Path]) -> str:
         else:
             digest.update(f"{shard.resolve()}\x1f{state.st_size}\x1f{state.st_mtime_ns}\x1e".encode())
     if missing:
-        listed = ", ".join([*missing[:3], "..."] if len(missing) > 3 else missing)
-        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are missing: {listed}")
+        names = first_few(missing, 3)
+        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are missing: {names}")
     return digest.hexdigest()
 
 
@@ -163,15 +163,15 @@ def _write(file: Path, shards: Sequence[Path], max_bad: int) -> None:
     """Index all shards; the description of the file is written last, so only complete files are read."""
     console = Console(stderr=True)
     file.with_suffix(".json").unlink(missing_ok=True)
-    total, counts = Found(), []
+    total, counts = ShardStatistics(), []
     with replacing(file) as temporary, temporary.open("wb") as out:
         scans = in_order(_scan, shards)
         if console.is_terminal:
             scans = iter(track(scans, f"indexing {len(shards)} shards", len(shards), console=console))
-        for entries, found in scans:
+        for entries, statistics in scans:
             out.write(entries.tobytes())
             counts.append(len(entries))
-            _add(total, found)
+            _add(total, statistics)
             refuse(total.skipped, None, max_bad)
         if not sum(counts):
             refuse(total.skipped, len(total.skipped), max_bad)
@@ -189,12 +189,12 @@ def _write(file: Path, shards: Sequence[Path], max_bad: int) -> None:
     print(f"indexed {sum(counts):,} images of {len(shards):,} shards in {file}", file=sys.stderr)
 
 
-def _add(total: Found, found: Found) -> None:
-    total.sizes.update(found.sizes)
-    total.labels.update(found.labels)
-    total.skipped.update(found.skipped)
-    total.others += found.others
-    total.digest.update(found.digest.digest())
+def _add(total: ShardStatistics, statistics: ShardStatistics) -> None:
+    total.sizes.update(statistics.sizes)
+    total.labels.update(statistics.labels)
+    total.skipped.update(statistics.skipped)
+    total.others += statistics.others
+    total.digest.update(statistics.digest.digest())
 
 
 def _class_sizes(labels: Counter[int]) -> list[int]:
@@ -212,33 +212,33 @@ def _class_sizes(labels: Counter[int]) -> list[int]:
     return [labels[label] for label in range(len(labels))]
 
 
-def _scan(shard: Path) -> tuple[np.ndarray, Found]:
+def _scan(shard: Path) -> tuple[np.ndarray, ShardStatistics]:
     """List the images of one shard."""
     from webdataset.tariterators import group_by_keys  # the format's rule for which files form a sample
 
-    found, entries = Found(), []
+    statistics, entries = ShardStatistics(), []
     formats = {suffix[1:] for suffix in suffixes()}
     try:
         with shard.open("rb") as file:
             for sample in group_by_keys(_members(shard, file), suffixes={*formats, "cls"}):
                 image = next((suffix for suffix in sample if suffix in formats), None)
                 if image is None:
-                    found.others += 1
+                    statistics.others += 1
                     if "cls" in sample:
                         raise ValueError(f"{sample['__key__']}.cls has no image")
                     continue
                 name = f"{shard}: {sample['__key__']}.{image}"
-                if _inspect(name, file, sample[image], found):
+                if _inspect(name, file, sample[image], statistics):
                     label = _label(file, sample["cls"]) if "cls" in sample else -1
-                    found.labels[label] += 1
-                    found.digest.update(f"{label} {sample[image][1]}".encode())
+                    statistics.labels[label] += 1
+                    statistics.digest.update(f"{label} {sample[image][1]}".encode())
                     entries.append((*sample[image], label))
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"dataset.urls: {shard} is not an uncompressed tar archive, or is damaged ({reason})"
         ) from error
-    return np.array(entries, dtype=ENTRY), found
+    return np.array(entries, dtype=ENTRY), statistics
 
 
 def _members(shard: Path, file: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -253,7 +253,7 @@ def _members(shard: Path, file: BinaryIO) -> Iterator[dict[str, Any]]:
                 yield {"fname": member.name, "data": (member.offset_data, member.size), "__url__": str(shard)}
 
 
-def _inspect(name: str, file: BinaryIO, extent: tuple[int, int], found: Found) -> bool:
+def _inspect(name: str, file: BinaryIO, extent: tuple[int, int], statistics: ShardStatistics) -> bool:
     """Read the first bytes of an image file, and return whether it is an image."""
     offset, size = extent
     beginning = os.pread(file.fileno(), min(size, _BEGINNING), offset)
@@ -268,10 +268,10 @@ def _inspect(name: str, file: BinaryIO, extent: tuple[int, int], found: Found) -
             image = Image.open(io.BytesIO(os.pread(file.fileno(), size, offset)))
         refuse_bomb(image)
     except Exception as error:
-        found.skipped[name] = problem(error)
+        statistics.skipped[name] = problem(error)
         return False
-    found.sizes[f"{image.width}x{image.height}"] += 1
-    found.digest.update(beginning)
+    statistics.sizes[f"{image.width}x{image.height}"] += 1
+    statistics.digest.update(beginning)
     return True
 
 

@@ -1,4 +1,4 @@
-"""What turns images into the features that FID and IS are computed in."""
+"""Base class of feature extractors, and the view of a dataset that metrics use."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
 
 
 class WeightsMissingError(ConfigError):
-    """Weights that are neither on this machine nor can be fetched; says what to put where."""
+    """Weights are not on this machine and cannot be downloaded; the message says which file to put where."""
 
 
 class ImageSource(Protocol):
-    """What a measure sees of a dataset; ``data.ImageData`` is one."""
+    """A dataset as metrics see it; ``gan_experiments.data.base.ImageData`` is one."""
 
     @property
     def facts(self) -> DataFacts:
@@ -32,29 +32,29 @@ class ImageSource(Protocol):
 
     @property
     def labels(self) -> Tensor | None:
-        """Their labels: int64, ``(N,)``; ``None`` if there are none."""
+        """Labels of the images: int64, ``(N,)``; ``None`` if they have none."""
 
     @property
     def split(self) -> str:
-        """Which images of the dataset these are, as its authors call them: ``train``, ``all`` ..."""
+        """The split of the dataset, as its authors call it: ``train``, ``all`` ..."""
 
     @property
     def trained(self) -> Tensor | None:
-        """Which of the images the generator is trained on: bool, ``(N,)``; ``None`` if that is not known."""
+        """Which of the images the generator is trained on: bool, ``(N,)``; ``None`` if not known."""
 
     @property
     def fingerprint(self) -> str:
-        """A hash of images and labels."""
+        """Hash of images and labels."""
 
 
 class Extractor(nn.Module):
-    """A fixed network from images to features; usable after ``prepare``.
+    """A fixed network from images to features; call ``prepare`` before the first image.
 
     Attributes:
-        name: What it is, as a record calls it.
+        name: Its name in the record of a run.
         num_features: Length of a feature vector.
-        weight_hash: Hash of the weights: values from different weights do not compare.
-        packages: What its network comes from, beside PyTorch and torchvision: names of distributions.
+        weight_hash: Hash of the weights: values from different weights cannot be compared.
+        packages: Distributions that provide its network, besides PyTorch and torchvision.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
@@ -63,19 +63,19 @@ class Extractor(nn.Module):
     weight_hash: str
 
     def prepare(self, data: ImageSource) -> None:
-        """Load or make the weights; a second call does nothing."""
+        """Load or train the weights; a second call does nothing."""
         raise NotImplementedError
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)`` and class logits ``(B, K)``, if it has any."""
+        """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)`` and class logits ``(B, K)`` or ``None``."""
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> Extractor:
-        """Stay in evaluation mode: a fixed network's statistics never move."""
+        """Stay in evaluation mode: the statistics of batch norms must not change."""
         return super().train(False)
 
     def provenance(self) -> dict[str, Any]:
-        """Say what the features are, for a record: plain values."""
+        """Return what the features depend on, for the record of a run: plain values."""
         return {
             "name": self.name,
             "num_features": self.num_features,
@@ -90,7 +90,7 @@ class Extractor(nn.Module):
 
 
 def hash_weights(weights: Mapping[str, Tensor]) -> str:
-    """Return a hash of names, shapes and values of a state dict, the same on every device."""
+    """Return a hash of the names, shapes and values of a state dict, the same on every device."""
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
@@ -100,6 +100,6 @@ def hash_weights(weights: Mapping[str, Tensor]) -> str:
 
 
 def versions(extractors: Iterable[Extractor]) -> dict[str, str]:
-    """Return those of the packages that values depend on, by name."""
+    """Return the versions of the packages that values depend on, by name."""
     own = [name for extractor in extractors for name in extractor.packages]
     return {name: version(name) for name in dict.fromkeys([*_PACKAGES, *own])}

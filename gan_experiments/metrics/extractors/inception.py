@@ -1,7 +1,7 @@
-"""The literature's features: the Inception network of 2015, as TensorFlow published it and torch-fidelity carries it.
+"""Inception features of published FIDs: TensorFlow's Inception network of 2015, from torch-fidelity.
 
-Szegedy et al. 2016; its use for the Fréchet distance: Heusel et al. 2017. The weights are the same numbers in
-torch-fidelity, pytorch-fid and torchmetrics; what these differ in is how they resize, so that is part of the name.
+Szegedy et al. 2016; its use for the Fréchet distance: Heusel et al. 2017. torch-fidelity, pytorch-fid and torchmetrics
+have the same weights but resize images differently, so the resize is part of the name.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.weights import find_weights, is_published, read_weights, require_fit
+from gan_experiments.metrics.extractors.weights import find_weights, is_published, read_weights, refuse_other_weights
 
 _SIZE = 299
-_DIGEST = "6726825d"  # how the SHA-256 of the published weights begins; their file is named by it
+_DIGEST = "6726825d"  # first digits of the SHA-256 of the published weights; part of the name of their file
 _STAGES = (
     "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2",
     "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e",
     "Mixed_7a", "Mixed_7b", "Mixed_7c",
 )  # fmt: skip
-_PROBE = 16  # real images on which bfloat16 is held against float32
+_PROBE = 16  # real images on which bfloat16 is compared with float32
 
 
 class Inception(Extractor):
     """The pool features and, without their bias, the 1,008 logits of the Inception network of 2015.
 
-    Batch norms are folded into the convolutions and the layout is channels last, which changes features by rounding
-    only. Grey images are shown in three equal channels.
+    Batch norms are folded into the convolutions and the memory format is channels last, which changes features by
+    rounding only. Grey images are repeated in three channels.
 
     Args:
-        weights: The file of the weights; default: fetched once into the cache folder.
-        resize: From any size to 299: ``tf1``, TensorFlow 1's bilinear filter, which the published FIDs are made with,
-            or ``antialiased``, torchmetrics' default. They give different FIDs.
-        precision: ``bfloat16`` is three times as fast on a CPU that knows it, and moves FID by percents: its values
-            compare with none in float32. The provenance says how far features drift.
+        weights: File of the weights; default: downloaded once into the cache folder.
+        resize: Filter from any size to 299 pixels: ``tf1``, TensorFlow 1's bilinear filter, that of published FIDs, or
+            ``antialiased``, torchmetrics' default. They give different FIDs.
+        precision: ``bfloat16`` is three times as fast on a CPU that supports it, and changes FID by several percent:
+            its values cannot be compared with float32. The provenance has the relative error of its features.
         batch_size: Images at a time; default: 8 on the CPU, where that is fastest, 128 elsewhere.
 
     Raises:
@@ -67,46 +67,46 @@ class Inception(Extractor):
         self._precision = precision
         self._batch_size = batch_size
         self._network: nn.Module | None = None
-        self._said: dict[str, Any] = {}
+        self._details: dict[str, Any] = {}
 
-    @torch.inference_mode(False)  # evaluation may be what asks for it
+    @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
         """Load the weights; a second call does nothing.
 
         Raises:
-            ConfigError: The images are points, or the weights are damaged or another network's.
-            WeightsMissingError: They are not here and cannot be fetched.
+            ConfigError: The data are points, or the weights are damaged or of another network.
+            WeightsMissingError: The weights are not on this machine and cannot be downloaded.
         """
         if self._network is not None:
             return
         if data.images.is_floating_point():
-            raise ConfigError(f"metrics: Inception sees images; {data.facts.name} holds points")
+            raise ConfigError(f"metrics: Inception needs images; {data.facts.name} holds points")
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
         path = find_weights(self._weights, "Inception", URL_INCEPTION_V3, _DIGEST)
         state = read_weights(path)
         self._network = build(state, path)
         self.weight_hash = hash_weights(state)
-        self._said = {"resize": self._resize, "precision": self._precision, "published": is_published(path, _DIGEST)}
+        self._details = {"resize": self._resize, "precision": self._precision, "published": is_published(path, _DIGEST)}
         if self._precision == "bfloat16":
             probe = data.images[:_PROBE]
             exact, _ = self(probe)
             self._network.to(torch.bfloat16)
             drift = (self(probe)[0] - exact).norm() / exact.norm()
-            self._said["drift"] = round(drift.item(), 6)
+            self._details["drift"] = round(drift.item(), 6)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, 2048)`` and logits ``(B, 1008)``, float32."""
         if self._network is None:
-            raise RuntimeError("prepare(data) comes before the first image")
+            raise RuntimeError("call prepare(data) before the first image")
         size = self._batch_size or (8 if images.device.type == "cpu" else 128)
         pieces = [self._part(part) for part in torch.split(images, size)]
         features, logits = zip(*pieces, strict=True)
         return torch.cat(features), torch.cat(logits)
 
     def provenance(self) -> dict[str, Any]:
-        """Say what the features are, with the filter, the precision and whether the weights are the published ones."""
-        return {**super().provenance(), **self._said}
+        """Return what the features depend on, with resize, precision and whether the weights are the published ones."""
+        return {**super().provenance(), **self._details}
 
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor]:
         assert self._network is not None
@@ -124,19 +124,19 @@ class Inception(Extractor):
 
 
 def build(state: dict[str, Tensor], path: Path) -> nn.Module:
-    """Return torch-fidelity's network with its batch norms folded, in channels last.
+    """Return torch-fidelity's network with its batch norms folded into convolutions, in channels last.
 
     Args:
-        state: Its weights.
-        path: Where they come from, for errors.
+        state: The weights.
+        path: Their file, for error messages.
 
     Raises:
-        ConfigError: They are another network's.
+        ConfigError: The weights are of another network.
     """
     from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, FeatureExtractorInceptionV3
 
     class Blank(FeatureExtractorInceptionV3):  # type: ignore[misc]
-        """Takes no weights from its constructor, which would run what is in their file."""
+        """Does not load weights in its constructor, which would unpickle the file without restrictions."""
 
         def load_state_dict(self, *_: Any) -> None:
             pass
@@ -144,9 +144,9 @@ def build(state: dict[str, Tensor], path: Path) -> nn.Module:
     nothing = io.BytesIO()
     torch.save({}, nothing)
     nothing.seek(0)
-    with torch.device("meta"):  # nor any random ones, which take seconds
+    with torch.device("meta"):  # random initial weights would take seconds
         network = Blank("inception", ["2048"], feature_extractor_weights_path=nothing)
-    require_fit(state, network, path, "Inception")
+    refuse_other_weights(state, network, path, "Inception")
     nn.Module.load_state_dict(
         network, {name: values.float() for name, values in state.items()}, strict=False, assign=True
     )
@@ -159,9 +159,9 @@ def build(state: dict[str, Tensor], path: Path) -> nn.Module:
 
 
 def resize_tf1(images: Tensor, size: int) -> Tensor:
-    """Resize float ``(B, C, H, W)`` to ``size`` as TensorFlow 1 does: bilinear, pixels at their corners, no antialias.
+    """Resize float ``(B, C, H, W)`` to ``size`` as TensorFlow 1 does: bilinear, corners aligned, no antialias.
 
-    It is separable, so it is two products with small matrices.
+    The filter is separable, so it is two products with small matrices.
     """
     rows, columns = (_bilinear_tf1(length, size).to(images.device) for length in images.shape[2:])
     return rows @ images @ columns.T
@@ -169,9 +169,9 @@ def resize_tf1(images: Tensor, size: int) -> Tensor:
 
 def _bilinear_tf1(length: int, size: int) -> Tensor:
     """Return the matrix ``(size, length)`` that resizes one axis."""
-    places = torch.arange(size, dtype=torch.float32) * torch.tensor(length / size, dtype=torch.float32)
-    lower = places.floor().long().clamp_max(length - 1)
-    share = places - lower
+    positions = torch.arange(size, dtype=torch.float32) * torch.tensor(length / size, dtype=torch.float32)
+    lower = positions.floor().long().clamp_max(length - 1)
+    share = positions - lower
     matrix = torch.zeros(size, length)
     order = torch.arange(size)
     matrix[order, lower] += 1 - share

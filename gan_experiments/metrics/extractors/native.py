@@ -1,6 +1,6 @@
-"""Features of a small classifier trained on the dataset itself: FID and IS offline, in seconds.
+"""Native features: a small classifier trained on the dataset itself, for FID and IS offline and in seconds.
 
-Values compare between runs on one dataset with one weight hash, and with nothing published.
+Values can be compared between runs on one dataset with one weight hash, and not with published ones.
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder
+from gan_experiments.core.cache import cache_folder, read_or_make
 from gan_experiments.core.files import replacing
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import PositiveInt
+from gan_experiments.metrics.classifier import (
+    BATCH_SIZE,
+    LEARNING_RATE,
+    Classifier,
+    correct_predictions,
+    train_classifier,
+)
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.classifier import BATCH_SIZE, LEARNING_RATE, Classifier, correct, fit
 
 _log = logging.getLogger(__name__)
 
@@ -33,18 +38,18 @@ _HELD_OUT = 0.2
 
 
 class NativeClassifier(Extractor):
-    """A small convolutional network; its features are the averages of its last maps, its logits the classes'.
+    """Pooled features and class logits of a small convolutional classifier.
 
-    It is trained once on four fifths of the dataset and kept in the cache folder. For images without labels it
-    is not trained: a network of the same shape with fixed random weights, named ``random``, without logits.
+    It is trained once on four fifths of the dataset and cached. For a dataset without labels it is not trained: its
+    weights are fixed random ones, its name is ``random``, and it has no logits.
 
     Args:
         width: Channels of the first layer; there are four times as many features.
-        training_images: Images it is shown in training, in batches of 128.
-        cache_dir: Where it is kept; default: ``$GAN_EXPERIMENTS_CACHE``, or else the user's own cache folder.
+        training_images: Training images including repetitions, in batches of 128.
+        cache_dir: Folder of its file; default: ``$GAN_EXPERIMENTS_CACHE``, or else the user's cache folder.
 
     Attributes:
-        accuracy: Share of the held-out fifth that it classifies correctly; ``None`` without labels.
+        accuracy: Accuracy on the fifth that is held out; ``None`` without labels.
     """
 
     def __init__(
@@ -59,9 +64,9 @@ class NativeClassifier(Extractor):
         self._cache_dir = cache_dir
         self._network: Classifier | None = None
 
-    @torch.inference_mode(False)  # evaluation may be what asks for it
+    @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
-        """Load the classifier of this dataset, or train it if there is none yet; a second call does nothing."""
+        """Load the classifier of this dataset, or train it if it is not cached; a second call does nothing."""
         if self._network is not None:
             return
         recipe = self._recipe(data)
@@ -70,26 +75,25 @@ class NativeClassifier(Extractor):
             network = self._build(data)
         else:
             path = self._path(data, recipe)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Of several processes one trains, the others wait for its file.
-            with FileLock(f"{path}.lock"):
-                network, self.accuracy = self._load(data, path) or self._train(data, path, recipe)
+            network, self.accuracy = read_or_make(
+                path, lambda: self._load(data, path), lambda: self._train(data, path, recipe)
+            )
         self._network = network.eval().requires_grad_(False)
         self.weight_hash = hash_weights(network.state_dict())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, 4 * width)`` and logits ``(B, K)``."""
         if self._network is None:
-            raise RuntimeError("prepare(data) comes before the first image")
+            raise RuntimeError("call prepare(data) before the first image")
         features = self._network.features(to_float(images))
         return features, self._network.head(features) if self.name == "native" else None
 
     def provenance(self) -> dict[str, Any]:
-        """Say what the features are, with the accuracy of the classifier."""
+        """Return what the features depend on, with the accuracy of the classifier."""
         return {**super().provenance(), "accuracy": self.accuracy}
 
     def _recipe(self, data: ImageSource) -> str:
-        """Return all that the weights are a function of, as JSON."""
+        """Return everything that the weights are a function of, as JSON."""
         recipe = {
             "version": _VERSION,
             "data": data.fingerprint,
@@ -127,7 +131,7 @@ class NativeClassifier(Extractor):
     def _train(self, data: ImageSource, path: Path, recipe: str) -> tuple[Classifier, float]:
         _log.info("training a classifier on %s for FID and IS, once", data.facts.name)
         network = self._build(data)
-        accuracy = _fit(network, data, self._training_images)
+        accuracy = _train_and_test(network, data, self._training_images)
         weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         metadata = {"recipe": recipe, "accuracy": str(accuracy), "weights": hash_weights(weights)}
         with replacing(path) as temporary:
@@ -135,12 +139,12 @@ class NativeClassifier(Extractor):
         return network, accuracy
 
 
-def _fit(network: Classifier, data: ImageSource, training_images: int) -> float:
+def _train_and_test(network: Classifier, data: ImageSource, training_images: int) -> float:
     """Train on four fifths of the data, on the CPU; return the accuracy on the rest."""
     images, labels = data.images, data.labels
     assert labels is not None
     shuffled = Stream("native", "split").permutation(len(images))
     border = int(len(images) * _HELD_OUT)
     held_out, training = shuffled[:border], shuffled[border:]
-    fit(network, images, labels, training, training_images, "native", "order")
-    return int(correct(network, images[held_out], labels[held_out]).sum()) / len(held_out)
+    train_classifier(network, images, labels, training, training_images, "native", "order")
+    return int(correct_predictions(network, images[held_out], labels[held_out]).sum()) / len(held_out)

@@ -1,4 +1,4 @@
-"""How different two images look: LPIPS (Zhang et al. 2018)."""
+"""LPIPS embedding: images to vectors whose squared distance is LPIPS (Zhang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gan_experiments.metrics.extractors.weights import find_weights, read_weight
 
 MIN_PIXELS = 32
 
-_LAYERS = ((0, 2), (2, 5), (5, 8), (8, 10), (10, 12))  # of AlexNet: up to each of its rectified convolutions
-_SHIFT = (-0.030, -0.088, -0.188)  # of ImageNet, for images in [-1, 1]
+_LAYERS = ((0, 2), (2, 5), (5, 8), (8, 10), (10, 12))  # slices of AlexNet, each ending in a ReLU
+_SHIFT = (-0.030, -0.088, -0.188)  # mean of ImageNet, for images in [-1, 1]
 _SCALE = (0.458, 0.448, 0.450)
 _EPSILON = 1e-8
 
@@ -25,14 +25,14 @@ _EPSILON = 1e-8
 class PerceptualEmbedding(nn.Module):
     """Maps images to vectors whose squared Euclidean distance is LPIPS with AlexNet, version 0.1.
 
-    LPIPS is a weighted mean of squared differences of unit-length features (Zhang et al. 2018, equation 1); with the
-    roots of the weights put into the features, it is a squared distance.
+    LPIPS is a weighted mean of squared differences of unit-length features (Zhang et al. 2018, equation 1). With
+    features multiplied by the square roots of the weights, it is a squared distance.
 
     Args:
-        backbone: Weights of torchvision's AlexNet, by name.
+        backbone: Weights of torchvision's AlexNet: its state dict.
 
     Raises:
-        ConfigError: They are of another network.
+        ConfigError: The weights are of another network.
     """
 
     shift: Tensor
@@ -40,7 +40,7 @@ class PerceptualEmbedding(nn.Module):
 
     def __init__(self, backbone: Mapping[str, Tensor]) -> None:
         super().__init__()
-        prefix = "features."  # the classifier behind them has 57 of the 61 million weights
+        prefix = "features."  # the layers after them, 57 of the 61 million weights, are not used
         features = {name[len(prefix) :]: value for name, value in backbone.items() if name.startswith(prefix)}
         with torch.device("meta"):
             layers = alexnet(weights=None).features
@@ -59,14 +59,14 @@ class PerceptualEmbedding(nn.Module):
         """Map uint8 images ``(B, C, H, W)``, grey or coloured, to ``(B, D)``.
 
         Raises:
-            ValueError: They are smaller than 32 pixels, which AlexNet halves to nothing, or of two channels.
+            ValueError: The images are smaller than 32 pixels, too small for AlexNet, or have two channels.
         """
         if min(images.shape[-2:]) < MIN_PIXELS or images.shape[1] not in (1, 3):
             raise ValueError(f"LPIPS needs grey or coloured images of {MIN_PIXELS} pixels, not {tuple(images.shape)}")
         hidden = (to_float(images).expand(-1, 3, -1, -1) - self.shift) / self.scale
         parts = []
-        for layer, part in enumerate(self.slices):
-            hidden = part(hidden)
+        for layer, block in enumerate(self.slices):
+            hidden = block(hidden)
             unit = hidden / (hidden.square().sum(1, keepdim=True) + _EPSILON).sqrt()
             area = hidden.shape[2] * hidden.shape[3]
             parts.append((unit * self.get_buffer(f"roots{layer}") / area**0.5).flatten(1))
@@ -74,10 +74,10 @@ class PerceptualEmbedding(nn.Module):
 
 
 def load_backbone(weights: str | None = None) -> dict[str, Tensor]:
-    """Return the weights of torchvision's AlexNet from a file, by default from the cache folder, or else the network.
+    """Return the weights of torchvision's AlexNet from a file; by default they are downloaded into the cache folder.
 
     Raises:
-        ConfigError: They cannot be had; the message says what to fetch, and where to put it.
+        ConfigError: The weights are not available; the message says which file to download and where to put it.
     """
     address = AlexNet_Weights.IMAGENET1K_V1.url
     digest, key = Path(address).stem.rpartition("-")[2], "metrics.measures.lpips_diversity.weights"
@@ -85,7 +85,7 @@ def load_backbone(weights: str | None = None) -> dict[str, Tensor]:
 
 
 def _linear_weights() -> list[Tensor]:
-    """Return the weights of the channels of each layer, which torchmetrics carries: ``(1, C, 1, 1)``."""
+    """Return the weights of the channels of each layer, from torchmetrics: ``(1, C, 1, 1)`` each."""
     path = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models" / "alex.pth"
     weights = torch.load(path, map_location="cpu", weights_only=True)
     return [weights[f"lin{layer}.model.1.weight"] for layer in range(len(_LAYERS))]

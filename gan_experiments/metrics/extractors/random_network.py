@@ -1,4 +1,4 @@
-"""Features of a network that has learned nothing: for images without labels, and the same for everybody."""
+"""Features of a small network with fixed random weights, for images without labels."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from torch import Tensor
 
 from gan_experiments.core.images import to_float
 from gan_experiments.core.types import NonNegativeInt, PositiveInt
+from gan_experiments.metrics.classifier import Classifier
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.classifier import Classifier
 
 
 class RandomNetwork(Extractor):
-    """A convolutional network with fixed random weights; it has no classes, so there is no Inception Score.
+    """Pooled features of a convolutional network with random weights; without classes, so without Inception Score.
 
-    Distances in its features tell blur and noise, and little about what is in an image.
+    Distances in its features are sensitive to blur and noise, and hardly to the content of images.
 
     Args:
         width: Channels of the first layer; there are four times as many features.
-        seed: Of the weights.
+        seed: Seed of the weights.
     """
 
     def __init__(self, width: PositiveInt = 16, seed: NonNegativeInt = 0) -> None:
@@ -29,9 +29,9 @@ class RandomNetwork(Extractor):
         self._seed = seed
         self._network: Classifier | None = None
 
-    @torch.inference_mode(False)  # evaluation may be what asks for it
+    @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
-        """Draw the weights, in the shapes that the images ask for; a second call does nothing."""
+        """Draw the weights, in shapes that fit the images; a second call does nothing."""
         if self._network is None:
             network = Classifier(data.facts, self._width, "random network", self._seed)
             self._network = network.eval().requires_grad_(False)
@@ -40,5 +40,5 @@ class RandomNetwork(Extractor):
     def forward(self, images: Tensor) -> tuple[Tensor, None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, 4 * width)``."""
         if self._network is None:
-            raise RuntimeError("prepare(data) comes before the first image")
+            raise RuntimeError("call prepare(data) before the first image")
         return self._network.features(to_float(images)), None

@@ -1,4 +1,4 @@
-"""Features of a classifier of torchvision, trained on ImageNet."""
+"""Features of torchvision's ImageNet classifiers (ResNet, VGG, ViT ...)."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from torchvision.models import get_model, get_model_weights, list_models
 
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.weights import find_weights, read_weights, require_fit
+from gan_experiments.metrics.extractors.weights import find_weights, read_weights, refuse_other_weights
 
 
 class TorchvisionClassifier(Extractor):
-    """Any classifier of torchvision that ends in a linear layer: its features are what goes into that one.
+    """Features of any classifier of torchvision that ends in a linear layer: the input of that layer.
 
-    Images are resized, antialiased, to the size that the weights were published for. Grey images are shown in three
-    equal channels.
+    Images are resized, antialiased, to the size that the weights were published for. Grey images are repeated in three
+    channels.
 
     Args:
-        model: Its name in ``torchvision.models``: ``resnet50``, ``vgg16``, ``convnext_tiny``, ``vit_b_16`` ...
-        weights: The file of the weights; default: torchvision's newest, fetched once into the cache folder.
+        model: Name in ``torchvision.models``: ``resnet50``, ``vgg16``, ``convnext_tiny``, ``vit_b_16`` ...
+        weights: File of the weights; default: torchvision's newest, downloaded once into the cache folder.
         batch_size: Images at a time.
 
     Raises:
-        ConfigError: There is no such classifier.
+        ConfigError: torchvision has no such classifier.
     """
 
     def __init__(self, model: str = "resnet50", weights: str | None = None, batch_size: PositiveInt = 32) -> None:
         super().__init__()
-        known = list_models(module=torchvision.models)
-        if model not in known:
-            raise ConfigError(f"metrics: torchvision has no classifier {model!r} (it has {', '.join(known)})")
+        available = list_models(module=torchvision.models)
+        if model not in available:
+            raise ConfigError(f"metrics: torchvision has no classifier {model!r} (it has {', '.join(available)})")
         self.name = model
         self._weights = weights
         self._batch_size = batch_size
@@ -43,28 +43,28 @@ class TorchvisionClassifier(Extractor):
         self._network: nn.Module | None = None
         self._head: nn.Linear | None = None
 
-    @torch.inference_mode(False)  # evaluation may be what asks for it
+    @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
         """Load the weights; a second call does nothing.
 
         Raises:
-            ConfigError: The images are points, the network ends in no linear layer, or the weights are another's.
-            WeightsMissingError: They are not here and cannot be fetched.
+            ConfigError: The data are points, the network has no linear layer, or the weights are of another network.
+            WeightsMissingError: The weights are not on this machine and cannot be downloaded.
         """
         if self._network is not None:
             return
         if data.images.is_floating_point():
-            raise ConfigError(f"metrics: {self.name} sees images; {data.facts.name} holds points")
+            raise ConfigError(f"metrics: {self.name} needs images; {data.facts.name} holds points")
         address = self._published.url
         digest = Path(address).stem.rpartition("-")[2]
         path = find_weights(self._weights, self.name, address, digest)
         state = read_weights(path)
         network = get_model(self.name, weights=None, num_classes=len(self._published.meta["categories"]))
-        require_fit(state, network, path, self.name)
+        refuse_other_weights(state, network, path, self.name)
         network.load_state_dict(state)
         layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
         if not layers:
-            raise ConfigError(f"metrics: {self.name} of torchvision ends in no linear layer")
+            raise ConfigError(f"metrics: {self.name} of torchvision has no linear layer to take the input of")
         self._head, self.num_features = layers[-1], layers[-1].in_features
         self._network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.weight_hash = hash_weights(state)
@@ -72,26 +72,26 @@ class TorchvisionClassifier(Extractor):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)`` and the logits ``(B, K)``."""
         if self._network is None or self._head is None:
-            raise RuntimeError("prepare(data) comes before the first image")
-        seen: list[Tensor] = []
-        hook = self._head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1)))
+            raise RuntimeError("call prepare(data) before the first image")
+        features: list[Tensor] = []
+        hook = self._head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].flatten(1)))
         try:
-            logits = [self._network(self._shown(part)) for part in torch.split(images, self._batch_size)]
+            logits = [self._network(self._normalized(part)) for part in torch.split(images, self._batch_size)]
         finally:
             hook.remove()
-        return torch.cat(seen), torch.cat(logits)
+        return torch.cat(features), torch.cat(logits)
 
     def provenance(self) -> dict[str, Any]:
-        """Say what the features are, with the filter and the size that images are resized to."""
+        """Return what the features depend on, with the filter and the size that images are resized to."""
         return {**super().provenance(), "resize": f"antialiased to {self._size}"}
 
     @property
     def _size(self) -> int:
         return int(self._published.transforms().crop_size[0])
 
-    def _shown(self, images: Tensor) -> Tensor:
-        recipe = self._published.transforms()
-        mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (recipe.mean, recipe.std))
+    def _normalized(self, images: Tensor) -> Tensor:
+        preset = self._published.transforms()
+        mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (preset.mean, preset.std))
         pixels = images.float().div(255).expand(-1, 3, -1, -1)
         pixels = interpolate(pixels, size=(self._size, self._size), mode="bilinear", antialias=True)
         return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)

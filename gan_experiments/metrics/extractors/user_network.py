@@ -1,4 +1,4 @@
-"""Features of a network of the user's own."""
+"""Features of the user's own network."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from torch.nn.functional import interpolate
 from gan_experiments.core.images import to_float
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.weights import read_weights, require_fit
+from gan_experiments.metrics.extractors.weights import read_weights, refuse_other_weights
 
 
 class UserNetwork(Extractor):
-    """A module that maps images in [-1, 1] to features ``(B, F)``, or to a pair of those and logits ``(B, K)``.
+    """Wraps a module that maps images in [-1, 1] to features ``(B, F)``, or to features and logits ``(B, K)``.
 
-    A class of one's own that descends from ``Extractor`` can do more; this takes a network as it is.
+    For anything else, subclass ``Extractor``.
 
     Args:
         network: The module, as a component: a mapping with ``_target_``, whose package the command line trusts.
-        weights: The file of its weights, a state dict; default: those that its constructor gives it, drawn from one
-            fixed seed.
-        image_size: Pixels that images are resized to, antialiased; default: as they are.
+        weights: File of its weights, a state dict; default: the weights of its constructor, drawn from a fixed seed.
+        image_size: Pixels that images are resized to, antialiased; default: not resized.
         batch_size: Images at a time.
     """
 
@@ -45,12 +44,12 @@ class UserNetwork(Extractor):
         self._batch_size = batch_size
         self._prepared = False
 
-    @torch.inference_mode(False)  # evaluation may be what asks for it
+    @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
-        """Load the weights and look at what comes out; a second call does nothing.
+        """Load the weights and check the shape of the output; a second call does nothing.
 
         Raises:
-            ConfigError: The weights are another network's, or what comes out are no features.
+            ConfigError: The weights are missing or of another network, or the output does not have shape ``(B, F)``.
         """
         if self._prepared:
             return
@@ -59,37 +58,37 @@ class UserNetwork(Extractor):
             if not path.is_file():
                 raise ConfigError(f"metrics.weights: there is no file {path}")
             state = read_weights(path)
-            require_fit(state, self._network, path, self.name)
+            refuse_other_weights(state, self._network, path, self.name)
             self._network.load_state_dict(state)
         self._network.eval().requires_grad_(False)
         self._prepared = True
         features = self(data.images[:1])[0]
         if features.ndim != 2:
-            raise ConfigError(f"metrics: {self.name} gives {tuple(features.shape)} for an image, not features (1, F)")
+            raise ConfigError(f"metrics: {self.name} returns {tuple(features.shape)} for an image, not features (1, F)")
         self.num_features = features.shape[1]
         self.weight_hash = hash_weights(self._network.state_dict())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map uint8 ``(B, C, H, W)`` to features ``(B, F)`` and logits ``(B, K)``, if the network gives any."""
+        """Map uint8 ``(B, C, H, W)`` to features ``(B, F)``, and logits ``(B, K)`` if the network returns any."""
         if not self._prepared:
-            raise RuntimeError("prepare(data) comes before the first image")
-        found = [self._network(self._shown(part)) for part in torch.split(images, self._batch_size)]
-        if isinstance(found[0], Tensor):
-            return torch.cat(found), None
-        features, logits = zip(*found, strict=True)
+            raise RuntimeError("call prepare(data) before the first image")
+        outputs = [self._network(self._resized(part)) for part in torch.split(images, self._batch_size)]
+        if isinstance(outputs[0], Tensor):
+            return torch.cat(outputs), None
+        features, logits = zip(*outputs, strict=True)
         return torch.cat(features), torch.cat(logits)
 
     def provenance(self) -> dict[str, Any]:
-        """Say what the features are, with the size that images are resized to and a hash of the network's layers."""
+        """Return what the features depend on, with the size that images are resized to and a hash of the layers."""
         kind = type(self._network)
-        # Options such as a slope are in no weights, but in what layers print.
+        # Options such as the slope of a leaky ReLU are not in the weights, but in the printed layers.
         layers = f"{kind.__module__}.{kind.__qualname__} {self._network}"
         resize = f"antialiased to {self._image_size}" if self._image_size else "none"
         digest = hashlib.blake2b(layers.encode(), digest_size=8).hexdigest()
         return {**super().provenance(), "resize": resize, "layers": digest}
 
-    def _shown(self, images: Tensor) -> Tensor:
-        shown = to_float(images)
+    def _resized(self, images: Tensor) -> Tensor:
+        floats = to_float(images)
         if self._image_size is None:
-            return shown
-        return interpolate(shown, size=(self._image_size,) * 2, mode="bilinear", antialias=True)
+            return floats
+        return interpolate(floats, size=(self._image_size,) * 2, mode="bilinear", antialias=True)

@@ -1,4 +1,4 @@
-"""Weights that come from elsewhere: fetched once, checked, and read without running anything that is in them."""
+"""Weights of published networks: downloaded once, checked by hash, and read without running code from the file."""
 
 from __future__ import annotations
 
@@ -8,62 +8,61 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 from torch.hub import download_url_to_file
 
-from gan_experiments.core.cache import cache_folder
+from gan_experiments.core.cache import cache_folder, read_or_make
 from gan_experiments.core.files import replacing
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors.base import WeightsMissingError
 
-_PATIENCE = 30.0  # seconds for an answer of the network
+_TIMEOUT = 30.0  # seconds without an answer from the server
 
 
-def find_weights(chosen: str | None, what: str, address: str, digest: str, key: str = "metrics.weights") -> Path:
-    """Return the file of weights: the chosen one, or one in the cache folder, fetched if it is not there yet.
+def find_weights(chosen: str | None, network: str, url: str, digest: str, key: str = "metrics.weights") -> Path:
+    """Return the file of the weights of a network: the user's, or the published one, downloaded into the cache folder.
 
     Args:
-        chosen: The user's own file; ``None``: the published one.
-        what: What they are the weights of, for errors.
-        address: Where the published ones are; the last part of it names the file.
-        digest: How the SHA-256 of those begins.
-        key: Of the config, by which the user chooses.
+        chosen: The user's file; ``None``: the published one.
+        network: Name of the network, for error messages.
+        url: Address of the published weights; its last part is the name of the file.
+        digest: First digits of the SHA-256 of the published weights.
+        key: Config key that the user's file is given at.
 
     Raises:
-        ConfigError: There is no such file.
-        WeightsMissingError: It cannot be fetched; says what to put where.
+        ConfigError: The user's file does not exist.
+        WeightsMissingError: The published file cannot be downloaded; the message says which file to put where.
     """
     if chosen is not None:
         path = Path(chosen).expanduser()
         if not path.is_file():
             raise ConfigError(f"{key}: there is no file {path}")
         return path
-    path = cache_folder() / "weights" / address.rpartition("/")[2]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        if not path.is_file():
-            try:
-                with replacing(path) as temporary, _patience():
-                    download_url_to_file(address, str(temporary), hash_prefix=digest, progress=False)
-            except (URLError, OSError, RuntimeError) as error:
-                told = f"the weights of {what} are not here and cannot be fetched ({' '.join(str(error).split())})"
-                advice = f"put {address} into {path.parent}, or name it by {key}="
-                raise WeightsMissingError(f"{told}: {advice}") from error
-    return path
+    path = cache_folder() / "weights" / url.rpartition("/")[2]
+
+    def download() -> Path:
+        try:
+            with replacing(path) as temporary, _timeout():
+                download_url_to_file(url, str(temporary), hash_prefix=digest, progress=False)
+        except (URLError, OSError, RuntimeError) as error:
+            reason = f"the weights of {network} are not here and cannot be downloaded ({' '.join(str(error).split())})"
+            advice = f"put {url} into {path.parent}, or name it by {key}="
+            raise WeightsMissingError(f"{reason}: {advice}") from error
+        return path
+
+    return read_or_make(path, lambda: path if path.is_file() else None, download)
 
 
 def is_published(path: Path, digest: str) -> bool:
-    """Tell whether a file is the one whose SHA-256 begins with ``digest``."""
-    found = hashlib.sha256()
+    """Return whether the SHA-256 of a file begins with ``digest``."""
+    sha256 = hashlib.sha256()
     with path.open("rb") as file:
         while part := file.read(1 << 20):
-            found.update(part)
-    return found.hexdigest().startswith(digest)
+            sha256.update(part)
+    return sha256.hexdigest().startswith(digest)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -77,35 +76,35 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError:
         raise ConfigError(f"metrics.weights: {path} is damaged, or holds code instead of weights") from None
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        told = f"{str(error) or 'empty'}".splitlines()[0]
-        raise ConfigError(f"metrics.weights: {path} cannot be read: {told}") from None
+        reason = f"{str(error) or 'empty'}".splitlines()[0]
+        raise ConfigError(f"metrics.weights: {path} cannot be read: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ConfigError(f"metrics.weights: {path} is not a state dict: names with a tensor each")
     return state
 
 
-def require_fit(state: dict[str, Tensor], network: nn.Module, path: Path, what: str) -> None:
+def refuse_other_weights(state: dict[str, Tensor], network: nn.Module, path: Path, name: str) -> None:
     """Refuse weights whose names or shapes are not those of ``network``.
 
     Raises:
-        ConfigError: Names some that differ.
+        ConfigError: The weights differ; the message gives an example of each kind of difference.
     """
     own = network.state_dict()
-    counters = {name for name in own if name.endswith("num_batches_tracked")}  # old files lack them
+    counters = {key for key in own if key.endswith("num_batches_tracked")}  # old files lack them
     missing, unknown = sorted(own.keys() - state.keys() - counters), sorted(state.keys() - own.keys())
-    shapes = [name for name in sorted(own.keys() & state.keys()) if own[name].shape != state[name].shape]
-    told = [f"{len(names)} {word} ({names[0]} ...)" for names, word in
-            ((missing, "missing"), (unknown, "unknown"), (shapes, "of another shape")) if names]  # fmt: skip
-    if told:
+    shapes = [key for key in sorted(own.keys() & state.keys()) if own[key].shape != state[key].shape]
+    differences = ((missing, "missing"), (unknown, "unknown"), (shapes, "of another shape"))
+    listed = [f"{len(keys)} {difference} ({keys[0]} ...)" for keys, difference in differences if keys]
+    if listed:
         raise ConfigError(
-            f"metrics.weights: {path} holds the weights of another network than {what}: {', '.join(told)}"
+            f"metrics.weights: {path} holds the weights of another network than {name}: {', '.join(listed)}"
         )
 
 
 @contextmanager
-def _patience() -> Iterator[Any]:
+def _timeout() -> Iterator[None]:
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_PATIENCE)
+    socket.setdefaulttimeout(_TIMEOUT)
     try:
         yield
     finally:

@@ -1,0 +1,46 @@
+"""Metrics as pure functions of tensors: features, logits or images in, scores out.
+
+Everything random in them is a function of a ``seed`` argument. The classes in ``gan_experiments.metrics`` call these.
+"""
+
+from gan_experiments.metrics.functional.class_wise_frechet import class_wise_frechet_distances
+from gan_experiments.metrics.functional.classification_accuracy import (
+    AugmentationGain,
+    ClassifierTraining,
+    LabelledImages,
+    augmentation_gain,
+    classification_accuracy_score,
+)
+from gan_experiments.metrics.functional.data_copying import DataCopying, data_copying
+from gan_experiments.metrics.functional.extrapolated_frechet import extrapolated_frechet_distance
+from gan_experiments.metrics.functional.frechet import frechet_distance
+from gan_experiments.metrics.functional.gaussian import Gaussian, fit_gaussian
+from gan_experiments.metrics.functional.inception_score import inception_score
+from gan_experiments.metrics.functional.kernel_distance import kernel_distance, polynomial_mmd
+from gan_experiments.metrics.functional.margins import jackknife_margin, margin_of_mean, margin_of_share
+from gan_experiments.metrics.functional.mode_coverage import mode_coverage
+from gan_experiments.metrics.functional.precision_recall import PRDCScores, precision_recall_density_coverage
+
+__all__ = [
+    "AugmentationGain",
+    "ClassifierTraining",
+    "DataCopying",
+    "Gaussian",
+    "LabelledImages",
+    "PRDCScores",
+    "augmentation_gain",
+    "class_wise_frechet_distances",
+    "classification_accuracy_score",
+    "data_copying",
+    "extrapolated_frechet_distance",
+    "fit_gaussian",
+    "frechet_distance",
+    "inception_score",
+    "jackknife_margin",
+    "kernel_distance",
+    "margin_of_mean",
+    "margin_of_share",
+    "mode_coverage",
+    "polynomial_mmd",
+    "precision_recall_density_coverage",
+]

@@ -1,69 +1,35 @@
-"""The Fréchet distance within each class: what a conditional generator makes of its labels."""
+"""Fréchet distance within each class: the intra-FID of a conditional generator."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import torch
 from torch import Tensor
 
 from gan_experiments.metrics.functional.frechet import frechet_distance
-from gan_experiments.metrics.moments import Moments
+from gan_experiments.metrics.functional.gaussian import fit_gaussian
 
 
-class ClassMoments:
-    """Adds up features by class.
+def class_wise_frechet_distances(
+    real: Tensor, real_labels: Tensor, fake: Tensor, fake_labels: Tensor, num_classes: int
+) -> list[float]:
+    """Return the Fréchet distance within each class; their mean is the intra-FID (Miyato & Koyama 2018).
 
-    Memory: ``num_classes`` times that of ``Moments``, at most ``2 D^2`` numbers each.
+    A class has fewer samples than the whole set, so its distance is biased upwards by more than the FID is.
 
     Args:
-        num_classes: Classes.
-        num_features: ``D``, the length of a feature vector.
-    """
-
-    def __init__(self, num_classes: int, num_features: int) -> None:
-        self.classes = [Moments(num_features) for _ in range(num_classes)]
-
-    def update(self, features: Tensor, labels: Tensor) -> None:
-        """Take in features ``(B, D)``, float64, with their labels ``(B,)``."""
-        for label in torch.unique(labels).tolist():
-            self.classes[label].update(features[labels == label])
-
-    def merge(self, other: ClassMoments) -> None:
-        """Take in all that another one has seen."""
-        for mine, theirs in zip(self.classes, other.classes, strict=True):
-            mine.merge(theirs)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return all there is to it as tensors; ``from_state`` takes them."""
-        states = enumerate(moments.state() for moments in self.classes)
-        return {f"{label}.{name}": value for label, state in states for name, value in state.items()}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> ClassMoments:
-        """Return one that goes on from ``state()``."""
-        parts: dict[int, dict[str, Tensor]] = {}
-        for key, value in state.items():
-            label, name = key.split(".")
-            parts.setdefault(int(label), {})[name] = value
-        found = cls(0, 0)
-        found.classes = [Moments.from_state(parts[label]) for label in sorted(parts)]
-        return found
-
-
-def class_wise_frechet_distances(real: ClassMoments, fake: ClassMoments) -> list[float]:
-    """Return the Fréchet distance within each class (the intra-FID of Miyato & Koyama 2018); the score is their mean.
-
-    A class has fewer samples than the whole, so that its distance is biased upwards by more than the FID is.
+        real: Features: float64, ``(N, D)``.
+        real_labels: Their classes: int64, ``(N,)``.
+        fake: Features: float64, ``(M, D)``.
+        fake_labels: Their classes: int64, ``(M,)``.
+        num_classes: Labels are from 0 to ``num_classes - 1``.
 
     Raises:
-        ValueError: The sets differ in their classes, or have fewer than two samples of one.
+        ValueError: One of the sets has fewer than two samples of a class.
     """
-    if len(real.classes) != len(fake.classes):
-        raise ValueError(f"{len(real.classes)} classes cannot be compared with {len(fake.classes)}")
-    for name, side in (("real", real), ("generated", fake)):
-        few = [label for label, moments in enumerate(side.classes) if moments.count < 2]
+    for name, labels in (("real", real_labels), ("generated", fake_labels)):
+        few = (labels.bincount(minlength=num_classes) < 2).nonzero()[:, 0].tolist()
         if few:
-            raise ValueError(f"a distance within a class needs 2 samples of it; {name} ones lack classes {few}")
-    pairs = zip(real.classes, fake.classes, strict=True)
-    return [frechet_distance(one.gaussian(), other.gaussian()) for one, other in pairs]
+            raise ValueError(f"class-wise distances need 2 samples of each class; {name} ones lack classes {few}")
+    return [
+        frechet_distance(fit_gaussian(real[real_labels == label]), fit_gaussian(fake[fake_labels == label]))
+        for label in range(num_classes)
+    ]

@@ -1,23 +1,26 @@
-"""The Fréchet distance of two normal distributions, exactly: the FID, if they are those of Inception features."""
+"""Fréchet distance between two Gaussians; with Inception features it is the FID."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.moments import Gaussian
+from gan_experiments.metrics.functional.gaussian import Gaussian
 
 
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:
-    """Return the squared Fréchet (2-Wasserstein) distance (Dowson & Landau 1982; Heusel et al. 2017, equation 6).
+    """Return the squared Fréchet distance ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``.
 
-    It needs the trace of the root of ``C1 C2``. With ``C1 = F^T F``, that product has the eigenvalues of the symmetric
-    ``F C2 F^T``, and their roots are the singular values of ``F1 F2^T``: symmetric eigenvalues are always real and
-    cost a fraction of general ones. ``F`` is the centred features if those are few, or else from Cholesky.
+    Dowson & Landau 1982; Heusel et al. 2017, equation 6. It is the squared 2-Wasserstein distance of two Gaussians.
+
+    The trace of the square root of ``C1 C2`` is computed from symmetric matrices, whose eigenvalues are always real and
+    cost a fraction of general ones. With ``C1 = F1^T F1``, ``C1 C2`` has the eigenvalues of ``F1 C2 F1^T``; their
+    square roots are the singular values of ``F1 F2^T``. ``F`` holds the centred features if there are few samples,
+    and is a Cholesky factor otherwise.
 
     Args:
         first: Mean and covariance of one set.
-        second: Those of the other.
+        second: Mean and covariance of the other.
 
     Returns:
         The distance, never below 0.
@@ -44,7 +47,7 @@ def _trace_of_root(first: Gaussian, second: Gaussian) -> Tensor:
     assert first.covariance is not None
     if torch.equal(first.covariance, covariance):
         return covariance.trace()
-    # A feature that is constant in one of the sets adds nothing, but makes Cholesky fail, and what follows it is slow.
+    # A feature that is constant in one of the sets adds nothing, but makes Cholesky fail, and the fallback is slow.
     alive = (first.covariance.diagonal() > 0) & (covariance.diagonal() > 0)
     both = [matrix if alive.all() else matrix[alive][:, alive] for matrix in (first.covariance, covariance)]
     for one, other in (both, both[::-1]):
@@ -65,7 +68,7 @@ def _sum_of_roots(factor: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _factor(covariance: Tensor) -> Tensor:
-    """Return ``F`` with ``F^T F`` equal to a covariance without full rank."""
+    """Return ``F`` with ``F^T F`` equal to a rank-deficient covariance."""
     values, vectors = torch.linalg.eigh(covariance)
     factor: Tensor = (vectors * values.clamp_(min=0).sqrt_()).T
     return factor

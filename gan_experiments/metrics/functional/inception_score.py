@@ -1,4 +1,4 @@
-"""How sure and how varied a classifier finds generated images (Salimans et al. 2016, section 4)."""
+"""Inception Score: confidence and diversity of a classifier's predictions for generated images."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
 
-SPLITS = 10  # Salimans et al. 2016 and everybody since
+SPLITS = 10  # Salimans et al. 2016, and the usual choice since
 
 
 def inception_score(logits: Tensor, splits: int = SPLITS, seed: int | None = None) -> tuple[float, float]:
-    """Return the Inception Score ``exp(E KL(p(y|x) || p(y)))``, over ``splits`` parts of about the same size.
+    """Return the Inception Score ``exp(E KL(p(y|x) || p(y)))`` (Salimans et al. 2016, section 4), a mean over splits.
 
-    It grows with the size of a part, so that scores of different sample counts or splits do not compare.
+    It grows with the size of a split, so scores of different sample counts or numbers of splits cannot be compared.
 
     Args:
-        logits: The classifier's outputs: ``(N, K)``.
-        splits: Parts.
-        seed: Of the order in which the samples fall into parts; ``None`` takes them as they come, which is as good
-            if they were drawn independently, and is what the original code does.
+        logits: Outputs of the classifier: ``(N, K)``.
+        splits: Parts of about equal size that the samples are divided into.
+        seed: Seed of the random order in which samples are divided; ``None`` keeps the given order, as the original
+            code does, which is as good for samples that were drawn independently.
 
     Returns:
-        Mean over the parts, between 1 and the number of classes, and the standard deviation, with the divisor
-        ``splits`` as the original code has it.
+        Mean over the splits, between 1 and the number of classes, and the standard deviation over them, with the
+        divisor ``splits`` as in the original code.
 
     Raises:
         ValueError: There are fewer samples than splits.

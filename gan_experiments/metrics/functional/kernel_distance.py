@@ -1,4 +1,4 @@
-"""The kernel inception distance: an unbiased squared distance of two sets of features (Bińkowski et al. 2018)."""
+"""Kernel distance between two sets of features; with Inception features it is the KID."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ SUBSET_SIZE = 1000
 def kernel_distance(
     real: Tensor, fake: Tensor, seed: int, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE
 ) -> tuple[float, float]:
-    """Return the KID, a squared maximum mean discrepancy, over random subsets drawn without replacement.
+    """Return the kernel distance (KID; Bińkowski et al. 2018): the mean of ``polynomial_mmd`` over random subsets.
 
-    Memory: both sets, and three matrices ``subset_size`` x ``subset_size``.
+    Subsets are drawn without replacement. Memory: both sets, and three matrices ``subset_size`` x ``subset_size``.
 
     Args:
         real: Features: ``(N, D)``.
         fake: Features: ``(M, D)``.
-        seed: Of the subsets.
-        subsets: How many.
-        subset_size: Samples of each set in one of them.
+        seed: Seed of the choice of subsets.
+        subsets: Number of subsets.
+        subset_size: Samples of each set in a subset.
 
     Returns:
-        Mean over the subsets, near 0 and as often below it for sets of one distribution, and the standard deviation,
-        with the divisor ``subsets`` as the original code has it.
+        Mean over the subsets, and the standard deviation over them, with the divisor ``subsets`` as in the original
+        code. The mean is an unbiased estimate: for two sets of one distribution it is as often below 0 as above.
 
     Raises:
         ValueError: One of the sets is smaller than a subset.
@@ -45,9 +45,9 @@ def kernel_distance(
 
 
 def polynomial_mmd(first: Tensor, second: Tensor) -> Tensor:
-    """Return the unbiased squared maximum mean discrepancy with the kernel ``(x.y / D + 1)^3``, a scalar.
+    """Return the unbiased squared maximum mean discrepancy with the kernel ``k(x, y) = (x.y / D + 1)^3``, a scalar.
 
-    Gretton et al. 2012, lemma 6; kernel of Bińkowski et al. 2018, section 4.
+    Gretton et al. 2012, lemma 6; the kernel is that of Bińkowski et al. 2018, section 4.
 
     Args:
         first: ``(N, D)``.

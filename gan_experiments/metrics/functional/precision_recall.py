@@ -1,4 +1,4 @@
-"""How much of two sets of samples lies in each other's neighbourhoods: precision, recall, density, coverage."""
+"""Improved precision and recall, density and coverage, from nearest neighbours in feature space."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from torch import Tensor
 
 from gan_experiments.metrics.functional.distances import squared_distances, squared_radii
 
-_TIE = 1e-9  # relative; what is nearer than this to a radius lies on it
+_TIE = 1e-9  # relative; a distance this close to a radius counts as equal to it
 
 
 @dataclass(frozen=True)
-class Manifold:
-    """The four measures sample by sample; a value is the mean of its tensor.
+class PRDCScores:
+    """Precision, recall, density and coverage of each sample; the score of a set is the mean over its samples.
 
     Attributes:
-        precision: Whether a generated sample lies within the ball of any real one: float64, ``(M,)``.
-        recall: Whether a real sample lies within the ball of any generated one: ``(N,)``.
-        density: Balls of real samples around a generated one, by the number expected of real ones: ``(M,)``.
-        coverage: Whether the ball of a real sample contains a generated one: ``(N,)``.
+        precision: 1 if a generated sample lies within the ball of any real one, else 0: float64, ``(M,)``.
+        recall: 1 if a real sample lies within the ball of any generated one, else 0: float64, ``(N,)``.
+        density: Number of balls of real samples that contain a generated one, over ``k``: float64, ``(M,)``.
+        coverage: 1 if the ball of a real sample contains any generated one, else 0: float64, ``(N,)``.
     """
 
     precision: Tensor
@@ -28,16 +28,18 @@ class Manifold:
     density: Tensor
     coverage: Tensor
 
-    def values(self) -> dict[str, float]:
+    def means(self) -> dict[str, float]:
         """Return the four means by name."""
-        return {name: samples.mean().item() for name, samples in vars(self).items()}
+        return {name: scores.mean().item() for name, scores in vars(self).items()}
 
 
-def manifold(real: Tensor, fake: Tensor, neighbours: int = 3, density_neighbours: int = 5) -> Manifold:
-    """Compare two sets by balls around each sample that reach to its ``k``-th nearest neighbour in its own set.
+def precision_recall_density_coverage(
+    real: Tensor, fake: Tensor, neighbours: int = 3, density_neighbours: int = 5
+) -> PRDCScores:
+    """Return the four scores from balls around each sample that reach to its ``k``-th nearest neighbour in its own set.
 
-    Precision and recall after Kynkäänniemi et al. 2019, equation 2, in closed balls; density and coverage after
-    Naeem et al. 2020, equations 2 and 3, in open ones as in their code, so that a set has density 1 in itself.
+    Precision and recall: Kynkäänniemi et al. 2019, equation 2, with closed balls. Density and coverage: Naeem et al.
+    2020, equations 2 and 3, with open balls as in their code, so that a set has density 1 with respect to itself.
 
     Memory: both sets, and 2^24 distances at a time.
 
@@ -48,7 +50,7 @@ def manifold(real: Tensor, fake: Tensor, neighbours: int = 3, density_neighbours
         density_neighbours: ``k`` of density and coverage.
 
     Raises:
-        ValueError: One of the sets has no ``k``-th neighbours.
+        ValueError: One of the sets has ``k`` samples or fewer.
     """
     needed = max(neighbours, density_neighbours) + 1
     if min(len(real), len(fake)) < needed:
@@ -65,7 +67,7 @@ def manifold(real: Tensor, fake: Tensor, neighbours: int = 3, density_neighbours
         inside = distances < open_
         dense.append(inside.sum(1))
         covered = covered | inside.any(0)
-    return Manifold(
+    return PRDCScores(
         precision=torch.cat(precise).double(),
         recall=recalled.double(),
         density=torch.cat(dense).double() / density_neighbours,

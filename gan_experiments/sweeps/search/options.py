@@ -1,4 +1,4 @@
-"""What ``hydra.sweeper`` holds when Optuna chooses the jobs; imports nothing heavy."""
+"""Config of a search: ``hydra.sweeper`` when Optuna chooses the jobs. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import NonNegativeInt, PositiveInt
 from gan_experiments.sweeps.search.space import read_space
 
-# What a record notes of a run besides its figures, with whether more of it is better.
+# Costs in the record of a run that can be objectives, with whether higher is better.
 COSTS = {"images_per_second": True, "seconds": False, "peak_memory_bytes": False}
 
 
 @dataclass
 class SearchConfig(Section):
-    """The search.
+    """Config of a search.
 
     Attributes:
-        n_trials: Of each search; the same command goes on to this number in total.
-        n_jobs: Trials at a time; ``None``: as many as joblib runs, otherwise one.
+        n_trials: Trials of each search in total; the same command continues to this number.
+        n_jobs: Concurrent trials; ``None``: as many as joblib runs, otherwise one.
         objectives: Measures, and costs of the record (``images_per_second``, ``seconds``, ``peak_memory_bytes``).
-        figure: ``final``: at the end, in full; ``best``: of the rows along the run.
-        maximize: Objectives of which more is better, besides those of which that is known.
-        per: Keys of which each value gets a search of its own: its trials and its result.
+        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        maximize: Objectives to maximize, in addition to those that are known to be better if higher.
+        per: Keys; each of their values gets a separate search with its own trials and result.
         sampler: ``tpe``: the tree-structured Parzen estimator; ``random``: independent draws.
-        startup_trials: Drawn at random before the estimator begins, and never pruned.
-        pruner: ``median``: stop a run whose best row so far is worse than the median run's at the same clock.
-        warmup_images: Images before which no run is pruned.
-        seed: Of the draws; trial number k is a function of this, k and the outcomes of the trials before it.
-        storage: A database's URL, such as ``sqlite:///search.db``; ``None``: a journal in the study's folder.
-        params: What is searched, as in sweeps on the command line, which override it.
+        startup_trials: Trials drawn at random before the estimator is used, and never pruned.
+        pruner: ``median``: stop a run whose best periodic evaluation so far is worse than the median of the earlier
+            trials at the same number of images.
+        warmup_images: Images seen before a run can be pruned.
+        seed: Seed of the sampler; trial k is a function of this, k and the results of the trials before it.
+        storage: URL of a database, such as ``sqlite:///search.db``; ``None``: a journal in the study's folder.
+        params: What is searched, in the syntax of sweeps on the command line, which overrides it.
     """
 
     n_trials: PositiveInt
     n_jobs: PositiveInt | None
     objectives: list[str]
-    figure: Literal["final", "best"]
+    score: Literal["final", "best"]
     maximize: list[str]
     per: list[str]
     sampler: Literal["tpe", "random"]
@@ -55,25 +56,25 @@ class SearchConfig(Section):
     params: dict[str, Any]
 
     def lines(self, overrides: Sequence[str]) -> list[str]:
-        """Return what is searched and what is fixed as overrides, those of the command line last."""
+        """Return ``params`` and the overrides of the command line as overrides, in this order."""
         return [*(f"{key}={value}" for key, value in self.params.items()), *overrides]
 
     def problems(self) -> list[tuple[str, str]]:
-        """Return what does not go together, as keys and reasons."""
-        found = []
+        """Return options that contradict each other, as keys and reasons."""
+        problems = []
         if not self.objectives:
-            found.append(("objectives", "missing: a measure such as fid"))
+            problems.append(("objectives", "empty; name a measure such as fid"))
         if len(set(self.objectives)) < len(self.objectives):
-            found.append(("objectives", "names an objective twice"))
+            problems.append(("objectives", "names an objective twice"))
         if self.pruner != "none" and len(self.objectives) > 1:
-            found.append(("pruner", "goes by one curve; with several objectives say hydra.sweeper.pruner=none"))
+            problems.append(("pruner", "needs a single objective; set hydra.sweeper.pruner=none"))
         elif self.pruner != "none" and self.objectives and self.objectives[0] in COSTS:
-            found.append(("pruner", f"{self.objectives[0]} has no curve to go by; say hydra.sweeper.pruner=none"))
-        return found
+            problems.append(("pruner", f"cannot use the cost {self.objectives[0]}; set hydra.sweeper.pruner=none"))
+        return problems
 
 
 def search_config(node: Mapping[str, Any]) -> SearchConfig:
-    """Return the config of a search from Hydra's node of the sweeper, checked before."""
+    """Return the config of a search from the node ``hydra.sweeper``, which has been checked."""
     return SearchConfig(**{key: value for key, value in node.items() if key != "_target_"})
 
 

@@ -1,4 +1,4 @@
-"""What a search draws from: Hydra's sweeps, read as distributions."""
+"""Search space: the sweeps of Hydra's override grammar, read as distributions."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, O
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-DIGITS = 4  # of a number that is drawn: the command that repeats a trial can be typed
+DIGITS = 4  # significant digits of a drawn number, so that the command that repeats a trial can be typed
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Numbers from ``low`` to ``high``, uniformly, or their logarithms; whole ones if both bounds are whole."""
+    """Uniform or log-uniform distribution over ``[low, high]``, of integers if both bounds are integers."""
 
     low: float
     high: float
     log: bool
 
     def draw(self, trial: Trial, key: str) -> str:
-        """Return what the trial is to try, as text of an override."""
+        """Draw a value, as text of an override."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             return str(trial.suggest_int(key, self.low, self.high, log=self.log))
         drawn = trial.suggest_float(key, self.low, self.high, log=self.log)
@@ -39,12 +39,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Options:
-    """One of several values, each as the text of an override."""
+    """Categorical distribution over values, each as text of an override."""
 
     values: tuple[str, ...]
 
     def draw(self, trial: Trial, key: str) -> str:
-        """Return what the trial is to try, as text of an override."""
+        """Draw a value, as text of an override."""
         return str(trial.suggest_categorical(key, self.values))
 
     def __str__(self) -> str:
@@ -52,12 +52,12 @@ class Options:
 
 
 class Space(NamedTuple):
-    """What a command line searches.
+    """Search space of a command line.
 
     Attributes:
-        fixed: What is the same in all trials, as overrides.
-        arms: What each search of its own fixes beside that, as overrides, by the search's name.
-        drawn: What a trial draws, by key; the order is that of the keys, whatever that of the command line.
+        fixed: Overrides that are the same in all trials.
+        arms: Overrides that each separate search adds to them, by the search's name.
+        drawn: Distribution of each searched key, sorted by key, so that the command line's order does not matter.
     """
 
     fixed: list[str]
@@ -66,15 +66,15 @@ class Space(NamedTuple):
 
 
 def read_space(lines: list[str], per: Sequence[str], loader: ConfigLoader | None = None) -> Space:
-    """Sort overrides into what is fixed, what tells searches apart and what is drawn.
+    """Split overrides into fixed ones, arms and searched keys.
 
     Args:
         lines: The overrides of the files and of the command line; the last of a key counts.
-        per: Keys of which each value gets a search of its own.
-        loader: Hydra's, which knows the options of groups.
+        per: Keys; each of their values gets a separate search.
+        loader: Hydra's config loader, which knows the options of groups.
 
     Raises:
-        ValueError: Says what cannot be searched.
+        ValueError: Something cannot be searched.
     """
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(lines)
     fixed, arms, drawn = {}, {}, {}
@@ -87,7 +87,7 @@ def read_space(lines: list[str], per: Sequence[str], loader: ConfigLoader | None
         else:
             drawn[key] = _drawn(override, plain)
     if "name" in fixed:
-        raise ValueError("name: every trial has a folder of its own; leave it out")
+        raise ValueError("name: every trial needs its own folder; leave it out")
     if not drawn:
         raise ValueError("nothing to search: give a key an interval(...), a range(...) or several values")
     named = {}
@@ -108,14 +108,14 @@ def _drawn(override: Override, key: str) -> Interval | Options:
             raise ValueError(f"{key}: the logarithm of interval({low}, {high}) is not defined")
         return Interval(low, high, log)
     if log:
-        raise ValueError(f"{key}: only an interval can be searched by its logarithm: tag(log, interval(a, b))")
+        raise ValueError(f"{key}: only an interval can be searched on a logarithmic scale: tag(log, interval(a, b))")
     return Options(tuple(_values(override, key)))
 
 
 def _values(override: Override, key: str) -> list[str]:
     value: Any = override.value()
     if isinstance(value, IntervalSweep):
-        raise ValueError(f"{key}: an interval has no values of which each could get a search of its own")
+        raise ValueError(f"{key}: hydra.sweeper.per needs single values, not an interval")
     if isinstance(value, (ChoiceSweep, RangeSweep, Glob)):
         return list(dict.fromkeys(override.sweep_string_iterator()))
     raise ValueError(f"{key}: this sweep cannot be searched")

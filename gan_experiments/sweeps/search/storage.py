@@ -1,4 +1,4 @@
-"""Where a search is kept between two commands."""
+"""Optuna storage of a search: a journal file or a database."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ JOURNAL = "search.journal"
 
 
 @contextmanager
-def opened(url: str | None, folder: Path) -> Iterator[BaseStorage]:
-    """Open the storage of a search for this process alone; the system lets go of it however the process ends.
+def open_storage(url: str | None, folder: Path) -> Iterator[BaseStorage]:
+    """Open the storage of a search exclusively; the operating system releases the lock however the process ends.
 
     Args:
-        url: Of a database; ``None``: a journal in ``folder``.
-        folder: The study's.
+        url: URL of a database; ``None``: a journal in ``folder``.
+        folder: Folder of the study.
 
     Raises:
-        ConfigError: Another process is searching here, or the database cannot be opened.
+        ConfigError: Another process is searching in this folder, or the database cannot be opened.
     """
     import optuna
 
@@ -36,7 +36,7 @@ def opened(url: str | None, folder: Path) -> Iterator[BaseStorage]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ConfigError(f"{folder}: another process is searching here") from None
+        raise ConfigError(f"{folder}: another process is searching in this folder") from None
     try:
         yield _journal(folder / JOURNAL) if url is None else _database(url)
     finally:
@@ -48,12 +48,12 @@ def _journal(path: Path) -> BaseStorage:
     from optuna.storages.journal import JournalFileBackend
 
     if path.exists():
-        _mend(path)
+        _repair(path)
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _mend(path: Path) -> None:
-    """Take away what a process that was killed while it wrote has left: half a line, and Optuna's own lock."""
+def _repair(path: Path) -> None:
+    """Remove what a process that was killed while writing leaves behind: an incomplete line and Optuna's own lock."""
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
     with path.open("rb+") as file:
         text = file.read()

@@ -1,9 +1,7 @@
-"""What a search has found, as a table and in words."""
+"""Results of searches: the table of trials and the summary in the terminal."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shlex
 from collections import Counter
@@ -17,36 +15,32 @@ from rich.console import Console
 from rich.markup import escape
 
 from gan_experiments.core.files import write_text
+from gan_experiments.core.text import csv_of
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.sweeps.search.search import Search
+from gan_experiments.sweeps.search.search import OptunaSearch
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 TABLE = "trials.csv"
-_MOST_ROWS = 5  # of each search in the terminal
-_FRESH_SEEDS = 5
-_WORDS = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "cut off", "WAITING": "to do"}
+_MOST_ROWS = 5  # trials of each search in the terminal
+_NEW_SEEDS = 5
+_WORDS = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "cut off", "WAITING": "waiting"}
 
 
-def write_trials(searches: Sequence[Search], folder: Path) -> Path:
-    """Write every trial of every search, a row each, and return the file."""
-    rows = [_row(search, trial) for search in searches for trial in search.trials]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / TABLE, text.getvalue())
+def write_trials(searches: Sequence[OptunaSearch], folder: Path) -> Path:
+    """Write one row per trial of every search and return the file."""
+    write_text(folder / TABLE, csv_of([_row(search, trial) for search in searches for trial in search.trials]))
     return folder / TABLE
 
 
-def tell_trials(searches: Sequence[Search], folder: Path) -> None:
-    """Print the best trials, what has become of the others, and how to confirm the best with fresh seeds."""
+def print_trials(searches: Sequence[OptunaSearch], folder: Path) -> None:
+    """Print the best trials, how many trials ended in which state, and how to confirm the best with new seeds."""
     console = Console(highlight=False)
     several = len(searches[0].config.objectives) > 1
-    told = "trials that no other one beats in everything" if several else "best trials"
+    title = "Pareto-optimal trials" if several else "best trials"
     table = rich.table.Table(
-        title=f"Search: {told}", title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
+        title=f"Search: {title}", title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
     )
     for name in ("search", "trial"):
         table.add_column(name)
@@ -55,40 +49,40 @@ def tell_trials(searches: Sequence[Search], folder: Path) -> None:
     table.add_column("with", overflow="fold")
     for search in searches:
         for trial in search.best if several else _ranked(search)[:_MOST_ROWS]:
-            figures = [f"{value:,.4g}" for value in trial.values]
+            values = [f"{value:,.4g}" for value in trial.values]
             drawn = " ".join(_drawn(search, trial))
-            table.add_row(*map(escape, (search.name, str(trial.number), *figures, drawn)))
+            table.add_row(*map(escape, (search.name, str(trial.number), *values, drawn)))
     if table.row_count:
         console.print(table)
     for search in searches:
         counts = Counter(map(state_of, search.trials))
-        told = ", ".join(f"{count} {state}" for state, count in counts.items())
-        console.print(f"{search.name}: {len(search.trials)} trials, {told}", markup=False, soft_wrap=True)
+        states = ", ".join(f"{count} {state}" for state, count in counts.items())
+        console.print(f"{search.name}: {len(search.trials)} trials, {states}", markup=False, soft_wrap=True)
         for trial in search.trials:
             if state_of(trial) == "failed":
-                where = f"{trial.user_attrs.get('folder')}: {trial.user_attrs.get('reason')}"
-                console.print(f"  trial {trial.number} failed in {where}", markup=False, soft_wrap=True)
+                failure = f"{trial.user_attrs.get('folder')}: {trial.user_attrs.get('reason')}"
+                console.print(f"  trial {trial.number} failed in {failure}", markup=False, soft_wrap=True)
     console.print(f"\nall trials  {write_trials(searches, folder)}", markup=False, soft_wrap=True)
     for command in _confirmations(searches, folder):
         console.print(f"to confirm  {command}", markup=False, soft_wrap=True)
 
 
 def state_of(trial: FrozenTrial) -> str:
-    """Return what has become of a trial, in a word."""
+    """Return the state of a trial in one word."""
     return "diverged" if trial.user_attrs.get("status") == "diverged" else _WORDS[trial.state.name]
 
 
-def _ranked(search: Search) -> list[FrozenTrial]:
+def _ranked(search: OptunaSearch) -> list[FrozenTrial]:
     ended = [trial for trial in search.trials if state_of(trial) == "finished"]
     return sorted(ended, key=lambda trial: trial.values[0], reverse=search.higher[0])
 
 
-def _drawn(search: Search, trial: FrozenTrial) -> list[str]:
+def _drawn(search: OptunaSearch, trial: FrozenTrial) -> list[str]:
     overrides = trial.user_attrs.get("overrides", [])
     return [line.lstrip("+") for line in overrides if line.lstrip("+").partition("=")[0] in trial.params]
 
 
-def _row(search: Search, trial: FrozenTrial) -> dict[str, Any]:
+def _row(search: OptunaSearch, trial: FrozenTrial) -> dict[str, Any]:
     values = dict(zip(search.config.objectives, trial.values or [], strict=False))
     drawn = dict(line.split("=", 1) for line in _drawn(search, trial))
     ended = trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else ""
@@ -96,13 +90,13 @@ def _row(search: Search, trial: FrozenTrial) -> dict[str, Any]:
     return row | {key: trial.user_attrs.get(key, "") for key in ("folder", "reason")} | {"ended": ended}
 
 
-def _confirmations(searches: Sequence[Search], folder: Path) -> Iterator[str]:
-    """Yield the command that trains the best trial of each search with seeds that it was not chosen by."""
+def _confirmations(searches: Sequence[OptunaSearch], folder: Path) -> Iterator[str]:
+    """Yield the command that trains the best trial of each search with seeds other than the one it was chosen with."""
     for search in searches:
         if search.best:
             run = RunFolder(folder / search.best[0].user_attrs["folder"])
             seed = int(run.read_config()["seed"]) + 1
-            where = ["--config-dir", str(run.path), "--config-name", "config"]
+            config = ["--config-dir", str(run.path), "--config-name", "config"]
             into = f"{folder}-confirmed/{re.sub(r'[^A-Za-z0-9.-]+', '_', search.name)}"
-            told = [f"seed=range({seed},{seed + _FRESH_SEEDS})", "name=null", f"hydra.sweep.dir={into}"]
-            yield shlex.join(["gan-train", "-m", *where, *told])
+            settings = [f"seed=range({seed},{seed + _NEW_SEEDS})", "name=null", f"hydra.sweep.dir={into}"]
+            yield shlex.join(["gan-train", "-m", *config, *settings])

@@ -100,7 +100,7 @@ class Evaluation:
             ConfigError: As for ``check``, or the run has been evaluated with other extractors so far.
         """
         self._started = time.perf_counter()
-        missing = self.evaluator.prepare_what_there_is(world_size)
+        missing = self.evaluator.prepare_available(world_size)
         self._check_counts()  # some limits depend on the features
         for name, reason in missing.items() if main else ():
             others = ", ".join(self.evaluator.extractors)
@@ -144,13 +144,13 @@ class Evaluation:
         """Return the results of the run and how they were obtained, for its record: plain values."""
         final = self.final
         protocol = {
-            "samples": self.final_samples, "row_samples": self.samples, "generator": "ema", "truncation": None,
+            "samples": self.final_samples, "periodic_samples": self.samples, "generator": "ema", "truncation": None,
         }  # fmt: skip
         return {
             "final": final.values,
             "margins": final.margins,
             "best": self.best,
-            "yardstick": final.real_baseline,
+            "real_baseline": final.real_baseline,
             "real_baseline_spread": final.real_baseline_spread,
             "evaluation": protocol | self.evaluator.provenance(),
             "evaluation_share": self.share,
@@ -179,7 +179,7 @@ class Evaluation:
         return self._earlier_wall + time.perf_counter() - self._started
 
     def _check_counts(self) -> None:
-        self.evaluator.check(self.samples, "metrics.samples", full=False)
+        self.evaluator.check(self.samples, "metrics.samples", final=False)
         self.evaluator.check(self.final_samples, "metrics.final_samples")
 
     def _compare_extractors(self, missing: Mapping[str, str], main: bool) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_experiments.core.files import write_text
+from gan_experiments.core.text import csv_text
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.metrics_table import CLOCK, read_metrics
 from gan_experiments.training.loggers.base import RunLogger
-
-CLOCK = "images_seen"
 
 
 class MetricsTable(RunLogger):
@@ -26,7 +23,7 @@ class MetricsTable(RunLogger):
 
     def __init__(self, run: RunFolder) -> None:
         super().__init__()
-        self._file = run.metrics_file
+        self._run = run
         self._columns: list[str] = []  # read from the file when the first row is written
         self._clock = -1
         self._row: dict[str, Any] = {}
@@ -59,16 +56,19 @@ class MetricsTable(RunLogger):
             return
         row = {CLOCK: self._clock, **self._row}
         self._row = {}
+        file = self._run.metrics_file
         if not self._columns:
-            rows = _read(self._file)
-            self._columns = list(rows[0]) if rows else [CLOCK]
+            table = read_metrics(self._run)
+            self._columns = table.columns if table.rows else [CLOCK]
         unknown = [column for column in row if column not in self._columns]
-        if unknown or not self._file.exists():
-            self._columns += unknown
-            write_text(self._file, _format([*_read(self._file), row], self._columns, header=True))
+        self._columns += unknown
+        cells = [row.get(column, "") for column in self._columns]
+        if unknown or not file.exists():
+            earlier = [[*old, *[""] * (len(cells) - len(old))] for old in read_metrics(self._run).rows]
+            write_text(file, csv_text([self._columns, *earlier, cells]))
         else:
-            with self._file.open("a", encoding="utf-8", newline="") as file:
-                file.write(_format([row], self._columns, header=False))
+            with file.open("a", encoding="utf-8", newline="") as opened:
+                opened.write(csv_text([cells]))
 
     def finalize(self, status: str) -> None:
         """Append the last row."""
@@ -76,30 +76,8 @@ class MetricsTable(RunLogger):
 
     def rewind(self, images_seen: int) -> None:
         """Delete the rows after ``images_seen``."""
-        rows = _read(self._file)
-        if rows:
-            kept = [row for row in rows if int(row[CLOCK]) <= images_seen]
-            write_text(self._file, _format(kept, list(rows[0]), header=True))
-
-
-def read_rows(run: RunFolder) -> list[dict[str, str]]:
-    """Read the table of a run, without a last row that was cut off while it was written."""
-    return _read(run.metrics_file)
-
-
-def _read(file: Path) -> list[dict[str, str]]:
-    if not file.exists():
-        return []
-    text = file.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    rows = list(csv.DictReader(io.StringIO(complete)))
-    return [row for row in rows if None not in row.values() and str(row.get(CLOCK, "")).isdigit()]
-
-
-def _format(rows: list[Any], columns: list[str], header: bool) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    if header:
-        writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+        table = read_metrics(self._run)
+        if table.rows:
+            clock = table.columns.index(CLOCK)
+            kept = [row for row in table.rows if int(row[clock]) <= images_seen]
+            write_text(self._run.metrics_file, csv_text([table.columns, *kept]))

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from batches import first_batches
-from drawn import pixels
+from drawn import pixels, png, write_folder
+from omegaconf import OmegaConf
 from PIL import Image
 
+from gan_experiments.config.compose import compose
+from gan_experiments.config.files import conf_dir
 from gan_experiments.core.checks import ConfigView
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets.torch_dataset import TorchDataset
@@ -233,3 +236,22 @@ def test_it_is_built_from_a_nested_config():
     assert data.facts.num_classes == 2
     assert not torch.equal(data.training, construct(node, seed=8).training)
     assert data.provenance()["resize"] == "lanczos"
+
+
+def test_the_example_of_the_docs_works(tmp_path, monkeypatch):
+    text = (conf_dir().parent / "docs" / "data.md").read_text()
+    section = text.partition("## Your own torch Dataset")[2].partition("\n## ")[0]
+    for language, path in (("python", "my_package.py"), ("yaml", "my_conf/dataset/faces.yaml")):
+        code = section.partition(f"```{language}\n")[2].partition("```")[0]
+        assert code.startswith(f"# {path}\n")
+        write_folder(tmp_path, {path: code.encode()})
+    write_folder(
+        tmp_path / "photos", {f"{name}/{n}.png": png(n, 9) for name in ("neutral", "smiling") for n in range(4)}
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = OmegaConf.to_container(compose("data", ["dataset=faces"], tmp_path / "my_conf"), resolve=True)
+    data = construct(config["dataset"], seed=0)
+    assert data.images.shape == (8, 3, 64, 64)
+    assert data.labels.tolist() == [0] * 4 + [1] * 4
+    assert data.class_names == ["neutral", "smiling"]

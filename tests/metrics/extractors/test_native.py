@@ -38,8 +38,8 @@ def file(folder):
 @pytest.fixture
 def trainings(monkeypatch):
     """Count how often a classifier is trained."""
-    counted, fit = [], native._fit
-    monkeypatch.setattr(native, "_fit", lambda *args: counted.append(1) or fit(*args))
+    counted, train = [], native._train_and_test
+    monkeypatch.setattr(native, "_train_and_test", lambda *args: counted.append(1) or train(*args))
     return counted
 
 
@@ -78,15 +78,15 @@ def test_second_time_comes_from_the_cache(tmp_path, trainings):
 
 
 def test_training_is_a_function_of_data_and_recipe_alone(tmp_path):
-    provenance = []
+    provenances = []
     surroundings = [nullcontext(), torch.no_grad(), torch.inference_mode(), torch.autocast("cpu")]
     for index, surrounding in enumerate(surroundings):
         torch.manual_seed(index)
         extractor = small(tmp_path / str(index))
         with surrounding:
             extractor.prepare(source())
-        provenance.append(extractor.provenance())
-    assert all(provenance == provenance[0] for provenance in provenance)
+        provenances.append(extractor.provenance())
+    assert all(provenance == provenances[0] for provenance in provenances)
 
 
 def test_training_leaves_the_ambient_stream_alone(tmp_path):

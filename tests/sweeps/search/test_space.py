@@ -8,7 +8,7 @@ def space(*lines, per=()):
 
 
 class Drawn:
-    """Stands for a trial; gives what it is told."""
+    """Stands for a trial; returns given values."""
 
     def __init__(self, value):
         self.value = value
@@ -75,11 +75,11 @@ def test_the_last_of_a_key_counts_and_an_arm_may_be_one():
     [
         (("lr=0.1",), (), "nothing to search"),
         (("loss=a,b",), ("loss",), "nothing to search"),
-        (("lr=interval(1,2)", "name=x"), (), "name: every trial has a folder of its own"),
+        (("lr=interval(1,2)", "name=x"), (), "name: every trial needs its own folder"),
         (("lr=interval(2,1)",), (), "is empty"),
         (("lr=tag(log, interval(0,1))",), (), "logarithm"),
         (("lr=tag(log, choice(1,2))",), (), "only an interval"),
-        (("lr=interval(0,1)",), ("lr",), "has no values"),
+        (("lr=interval(0,1)",), ("lr",), "needs single values"),
     ],
 )
 def test_what_cannot_be_searched_is_said(lines, per, reason):

@@ -1,0 +1,32 @@
+"""Dotted keys into nested mappings, such as ``optimizer.generator.betas[0]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def value_of(nested: Any, key: str, default: Any = None) -> Any:
+    """Return the value at a dotted key, each part of which may end in an index; ``default`` if there is none."""
+    value = nested
+    for part in key.split("."):
+        name, *indices = part.replace("]", "").split("[")
+        if not isinstance(value, Mapping) or name not in value:
+            return default
+        value = value[name]
+        for index in map(int, indices):
+            if not isinstance(value, Sequence) or index >= len(value):
+                return default
+            value = value[index]
+    return value
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return every value of nested mappings by its dotted key; a list is one value, and so is an empty mapping."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,28 @@
+"""Precision, recall and reverse KL divergence of samples of a distribution whose modes are known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def mode_coverage(samples: Tensor, high_quality: Tensor) -> dict[str, float]:
+    """Return how well samples cover modes of equal probability (Srivastava et al. 2017; Lin et al. 2018).
+
+    Args:
+        samples: Samples whose nearest mode is each of the modes: int64, ``(K,)``.
+        high_quality: The samples among them that are near enough to their mode: int64, ``(K,)``.
+
+    Returns:
+        ``precision``: share of high-quality samples. ``recall``: share of modes with at least one high-quality sample;
+        ``modes``: their number. ``reverse_kl``: divergence ``KL(q || u)`` of the distribution ``q`` of all samples over
+        modes from the uniform distribution ``u``, in nats; ``log K`` if all samples are in one mode.
+    """
+    modes = int((high_quality > 0).sum())
+    share = samples.double() / samples.sum()
+    return {
+        "precision": int(high_quality.sum()) / int(samples.sum()),
+        "recall": modes / len(high_quality),
+        "modes": float(modes),
+        "reverse_kl": float(torch.special.xlogy(share, share * len(share)).sum()),
+    }

@@ -1,0 +1,116 @@
+"""Reads ``metrics.csv``: the scalars that a run has logged, one row per clock value. Imports no torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+
+CLOCK = "images_seen"
+_MEASURES = "metrics/"  # prefix of the columns of measures
+_SECONDS = "speed/seconds"
+_HIGHER_IS_BETTER = ("is", "precision", "recall", "density", "coverage", "accuracy")
+
+Floats = NDArray[np.float64]
+
+
+class Curve(NamedTuple):
+    """The periodic evaluations of one measure, three arrays of one length.
+
+    Attributes:
+        images: Real images seen.
+        values: The measure.
+        seconds: Training time so far; NaN where the run has not logged any.
+    """
+
+    images: Floats
+    values: Floats
+    seconds: Floats
+
+
+class LoggedMetrics(NamedTuple):
+    """The rows of ``metrics.csv`` as text.
+
+    Attributes:
+        columns: Names, the clock among them; empty if nothing has been logged.
+        rows: Cells in the order of ``columns``, empty where nothing was logged at that clock value.
+    """
+
+    columns: list[str]
+    rows: list[list[str]]
+
+    def numbers(self) -> dict[str, Floats]:
+        """Return each column as an array, NaN where it holds no number."""
+        table = np.array([[_number(cell) for cell in row] for row in self.rows], dtype=np.float64)
+        return dict(zip(self.columns, table.reshape(-1, len(self.columns)).T, strict=True)) if self.columns else {}
+
+    def curves(self) -> dict[str, Curve]:
+        """Return every measure that was logged at least once, by name."""
+        columns = self.numbers()
+        if not columns:
+            return {}
+        images = columns[CLOCK]
+        seconds = _interpolated(images, columns.get(_SECONDS, np.full_like(images, np.nan)))
+        curves = {}
+        for column, values in columns.items():
+            logged = ~np.isnan(values)
+            if column.startswith(_MEASURES) and logged.any():
+                curves[column.removeprefix(_MEASURES)] = Curve(images[logged], values[logged], seconds[logged])
+        return curves
+
+    def latest(self) -> dict[str, float]:
+        """Return the last value of every column that has one."""
+        return {name: _number(cell) for row in self.rows for name, cell in zip(self.columns, row, strict=True) if cell}
+
+    def latest_measures(self) -> dict[str, float]:
+        """Return the last value of every measure, by name."""
+        latest = self.latest().items()
+        return {name.removeprefix(_MEASURES): value for name, value in latest if name.startswith(_MEASURES)}
+
+
+def read_metrics(run: RunFolder) -> LoggedMetrics:
+    """Read the table of a run, without a last row that was cut off while it was written; empty if there is no file.
+
+    Raises:
+        ConfigError: The file cannot be read, or is not the table of a run.
+    """
+    try:
+        text = run.metrics_file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return LoggedMetrics([], [])
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{run.metrics_file}: cannot be read") from None
+    complete = text[: text.rfind("\n") + 1]
+    columns, *rows = csv.reader(io.StringIO(complete)) if complete else [[]]
+    if columns and (CLOCK not in columns or len(set(columns)) < len(columns)):
+        raise ConfigError(f"{run.metrics_file}: not the metrics of a run")
+    clock = columns.index(CLOCK) if columns else 0
+    return LoggedMetrics(columns, [row for row in rows if len(row) == len(columns) and row[clock].isdigit()])
+
+
+def higher_is_better(measure: str) -> bool:
+    """Return whether more of a measure is better, by its name without the extractor; of all others less is."""
+    return measure.partition("/")[0] in _HIGHER_IS_BETTER
+
+
+def _interpolated(images: Floats, seconds: Floats) -> Floats:
+    """Return the training time in every row, interpolated between the clock values at which it was logged."""
+    logged = ~np.isnan(seconds)
+    if not logged.any():
+        return seconds
+    filled: Floats = np.interp(images, np.append(0.0, images[logged]), np.append(0.0, seconds[logged]))
+    return filled
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,11 @@
+import re
+
+
+def test_markdown_and_latex_say_the_same(report):
+    markdown, latex = (report / "report.md").read_text(), (report / "report.tex").read_text()
+    for cell in ("wasserstein", "5, 2 diverged", "4.100 [3.904, 4.296]"):
+        assert cell in markdown
+        assert cell in latex
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == markdown.count("\n| --- |")
+    for row in re.findall(r"(?m)^.*\\\\$", latex.partition(r"\end{table}")[0]):
+        assert row.count("&") == 6

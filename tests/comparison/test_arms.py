@@ -1,0 +1,37 @@
+import math
+
+import numpy as np
+import pytest
+from synthetic import EVERY
+
+
+def by_label(comparison):
+    return {arm.label: arm for arm in comparison.arms}
+
+
+def test_diverged_seeds_are_kept_as_the_worst(study, compared):
+    minimax = by_label(compared(study))["minimax"]
+    assert (minimax.count, minimax.diverged) == (5, 2)
+    assert minimax.final.mean == pytest.approx(5.1), "over those that did not"
+    assert minimax.final.median == 5.2, "over all"
+    (pair,) = [pair for pair in compared(study).pairs if {pair.first, pair.second} == {"minimax", "wasserstein"}]
+    assert pair.improvement == pytest.approx(3 / 5)
+
+
+def test_the_best_periodic_evaluations_can_be_compared(study, compared):
+    final, best = compared(study), compared(study, score="best")
+    assert final.arms[0].outcomes != best.arms[0].outcomes
+    assert np.mean(list(best.arms[0].outcomes.values())) == pytest.approx(best.arms[0].best.mean)
+
+
+def test_the_time_to_a_threshold(study, compared):
+    comparison = compared(study, threshold=8.5)
+    hinge, minimax, wasserstein = (by_label(comparison)[name] for name in ("hinge", "minimax", "wasserstein"))
+    curve = next(iter(hinge.arm.runs.values())).curves["fid"]
+    reached = curve.images[(curve.values <= 8.5).argmax()]
+    assert hinge.reached == 1.0
+    assert hinge.reached_images == pytest.approx(reached, abs=EVERY)
+    assert hinge.reached_seconds == pytest.approx(hinge.reached_images / 1000)
+    assert minimax.reached == pytest.approx(0.6)
+    assert wasserstein.reached < 0.5
+    assert math.isinf(wasserstein.reached_images)

@@ -1,0 +1,163 @@
+import pytest
+from synthetic import write_run, write_study
+
+from gan_experiments.core.types import ConfigError
+
+TWO = {"hinge": [4.0, 4.2, 4.1], "minimax": [5.0, 5.2, 5.1]}
+
+
+def warned(comparison, text):
+    return [line for line in comparison.warnings if text in line]
+
+
+def test_a_clean_study_has_no_warnings(tmp_path, compared):
+    assert compared(write_study(tmp_path, TWO)).warnings == []
+
+
+def test_other_keys_are_said(tmp_path, compared):
+    write_study(tmp_path, {"hinge": TWO["hinge"]}, config={"batch_size": 32, "d_steps": 5})
+    write_study(tmp_path, {"minimax": TWO["minimax"]})
+    (line,) = warned(compared(tmp_path, factor="loss"), "differ in more than loss: ")
+    assert "batch_size, d_steps" in line
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        ({"images_seen": 300_000}, "Unequal real images: 200,000 in minimax, 300,000 in hinge"),
+        ({"steps": {"discriminator": 9999, "generator": 3125}}, "Unequal discriminator updates: 3,125 in minimax"),
+        ({"steps": {"discriminator": 3125, "generator": 600}}, "Unequal generator updates: 600 in hinge"),
+        ({"seconds": 900.0}, "Unequal training seconds: 200 in minimax, 900 in hinge"),
+        ({"device": "H200"}, "on different devices"),
+        ({"versions": {"torch": "2.6.0"}}, "with different software"),
+        ({"git": {"commit": "fedc", "changed": False}}, "from different commits"),
+        ({"git": {"commit": "0123456789abcdef", "changed": True}}, "uncommitted changes"),
+        ({"processes": 2}, "with different numbers of processes"),
+        ({"dataset": {"fingerprint": "def"}}, "on different data"),
+    ],
+)
+def test_unequal_budgets_and_surroundings_are_said(tmp_path, compared, record, text):
+    write_study(tmp_path, {"hinge": TWO["hinge"]}, record=record)
+    write_study(tmp_path, {"minimax": TWO["minimax"]})
+    (line,) = compared(tmp_path).warnings
+    assert text in line
+
+
+def test_budgets_that_differ_by_a_batch_are_equal(tmp_path, compared):
+    write_study(tmp_path, {"hinge": TWO["hinge"]}, record={"images_seen": 200_064, "seconds": 190.0})
+    write_study(tmp_path, {"minimax": TWO["minimax"]})
+    assert compared(tmp_path).warnings == []
+
+
+def test_runs_that_do_not_count_are_named(tmp_path, compared):
+    write_study(tmp_path, TWO)
+    write_run(tmp_path / "broken", seed=7, status="failed")
+    write_run(tmp_path / "going", "wasserstein", status="running")
+    write_run(tmp_path / "again", seed=0, fid=4.0, record={"started": "2020"})
+    (tmp_path / "notes").mkdir()
+    comparison = compared(tmp_path)
+    assert comparison.warnings == [
+        "1 run that failed is not counted: broken",
+        "1 run that has not ended is not counted: going",
+        "wasserstein has no run that has ended, so it has no result.",
+        "again is left out because it repeats digits-dcgan-loss_hinge-seed_0",
+        "notes is left out (not a run folder: config.yaml is missing)",
+    ]
+    assert [arm.count for arm in comparison.arms] == [3, 3, 0]
+
+
+def with_other_way(tmp_path, **changes):
+    study = write_study(tmp_path, TWO)
+    way = {
+        "samples": 10000,
+        "periodic_samples": 2000,
+        "generator": "ema",
+        "extractors": {"native": {"name": "native", "num_features": 64, "weights": "17df"}},
+        "real_images": 1797,
+        "data": "abc",
+    }
+    write_run(study / "other", "minimax", seed=3, record={"evaluation": way | changes})
+    return study
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"samples": 50000}, "samples: 10000 in 6 runs"),
+        ({"periodic_samples": 500}, "periodic_samples"),
+        ({"generator": "raw"}, "generator: ema in 6 runs"),
+        ({"data": "def"}, "data: abc"),
+        ({"real_images": 60000}, "real_images"),
+        (
+            {"extractors": {"native": {"name": "native", "num_features": 64, "weights": "88aa"}}},
+            "extractors.native.weights: 17df in 6 runs (digits-dcgan-loss_hinge-seed_0 ...), 88aa in 1 run",
+        ),
+    ],
+)
+def test_values_with_other_provenance_are_refused(tmp_path, compared, changes, key):
+    study = with_other_way(tmp_path, **changes)
+    with pytest.raises(ConfigError, match="was not measured in the same way") as caught:
+        compared(study)
+    assert key in str(caught.value)
+    assert "allow_incomparable=true" in caught.value.problems[-1]
+    assert "gan-evaluate" not in caught.value.problems[-1]  # whose values are not read
+    (line,) = compared(study, allow_incomparable=True).warnings
+    assert key in line
+
+
+def test_what_another_measure_was_obtained_with_does_not_matter(tmp_path, compared):
+    study = with_other_way(tmp_path, features={"inception": {"values": ["is"], "splits": 1}})
+    assert compared(study).warnings == []
+    with pytest.raises(ConfigError, match=r"features\.inception\.splits"):
+        compared(study, measure="is")
+
+
+NATIVE = {"name": "native", "num_features": 64, "weights": "17df"}
+
+
+@pytest.mark.parametrize(
+    ("key", "ways"),
+    [
+        (
+            "extractors.native.resize",
+            [{"extractors": {"native": NATIVE | {"resize": how}}} for how in ("tf1", "other")],
+        ),
+        ("extractors.native.precision", [{"extractors": {"native": NATIVE | {"precision": how}}} for how in "ab"]),
+        ("truncation", [{"truncation": how} for how in (None, 0.7)]),
+        ("real_split", [{"real_split": how} for how in ("train", "test")]),
+        ("features.other.size", [{"features": {"other": {"values": ["fid"], "size": size}}} for size in (1, 2)]),
+    ],
+)
+def test_every_part_of_the_provenance_counts_where_both_have_it(tmp_path, compared, key, ways):
+    study = write_study(tmp_path, TWO)  # whose records say nothing of it
+    way = {"samples": 10000, "periodic_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
+    write_run(study / "first", "minimax", seed=3, record={"evaluation": way | ways[0]})
+    assert compared(study).warnings == []
+    write_run(study / "second", "hinge", seed=3, record={"evaluation": way | ways[1]})
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
+        compared(study)
+
+
+def test_measures_of_images_count_by_their_options_and_not_by_an_extractor(tmp_path, compared):
+    study = write_study(tmp_path, {})
+    ways = [("17df", {"width": 16}), ("88aa", {"width": 16}), ("17df", {"width": 32})]
+    for seed, (weights, options) in enumerate(ways):
+        way = {"extractors": {"native": NATIVE | {"weights": weights}}}
+        way["measures"] = {"score": {"values": ["cas"], **options}}
+        loss = "hinge" if seed else "minimax"
+        write_run(study / f"run{seed}", loss, seed=seed, record={"evaluation": way, "final": {"fid": 1.0, "cas": 0.5}})
+        if seed == 1:
+            compared(study, measure="cas")
+            with pytest.raises(ConfigError, match=r"extractors\.native\.weights"):
+                compared(study, measure="fid")
+    with pytest.raises(ConfigError, match=r"measures\.score\.width: 16 in 2 runs .*, 32 in 1 run "):
+        compared(study, measure="cas")
+
+
+def test_options_of_another_measure_do_not_matter(tmp_path, compared):
+    study = write_study(tmp_path, TWO)
+    way = {"samples": 10000, "periodic_samples": 2000, "generator": "ema", "extractors": {"native": NATIVE}}
+    for seed, size in ((3, 1), (4, 2)):
+        other = {"features": {"kid": {"values": ["kid"], "subset_size": size}}}
+        write_run(study / f"run{size}", "minimax", seed=seed, record={"evaluation": way | other})
+    assert compared(study).warnings == []

@@ -1,0 +1,22 @@
+import pytest
+from pixels import evaluator, from_tensor, source
+
+from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics.prdc import PRDC
+
+
+def test_a_set_with_itself():
+    data = source()
+    values = evaluator(data, features={"prdc": PRDC()})(from_tensor(data.images), 500)
+    assert (values["precision"], values["recall"], values["coverage"]) == (1, 1, 1)
+    assert values["density"] == pytest.approx(1, abs=0.05)
+
+
+def test_options_are_in_the_provenance():
+    provenance = evaluator(features={"prdc": PRDC(4)}).provenance()["features"]
+    assert provenance == {"prdc": {"values": list(PRDC.values), "neighbours": 4, "density_neighbours": 5}}
+
+
+def test_it_cannot_choose_the_best_checkpoint():
+    with pytest.raises(ConfigError, match="none of the measures can choose the best checkpoint; add fid"):
+        _ = evaluator(features={"prdc": PRDC()}).selection

@@ -1,0 +1,23 @@
+import pytest
+
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.config_differences import changed, differences, refuse_another_config
+from gan_experiments.runs.folder import RunFolder
+
+
+def test_configs_differ_by_what_changes_the_result():
+    old = {"seed": 0, "name": "a", "trainer": {"devices": 1, "precision": "32-true"}, "loss": {"_target_": "x"}}
+    assert differences(old, {**old, "name": "b", "trainer": {"devices": 2, "precision": "32-true"}}) == []
+    new = {"seed": 1, "trainer": {"devices": 1, "precision": "bf16-mixed"}, "loss": {"_target_": "y", "margin": 1}}
+    assert differences(old, new) == ["seed", "trainer.precision", "loss._target_", "loss.margin"]
+
+
+def test_another_config_is_refused_with_both_values_of_each_key(tmp_path):
+    run = RunFolder(tmp_path)
+    run.write_config({"seed": 0, "name": "a", "loss": {"margin": 1.0}})
+    refuse_another_config(run, {"seed": 0, "name": "b", "loss": {"margin": 1.0}})
+    assert changed(run.read_config(), {"seed": 1, "loss": {}}) == [("seed", 0, 1), ("loss.margin", 1.0, None)]
+    with pytest.raises(ConfigError) as refused:
+        refuse_another_config(run, {"seed": 1, "loss": {"margin": 1.0}})
+    assert refused.value.problems[0] == f"seed: 0 in {tmp_path}, 1 here"
+    assert "rerun=true starts another" in refused.value.problems[1]

@@ -1,0 +1,28 @@
+import re
+import subprocess
+
+from gan_experiments.runs import provenance
+
+
+def test_software_and_machine_are_recorded():
+    described = provenance.provenance()
+    assert set(described) == {"versions", "git", "host", "device", "threads"}
+    assert set(described["versions"]) == {"python", *provenance.PACKAGES}
+    assert described["threads"] >= 1
+
+
+def test_the_commit_is_that_of_the_checkout_and_changes_are_noticed(tmp_path):
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    assert provenance._git(tmp_path) is None
+    git("init")
+    (tmp_path / "a.py").write_text("a = 1")
+    git("add", ".")
+    git("commit", "-m", "a")
+    state = provenance._git(tmp_path)
+    assert re.fullmatch(r"[0-9a-f]{40}", state["commit"])
+    assert state["changed"] is False
+    (tmp_path / "a.py").write_text("a = 2")
+    assert provenance._git(tmp_path) == {**state, "changed": True}

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import describe_provenance, measures, shown, summary
+
+EVALUATION = {
+    "samples": 10_000,
+    "generator": "ema",
+    "real_images": 1797,
+    "extractors": {"native": {"name": "native", "weights": "0123456789", "resize": "none", "precision": "float32"}},
+}
+RECORD = {
+    "images_seen": 200_000,
+    "seconds": 90.0,
+    "final": {"fid": 4.125, "is": 0.0123},
+    "margins": {"fid": 0.25},
+    "real_baseline": {"fid": 0.5},
+    "real_baseline_spread": {"fid": 0.0625},
+    "evaluation": EVALUATION,
+    "evaluation_share": 0.1,
+}
+
+
+def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder("study/run")
+    run.update_record(**RECORD)
+    run.samples.mkdir()
+    for images in (100, 200_000):
+        run.grid(images).touch()
+    assert summary(run).splitlines() == [
+        "run: 200,000 images in 1.5 min",
+        "  FID          4.125 ± 0.250   (real images against real images: 0.500 ± 0.0625)",
+        "  IS           0.0123",
+        "  measured in  native features (weights 01234567), 10,000 samples of the EMA generator, 1,797 real ones",
+        "  evaluation   10% of the time",
+        "  folder       study/run",
+        "  samples      study/run/samples/0000200000.png",
+        "  TensorBoard  tensorboard --logdir study",
+    ]
+
+
+def test_what_was_left_out_of_the_evaluation_is_named():
+    record = RECORD | {"evaluation": EVALUATION | {"left_out": {"inception": "no weights"}}}
+    assert measures(record)[-1] == "  left out     inception: no weights"
+    assert measures({}) == []
+
+
+def test_values_measured_differently_have_different_descriptions():
+    other = {"native": EVALUATION["extractors"]["native"] | {"resize": "tf1", "name": "digits"}}
+    changes = {"truncation": 0.7, "real_split": "train", "seed": 3, "extractors": other}
+    (line,) = describe_provenance(EVALUATION | changes)
+    assert line == (
+        "native (digits) features (tf1, weights 01234567), 10,000 samples of the EMA generator, truncation 0.7, "
+        "1,797 real ones (train), seed 3"
+    )
+    assert describe_provenance({"samples": 50, "generator": None}) == ["50 images"]
+
+
+def test_paths_below_the_working_directory_are_shown_relative_to_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shown(tmp_path / "a" / "b") == Path("a/b")
+    assert shown(Path("/elsewhere")) == Path("/elsewhere")

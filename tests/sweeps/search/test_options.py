@@ -1,0 +1,27 @@
+import pytest
+from searches import config
+
+from gan_experiments.sweeps.search.options import search_config
+
+
+def test_params_come_before_the_command_line_which_overrides_them():
+    assert config(params={"lr": "interval(1,2)"}).lines(["lr=3", "seed=1"]) == ["lr=interval(1,2)", "lr=3", "seed=1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({}, []),
+        ({"objectives": []}, ["objectives"]),
+        ({"objectives": ["fid", "fid"]}, ["objectives"]),
+        ({"pruner": "median"}, []),
+        ({"pruner": "median", "objectives": ["fid", "is"]}, ["pruner"]),
+        ({"pruner": "median", "objectives": ["seconds"]}, ["pruner"]),
+    ],
+)
+def test_options_that_contradict_each_other_are_named(changes, keys):
+    assert [key for key, _ in config(**changes).problems()] == keys
+
+
+def test_the_node_of_hydra_names_its_class_as_well():
+    assert search_config({"_target_": "package.Sweeper", **vars(config())}) == config()

@@ -1,0 +1,20 @@
+from gan_experiments.sweeps.plan import Sweep
+from gan_experiments.sweeps.table import print_table
+
+
+def test_the_table_shows_how_every_job_has_ended(job, capsys):
+    finished = job("a=1", before={}, status="finished", images_seen=1000, seconds=61.0, final={"fid": 1.5, "is": 2.0})
+    failed = job("a=2", before={}, status="failed", reason="RuntimeError: [a] fault", images_seen=10, seconds=1.0)
+    assert print_table(Sweep(finished.folder.path.parent, [finished, failed], False)) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["job", "status", "fid", "is", "images", "time"]
+    assert lines[1].split() == ["a=1", "finished", "1.500", "2.000", "1,000", "1:01"]
+    assert "failed a=2: RuntimeError: [a] fault" in lines
+    assert f"  see {failed.folder.path}" in lines
+    assert "2 jobs: 1 finished, 1 failed" in lines
+
+
+def test_a_divergence_is_not_a_failure(job, capsys):
+    diverged = job("a=1", before={}, status="diverged", reason="the loss is nan")
+    assert print_table(Sweep(diverged.folder.path.parent, [diverged], False)) == 0
+    assert "gan-compare study=" in capsys.readouterr().out

@@ -1,0 +1,153 @@
+import os
+import signal
+
+import pytest
+import pytorch_lightning as pl
+from pytorch_lightning.loggers.logger import DummyLogger
+
+from gan_experiments.runs.checkpoints import load_checkpoint
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training import build as building
+from gan_experiments.training.callbacks.checkpoint import Checkpoint
+from gan_experiments.training.callbacks.evaluation import Evaluation, Measured
+from gan_experiments.training.callbacks.monitor import Monitor
+from gan_experiments.training.callbacks.progress import ProgressBar
+from gan_experiments.training.callbacks.samples import SampleGrid
+from gan_experiments.training.callbacks.stop import Stop
+from gan_experiments.training.train import train
+
+
+class Counting(pl.Callback):
+    """A user's callback with a state and an interest in the latest values."""
+
+    def __init__(self, run):
+        self.steps, self.seen = 0, []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.steps += 1
+        loop = trainer.callbacks[0]
+        self.seen.append({name: loop.latest.get(name) for name in ("loss/generator", "metrics/fid")})
+
+    def state_dict(self):
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state_dict):
+        self.steps = state_dict["steps"]
+
+
+@pytest.fixture
+def counting(tiny):
+    """Compose a config with a callback of the user's."""
+
+    def make(*overrides):
+        config = tiny(*overrides)
+        config["callbacks"]["counting"] = {"_target_": f"{__name__}.Counting"}
+        return config
+
+    return make
+
+
+def test_the_order_of_a_step(counting, tmp_path, monkeypatch):
+    calls = []
+
+    def spy(cls, name):
+        method = getattr(cls, name)
+
+        def called(self, *args, **kwargs):
+            calls.append(cls)
+            return method(self, *args, **kwargs)
+
+        monkeypatch.setattr(cls, name, called)
+
+    parts = ((Monitor, "read"), (Evaluation, "measure"), (SampleGrid, "draw"), (Counting, "on_train_batch_end"))
+    for cls, name in (*parts, (Checkpoint, "save"), (ProgressBar, "update"), (Stop, "requested")):
+        spy(cls, name)
+    overrides = ("callbacks.monitor.every=8", "metrics.every=8", "callbacks.samples.every=8")
+    train(counting(*overrides, "callbacks.checkpoint.every=8", "budget.images=16"), RunFolder(tmp_path))
+    step = [Monitor, Evaluation, SampleGrid, Counting, Checkpoint, ProgressBar]
+    assert calls == [SampleGrid, *step, Stop, *step]  # the last step ends the run by itself
+
+
+def test_a_callback_of_the_users_sees_the_values_of_its_step_and_is_saved_with_it(counting, tmp_path):
+    run = RunFolder(tmp_path)
+    parts = building.build(counting("budget.images=32", "callbacks.monitor.every=8"), run)
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    user = parts.trainer.callbacks[1]
+    assert all(values["loss/generator"] is not None for values in user.seen)
+    assert [values["metrics/fid"] is not None for values in user.seen] == [False, False, False, True]
+    states = load_checkpoint(run.checkpoint("last"))["callbacks"]
+    assert states["Counting"] == {"steps": 4}
+    assert states["RunLoop"].keys() == {"monitor", "evaluation"}
+    assert states["RunLoop"]["evaluation"]["best"]["images_seen"] == 32
+
+
+def test_the_state_of_the_parts_survives(counting, tiny, tmp_path, monkeypatch):
+    run, config = RunFolder(tmp_path), counting("budget.images=96")
+    whole = building.build(config, RunFolder(tmp_path / "whole"))
+    whole.trainer.fit(whole.system, datamodule=whole.data)
+    from gan_experiments.systems.gan import GAN
+
+    step = GAN.training_step
+
+    def stop_once(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        if self.clock.images_seen == 40:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GAN, "training_step", stop_once)
+        assert train(config, run) == 128 + signal.SIGTERM
+    saved = load_checkpoint(run.checkpoint("last"))["callbacks"]
+    assert saved["Counting"] == {"steps": 5}
+    parts = building.build(config, run)
+    parts.trainer.fit(parts.system, datamodule=parts.data, ckpt_path=run.checkpoint("last"), weights_only=True)
+    assert parts.trainer.callbacks[1].steps == 12
+    assert parts.loop.evaluation.best == whole.loop.evaluation.best
+    assert parts.loop.monitor.state_dict()["seconds"] > saved["RunLoop"]["monitor"]["seconds"] > 0
+
+
+@pytest.mark.parametrize("improved", [True, False])
+def test_a_better_evaluation_is_saved_at_once(tiny, tmp_path, monkeypatch, improved):
+    saved = []
+    monkeypatch.setattr(Evaluation, "measure", lambda *_: Measured({"metrics/fid": 1.0}, improved, 0.5))
+    monkeypatch.setattr(Evaluation, "results", lambda _: {})
+    monkeypatch.setattr(
+        Checkpoint, "save", lambda self, trainer, best=False: saved.append((trainer.callbacks[0].latest, best))
+    )
+    train(tiny("budget.images=16", "metrics.every=8", "callbacks.checkpoint.every=1000"), RunFolder(tmp_path))
+    assert [best for _, best in saved] == ([True, True] if improved else [False])
+    assert all(latest["metrics/fid"] == 1.0 for latest, _ in saved)
+
+
+@pytest.mark.parametrize("part", ["monitor", "samples", "checkpoint", "progress"])
+def test_every_part_can_be_switched_off(tiny, tmp_path, part):
+    run = RunFolder(tmp_path / "run")
+    assert train(tiny(f"~callbacks.{part}"), run) == 0
+    assert run.samples.exists() == (part != "samples")
+    assert run.checkpoint("last").exists() == (part != "checkpoint")
+    assert ("loss/generator" in run.metrics_file.read_text()) == (part != "monitor")
+    assert "metrics/fid" in run.metrics_file.read_text()
+
+
+def test_time_of_evaluation_is_no_time_of_training(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(Evaluation, "measure", lambda *_: Measured({"metrics/fid": 1.0}, False, 1000.0))
+    parts = building.build(tiny("budget.images=64"), RunFolder(tmp_path))
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    assert parts.loop.latest["speed/seconds"] < 0  # two thousand seconds have been subtracted
+
+
+def test_a_logger_of_lightnings_own_receives_scalars(tiny, tmp_path):
+    received = []
+
+    class Plain(DummyLogger):
+        def log_metrics(self, metrics, step):
+            received.append((step, metrics))
+
+        def log_image(self, key, images, step=None):
+            raise AssertionError("another signature than ours")
+
+    parts = building.build(tiny("budget.images=16", "metrics=none"), RunFolder(tmp_path))
+    parts.trainer.loggers = [Plain()]
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    assert [step for step, _ in received] == [16]
+    assert "loss/generator" in received[0][1]

@@ -1,0 +1,199 @@
+import copy
+import random
+import time
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from gan_experiments.config.compose import compose
+from gan_experiments.config.files import conf_dir
+from gan_experiments.core.contracts import Discriminator, Encoder, Generator
+from gan_experiments.core.types import ConfigError
+from gan_experiments.training import preflight
+from gan_experiments.training.build import build_system, construct
+from gan_experiments.training.preflight import dry_run
+
+MODELS = sorted({path.stem for path in (conf_dir() / "model").glob("*.yaml")} - {"base"})
+
+
+class WrongGenerator(Generator):
+    """Makes images of half the size."""
+
+    def __init__(self, facts, latent_dim=12):
+        super().__init__(facts)
+        self.latent_dim = latent_dim
+        self.layer = nn.Linear(latent_dim, facts.channels * (facts.image_size // 2) ** 2)
+
+    def forward(self, latents, labels=None):
+        size = self.facts.image_size // 2
+        return self.layer(latents).view(-1, self.facts.channels, size, size)
+
+
+class WrongDiscriminator(Discriminator):
+    """Returns a column instead of a vector."""
+
+    def __init__(self, facts):
+        super().__init__(facts)
+        self.layer = nn.Linear(facts.channels * facts.image_size**2, 1)
+
+    def forward(self, images, labels=None):
+        return self.layer(images.flatten(1))
+
+
+class Failing(WrongDiscriminator):
+    def forward(self, images, labels=None):
+        return self.layer(images.flatten(2).transpose(1, 2)).squeeze(1)
+
+
+class Patches(Discriminator):
+    """Returns a map with a logit for each patch."""
+
+    def __init__(self, facts):
+        super().__init__(facts)
+        self.layer = nn.Conv2d(facts.channels, 1, 4, 2)
+
+    def forward(self, images, labels=None):
+        return self.layer(images)
+
+
+class WrongEncoder(Encoder):
+    def __init__(self, facts, latent_dim):
+        super().__init__(facts, latent_dim)
+        self.layer = nn.Linear(facts.channels * facts.image_size**2, latent_dim)
+
+    def forward(self, images):
+        return self.layer(images.flatten(1))
+
+
+class Disturbing(WrongDiscriminator):
+    """Draws random numbers and writes to its buffers, in evaluation mode as well."""
+
+    def __init__(self, facts):
+        super().__init__(facts)
+        self.register_buffer("calls", torch.zeros(()))
+        self.frozen = nn.BatchNorm2d(facts.channels).eval()
+
+    def forward(self, images, labels=None):
+        self.calls.add_(1)
+        return self.layer(self.frozen(images + torch.randn_like(images)).flatten(1)).squeeze(1)
+
+
+def node(cls):
+    return {"_target_": f"{__name__}.{cls.__name__}"}
+
+
+@pytest.fixture
+def system(tiny):
+    """Build the system of a tiny config, with networks of the user's."""
+
+    def make(*overrides, **networks):
+        config = tiny("metrics=none", *overrides)
+        config["model"] |= {name: node(cls) for name, cls in networks.items()}
+        data = construct(config["dataset"])
+        return build_system(config, data), data.facts
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("network", "cls", "problem"),
+    [
+        (
+            "generator",
+            WrongGenerator,
+            "model.generator: WrongGenerator returns (2, 1, 4, 4) for an input of (2, 12), expected (2, 1, 8, 8)",
+        ),
+        (
+            "discriminator",
+            WrongDiscriminator,
+            "model.discriminator: WrongDiscriminator returns (2, 1) for an input of (2, 1, 8, 8), expected (2,)",
+        ),
+        (
+            "encoder",
+            WrongEncoder,
+            "model.encoder: WrongEncoder returns (2, 64) for an input of (2, 1, 8, 8), expected (2, 64) and (2, 64)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("large", [False, True])
+def test_a_wrong_shape_is_named_with_the_expected_one(system, monkeypatch, network, cls, problem, large):
+    if large:
+        monkeypatch.setattr(preflight, "LARGE", 0)
+    kind = ["model=vae", "model.generator.latent_dim=64"] if network == "encoder" else []
+    with pytest.raises(ConfigError) as caught:
+        dry_run(*system(*kind, **{network: cls}))
+    assert caught.value.problems == [problem]
+
+
+def test_all_wrong_shapes_are_named_at_once(system):
+    with pytest.raises(ConfigError) as caught:
+        dry_run(*system(generator=WrongGenerator, discriminator=WrongDiscriminator))
+    assert len(caught.value.problems) == 2
+
+
+def test_an_error_of_a_network_is_named_with_its_line(system):
+    with pytest.raises(ConfigError) as caught:
+        dry_run(*system(discriminator=Failing))
+    (problem,) = caught.value.problems
+    assert problem.startswith("model.discriminator: Failing fails on an input of (2, 1, 8, 8): RuntimeError: ")
+    assert "test_preflight.py, line " in problem
+
+
+def test_a_large_network_that_the_meta_device_cannot_run_is_not_checked(system, monkeypatch):
+    monkeypatch.setattr(preflight, "LARGE", 0)
+    dry_run(*system(discriminator=Failing))
+
+
+def test_a_map_of_patches_is_an_output(system):
+    dry_run(*system(discriminator=Patches))
+
+
+def everything(system):
+    """Copy all that a dry run could change."""
+    weights = copy.deepcopy(system.state_dict())
+    gradients = [parameter.grad for parameter in system.parameters()]
+    modes = [module.training for module in system.modules()]
+    return weights, gradients, modes, torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+
+
+def assert_unchanged(before, after):
+    assert all(torch.equal(value, after[0][name]) for name, value in before[0].items())
+    assert torch.equal(before[3], after[3])
+    assert [*before[1:3], *before[4:]] == [*after[1:3], *after[4:]]
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_no_bit_changes(model, large, monkeypatch):
+    if large:
+        monkeypatch.setattr(preflight, "LARGE", 0)
+    config = OmegaConf.to_container(compose("train", [f"model={model}"]), resolve=True)
+    data = construct(config["dataset"])
+    system = build_system(config, data)
+    before = everything(system)
+    dry_run(system, data.facts)
+    assert_unchanged(before, everything(system))
+
+
+@pytest.mark.parametrize("conditioning", ["projection", "concatenation", "acgan"])
+def test_conditional_networks_are_given_labels(system, conditioning):
+    dry_run(*system(f"conditioning={conditioning}", "model=sngan"))
+
+
+def test_a_network_that_writes_and_draws_is_left_as_it_was(system):
+    built, facts = system(discriminator=Disturbing)
+    before = everything(built)
+    dry_run(built, facts)
+    assert_unchanged(before, everything(built))
+    assert not built.discriminator.frozen.training
+
+
+def test_it_is_cheap(system):
+    built, facts = system()
+    dry_run(built, facts)
+    began = time.perf_counter()
+    dry_run(built, facts)
+    assert time.perf_counter() - began < 0.2
