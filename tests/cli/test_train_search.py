@@ -63,7 +63,7 @@ def search(call, monkeypatch, tmp_path):
     """Run a search; returns exit code, output and its trials."""
     (tmp_path / "training.py").write_text(TRAINING)
     monkeypatch.setenv("SLURM_NTASKS", "1")
-    monkeypatch.setattr(train, "_PROGRAM", (sys.executable, str(tmp_path / "training.py")))
+    monkeypatch.setattr("gan_experiments.api.train._WORKER_PROGRAM", (sys.executable, str(tmp_path / "training.py")))
 
     def run(*overrides):
         code, out, err = call(train, *SEARCH, *overrides)
@@ -112,7 +112,13 @@ def test_a_trial_behind_the_others_is_stopped_and_kept(search, monkeypatch):
     assert f"{len(pruned)} pruned" in told
 
 
-DRIVER = "import sys; from gan_experiments.cli import train; train._PROGRAM = (sys.executable, {!r}); train.main()"
+DRIVER = """
+import sys
+from gan_experiments.api import train as api
+from gan_experiments.cli import train
+api._WORKER_PROGRAM = (sys.executable, {!r})
+train.main()
+"""
 
 
 def test_a_search_that_is_killed_time_and_again_ends_as_if_it_had_not_been(search, tmp_path):
