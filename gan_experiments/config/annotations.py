@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, Strict, create_model
 
-from gan_experiments.config.signatures import Parameter, signature_of
+from gan_experiments.config.signatures import Parameter, Signature, signature_of
 from gan_experiments.config.slots import Component, Section, Slot
 from gan_experiments.core.text import nearest, show
 from gan_experiments.core.types import Described
@@ -22,13 +22,17 @@ _COMPONENT = "a component (a mapping with a _target_)"
 
 
 @cache
-def model_of(parameters: tuple[tuple[str, Parameter], ...], is_open: bool) -> type[BaseModel]:
-    """Return the pydantic model of arguments; an instance of Component in them stands for a component."""
+def model_of(cls: type, provided: frozenset[str] = frozenset(), limits: type | None = None) -> type[BaseModel]:
+    """Return the pydantic model of a constructor's arguments; an instance of Component in them stands for a component.
+
+    The arguments are those of ``signature_of``.
+    """
+    signature = signature_of(cls, provided, limits)
     fields: dict[str, Any] = {}
-    for index, (name, (annotation, required)) in enumerate(parameters):
+    for index, (name, (annotation, required)) in enumerate(signature.parameters.items()):
         # An alias, because pydantic keeps some names for itself.
         fields[f"field_{index}"] = (_type_of(annotation), Field(*(() if required else (None,)), alias=name))
-    config = ConfigDict(extra="allow" if is_open else "forbid", allow_inf_nan=False)
+    config = ConfigDict(extra="allow" if signature.open else "forbid", allow_inf_nan=False)
     return create_model("Arguments", __config__=config, **fields)
 
 
@@ -62,16 +66,24 @@ def bases_of(annotation: Any) -> tuple[type, ...]:
     return tuple(get_origin(each) or each for each in members(annotation) if _is_component(each))
 
 
+def names_in(annotation: Any) -> Mapping[str, Parameter] | None:
+    """Return the keys that a section, or what has a :class:`Signature`, may have; ``None`` for anything else."""
+    section = section_in(annotation)
+    signature = signature_of(section) if section else annotation
+    return signature.parameters if isinstance(signature, Signature) else None
+
+
 def item_of(annotation: Any, part: Any) -> Any:
-    """Return the annotation of the item at an index or key of what is annotated."""
+    """Return the annotation of the item at an index or key of what is annotated, or has a :class:`Signature`."""
+    names = names_in(annotation)
+    if names is not None:
+        return names[part].annotation if part in names else Any
     for member in members(annotation):
-        arguments = get_args(member)
-        if _is_section(member) and part in (parameters := signature_of(member).parameters):
-            return parameters[part].annotation
-        if _container(member) is tuple and isinstance(part, int) and Ellipsis not in arguments:
+        container, arguments = _container(member), get_args(member)
+        if container is tuple and isinstance(part, int) and Ellipsis not in arguments:
             return arguments[part] if part < len(arguments) else Any
-        if _container(member) and arguments:
-            return arguments[-1] if _container(member) is dict else arguments[0]
+        if container and arguments:
+            return arguments[-1 if container is dict else 0]
     return Any
 
 
@@ -122,7 +134,7 @@ def _type_of(annotation: Any) -> Any:
     if annotation in _SCALARS:
         return Annotated[str if annotation is Path else annotation, Strict()]
     if _is_section(annotation):
-        return model_of(tuple(signature_of(annotation).parameters.items()), is_open=False)
+        return model_of(annotation)
     if _is_component(annotation):
         return InstanceOf[Component]
     container = _container(annotation)

@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import reduce
+from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from gan_experiments.config.annotations import bases_of, describe, item_of, model_of, section_in, slot_in, spelling_hint
-from gan_experiments.config.signatures import Parameter, signature_of
+from gan_experiments.config.annotations import (
+    bases_of,
+    describe,
+    item_of,
+    model_of,
+    names_in,
+    section_in,
+    slot_in,
+    spelling_hint,
+)
+from gan_experiments.config.signatures import signature_of
 from gan_experiments.config.slots import Component, Section
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.text import first_line, nearest, show, show_key
 
+_Nested = tuple[tuple[Any, ...], str, Mapping[str, Any]]  # a component: where in its parent, its key, its node
 _CHECK = ["key", "options", "config"]  # what a method of a component named ``check`` takes, if it is about its config
 
 
@@ -55,14 +66,6 @@ class _Refused:
 
 
 REFUSED = _Refused()
-
-
-class _Found(NamedTuple):
-    """A component in the arguments of another: where among them, its dotted key, and its node."""
-
-    place: tuple[str | int, ...]
-    key: str
-    node: Mapping[str, Any]
 
 
 def check_values(config: DictConfig, schema: type[Section]) -> Checked:
@@ -133,7 +136,12 @@ class _Walk:
         self._trusted = trusted
 
     def arguments(
-        self, values: Mapping[Any, Any], cls: type, key: str, provided: Collection[str] = (), limits: type | None = None
+        self,
+        values: Mapping[Any, Any],
+        cls: type,
+        key: str,
+        provided: frozenset[str] = frozenset(),
+        limits: type | None = None,
     ) -> None:
         """Hold arguments against what the constructor of ``cls`` accepts, then every component among them.
 
@@ -144,25 +152,19 @@ class _Walk:
             provided: Arguments that the program hands over.
             limits: A dataclass whose annotations are stricter than the constructor's.
         """
-        signature = signature_of(cls)
-        stricter = signature_of(limits).parameters if limits else {}
-        parameters = {
-            name: each._replace(annotation=stricter[name].annotation) if name in stricter else each
-            for name, each in signature.parameters.items()
-            if name not in provided
-        }
-        for name in set(values) & set(provided):
+        for name in sorted(provided & values.keys()):
             self._refuse(_join(key, name), "is given by the program; a config cannot set it")
+        components: list[_Nested] = []
         given = {name: value for name, value in values.items() if name not in provided}
-        components: list[_Found] = []
         given = self._without_components(given, (), key, components)
-        self._validate(given, parameters, signature.open, key)
+        signature = signature_of(cls, provided, limits)
+        try:
+            model_of(cls, provided, limits).model_validate(given)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_context=False, include_input=False):
+                self._word(detail["loc"], given, signature, key)
         for place, path, node in components if self._trusted is not None else ():
-            name, *inner = place
-            annotation = parameters[str(name)].annotation if name in parameters else Any
-            for part in inner:
-                annotation = item_of(annotation, part)
-            self._component(node, annotation, path)
+            self._component(node, reduce(item_of, place, signature), path)
 
     def rules(self, schema: type[Section]) -> None:
         """Ask the root, its sections and every component for what they know to be wrong."""
@@ -174,7 +176,7 @@ class _Walk:
             if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
                 self._checked.problems += check(key, options, view)
 
-    def _without_components(self, value: Any, place: tuple[Any, ...], key: str, components: list[_Found]) -> Any:
+    def _without_components(self, value: Any, place: tuple[Any, ...], key: str, components: list[_Nested]) -> Any:
         """Return a value with a Component in the place of each component in it, which are added to a list."""
         if isinstance(value, list):
             items = enumerate(value)
@@ -182,7 +184,7 @@ class _Walk:
         if not isinstance(value, Mapping):
             return value
         if TARGET in value and place:
-            components.append(_Found(place, key, value))
+            components.append((place, key, value))
             return Component()
         kept = {}
         for name, item in value.items():
@@ -193,37 +195,22 @@ class _Walk:
                 kept[name] = self._without_components(item, (*place, name), path, components)
         return kept
 
-    def _validate(
-        self, values: Mapping[Any, Any], parameters: Mapping[str, Parameter], is_open: bool, key: str
-    ) -> None:
-        """Let pydantic find what is wrong with arguments, and put it into words."""
-        try:
-            model_of(tuple(parameters.items()), is_open).model_validate(values)
-        except ValidationError as error:
-            for detail in error.errors(include_url=False, include_context=False, include_input=False):
-                self._word(detail["loc"], values, parameters, key)
-
-    def _word(self, location: Sequence[Any], value: Any, parameters: Mapping[str, Parameter], key: str) -> None:
+    def _word(self, location: Sequence[Any], value: Any, annotation: Any, key: str) -> None:
         """Put an error of pydantic into words: follow its location, as far as that leads into the value."""
-        annotation: Any = Any
-        names: Mapping[str, Parameter] | None = parameters
         for part in location:
-            inside = (
-                part in value if isinstance(value, Mapping) else isinstance(value, list) and part in range(len(value))
-            )
-            if names is not None and part not in names and inside:
-                self._refuse(_join(key, part), unknown_key(_join(key, part), list(names), self._checked.config))
-                return
-            if not inside and (names is None or part not in names):
+            names = names_in(annotation) if isinstance(value, Mapping) else None
+            given = _has(value, part)
+            if not given and part not in (names or ()):
                 break  # the name of a branch of a union
-            annotation = names[part].annotation if names is not None else item_of(annotation, part)
             key = f"{key}[{part}]" if isinstance(value, list) else _join(key, part)
-            if not inside:
+            if names is not None and part not in names:
+                self._refuse(key, unknown_key(key, list(names), self._checked.config))
+                return
+            annotation = item_of(annotation, part)
+            if not given:
                 self._checked.problems.append(Problem(key, f"missing: {describe(annotation)}", missing=True))
                 return
             value = value[part]
-            section = section_in(annotation)
-            names = signature_of(section).parameters if section and isinstance(value, Mapping) else None
         if value is not REFUSED:
             shown = "a component" if isinstance(value, Component) else show(value)
             self._refuse(key, f"{shown} is not {describe(annotation)}{spelling_hint(value, annotation)}")
@@ -245,8 +232,7 @@ class _Walk:
             return
         self._checked.components[key] = cls
         slot = slot_in(annotation)
-        provided = {name for base in bases for name in getattr(base, "provided", ())}
-        provided |= set(slot.provided if slot else ())
+        provided = frozenset(name for each in (slot, *bases) for name in getattr(each, "provided", ()))
         self.arguments(arguments, cls, key, provided, slot.limits if slot else None)
 
     def _refuse(self, key: str, text: str) -> None:

@@ -25,6 +25,7 @@ from gan_experiments.config.hydra_node import hydra_problems
 from gan_experiments.config.overrides import Change, Overrides, add_dataset_defaults, parse_value, read_overrides
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
 
 MAX_JOBS = 5000  # of one sweep
@@ -161,7 +162,7 @@ class CommandLine:
             try:
                 OmegaConf.update(config, change.key, parse_value(change.values[index]), merge=True, force_add=True)
             except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
-                self.problems.append(Problem(change.key, f"cannot be set: {str(error).splitlines()[0]}"))
+                self.problems.append(Problem(change.key, f"cannot be set: {first_line(error)}"))
 
 
 def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> DictConfig:
@@ -209,7 +210,7 @@ def check_command_line(
     if multirun:
         line.add_sweeps_of_files()
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
-    line.problems += _grid_problems(line.changes) if line.is_grid else []
+    line.problems += _grid_problems(line) if line.is_grid else []
     for config in combinations(line):
         line.problems += check_values(config, schema).problems
     if config_dir is not None and line.hydra:
@@ -221,9 +222,17 @@ def check_command_line(
 
 
 def combinations(line: CommandLine) -> Iterator[DictConfig]:
-    """Yield the configs of a command line, seeds aside, on which nothing that can be wrong depends."""
-    for chosen in _variants(line.changes, together=line.is_grid):
-        config = line.config(chosen)
+    """Yield the configs to check: of a grid each combination of values, of another sweep each value.
+
+    Each value of the seed is in one of them: no rule depends on the seed.
+    """
+    many = {index: range(len(change.values)) for index, change in enumerate(line.changes) if len(change.values) > 1}
+    grid = [index for index in many if line.is_grid and line.changes[index].key != "seed"]
+    every = product(*(many[index] for index in grid)) if _jobs(line) <= MAX_JOBS else ()
+    picked = [dict(zip(grid, indices, strict=True)) for indices in every] or [{}]
+    picked += [{index: value} for index in many if index not in grid for value in many[index][1:]]
+    for indices in picked:
+        config = line.config([indices.get(index, 0) for index in range(len(line.changes))])
         if config is None:
             return
         yield config
@@ -238,32 +247,16 @@ def _read(
     return CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes)), read
 
 
-def _grid_problems(changes: Sequence[Change]) -> Iterator[Problem]:
-    for change in changes:
+def _grid_problems(line: CommandLine) -> Iterator[Problem]:
+    for change in line.changes:
         if change.drawn:
             yield Problem(change.key, "an interval has no values to go through; hydra/sweeper=optuna draws from it")
-    jobs = math.prod(len(change.values) for change in changes if change.values)
-    if jobs > MAX_JOBS:
-        yield Problem("", f"a sweep of {jobs:,} jobs: at most {MAX_JOBS:,}, in several sweeps more")
+    if _jobs(line) > MAX_JOBS:
+        yield Problem("", f"a sweep of {_jobs(line):,} jobs; the limit is {MAX_JOBS:,}")
 
 
-def _variants(changes: Sequence[Change], together: bool) -> Iterator[list[int]]:
-    """Yield which value of each change to take: all combinations, if they go ``together``, then each other value alone.
-
-    Seeds never go together with other values: what is wrong with one does not depend on them.
-    """
-    many = [index for index, change in enumerate(changes) if len(change.values) > 1]
-    grid = [index for index in many if changes[index].key != "seed"] if together else []
-    sizes = [len(changes[index].values) for index in grid]
-    for picked in product(*map(range, sizes)) if math.prod(sizes) <= MAX_JOBS else [()]:
-        yield _chosen(len(changes), dict(zip(grid, picked, strict=False)))
-    for index in sorted(set(many) - set(grid)):
-        for value in range(1, len(changes[index].values)):
-            yield _chosen(len(changes), {index: value})
-
-
-def _chosen(length: int, others: dict[int, int]) -> list[int]:
-    return [others.get(index, 0) for index in range(length)]
+def _jobs(line: CommandLine) -> int:
+    return math.prod(len(change.values) for change in line.changes if change.values)
 
 
 def _trusted(changes: Sequence[Change]) -> list[str]:

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.plugins import not_installed
 from gan_experiments.core.checks import Problem
-from gan_experiments.core.text import nearest, show, suggest
+from gan_experiments.core.text import first_line, nearest, show, suggest
 
 _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
 _DATASET_DEFAULTS = "dataset_defaults"  # the group
@@ -77,10 +77,10 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             line = f"{braces['key']}='{braces['value']}'"
         try:
             (override,) = parser.parse_overrides([line])
+            change = _change(override, line, files)
         except HydraException as error:
             read.problems.append(Problem("", _unreadable(line, error)))
             continue
-        change = _change(override, line, files)
         if override.is_hydra_override():
             if lacking := not_installed(change.key, change.values):
                 read.problems.append(lacking)
@@ -89,8 +89,8 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             read.hydra_lines += [line] if known else []
             continue
         if change.sweep and not multirun:
-            told = f"{len(change.values)} values need -m, which makes a run of each"
-            read.problems.append(Problem(change.key, f"{told}; a list is written [{','.join(change.values)}]"))
+            text = f"{len(change.values)} values need -m, which makes a run of each"
+            read.problems.append(Problem(change.key, f"{text}; a list is written [{','.join(change.values)}]"))
         if change.group and not change.deletes:
             change = _existing_options(change, files, read)
         if change.values or change.deletes:
@@ -103,18 +103,13 @@ def add_dataset_defaults(read: Overrides, files: ConfigFiles) -> None:
 
     Everything that is named otherwise, by the command line or an experiment, goes before them.
     """
-    told = {change.key: change for change in read.changes}
-    dataset = told.get("dataset")
-    if (
-        dataset is None
-        or len(dataset.values) != 1
-        or _DATASET_DEFAULTS in told
-        or _DATASET_DEFAULTS not in files.groups
-    ):
+    chosen = {change.key: change.values for change in read.changes}
+    dataset = chosen.get("dataset", ())
+    if len(dataset) != 1 or _DATASET_DEFAULTS in chosen or _DATASET_DEFAULTS not in files.groups:
         return
-    if files.has_option(_DATASET_DEFAULTS, dataset.values[0]):
-        line = f"{_DATASET_DEFAULTS}={dataset.values[0]}"
-        read.changes.append(Change(line, _DATASET_DEFAULTS, dataset.values, group=True, sweep=False))
+    if files.has_option(_DATASET_DEFAULTS, dataset[0]):
+        line = f"{_DATASET_DEFAULTS}={dataset[0]}"
+        read.changes.append(Change(line, _DATASET_DEFAULTS, dataset, group=True, sweep=False))
 
 
 def parse_value(text: str) -> Any:
@@ -133,35 +128,40 @@ def _change(override: Override, line: str, files: ConfigFiles) -> Change:
         values = tuple(islice(override.sweep_string_iterator(), _MOST_VALUES))
     else:
         values = (override.get_value_element_as_str(),)  # as Hydra has it in a job
+    for value_text in values:
+        if "\\" in value_text:
+            parse_value(value_text)  # what Hydra escapes it cannot always read again
     group = files.is_group(override.key_or_group) and not isinstance(value, dict)
     return Change(line, key, values, group, override.is_sweep_override(), override.is_interval_sweep())
 
 
 def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Change:
     """Return the change with options that exist; those that do not become problems."""
-    known = files.options(change.key.partition("@")[0])
+    group = change.key.partition("@")[0]
+    known = files.options(group)
     values = []
     for value in change.values:
         parsed = parse_value(value)
         named = parsed if isinstance(parsed, list) else [parsed]
         options = named if named and all(isinstance(option, str) for option in named) else [value]
-        meant = []
+        existing = []
         for option in options:
-            exists = files.has_option(change.key.partition("@")[0], option)
-            guess = option if exists else nearest(option, known)
-            if not exists:
-                text = f"no option {show(option)}{suggest(option, known, listed=True)}"
-                read.problems.append(Problem(change.key, text))
-            meant += [guess] if guess else []
-            read.unknown_groups |= set() if guess else {change.key}
-        if meant:
-            values.append(f"[{','.join(meant)}]" if value.startswith("[") else meant[0])
+            if files.has_option(group, option):
+                existing.append(option)
+                continue
+            read.problems.append(Problem(change.key, f"no option {show(option)}{suggest(option, known, listed=True)}"))
+            if guess := nearest(option, known):
+                existing.append(guess)
+            else:
+                read.unknown_groups.add(change.key)
+        if existing:
+            values.append(f"[{','.join(existing)}]" if value.startswith("[") else existing[0])
     return replace(change, values=tuple(values))
 
 
 def _unreadable(line: str, error: HydraException) -> str:
     if "=" not in line and not line.startswith("~"):
         return f"{show(line)} is not of the form key=value"
-    reason = str(error).splitlines()[0].removeprefix("LexerNoViableAltException: ")
+    reason = first_line(error).removeprefix("LexerNoViableAltException: ")
     hint = "; quote it: \"key='...'\"" if any(sign in line.partition("=")[2] for sign in "=:()#&; ") else ""
     return f"{show(line)} cannot be read ({reason}){hint}"

@@ -43,14 +43,14 @@ PLUGINS = {
 def not_installed(group: str, options: Sequence[str]) -> Problem | None:
     """Say what an option of ``hydra/launcher`` or ``hydra/sweeper`` lacks, if it lacks something."""
     for option in options:
-        engine = PLUGINS.get(f"{group}={option}")
-        if engine and not all(map(_is_installed, engine.modules)):
-            return Problem(group, f"{option} is not installed: pip install gan-experiments[{engine.extra}]")
+        plugin = PLUGINS.get(f"{group}={option}")
+        if plugin and not all(map(_is_installed, plugin.modules)):
+            return Problem(group, f"{option} is not installed: pip install gan-experiments[{plugin.extra}]")
     return None
 
 
 def plugin_defaults(overrides: Sequence[str]) -> dict[str, str]:
-    """Return options that the engines of a command line get unless it says otherwise."""
+    """Return options that the plugins of a command line get unless it says otherwise."""
     return {key: value for line in overrides if line in PLUGINS for key, value in PLUGINS[line].defaults.items()}
 
 

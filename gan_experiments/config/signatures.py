@@ -32,11 +32,16 @@ class Signature(NamedTuple):
 
 
 @cache
-def signature_of(cls: type) -> Signature:
+def signature_of(cls: type, provided: frozenset[str] = frozenset(), limits: type | None = None) -> Signature:
     """Return what the constructor of ``cls`` accepts.
 
     If it has ``**kwargs``, the next constructor in the method resolution order adds its arguments; ``Unpack`` of a
     ``TypedDict`` as their annotation lists them instead. Without either, any argument is accepted.
+
+    Args:
+        cls: The class.
+        provided: Arguments to leave out.
+        limits: A dataclass whose annotations take the place of the constructor's.
     """
     parameters: dict[str, Parameter] = {}
     is_open = False
@@ -49,11 +54,19 @@ def signature_of(cls: type) -> Signature:
         own, rest = _arguments(constructor, owner)
         parameters = own | parameters
         is_open = rest is not None
+        if _form(rest) == "Unpack":
+            parameters, is_open = _of_typed_dict(get_args(rest)[0]) | parameters, False
         if not is_open:
             break
-        if _form(rest) == "Unpack":
-            return Signature(_of_typed_dict(get_args(rest)[0]) | parameters)
-    return Signature(parameters, is_open)
+    stricter = signature_of(limits).parameters if limits else {}
+    return Signature(
+        {
+            name: Parameter(stricter.get(name, parameter).annotation, parameter.required)
+            for name, parameter in parameters.items()
+            if name not in provided
+        },
+        is_open,
+    )
 
 
 def _arguments(constructor: types.FunctionType, owner: type) -> tuple[dict[str, Parameter], Any]:

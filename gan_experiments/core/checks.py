@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gan_experiments.core.text import show_key
+from gan_experiments.core.text import printable, show_key
 
 
 class Problem(NamedTuple):
@@ -29,7 +29,8 @@ class Problem(NamedTuple):
     warning: bool = False
 
     def __str__(self) -> str:
-        return f"{show_key(self.key)}: {self.text}" if self.key else self.text
+        text = printable(self.text)
+        return f"{show_key(self.key)}: {text}" if self.key else text
 
 
 class ConfigView:

@@ -70,8 +70,13 @@ def csv_of(rows: Collection[Mapping[str, Any]]) -> str:
     return csv_text([columns, *([row.get(column) for column in columns] for row in rows)])
 
 
+def printable(text: str) -> str:
+    """Return a text with its control characters escaped: a terminal would obey them."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def first_line(error: BaseException | str) -> str:
     """Return the first line of an error's message as it can be printed, shortened; its type if it has no message."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = lines[0] if lines[0].isprintable() else repr(lines[0])[1:-1]
+    text = printable(lines[0])
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."

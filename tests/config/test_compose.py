@@ -306,6 +306,16 @@ def test_missing_values_are_marked():
     assert (problem.key, problem.missing) == ("run", True)
 
 
+def test_what_is_printed_holds_no_control_characters(folder):
+    directory = folder(loss__mine="_target_: '\\e[31m'\n'\\e[0m': 1\n", model__broken="a: [\\e[31m")
+    lines = problems(
+        "a=\x1b[31m", "\x1b[31m", "b=\x1b", "\x1b=1", "seed=\x1b", "+ema.\x1b=1", "loss=\x1b", "+loss.a=${\x1b}",
+        "loss=mine", "model=broken", "~\x1b", "name='${oc.env:\x1b}'", config_dir=directory,
+    )  # fmt: skip
+    assert len(lines) >= 8
+    assert all(line.isprintable() for line in lines)
+
+
 def test_warnings_are_no_problems():
     checked = check_config(check("model=mlp", "penalty=[r1,wgan_gp]").config(), Config)
     assert checked.errors == []

@@ -23,11 +23,11 @@ def problems(*overrides):
     return list(dict.fromkeys(map(str, found)))
 
 
-@pytest.mark.parametrize(("choice", "engine"), PLUGINS.items())
-def test_an_engine_that_is_not_installed_is_said_before_anything_starts(bare, call, tmp_path, choice, engine):
+@pytest.mark.parametrize(("choice", "plugin"), PLUGINS.items())
+def test_a_plugin_that_is_not_installed_is_said_before_anything_starts(bare, call, tmp_path, choice, plugin):
     code, out, err = call(train, "-m", "seed=0,1", choice, "loss=hing")
     assert code == 2
-    assert f"pip install gan-experiments[{engine.extra}]" in err
+    assert f"pip install gan-experiments[{plugin.extra}]" in err
     assert "did you mean 'hinge'" in err  # with everything else that is wrong
     assert out == ""
     assert list(tmp_path.iterdir()) == []
@@ -36,7 +36,7 @@ def test_an_engine_that_is_not_installed_is_said_before_anything_starts(bare, ca
 def test_every_extra_is_one(request):
     text = (request.config.rootpath / "pyproject.toml").read_text()
     extras = text.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    assert all(f"\n{engine.extra} = [" in extras for engine in PLUGINS.values())
+    assert all(f"\n{plugin.extra} = [" in extras for plugin in PLUGINS.values())
 
 
 def test_hydras_own_need_nothing():

@@ -1,6 +1,16 @@
 import pytest
 
-from gan_experiments.core.text import csv_of, csv_text, first_few, nearest, show, show_key, suggest
+from gan_experiments.core.text import (
+    csv_of,
+    csv_text,
+    first_few,
+    first_line,
+    nearest,
+    printable,
+    show,
+    show_key,
+    suggest,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +50,10 @@ def test_long_and_unprintable_text_is_made_safe():
     assert len(show_key("x" * 1000)) < 130
     assert show_key("a.b[0]") == "a.b[0]"
     assert show_key("a\x1b[31m").isprintable()
+
+
+def test_an_error_is_one_line_that_can_be_printed():
+    assert first_line(ValueError("one\ntwo")) == "one"
+    assert first_line(ValueError()) == "ValueError"
+    assert first_line("a\x1b[31m") == printable("a\x1b[31m") == r"a\x1b[31m"
+    assert len(first_line("x" * 1000)) < 250
