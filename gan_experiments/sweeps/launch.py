@@ -23,6 +23,7 @@ from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.sweeps.job import run_job
 from gan_experiments.sweeps.plan import plan
 from gan_experiments.sweeps.progress import SweepProgress
+from gan_experiments.sweeps.search.directions import direction_lines
 from gan_experiments.sweeps.search.options import search_problems
 from gan_experiments.sweeps.table import print_table
 
@@ -103,7 +104,7 @@ def tidy_overrides(overrides: Sequence[str]) -> list[str]:
 def sweep_problems(line: CommandLine) -> list[Problem]:
     """Return what is wrong with the launcher, the sweeper and their options."""
     problems = list(plugin_problems(line.hydra))
-    if str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper"):
+    if _is_search(line):
         own = [change.line for change in line.changes if change.line]
         problems += search_problems(line.hydra.sweeper, own, line.files.loader)
     return problems
@@ -122,6 +123,8 @@ def run_sweep(line: CommandLine, job: SweepJob) -> int:
         study = line.choices.get("study", "None")
         folder = study if study != "None" else date.today().isoformat()  # the same past midnight
         line.hydra_lines.append(f"hydra.sweep.dir=${{output_dir}}/{folder}")
+    if _is_search(line):
+        line.hydra_lines += direction_lines(line)
     jobs = plan(line)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -131,6 +134,10 @@ def run_sweep(line: CommandLine, job: SweepJob) -> int:
         signal.signal(signal.SIGTERM, before)
         failed = print_table(jobs)
     return max([failed, *job.codes])
+
+
+def _is_search(line: CommandLine) -> bool:
+    return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper")
 
 
 def _launch(line: CommandLine, job: SweepJob) -> None:

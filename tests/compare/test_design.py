@@ -140,7 +140,7 @@ def test_a_factor_that_cannot_be_one_is_refused(study, factor, text):
 
 
 def test_the_losses_of_the_fixture_exist():
-    from gan_experiments.config.signatures import find_class
+    from gan_experiments.config.targets import find_class
 
     assert all(find_class(target) for target in TARGETS.values())
 

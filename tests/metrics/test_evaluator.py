@@ -120,7 +120,10 @@ def test_extractors_and_measures_compute_in_full_float32(monkeypatch):
 def test_provenance_is_plain():
     provenance = evaluator().provenance()
     assert provenance["real_images"] == 500
-    assert provenance["features"] == {"fid": {"values": ["fid"]}, "is": {"values": ["is"], "splits": 10}}
+    assert provenance["features"] == {
+        "fid": {"values": ["fid"], "higher_is_better": {"fid": False}},
+        "is": {"values": ["is"], "higher_is_better": {"is": True}, "splits": 10},
+    }
     pixels = {"name": "pixels", "num_features": 4, "weights": "none True", "precision": "float32"}
     assert provenance["extractors"]["native"] == pixels
     assert provenance["data"] == source().fingerprint
