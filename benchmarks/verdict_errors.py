@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from gan_experiments.compare.difference import compare_values, p_values
+from gan_experiments.comparison.difference import compare_values, p_values
 
 LAWS = ("normal", "lognormal", "t2")
 COUNTS = ((3, 3), (3, 4), (3, 5), (3, 10), (3, 20), (4, 4), (4, 10), (5, 5), (5, 10), (5, 20), (8, 8), (10, 10))

@@ -1,4 +1,4 @@
-"""The generative adversarial network as a LightningModule: two networks, two optimizers, one clock."""
+"""GAN training: generator and discriminator with one optimizer each."""
 
 from __future__ import annotations
 
@@ -43,28 +43,27 @@ class Fakes(NamedTuple):
 
 
 class GAN(System):
-    """Generative adversarial training (Goodfellow et al. 2014, algorithm 1) of any loss, penalties and networks.
+    """Generative adversarial training (Goodfellow et al. 2014, algorithm 1) with any loss, penalties and networks.
 
-    Every random number of a step is a function of the seed and the clock, so that a run can stop after any step.
+    All random numbers of a step are a function of the seed and the clock, so a run can be resumed after any step.
 
     Args:
         generator: Maps latents to images.
-        discriminator: Maps images to one number each.
+        discriminator: Maps each image to one number.
         loss: The adversarial loss.
-        penalties: Terms and constraints beside it, by name.
-        augmentations: What the discriminator sees images through, by name, in this order.
-        optimizers: ``"generator"`` and ``"discriminator"``, each a function from parameters to an optimizer.
+        penalties: Regularization terms and constraints, by name.
+        augmentations: Applied to all images that the discriminator sees, by name, in this order.
+        optimizers: For ``"generator"`` and ``"discriminator"``, a function from parameters to an optimizer.
         schedule: Factor of both learning rates.
-        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None`` does not clip.
+        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None``: no clipping.
         clock: Images seen; holds the global batch size.
-        seed: Of every random number.
-        ema_half_life: Images after which the generator's moving average has forgotten half; 0: no averaging.
-        d_steps: Discriminator steps, each on a batch of its own, per generator step.
-        channels_last: Keep weights and images with their channels innermost: faster convolutions, rounding differs.
-        share_fakes: Let the generator learn from the very fakes that the discriminator has just learned from, saving
-            a pass through the generator; algorithm 1 draws new ones.
-        unroll_steps: Steps that the discriminator is unrolled by in the generator's step (Metz et al. 2017), which
-            then learns against its answer. On several processes each unrolls on its own slice of the batch.
+        seed: Seed of all random numbers.
+        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
+        d_steps: Discriminator steps, each on its own batch, per generator step.
+        channels_last: Memory format of weights and images: faster convolutions, different rounding.
+        share_fakes: Use the discriminator step's fakes in the generator step too, which saves a forward pass of the
+            generator; algorithm 1 draws new ones.
+        unroll_steps: Discriminator steps unrolled in the generator step (Metz et al. 2017), on each process's slice.
     """
 
     optimized: ClassVar[tuple[str, ...]] = NETWORKS
@@ -104,7 +103,7 @@ class GAN(System):
         self._real_output: Tensor = torch.empty(0)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Take one step of the discriminator and, after every ``d_steps`` of them, one of the generator."""
+        """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         real, labels = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
         real = self._augmented("real", real)
@@ -122,7 +121,7 @@ class GAN(System):
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
         optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
         with self.toggled_optimizer(optimizer):
-            real = real.detach()  # the generator's step takes the same reals, without a gradient
+            real = real.detach()  # the generator step uses the same tensor, without a gradient
             fake = self._augmented("fake", fakes.images).detach()
             real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
             fake.requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
@@ -138,16 +137,17 @@ class GAN(System):
         for name, augmentation in self.augmentations.items():
             if (probability := augmentation.probability) is not None:
                 values[f"augment/{name}"] = probability.clone()
-        self._record("discriminator", values)
+        values["gradient_norm/discriminator"] = self._gradient_norms["discriminator"]
+        self.statistics.record(self.clock.step, values)
 
     def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
         with self.toggled_optimizer(optimizer):
             fakes = shared or self._draw_fakes("generator", real, labels)
             fake = self._augmented("fake", fakes.images)
-            discriminate = (
-                self._unrolled((real, labels), (fake, fakes.labels)) if self.unroll_steps else self._discriminate
-            )
+            discriminate: Discriminate = self._discriminate
+            if self.unroll_steps:
+                discriminate = self._unrolled((real, labels), (fake, fakes.labels))
             of_real = discriminate(real, labels) if self.loss.generator_needs_real else None
             of_fake = discriminate(fake, fakes.labels)
             step = self._step(fakes, labels, real, fake, of_real, of_fake)
@@ -158,14 +158,13 @@ class GAN(System):
             values = {"loss/generator": loss}
             self._minimize(self._add_penalties("generator", loss, penalties, step, values), optimizer)
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps)
-        self._record("generator", values)
+        values["gradient_norm/generator"] = self._gradient_norms["generator"]
+        self.statistics.record(self.clock.step, values)
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
-        """Generate as many fakes as there are reals, for the step of ``network``; ``paired``: labels of those."""
+        """Generate a fake for each real image in the step of ``network``; ``paired``: the labels of the real images."""
         batch = len(real)
-        labels = None
-        if self.num_classes and self.loss.pairs:
-            labels = paired
+        labels = paired if self.num_classes and self.loss.pairs else None
         if self.num_classes and labels is None:
             labels = self._stream("labels", network).integers(self.num_classes, batch)
         latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
@@ -177,7 +176,7 @@ class GAN(System):
         return Fakes(latents, labels, self.generator(latents, labels))
 
     def _discriminate(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutput:
-        """Return the discriminator's outputs in float32, whatever precision it computed in."""
+        """Return the discriminator's outputs in float32, whatever its precision."""
         output, features = self.discriminator.forward_with_features(images, labels)
         return DiscriminatorOutput(output.float(), features)
 
@@ -189,7 +188,7 @@ class GAN(System):
     def _add_penalties(
         self, network: str, loss: Tensor, penalties: Mapping[str, Penalty], step: Step, values: dict[str, Tensor]
     ) -> Tensor:
-        """Add each penalty that has a term for ``network`` to its loss, computed in float32, and to ``values``."""
+        """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and to ``values``."""
         with torch.autocast(self.device.type, enabled=False):
             for name, penalty in penalties.items():
                 step.rng = self._stream("penalty", network, name)
@@ -198,10 +197,6 @@ class GAN(System):
                     values[f"penalty/{network}/{name}"] = value
                     loss = loss + penalty.weight * penalty.interval * value
         return loss
-
-    def _record(self, network: str, values: dict[str, Tensor]) -> None:
-        values[f"gradient_norm/{network}"] = self._gradient_norms[network]
-        self.statistics.record(self.clock.step, values)
 
     def _step(
         self,
@@ -230,7 +225,7 @@ class GAN(System):
         )
 
     def _shown_as_real(self, images: Tensor, labels: Tensor | None) -> Batch:
-        """Return a batch of reals, or what augmentations put in the place of some."""
+        """Return the real batch, in which augmentations may have replaced some images."""
         real = Batch(images, labels)
         for name, augmentation in self.augmentations.items():
             if augmentation.mixes_in_fakes:
@@ -241,7 +236,7 @@ class GAN(System):
         return real
 
     def _augmented(self, role: str, images: Tensor) -> Tensor:
-        """Return images as the discriminator sees them, the same way in its own step and in the generator's."""
+        """Augment images, with the same parameters in the discriminator and the generator step."""
         for name, augmentation in self.augmentations.items():
             images = augmentation(images, self._stream("augment", role, name), self.clock.images_seen)
         return images
@@ -250,34 +245,34 @@ class GAN(System):
         return {name: penalty for name, penalty in self.penalties.items() if count % penalty.interval == 0}
 
     def _optimizer(self, network: str) -> Any:
-        """Return Lightning's optimizer of ``network``, its rates set for this moment."""
+        """Return Lightning's optimizer of ``network`` with the learning rates of this step."""
         optimizer: Any = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
         scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
 
     def set_number(self, key: str, value: float) -> None:
-        """Set what the config names ``key``: a penalty's weight, an augmentation's p, or what every system has."""
-        group, name, *_ = key.split(".")
-        if group == "penalty":
-            self.penalties[name].weight = value
-        elif group == "augment":
-            self.augmentations[name].p.fill_(value)  # type: ignore[operator]
-        else:
-            super().set_number(key, value)
+        """Set a penalty's weight, an augmentation's p, or what a ramp can change in every system."""
+        match key.split("."):
+            case ["penalty", name, "weight"]:
+                self.penalties[name].weight = value
+            case ["augment", name, "p"]:
+                self.augmentations[name].p.fill_(value)  # type: ignore[operator]
+            case _:
+                super().set_number(key, value)
 
     @classmethod
     def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
-        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        """Return the keys that ``set_number`` can change in this config, each with its largest value."""
         limits = {f"penalty.{name}.weight": math.inf for name in config.get("penalty") or ()}
         for name, options in (config.get("augment") or {}).items():
-            if isinstance(options, Mapping) and options.get("target", 0) is None:  # else p follows the target
+            if isinstance(options, Mapping) and options.get("target", 0) is None:  # otherwise p adapts to the target
                 limits[f"augment.{name}.p"] = 1.0
         limits = {key: limit for key, limit in limits.items() if isinstance(config.get(key), (int, float))}
         return limits | super().ramp_limits(config)
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse what cannot be unrolled; warn of latents whose move does not train a generator with shared fakes."""
+        """Refuse what cannot be unrolled; warn of latent optimization that shared fakes hide from the generator."""
         yield from super().check(key, options, config)
         if config.get(f"{key}.unroll_steps"):
             yield from check_unrolling(config)
@@ -288,7 +283,7 @@ class GAN(System):
                 yield Problem(f"penalty.{name}", text, warning=True)
 
     def learning_rates(self) -> dict[str, float]:
-        """Return the rates of the last step, by network."""
+        """Return the learning rates of the last step, by network."""
         return {name: self._optimizer(name).param_groups[0]["lr"] for name in NETWORKS}
 
     def updates(self) -> dict[str, int]:
@@ -296,10 +291,10 @@ class GAN(System):
         return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps}
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Build one optimizer for each network, the discriminator's first."""
+        """Build one optimizer per network, the discriminator's first."""
         return [keep_rates(self._factories[name](getattr(self, name).parameters())) for name in NETWORKS]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Measure the gradient and clip it; here, because mixed precision has unscaled it by now."""
+        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
         network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])

@@ -1,0 +1,113 @@
+"""Intervals of a mean and corrections for a few seeds, with scipy.stats. Smaller is better; a diverged seed is ``inf``.
+
+Choice of the interval: with 3 or 5 seeds the percentile and the BCa bootstrap cover the mean of normal values in 73 and
+85 % of studies instead of 95 %; Student's t covers it in 95 %. From ten seeds on, the BCa bootstrap with its level
+corrected for small samples (Hesterberg 2015, "What teachers should know about the bootstrap") covers as well as t and,
+for skewed values, better. ``tests/comparison/test_statistics.py`` repeats the simulation.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+from scipy.special import betaln
+
+from gan_experiments.runs.metrics_table import Floats
+
+LEVEL = 0.95  # coverage of intervals
+ALPHA = 0.05  # significance level, over the whole family of comparisons
+FEW = 10  # values; with fewer the bootstrap under-covers
+BETTER, WORSE, CLOSE, FEW_SEEDS, UNTESTED = "better", "worse", "too close to call", "too few seeds", "not tested"
+_RESAMPLES = 9999
+
+
+def mean_interval(values: ArrayLike) -> tuple[float, float]:
+    """Return the 95 % interval of the mean: NaN for a single value; clipped at 0 if no value is negative.
+
+    Args:
+        values: ``(n,)``, finite.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    count = len(sample)
+    if count < 2:
+        return math.nan, math.nan
+    mean, spread = float(sample.mean()), float(sample.std(ddof=1))
+    quantile = stats.t.ppf((1 + LEVEL) / 2, count - 1)
+    low, high = mean - quantile * spread / math.sqrt(count), mean + quantile * spread / math.sqrt(count)
+    if count >= FEW and spread > 0:
+        outside = stats.norm.cdf(-quantile * math.sqrt(count / (count - 1)))
+        interval = stats.bootstrap(
+            (sample,),
+            np.mean,
+            confidence_level=1 - 2 * outside,
+            n_resamples=_RESAMPLES,
+            batch=_batch(count),
+            method="BCa",
+            random_state=np.random.default_rng(0),
+        ).confidence_interval
+        low, high = float(interval.low), float(interval.high)
+    return (max(low, 0.0), high) if sample.min() >= 0 else (low, high)
+
+
+def smallest_p(first: int, second: int) -> float:
+    """Return the smallest p value of a comparison of so many seeds, however large the difference.
+
+    It is the share of the ways to divide the seeds between the arms that separate them as well as possible.
+    """
+    return min(1.0, 2.0 * math.exp(math.log(first + second + 1) + betaln(first + 1, second + 1)))
+
+
+def holm(values: Sequence[float], family: int) -> list[float]:
+    """Adjust p values for the number of comparisons (Holm 1979).
+
+    Args:
+        values: The p values.
+        family: How many comparisons there are, including those not in ``values``; counting those is conservative.
+    """
+    adjusted = [0.0] * len(values)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+        highest = max(highest, min(1.0, (family - rank) * values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def probability_of_improvement(first: ArrayLike, second: ArrayLike) -> float:
+    """Return P(a seed of the first arm is better than one of the second); ties count half (Agarwal et al. 2021)."""
+    a, b = np.asarray(first, dtype=np.float64)[:, None], np.asarray(second, dtype=np.float64)[None, :]
+    return float(np.mean((a < b) + 0.5 * (a == b)))
+
+
+def least_seeds(family: int) -> int:
+    """Return the smallest number of seeds per arm with which a test can be significant."""
+    return next(n for n in itertools.count(2) if smallest_p(n, n) * family <= ALPHA)
+
+
+def expected_best(values: ArrayLike) -> Floats:
+    """Return the expected best of 1, 2, ..., n trials drawn with replacement (Dodge et al. 2019, eq. 5-8).
+
+    Args:
+        values: ``(n,)``; a diverged trial counts as the worst that did not, since the mean would be infinite otherwise.
+
+    Returns:
+        ``(n,)``.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    worst = ordered[np.isfinite(ordered)].max()
+    ordered = np.where(np.isfinite(ordered), ordered, worst)
+    count = len(ordered)
+    trials = np.arange(1, count + 1)[:, None]
+    # P(the best of k trials is no better than the i-th) = P(all k are the i-th or worse).
+    beyond = ((count - np.arange(count + 1)) / count) ** trials
+    expected: Floats = (beyond[:, :-1] - beyond[:, 1:]) @ ordered
+    return expected
+
+
+def _batch(count: int) -> int:
+    """Return how many resamples of ``count`` values take about 32 MB."""
+    return max(1, 4_000_000 // count)

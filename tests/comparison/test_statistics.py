@@ -1,0 +1,85 @@
+"""The statistics against closed forms, other implementations, and what they promise, by simulation."""
+
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan_experiments.comparison import statistics
+
+STUDIES = 250
+
+
+# Three standard errors of a share of 5 % over so many studies.
+SLACK = 3 * math.sqrt(0.05 * 0.95 / STUDIES)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 10, 20])
+@pytest.mark.parametrize(("name", "least"), [("normal", 0.95), ("skewed", 0.9)])
+def test_an_interval_covers_the_mean(count, name, least):
+    draw = np.random.default_rng(count)
+    mean = {"normal": 10.0, "skewed": math.exp(0.125)}[name]
+    covered = 0
+    for _ in range(STUDIES):
+        values = draw.normal(10, 1, count) if name == "normal" else draw.lognormal(0, 0.5, count)
+        low, high = statistics.mean_interval(values)
+        covered += low <= mean <= high
+    assert covered / STUDIES >= least - SLACK
+    assert name == "skewed" or covered / STUDIES <= 0.95 + SLACK or count == 2
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_what_it_is_step_by_step(values):
+    adjusted = statistics.holm(values, len(values))
+    order = sorted(range(len(values)), key=values.__getitem__)
+    for alpha in (0.01, 0.05, 0.2, 0.7):
+        rejected = set()
+        for rank, index in enumerate(order):
+            if values[index] * (len(values) - rank) > alpha:
+                break
+            rejected.add(index)
+        assert {index for index, value in enumerate(adjusted) if value <= alpha} == rejected
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8), st.randoms())
+def test_holm_of_some_never_says_less_than_holm_of_all(values, chance: random.Random):
+    all_ = statistics.holm(values, len(values))
+    some = sorted(chance.sample(range(len(values)), chance.randint(1, len(values))))
+    for index, adjusted in zip(some, statistics.holm([values[i] for i in some], len(values)), strict=True):
+        assert adjusted >= all_[index] - 1e-12
+
+
+def test_the_expected_best_is_the_mean_over_draws():
+    values = np.array([4.0, 1.0, 2.0, np.inf])
+    best = statistics.expected_best(values)
+    finite = np.array([4.0, 1.0, 2.0, 4.0])
+    for trials in (1, 2, 3):
+        draws = itertools.product(finite, repeat=trials)
+        assert best[trials - 1] == pytest.approx(np.mean([min(draw) for draw in draws]))
+    assert (np.diff(best) <= 0).all()
+
+
+def test_equal_values_have_no_spread():
+    assert statistics.mean_interval([2.0] * 3) == (2.0, 2.0)
+    assert statistics.mean_interval([2.0] * 12) == (2.0, 2.0)
+    assert all(map(math.isnan, statistics.mean_interval([2.0])))
+
+
+def test_the_smallest_p_is_that_of_arms_far_apart():
+    for first, second in ((2, 2), (4, 4), (3, 7)):
+        assert statistics.smallest_p(first, second) == pytest.approx(2 / math.comb(first + second, first))
+    assert statistics.smallest_p(5000, 5000) == 0.0, "thousands of seeds do not overflow"
+
+
+def test_four_seeds_are_the_least_for_one_comparison():
+    assert [statistics.least_seeds(family) for family in (1, 2, 6, 7, 15, 23)] == [4, 5, 5, 6, 6, 6]
+
+
+def test_a_diverged_seed_is_worse_than_any_value():
+    fine, broken = np.arange(5.0, 12.0), np.array([1.0] + [np.inf] * 6)
+    assert statistics.probability_of_improvement(fine, broken) == pytest.approx(6 / 7)
+    assert statistics.probability_of_improvement(broken, broken) == 0.5
