@@ -120,9 +120,9 @@ def _ranking(comparison: Comparison) -> Table:
         f"Best first, by the median {score_name(comparison)}; {direction(comparison)}. Final: the final evaluation; "
         f"best: the best periodic evaluation.{_samples(comparison)} Each is given as the mean with its 95 % interval "
         "over the seeds that did not diverge, and as the median over all seeds, where a diverged seed is worse than "
-        "any value. If values are as skewed as lognormal ones with sigma 1, the interval covers the mean in 82 to "
-        "89 % of studies only. Gap: how much worse the last periodic evaluation is than the best, which is known "
-        "only in hindsight."
+        "any value. If values are as skewed as lognormal ones with sigma 1, the interval covers the mean in 82 to 90 % "
+        "of studies only. Gap: how much worse the last periodic evaluation is than the best, which is known only in "
+        "hindsight."
     )
     head = ["arm", "seeds", f"final {name}", "final median", f"best {name}", "best median", "best-to-last gap"]
     return Table("Ranking", note, head, rows, brief=(0, 1, 2, 3))
