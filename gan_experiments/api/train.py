@@ -25,7 +25,7 @@ from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
 from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.launch import SweepJob, run_sweep, sweep_problems, tidy_overrides
-from gan_experiments.sweeps.plan import Sweep
+from gan_experiments.sweeps.plan import Sweep, pending, plan
 
 _WORKER_PROGRAM = (sys.executable, "-m", "gan_experiments.cli.train")  # trains the run that ``WORKER`` names
 _SIGNAL = 128  # what an exit code adds to the number of a signal
@@ -142,7 +142,7 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
 def train_sweep(
     line: CommandLine, warn: Callable[[str], object], report: Callable[[BaseException], int]
 ) -> tuple[Sweep, int]:
-    """Check every combination of a sweep, run it, and print how every job has ended.
+    """Check every combination of a sweep that is still to be trained, run it, and print how every job has ended.
 
     Args:
         line: Its names have been checked.
@@ -156,13 +156,22 @@ def train_sweep(
         ConfigError: Lists everything that is wrong in any combination.
     """
     problems = [str(problem) for problem in sweep_problems(line)]
-    for config in combinations(line):
+    warnings: list[str] = []
+    try:
+        jobs = plan(line)
+        configs = pending(line, jobs)
+    except ConfigError as error:
+        problems += error.problems
+        configs = combinations(line)
+    for config in configs:  # torch is imported with the first
         try:
-            checked_request(line, Config, config, warn)
+            checked_request(line, Config, config, warnings.append)
         except ConfigError as error:
             problems += error.problems
     refuse(problems)
-    return run_sweep(line, SweepJob(_WORKER_PROGRAM, line.trusted, report))
+    for warning in dict.fromkeys(warnings):
+        warn(warning)
+    return jobs, run_sweep(line, jobs, SweepJob(_WORKER_PROGRAM, line.trusted, report))
 
 
 def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_both_answers_have_everything_at_once(gan):
     names = gan("modle=dcgan", "loss=hing", "optimizer.generator.lr=-1")
     assert names.stderr.startswith("Config error: 2 problems\n")
     assert "lr" not in names.stderr  # values are asked for once the names are right
-    values = gan("optimizer.generator.lr=-1", "model.generator.channels=0", "trainer.devices=3")
+    values = gan("optimizer.generator.lr=-1", "model.generator.channels=0", "penalty.r1.interval=0")
     assert values.stderr.startswith("Config error: 3 problems\n")
     assert (names.returncode, values.returncode) == (2, 2)
 
