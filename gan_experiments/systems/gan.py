@@ -168,7 +168,7 @@ class GAN(AdversarialSystem):
             loss = self.loss.generator(fake_output, of_real and of_real.output)
             values = {"loss/generator": loss}
             self._minimize(self._add_penalties("generator", loss, penalties, step, values), optimizer)
-        self.ema.update(self.generator, self.clock.batch_size * self.d_steps)
+        self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
         self._record("generator", values)
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:

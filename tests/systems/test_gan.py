@@ -103,7 +103,7 @@ def test_the_clock_counts_real_images_and_the_generator_steps_after_every_d_step
     parts = built("d_steps=4", "budget.images=100")
     updates = []
     update = parts.system.ema.update
-    parts.system.ema.update = lambda network, images: (updates.append(images), update(network, images))
+    parts.system.ema.update = lambda network, images, seen: (updates.append(images), update(network, images))
     system = fit(parts)
     assert system.clock.images_seen == 104  # the first multiple of the batch that reaches the budget
     assert updates == [32, 32, 32]
