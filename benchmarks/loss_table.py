@@ -2,8 +2,8 @@
 
     python benchmarks/loss_table.py --images 300000 --seeds 0 1 2 --folder /tmp/loss_table
 
-Each run is a `gan-train` of its own. Runs that are finished are not repeated and one that was cut off goes on, so the
-command can be given again until all of them are there. `docs/losses.md` says what the usual penalty of a loss is.
+Each run is a separate `gan-train`. Finished runs are skipped and interrupted ones are resumed, so the command can be
+repeated until all runs are finished. `docs/losses.md` lists the usual penalty of each loss.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ USUAL = {  # beside the baseline recipe's penalty=r1
 
 
 def main() -> None:
-    """Train what is missing and print the table."""
+    """Train missing runs and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     losses = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
     parser.add_argument("--losses", nargs="+", default=losses, choices=losses, metavar="LOSS")
     parser.add_argument("--images", type=int, default=300_000, help="budget of a run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, required=True, help="where the runs lie")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     fids = {
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def result(loss: str, seed: int, images: int, folder: Path) -> float | str:
-    """Return the FID of a run, of which what is missing is trained first, or how it ended without one."""
+    """Return the FID of a run, trained first if it is not finished, or its status if it has none."""
     name = f"{loss}-{seed}-{images}"
     record = find(folder, name)
     if record.get("status") not in ("finished", "diverged"):
@@ -57,13 +57,13 @@ def result(loss: str, seed: int, images: int, folder: Path) -> float | str:
 
 
 def find(folder: Path, name: str) -> dict[str, Any]:
-    """Return the record of the run of that name, whatever the day it began; empty if there is none."""
+    """Return the record of the run of that name, on any date; empty if there is none."""
     records = sorted(folder.glob(f"*/{name}/record.json"))
     return json.loads(records[-1].read_text(encoding="utf-8")) if records else {}
 
 
 def train(name: str, loss: str, seed: int, images: int, folder: Path) -> None:
-    """Start the run, or go on with it."""
+    """Start or resume the run."""
     begun = sorted(folder.glob(f"*/{name}/config.yaml"))
     arguments = [f"resume={begun[-1].parent}"] if begun else [
         "experiment=baseline", f"loss={loss}", *USUAL.get(loss, []), f"seed={seed}", f"budget.images={images}",
@@ -75,7 +75,7 @@ def train(name: str, loss: str, seed: int, images: int, folder: Path) -> None:
 
 
 def table(fids: dict[str, list[float | str]], seeds: list[int]) -> list[str]:
-    """Format the losses, best mean first; a run without a figure makes the mean infinite."""
+    """Format the losses, best mean first; a run without an FID makes the mean infinite."""
     means = {
         loss: statistics.mean(value if isinstance(value, float) else float("inf") for value in values)
         for loss, values in fids.items()

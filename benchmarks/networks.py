@@ -2,12 +2,12 @@
 
     python benchmarks/networks.py --sizes 32 64 128 --batch 16 --output benchmarks/results/networks.md
 
-Every row is measured in a process of its own. A step is one of the discriminator and one of the generator (of a VAE:
-one step) by the system itself, with Adam and without a penalty, on random labelled colour images in memory. FLOPs are
-those of a step, counted by torch for one image (multiplying and adding are two). Activations are what autograd
-keeps for the backward of a discriminator step or a generator step, whichever is more, for one image, without weights.
-Peak memory is the process's, Python and libraries included. `channels_last` is the ratio of speeds with and without,
-their segments in turn.
+Every row is measured in a separate process. A step is one discriminator and one generator step of the system (for a
+VAE: one step), with Adam and without a penalty, on random labelled colour images in memory. FLOPs are counted by torch
+for one step and one image (a multiply-add is two). Activations are the tensors saved for the backward pass of a
+discriminator or generator step, whichever is larger, for one image, without weights. Peak memory is that of the
+process, including Python and libraries. `channels_last` is the ratio of the speeds with and without it, measured
+alternately.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from typing import Any
 
 COLUMNS = ("model", "pixels", "parameters G", "parameters D", "images/s", "GFLOP/image", "activations/image", "peak",
            "channels_last")  # fmt: skip
-SKIPPED = 75  # exit code of a worker whose network does not take images of this size
+SKIPPED = 75  # exit code of a worker whose network does not support the image size
 
 
 def main() -> None:
     """Measure each model at each size and print a table."""
     from gan_experiments.config.files import conf_dir
 
-    models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
+    models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem != "base")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=models, choices=models)
     parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=2, help="timed at a time")
+    parser.add_argument("--steps", type=int, default=2, help="per measurement")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--overrides", nargs="*", default=[], help="for gan-train, e.g. conditioning=projection")
     parser.add_argument("--output", type=Path)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def in_process(model: str, size: int, options: argparse.Namespace) -> list[str] | None:
-    """Return the cells of one row, from a process of its own; ``None`` if the network does not take the size."""
+    """Return the cells of one row, measured in a separate process; ``None`` if the size is not supported."""
     command = [sys.executable, __file__, "--worker", model, str(size)]
     for name in ("batch", "rounds", "steps"):
         command += [f"--{name}", str(getattr(options, name))]
@@ -80,7 +80,7 @@ def in_process(model: str, size: int, options: argparse.Namespace) -> list[str] 
 
 
 def work(model: str, size: int, options: argparse.Namespace) -> list[str]:
-    """Measure one model at one size; ends the process with SKIPPED if it does not take the size."""
+    """Measure one model at one size; exits with SKIPPED if the size is not supported."""
     import torch
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -97,7 +97,7 @@ def work(model: str, size: int, options: argparse.Namespace) -> list[str]:
             begun = time.perf_counter()
             for _ in range(options.steps):
                 run()
-            if turn:  # the first one warms up
+            if turn:  # the first one is a warm-up
                 speeds[layout].append(options.steps * options.batch / (time.perf_counter() - begun))
     ratio = statistics.median(a / b for a, b in zip(speeds[True], speeds[False], strict=True))
     return [
@@ -112,14 +112,14 @@ def build(model: str, size: int, options: argparse.Namespace, channels_last: boo
     from omegaconf import OmegaConf
 
     from gan_experiments.config.compose import compose
-    from gan_experiments.config.signatures import find_class
+    from gan_experiments.config.targets import find_class
     from gan_experiments.core.types import ConfigError, DataFacts
     from gan_experiments.training.build import build_system
 
     lines = [f"model={model}", f"model.channels_last={str(channels_last).lower()}", f"batch_size={options.batch}"]
     chosen = compose("train", lines)
     networks = [chosen.model[name]._target_ for name in ("generator", "discriminator") if name in chosen.model]
-    energy = any(find_class(target).attribute("output") == "energy" for target in networks)
+    energy = any(getattr(find_class(target), "output", "") == "energy" for target in networks)
     lines += ["loss=ebgan"] * energy + ["penalty=none", *options.overrides]
     config: Any = OmegaConf.to_container(compose("train", lines), resolve=True)
 
@@ -135,7 +135,7 @@ def build(model: str, size: int, options: argparse.Namespace, channels_last: boo
 
 
 def stepper(system: Any, trainer: Any, size: int, batch: int) -> Any:
-    """Return a function that takes one step, the way the trainer would."""
+    """Return a function that takes one step, as the trainer does."""
     import torch
 
     from gan_experiments.core.contracts import Batch
@@ -152,7 +152,7 @@ def flops_of(step: Any) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     class Everything(nullcontext[None]):
-        """Counts for no module; torch's tracker fails where a parameter enters one without a gradient (StyleGAN2)."""
+        """Count without modules: torch's tracker fails for a parameter without a gradient as an input (StyleGAN2)."""
 
         parents = ("Global",)
 
@@ -164,7 +164,7 @@ def flops_of(step: Any) -> int:
 
 
 def activations_of(system: Any, step: Any) -> int:
-    """Return the bytes that autograd keeps for one backward, without weights: the most of the backwards of a step."""
+    """Return the bytes saved for a backward pass, without weights: the largest of those of a step."""
     import torch
 
     weights = {parameter.untyped_storage().data_ptr() for parameter in system.parameters()}

@@ -1,9 +1,9 @@
-"""What each penalty costs: images per second of training with it, relative to none, interleaved in one process.
+"""Cost of penalties: training speed in images/s with each penalty relative to none, interleaved in one process.
 
     python benchmarks/penalty_cost.py --rounds 9 --output benchmarks/results/penalty_cost.md
 
-Each penalty runs with the values of its file on a DCGAN with layer norm and the non-saturating loss, on random images;
-what it starts with only later (lecam) is on from the start. A lazy penalty counts with its interval.
+Each penalty has its default values, on a DCGAN with layer norm and the non-saturating loss, on random images; lecam is
+active from the start. The speed of a lazy penalty includes its interval.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gan_experiments.data.base import ImageData
 from gan_experiments.training.build import build_system
 
 BATCH, SIZE, CHANNELS = 64, 28, 32
-STEPS = 8  # timed at a time: two of a penalty of every fourth step
+STEPS = 8  # per measurement: two applications of a penalty of every fourth step
 BASE = [
     "model=dcgan", "model.discriminator.norm=layer", f"batch_size={BATCH}",
     *(f"model.{name}.channels={CHANNELS}" for name in ("generator", "discriminator")),
@@ -43,12 +43,12 @@ class RandomImages(ImageData):
     facts = DataFacts("random", SIZE, 1, num_images=4096)
 
     def load(self) -> tuple[torch.Tensor, None]:
-        """Draw them."""
+        """Draw the images."""
         return torch.randint(256, (4096, 1, SIZE, SIZE), dtype=torch.uint8), None
 
 
 def main() -> None:
-    """Time all penalties in turn and print a table of medians and ratios."""
+    """Time all penalties alternately and print a table of medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def measure(names: list[str], rounds: int) -> dict[str, list[float]]:
-    """Return images/s with each penalty in each round, after one round that warms up."""
+    """Return images/s with each penalty in each round, after a warm-up round."""
     segments = {name: segment(name) for name in names}
     speeds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds + 1):
@@ -85,7 +85,7 @@ def measure(names: list[str], rounds: int) -> dict[str, list[float]]:
 
 
 def segment(penalty: str) -> Callable[[], float]:
-    """Return a function that trains some steps and returns images/s; neither start-up nor the first step counts."""
+    """Return a function that trains some steps and returns images/s, without start-up and the first step."""
     config: Any = OmegaConf.to_container(compose("train", [*BASE, f"penalty={penalty}", *ALWAYS.get(penalty, [])]))
     data = RandomImages()
     system = build_system(config, data)
@@ -111,7 +111,7 @@ def segment(penalty: str) -> Callable[[], float]:
 
 
 def table(speeds: dict[str, list[float]]) -> list[str]:
-    """Format medians, and the median of each round's ratio to no penalty."""
+    """Format medians of images/s, and of the ratios to no penalty of each round."""
     lines = ["| penalty | images/s | x none |", "|---|---|---|"]
     for name, values in speeds.items():
         ratio = statistics.median(value / none for value, none in zip(values, speeds["none"], strict=True))

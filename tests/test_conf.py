@@ -66,7 +66,7 @@ def test_no_group_is_forgotten():
         "dataset_defaults",
         "trainer",
         "compare",
-        "kind",
+        "output",
         "study",
         "hydra",
     }  # those have tests of their own

@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "gan_experiments"
 # From the top down; those of one line do not know each other.
 LAYERS = (
     ("cli",),
-    ("compare", "sweeps"),
+    ("api",),
+    ("comparison", "sweeps"),
     ("training",),
     ("runs",),
     ("config",),
@@ -22,7 +23,7 @@ LAYERS = (
     ("core",),
 )
 PLAIN_TORCH = {"losses", "penalties", "networks", "augment", "metrics", "sampling", "core"}
-NO_TORCH = {"compare", "sweeps", "config"}
+NO_TORCH = {"comparison", "sweeps", "config"}
 FRAMEWORKS = {"pytorch_lightning", "hydra", "omegaconf"}
 HEAVY = {"torch", "torchvision", "torchmetrics", "pytorch_lightning"}
 

@@ -7,15 +7,16 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
+from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
-from gan_experiments.config.loader import conf_dir
-from gan_experiments.config.schema import check
-from gan_experiments.config.signatures import find_class
+from gan_experiments.config.files import conf_dir
+from gan_experiments.config.schema import Config
+from gan_experiments.config.targets import find_class
 from gan_experiments.training.build import build_system, construct
 
 LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
 PENALTIES = sorted(file.stem for file in (conf_dir() / "penalty").glob("*.yaml"))
-MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
+MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem != "base")
 CONDITIONINGS = sorted(file.stem for file in (conf_dir() / "conditioning").glob("*.yaml"))
 REFUSED = {("relativistic_pairing", "top_k")}
 NETWORKS = ("discriminator", "generator")
@@ -27,6 +28,10 @@ TINY = {
 SMALLEST = {"lecam": ["penalty.lecam.start_images=0"], "path_length": ["penalty.path_length.interval=1"]}
 
 
+def check(config):
+    return [str(problem) for problem in check_config(config, Config).errors]
+
+
 @cache
 def composed(*overrides):
     return compose("train", overrides)
@@ -35,7 +40,7 @@ def composed(*overrides):
 def config_of(loss, penalty="none", *overrides):
     """Return a config of both; compose files once each, which takes longer than the training."""
     chosen = composed(f"loss={loss}").loss
-    network = TINY[find_class(chosen._target_).attribute("discriminator_output")]
+    network = TINY[find_class(chosen._target_).discriminator_output]
     base = composed(*network, "model.generator.latent_dim=8", "batch_size=8", *overrides)
     parts = {
         "loss": chosen,
@@ -54,9 +59,9 @@ def network_of(model, conditioning):
         f"model.{name}.{key}={str(value).replace(' ', '')}"
         for name in NETWORKS for key, value in SHRUNK.items() if key in chosen[name]
     ]  # fmt: skip
-    output = find_class(chosen.discriminator._target_).attribute("output")
+    output = find_class(chosen.discriminator._target_).output
     small += ["loss=ebgan"] if output == "energy" else []
-    sizes = find_class(chosen.generator._target_).attribute("image_sizes")
+    sizes = find_class(chosen.generator._target_).image_sizes
     if sizes and 8 not in sizes:
         small += ["dataset=polygons", f"dataset.image_size={min(sizes)}", "dataset.num_images=16"]
     config = composed(f"model={model}", f"conditioning={conditioning}", "penalty=none", "batch_size=8", *small)

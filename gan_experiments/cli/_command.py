@@ -6,43 +6,27 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_experiments.api.request import Request, checked_names, checked_request
 from gan_experiments.cli._arguments import Arguments, read_arguments
 from gan_experiments.cli._help import help_page
-from gan_experiments.config.check import check_config
-from gan_experiments.config.compose import CommandLine, check_command_line
+from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.files import VERSION_BASE, root_dir
 from gan_experiments.core.types import ConfigError, DivergedError
-from gan_experiments.runs.folder import RunFolder
 
 CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
-_OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
-
-
-class Request(NamedTuple):
-    """A checked command.
-
-    Attributes:
-        config: Plain and resolved; ``trusted`` in it is what the command line says, whatever files say.
-        overrides: Of the config, as typed.
-        choices: The option chosen of each config group.
-    """
-
-    config: dict[str, Any]
-    overrides: list[str]
-    choices: dict[str, str]
 
 
 Job = Callable[[Request], int]  # returns an exit code
-Sweep = Callable[[CommandLine, type], int]
+Sweep = Callable[[CommandLine], int]
 Tidy = Callable[[list[str]], list[str]]
 
 
@@ -88,32 +72,9 @@ def report(error: BaseException) -> int:
     return 1
 
 
-def checked_run(folder: RunFolder, schema: type, trusted: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the config of a run, checked: the folder may come from a stranger.
-
-    Raises:
-        ConfigError: It is no run, or its config cannot be used.
-    """
-    config = folder.read_config()
-    problems = check_config(OmegaConf.create(config), schema, trusted).errors
-    if problems:
-        raise ConfigError([f"{folder.config_file}: {problem}" for problem in problems])
-    return config
-
-
-def checked_request(line: CommandLine, schema: type, config: DictConfig) -> Request:
-    """Hold the config of a command line against the classes it names, print warnings, and return it resolved.
-
-    Raises:
-        ConfigError: Names everything that is wrong.
-    """
-    if "trusted" in config:
-        config["trusted"] = line.trusted
-    checked = check_config(config, schema, line.trusted)
-    _refuse([str(problem) for problem in checked.errors])
-    for warning in checked.warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
-    return Request(checked.config, [change.line for change in line.changes if change.line], line.choices)
+def print_warning(text: str) -> None:
+    """Print what can be run, but is probably unintended."""
+    print(f"Warning: {text}", file=sys.stderr)
 
 
 def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy) -> int:
@@ -129,43 +90,23 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         return 0
     if options.multirun and sweep is None:
         raise ConfigError("-m: this command has no sweeps")
-    line = _checked_names(config_name, schema, options, tidy)
-    if options.cfg:
-        _print_config(line, options)
-        return 0
-    if sweep is not None and options.multirun and not options.cfg:
-        return sweep(line, schema)
-    config = line.config()
-    assert config is not None
-    return job(checked_request(line, schema, config))
-
-
-def _checked_names(config_name: str, schema: type, options: Arguments, tidy: Tidy) -> CommandLine:
-    """Return what the command line comes to, as far as that can be said without importing what it names.
-
-    Raises:
-        ConfigError: Names everything that is wrong.
-    """
-    line = check_command_line(
+    line = checked_names(
         options.config_name or config_name,
         schema,
         [*options.overrides, *(tidy(options.overrides) if options.multirun else ())],
         options.config_dir,
         multirun=options.multirun,
         foreign=options.config_name is not None,
+        partial=bool(options.cfg),
     )
-    problems = [str(problem) for problem in line.problems if not (problem.missing and options.cfg)]
-    if not options.multirun and not options.cfg and line.hydra:
-        of_sweeps = [text for text in options.overrides if text.startswith(_OF_SWEEPS)]
-        of_sweeps += ["study"] if line.choices.get("study", "None") != "None" else []
-        problems += [f"{text.partition('=')[0]}: belongs to a sweep, which needs -m" for text in of_sweeps]
-    _refuse(problems)
-    return line
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
+    if options.cfg:
+        _print_config(line, options)
+        return 0
+    if sweep is not None and options.multirun and not options.cfg:
+        return sweep(line)
+    config = line.config()
+    assert config is not None
+    return job(checked_request(line, schema, config, print_warning))
 
 
 def _print_config(line: CommandLine, options: Arguments) -> None:
@@ -180,7 +121,9 @@ def _print_config(line: CommandLine, options: Arguments) -> None:
         shown = OmegaConf.select(shown, options.package)
         if not OmegaConf.is_config(shown):
             raise ConfigError(f"--package: there is no part {options.package!r} in this config")
-    _say(OmegaConf.to_yaml(shown, resolve=options.resolve).rstrip())
+    if options.resolve:
+        OmegaConf.resolve(shown)  # which leaves alone what refers to a value that only a job has
+    _say(OmegaConf.to_yaml(shown).rstrip())
 
 
 def _nothing(config: DictConfig) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from gan_experiments.cli._command import Request, command
-from gan_experiments.compare.collect import OUTPUT
-from gan_experiments.compare.comparison import Comparison, compare
-from gan_experiments.compare.report.export import has_parquet
-from gan_experiments.compare.report.tables import as_rich, tables
-from gan_experiments.compare.report.wording import verdict
-from gan_experiments.compare.report.write import write_report
+from gan_experiments.api.request import Request
+from gan_experiments.cli._command import command
+from gan_experiments.comparison.collect import OUTPUT
+from gan_experiments.comparison.comparison import Comparison, compare
+from gan_experiments.comparison.report.export import has_parquet
+from gan_experiments.comparison.report.tables import as_rich, tables
+from gan_experiments.comparison.report.wording import verdict
+from gan_experiments.comparison.report.write import write_report
 from gan_experiments.config.command_schemas import CompareConfig
 from gan_experiments.runs.summary import shown
 

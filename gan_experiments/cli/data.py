@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from gan_experiments.cli._command import Request, command, report
+from gan_experiments.api.request import Request
+from gan_experiments.cli._command import command, report
 from gan_experiments.config.command_schemas import DataConfig, ShardsConfig
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from gan_experiments.cli._command import Request, checked_run, command
+from gan_experiments.api.request import Request
+from gan_experiments.api.run import load_run
+from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import ExportConfig
-from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
 
 
@@ -21,19 +20,14 @@ def main() -> None:
 def run(request: Request) -> int:
     """Write the file and say where, and how near it is to torch."""
     options = request.config
-    folder = RunFolder(options["run"])
-    config = checked_run(folder, Config, options["trusted"])
-    output = Path(options["output"] or folder.path / "generator.onnx")
+    exported = load_run(options["run"], options["trusted"])
+    output = Path(options["output"] or exported.folder / "generator.onnx")
     if output.exists():
         raise ConfigError(f"output: {output} exists and is not overwritten")
     from gan_experiments.runs.onnx import export_onnx, require_onnx
 
     require_onnx()
-    from gan_experiments.training.restore import restore
-
-    system, _ = restore(config, folder, options["checkpoint"], "cpu")
-    generator: Any = system.ema.module.eval()
-    difference = export_onnx(generator, output)
+    difference = export_onnx(exported.generator(checkpoint=options["checkpoint"]), output)
     print(f"{shown(output)}: at most {difference:.1g} from torch, in ONNX Runtime")
     return 0
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.cli._command import Request, checked_run, command
+from gan_experiments.api.request import Request
+from gan_experiments.api.run import load_run
+from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import SampleConfig
-from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
@@ -35,16 +36,14 @@ def hints(arguments: Sequence[str]) -> Iterator[str]:
 def run(request: Request) -> int:
     """Draw a sheet, write it as a PNG and print its path."""
     options = request.config
-    folder = RunFolder(options["run"])
-    config = checked_run(folder, Config, options["trusted"])
-    file = _new_file(folder, options)
+    sampled = load_run(options["run"], options["trusted"])
+    file = _new_file(sampled.files, options)
     import torch
 
     from gan_experiments.core.images import save_png
     from gan_experiments.training.build import construct
-    from gan_experiments.training.restore import restore
 
-    system, data = restore(config, folder, options["checkpoint"], options["accelerator"])
+    system, data = sampled.restore(options["checkpoint"], options["accelerator"])
     sheet = construct(options["output"])
     if sheet.needs_data:
         data.prepare_data()

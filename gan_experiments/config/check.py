@@ -5,27 +5,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import ValidationError
 
-from gan_experiments.config.signatures import Parameter, item_of, members, plain, signature_of, spelling_hint
-from gan_experiments.config.slots import bases_of, expected, slot_of
+from gan_experiments.config.annotations import bases_of, describe, item_of, model_of, section_in, slot_in, spelling_hint
+from gan_experiments.config.signatures import Parameter, signature_of
+from gan_experiments.config.slots import Component, Section
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.text import nearest, show
+from gan_experiments.core.text import first_line, nearest, show, show_key
 
 _CHECK = ["key", "options", "config"]  # what a method of a component named ``check`` takes, if it is about its config
-_MODEL = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 @dataclass
@@ -60,12 +57,20 @@ class _Refused:
 REFUSED = _Refused()
 
 
-def check_values(config: DictConfig, schema: type) -> Checked:
+class _Found(NamedTuple):
+    """A component in the arguments of another: where among them, its dotted key, and its node."""
+
+    place: tuple[str | int, ...]
+    key: str
+    node: Mapping[str, Any]
+
+
+def check_values(config: DictConfig, schema: type[Section]) -> Checked:
     """Hold the root's own values against the dataclass ``schema``; components are not looked into, nor imported."""
     return _check(config, schema, None)
 
 
-def check_config(config: DictConfig, schema: type, trusted: Sequence[str] = ()) -> Checked:
+def check_config(config: DictConfig, schema: type[Section], trusted: Sequence[str] = ()) -> Checked:
     """Hold a config against ``schema``, each component in it against its constructor, and ask each for its rules.
 
     Args:
@@ -77,39 +82,37 @@ def check_config(config: DictConfig, schema: type, trusted: Sequence[str] = ()) 
     return _check(config, schema, trusted)
 
 
-def _check(config: DictConfig, schema: type, trusted: Sequence[str] | None) -> Checked:
-    found = Checked({})
+def _check(config: DictConfig, schema: type[Section], trusted: Sequence[str] | None) -> Checked:
+    checked = Checked({})
     try:
-        found.config = resolved(config, "", found.problems)
-        walk = _Walk(found, trusted)
-        walk.arguments(found.config, schema, "")
+        checked.config = _resolved(config, "", checked.problems)
+        walk = _Walk(checked, trusted)
+        walk.arguments(checked.config, schema, "")
         if trusted is not None:
             walk.rules(schema)
     except RecursionError:
-        found.problems = [Problem("", "the config is nested too deeply")]
-    found.problems = list(dict.fromkeys(found.problems))
-    return found
+        checked.problems = [Problem("", "the config is nested too deeply")]
+    checked.problems = list(dict.fromkeys(checked.problems))
+    return checked
 
 
-def resolved(node: DictConfig | ListConfig, path: str, problems: list[Problem]) -> Any:
+def _resolved(node: Any, path: str, problems: list[Problem]) -> Any:
     """Return plain containers with every interpolation resolved, one by one, so that all that fail are found."""
-    named = isinstance(node, DictConfig)
+    if not isinstance(node, (DictConfig, ListConfig)):
+        return node
     keys: Any = list(node.keys()) if isinstance(node, DictConfig) else range(len(node))
-    values = []
+    values = {}
     for key in keys:
-        at = _join(path, key) if named else f"{path}[{key}]"
-        if OmegaConf.is_missing(node, key):
-            problems.append(Problem(at, "missing: it has no default", missing=True))
-            values.append(REFUSED)
-            continue
+        at = _join(path, key) if isinstance(node, DictConfig) else f"{path}[{key}]"
+        values[key] = REFUSED
         try:
-            value = node[key]
-            values.append(resolved(value, at, problems) if isinstance(value, (DictConfig, ListConfig)) else value)
+            if OmegaConf.is_missing(node, key):
+                problems.append(Problem(at, "missing: it has no default", missing=True))
+            else:
+                values[key] = _resolved(node[key], at, problems)
         except (OmegaConfBaseException, ValueError) as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            problems.append(Problem(at, f"cannot be resolved: {reason[0]}"))
-            values.append(REFUSED)
-    return dict(zip(keys, values, strict=True)) if named else values
+            problems.append(Problem(at, f"cannot be resolved: {first_line(error)}"))
+    return values if isinstance(node, DictConfig) else list(values.values())
 
 
 def unknown_key(key: str, siblings: Sequence[str], config: Any) -> str:
@@ -118,23 +121,30 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any) -> str:
     close = nearest(name, siblings)
     elsewhere = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
     matches = [close] if close else elsewhere[:3]
-    hint = f"; did you mean {' or '.join(map(repr, matches))}?" if matches else ""
-    listed = [sibling for sibling in siblings if sibling != TARGET]
+    hint = f"; did you mean {' or '.join(map(show, matches))}?" if matches else ""
+    listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if parent else "")
 
 
 class _Walk:
     """Goes through a config and gathers problems; ``trusted`` is ``None`` where no class is to be imported."""
 
-    def __init__(self, found: Checked, trusted: Sequence[str] | None) -> None:
-        self._found = found
+    def __init__(self, checked: Checked, trusted: Sequence[str] | None) -> None:
+        self._checked = checked
         self._trusted = trusted
-        self._sections: dict[str, type] = {}
 
     def arguments(
-        self, values: Mapping[Any, Any], cls: type, path: str, provided: Sequence[str] = (), limits: type | None = None
+        self, values: Mapping[Any, Any], cls: type, key: str, provided: Collection[str] = (), limits: type | None = None
     ) -> None:
-        """Check keys and values against what the constructor of ``cls`` accepts."""
+        """Hold arguments against what the constructor of ``cls`` accepts, then every component among them.
+
+        Args:
+            values: The arguments.
+            cls: A section of the schema, or the class of a component.
+            key: Where they are in the config.
+            provided: Arguments that the program hands over.
+            limits: A dataclass whose annotations are stricter than the constructor's.
+        """
         signature = signature_of(cls)
         stricter = signature_of(limits).parameters if limits else {}
         parameters = {
@@ -142,157 +152,137 @@ class _Walk:
             for name, each in signature.parameters.items()
             if name not in provided
         }
-        leaves, walked = {}, set()
-        for key, value in values.items():
-            if key in provided:
-                self._refuse(_join(path, key), "is given by the program; a config cannot set it")
-            elif _is_magic(key):
-                self._refuse(_join(path, key), f"is not used here: of such keys there is only {TARGET}")
-            elif key in parameters and _is_walked(value, parameters[key].annotation):
-                walked.add(key)
-                self.value(value, parameters[key].annotation, _join(path, key))
-            elif key not in parameters and signature.open:
-                self.value(value, Any, _join(path, key))
-            else:
-                leaves[key] = value
-        self._leaves(leaves, {name: each for name, each in parameters.items() if name not in walked}, path)
+        for name in set(values) & set(provided):
+            self._refuse(_join(key, name), "is given by the program; a config cannot set it")
+        given = {name: value for name, value in values.items() if name not in provided}
+        components: list[_Found] = []
+        given = self._without_components(given, (), key, components)
+        self._validate(given, parameters, signature.open, key)
+        for place, path, node in components if self._trusted is not None else ():
+            name, *inner = place
+            annotation = parameters[str(name)].annotation if name in parameters else Any
+            for part in inner:
+                annotation = item_of(annotation, part)
+            self._component(node, annotation, path)
 
-    def value(self, value: Any, annotation: Any, path: str) -> None:
-        """Check a component, a section, or a container of such."""
-        section = next((member for member in members(annotation) if dataclasses.is_dataclass(member)), None)
-        if isinstance(value, Mapping) and TARGET in value:
-            self._component(value, annotation, path)
-        elif isinstance(section, type) and isinstance(value, Mapping):
-            self._sections[path] = section
-            self.arguments(value, section, path)
-        elif isinstance(value, Mapping) and not slot_of(annotation):
-            for key, item in value.items():
-                self._item(item, item_of(annotation, -1), _join(path, key), key)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                self._item(item, item_of(annotation, index), f"{path}[{index}]", index)
-        elif value is not REFUSED and annotation is not Any:
-            self._refuse(path, f"{show(value)} is not {expected(annotation)}")
-
-    def rules(self, schema: type) -> None:
+    def rules(self, schema: type[Section]) -> None:
         """Ask the root, its sections and every component for what they know to be wrong."""
-        refused = frozenset(problem.key for problem in self._found.problems)
-        view = ConfigView(self._found.config, self._found.components, refused)
-        for key, cls in {"": schema, **self._sections, **self._found.components}.items():
-            options = view.get(key) if key else self._found.config
+        refused = frozenset(problem.key for problem in self._checked.problems)
+        view = ConfigView(self._checked.config, self._checked.components, refused)
+        for key, cls in {**dict(_sections(self._checked.config, schema, "")), **self._checked.components}.items():
+            options = view.get(key) if key else self._checked.config
             check = getattr(cls, "check", None)
             if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
-                self._found.problems += check(key, options, view)
+                self._checked.problems += check(key, options, view)
 
-    def _leaves(self, values: Mapping[Any, Any], parameters: Mapping[str, Parameter], path: str) -> None:
-        """Let pydantic check values that hold no components, and find what is missing and what is unknown."""
-        refused = {key for key, value in values.items() if value is REFUSED}
-        kept = {str(key): value for key, value in values.items() if key not in refused}
-        model = _model(tuple((name, each) for name, each in parameters.items() if name not in refused))
+    def _without_components(self, value: Any, place: tuple[Any, ...], key: str, components: list[_Found]) -> Any:
+        """Return a value with a Component in the place of each component in it, which are added to a list."""
+        if isinstance(value, list):
+            items = enumerate(value)
+            return [self._without_components(v, (*place, i), f"{key}[{i}]", components) for i, v in items]
+        if not isinstance(value, Mapping):
+            return value
+        if TARGET in value and place:
+            components.append(_Found(place, key, value))
+            return Component()
+        kept = {}
+        for name, item in value.items():
+            path = _join(key, name)
+            if isinstance(name, str) and re.fullmatch(r"_\w+_", name):
+                self._refuse(path, f"is not used here: of such keys there is only {TARGET}")
+            else:
+                kept[name] = self._without_components(item, (*place, name), path, components)
+        return kept
+
+    def _validate(
+        self, values: Mapping[Any, Any], parameters: Mapping[str, Parameter], is_open: bool, key: str
+    ) -> None:
+        """Let pydantic find what is wrong with arguments, and put it into words."""
         try:
-            model.model_validate_json(json.dumps(kept, default=str))
+            model_of(tuple(parameters.items()), is_open).model_validate(values)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_context=False, include_input=False):
-                self._word(detail["type"], detail["loc"], kept, parameters, path)
+                self._word(detail["loc"], values, parameters, key)
 
-    def _word(
-        self,
-        kind: str,
-        location: tuple[Any, ...],
-        values: Mapping[str, Any],
-        parameters: Mapping[str, Parameter],
-        at: str,
-    ) -> None:
-        """Put an error of pydantic into words."""
-        name, *inner = location
-        key = _join(at, name)
-        if name not in parameters:
-            self._refuse(key, unknown_key(key, list(parameters), self._found.config))
-            return
-        wanted = parameters[name].annotation
-        if kind == "missing" and name not in values:
-            self._found.problems.append(Problem(key, f"missing: {expected(wanted)}", missing=True))
-            return
-        value = values[name]
-        for part in inner:  # parts that lead nowhere in the value name branches of a union
-            if isinstance(part, int) and isinstance(value, list) and part < len(value):
-                key, value, wanted = f"{key}[{part}]", value[part], item_of(wanted, part)
-            elif isinstance(value, Mapping) and part in value:
-                key, value, wanted = _join(key, part), value[part], item_of(wanted, -1)
-        self._refuse(key, f"{show(value)} is not {expected(wanted)}{spelling_hint(value, wanted)}")
+    def _word(self, location: Sequence[Any], value: Any, parameters: Mapping[str, Parameter], key: str) -> None:
+        """Put an error of pydantic into words: follow its location, as far as that leads into the value."""
+        annotation: Any = Any
+        names: Mapping[str, Parameter] | None = parameters
+        for part in location:
+            inside = (
+                part in value if isinstance(value, Mapping) else isinstance(value, list) and part in range(len(value))
+            )
+            if names is not None and part not in names and inside:
+                self._refuse(_join(key, part), unknown_key(_join(key, part), list(names), self._checked.config))
+                return
+            if not inside and (names is None or part not in names):
+                break  # the name of a branch of a union
+            annotation = names[part].annotation if names is not None else item_of(annotation, part)
+            key = f"{key}[{part}]" if isinstance(value, list) else _join(key, part)
+            if not inside:
+                self._checked.problems.append(Problem(key, f"missing: {describe(annotation)}", missing=True))
+                return
+            value = value[part]
+            section = section_in(annotation)
+            names = signature_of(section).parameters if section and isinstance(value, Mapping) else None
+        if value is not REFUSED:
+            shown = "a component" if isinstance(value, Component) else show(value)
+            self._refuse(key, f"{shown} is not {describe(annotation)}{spelling_hint(value, annotation)}")
 
-    def _component(self, node: Mapping[str, Any], annotation: Any, path: str) -> None:
-        """Check a component: its class, and the rest of the node against the constructor of that."""
-        if self._trusted is None:
+    def _component(self, node: Mapping[str, Any], annotation: Any, key: str) -> None:
+        """Check a component, unless it is a problem already: its class, and its arguments against that."""
+        if any(problem.key == key for problem in self._checked.problems):
             return
-        slot, bases = slot_of(annotation), bases_of(annotation)
-        if not bases and plain(annotation) is not Any:
-            self._refuse(path, f"a component is not {expected(annotation)}")
-            return
+        arguments = {name: value for name, value in node.items() if name != TARGET}
         try:
-            cls = find_class(node[TARGET], self._trusted)
+            cls = find_class(node[TARGET], self._trusted or ())
+            bases = bases_of(annotation)
+            if bases and not any(_descends(cls, base) for base in bases):
+                names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
+                raise RefusedTargetError(f"{cls.__name__} does not descend from {names}")
         except RefusedTargetError as refusal:
-            self._refuse(_join(path, TARGET), str(refusal))
+            self._refuse(_join(key, TARGET), str(refusal))
+            self.arguments(arguments, _Unknown, key)
             return
-        if bases and not issubclass(cls, bases):
-            names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
-            self._refuse(_join(path, TARGET), f"{cls.__name__} does not descend from {names}")
-            return
-        self._found.components[path] = cls
-        provided = {name for base in bases for name in getattr(base, "provided", ())} | set(
-            slot.provided if slot else ()
-        )
-        arguments = {key: value for key, value in node.items() if key != TARGET}
-        self.arguments(arguments, cls, path, tuple(provided), slot.limits if slot else None)
+        self._checked.components[key] = cls
+        slot = slot_in(annotation)
+        provided = {name for base in bases for name in getattr(base, "provided", ())}
+        provided |= set(slot.provided if slot else ())
+        self.arguments(arguments, cls, key, provided, slot.limits if slot else None)
 
-    def _item(self, value: Any, annotation: Any, path: str, name: str | int) -> None:
-        """Check an item of a container."""
-        if _is_magic(name):
-            self._refuse(path, f"is not used here: of such keys there is only {TARGET}")
-        elif _is_walked(value, annotation):
-            self.value(value, annotation, path)
-        else:
-            self._leaves({path: value}, {path: Parameter(annotation, True)}, "")
-
-    def _refuse(self, path: str, text: str) -> None:
-        self._found.problems.append(Problem(path, text))
+    def _refuse(self, key: str, text: str) -> None:
+        self._checked.problems.append(Problem(key, text))
 
 
-@cache
-def _model(parameters: tuple[tuple[str, Parameter], ...]) -> type[BaseModel]:
-    """Return the pydantic model of a constructor's arguments."""
-    fields: dict[str, Any] = {}
-    for index, (name, parameter) in enumerate(parameters):
-        # An alias, because pydantic keeps some names for itself.
-        fields[f"field_{index}"] = (plain(parameter.annotation), _aliased(name, parameter.required))
-    return create_model("Arguments", __config__=_MODEL, **fields)
+class _Unknown:
+    """Stands for a class that cannot be used, so that what is in its arguments is looked at all the same."""
+
+    def __init__(self, **arguments: Any) -> None: ...
 
 
-def _aliased(name: str, required: bool) -> Any:
-    return Field(alias=name) if required else Field(default=None, alias=name)
+def _sections(value: Any, annotation: Any, key: str) -> Iterator[tuple[str, type[Section]]]:
+    """Yield the sections of a config that a schema knows, by their keys."""
+    section = section_in(annotation)
+    if not isinstance(value, Mapping):
+        return
+    if section is not None:
+        yield key, section
+    for name, item in value.items():
+        yield from _sections(item, item_of(annotation, name), _join(key, name))
 
 
-def _is_walked(value: Any, annotation: Any) -> bool:
-    """Tell whether a value is to be walked through, since it holds or has to be a component or a section."""
-    options = members(annotation)
-    if value is REFUSED or (value is None and (type(None) in options or None in options)):
-        return False
-    if _holds_component(value) or slot_of(annotation) or (bases_of(annotation) and plain(annotation) is Any):
+def _has(value: Any, part: Any) -> bool:
+    """Tell whether a mapping has a key, or a list an index."""
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, Mapping) and part in value
+
+
+def _descends(cls: type, base: type) -> bool:
+    try:
+        return issubclass(cls, base)
+    except TypeError:  # a protocol that cannot be asked
         return True
-    inner = [item_of(option, -1) for option in options]
-    sections = any(dataclasses.is_dataclass(option) for option in (*options, *inner))
-    return isinstance(value, (Mapping, list)) and (sections or any(map(slot_of, inner)))
-
-
-def _holds_component(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return TARGET in value or any(map(_holds_component, value.values()))
-    return isinstance(value, list) and any(map(_holds_component, value))
-
-
-def _is_magic(key: Any) -> bool:
-    """Tell whether a key means something to Hydra; of those only ``_target_`` is used here."""
-    return isinstance(key, str) and re.fullmatch(r"_\w+_", key) is not None and key != TARGET
 
 
 def _keys(value: Any, path: str = "") -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from gan_experiments.config.schema import Dataset, Metrics, SampleCount
-from gan_experiments.config.slots import Component, Slot
+from gan_experiments.config.slots import Component, Section, Slot
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
 
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
@@ -24,7 +24,7 @@ class EvaluateMetrics(Metrics):
 
 
 @dataclass
-class EvaluateConfig:
+class EvaluateConfig(Section):
     """The config of ``gan-evaluate``.
 
     Attributes:
@@ -53,7 +53,7 @@ class EvaluateConfig:
 
 
 @dataclass
-class SampleConfig:
+class SampleConfig(Section):
     """The config of ``gan-sample``.
 
     Attributes:
@@ -76,7 +76,7 @@ class SampleConfig:
 
 
 @dataclass
-class ExportConfig:
+class ExportConfig(Section):
     """The config of ``gan-export``.
 
     Attributes:
@@ -93,8 +93,8 @@ class ExportConfig:
 
 
 @dataclass
-class CompareConfig:
-    """The config of ``gan-compare``, see :func:`gan_experiments.compare.comparison.compare`.
+class CompareConfig(Section):
+    """The config of ``gan-compare``, see :func:`gan_experiments.comparison.comparison.compare`.
 
     Attributes:
         study: The folder above the runs.
@@ -121,7 +121,7 @@ class CompareConfig:
 
 
 @dataclass
-class DataConfig:
+class DataConfig(Section):
     """The config of ``gan-data describe``.
 
     Attributes:
@@ -140,7 +140,7 @@ class DataConfig:
 
 
 @dataclass
-class ShardsConfig:
+class ShardsConfig(Section):
     """The config of ``gan-data shards``.
 
     Attributes:

@@ -86,8 +86,8 @@ class CommandLine:
     @property
     def lines(self) -> list[str]:
         """The overrides as Hydra takes them; those of the files are not among them."""
-        lines = [replace(change, line=f"+{change.line}") if _adds(change) else change for change in self.changes]
-        return self.hydra_lines + [change.line for change in lines if change.line]
+        lines = [f"{self._sign(change)}{change.line.lstrip('+')}" for change in self.changes if change.line]
+        return self.hydra_lines + lines
 
     def add_sweeps_of_files(self) -> None:
         """Add the sweeps that the config itself asks for (``hydra.sweeper.params``) to the changes."""
@@ -104,8 +104,13 @@ class CommandLine:
     def _group_line(self, change: Change, index: int) -> str:
         if change.deletes:
             return change.line
-        sign = "" if change.key in self.files.groups else "+" * change.line.startswith("+")
-        return f"{sign}{change.key}={change.values[min(index, len(change.values) - 1)]}"
+        return f"{self._sign(change)}{change.key}={change.values[min(index, len(change.values) - 1)]}"
+
+    def _sign(self, change: Change) -> str:
+        """Return what Hydra wants before an override that adds something, whether or not that is there already."""
+        if not change.line.startswith("+"):
+            return ""
+        return ("" if change.key in self.files.groups else "+") if change.group else "++"
 
     def _compose(self, groups: list[str]) -> Composition | None:
         """Compose the files; if Hydra refuses, find out which overrides it is about and go on without them."""
@@ -205,14 +210,13 @@ def check_command_line(
         line.add_sweeps_of_files()
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
     line.problems += _grid_problems(line.changes) if line.is_grid else []
-    hidden = [f"{group.replace('/', '.')}." for group in read.unknown_groups]
     for config in combinations(line):
-        problems = check_values(config, schema).problems
-        line.problems += [problem for problem in problems if not problem.key.startswith(tuple(hidden))]
+        line.problems += check_values(config, schema).problems
     if config_dir is not None and line.hydra:
         commanded = line.files.compose_hydra(line.hydra_lines)
         line.problems += hydra_problems(line.hydra, commanded, everything=foreign)
-    line.problems = list(dict.fromkeys(line.problems))
+    hidden = [f"{group.replace('/', '.')}." for group in read.unknown_groups]
+    line.problems = [each for each in dict.fromkeys(line.problems) if not each.key.startswith(tuple(hidden))]
     return line
 
 
@@ -232,11 +236,6 @@ def _read(
     read = read_overrides(list(overrides), files, multirun)
     add_dataset_defaults(read, files)
     return CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes)), read
-
-
-def _adds(change: Change) -> bool:
-    """Tell whether Hydra would refuse a key with one ``+`` where a choice of groups has it already."""
-    return change.line.startswith("+") and not change.line.startswith("++") and not change.group
 
 
 def _grid_problems(changes: Sequence[Change]) -> Iterator[Problem]:

@@ -87,8 +87,11 @@ class ConfigFiles:
         return name in self.options(folder)
 
     def is_group(self, key: str) -> bool:
-        """Tell whether ``key`` is a config group."""
-        return bool(key) and bool(self.loader.get_group_options(key))
+        """Tell whether ``key`` is a config group, and not a key of this command that is called like another's group."""
+        if key in self.groups:
+            return True
+        own = self.compose([]).config.keys()  # "in" alone would pass over keys without a default
+        return bool(key) and key not in own and bool(self.loader.get_group_options(key))
 
     @cached_property
     def groups(self) -> set[str]:

@@ -48,7 +48,11 @@ def check_schedule(key: str, options: Mapping[str, Any], config: ConfigView) -> 
 
 def check_average(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
     """Warn of a moving average that holds early weights at the end of the run, because its half-life is long."""
-    half_life, start, budget = config.get(f"{key}.half_life"), config.get(f"{key}.start", 0), config.get("budget.images")
+    half_life, start, budget = (
+        config.get(f"{key}.half_life"),
+        config.get(f"{key}.start", 0),
+        config.get("budget.images"),
+    )
     if not all(isinstance(value, int) for value in (half_life, start, budget)):
         return
     if half_life > budget / 3 and start < budget and config.get(f"{key}.rampup") is None:

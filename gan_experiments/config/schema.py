@@ -12,7 +12,7 @@ from annotated_types import Interval
 from pydantic import StringConstraints
 
 from gan_experiments.config import root_rules
-from gan_experiments.config.slots import Component, Slot
+from gan_experiments.config.slots import Component, Section, Slot
 from gan_experiments.core.types import (
     Described,
     Fraction,
@@ -53,16 +53,14 @@ TorchOptimizer = Annotated[Component, Slot(("torch.optim:Optimizer",), ("params"
 Extractor = Annotated[Component, Slot(("gan_experiments.metrics.extractors.base:Extractor",))]
 FeatureMeasure = Annotated[Component, Slot(("gan_experiments.metrics.features:FeatureMeasure",))]
 Measure = Annotated[Component, Slot(("gan_experiments.metrics.measure:Measure",))]
-_PARTS = "gan_experiments.training.callbacks"
-_LOOP_PARTS = ("monitor:Monitor", "samples:SampleGrid", "checkpoint:Checkpoint", "progress:ProgressBar")
 Callback = Annotated[
-    Component, Slot(("pytorch_lightning:Callback", *(f"{_PARTS}.{part}" for part in _LOOP_PARTS)), ("run",))
+    Component, Slot(("pytorch_lightning:Callback", "gan_experiments.training.callbacks.base:LoopPart"), ("run",))
 ]
 Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run",))]
 
 
 @dataclass
-class Budget:
+class Budget(Section):
     """When a run is finished.
 
     Attributes:
@@ -73,7 +71,7 @@ class Budget:
 
 
 @dataclass
-class Average:
+class Average(Section):
     """The moving average of the generator's weights.
 
     Attributes:
@@ -90,7 +88,7 @@ class Average:
 
 
 @dataclass
-class Schedule:
+class Schedule(Section):
     """The factor of both learning rates over the run.
 
     Attributes:
@@ -111,7 +109,7 @@ class Schedule:
 
 
 @dataclass
-class Ramp:
+class Ramp(Section):
     """Numbers of the config that move to another value during the run, from the one they have in the config.
 
     Attributes:
@@ -133,7 +131,7 @@ class Ramp:
 
 
 @dataclass
-class Clip:
+class Clip(Section):
     """The largest norm of each network's gradient; ``None`` does not clip."""
 
     generator: PositiveFloat | None
@@ -141,7 +139,7 @@ class Clip:
 
 
 @dataclass
-class Optimizer:
+class Optimizer(Section):
     """The optimizer of each network, with one schedule for both; a system without a discriminator has one."""
 
     generator: TorchOptimizer
@@ -153,7 +151,7 @@ class Optimizer:
 
 
 @dataclass
-class Metrics:
+class Metrics(Section):
     """Evaluation.
 
     Attributes:
@@ -180,7 +178,7 @@ class Metrics:
 
 
 @dataclass
-class Trainer:
+class Trainer(Section):
     """Where a run is computed.
 
     Attributes:
@@ -203,7 +201,7 @@ class Trainer:
 
 
 @dataclass
-class Config:
+class Config(Section):
     """The config of ``gan-train``.
 
     Attributes:

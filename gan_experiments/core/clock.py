@@ -1,4 +1,4 @@
-"""The one clock of a run: real images shown to the discriminator, over all ranks."""
+"""The clock of a run: real images shown to the discriminator, over all ranks; and formatting of durations."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass
 class Clock:
-    """Counts real images; stopping, schedules, evaluation, grids and checkpoints all read it.
+    """Counts images seen; stopping, schedules, evaluation, sample grids and checkpoints depend on it alone.
 
     Attributes:
-        batch_size: Global batch, in images, of one discriminator step.
-        budget: Images after which the run is finished; the last step may pass it by less than one batch.
-        images_seen: Real images the discriminator has been shown so far.
+        batch_size: Images of one discriminator step, over all ranks.
+        budget: Images after which the run is finished; the last step may exceed it by less than one batch.
+        images_seen: Real images that the discriminator has been shown so far.
     """
 
     batch_size: int
@@ -21,7 +21,7 @@ class Clock:
 
     @property
     def step(self) -> int:
-        """Discriminator steps done so far."""
+        """Number of discriminator steps so far."""
         return self.images_seen // self.batch_size
 
     @property
@@ -34,16 +34,16 @@ class Clock:
         self.images_seen += self.batch_size
 
     def due(self, every: int) -> bool:
-        """Tell whether the last step crossed a multiple of ``every`` images, or ended the run.
+        """Return whether the last step crossed a multiple of ``every`` images, or ended the run.
 
-        A function of the clock alone: an interrupted run meets the same events as one that was not.
+        It depends on the clock alone, so an interrupted run has the same events as an uninterrupted one.
         """
         before = self.images_seen - self.batch_size
         return self.finished or self.images_seen // every > before // every
 
 
 def duration(seconds: float) -> str:
-    """Write a time as ``minutes:seconds``, with hours if there are any."""
+    """Format a duration as ``minutes:seconds`` or ``hours:minutes:seconds``."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

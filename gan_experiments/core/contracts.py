@@ -68,7 +68,7 @@ class Loss(nn.Module):
 
 
 class Penalty(nn.Module):
-    """A term or constraint beside the loss. A subclass overrides the hooks it needs; the system calls all of them.
+    """A term or constraint in addition to the loss; a subclass overrides the hooks it needs, and the system calls all.
 
     The system calls the hooks in float32 with autocast off, and adds ``weight * interval * value`` in every
     ``interval``-th step of the network (lazy regularization, Karras et al. 2020, appendix B). State is kept in buffers.

@@ -58,7 +58,7 @@ def conditioning_option(config: ConfigView, key: str) -> tuple[str, bool | None]
 
 
 def check_labels(key: str, config: ConfigView) -> Iterator[Problem]:
-    """Refuse a conditional network for images without labels, and beside a network that uses none."""
+    """Refuse a conditional network for images without labels, or with a network that ignores them."""
     where, conditional = conditioning_option(config, key)
     if not conditional:
         return

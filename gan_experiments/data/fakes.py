@@ -34,8 +34,7 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
     """
     points = facts.image_size == 1
     if path.suffix in (".npy", ".npz"):
-        array = _read_array(path, min_dims=2 if points else 3)
-        return _from_points(array, path, facts) if points else _from_array(array, path, facts)
+        return fakes_from_array(_read_array(path, min_dims=2 if points else 3), facts, path)
     if points:
         raise ConfigError(f"fake: {facts.name} consists of points, not images: save an array {_points(facts)} as .npy")
     folder = path.is_dir()
@@ -54,6 +53,15 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
             f"fake: {len(problems)} of {len(names)} images do not fit: {first_few(problems, _MAX_LISTED)}"
         )
     return torch.from_numpy(images)
+
+
+def fakes_from_array(array: np.ndarray, facts: DataFacts, name: Path | str = "the array") -> Tensor:
+    """Check an array of images or points, as ``load_fakes`` reads them from a file that is called ``name``.
+
+    Raises:
+        ConfigError: It does not match the dataset in shape, type or range.
+    """
+    return (_from_points if facts.image_size == 1 else _from_array)(array, name, facts)
 
 
 def _pixels(image: Image.Image, facts: DataFacts) -> NDArray[np.uint8]:
@@ -85,7 +93,7 @@ def _read_array(path: Path, min_dims: int) -> np.ndarray:
     return images[0]
 
 
-def _from_array(array: np.ndarray, path: Path, facts: DataFacts) -> Tensor:
+def _from_array(array: np.ndarray, path: Path | str, facts: DataFacts) -> Tensor:
     size, channels = facts.image_size, facts.channels
     if array.dtype != np.uint8:
         low, high = (float(pick(array)) if array.size else 0.0 for pick in (np.min, np.max))
@@ -101,7 +109,7 @@ def _from_array(array: np.ndarray, path: Path, facts: DataFacts) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _from_points(array: np.ndarray, path: Path, facts: DataFacts) -> Tensor:
+def _from_points(array: np.ndarray, path: Path | str, facts: DataFacts) -> Tensor:
     content = f"fake: {path} contains an array {array.shape} of {array.dtype}"
     if array.shape[1:] not in ((facts.channels,), (facts.channels, 1, 1)) or array.dtype.kind != "f" or not len(array):
         raise ConfigError(f"{content}, not {_points(facts)} like {facts.name}")

@@ -29,6 +29,7 @@ from gan_experiments.metrics.requirements import (
 from gan_experiments.metrics.uncertainty import jackknife_groups, margins, real_baseline
 
 Sample = Callable[[int, int], Batch]
+FeaturesByExtractor = dict[str, PartitionedFeatures]
 
 
 class Result(NamedTuple):
@@ -88,7 +89,7 @@ class Evaluator:
         self._seed = seed
         self._batch_size = batch_size
         self._samples = samples
-        self._references: dict[str, PartitionedFeatures] = {}
+        self._references: FeaturesByExtractor = {}
         self._logged: set[str] = set()
         if not ((self.extractors and self.features) or self.measures):
             raise ConfigError("metrics: nothing to compute: there is no measure, or no extractor for it")
@@ -228,9 +229,7 @@ class Evaluator:
             "versions": versions(self.extractors.values()),
         }
 
-    def _collect(
-        self, sample: Sample, count: int, final: bool, rank: int, world_size: int
-    ) -> dict[str, PartitionedFeatures]:
+    def _collect(self, sample: Sample, count: int, final: bool, rank: int, world_size: int) -> FeaturesByExtractor:
         """Return the features of generated images by extractor; the other measures are updated with the images."""
         measures = self._measures(final)
         for measure in measures:

@@ -120,14 +120,14 @@ class DCGANDiscriminator(ConditionalDiscriminator):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Warn of batch norm beside a penalty on the gradient of each sample."""
+        """Warn of batch norm with a penalty on the gradient of each sample."""
         yield from super().check(key, options, config)
         if option(config, key, "norm") != "batch":
             return
         for name, penalty in config.components("penalty").items():
             if getattr(penalty, "needs_per_sample_gradients", False):
                 reason = "the gradient at an image then depends on the other images of the batch"
-                text = f"'batch' beside penalty.{name}: {reason}; take layer, instance or none"
+                text = f"'batch' with penalty.{name}: {reason}; take layer, instance or none"
                 yield Problem(f"{key}.norm", text, warning=True)
 
 

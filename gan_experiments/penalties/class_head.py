@@ -19,5 +19,5 @@ def head_input(step: Step, side: Literal["real", "fake"]) -> tuple[Tensor, Tenso
     real = side == "real"
     features, labels = (step.real_features, step.labels) if real else (step.fake_features, step.fake_labels)
     if features is None or labels is None:
-        raise ValueError("a class head needs labels and a discriminator whose output is made from features")
+        raise ValueError("a class head needs labels and a discriminator whose output is computed from features")
     return in_float32(features), labels

@@ -21,7 +21,7 @@ from gan_experiments.core.checks import Problem
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.sweeps.job import run_job
-from gan_experiments.sweeps.plan import plan
+from gan_experiments.sweeps.plan import Sweep, plan
 from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.options import search_problems
 from gan_experiments.sweeps.table import print_table
@@ -109,11 +109,11 @@ def sweep_problems(line: CommandLine) -> list[Problem]:
     return problems
 
 
-def run_sweep(line: CommandLine, job: SweepJob) -> int:
+def run_sweep(line: CommandLine, job: SweepJob) -> tuple[Sweep, int]:
     """Run a sweep whose jobs have been checked, show its progress, and at its end how every job has ended.
 
     Returns:
-        The highest exit code of its jobs.
+        Its jobs, and the highest of their exit codes.
 
     Raises:
         ConfigError: Jobs share a folder, or a folder holds the run of another config.
@@ -130,7 +130,7 @@ def run_sweep(line: CommandLine, job: SweepJob) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
         failed = print_table(jobs)
-    return max([failed, *job.codes])
+    return jobs, max([failed, *job.codes])
 
 
 def _launch(line: CommandLine, job: SweepJob) -> None:

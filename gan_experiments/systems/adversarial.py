@@ -37,33 +37,33 @@ class AdversarialSystem(System):
     _gradient_norms: dict[str, Tensor]
 
     def _optimizer(self, network: str) -> Any:
-        """Return Lightning's optimizer of ``network``, its rates set for this moment."""
+        """Return Lightning's optimizer of ``network`` with the learning rates of this step."""
         optimizer: Any = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
         scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
 
     def set_number(self, key: str, value: float) -> None:
-        """Set what the config names ``key``: a penalty's weight, an augmentation's p, or what every system has."""
-        group, name, *_ = key.split(".")
-        if group == "penalty":
-            self.penalties[name].weight = value
-        elif group == "augment":
-            self.augmentations[name].p.fill_(value)  # type: ignore[operator]
-        else:
-            super().set_number(key, value)
+        """Set a penalty's weight, an augmentation's p, or what a ramp can change in every system."""
+        match key.split("."):
+            case ["penalty", name, "weight"]:
+                self.penalties[name].weight = value
+            case ["augment", name, "p"]:
+                self.augmentations[name].p.fill_(value)  # type: ignore[operator]
+            case _:
+                super().set_number(key, value)
 
     @classmethod
     def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
-        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        """Return the keys that ``set_number`` can change in this config, each with its largest value."""
         limits = {f"penalty.{name}.weight": math.inf for name in config.get("penalty") or ()}
         for name, options in (config.get("augment") or {}).items():
-            if isinstance(options, Mapping) and options.get("target", 0) is None:  # else p follows the target
+            if isinstance(options, Mapping) and options.get("target", 0) is None:  # otherwise p adapts to the target
                 limits[f"augment.{name}.p"] = 1.0
         limits = {key: limit for key, limit in limits.items() if isinstance(config.get(key), (int, float))}
         return limits | super().ramp_limits(config)
 
     def learning_rates(self) -> dict[str, float]:
-        """Return the rates of the last step, by network."""
+        """Return the learning rates of the last step, by network."""
         return {name: self._optimizer(name).param_groups[0]["lr"] for name in NETWORKS}
 
     def updates(self) -> dict[str, int]:
@@ -71,10 +71,10 @@ class AdversarialSystem(System):
         return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps}
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Build one optimizer for each network, the discriminator's first."""
+        """Build one optimizer per network, the discriminator's first."""
         return [keep_rates(self._factories[name](getattr(self, name).parameters())) for name in NETWORKS]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Measure the gradient and clip it; here, because mixed precision has unscaled it by now."""
+        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
         network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])

@@ -1,4 +1,4 @@
-"""What callbacks, evaluation and the commands see of a system, whatever it trains."""
+"""The base class of systems: LightningModules that train a generator."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-_ABSENT = object()  # unlike null, which a config can give
+_ABSENT = object()  # not ``None``, which a config can set
 
 
 class System(pl.LightningModule):
-    """A LightningModule that trains something which generates images, by one clock.
+    """A LightningModule that trains a generator; run loop, evaluation and commands use nothing but this interface.
 
     Args:
         generator: Maps latents to images.
-        ema_half_life: Images after which the generator's moving average has forgotten half; 0: no averaging.
+        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
         clock: Images seen; holds the global batch size.
-        seed: Of every random number.
+        seed: Seed of all random numbers.
 
     Attributes:
-        adversarial: Whether a discriminator takes part.
+        provided: Constructor arguments that the program passes; a config cannot set them.
+        adversarial: Whether a discriminator is trained.
+        optimized: The networks with an optimizer of their own, in the order of the optimizers.
         ema: The moving average of the generator.
-        optimized: The networks that ``optimizer`` names, in the order of the optimizers.
-        ramps: Numbers that change during the run, by their keys in the config.
+        ramps: Values that change during the run, by their keys in the config.
         statistics: Losses, outputs, gradient norms and the like of the steps since they were last read.
     """
 
-    # Arguments that the program hands over.
     provided: ClassVar[tuple[str, ...]] = (
         "loss", "penalties", "augmentations", "optimizers", "schedule", "clip",
         "clock", "seed", "ema_half_life", "d_steps",
@@ -66,11 +66,11 @@ class System(pl.LightningModule):
 
     @property
     def num_classes(self) -> int:
-        """Classes that the generator can be asked for; 0 if it takes no labels."""
+        """Number of classes of a conditional generator; 0 if it takes no labels."""
         return self.generator.facts.num_classes if self.generator.conditional else 0
 
     def learning_rates(self) -> dict[str, float]:
-        """Return the rates of the last step, by network."""
+        """Return the learning rates of the last step, by network."""
         raise NotImplementedError
 
     def updates(self) -> dict[str, int]:
@@ -78,23 +78,34 @@ class System(pl.LightningModule):
         raise NotImplementedError
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Give the numbers that change during the run their values for this step."""
+        """Set the values of this step of everything that a ramp changes."""
         for key, ramp in self.ramps.items():
             self.set_number(key, ramp(self.clock.images_seen))
 
     def set_number(self, key: str, value: float) -> None:
-        """Set what the config names ``key``: the half-life of the moving average, or a beta of an optimizer."""
-        if key == "ema.half_life":
-            self.ema.half_life = value
-            return
-        _, network, betas = key.split(".")
+        """Set the value of a key that a ramp can change: ``ema.half_life`` or a beta of an optimizer.
+
+        Raises:
+            ValueError: A ramp cannot change this key.
+        """
+        match key.replace("[", ".[").split("."):
+            case ["ema", "half_life"]:
+                self.ema.half_life = value
+            case ["optimizer", network, "betas", "[0]"]:
+                self._set_betas(network, first=value)
+            case ["optimizer", network, "betas", "[1]"]:
+                self._set_betas(network, second=value)
+            case _:
+                raise ValueError(f"{key} cannot change during a run of {type(self).__name__}")
+
+    def _set_betas(self, network: str, first: float | None = None, second: float | None = None) -> None:
         for group in self.trainer.optimizers[self.optimized.index(network)].param_groups:
-            first, second = group["betas"]
-            group["betas"] = (value, second) if betas == "betas[0]" else (first, value)
+            before = group["betas"]
+            group["betas"] = (before[0] if first is None else first, before[1] if second is None else second)
 
     @classmethod
     def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
-        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        """Return the keys that ``set_number`` can change in this config, each with its largest value."""
         limits: dict[str, float] = {}
         for network in ("generator", "discriminator"):
             betas = config.get(f"optimizer.{network}.betas") or ()
@@ -102,12 +113,12 @@ class System(pl.LightningModule):
         return {**limits, "ema.half_life": math.inf}
 
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
-        """Save the clock: with weights, optimizers and the seed it is all of a run's state."""
+        """Save the clock and unread statistics; weights and optimizers are saved by Lightning."""
         checkpoint["images_seen"] = self.clock.images_seen
         checkpoint["statistics"] = self.statistics.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
-        """Set the clock to where the checkpoint was saved."""
+        """Restore the clock and the unread statistics."""
         self.clock.images_seen = checkpoint["images_seen"]  # type: ignore[assignment]
         self.statistics.load_state_dict(checkpoint["statistics"], self.device)  # type: ignore[arg-type]
 
@@ -120,12 +131,17 @@ class System(pl.LightningModule):
         return images
 
     def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
-        """Return what to show beside samples, made from real images, by name: images ``(N, C, H, W)`` in rows."""
+        """Return further grids to draw beside the samples, by name: images ``(N, C, H, W)`` in rows of ``columns``.
+
+        Args:
+            batch: Real images, the same ones for every grid.
+            columns: Images in a row.
+        """
         return {}
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse parts of a discriminator's training that the system lacks, or would ignore."""
+        """Refuse a missing loss or discriminator optimizer; without a discriminator, refuse what would be ignored."""
         yield from cls._check_missing(config) if cls.adversarial else cls._check_unused(config)
 
     @classmethod
@@ -148,7 +164,7 @@ class System(pl.LightningModule):
                 yield Problem(key, f"{reason}; take optimizer=vae, or set it to null")
 
     def _stream(self, *keys: str) -> Stream:
-        """Return the random numbers of this step that ``keys`` name."""
+        """Return the random stream of this step for the purpose that ``keys`` name."""
         world = self.trainer.world_size
         return Stream(self.seed, *keys, self.clock.step, rank=self.global_rank, world_size=world, device=self.device)
 
@@ -160,7 +176,7 @@ class System(pl.LightningModule):
 
 @contextmanager
 def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
-    """Put networks into evaluation mode for the time of a block."""
+    """Put networks into evaluation mode during a block; afterwards every module has the mode that it had before."""
     modes = [(module, module.training) for network in networks for module in network.modules()]
     for network in networks:
         network.eval()

@@ -1,4 +1,4 @@
-"""The generative adversarial network as a LightningModule: two networks, two optimizers, one clock."""
+"""GAN training: generator and discriminator with one optimizer each."""
 
 from __future__ import annotations
 
@@ -41,29 +41,28 @@ class Fakes(NamedTuple):
 
 
 class GAN(AdversarialSystem):
-    """Generative adversarial training (Goodfellow et al. 2014, algorithm 1) of any loss, penalties and networks.
+    """Generative adversarial training (Goodfellow et al. 2014, algorithm 1) with any loss, penalties and networks.
 
-    Every random number of a step is a function of the seed and the clock, so that a run can stop after any step.
+    All random numbers of a step are a function of the seed and the clock, so a run can be resumed after any step.
 
     Args:
         generator: Maps latents to images.
-        discriminator: Maps images to one number each.
+        discriminator: Maps each image to one number.
         loss: The adversarial loss.
-        penalties: Terms and constraints beside it, by name.
-        augmentations: What the discriminator sees images through, by name, in this order.
-        optimizers: ``"generator"`` and ``"discriminator"``, each a function from parameters to an optimizer.
+        penalties: Regularization terms and constraints, by name.
+        augmentations: Applied to all images that the discriminator sees, by name, in this order.
+        optimizers: For ``"generator"`` and ``"discriminator"``, a function from parameters to an optimizer.
         schedule: Factor of both learning rates.
-        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None`` does not clip.
+        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None``: no clipping.
         clock: Images seen; holds the global batch size.
-        seed: Of every random number.
-        ema_half_life: Images after which the generator's moving average has forgotten half; 0: no averaging.
-        d_steps: Discriminator steps, each on a batch of its own, per generator step.
-        channels_last: Keep weights and images with their channels innermost: faster convolutions, rounding differs.
-        share_fakes: Let the generator learn from the very fakes that the discriminator has just learned from, saving
-            a pass through the generator; algorithm 1 draws new ones.
-        unroll_steps: Steps that the discriminator is unrolled by in the generator's step (Metz et al. 2017), which
-            then learns against its answer: its next steps, with their penalties and clipping, on the images of this
-            one. On several processes each unrolls on its own slice of the batch.
+        seed: Seed of all random numbers.
+        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
+        d_steps: Discriminator steps, each on its own batch, per generator step.
+        channels_last: Memory format of weights and images: faster convolutions, different rounding.
+        share_fakes: Use the discriminator step's fakes in the generator step too, which saves a forward pass of the
+            generator; algorithm 1 draws new ones.
+        unroll_steps: Discriminator steps unrolled in the generator step (Metz et al. 2017), with their penalties and
+            gradient clipping, on each process's slice of this step's images.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class GAN(AdversarialSystem):
         self._real_output: Tensor = torch.empty(0)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Take one step of the discriminator and, after every ``d_steps`` of them, one of the generator."""
+        """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         real, labels = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
         real = self._augmented("real", real)
@@ -129,7 +128,8 @@ class GAN(AdversarialSystem):
         for name, augmentation in self.augmentations.items():
             if (probability := augmentation.probability) is not None:
                 values[f"augment/{name}"] = probability.clone()
-        self._record("discriminator", values)
+        values["gradient_norm/discriminator"] = self._gradient_norms["discriminator"]
+        self.statistics.record(self.clock.step, values)
 
     def _discriminator_loss(
         self,
@@ -169,14 +169,13 @@ class GAN(AdversarialSystem):
             values = {"loss/generator": loss}
             self._minimize(self._add_penalties("generator", loss, penalties, step, values), optimizer)
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
-        self._record("generator", values)
+        values["gradient_norm/generator"] = self._gradient_norms["generator"]
+        self.statistics.record(self.clock.step, values)
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
-        """Generate as many fakes as there are reals, for the step of ``network``; ``paired``: labels of those."""
+        """Generate a fake for each real image in the step of ``network``; ``paired``: the labels of the real images."""
         batch = len(real)
-        labels = None
-        if self.num_classes and self.loss.pairs:
-            labels = paired
+        labels = paired if self.num_classes and self.loss.pairs else None
         if self.num_classes and labels is None:
             labels = self._stream("labels", network).integers(self.num_classes, batch)
         latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
@@ -188,7 +187,7 @@ class GAN(AdversarialSystem):
         return Fakes(latents, labels, self.generator(latents, labels))
 
     def _discriminate(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutput:
-        """Return the discriminator's outputs in float32, whatever precision it computed in."""
+        """Return the discriminator's outputs in float32, whatever its precision."""
         output, features = self.discriminator.forward_with_features(images, labels)
         return DiscriminatorOutput(output.float(), features)
 
@@ -214,7 +213,7 @@ class GAN(AdversarialSystem):
         values: dict[str, Tensor],
         *keys: str,
     ) -> Tensor:
-        """Add each penalty that has a term for ``network`` to its loss, computed in float32, and to ``values``."""
+        """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and to ``values``."""
         with torch.autocast(self.device.type, enabled=False):
             for name, penalty in penalties.items():
                 step.rng = self._stream("penalty", network, name, *keys)
@@ -223,10 +222,6 @@ class GAN(AdversarialSystem):
                     values[f"penalty/{network}/{name}"] = value
                     loss = loss + penalty.weight * penalty.interval * value
         return loss
-
-    def _record(self, network: str, values: dict[str, Tensor]) -> None:
-        values[f"gradient_norm/{network}"] = self._gradient_norms[network]
-        self.statistics.record(self.clock.step, values)
 
     def _step(
         self,
@@ -255,7 +250,7 @@ class GAN(AdversarialSystem):
         )
 
     def _shown_as_real(self, images: Tensor, labels: Tensor | None) -> Batch:
-        """Return a batch of reals, or what augmentations put in the place of some."""
+        """Return the real batch, in which augmentations may have replaced some images."""
         real = Batch(images, labels)
         for name, augmentation in self.augmentations.items():
             if augmentation.mixes_in_fakes:
@@ -266,7 +261,7 @@ class GAN(AdversarialSystem):
         return real
 
     def _augmented(self, role: str, images: Tensor) -> Tensor:
-        """Return images as the discriminator sees them, the same way in its own step and in the generator's."""
+        """Augment images, with the same parameters in the discriminator and the generator step."""
         for name, augmentation in self.augmentations.items():
             images = augmentation(images, self._stream("augment", role, name), self.clock.images_seen)
         return images
@@ -276,7 +271,7 @@ class GAN(AdversarialSystem):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse what cannot be unrolled; warn of latents whose move does not train a generator with shared fakes."""
+        """Refuse what cannot be unrolled; warn of latent optimization that shared fakes hide from the generator."""
         yield from super().check(key, options, config)
         if config.get(f"{key}.unroll_steps"):
             yield from check_unrolling(config)

@@ -9,23 +9,23 @@ from torch.nn.functional import binary_cross_entropy
 
 
 def gaussian(images: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
-    """Return the logarithm of the density of ``images`` under N(mean, sigma^2), summed over pixels: ``(B,)``.
+    """Return the log-density of ``images`` under N(mean, sigma^2), summed over pixels: ``(B,)``.
 
     Args:
         images: ``(B, C, H, W)``.
-        mean: Of the same shape.
-        log_sigma: A scalar: one standard deviation for all pixels (Rybkin, Daniilidis & Levine 2021).
+        mean: ``(B, C, H, W)``.
+        log_sigma: Scalar, the logarithm of the standard deviation of all pixels (Rybkin, Daniilidis & Levine 2021).
     """
     squares = ((images - mean) * (-log_sigma).exp()).square().flatten(1).sum(1)
     return -0.5 * squares - images[0].numel() * (log_sigma + 0.5 * math.log(2 * math.pi))
 
 
 def bernoulli(images: Tensor, mean: Tensor) -> Tensor:
-    """Return the logarithm of the probability of ``images``, grey levels counted as probabilities of white: ``(B,)``.
+    """Return the Bernoulli log-probability of ``images``, summed over pixels, gray levels as probabilities: ``(B,)``.
 
     Args:
-        images: ``(B, C, H, W)`` in [-1, 1], from black to white.
-        mean: Of the same shape and range: twice the probability of white, less 1.
+        images: ``(B, C, H, W)`` in [-1, 1], black to white.
+        mean: ``(B, C, H, W)`` in [-1, 1]: ``2 p - 1`` for the probability ``p`` of white.
     """
     crossed = binary_cross_entropy((mean + 1) / 2, (images + 1) / 2, reduction="none")
     return -crossed.flatten(1).sum(1)

@@ -1,4 +1,4 @@
-"""What every system does with an optimizer besides stepping it."""
+"""Learning rates and gradient clipping of an optimizer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 
 def keep_rates(optimizer: Optimizer) -> Optimizer:
-    """Note the learning rates that an optimizer was built with, and return it."""
+    """Store the learning rates that an optimizer was built with in its groups, and return it."""
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return optimizer
@@ -22,7 +22,7 @@ def scale_rates(optimizer: Optimizer, factor: float) -> None:
 
 
 def clip_gradient(optimizer: Optimizer, largest: float | None) -> Tensor:
-    """Return the norm of the gradient of all that ``optimizer`` trains, and shorten it to ``largest``, if given."""
+    """Return the norm of the gradient over all parameters of ``optimizer``, and clip the gradient to ``largest``."""
     parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
     norms = torch._foreach_norm([weight.grad for weight in parameters if weight.grad is not None])
     norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))

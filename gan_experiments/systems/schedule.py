@@ -1,4 +1,4 @@
-"""What changes over a run, as a function of images seen: learning rates, and any other number."""
+"""Learning-rate schedules and ramps of other values, as functions of images seen."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class LearningRateSchedule:
-    """A factor of the learning rates: a warm-up, then constant or a decay.
+    """A factor of the learning rates: warm-up, then constant or decaying.
 
     Attributes:
-        kind: Form of the decay from ``start`` to ``end``.
+        kind: Shape of the decay from ``start`` to ``end``.
         warmup: Images over which the factor rises linearly from 0 to 1.
-        start: Images seen at which the decay begins.
+        start: Images seen at which the decay starts.
         end: Images seen at which it ends.
-        final: The factor from then on.
+        final: The factor from ``end`` on.
     """
 
     kind: Literal["constant", "linear", "cosine"]
@@ -35,14 +35,14 @@ class LearningRateSchedule:
 
 @dataclass(frozen=True)
 class ValueRamp:
-    """A number that moves to another over a part of a run.
+    """A value that changes to another one during a part of the run.
 
     Attributes:
-        value: The number before ``start``.
-        to: The number from ``end`` on.
-        end: Images seen at which the move ends.
-        start: Images seen at which it begins.
-        kind: In a line, or slowly at both ends: half a period of a cosine.
+        value: The value until ``start``.
+        to: The value from ``end`` on.
+        end: Images seen at which the change ends.
+        start: Images seen at which it starts.
+        kind: Linear, or half a period of a cosine, which is slow at both ends.
     """
 
     value: float
@@ -52,8 +52,8 @@ class ValueRamp:
     kind: Literal["linear", "cosine"] = "cosine"
 
     def __call__(self, images_seen: int) -> float:
-        """Return the number for a step taken at ``images_seen``."""
-        moved = min(1.0, max(0.0, (images_seen - self.start) / max(1, self.end - self.start)))
+        """Return the value for a step taken at ``images_seen``."""
+        progress = min(1.0, max(0.0, (images_seen - self.start) / max(1, self.end - self.start)))
         if self.kind == "cosine":
-            moved = 0.5 * (1.0 - math.cos(math.pi * moved))
-        return self.value * (1.0 - moved) + self.to * moved
+            progress = 0.5 * (1.0 - math.cos(math.pi * progress))
+        return self.value * (1.0 - progress) + self.to * progress

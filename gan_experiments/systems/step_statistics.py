@@ -1,4 +1,4 @@
-"""What a step measured, kept on the device until somebody asks: nothing per step waits for it or formats it."""
+"""Statistics of training steps, kept on the device until they are read, so that no step waits for the GPU."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 from gan_experiments.core.types import DivergedError
 
-SIGNS = {"logits/real": 1, "logits/fake": -1}  # of logits that are right
-CAPACITY = 1000  # steps kept before they are checked and dropped, should nobody read
+SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits
+CAPACITY = 1000  # unread steps that are kept before they are checked and dropped
 
 
 class StepStatistics:
-    """Values of each step by name, read as means; one that is not finite ends the run and is named.
+    """Values of each step by name, read as means over steps; a value that is not finite raises ``DivergedError``.
 
-    A step's tensors are only kept; all arithmetic waits for the reading, which does it for many steps at once.
+    Recording only stores tensors; means are computed when they are read, for many steps at once.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class StepStatistics:
         self._steps: dict[str, list[int]] = {}
 
     def record(self, step: int, values: Mapping[str, Tensor]) -> None:
-        """Keep the ``values`` of ``step``, of any shape, each name's always of the same."""
+        """Store the ``values`` of ``step``; the values of one name must have the same shape in every step."""
         for name, value in values.items():
             self._values.setdefault(name, []).append(value.detach())
             self._steps.setdefault(name, []).append(step)
@@ -33,12 +33,12 @@ class StepStatistics:
             self.read()
 
     def read(self) -> dict[str, float]:
-        """Return the mean of each value over the steps since the last reading and over all processes; forget them.
+        """Return the mean of each value over the steps since the last reading and over all processes, and clear them.
 
-        Logits, ``logits/real`` and ``logits/fake``, also give an accuracy: how often their sign is right.
+        ``logits/real`` and ``logits/fake`` also give accuracies: the fraction with the correct sign.
 
         Raises:
-            DivergedError: A value was not finite; names the first such step and what was not finite then.
+            DivergedError: Names the first step with a value that was not finite, and that value.
         """
         means = self.check()
         self._values.clear()
@@ -46,7 +46,7 @@ class StepStatistics:
         return means
 
     def check(self) -> dict[str, float]:
-        """Do what ``read`` does, and forget nothing."""
+        """Do the same as ``read``, without clearing anything."""
         means: dict[str, float] = {}
         faults: list[tuple[int, str]] = []
         for name, values in self._values.items():
@@ -66,17 +66,17 @@ class StepStatistics:
         return means
 
     def state_dict(self) -> dict[str, tuple[list[int], Tensor]]:
-        """Return what has not been read yet, so that a resumed run logs the same means."""
+        """Return the unread values, so that a resumed run logs the same means."""
         return {name: (self._steps[name], torch.stack(values).cpu()) for name, values in self._values.items()}
 
     def load_state_dict(self, state: Mapping[str, tuple[list[int], Tensor]], device: torch.device) -> None:
-        """Go on from what had not been read yet."""
+        """Restore the unread values."""
         self._values = {name: list(table.to(device).unbind(0)) for name, (_, table) in state.items()}
         self._steps = {name: list(steps) for name, (steps, _) in state.items()}
 
 
 def _gathered(table: Tensor) -> Tensor:
-    """Return a table averaged over processes: float64, on the CPU."""
+    """Return the mean of a table over processes: float64, on the CPU."""
     if dist.is_available() and dist.is_initialized():
         dist.all_reduce(table)
         table /= dist.get_world_size()

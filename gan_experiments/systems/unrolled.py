@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -43,27 +43,18 @@ def unrolled(
     Raises:
         ConfigError: The optimizer is not Adam without weight decay.
     """
-    group = optimizer.param_groups[0]
-    if not isinstance(optimizer, Adam) or len(optimizer.param_groups) > 1 or group["weight_decay"] or group["amsgrad"]:
-        raise ConfigError("model.unroll_steps: needs optimizer.discriminator to be Adam without weight decay")
+    adam = _DifferentiableAdam(optimizer, discriminator.parameters())
     parts = _Parts([discriminator, *keep])
     buffers = {name: buffer.clone() for name, buffer in parts.named_buffers()}
     weights = {f"0.{name}": weight.detach().requires_grad_() for name, weight in discriminator.named_parameters()}
-    states = [optimizer.state.get(weight, {}) for weight in discriminator.parameters()]
-    first = [state["exp_avg"].clone() if state else torch.zeros(()) for state in states]
-    second = [state["exp_avg_sq"].clone() if state else torch.zeros(()) for state in states]
-    done = int(next((state["step"] for state in states if state), 0))
 
     def call(function: Call, *arguments: Any) -> Any:
         return functional_call(parts, {**weights, **buffers}, (function, *arguments))
 
     for step in range(1, steps + 1):
-        gradients = _clipped(
-            torch.autograd.grad(call(objective, step), list(weights.values()), create_graph=True), clip
-        )
-        for index, (name, gradient) in enumerate(zip(weights, gradients, strict=True)):
-            first[index], second[index], move = _adam(gradient, first[index], second[index], done + step, group)
-            weights[name] = weights[name] - move
+        gradients = torch.autograd.grad(call(objective, step), list(weights.values()), create_graph=True)
+        for name, update in zip(list(weights), adam.updates(_clipped(gradients, clip)), strict=True):
+            weights[name] = weights[name] - update
     return call
 
 
@@ -112,12 +103,28 @@ def _clipped(gradients: Sequence[Tensor], largest: float | None) -> Sequence[Ten
     return [gradient * factor for gradient in gradients]
 
 
-def _adam(
-    gradient: Tensor, first: Tensor, second: Tensor, step: int, group: dict[str, Any]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return Adam's two moments and its move (Kingma & Ba 2015, algorithm 1)."""
-    (beta1, beta2), rate, eps = group["betas"], group["lr"], group["eps"]
-    first = beta1 * first.to(gradient) + (1 - beta1) * gradient
-    second = beta2 * second.to(gradient) + (1 - beta2) * gradient.square()
-    scale = (second / (1 - beta2**step) + eps**2).sqrt()
-    return first, second, rate * first / (1 - beta1**step) / scale
+class _DifferentiableAdam:
+    """Adam (Kingma & Ba 2015, algorithm 1) with gradients through its steps, continued from an optimizer's state."""
+
+    def __init__(self, optimizer: Optimizer, parameters: Iterable[nn.Parameter]) -> None:
+        group = optimizer.param_groups[0]
+        plain = not (group["weight_decay"] or group.get("amsgrad")) and len(optimizer.param_groups) == 1
+        if not isinstance(optimizer, Adam) or not plain:
+            raise ConfigError("model.unroll_steps: needs optimizer.discriminator to be Adam without weight decay")
+        self._group = group
+        states = [optimizer.state.get(parameter, {}) for parameter in parameters]
+        self._first = [state["exp_avg"].clone() if state else torch.zeros(()) for state in states]
+        self._second = [state["exp_avg_sq"].clone() if state else torch.zeros(()) for state in states]
+        self._step = int(next((state["step"] for state in states if state), 0))
+
+    def updates(self, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """Return what one step subtracts from each parameter."""
+        (beta1, beta2), rate, eps = self._group["betas"], self._group["lr"], self._group["eps"]
+        self._step += 1
+        updates = []
+        for index, gradient in enumerate(gradients):
+            self._first[index] = beta1 * self._first[index].to(gradient) + (1 - beta1) * gradient
+            self._second[index] = beta2 * self._second[index].to(gradient) + (1 - beta2) * gradient.square()
+            scale = (self._second[index] / (1 - beta2**self._step) + eps**2).sqrt()
+            updates.append(rate * self._first[index] / (1 - beta1**self._step) / scale)
+        return updates

@@ -1,4 +1,4 @@
-"""The variational autoencoder as a LightningModule: the baseline that a GAN can be held against."""
+"""VAE training: encoder and decoder with one optimizer, as a baseline for GANs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standa
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
 from gan_experiments.systems.schedule import LearningRateSchedule
 
-FIRST_SIGMA = 0.5  # from which a learned one starts; pixels are in [-1, 1]
-GREY_LEVEL = 2 / 255  # the width of a grey level among them
+INITIAL_SIGMA = 0.5  # of a learned sigma; pixels are in [-1, 1]
+GREY_LEVEL = 2 / 255  # width of one of 256 levels in [-1, 1]
 
 
 class Bound(NamedTuple):
-    """The two terms of the evidence lower bound of each image, in nats: ``(B,)``; the bound is their difference."""
+    """The two terms of the evidence lower bound of each image, in nats, ``(B,)``: the bound is their difference."""
 
     log_likelihood: Tensor
     divergence: Tensor
@@ -35,26 +35,26 @@ class Bound(NamedTuple):
 class VAE(System):
     """Variational inference with one latent sample per image (Kingma & Welling 2014, equation 10).
 
-    The decoder is a generator, so that it is averaged, measured, sampled and exported as one. A conditional generator
-    is given the labels, its encoder is not. What is minimized is the negative bound, its divergence times ``beta``;
-    what is logged as the bound has no ``beta``.
+    The decoder is a generator: it is averaged, evaluated, sampled and exported like a GAN's. A conditional generator
+    receives the labels, the encoder does not. The loss is the negative bound with its divergence times ``beta``; the
+    bound is logged without ``beta``.
 
     Args:
         generator: Maps latents to the mean of the images.
         encoder: Maps images to a Gaussian over latents.
-        optimizers: ``"generator"``: a function from parameters to an optimizer; it gets those of the encoder as well.
+        optimizers: For ``"generator"``, a function from parameters to an optimizer; it trains the encoder as well.
         schedule: Factor of the learning rate.
-        clip: Largest norm of the gradient, ``"generator"``; ``None`` does not clip.
+        clip: Largest gradient norm, ``"generator"``; ``None``: no clipping.
         clock: Images seen; holds the global batch size.
-        seed: Of every random number.
-        ema_half_life: Images after which the generator's moving average has forgotten half; 0: no averaging.
-        likelihood: Of pixels: a Gaussian, or for grey images a Bernoulli of which grey is the probability.
+        seed: Seed of all random numbers.
+        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
+        likelihood: Of the pixels: Gaussian, or for grayscale images Bernoulli with the gray level as probability.
         sigma: Standard deviation of the Gaussian; ``None``: learned, one for all pixels (Rybkin et al. 2021).
         beta: Weight of the divergence (Higgins et al. 2017).
-        channels_last: Keep weights and images with their channels innermost: faster convolutions, rounding differs.
+        channels_last: Memory format of weights and images: faster convolutions, different rounding.
 
     Raises:
-        ConfigError: A Bernoulli likelihood for coloured images or points.
+        ConfigError: A Bernoulli likelihood for images with several channels, or for points.
     """
 
     adversarial: ClassVar[bool] = False
@@ -77,7 +77,7 @@ class VAE(System):
         facts = generator.facts
         if likelihood == "bernoulli" and facts.channels != 1:
             raise ConfigError(
-                f"model.likelihood: bernoulli is for grey images; {facts.name} has {facts.channels} channels"
+                f"model.likelihood: bernoulli is for grayscale images; {facts.name} has {facts.channels} channels"
             )
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
@@ -85,7 +85,7 @@ class VAE(System):
         self.beta = beta
         self.log_sigma: nn.Parameter | None = None
         if likelihood == "gaussian":
-            start = torch.tensor(math.log(sigma or FIRST_SIGMA))
+            start = torch.tensor(math.log(sigma or INITIAL_SIGMA))
             self.log_sigma = nn.Parameter(start, requires_grad=sigma is None)
         self._layout = layout
         self._factories = optimizers
@@ -94,11 +94,11 @@ class VAE(System):
         self._gradient_norm = torch.zeros(())
 
     def bound(self, images: Tensor, noise: Tensor, labels: Tensor | None = None) -> Bound:
-        """Return the terms of the evidence lower bound, computed in float32 whatever the networks compute in.
+        """Return the terms of the evidence lower bound in float32, whatever the precision of the networks.
 
         Args:
             images: ``(B, C, H, W)`` in [-1, 1].
-            noise: ``(B, latent_dim)``, standard normal: what latents are sampled with.
+            noise: Standard normal, ``(B, latent_dim)``, from which the latents are sampled.
             labels: ``(B,)``, for a conditional generator.
         """
         mean, log_variance = (moment.float() for moment in self.encoder(images))
@@ -109,7 +109,7 @@ class VAE(System):
             return Bound(fits, kl_to_standard_normal(mean, log_variance))
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Take one step of encoder and decoder together."""
+        """Take one step of encoder and decoder."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         images = to_float(batch.images).to(memory_format=self._layout)
         labels = batch.labels if self.num_classes else None
@@ -131,13 +131,13 @@ class VAE(System):
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map images ``(B, C, H, W)`` in [-1, 1] to what the generator makes of the mean of their latents."""
+        """Decode the posterior mean of images: ``(B, C, H, W)`` in [-1, 1] to the same shape."""
         with evaluation_mode(self.encoder, self.generator):
             decoded: Tensor = self.generator(self.encoder(images)[0], labels if self.num_classes else None)
         return decoded
 
     def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
-        """Return ``"reconstructions"``: rows of images, below each row what it is reconstructed as."""
+        """Return ``"reconstructions"``: rows of images, each followed by a row of their reconstructions."""
         images = to_float(batch.images)
         if is_points(images):
             return {}
@@ -146,13 +146,13 @@ class VAE(System):
         return {"reconstructions": torch.cat([row for both in rows for row in both])}
 
     def _optimizer(self) -> Any:
-        """Return Lightning's optimizer, its rate set for this moment."""
+        """Return Lightning's optimizer with the learning rate of this step."""
         optimizer: Any = self.optimizers()
         scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
 
     def set_number(self, key: str, value: float) -> None:
-        """Set what the config names ``key``: the weight of the KL, or what every system has."""
+        """Set the weight of the divergence, or what a ramp can change in every system."""
         if key == "model.beta":
             self.beta = value
         else:
@@ -160,13 +160,13 @@ class VAE(System):
 
     @classmethod
     def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
-        """Return the largest value of each number of the config that ``set_number`` can change, by its key."""
+        """Return the keys that ``set_number`` can change in this config, each with its largest value."""
         beta = {"model.beta": math.inf} if isinstance(config.get("model.beta"), (int, float)) else {}
         return beta | super().ramp_limits(config)
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse options that a Bernoulli likelihood does not have, and precisions it cannot be computed in."""
+        """Refuse sigma and reduced precision with a Bernoulli likelihood."""
         yield from super().check(key, options, config)
         if config.get(f"{key}.likelihood") != "bernoulli":
             return
@@ -179,19 +179,19 @@ class VAE(System):
             yield Problem("trainer.precision", f"a Bernoulli likelihood needs float32: {reason}; {hint}")
 
     def learning_rates(self) -> dict[str, float]:
-        """Return the rate of the last step, as the generator's."""
+        """Return the learning rate of the last step, as that of the generator."""
         return {"generator": self._optimizer().param_groups[0]["lr"]}
 
     def updates(self) -> dict[str, int]:
-        """Return how many steps have been taken."""
+        """Return how many steps the networks have taken."""
         return {"generator": self.clock.step, "encoder": self.clock.step}
 
     def configure_optimizers(self) -> Optimizer:
-        """Build the one optimizer of encoder, decoder and a learned ``sigma``."""
+        """Build one optimizer for encoder, decoder and a learned ``sigma``."""
         learned = [] if self.log_sigma is None or not self.log_sigma.requires_grad else [self.log_sigma]
         parameters = [*self.generator.parameters(), *self.encoder.parameters(), *learned]
         return keep_rates(self._factories["generator"](parameters))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Measure the gradient and clip it; here, because mixed precision has unscaled it by now."""
+        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
         self._gradient_norm = clip_gradient(optimizer, self._clip["generator"])

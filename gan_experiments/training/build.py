@@ -25,17 +25,12 @@ from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import LearningRateSchedule, ValueRamp
-from gan_experiments.training.callbacks.checkpoint import Checkpoint
+from gan_experiments.training.callbacks.base import LoopPart
 from gan_experiments.training.callbacks.evaluation import Evaluation
-from gan_experiments.training.callbacks.monitor import Monitor
-from gan_experiments.training.callbacks.progress import ProgressBar
-from gan_experiments.training.callbacks.samples import SampleGrid
 from gan_experiments.training.loggers.csv_table import MetricsTable
 from gan_experiments.training.loop import RunLoop
 
 NETWORKS = ("generator", "discriminator", "encoder")  # a system's networks, in the order in which they are built
-# Keys of ``callbacks`` that configure the run loop.
-LOOP_PARTS = {"monitor": Monitor, "samples": SampleGrid, "checkpoint": Checkpoint, "progress": ProgressBar}
 
 
 class Parts(NamedTuple):
@@ -64,30 +59,15 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     """
     data: ImageData = construct(config["dataset"], seed=config["seed"])
     system = build_system(config, data)
-    parts = {name: construct(node, run=run) for name, node in config["callbacks"].items()}
-    loop_parts = {name: parts.pop(name) for name in LOOP_PARTS if name in parts}
-    _require_loop_parts(loop_parts, parts)
+    built = [construct(node, run=run) for node in config["callbacks"].values()]
+    loop_parts: dict[str, Any] = {part.role: part for part in built if isinstance(part, LoopPart)}
     if any(config["metrics"].get(group) for group in ("extractors", "features", "measures")):
         loop_parts["evaluation"] = build_evaluation(config, data, labelled=system.num_classes > 0)
     loop = RunLoop(**loop_parts)
     loggers: list[Logger] = [MetricsTable(run), *(construct(node, run=run) for node in config["logger"].values())]
-    trainer = build_trainer(config["trainer"], loop.with_callbacks([*parts.values()]), loggers, run)
+    callbacks = loop.with_callbacks([callback for callback in built if not isinstance(callback, LoopPart)])
+    trainer = build_trainer(config["trainer"], callbacks, loggers, run)
     return Parts(trainer, system, data, loop)
-
-
-def _require_loop_parts(loop_parts: Mapping[str, Any], callbacks: Mapping[str, Any]) -> None:
-    """Refuse a part of the run loop under another's name, or under one of the user's."""
-    wrong = [name for name, part in loop_parts.items() if not isinstance(part, LOOP_PARTS[name])]
-    wrong += [name for name, callback in callbacks.items() if not isinstance(callback, pl.Callback)]
-    if wrong:
-        names = {**loop_parts, **callbacks}
-        expected = [getattr(LOOP_PARTS.get(name, pl.Callback), "__name__", "") for name in wrong]
-        raise ConfigError(
-            [
-                f"callbacks.{name}: {type(names[name]).__name__} is not a {base}"
-                for name, base in zip(wrong, expected, strict=True)
-            ]
-        )
 
 
 def build_system(config: Mapping[str, Any], data: ImageData) -> System:

@@ -1,4 +1,4 @@
-"""A trained system from its run folder; the folder may come from a stranger."""
+"""Restores a trained system from its run folder, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from gan_experiments.training.build import build_system, construct, device_for_m
 def restore(
     config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelerator: str, raw: bool = False
 ) -> tuple[System, ImageData]:
-    """Build the system of a run with the averaged generator of one of its checkpoints, and its dataset.
+    """Build the system of a run with the weights of one of its checkpoints, and its dataset.
 
     Args:
         config: The run's config, checked.
         run: Its folder.
         checkpoint: ``last``, ``best``, or the path of a file.
-        accelerator: Where to put the system: ``cpu``, ``gpu`` or ``auto``.
-        raw: Load the generator as the last step left it as well.
+        accelerator: Device of the system: ``cpu``, ``gpu`` or ``auto``.
+        raw: Load the weights of the generator without averaging, too; by default only the average is loaded.
 
     Raises:
-        ConfigError: The checkpoint is missing, damaged, of another network, or holds code.
+        ConfigError: The checkpoint is missing, damaged, of another network, or contains code.
     """
     device = device_for_measuring(accelerator)
     path = find_checkpoint(run, checkpoint)

@@ -23,7 +23,7 @@ path, config = json.loads(os.environ["GAN_EXPERIMENTS_WORKER"])
 assert "SLURM_NTASKS" not in os.environ
 run = RunFolder(path)
 rate = config["optimizer"]["generator"]["lr"]
-figure = abs(math.log10(rate) + 3) + (config["loss"]["_target_"].endswith("Hinge"))
+fid = abs(math.log10(rate) + 3) + (config["loss"]["_target_"].endswith("Hinge"))
 known = {"seed": config["seed"], "budget": config["budget"], "evaluation": {"samples": 40, "periodic_samples": 40}}
 
 def end(status, **fields):
@@ -32,7 +32,7 @@ def end(status, **fields):
 
 def row():
     with run.metrics_file.open("a") as file:
-        file.write(f"{clock},{figure + 100 / clock}\\n")
+        file.write(f"{clock},{fid + 100 / clock}\\n")
 
 signal.signal(signal.SIGTERM, lambda *_: end("interrupted"))
 clock = 0
@@ -43,9 +43,9 @@ if not run.metrics_file.exists():
 for clock in (100, 200, 300):
     row()
     others = len(list(run.path.parent.glob("*/record.json"))) > 1
-    if clock == 200 and others and figure > float(os.environ.get("SLOW_ABOVE", "inf")):
+    if clock == 200 and others and fid > float(os.environ.get("SLOW_ABOVE", "inf")):
         time.sleep(60)  # until somebody stops it
-end("finished", final={"fid": figure, "is": 1.0})
+end("finished", final={"fid": fid, "is": 1.0})
 """
 RATE = "optimizer.generator.lr=tag(log, interval(1e-5, 1e-1))"
 SEARCH = (
@@ -108,7 +108,7 @@ def test_a_trial_behind_the_others_is_stopped_and_kept(search, monkeypatch):
     for trial in pruned:
         record = RunFolder(Path("study") / trial["folder"]).record()
         assert (record["status"], record["reason"]) == ("pruned", trial["reason"])
-        assert "behind the median" in record["reason"]
+        assert "worse than the median" in record["reason"]
     assert f"{len(pruned)} pruned" in told
 
 
@@ -157,7 +157,7 @@ def test_failures_are_named_and_make_the_exit_code(search, monkeypatch):
     ("overrides", "told"),
     [
         (("seed=0",), "nothing to search"),
-        ((RATE, "name=mine"), "name: every trial has a folder of its own"),
+        ((RATE, "name=mine"), "name: every trial needs its own folder"),
         ((RATE, "loss=hing,wasserstein"), "did you mean 'hinge'"),
         ((RATE, "hydra.sweeper.storage=nonsense"), "hydra.sweeper.storage: 'nonsense' cannot be opened"),
         ((RATE, "hydra.sweeper.objectives=[fdi]", "hydra.sweeper.pruner=none"), "no final 'fdi'"),

@@ -1,28 +1,33 @@
+import subprocess
+import sys
+
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from gan_experiments.config.compose import compose, examine
-from gan_experiments.config.programs import SampleConfig
+from gan_experiments.config.check import check_config
+from gan_experiments.config.command_schemas import SampleConfig
+from gan_experiments.config.compose import check_command_line, combinations, compose
+from gan_experiments.config.files import conf_dir
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 
 
+def check(*overrides, name="train", schema=Config, **options):
+    return check_command_line(name, schema, overrides, **options)
+
+
 def problems(*overrides, **options):
-    return [str(problem) for problem in examine("train", Config, overrides, **options).problems]
+    """What is wrong with the names and the root's own values."""
+    return [str(problem) for problem in check(*overrides, **options).problems]
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A user's own folder of configs."""
-
-    def write(**files):
-        for name, text in files.items():
-            file = tmp_path / f"{name.replace('__', '/')}.yaml"
-            file.parent.mkdir(exist_ok=True, parents=True)
-            file.write_text(text)
-        return tmp_path
-
-    return write
+def value_problems(*overrides, name="train", schema=Config, **options):
+    """What is wrong with the values and the parts of a command line whose names are right."""
+    line = check(*overrides, name=name, schema=schema, **options)
+    assert line.problems == []
+    return [str(problem) for problem in check_config(line.config(), schema, line.trusted).problems]
 
 
 def test_the_defaults_compose():
@@ -31,9 +36,9 @@ def test_the_defaults_compose():
 
 
 def test_everything_is_reported_at_once():
-    told = problems(
+    lines = problems(
         "modle=dcgan", "model=dcgn", "loss=hing", "batch_size=abc", "seed=-1", "model.generator.chanels=3", "+foo=3",
-        "optimizer.generator.lr=-1", "word", "a=[", "d_steps=1,2", "~nothing", "++bar=1",
+        "word", "a=[", "d_steps=1,2", "~nothing", "++bar=1", "ema.half_lief=1",
     )  # fmt: skip
     for start in (
         "modle: no such key; did you mean 'model'?",
@@ -44,14 +49,42 @@ def test_everything_is_reported_at_once():
         "model.generator.chanels: no such key; did you mean 'channels'?",
         "foo: no such key",
         "bar: no such key",
-        "optimizer.generator.lr: -1 is not a number > 0",
         "'word' is not of the form key=value",
         "'a=[' cannot be read",
         "d_steps: 2 values need -m",
         "nothing: no such key to delete",
+        "ema.half_lief: no such key; did you mean 'half_life'?",
     ):
-        assert any(line.startswith(start) for line in told), start
-    assert len(told) == 13
+        assert any(line.startswith(start) for line in lines), start
+    assert len(lines) == 13
+
+
+def test_every_value_and_part_that_is_wrong_is_reported_at_once():
+    lines = value_problems(
+        "optimizer.generator.lr=-1", "model.generator.channels=0", "loss=ebgan", "+loss.margn=2", "loss.margin=-1",
+        "penalty=[r1,lecam]", "penalty.r1.interval=x", "+optimizer.discriminator.eps=0", "trainer.devices=3",
+    )  # fmt: skip
+    for start in (
+        "optimizer.generator.lr: -1 is not a number > 0",
+        "model.generator.channels: 0 is not an integer >= 1",
+        "loss.margn: no such key; did you mean 'margin'?",
+        "loss.margin: -1 is not a number > 0",
+        "penalty.r1.interval: 'x' is not an integer >= 1",
+        "optimizer.discriminator.eps: 0 is not a number > 0",
+        "batch_size: ",  # cannot be shared by three processes
+        "loss: ",  # needs a discriminator with another output
+    ):
+        assert any(line.startswith(start) for line in lines), start
+    assert len(lines) == 8
+
+
+def test_a_key_that_the_files_do_not_have_needs_a_plus():
+    (line,) = problems("optimizer.generator.amsgrad=true")
+    assert line.startswith("optimizer.generator.amsgrad: no such key (lr, betas, fused); +optimizer.generator.amsgrad")
+    assert value_problems("+optimizer.generator.amsgrad=true") == []
+    (line,) = value_problems("+optimizer.generator.amsgard=true")
+    assert line.startswith("optimizer.generator.amsgard: no such key; did you mean 'amsgrad'?")
+    assert value_problems("++optimizer.generator.amsgrad=3") == ["optimizer.generator.amsgrad: 3 is not true or false"]
 
 
 def test_several_components_of_a_group():
@@ -62,18 +95,18 @@ def test_several_components_of_a_group():
     assert problems("penalty=[r1,lecm]") == [problems("penalty=lecm")[0]]
 
 
-def test_what_is_below_an_option_that_does_not_exist_is_judged_by_the_nearest():
+def test_what_is_below_an_option_that_does_not_exist_is_checked_against_the_nearest():
     assert len(problems("model=mpl", "model.generator.hidden=[8]")) == 1
     assert len(problems("model=mpl", "model.generator.channels=8")) == 2
     assert len(problems("model=qqqqqq", "model.generator.anything=8")) == 1
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "handed"),
     [
         ("seed=3", "seed=3"),
-        ("+seed=3", "seed=3"),
-        ("optimizer.generator.amsgrad=true", "++optimizer.generator.amsgrad=true"),
+        ("+seed=3", "++seed=3"),
+        ("++seed=3", "++seed=3"),
         ("+optimizer.generator.amsgrad=true", "++optimizer.generator.amsgrad=true"),
         ("loss=hinge", "loss=hinge"),
         ("+loss=hinge", "loss=hinge"),
@@ -83,10 +116,10 @@ def test_what_is_below_an_option_that_does_not_exist_is_judged_by_the_nearest():
         ("hydra.job.name=x", "hydra.job.name=x"),
     ],
 )
-def test_hydra_is_told_in_its_own_way(given, told):
-    found = examine("train", Config, [given])
-    assert found.problems == []
-    assert found.overrides == [told]
+def test_overrides_are_handed_to_hydra_as_it_takes_them(given, handed):
+    line = check(given)
+    assert line.problems == []
+    assert line.lines == [handed]
 
 
 def test_experiments_change_groups_and_values(folder):
@@ -134,11 +167,10 @@ def test_what_is_named_goes_before_the_defaults_of_a_dataset(folder):
     assert list(config.metrics.measures) == ["known_distribution"]
 
 
-def test_hydra_is_told_of_the_defaults_of_one_dataset_where_there_are_any(folder):
-    assert examine("train", Config, ["dataset=ring"]).overrides == ["dataset=ring", "dataset_defaults=ring"]
-    assert examine("train", Config, ["dataset=digits"]).overrides == ["dataset=digits"]
-    swept = examine("train", Config, ["dataset=polygons,digits"], multirun=True)
-    assert swept.overrides == ["dataset=polygons,digits"]
+def test_hydra_gets_the_defaults_of_one_dataset_that_has_any(folder):
+    assert check("dataset=ring").lines == ["dataset=ring", "dataset_defaults=ring"]
+    assert check("dataset=digits").lines == ["dataset=digits"]
+    assert check("dataset=polygons,digits", multirun=True).lines == ["dataset=polygons,digits"]
     assert "dataset_defaults" not in str(compose("data", ["dataset=ring"]))
     assert list(compose("evaluate", ["dataset=ring"]).metrics.features) == ["fid", "is"]
 
@@ -153,8 +185,8 @@ def test_a_saved_config_repeats_its_run(folder):
     config = compose("train", ["loss=hinge", "penalty=r1", "seed=5"])
     directory = folder(config=OmegaConf.to_yaml(config, resolve=True))
     assert compose("config", [], directory) == config
-    assert examine("config", Config, ["seed=6"], directory, foreign=True).problems == []
-    (problem,) = examine("config", Config, ["loss=minimax"], directory, foreign=True).problems
+    assert check_command_line("config", Config, ["seed=6"], directory, foreign=True).problems == []
+    (problem,) = check_command_line("config", Config, ["loss=minimax"], directory, foreign=True).problems
     assert "no such group" in problem.text
 
 
@@ -167,16 +199,17 @@ def test_a_config_from_a_stranger_is_refused(folder):
     config.hydra = {"callbacks": {"x": {"_target_": "os.system"}}, "job": {"env_set": {"LD_PRELOAD": "x"}}}
     config.hydra["launcher"] = {"_target_": "evil.Launcher"}
     directory = folder(config=OmegaConf.to_yaml(config))
-    found = examine("config", Config, [], directory, foreign=True)
-    keys = {problem.key for problem in found.problems}
-    hydra = {"hydra.callbacks", "hydra.job.env_set", "hydra.launcher"}
-    assert keys == {"loss._target_", "penalty.a._target_", "penalty.b._target_"} | hydra
-    assert found.trusted == []
+    line = check(name="config", config_dir=directory, foreign=True)
+    keys = {problem.key for problem in line.problems}
+    assert keys == {"hydra.callbacks", "hydra.job.env_set", "hydra.launcher"}
+    assert line.trusted == []
+    errors = check_config(line.config(), Config, line.trusted).errors
+    assert {problem.key for problem in errors} == {"loss._target_", "penalty.a._target_", "penalty.b._target_"}
 
 
 def test_trust_comes_from_the_command_line():
-    assert examine("train", Config, ["trusted=[a,b]"]).trusted == ["a", "b"]
-    assert examine("train", Config, ["+trusted=[a]", "++trusted=[b]"]).trusted == ["b"]
+    assert check_command_line("train", Config, ["trusted=[a,b]"]).trusted == ["a", "b"]
+    assert check_command_line("train", Config, ["+trusted=[a]", "++trusted=[b]"]).trusted == ["b"]
     assert problems("trusted=[os]")[0].startswith("trusted: 'os'")
 
 
@@ -193,7 +226,7 @@ def test_trust_comes_from_the_command_line():
     ],
 )
 def test_broken_files_are_problems(folder, text, reason):
-    found = examine("config", Config, [], folder(config=text), foreign=True)
+    found = check_command_line("config", Config, [], folder(config=text), foreign=True)
     assert any(reason in problem.text for problem in found.problems)
 
 
@@ -206,15 +239,31 @@ def test_folders_and_configs_that_do_not_exist(tmp_path):
 
 def test_sweeps_are_checked_value_by_value():
     assert problems("loss=hinge,minimax", "seed=0,1,2", "d_steps=range(1,4)", multirun=True) == []
-    told = problems("loss=hinge,hing", "seed=0,-1", "optimizer.generator.lr=interval(-1,1)", "a=1,2", multirun=True)
-    keys = [line.partition(":")[0] for line in told]
-    assert keys == ["loss", "optimizer.generator.lr", "optimizer.generator.lr", "a", "seed"]
+    lines = problems("loss=hinge,hing", "seed=0,-1", "optimizer.generator.lr=interval(-1,1)", "a=1,2", multirun=True)
+    assert {line.partition(":")[0] for line in lines} == {"loss", "optimizer.generator.lr", "a", "seed"}
+    assert len(lines) == 4
 
 
 def test_every_combination_of_a_grid_is_checked():
-    told = problems("trainer=gpu", "penalty=none,r1", "trainer.precision=32-true,16-mixed", "seed=0,1", multirun=True)
-    assert len(told) == 1
-    assert "16-mixed cannot be combined with penalty r1" in told[0]
+    overrides = ["trainer=gpu", "penalty=none,r1", "trainer.precision=32-true,16-mixed", "seed=0,1"]
+    line = check(*overrides, multirun=True)
+    assert line.problems == []
+    configs = list(combinations(line))
+    assert len(configs) == 5  # a seed goes with one of the others only
+    (problem,) = {str(problem) for config in configs for problem in check_config(config, Config).errors}
+    assert problem.startswith("trainer.precision: 16-mixed")
+
+
+def test_every_value_that_another_sweeper_may_draw_is_checked():
+    pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
+    overrides = ["hydra/sweeper=optuna", "loss=hinge,minimax", "optimizer.generator.lr=interval(-1,1)", "d_steps=1,2"]
+    line = check(*overrides, multirun=True)
+    assert line.problems == []
+    configs = list(combinations(line))
+    assert {config.loss._target_.rpartition(".")[2] for config in configs} == {"Hinge", "Minimax"}
+    assert {config.optimizer.generator.lr for config in configs} == {-1, 1}
+    assert {config.d_steps for config in configs} == {1, 2}
+    assert len(configs) == 4  # one after the other
 
 
 def test_a_grid_beyond_counting_is_refused():
@@ -236,7 +285,7 @@ def test_sweeps_of_a_file_are_checked(folder):
 
 def test_the_sweeps_of_a_file_trust_nobody(folder):
     text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      trusted: '[evil]'\n"
-    found = examine("train", Config, ["experiment=mine"], folder(experiment__mine=text), multirun=True)
+    found = check_command_line("train", Config, ["experiment=mine"], folder(experiment__mine=text), multirun=True)
     assert found.trusted == []
 
 
@@ -252,11 +301,56 @@ def test_interpolations_of_hydra_are_resolved():
 
 
 def test_missing_values_are_marked():
-    (problem,) = examine("sample", SampleConfig, []).problems
+    (problem,) = check_command_line("sample", SampleConfig, []).problems
     assert (problem.key, problem.missing) == ("run", True)
 
 
 def test_warnings_are_no_problems():
-    found = examine("train", Config, ["model=mlp", "penalty=[r1,wgan_gp]"])
-    assert found.problems == []
-    assert len(found.warnings) == 1
+    checked = check_config(check("model=mlp", "penalty=[r1,wgan_gp]").config(), Config)
+    assert checked.errors == []
+    assert len(checked.warnings) == 1
+
+
+def test_a_composed_config_can_be_changed_and_the_next_is_as_before():
+    compose("train").seed = 5
+    compose("train").optimizer.generator.lr = -1
+    assert compose("train").seed == 0
+    assert problems() == []
+
+
+def test_the_hydra_of_the_process_is_left_alone(folder):
+    directory = folder(loss__mine="_target_: gan_experiments.losses.hinge.Hinge\n")
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        before = GlobalHydra.instance().hydra
+        compose("train", ["loss=mine"], directory)
+        assert GlobalHydra.instance().hydra is before
+    with pytest.raises(ConfigError, match="no option 'mine'"):
+        compose("train", ["loss=mine"])
+
+
+HEAVY = {"torch", "torchvision", "torchmetrics", "pytorch_lightning"}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "code"),
+    [
+        ("train", ["loss=hing", "modle=dcgan", "model.generator.chanels=3", "seed=-1"], 2),
+        ("train", ["-m", "seed=0,1", "loss=hing"], 2),
+        ("train", ["--help"], 0),
+        ("train", ["--version"], 0),
+        ("train", ["--cfg", "job"], 0),
+        ("train", ["--cfg", "all", "loss=hinge"], 0),
+        ("evaluate", ["run=x", "seed=x"], 2),
+        ("sample", ["run=nowhere", "kind=gird"], 2),
+        ("data", ["describe", "dataset=digit"], 2),
+    ],
+)
+def test_a_question_about_names_imports_no_torch(tmp_path, command, arguments, code):
+    program = f"import sys\nfrom gan_experiments.cli import {command}\n"
+    program += f"try: {command}.main()\nexcept SystemExit as end: code = end.code\n"
+    program += f"print([code or 0, sorted({HEAVY!r} & set(sys.modules))], file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1] == f"[{code}, []]", done.stderr
+    assert list(tmp_path.iterdir()) == []

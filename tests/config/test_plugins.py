@@ -2,9 +2,11 @@ import pytest
 
 from gan_experiments.cli import train
 from gan_experiments.config import plugins
-from gan_experiments.config.compose import examine
+from gan_experiments.config.check import check_config
+from gan_experiments.config.compose import check_command_line, combinations
 from gan_experiments.config.plugins import PLUGINS, not_installed, plugin_defaults
 from gan_experiments.config.schema import Config
+from gan_experiments.sweeps.launch import sweep_problems
 
 
 @pytest.fixture
@@ -14,7 +16,11 @@ def bare(monkeypatch):
 
 
 def problems(*overrides):
-    return [str(problem) for problem in examine("train", Config, overrides, multirun=True).problems]
+    line = check_command_line("train", Config, overrides, multirun=True)
+    found = [*line.problems, *sweep_problems(line)]
+    if not found:
+        found += [problem for config in combinations(line) for problem in check_config(config, Config).errors]
+    return list(dict.fromkeys(map(str, found)))
 
 
 @pytest.mark.parametrize(("choice", "engine"), PLUGINS.items())
@@ -67,7 +73,7 @@ def test_one_mistake_in_a_search_is_one_problem():
     [
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials: 0 is not an integer >= 1"),
         ("hydra.sweeper.sampler=tpee", "hydra.sweeper.sampler: 'tpee'"),
-        ("hydra.sweeper.objectives=[]", "hydra.sweeper.objectives: missing"),
+        ("hydra.sweeper.objectives=[]", "hydra.sweeper.objectives: empty"),
         ("hydra.sweeper.objectives=[fid,fid]", "hydra.sweeper.objectives: names an objective twice"),
         ("hydra.sweeper.objectives=[fid,images_per_second]", "hydra.sweeper.pruner: needs a single objective"),
         (
@@ -76,7 +82,7 @@ def test_one_mistake_in_a_search_is_one_problem():
         ),
         ("hydra.sweeper.n_trails=3", "hydra.sweeper.n_trails"),
         ("batch_size=interval(2,1)", "batch_size: interval(2.0, 1.0) is empty"),
-        ("hydra.sweeper.per=[optimizer.generator.lr]", "optimizer.generator.lr: an interval has no values"),
+        ("hydra.sweeper.per=[optimizer.generator.lr]", "optimizer.generator.lr: hydra.sweeper.per needs single values"),
         ("optimizer.discriminator.lr=interval(-1,1)", "optimizer.discriminator.lr: -1.0 is not a number > 0"),
     ],
 )

@@ -173,7 +173,7 @@ def beside(penalty, **options):
 def test_batch_norm_is_warned_of_beside_the_gradient_of_each_sample(penalty):
     for options in ({}, {"norm": "batch"}):
         (line,) = warnings(beside(penalty, **options), "model.discriminator")
-        assert line.startswith("model.discriminator.norm: 'batch' beside penalty.it: the gradient at an image then")
+        assert line.startswith("model.discriminator.norm: 'batch' with penalty.it: the gradient at an image then")
     assert warnings(beside(penalty, norm="layer"), "model.discriminator") == []
 
 

@@ -120,11 +120,11 @@ def test_the_trial_changes_nothing_but_lazy_layers():
         ),
         (
             lambda: ModuleGenerator(POINTS, Draw(), 5, conditional=True),
-            "has no labels for a conditional network",
+            "images has no labels for a conditional network",
         ),
         (
             lambda: ModuleDiscriminator(POINTS, Look(), conditional=True),
-            "has no labels for a conditional network",
+            "images has no labels for a conditional network",
         ),
         (lambda: ModuleDiscriminator(FACTS, nn.Flatten(0)), r"returns the shape \(128,\) for 2 images"),
         (lambda: ModuleDiscriminator(FACTS, nn.GRU(8, 1)), r"GRU fails for .*(TypeError|RuntimeError|ValueError): "),

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from gan_experiments import load_generator
 from gan_experiments.config.compose import compose
-from gan_experiments.config.loader import conf_dir
+from gan_experiments.config.files import conf_dir
 from gan_experiments.core.types import DataFacts
 from gan_experiments.sampling.classes import Classes
 from gan_experiments.sampling.interpolation import Interpolation
@@ -17,7 +17,7 @@ from gan_experiments.sampling.truncation import Truncation
 from gan_experiments.training.build import construct
 from gan_experiments.training.callbacks.checkpoint import save_generator
 
-MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml"))
+MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem != "base")
 TINY = {"latent_dim": 16, "channels": 8, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8]}
 WITHOUT_DIRECTIONS = {"biggan"}  # its latents enter in parts, at every size
 

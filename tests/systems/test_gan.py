@@ -156,6 +156,12 @@ def test_rates_follow_the_schedule_in_images(built):
     assert rates[1::2] == pytest.approx([4e-4 * min(1, (n + 1) / 16) * (1 - n / 64) for n in seen])
 
 
+@pytest.mark.parametrize("key", ["penalty.r1.interval", "model.beta", "optimizer.generator.lr", "augment.ada.p.x"])
+def test_no_other_key_can_change(built, key):
+    with pytest.raises(ValueError, match="cannot change during a run of GAN"):
+        built().system.set_number(key, 1.0)
+
+
 RAMPS = (
     "ramps={weights: {keys: [penalty.r1.weight, penalty.r2.weight], to: 0.5, kind: linear, start: 16, end: 48},"
     " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9, kind: linear},"

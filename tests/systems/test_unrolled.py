@@ -63,7 +63,7 @@ def ahead_of(network, optimizer, real, fake, steps, loss=None):
 
 
 @pytest.mark.parametrize("before", [0, 3])
-def test_it_judges_as_the_discriminator_will_after_its_own_steps(setting, before):
+def test_it_is_the_discriminator_after_its_own_steps(setting, before):
     network, adam, real, fake = setting
     train(network, adam, real, fake.detach(), before)
     expected = ahead_of(network, adam, real, fake, 4)(network, fake)
@@ -71,7 +71,7 @@ def test_it_judges_as_the_discriminator_will_after_its_own_steps(setting, before
     torch.testing.assert_close(network(fake), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_of_the_discriminator_changes(setting):
+def test_the_discriminator_and_its_optimizer_stay_unchanged(setting):
     network, adam, real, fake = setting
     train(network, adam, real, fake.detach(), 1)
     before = copy.deepcopy((network.state_dict(), adam.state_dict()))
@@ -82,7 +82,7 @@ def test_nothing_of_the_discriminator_changes(setting):
         assert all(torch.equal(state[key], before[1]["state"][index][key]) for key in state)
 
 
-def test_nothing_of_the_loss_changes(setting):
+def test_the_loss_stays_unchanged(setting):
     network, adam, real, fake = setting
     loss = BEGAN()
     ahead_of(network, adam, real, fake, 3, loss)
@@ -92,7 +92,7 @@ def test_nothing_of_the_loss_changes(setting):
 
 
 def test_the_gradient_flows_through_the_steps(setting):
-    """Against finite differences, of which looking at the unrolled network alone would miss a part."""
+    """Compared with finite differences; the gradient at the last step alone would differ from them."""
     network, adam, real, fake = setting
     network, real = network.double(), real.double()
     fake = fake.detach().double().requires_grad_()

@@ -112,7 +112,7 @@ def test_a_conditional_generator_is_given_the_labels():
 
 def test_bernoulli_is_for_grey_images():
     generator = LinearGenerator(DataFacts("coloured", 2, 3))
-    with pytest.raises(ConfigError, match="for grey images; coloured has 3 channels"):
+    with pytest.raises(ConfigError, match="for grayscale images; coloured has 3 channels"):
         VAE(generator, Posterior(generator), {}, None, {}, Clock(4, 4), 0, 0, likelihood="bernoulli")
 
 

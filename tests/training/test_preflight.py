@@ -16,7 +16,7 @@ from gan_experiments.training import preflight
 from gan_experiments.training.build import build_system, construct
 from gan_experiments.training.preflight import dry_run
 
-MODELS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml"))
+MODELS = sorted({path.stem for path in (conf_dir() / "model").glob("*.yaml")} - {"base"})
 
 
 class WrongGenerator(Generator):

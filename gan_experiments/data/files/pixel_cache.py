@@ -82,16 +82,8 @@ def load_pixels(
     key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
     file = folder / f"{name}-{key}.u8"
 
-    def decode() -> Pixels:
-        _require_space(folder, len(names) * framing.channels * framing.image_size**2)
-        with opened as open_:
-            _write(file, names, open_, framing, max_bad)
-        pixels = _read(file)
-        assert pixels is not None
-        return pixels
-
     try:
-        found = read_or_make(file, lambda: _read(file), decode)
+        found = read_or_make(file, lambda: _read(file), lambda: _decode(file, names, opened, framing, max_bad))
     except OSError as error:
         place = "$GAN_EXPERIMENTS_CACHE says where else"
         raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
@@ -114,6 +106,18 @@ def _read(file: Path) -> Pixels | None:
         return Pixels(images, skipped, about["sizes"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _decode(
+    file: Path, names: Sequence[str], opened: AbstractContextManager[Opener], framing: Framing, max_bad: int
+) -> Pixels:
+    """Write the file and map it."""
+    _require_space(file.parent, len(names) * framing.channels * framing.image_size**2)
+    with opened as open_:
+        _write(file, names, open_, framing, max_bad)
+    pixels = _read(file)
+    assert pixels is not None
+    return pixels
 
 
 def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, max_bad: int) -> None:

@@ -142,7 +142,7 @@ def _key(shards: Sequence[Path]) -> str:
             digest.update(f"{shard.resolve()}\x1f{state.st_size}\x1f{state.st_mtime_ns}\x1e".encode())
     if missing:
         names = first_few(missing, 3)
-        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are not there: {names}")
+        raise ConfigError(f"dataset.urls: {len(missing)} of {len(shards)} shards are missing: {names}")
     return digest.hexdigest()
 
 

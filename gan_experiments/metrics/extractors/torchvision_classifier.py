@@ -33,9 +33,9 @@ class TorchvisionClassifier(Extractor):
 
     def __init__(self, model: str = "resnet50", weights: str | None = None, batch_size: PositiveInt = 32) -> None:
         super().__init__()
-        known = list_models(module=torchvision.models)
-        if model not in known:
-            raise ConfigError(f"metrics: torchvision has no classifier {model!r} (it has {', '.join(known)})")
+        available = list_models(module=torchvision.models)
+        if model not in available:
+            raise ConfigError(f"metrics: torchvision has no classifier {model!r} (it has {', '.join(available)})")
         self.name = model
         self._weights = weights
         self._batch_size = batch_size

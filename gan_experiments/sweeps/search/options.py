@@ -10,6 +10,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from gan_experiments.config.check import check_values
+from gan_experiments.config.slots import Section
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import NonNegativeInt, PositiveInt
@@ -20,7 +21,7 @@ COSTS = {"images_per_second": True, "seconds": False, "peak_memory_bytes": False
 
 
 @dataclass
-class SearchConfig:
+class SearchConfig(Section):
     """Config of a search.
 
     Attributes:

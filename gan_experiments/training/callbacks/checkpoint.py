@@ -7,6 +7,7 @@ import os
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
+from typing import ClassVar
 
 import pytorch_lightning as pl
 from safetensors.torch import save_file
@@ -15,9 +16,10 @@ from gan_experiments.core.files import replacing
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System, system_of
+from gan_experiments.training.callbacks.base import LoopPart
 
 
-class Checkpoint:
+class Checkpoint(LoopPart):
     """Saves ``last.ckpt``, ``best.ckpt`` at the best evaluation, and ``generator.safetensors``.
 
     Loggers are flushed before each checkpoint. A checkpoint never holds a value that is not finite, so the last one can
@@ -27,6 +29,8 @@ class Checkpoint:
         run: The run's folder.
         every: Images seen between two checkpoints; a new best evaluation saves one as well.
     """
+
+    role: ClassVar[str] = "checkpoint"
 
     def __init__(self, run: RunFolder, every: PositiveInt = 50000) -> None:
         self.every = every

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.systems.base import System
+from gan_experiments.training.callbacks.base import LoopPart
 
 
-class Monitor:
+class Monitor(LoopPart):
     """Reads the statistics of the steps since the last reading as one row of scalars.
 
     Args:
         every: Images seen between two rows.
     """
+
+    role: ClassVar[str] = "monitor"
 
     def __init__(self, every: PositiveInt = 5000) -> None:
         self.every = every

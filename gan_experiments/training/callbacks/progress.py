@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from typing import ClassVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
@@ -12,11 +13,12 @@ from rich.text import Text
 
 from gan_experiments.core.clock import Clock, duration
 from gan_experiments.core.types import PositiveFloat
+from gan_experiments.training.callbacks.base import LoopPart
 
 SMOOTHING = 0.7  # weight of the previous value in the moving average of the speed
 
 
-class ProgressBar:
+class ProgressBar(LoopPart):
     """Shows images seen of the budget, images/s, losses or the bound, the latest FID and the time left.
 
     On a terminal it is a bar; elsewhere (a log file, a cluster job) one line per twentieth of the budget.
@@ -24,6 +26,8 @@ class ProgressBar:
     Args:
         refresh: Seconds between two updates of the bar.
     """
+
+    role: ClassVar[str] = "progress"
 
     def __init__(self, refresh: PositiveFloat = 0.5) -> None:
         self.refresh = refresh

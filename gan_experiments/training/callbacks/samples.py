@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,11 +15,12 @@ from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
+from gan_experiments.training.callbacks.base import LoopPart
 
 MAX_COLUMNS = 32
 
 
-class SampleGrid:
+class SampleGrid(LoopPart):
     """Writes grids of images of the averaged generator, always from the same latents, to ``samples/``.
 
     For a conditional generator with few classes, each column of the grid shows one class. A system may add grids of
@@ -29,6 +31,8 @@ class SampleGrid:
         every: Images seen between two grids; there is also one before the first step and one after the last.
         count: Images in a grid; rounded down to full rows in a grid of classes.
     """
+
+    role: ClassVar[str] = "samples"
 
     def __init__(self, run: RunFolder, every: PositiveInt = 50000, count: PositiveInt = 64) -> None:
         self.every = every

@@ -102,7 +102,7 @@ def test_a_compressed_shard_is_refused(tmp_path):
 
 def test_missing_shards_are_named(tmp_path):
     urls = write_shards(tmp_path).replace("0003", "0011")
-    expected = r"^dataset.urls: 8 of 12 shards are missing: .*0004.tar, .*0005.tar, .*0006.tar, \.\.\.$"
+    expected = r"^dataset.urls: 8 of 12 shards are missing: .*0004.tar, .*0005.tar, .*0006.tar and 5 more$"
     with pytest.raises(ConfigError, match=expected):
         _ = Shards(urls).facts
 

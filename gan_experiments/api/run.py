@@ -1,0 +1,182 @@
+"""``Run``: a trained run as an object: its files, its metrics, its networks and its samples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gan_experiments.api.request import checked_run
+from gan_experiments.api.state import preserved_state
+from gan_experiments.config.schema import Config
+from gan_experiments.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_experiments.core.contracts import Generator
+    from gan_experiments.data.base import ImageData
+    from gan_experiments.runs.metrics_table import Floats
+    from gan_experiments.systems.base import System
+
+Accelerator = Literal["cpu", "gpu", "auto"]
+
+
+class Run(os.PathLike[str]):
+    """A run, read from its folder whenever something is asked for; a path-like object.
+
+    Args:
+        folder: The run folder.
+        trusted: Packages of yours that its config may name as ``_target_``.
+
+    Attributes:
+        folder: The run folder.
+    """
+
+    def __init__(self, folder: str | Path, trusted: Sequence[str] = ()) -> None:
+        self.folder = Path(folder)
+        self.trusted = tuple(trusted)
+
+    @property
+    def files(self) -> RunFolder:
+        """The files of the run."""
+        return RunFolder(self.folder)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config, as it was saved."""
+        return self.files.read_config()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record: status, provenance, cost and results; empty before the run has started."""
+        return self.files.record()
+
+    @property
+    def status(self) -> str:
+        """``finished``, ``running``, ``interrupted``, ``diverged``, ``failed``, ``pruned`` or ``not started``."""
+        status = str(self.record.get("status", "not started"))
+        return "interrupted" if status == "running" and not self.files.held() else status
+
+    def metrics(self) -> dict[str, Floats]:
+        """Return the columns of ``metrics.csv``, arrays of one length, NaN where nothing was logged.
+
+        ``pandas.DataFrame(run.metrics())`` makes a table of them.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        from gan_experiments.runs.metrics_table import read_metrics
+
+        return read_metrics(self.files).numbers()
+
+    def restore(
+        self, checkpoint: str = "last", accelerator: Accelerator = "cpu", raw: bool = False
+    ) -> tuple[System, ImageData]:
+        """Return the system with the weights of its generator, and the dataset, which has not been read yet.
+
+        Args:
+            checkpoint: ``last``, ``best``, or the path of a file.
+            accelerator: Where to put the system: ``auto`` takes CUDA if there is any.
+            raw: Load the generator as the last step left it, too, not only its moving average.
+
+        Raises:
+            ConfigError: The config cannot be used, or the checkpoint is missing, damaged, or of another network.
+        """
+        config = checked_run(self.files, Config, self.trusted)
+        from gan_experiments.training.restore import restore
+
+        with preserved_state():
+            return restore(config, self.files, checkpoint, accelerator, raw)
+
+    def system(self, checkpoint: str = "last", accelerator: Accelerator = "cpu") -> System:
+        """Return the ``LightningModule`` that was trained, with all weights of a checkpoint.
+
+        Args:
+            checkpoint: ``last``, ``best``, or the path of a file.
+            accelerator: Where to put it: ``auto`` takes CUDA if there is any.
+
+        Raises:
+            ConfigError: The config cannot be used, or the checkpoint is missing, damaged, or of another network.
+        """
+        system, _ = self.restore(checkpoint, accelerator)
+        from gan_experiments.runs.checkpoints import find_checkpoint, load_checkpoint, load_part
+
+        path = find_checkpoint(self.files, checkpoint)
+        load_part(system, load_checkpoint(path), "", path)
+        return system
+
+    def generator(self, raw: bool = False, checkpoint: str = "last", accelerator: Accelerator = "cpu") -> Generator:
+        """Return the averaged generator in evaluation mode: latents ``(B, latent_dim)``, labels -> ``(B, C, H, W)``.
+
+        Args:
+            raw: Return the generator as the last step left it, instead of its moving average.
+            checkpoint: ``last``, ``best``, or the path of a file.
+            accelerator: Where to put it: ``auto`` takes CUDA if there is any.
+
+        Raises:
+            ConfigError: The config cannot be used, or the checkpoint is missing, damaged, or of another network.
+        """
+        system, _ = self.restore(checkpoint, accelerator, raw)
+        network: Any = system.generator if raw else system.ema.module
+        generator: Generator = network.eval().requires_grad_(False)
+        return generator
+
+    def sample(
+        self,
+        n: int,
+        labels: int | Sequence[int] | Tensor | None = None,
+        truncation: float | None = None,
+        seed: int = 0,
+        raw: bool = False,
+        checkpoint: str = "last",
+        accelerator: Accelerator = "cpu",
+    ) -> Tensor:
+        """Generate images from the latents that ``gan-sample`` draws with the same seed.
+
+        Args:
+            n: How many.
+            labels: One class for all, or a class for each; ``None``: the classes in turn, if there are any.
+            truncation: Fraction of the latents' variety to keep; ``None``: all.
+            seed: Of the latents.
+            raw: Use the generator as the last step left it, instead of its moving average.
+            checkpoint: ``last``, ``best``, or the path of a file.
+            accelerator: Where to generate: ``auto`` takes CUDA if there is any.
+
+        Returns:
+            uint8 ``(n, C, H, W)`` on the CPU; of a dataset of points float32 in [-1, 1].
+
+        Raises:
+            ConfigError: The labels do not fit the generator, a number is out of its range, or the run cannot be
+                restored.
+        """
+        from gan_experiments.sampling.generate import generate
+
+        return generate(self.generator(raw, checkpoint, accelerator), n, seed, labels, truncation)
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.folder)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {self.status})"
+
+    def _repr_html_(self) -> str:
+        from gan_experiments.api.html import run_html
+
+        return run_html(self.files, self.status)
+
+
+def load_run(folder: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Run:
+    """Return the run of a folder; it may still be training.
+
+    Args:
+        folder: The run folder, with a ``config.yaml``. It may come from a stranger: no code in it is run.
+        trusted: Packages of yours that its config may name as ``_target_``.
+
+    Raises:
+        ConfigError: It is not the folder of a run, or its config cannot be read.
+    """
+    run = Run(Path(folder).expanduser(), trusted)
+    run.files.read_config()
+    return run

@@ -1,0 +1,143 @@
+"""Reads the run folders of a study, and nothing else. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_experiments.core.dotted import flatten, value_of
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.metrics_table import Curve, read_metrics
+
+STATUSES = ("finished", "diverged", "failed", "interrupted", "pruned", "running")
+OUTPUT = "comparison"  # the folder that a comparison writes, below the study's
+_DEPTH = 2  # folders below the study that are searched
+_MOST_REASONS = 10
+
+
+@dataclass(frozen=True)
+class CollectedRun:
+    """The files of one run.
+
+    Attributes:
+        name: The folder, relative to the study's.
+        folder: The run folder.
+        config: Every value of the resolved config by its dotted key.
+        record: Status, provenance and results.
+        curves: The periodic evaluations of every measure, by its name.
+    """
+
+    name: str
+    folder: RunFolder
+    config: dict[str, Any]
+    record: dict[str, Any]
+    curves: dict[str, Curve]
+
+    @property
+    def status(self) -> str:
+        """One of ``STATUSES``."""
+        return str(self.record["status"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has a result: it finished or diverged."""
+        return self.status in ("finished", "diverged")
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return int(self.config["seed"])
+
+    def recorded(self, key: str) -> float | None:
+        """Return the finite number at a dotted key of the record; ``None`` if there is none."""
+        return finite(value_of(self.record, key))
+
+
+class Study(NamedTuple):
+    """The runs of a study.
+
+    Attributes:
+        runs: Those that can be read.
+        left_out: Name and reason of each folder that cannot.
+    """
+
+    runs: list[CollectedRun]
+    left_out: list[tuple[str, str]]
+
+
+def collect(study: str | os.PathLike[str]) -> Study:
+    """Read every run below the folder of a study, at most two folders deep.
+
+    Raises:
+        ConfigError: The folder does not exist, is itself a run, or no run below it can be read.
+    """
+    study = Path(study)
+    if not study.is_dir():
+        raise ConfigError(f"study: {study} is not a folder")
+    if _looks_like_run(study):
+        raise ConfigError(f"study: {study} is one run; a study is the folder above several (try study={study.parent})")
+    return _collected(((folder.relative_to(study).as_posix(), folder) for folder in _folders(study, _DEPTH)), study)
+
+
+def collect_runs(folders: Iterable[str | os.PathLike[str]]) -> Study:
+    """Read the given run folders.
+
+    Raises:
+        ConfigError: None of them can be read.
+    """
+    paths = [Path(folder) for folder in folders]
+    names = [path.name for path in paths]
+    unique = len(set(names)) == len(names)
+    return _collected(((path.name if unique else path.as_posix(), path) for path in paths), "the given folders")
+
+
+def finite(value: Any) -> float | None:
+    """Return ``value`` as a float if it is a finite number, ``None`` otherwise."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None
+
+
+def _collected(folders: Iterable[tuple[str, Path]], where: object) -> Study:
+    runs, left_out = [], []
+    for name, path in folders:
+        try:
+            runs.append(_read(RunFolder(path), name))
+        except ConfigError as error:
+            left_out.append((name, str(error).removeprefix(str(path)).lstrip("/: ")))
+    if not runs:
+        reasons = [f"  {name}: {reason}" for name, reason in left_out[:_MOST_REASONS]]
+        raise ConfigError("\n".join([f"study: no run can be read in {where}", *reasons]))
+    return Study(runs, left_out)
+
+
+def _looks_like_run(folder: Path) -> bool:
+    return (folder / "config.yaml").is_file() or (folder / "record.json").is_file()
+
+
+def _folders(above: Path, depth: int) -> Iterator[Path]:
+    """Yield run folders, and folders that neither are nor contain one."""
+    for folder in sorted(above.iterdir()):
+        if folder.name.startswith(".") or folder.name == OUTPUT or not folder.is_dir():
+            continue
+        below = list(_folders(folder, depth - 1)) if depth > 1 and not _looks_like_run(folder) else []
+        if any(_looks_like_run(path) for path in below):
+            yield from below
+        else:
+            yield folder
+
+
+def _read(folder: RunFolder, name: str) -> CollectedRun:
+    config = folder.read_config()
+    record = folder.record()
+    if not record:
+        raise ConfigError(f"{folder.record_file}: {'cannot be read' if folder.record_file.exists() else 'missing'}")
+    if record.get("status") not in STATUSES:
+        raise ConfigError(f"{folder.record_file}: unknown status {record.get('status')!r}")
+    if not isinstance(config.get("seed"), int):
+        raise ConfigError(f"{folder.config_file}: not the config of a run (it has no seed)")
+    return CollectedRun(name, folder, flatten(config), record, read_metrics(folder).curves())

@@ -1,0 +1,169 @@
+"""Checks whether runs are comparable: how they were evaluated, their budgets, other keys, hardware and software."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gan_experiments.comparison.arms import COSTS
+from gan_experiments.comparison.collect import CollectedRun, Study
+from gan_experiments.comparison.design import Arm, Design, as_text
+from gan_experiments.core.dotted import flatten, value_of
+from gan_experiments.core.text import first_few
+from gan_experiments.core.types import ConfigError
+
+# Ratio between arms from which a difference is reported; images are rounded to whole batches.
+_UNEQUAL = 1.02
+_UNEQUAL_TIME = 1.2
+_MOST_NAMES = 6
+_MOST_VALUES = 3
+
+
+def check_provenance(runs: Sequence[CollectedRun], measure: str, allowed: bool) -> list[str]:
+    """Check that a measure was evaluated in the same way in all runs.
+
+    Args:
+        runs: Those that have a value of it.
+        measure: Its name.
+        allowed: Whether differences are a warning instead of an error.
+
+    Returns:
+        A warning, if there are differences and they are allowed.
+
+    Raises:
+        ConfigError: There are differences and they are not allowed.
+    """
+    ways: dict[str, dict[str, list[str]]] = {}
+    for run in runs:
+        for key, value in _measured_with(run, measure).items():
+            ways.setdefault(key, {}).setdefault(as_text(value), []).append(run.name)
+    differing = [f"{key}: {_by_value(values)}" for key, values in ways.items() if len(values) > 1]
+    if not differing:
+        return []
+    text = f"{measure.upper()} was not measured in the same way in all runs, so its values are not comparable: "
+    if not allowed:
+        advice = "compare fewer runs, train them with the same metrics=, or set allow_incomparable=true"
+        raise ConfigError([*(f"{text}{line}" for line in differing), advice])
+    return [text + "; ".join(differing)]
+
+
+def warnings(design: Design, study: Study) -> list[str]:
+    """Report what else may explain a difference between arms, and what is missing, one line each."""
+    runs = [run for arm in design.arms for run in arm.runs.values()]
+    return [
+        *_keys(design),
+        *_budgets(design.arms),
+        *_surroundings(runs),
+        *_missing(design, runs),
+        *(f"{name} is left out because it repeats {other}" for name, other in design.repeats),
+        *(f"{name} is left out ({reason})" for name, reason in study.left_out),
+    ]
+
+
+def _keys(design: Design) -> list[str]:
+    factor = ", ".join(design.factors) or "the seed"
+    lines = []
+    if design.differences:
+        keys = first_few([difference.key for difference in design.differences], _MOST_NAMES)
+        lines.append(f"The arms differ in more than {factor}: {keys}. This may explain a difference between them.")
+    if design.within:
+        keys = first_few(design.within, _MOST_NAMES)
+        lines.append(f"Runs of one arm differ in more than the seed: {keys}. Runs are paired by these and the seed.")
+    return lines
+
+
+def _budgets(arms: Sequence[Arm]) -> list[str]:
+    """Report which of images, updates and time differ between arms."""
+    names = {
+        "images": "real images",
+        "d_updates": "discriminator updates",
+        "g_updates": "generator updates",
+        "seconds": "training seconds",
+    }
+    lines = []
+    for cost, name in names.items():
+        spent = {}
+        for arm in arms:
+            finished = [run.recorded(COSTS[cost]) for run in arm.runs.values() if run.status == "finished"]
+            known = [value for value in finished if value is not None]
+            if known:
+                spent[arm.label] = statistics.median(known)
+        least, most = (pick(spent, key=spent.__getitem__, default="") for pick in (min, max))
+        limit = _UNEQUAL_TIME if cost == "seconds" else _UNEQUAL
+        if spent and spent[most] > spent[least] * limit:
+            values = f"{spent[least]:,.0f} in {least}, {spent[most]:,.0f} in {most}"
+            lines.append(f"Unequal {name}: {values} (median of finished runs).")
+    return lines
+
+
+def _surroundings(runs: Sequence[CollectedRun]) -> list[str]:
+    """Report differences in software, hardware, data and uncommitted changes."""
+    lines = []
+    meanings = {
+        "versions": "with different software versions",
+        "git.commit": "from different commits of the code",
+        "device": "on different devices",
+        "host": "on different machines",
+        "threads": "with different numbers of threads",
+        "processes": "with different numbers of processes",
+        "dataset.fingerprint": "on different data",
+    }
+    for key, meaning in meanings.items():
+        values = {as_text(value) for run in runs if (value := value_of(run.record, key)) is not None}
+        if len(values) > 1:
+            lines.append(f"Runs were made {meaning} ({key}: {first_few(sorted(values), _MOST_VALUES)}).")
+    if any(value_of(run.record, "git.changed") for run in runs):
+        lines.append("Some runs were made from code with uncommitted changes: their commit does not identify the code.")
+    return lines
+
+
+def _missing(design: Design, runs: Sequence[CollectedRun]) -> list[str]:
+    lines = []
+    phrases = {
+        "failed": ("that failed", "that failed"),
+        "interrupted": ("that was interrupted", "that were interrupted"),
+        "pruned": ("that was pruned", "that were pruned"),
+        "running": ("that has not ended", "that have not ended"),
+    }
+    for status, (singular, plural) in phrases.items():
+        names = [run.name for run in runs if run.status == status]
+        if names:
+            subject = f"1 run {singular} is" if len(names) == 1 else f"{len(names)} runs {plural} are"
+            lines.append(f"{subject} not counted: {first_few(names, _MOST_NAMES)}")
+    for arm in design.arms:
+        if not any(run.ended for run in arm.runs.values()):
+            lines.append(f"{arm.label} has no run that has ended, so it has no result.")
+    return lines
+
+
+def _measured_with(run: CollectedRun, measure: str) -> dict[str, Any]:
+    """Return what must be equal for two values of a measure to be comparable."""
+    evaluation = run.record.get("evaluation")
+    if not isinstance(evaluation, Mapping):
+        return {}
+    plain = flatten(evaluation)
+    keys = ["samples", "periodic_samples", "generator", "truncation", "real_images", "real_split", "data"]
+    value, _, extractor = measure.partition("/")
+    of_images = [f"measures.{name}" for name in _with_value(evaluation, "measures", measure)]
+    options = of_images or [f"features.{name}" for name in _with_value(evaluation, "features", value)]
+    keys += [key for key in plain if key.startswith(tuple(f"{name}." for name in options))]
+    if not of_images:  # measures of images do not depend on the extractors
+        extractors = evaluation.get("extractors")
+        names = list(extractors) if isinstance(extractors, Mapping) else []
+        extractor = extractor if extractor in names else next(iter(names), "")
+        parts = ("name", "num_features", "weights", "resize", "precision", "layers")
+        keys += [f"extractors.{extractor}.{part}" for part in parts]
+    return {key: plain[key] for key in keys if key in plain}
+
+
+def _with_value(evaluation: Mapping[str, Any], group: str, value: str) -> list[str]:
+    """Return the measures of a group that compute a value."""
+    options = evaluation.get(group)
+    measures = options.items() if isinstance(options, Mapping) else ()
+    return [name for name, each in measures if isinstance(each, Mapping) and value in each.get("values", ())]
+
+
+def _by_value(values: Mapping[str, Sequence[str]]) -> str:
+    counts = {value: "1 run" if len(names) == 1 else f"{len(names)} runs" for value, names in values.items()}
+    return ", ".join(f"{value} in {counts[value]} ({names[0]} ...)" for value, names in values.items())

@@ -1,0 +1,140 @@
+"""Compares the arms of a study: collected runs in, ranking, tests and warnings out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
+from gan_experiments.comparison.collect import CollectedRun, Study, collect, collect_runs
+from gan_experiments.comparison.comparability import check_provenance, warnings
+from gan_experiments.comparison.design import Design, lay_out
+from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
+from gan_experiments.core.text import nearest, suggest
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.metrics_table import higher_is_better
+
+Direction = Literal["known", "lower", "higher"]
+StrPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The result of a comparison.
+
+    Attributes:
+        design: Arms, and what varies within and between them.
+        study: The runs, and the folders that were left out.
+        criterion: What runs are compared by.
+        threshold: The value whose first reaching is timed, as logged; NaN if there is none.
+        baseline: The arm that the others are compared with, if one was named.
+        arms: Best first.
+        pairs: The tested pairs: with the baseline, of all arms, or with the best arm.
+        family: How many comparisons the correction counts.
+        warnings: One line each.
+    """
+
+    design: Design
+    study: Study
+    criterion: Criterion
+    threshold: float
+    baseline: str | None
+    arms: list[ArmResult]
+    pairs: list[PairResult]
+    family: int
+    warnings: list[str]
+
+    def __repr__(self) -> str:
+        from gan_experiments.comparison.report.wording import verdict
+
+        return "\n".join(verdict(self))
+
+    def _repr_html_(self) -> str:
+        from gan_experiments.comparison.report.html import fragment
+
+        return fragment(self)
+
+
+def compare(
+    study: Study | StrPath | Iterable[StrPath],
+    *,
+    factor: str | Sequence[str] | None = None,
+    baseline: str | None = None,
+    measure: str = "fid",
+    score: Score = "final",
+    better: Direction = "known",
+    threshold: float | None = None,
+    allow_incomparable: bool = False,
+) -> Comparison:
+    """Compare the arms of a study.
+
+    Args:
+        study: The folder above the runs, several runs or run folders, or runs collected from them.
+        factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
+        baseline: The arm that the others are compared with; ``None``: all pairs.
+        measure: Name of the measure in the log.
+        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        better: Whether lower or higher values are better; ``known``: as is usual for the measure.
+        threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
+            arm where it is worst.
+        allow_incomparable: Compare values although they were not measured in the same way.
+
+    Raises:
+        ConfigError: No run can be read, the factor does not vary, the baseline is not an arm, no run has logged the
+            measure, or it was not measured in the same way in all runs.
+    """
+    study = _collected(study)
+    design = lay_out(study.runs, factor)
+    runs = [run for arm in design.arms for run in arm.runs.values()]
+    criterion = _criterion(runs, measure, score, better)
+    notes = check_provenance(_measured(runs, criterion), measure, allow_incomparable)
+    _refuse_unknown_baseline(design, baseline)
+    level = _threshold(design, criterion, baseline, threshold)
+    arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
+    chosen, family = pairs_to_test(arms, baseline)
+    pairs = compare_arms(chosen, family, criterion.sign)
+    notes += warnings(design, study)
+    return Comparison(design, study, criterion, criterion.sign * level, baseline, arms, pairs, family, notes)
+
+
+def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:
+    if isinstance(study, Study):
+        return study
+    return collect(study) if isinstance(study, (str, os.PathLike)) else collect_runs(study)
+
+
+def _criterion(runs: Sequence[CollectedRun], measure: str, score: Score, better: Direction) -> Criterion:
+    finals = [final for run in runs if isinstance(final := run.record.get("final"), dict)]
+    known = {key for run in runs for key in run.curves} | {str(key) for final in finals for key in final}
+    if measure not in known:
+        raise ConfigError(f"measure: no run has logged {measure!r}{suggest(measure, known, listed=True)}")
+    return Criterion(measure, score, higher_is_better(measure) if better == "known" else better == "higher")
+
+
+def _measured(runs: Sequence[CollectedRun], criterion: Criterion) -> list[CollectedRun]:
+    measured = [run for run in runs if run.status == "finished" and criterion.outcome(run) is not None]
+    if not measured:
+        statuses = ", ".join(sorted({run.status for run in runs}))
+        name = f"{criterion.score} {criterion.measure}"
+        raise ConfigError(f"measure: no run has a {name} ({len(runs)} runs, {statuses})")
+    return measured
+
+
+def _refuse_unknown_baseline(design: Design, baseline: str | None) -> None:
+    labels = [arm.label for arm in design.arms]
+    if baseline is not None and baseline not in labels:
+        near = nearest(baseline, labels)
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise ConfigError(f"baseline: no arm is called {baseline!r}{hint} ({', '.join(labels)})")
+
+
+def _threshold(design: Design, criterion: Criterion, baseline: str | None, asked: float | None) -> float:
+    """Return the value to reach, smaller is better: by default the worst median of the arms' best scores."""
+    if asked is not None:
+        return criterion.sign * asked
+    medians = {arm.label: spread(outcomes(arm, criterion, "best").values()).median for arm in design.arms}
+    known = [value for label, value in medians.items() if math.isfinite(value) and baseline in (None, label)]
+    return max(known, default=math.nan)

@@ -1,0 +1,156 @@
+"""Renders the report as one HTML file without scripts or external resources."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report.plots import Plot, plots
+from gan_experiments.comparison.report.sample_grids import SampleGrid, sample_grids
+from gan_experiments.comparison.report.tables import as_html, tables
+from gan_experiments.comparison.report.wording import score_name, verdict
+
+_STYLE = """
+:root { color-scheme: light; --ink: #1a1a1a; --soft: #595959; --line: #d0d0d0; --wash: #f5f5f2; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem 1.25rem 3rem; max-width: 76rem; color: var(--ink); background: #fff;
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin: 2.25rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 0 0 .25rem; }
+p { margin: .4rem 0; max-width: 60rem; }
+.soft, figcaption { color: var(--soft); font-size: .875rem; }
+.verdict { border-left: 5px solid var(--ink); background: var(--wash); padding: .75rem 1rem; margin: 1.25rem 0; }
+.verdict p:first-child { font-size: 1.2rem; line-height: 1.4; font-weight: 600; }
+.warnings { border-left: 5px double var(--ink); padding: .25rem 1rem; margin: 1.25rem 0; }
+.warnings ul { margin: .25rem 0; padding-left: 1.1rem; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
+thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
+th:first-child { text-align: left; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 2rem; }
+.grids { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1.25rem; }
+figure { margin: 0; break-inside: avoid; }
+figure img { width: 100%; height: auto; display: block; }
+.grids img { image-rendering: pixelated; border: 1px solid var(--line); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--wash); padding: .75rem 1rem; }
+pre { font-size: .85rem; }
+@media (max-width: 44rem) {
+  body { padding: 1rem .9rem 2rem; }
+  thead { display: none; }
+  tr { display: block; border-bottom: 2px solid var(--ink); padding: .5rem 0; }
+  th, td { display: flex; justify-content: space-between; gap: 1rem; padding: .15rem 0; border: 0; }
+  tbody th { font-size: 1.05rem; overflow-wrap: anywhere; }
+  td::before { content: attr(data-name); color: var(--soft); text-align: left; flex: none; max-width: 45%; }
+}
+@media print {
+  body { max-width: none; padding: 0; font-size: 10pt; }
+  h2 { break-after: avoid; }
+  tr { break-inside: avoid; }
+  table { font-size: 8pt; }
+  th, td { padding: .2rem .3rem; }
+  .plots { grid-template-columns: 1fr 1fr; gap: 1rem; }
+  .grids { grid-template-columns: repeat(3, 1fr); }
+  .verdict, pre { background: none; }
+}
+"""
+
+
+def page(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> str:
+    """Render the report.
+
+    Args:
+        comparison: What to report.
+        name: Name of the study.
+        provenance: Command, software and commits, by the label of each.
+    """
+    sections = [
+        _header(comparison, name),
+        _verdict(comparison),
+        _warnings(comparison.warnings),
+        *(_table_sections(comparison)[:1]),
+        _plots(plots(comparison)),
+        *(_table_sections(comparison)[1:]),
+        _sample_grids(*sample_grids(comparison)),
+        _runs(comparison),
+        _provenance(provenance),
+    ]
+    title = escape(f"{name}: {score_name(comparison)}")
+    return (
+        "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE}</style></head><body>\n" + "\n".join(filter(None, sections)) + "\n"
+        "</body></html>\n"
+    )
+
+
+def fragment(comparison: Comparison) -> str:
+    """Render the verdict, the caveats, the ranking and the first plot, for a notebook."""
+    sections = [_verdict(comparison), _warnings(comparison.warnings), *_table_sections(comparison)[:1]]
+    return "\n".join(filter(None, [*sections, _plots(plots(comparison)[:1])]))
+
+
+def _header(comparison: Comparison, name: str) -> str:
+    runs = sum(len(arm.arm.runs) for arm in comparison.arms)
+    factor = " and ".join(comparison.design.factors) or "seed"
+    subtitle = f"{runs} runs in {len(comparison.arms)} arms by {factor}, compared by {score_name(comparison)}"
+    return f"<header><h1>{escape(name)}</h1><p class=soft>{escape(subtitle)}</p></header>"
+
+
+def _verdict(comparison: Comparison) -> str:
+    return f"<section class=verdict>{''.join(f'<p>{escape(line)}</p>' for line in verdict(comparison))}</section>"
+
+
+def _warnings(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<section class=warnings><h3>Caveats</h3><ul>{items}</ul></section>"
+
+
+def _table_sections(comparison: Comparison) -> list[str]:
+    return [
+        f"<section><h2>{escape(table.title)}</h2><div class=wide>{as_html(table)}</div>"
+        f"<p class=soft>{escape(table.note)}</p></section>"
+        for table in tables(comparison)
+    ]
+
+
+def _plots(shown: Sequence[Plot]) -> str:
+    figures = "".join(
+        f"<figure><h3>{escape(plot.title)}</h3>{_image(plot.svg, 'image/svg+xml', plot.title)}"
+        f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
+        for plot in shown
+    )
+    return f"<section><h2>Plots</h2><div class=plots>{figures}</div></section>"
+
+
+def _sample_grids(note: str, grids: Sequence[SampleGrid]) -> str:
+    if not grids:
+        return ""
+    figures = "".join(
+        f"<figure><h3>{escape(grid.label)}</h3>{_image(grid.data, grid.media_type, f'samples of {grid.label}')}"
+        f"<figcaption>{escape(grid.caption)}</figcaption></figure>"
+        for grid in grids
+    )
+    return f"<section><h2>Samples</h2><p class=soft>{escape(note)}</p><div class=grids>{figures}</div></section>"
+
+
+def _runs(comparison: Comparison) -> str:
+    statuses = Counter(run.status for arm in comparison.arms for run in arm.arm.runs.values())
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    text = f"{counts}. runs.csv has a row for each run, curves.csv one for each periodic evaluation."
+    return f"<section><h2>Runs</h2><p>{escape(text)}</p></section>"
+
+
+def _provenance(provenance: Mapping[str, str]) -> str:
+    lines = "\n".join(f"{label:<15}{text}" for label, text in provenance.items())
+    return f"<section><h2>Provenance</h2><pre>{escape(lines)}</pre></section>"
+
+
+def _image(data: bytes, media_type: str, text: str) -> str:
+    return f'<img alt="{escape(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'

@@ -1,0 +1,262 @@
+"""The plots of a comparison; lines differ in dash and marker as well as in colour."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from gan_experiments.comparison import statistics
+from gan_experiments.comparison.arms import ArmResult, Criterion
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.design import Arm
+from gan_experiments.comparison.report.wording import direction, score_name
+from gan_experiments.runs.metrics_table import Floats
+
+_MOST_LINES = 8  # in one plot
+_MOST_ROWS = 40
+_BAND = (0.1, 0.9)  # quantiles
+_WIDTH = 5.0  # inches; readable on a phone, which scales it to three quarters
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C8C00")
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)), (0, (3, 3)))
+_MARKERS = "osD^vPX*"
+_SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "path",
+    "svg.hashsalt": "gan-compare",  # makes the file reproducible
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+
+
+class Plot(NamedTuple):
+    """A plot with its text.
+
+    Attributes:
+        title: Title.
+        caption: How to read it.
+        svg: The SVG file.
+    """
+
+    title: str
+    caption: str
+    svg: bytes
+
+
+class _Line(NamedTuple):
+    """Median and quantile band over the curves of an arm; ``inf`` where they include a diverged seed."""
+
+    images: Floats
+    seconds: Floats
+    middle: Floats
+    low: Floats
+    high: Floats
+
+
+def plots(comparison: Comparison) -> list[Plot]:
+    """Draw every plot for which there is data."""
+    made: list[Plot | None] = []
+    with mpl.rc_context(_SETTINGS):
+        made += [_curves(comparison, "images"), _curves(comparison, "seconds")]
+        made += [_distribution(comparison), _cost(comparison), _search(comparison)]
+    return [plot for plot in made if plot is not None]
+
+
+def _curves(comparison: Comparison, axis: str) -> Plot | None:
+    criterion = comparison.criterion
+    shown = [arm for arm in comparison.arms if arm.count][:_MOST_LINES]
+    lines = [(arm, line) for arm in shown if (line := _line(arm.arm, criterion)) is not None]
+    if axis == "seconds":
+        lines = [(arm, line) for arm, line in lines if not np.isnan(line.seconds).all()]
+    if not lines:
+        return None
+    figure, axes = _figure(3.6)
+    for arm, line in lines:
+        x = line.images if axis == "images" else line.seconds
+        finite = np.isfinite(line.middle)
+        style = _style(comparison.arms.index(arm))
+        axes.plot(x[finite], line.middle[finite], label=arm.label, markevery=max(1, len(x) // 8), **style)
+        known = np.isfinite(line.low) & np.isfinite(line.high)
+        axes.fill_between(x, line.low, line.high, where=known.tolist(), color=style["color"], alpha=0.13, linewidth=0)
+    _scale(axes, np.concatenate([line.middle for _, line in lines]))
+    axes.set_xlabel("real images seen" if axis == "images" else "training seconds")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    name = criterion.measure.upper()
+    axes.set_ylabel(f"{name} ({direction(comparison)})")
+    _legend(figure, axes)
+    omitted = f" Only the best {_MOST_LINES} arms are shown." if len(comparison.arms) > _MOST_LINES else ""
+    caption = (
+        f"Periodic evaluations of {name}: median over seeds, and band of the middle 80 % of seeds. A diverged seed "
+        f"counts as the worst from its end on; a band or median that includes it is not drawn.{omitted}"
+    )
+    return Plot(f"{name} over {'images seen' if axis == 'images' else 'training time'}", caption, _svg(figure))
+
+
+def _line(arm: Arm, criterion: Criterion) -> _Line | None:
+    """Aggregate the curves of an arm at the clock values at which more than half of its seeds have one."""
+    ended = [run for run in arm.runs.values() if run.ended]
+    curves = [curve for run in ended if (curve := run.curves.get(criterion.measure)) is not None]
+    images = np.unique(np.concatenate([curve.images for curve in curves])) if curves else np.empty(0)
+    if not len(images):
+        return None
+    table, times = np.full((2, len(ended), len(images)), np.nan)
+    for row, run in enumerate(ended):
+        curve = run.curves.get(criterion.measure)
+        if run.status == "diverged":
+            table[row] = np.inf  # everywhere, if it has no evaluation
+        if curve is not None:
+            columns = np.searchsorted(images, curve.images)
+            table[row, columns] = np.where(np.isfinite(curve.values), criterion.sign * curve.values, np.inf)
+            table[row, : columns[0]] = np.nan
+            times[row, columns] = curve.seconds
+    kept = (~np.isnan(table)).sum(axis=0) * 2 > len(ended)
+    table, images = table[:, kept], images[kept]
+    if not len(images):
+        return None
+    low, middle, high = _quantiles(table)
+    sign = criterion.sign
+    low, high = (sign * high, sign * low) if criterion.higher_is_better else (low, high)
+    seconds = np.array([np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in times[:, kept].T])
+    return _Line(images, seconds, sign * middle, low, high)
+
+
+def _quantiles(table: Floats) -> list[Floats]:
+    """Return low, middle and high quantile of each column, infinite if interpolated with an infinite value."""
+    columns = [np.sort(column[~np.isnan(column)]) for column in table.T]
+    return [np.array([_quantile(column, share) for column in columns]) for share in (_BAND[0], 0.5, _BAND[1])]
+
+
+def _quantile(ordered: Floats, share: float) -> float:
+    position = share * (len(ordered) - 1)
+    below, above = float(ordered[math.floor(position)]), float(ordered[math.ceil(position)])
+    weight = position - math.floor(position)
+    if weight == 0:
+        return below
+    return below + weight * (above - below) if math.isfinite(above) else above
+
+
+def _distribution(comparison: Comparison) -> Plot:
+    arms = [arm for arm in comparison.arms if arm.count][:_MOST_ROWS]
+    sign = comparison.criterion.sign
+    figure, axes = _figure(1.1 + 0.42 * len(arms))
+    finite = [value for arm in arms for value in arm.outcomes.values() if math.isfinite(value)]
+    for row, arm in enumerate(arms):
+        values = np.array(list(arm.outcomes.values()))
+        dots = sign * values[np.isfinite(values)]
+        offsets = 0.16 * np.cos(np.pi * np.arange(len(dots)))
+        axes.plot(dots, row + offsets, "o", color="#333333", markerfacecolor="none", markersize=5, linestyle="none")
+        spread = arm.spread(comparison.criterion.score)
+        if not math.isnan(spread.low):
+            axes.plot([spread.low, spread.high], [row, row], "-", color="#0072B2", linewidth=2.5, alpha=0.8)
+            axes.plot([spread.mean], [row], "|", color="#0072B2", markersize=16, markeredgewidth=2.5)
+    _scale(axes, sign * np.array(finite), axis="x")
+    lost = [f"\n{arm.diverged} of {arm.count} diverged" if arm.diverged else "" for arm in arms]
+    axes.set_yticks(range(len(arms)), [_short(arm.label) + text for arm, text in zip(arms, lost, strict=True)])
+    axes.set_ylim(len(arms) - 0.4, -0.6)
+    axes.set_xlabel(_score_axis(comparison))
+    caption = "Circles are seeds; the bar is the mean with its 95 % interval over the seeds that did not diverge."
+    return Plot("Distribution over seeds", caption, _svg(figure))
+
+
+def _cost(comparison: Comparison) -> Plot | None:
+    shown: list[tuple[int, ArmResult, float, float]] = []
+    for rank, arm in enumerate(comparison.arms[:_MOST_ROWS]):
+        seconds, median = arm.cost["seconds"], arm.spread(comparison.criterion.score).median
+        if seconds is not None and math.isfinite(median):
+            shown.append((rank, arm, seconds, median))
+    if not shown:
+        return None
+    figure, axes = _figure(3.6)
+    for rank, arm, seconds, median in shown:
+        style = _style(rank) | {"linestyle": "none", "markersize": 8}
+        axes.plot([seconds], [median], label=arm.label, **style)
+    _scale(axes, np.array([median for *_, median in shown]))
+    axes.set_xlim(left=0, right=1.1 * max(seconds for _, _, seconds, _ in shown))
+    axes.set_xlabel("training seconds of a run")
+    axes.set_ylabel(_score_axis(comparison))
+    if len(shown) <= 2 * _MOST_LINES:
+        _legend(figure, axes)
+    corner = "top" if comparison.criterion.higher_is_better else "bottom"
+    return Plot("Quality against cost", f"Median seed of each arm; the {corner} left corner is best.", _svg(figure))
+
+
+def _search(comparison: Comparison) -> Plot | None:
+    """Draw the expected best score against the number of trials, if the study is a search."""
+    if not comparison.design.within:
+        return None
+    figure, axes = _figure(3.6)
+    sign = comparison.criterion.sign
+    curves = []
+    for rank, arm in enumerate(comparison.arms[:_MOST_LINES]):
+        values = list(arm.outcomes.values())
+        values += [math.inf for run in arm.arm.runs.values() if run.status == "pruned"]
+        if len(values) > 1 and any(map(math.isfinite, values)):
+            best = sign * statistics.expected_best(values)
+            every = max(1, len(best) // 8)
+            axes.plot(np.arange(1, len(best) + 1), best, label=arm.label, markevery=every, **_style(rank))
+            curves.append(best)
+    if not curves:
+        return None
+    _scale(axes, np.concatenate(curves))
+    axes.set_xlabel("trials")
+    axes.set_ylabel(f"expected best {_score_axis(comparison)}")
+    _legend(figure, axes)
+    caption = (
+        "Expected best score of a search with this number of trials (Dodge et al. 2019; Lucic et al. 2018). Compare "
+        "arms at the same number: the best of more trials is better. Exact for independent draws; a trial that "
+        "diverged or was pruned counts as the worst of its arm."
+    )
+    return Plot("Expected best score against number of trials", caption, _svg(figure))
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _style(rank: int) -> dict[str, Any]:
+    index = rank % _MOST_LINES
+    style = {"color": _COLOURS[index], "linestyle": _DASHES[index], "marker": _MARKERS[index]}
+    return style | {"markersize": 5, "linewidth": 1.6}
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 1 if max(map(len, labels)) > 22 else 2
+    names = [_short(label) for label in labels]
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=4, fontsize=9)
+
+
+def _scale(axes: Axes, values: Floats, axis: str = "y") -> None:
+    """Use a logarithmic axis for values over more than an order of magnitude."""
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > 10 * finite.min():
+        (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
+        scaled = axes.yaxis if axis == "y" else axes.xaxis
+        scaled.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        scaled.set_major_formatter("{x:g}")
+        scaled.set_minor_formatter(NullFormatter())
+
+
+def _score_axis(comparison: Comparison) -> str:
+    return f"{score_name(comparison)} ({direction(comparison)})"
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 32 else f"{label[:29]}..."
+
+
+def _svg(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()

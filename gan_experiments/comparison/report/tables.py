@@ -1,0 +1,222 @@
+"""The tables of a comparison, as Markdown, LaTeX, HTML and for the terminal."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import NamedTuple
+
+import rich.box
+import rich.markup
+import rich.table
+
+from gan_experiments.comparison.arms import ArmResult
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report.wording import (
+    amount,
+    direction,
+    duration,
+    number,
+    percent,
+    probability,
+    score_name,
+    seeds_needed_text,
+    spread_text,
+)
+
+_MOST_ROWS = 30  # in the terminal
+
+
+class Table(NamedTuple):
+    """A table of texts; the first column names the row.
+
+    Attributes:
+        title: Title.
+        note: Explanation of the columns.
+        head: Names of the columns.
+        rows: Cells.
+        brief: Indices of the columns shown in the terminal.
+    """
+
+    title: str
+    note: str
+    head: list[str]
+    rows: list[list[str]]
+    brief: tuple[int, ...] = ()
+
+
+def tables(comparison: Comparison) -> list[Table]:
+    """Return the tables of a comparison that are not empty."""
+    made = [_ranking(comparison), _pairs(comparison), _cost(comparison), _differences(comparison)]
+    return [table for table in made if table.rows]
+
+
+def as_markdown(table: Table) -> str:
+    """Format a table in Markdown."""
+    lines = [table.head, ["---"] + ["---:"] * (len(table.head) - 1), *table.rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def as_latex(table: Table) -> str:
+    """Format a table in LaTeX, with the package ``booktabs``."""
+    rows = [" & ".join(map(_tex, row)) + r" \\" for row in table.rows]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"  \caption{{{_tex(table.title)}. {_tex(table.note)}}}",
+            rf"  \begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
+            r"    \toprule",
+            "    " + " & ".join(map(_tex, table.head)) + r" \\",
+            r"    \midrule",
+            *(f"    {row}" for row in rows),
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def as_html(table: Table) -> str:
+    """Format a table in HTML; on a narrow screen each row becomes a card."""
+    head = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in table.head)
+    rows = []
+    for name, *cells in table.rows:
+        named = zip(table.head[1:], cells, strict=True)
+        values = "".join(f'<td data-name="{html.escape(key)}">{html.escape(cell)}</td>' for key, cell in named)
+        rows.append(f"<tr><th scope=row>{html.escape(name)}</th>{values}</tr>")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def as_rich(table: Table) -> rich.table.Table:
+    """Format the brief columns of a table for the terminal."""
+    made = rich.table.Table(
+        title=rich.markup.escape(table.title), title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
+    )
+    for column in table.brief:
+        name = rich.markup.escape(table.head[column])
+        made.add_column(name, justify="right" if column else "left", overflow="fold", no_wrap=column > 0)
+    if len(table.rows) > _MOST_ROWS:
+        made.caption = f"the first {_MOST_ROWS} of {len(table.rows)} rows; the report has all"
+    for row in table.rows[:_MOST_ROWS]:
+        made.add_row(*(rich.markup.escape(row[column]) for column in table.brief))
+    return made
+
+
+def _ranking(comparison: Comparison) -> Table:
+    name = comparison.criterion.measure.upper()
+    rows = [
+        [
+            arm.label,
+            _counted(arm),
+            spread_text(arm.final),
+            number(arm.final.median),
+            spread_text(arm.best),
+            number(arm.best.median),
+            number(arm.gap),
+        ]
+        for arm in comparison.arms
+    ]
+    note = (
+        f"Best first, by the median {score_name(comparison)}; {direction(comparison)}. Final: the final evaluation; "
+        f"best: the best periodic evaluation.{_samples(comparison)} Each is given as the mean with its 95 % interval "
+        "over the seeds that did not diverge, and as the median over all seeds, where a diverged seed is worse than "
+        "any value. Gap: how much worse the last periodic evaluation is than the best, which is known only in "
+        "hindsight."
+    )
+    head = ["arm", "seeds", f"final {name}", "final median", f"best {name}", "best median", "best-to-last gap"]
+    return Table("Ranking", note, head, rows, brief=(0, 1, 2, 3))
+
+
+def _counted(arm: ArmResult) -> str:
+    missing = len(arm.arm.runs) - arm.count
+    diverged = [f"{arm.diverged} diverged ({percent(arm.diverged / arm.count)})"] if arm.diverged else []
+    return ", ".join([f"{arm.count}", *diverged, *([f"{missing} not counted"] if missing else [])])
+
+
+def _samples(comparison: Comparison) -> str:
+    runs = [run for arm in comparison.arms for run in arm.arm.runs.values()]
+    counts = []
+    for key in ("samples", "periodic_samples"):
+        distinct = {run.recorded(f"evaluation.{key}") for run in runs} - {None}
+        counts.append(distinct.pop() if len(distinct) == 1 else None)
+    final, periodic = counts
+    if final is None or periodic is None:
+        return ""
+    return f" They use {final:,.0f} and {periodic:,.0f} generated images, so they are not comparable with each other."
+
+
+def _pairs(comparison: Comparison) -> Table:
+    rows = [
+        [
+            pair.first if comparison.baseline else f"{pair.first} against {pair.second}",
+            pair.verdict,
+            seeds_needed_text(pair),
+            spread_text((pair.difference, pair.low, pair.high)),
+            probability(pair.p),
+            probability(pair.adjusted),
+            percent(pair.improvement),
+            f"{pair.seeds[0]} pairs" if pair.paired else f"{pair.seeds[0]} + {pair.seeds[1]}",
+        ]
+        for pair in comparison.pairs
+    ]
+    note = (
+        "Seeds needed: estimated seeds per arm for a verdict, if the observed difference is real. Difference: of the "
+        f"mean {score_name(comparison)}, with its uncorrected 95 % interval. p: of the permutation test, uncorrected "
+        f"and after Holm's correction for {comparison.family} comparison{'s' if comparison.family > 1 else ''}, by "
+        "which the verdict is made at the 5 % level. P(better): probability that a seed of the first arm is better "
+        'than one of the second. A diverged seed counts as the worst. Seeds: "n pairs" were compared seed by seed, '
+        'flipping signs; "n + n" by shuffling seeds between the arms, because seeds are missing or so few pairs cannot '
+        "be significant."
+    )
+    first = f"against {comparison.baseline}" if comparison.baseline else "pair"
+    head = [first, "verdict", "seeds needed", "difference", "p", "p (Holm)", "P(better)", "seeds"]
+    return Table("Pairwise tests", note, head, rows, brief=(0, 1, 3, 5))
+
+
+def _cost(comparison: Comparison) -> Table:
+    rows = [
+        [
+            arm.label,
+            percent(arm.reached),
+            amount(arm.reached_images),
+            duration(arm.reached_seconds),
+            duration(arm.cost["seconds"]),
+            amount(arm.cost["images_per_second"]),
+            "-" if (memory := arm.cost["peak_memory"]) is None else f"{memory / 2**30:.2f} GiB",
+            amount(arm.cost["images"]),
+            amount(arm.cost["d_updates"]),
+            amount(arm.cost["g_updates"]),
+        ]
+        for arm in comparison.arms
+    ]
+    level = f"{comparison.criterion.measure.upper()} {number(comparison.threshold)}"
+    note = (
+        f"Share of seeds with a periodic evaluation that reaches {level}, and the median of real images and training "
+        "time until then, over all seeds. The other columns are medians over finished runs. Times exclude evaluation."
+    )
+    head = [
+        "arm",
+        f"reached {level}",
+        "images until then",
+        "time until then",
+        "training time",
+        "images/s",
+        "peak memory",
+        "images",
+        "D updates",
+        "G updates",
+    ]
+    return Table("Cost", note, head, rows)
+
+
+def _differences(comparison: Comparison) -> Table:
+    labels = [arm.label for arm in comparison.arms]
+    rows = [[key, *(values[label] for label in labels)] for key, values in comparison.design.differences]
+    factor = " and ".join(comparison.design.factors) or "the seed"
+    note = f"Every config key, other than {factor} and the seed, that is not the same in all arms."
+    return Table("Other differences", note, ["key", *labels], rows)
+
+
+def _tex(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return re.sub(r"[\\~^&%$#_{}]", lambda match: special.get(match[0], rf"\{match[0]}"), text)

@@ -1,0 +1,165 @@
+"""Verdict sentences, and numbers formatted for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gan_experiments.comparison import statistics
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.pairs import PairResult
+from gan_experiments.comparison.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
+from gan_experiments.core.text import first_few
+
+_MOST_NAMES = 7  # in a sentence
+
+
+def verdict(comparison: Comparison) -> list[str]:
+    """Return the result of the tests in a few sentences, and the estimated seeds for what is undecided."""
+    untested = _nothing_to_test(comparison)
+    if untested:
+        return [untested]
+    if comparison.baseline is not None:
+        pairs = comparison.pairs
+        words = (BETTER, WORSE, CLOSE, FEW_SEEDS)
+        results = "; ".join(_of_one_verdict(pairs, word) for word in words if _first(pairs, word))
+        return [f"Against the baseline {comparison.baseline}: {results}.", *_outlook(comparison, pairs)]
+    leader = comparison.arms[0]
+    pairs = [pair for pair in comparison.pairs if pair.first == leader.label]
+    ahead, behind, close = ([pair.second for pair in pairs if pair.verdict == word] for word in (BETTER, WORSE, CLOSE))
+    results = f"better than {listed(ahead)}" if ahead else "not significantly better than any other arm"
+    results += f"; worse than {listed(behind)} in its mean" if behind else ""
+    results += f"; {CLOSE} against {listed(close)}" if close else ""
+    return [f"{leader.label} ranks first with {_reached(comparison)}: {results}.", *_outlook(comparison, pairs)]
+
+
+def seeds_needed_text(pair: PairResult) -> str:
+    """Return the estimated seeds per arm for a verdict; a hyphen if there is one."""
+    if pair.verdict in (BETTER, WORSE, UNTESTED):
+        return "-"
+    return f"> {statistics.MOST_SEEDS:,}" if pair.seeds_needed is None else f"{pair.seeds_needed:,}"
+
+
+def score_name(comparison: Comparison) -> str:
+    """Return what is compared: ``final FID``."""
+    return f"{comparison.criterion.score} {comparison.criterion.measure.upper()}"
+
+
+def direction(comparison: Comparison) -> str:
+    """Return whether lower or higher values are better."""
+    return f"{'higher' if comparison.criterion.higher_is_better else 'lower'} is better"
+
+
+def number(value: float | None) -> str:
+    """Return a number with two to four significant digits; a hyphen for none."""
+    if value is None or math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "diverged"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if 0 < size < 0.01:
+        return f"{value:.2g}"
+    return f"{value:.{1 if size >= 100 else 2 if size >= 10 else 3}f}"
+
+
+def spread_text(spread: Sequence[float]) -> str:
+    """Return a mean with its interval."""
+    mean, low, high = spread[:3]
+    return number(mean) if math.isnan(low) else f"{number(mean)} [{number(low)}, {number(high)}]"
+
+
+def percent(share: float) -> str:
+    """Return a fraction in percent."""
+    return "-" if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def probability(p: float) -> str:
+    """Return a p value or a probability with three decimals."""
+    return "-" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in seconds, minutes or hours."""
+    if seconds is None or math.isnan(seconds):
+        return "-"
+    if math.isinf(seconds):
+        return "never"
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+def amount(value: float | None) -> str:
+    """Return a count of images or steps."""
+    return "-" if value is None or math.isnan(value) else "never" if math.isinf(value) else f"{value:,.0f}"
+
+
+def seeds(count: int) -> str:
+    """Return a number of seeds."""
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names as in a sentence, the first few of many."""
+    return first_few(names, _MOST_NAMES, last=" and ")
+
+
+def _first(pairs: Sequence[PairResult], verdict: str) -> list[str]:
+    return [pair.first for pair in pairs if pair.verdict == verdict]
+
+
+def _of_one_verdict(pairs: Sequence[PairResult], verdict: str) -> str:
+    names = _first(pairs, verdict)
+    if verdict == FEW_SEEDS:
+        return f"{FEW_SEEDS} to judge {listed(names)}"
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
+
+
+def _nothing_to_test(comparison: Comparison) -> str:
+    """Return why there is no verdict; empty if there is one."""
+    ended = [arm for arm in comparison.arms if arm.count]
+    if len(comparison.arms) == 1:
+        subject = f"{ended[0].label} reaches" if comparison.design.factors else "The runs reach"
+        text = f"{subject} {_reached(comparison)} ({seeds(ended[0].count)})."
+        return f"{text} There is only one arm, so nothing is compared."
+    if len(ended) == 1:
+        return f"Only {ended[0].label} has runs that have ended, so nothing is compared."
+    if comparison.baseline is not None and all(arm.label != comparison.baseline for arm in ended):
+        return f"The baseline {comparison.baseline} has no run that has ended, so nothing is compared."
+    if any(pair.verdict != UNTESTED for pair in comparison.pairs):
+        return ""
+    if max(arm.count for arm in ended) > 1:
+        return "Nothing is tested: no two arms have at least two runs each that have ended."
+    least = statistics.least_seeds(comparison.family)
+    return (
+        "Nothing is tested: with one seed per arm, a difference between two runs says nothing about the arms. "
+        f"At least {least} seeds per arm are needed for a verdict."
+    )
+
+
+def _reached(comparison: Comparison) -> str:
+    return f"{score_name(comparison)} {spread_text(comparison.arms[0].spread(comparison.criterion.score))}"
+
+
+def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
+    """Return whether the seeds are enough for any verdict, and how many the undecided pairs probably need."""
+    lines = []
+    few = [pair for pair in comparison.pairs if pair.verdict == FEW_SEEDS]
+    family = comparison.family
+    if few:
+        least, single = statistics.least_seeds(family), statistics.least_seeds(1)
+        fewest = min(min(pair.seeds) for pair in few)
+        comparisons = f"{family} comparisons need" if family > 1 else "a comparison needs"
+        line = f"With {seeds(fewest)} no difference can be significant, however large: {comparisons} at least {least} "
+        line += "seeds per arm" + (f", a single one {single}." if single < least else ".")
+        if not comparison.baseline:
+            line += " A baseline (baseline=..., chosen before looking at the results) reduces the comparisons."
+        lines.append(line)
+    other = "second" if comparison.baseline is None else "first"
+    undecided = [pair for pair in pairs if pair.verdict in (CLOSE, FEW_SEEDS)]
+    if undecided:
+        needed = listed([f"{seeds_needed_text(pair)} for {getattr(pair, other)}" for pair in undecided])
+        lines.append(f"Estimated seeds per arm for a verdict, if the observed differences are real: {needed}.")
+    return lines

@@ -1,0 +1,122 @@
+"""Writes the report of a comparison: an HTML page, Markdown and LaTeX tables, CSV and Parquet data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report import export
+from gan_experiments.comparison.report.html import page
+from gan_experiments.comparison.report.tables import as_latex, as_markdown, tables
+from gan_experiments.comparison.report.wording import score_name, verdict
+from gan_experiments.core.files import replacing, write_json
+from gan_experiments.core.text import csv_of
+from gan_experiments.core.types import ConfigError
+
+MANIFEST = "comparison.json"
+_PACKAGES = ("gan-experiments", "numpy", "scipy", "matplotlib")
+
+Writer = Callable[[Path], None]
+
+
+def write_report(comparison: Comparison, study: Path, folder: Path, command: str) -> list[Path]:
+    """Write all files of a report, each atomically.
+
+    Args:
+        comparison: What to report.
+        study: The folder above the runs.
+        folder: The folder of the report.
+        command: The command that makes the same report.
+
+    Returns:
+        The files, the page first.
+
+    Raises:
+        ConfigError: One of the files exists and was not written by an earlier comparison; nothing is written then.
+    """
+    provenance = _provenance(comparison, study, command)
+    rows, curves = export.run_rows(comparison), export.curve_rows(comparison)
+    files: dict[str, Writer] = {
+        "report.html": _text(page(comparison, study.resolve().name, provenance)),
+        "report.md": _text(_markdown(comparison, study.resolve().name, provenance)),
+        "report.tex": _text(_latex(comparison, provenance)),
+        "runs.csv": _text(csv_of(rows)),
+        "curves.csv": _text(csv_of(curves)),
+    }
+    if export.has_parquet():
+        files["runs.parquet"] = lambda path: export.write_parquet(rows, path)
+        files["curves.parquet"] = lambda path: export.write_parquet(curves, path)
+    _refuse_changed(folder, files)
+    hashes = {}
+    for name, write in files.items():
+        with replacing(folder / name) as temporary:
+            write(temporary)
+            hashes[name] = _hash(temporary)
+    write_json(folder / MANIFEST, {"provenance": provenance, "verdict": verdict(comparison), "files": hashes})
+    return [folder / name for name in files]
+
+
+def _refuse_changed(folder: Path, files: Mapping[str, Any]) -> None:
+    written: Any = {}
+    if (folder / MANIFEST).is_file():
+        try:
+            written = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ConfigError(f"output: {folder / MANIFEST} was not written by gan-compare; set output=...") from None
+    foreign = [name for name in files if (folder / name).exists() and _hash(folder / name) != written.get(name)]
+    if foreign:
+        raise ConfigError(
+            f"output: {', '.join(foreign)} in {folder} would be overwritten, but was not written by gan-compare or has "
+            "been changed since; move it away or set output=..."
+        )
+
+
+def _provenance(comparison: Comparison, study: Path, command: str) -> dict[str, str]:
+    runs = [run for arm in comparison.arms for run in arm.arm.runs.values()]
+    commits = {str(git.get("commit"))[:10] for run in runs if isinstance(git := run.record.get("git"), dict)}
+    trained_with = {
+        " ".join(f"{name} {number}" for name, number in versions.items())
+        for run in runs
+        if isinstance(versions := run.record.get("versions"), dict)
+    }
+    own = [f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in _PACKAGES)]
+    return {
+        "command": command,
+        "study": str(study.resolve()),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "compared with": ", ".join(own),
+        "trained with": "; ".join(sorted(trained_with)) or "not recorded",
+        "commits": ", ".join(sorted(commits)) or "not recorded",
+    }
+
+
+def _markdown(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> str:
+    parts = [f"# {name}: {score_name(comparison)}", *verdict(comparison)]
+    parts += ["\n".join(f"- {line}" for line in comparison.warnings)] if comparison.warnings else []
+    for table in tables(comparison):
+        parts += [f"## {table.title}", as_markdown(table), table.note]
+    parts += ["## Provenance", "\n".join(f"- {label}: {text}" for label, text in provenance.items())]
+    return "\n\n".join(parts) + "\n"
+
+
+def _latex(comparison: Comparison, provenance: Mapping[str, str]) -> str:
+    head = f"% {provenance['command']}, {provenance['created']}; needs \\usepackage{{booktabs}}"
+    return "\n\n".join([head, *(as_latex(table) for table in tables(comparison))]) + "\n"
+
+
+def _text(text: str) -> Writer:
+    def write(path: Path) -> None:
+        path.write_text(text, encoding="utf-8")
+
+    return write
+
+
+def _hash(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()

@@ -1,0 +1,65 @@
+"""Generates single images, from the latents that sample grids are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.images import as_measured
+from gan_experiments.core.types import ConfigError
+from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents
+
+BATCH = 256  # images generated at a time
+
+
+@torch.no_grad()
+def generate(
+    generator: Generator,
+    count: int,
+    seed: int,
+    labels: int | Sequence[int] | Tensor | None = None,
+    truncation: float | None = None,
+) -> Tensor:
+    """Generate images with a generator in evaluation mode.
+
+    Args:
+        generator: The generator.
+        count: How many images.
+        seed: Of the latents.
+        labels: One class for all, or a class for each; ``None``: the classes in turn, if there are any.
+        truncation: As the generator defines it; ``None``: none.
+
+    Returns:
+        uint8 ``(count, C, H, W)`` on the CPU; points float32 in [-1, 1].
+
+    Raises:
+        ConfigError: The labels do not fit the generator, or a number is out of its range.
+    """
+    problems = [f"n: {count} is not a positive number of images"] * (count < 1)
+    problems += [f"truncation: {truncation} is not a number > 0"] * (truncation is not None and not truncation > 0)
+    if problems:
+        raise ConfigError(problems)
+    latents = draw_latents(generator, count, seed)
+    classes = cycle_labels(generator, count) if labels is None else _classes(generator, labels, count)
+    batches = []
+    for start in range(0, count, BATCH):
+        part = latents[start : start + BATCH]
+        chosen = None if classes is None else classes[start : start + BATCH]
+        images = generator(part, chosen) if truncation is None else generator.truncated(part, truncation, chosen)
+        batches.append(as_measured(images).cpu())
+    return torch.cat(batches)
+
+
+def _classes(generator: Generator, labels: int | Sequence[int] | Tensor, count: int) -> Tensor:
+    if not generator.conditional:
+        raise ConfigError("labels: the generator is not conditional")
+    classes = torch.as_tensor(labels, dtype=torch.long, device=device_of(generator))
+    if classes.shape not in ((), (count,)):
+        raise ConfigError(f"labels: one class or {count} classes expected, not {tuple(classes.shape)}")
+    known = generator.facts.num_classes
+    if ((classes < 0) | (classes >= known)).any():
+        raise ConfigError(f"labels: {generator.facts.name} has the classes 0 to {known - 1}")
+    return classes.expand(count)

@@ -1,0 +1,24 @@
+"""The snippets of docs/python.md run, in their order."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+SNIPPETS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+def test_every_snippet_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for snippet in SNIPPETS:
+        exec(compile(snippet, str(PAGE), "exec"), names)
+    out = capsys.readouterr().out
+    assert "batch_size: 'abc' is not an integer >= 1" in out
+    assert "model: no option 'dcgn'; did you mean 'dcgan'?" in out
+    assert "2 seeds" in out
+    assert names["faster"].folder != names["run"].folder
+    assert names["images"].shape == (16, 1, 8, 8)
+    assert [run.status for run in names["runs"]] == ["finished"] * 4

@@ -1,0 +1,58 @@
+import re
+from html.parser import HTMLParser
+
+from gan_experiments.api.evaluate import evaluate
+from gan_experiments.api.run import Run
+
+
+def problems(html):
+    """Return the tags that are not closed in their order."""
+    found, stack = [], []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("img", "br"):
+                stack.append(tag)
+
+        def handle_endtag(self, tag):
+            if not stack or stack.pop() != tag:
+                found.append(tag)
+
+    Parser().feed(html)
+    return found + stack
+
+
+def test_a_run_shows_status_values_curves_and_samples(trained):
+    html = trained._repr_html_()
+    assert problems(html) == []
+    assert "finished · 64 of 64 images" in html
+    fid, real = trained.record["final"]["fid"], trained.record["real_baseline"]["fid"]
+    assert f">{fid:.4g}<" in html
+    assert f">{real:.4g}<" in html
+    assert "samples at 64 images" in html
+    assert re.findall(r"data:image/([a-z+]+);base64", html) == ["svg+xml", "png"]
+    assert trained._repr_html_() == html
+
+
+def test_a_run_without_anything_has_a_status(tmp_path):
+    assert "not started" in Run(tmp_path)._repr_html_()
+
+
+def test_text_from_the_folder_is_escaped(tmp_path):
+    run = Run(tmp_path / "<b>")
+    run.files.update_record(status="failed", reason="<script>")
+    assert "<script>" not in run._repr_html_()
+    assert problems(run._repr_html_()) == []
+
+
+def test_a_table_that_cannot_be_read_is_said(tmp_path):
+    run = Run(tmp_path)
+    run.files.metrics_file.write_text("a,b\n1,2\n")
+    assert "not the metrics of a run" in run._repr_html_()
+
+
+def test_an_evaluation_shows_its_values(trained):
+    html = evaluate(trained)._repr_html_()
+    assert problems(html) == []
+    assert "FID" in html
+    assert "60 samples of the EMA generator" in html

@@ -1,0 +1,34 @@
+import pytest
+
+from gan_experiments.cli._arguments import read_arguments
+from gan_experiments.core.types import ConfigError
+
+
+def test_flags_and_overrides_come_in_any_order():
+    read = read_arguments(["seed=1", "-m", "loss=a,b", "--config-dir", "x", "~y"])
+    assert read.overrides == ["seed=1", "loss=a,b", "~y"]
+    assert read.config_dir == "x"
+    assert read.multirun
+    assert not read.for_hydra
+    assert read_arguments(["hydra.mode=MULTIRUN"]).multirun
+    assert not read_arguments(["--cfg", "job", "-m"]).multirun  # a config is printed; nothing runs
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-i"], ["--info", "plugins"], ["-sc", "query=bash"], ["seed=1", "--hydra-help"]], ids=" ".join
+)
+def test_what_hydra_answers_by_itself(arguments):
+    assert read_arguments(arguments).for_hydra
+
+
+@pytest.mark.parametrize("flag", ["--multirn", "--config-path", "--experimental-rerun", "-x"])
+def test_unknown_flags_are_refused(flag):
+    with pytest.raises(ConfigError, match=f"{flag}: no such flag"):
+        read_arguments([flag])
+
+
+def test_a_flag_is_suggested():
+    with pytest.raises(ConfigError, match="did you mean '--multirun'"):
+        read_arguments(["--multirn"])
+    with pytest.raises(ConfigError, match="invalid choice"):
+        read_arguments(["--cfg", "nothing"])

@@ -1,0 +1,98 @@
+import math
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from synthetic import write_run, write_study
+
+from gan_experiments.comparison.arms import Criterion
+from gan_experiments.comparison.collect import collect
+from gan_experiments.comparison.design import lay_out
+from gan_experiments.comparison.report import plots
+
+FID = Criterion("fid", "final", higher_is_better=False)
+
+
+def drawn(comparison):
+    made = plots.plots(comparison)
+    assert all(ET.fromstring(plot.svg).tag.endswith("svg") for plot in made)
+    return [plot.title for plot in made]
+
+
+USUAL = ["FID over images seen", "FID over training time", "Distribution over seeds", "Quality against cost"]
+
+
+def test_there_is_a_plot_for_each_question(study, compared):
+    assert drawn(compared(study)) == USUAL
+    assert drawn(compared(study, measure="is"))[0] == "IS over images seen"
+
+
+def test_a_search_has_a_plot_of_its_own(tmp_path, compared):
+    for trial in range(6):
+        write_run(tmp_path / f"{trial}", fid=5.0 + trial, config={"optimizer.generator.lr": 1e-4 * (1 + trial)})
+    assert drawn(compared(tmp_path)) == [*USUAL, "Expected best score against number of trials"]
+
+
+@pytest.mark.parametrize(
+    "fids",
+    [
+        {"hinge": [4.0]},
+        {"hinge": [4.0], "minimax": [None]},
+        {"hinge": [4.0, None], "minimax": [None, None]},
+        {f"a{arm}": [4.0 + arm] for arm in range(12)},
+        {"hinge": [0.0, 1.0], "minimax": [300.0, 0.0]},
+    ],
+)
+def test_odd_studies_are_drawn(tmp_path, compared, fids):
+    for label, values in fids.items():
+        for seed, value in enumerate(values):
+            status = "finished" if value is not None else "diverged"
+            config = {"loss._target_": label}
+            record = {"choices": {"loss": label}}
+            write_run(tmp_path / f"{label}{seed}", "hinge", seed, value or 1.0, status, config, record)
+    drawn(compared(tmp_path))
+
+
+def test_runs_without_rows_or_times_are_drawn(tmp_path, compared):
+    study = write_study(tmp_path, {"hinge": [4.0, 4.1], "minimax": [5.0, 5.1]}, record={"seconds": None})
+    for table in study.rglob("metrics.csv"):
+        table.unlink()
+    assert drawn(compared(study)) == ["Distribution over seeds"]
+
+
+def test_the_line_of_an_arm_is_its_median_seed(study):
+    (arm,) = [arm for arm in lay_out(collect(study).runs).arms if arm.label == "hinge"]
+    line = plots._line(arm, FID)
+    table = np.array([run.curves["fid"].values for run in arm.runs.values()])
+    np.testing.assert_allclose(line.middle, np.median(table, axis=0))
+    np.testing.assert_allclose(line.low, np.quantile(table, 0.1, axis=0))
+    np.testing.assert_allclose(line.high, np.quantile(table, 0.9, axis=0))
+    np.testing.assert_allclose(line.seconds, line.images / 1000)
+
+
+def test_a_seed_that_diverged_is_the_worst_from_there_on(study):
+    (arm,) = [arm for arm in lay_out(collect(study).runs).arms if arm.label == "minimax"]
+    line = plots._line(arm, FID)
+    half = line.images <= 100_000
+    assert np.isfinite(line.high[half]).all()
+    assert np.isinf(line.high[~half]).all()
+    assert np.isfinite(line.middle).all(), "three of five finished"
+
+
+def test_turned_quantiles_for_what_should_be_large(study):
+    (arm,) = [arm for arm in lay_out(collect(study).runs).arms if arm.label == "minimax"]
+    line = plots._line(arm, Criterion("is", "final", higher_is_better=True))
+    finite = np.isfinite(line.low)
+    assert (line.low[finite] <= line.middle[finite]).all()
+    assert (line.middle <= line.high).all()
+    assert (line.low[~finite] == -math.inf).all()
+
+
+def test_the_same_study_makes_the_same_plots(study, compared):
+    first, second = plots.plots(compared(study)), plots.plots(compared(study))
+    assert [plot.svg for plot in first] == [plot.svg for plot in second]
+
+
+def test_lines_differ_without_colour():
+    styles = [plots._style(rank) for rank in range(8)]
+    assert len({str(style["linestyle"]) for style in styles}) == len({style["marker"] for style in styles}) == 8

@@ -1,0 +1,100 @@
+import math
+
+import pytest
+from synthetic import write_run, write_study
+
+from gan_experiments.comparison.report import wording as words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (math.nan, "-"),
+        (math.inf, "diverged"),
+        (0.0, "0.000"),
+        (0.00012345, "0.00012"),
+        (-0.005799, "-0.0058"),
+        (-0.5, "-0.500"),
+        (3.14159, "3.142"),
+        (31.4159, "31.42"),
+        (314.159, "314.2"),
+        (31415.9, "31,416"),
+    ],
+)
+def test_numbers(value, text):
+    assert words.number(value) == text
+
+
+def test_other_amounts():
+    assert [words.duration(value) for value in (None, 5, 300, 8000, math.inf)] == [
+        "-",
+        "5 s",
+        "5.0 min",
+        "2.2 h",
+        "never",
+    ]
+    assert [words.amount(value) for value in (None, 12345.6, math.inf)] == ["-", "12,346", "never"]
+    assert [words.probability(value) for value in (math.nan, 0.0004, 0.04)] == ["-", "< 0.001", "0.040"]
+    assert [words.percent(value) for value in (math.nan, 0.4)] == ["-", "40 %"]
+    assert words.spread_text((1.0, math.nan, math.nan)) == "1.000"
+    assert words.spread_text((1.0, 0.5, 1.5)) == "1.000 [0.500, 1.500]"
+
+
+def test_lists():
+    assert words.listed(["a"]) == "a"
+    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert words.listed([str(i) for i in range(20)]) == "0, 1, 2, 3, 4, 5, 6 and 13 more"
+
+
+def test_one_seed_is_reported_without_tests(tmp_path, compared):
+    comparison = compared(write_study(tmp_path, {"hinge": [4.0], "minimax": [5.0]}))
+    (text,) = words.verdict(comparison)
+    assert text.startswith("Nothing is tested: with one seed per arm, a difference between two runs says nothing")
+    assert text.endswith("At least 4 seeds per arm are needed for a verdict.")
+    assert [pair.verdict for pair in comparison.pairs] == ["not tested"]
+
+
+def test_too_few_seeds_are_said_with_the_number_that_would_do(tmp_path, compared):
+    fids = {"hinge": [4.0, 4.1], "minimax": [9.0, 9.1], "wasserstein": [20.0, 20.1]}
+    text = " ".join(words.verdict(compared(write_study(tmp_path, fids))))
+    assert "With 2 seeds no difference can be significant, however large" in text
+    assert "3 comparisons need at least 5 seeds per arm, a single one 4" in text
+
+
+def test_an_arm_with_the_best_median_and_a_bad_mean_is_no_winner(tmp_path, compared):
+    fids = {"hinge": [3.9] * 8 + [50.0] * 7, "minimax": [4.0 + 0.001 * seed for seed in range(15)]}
+    comparison = compared(write_study(tmp_path, fids))
+    assert comparison.pairs[0].verdict == "worse"
+    assert (
+        "not significantly better than any other arm; worse than minimax in its mean." in words.verdict(comparison)[0]
+    )
+
+
+def test_a_baseline_without_an_end_is_said(tmp_path, compared):
+    study = write_study(tmp_path, {"hinge": [4.0, 4.2], "wasserstein": [5.0, 5.1]})
+    write_run(study / "m", "minimax", status="running")
+    text = words.verdict(compared(study, baseline="minimax"))
+    assert text == ["The baseline minimax has no run that has ended, so nothing is compared."]
+
+
+def test_single_seeds_beside_several_are_said(tmp_path, compared):
+    text = words.verdict(compared(write_study(tmp_path, {"hinge": [4.0, 4.2], "wasserstein": [5.0]})))
+    assert text == ["Nothing is tested: no two arms have at least two runs each that have ended."]
+
+
+def test_one_arm_is_reported(tmp_path, compared):
+    text = words.verdict(compared(write_study(tmp_path, {"hinge": [4.0, 4.2]})))
+    assert text == [
+        "The runs reach final FID 4.100 [2.829, 5.371] (2 seeds). There is only one arm, so nothing is compared."
+    ]
+
+
+def test_arms_with_no_finished_run_do_not_stop_the_others(tmp_path, compared):
+    study = write_study(tmp_path, {"hinge": [4.0, 4.2, 4.1]})
+    write_run(study / "m", "minimax", status="failed")
+    comparison = compared(study)
+    assert comparison.pairs == []
+    assert words.verdict(comparison) == ["Only hinge has runs that have ended, so nothing is compared."]
+    text = words.verdict(compared(study, baseline="minimax"))
+    assert text == ["Only hinge has runs that have ended, so nothing is compared."]

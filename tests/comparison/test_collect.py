@@ -1,0 +1,84 @@
+import math
+
+import pytest
+from synthetic import write_run, write_study
+
+from gan_experiments.comparison.collect import collect, finite
+from gan_experiments.core.types import ConfigError
+
+
+def test_runs_are_found_two_folders_deep(tmp_path):
+    write_run(tmp_path / "one", seed=1)
+    write_run(tmp_path / "day" / "two", seed=2)
+    write_run(tmp_path / "day" / "too" / "deep", seed=3)
+    study = collect(tmp_path)
+    assert [(run.name, run.seed) for run in study.runs] == [("day/two", 2), ("one", 1)]
+    assert study.left_out == [("day/too", "not a run folder: config.yaml is missing")]
+
+
+def test_what_is_no_run_is_listed_and_left_out(tmp_path):
+    write_run(tmp_path / "good")
+    broken = {
+        "no_config": ("config.yaml", None, "not a run folder: config.yaml is missing"),
+        "no_record": ("record.json", None, "record.json: missing"),
+        "bad_record": ("record.json", b"{", "record.json: cannot be read"),
+        "list_record": ("record.json", b"[1]", "record.json: cannot be read"),
+        "bad_config": ("config.yaml", b"a: [", "config.yaml: cannot be read: while parsing a flow node"),
+        "binary_config": ("config.yaml", b"\x00\xff", "config.yaml: cannot be read: "),
+        "other_config": ("config.yaml", b"a: 1", "config.yaml: not the config of a run (it has no seed)"),
+        "other_status": ("record.json", b'{"status": "great"}', "record.json: unknown status 'great'"),
+        "binary_table": ("metrics.csv", b"\xff\xfe\x00\x01", "metrics.csv: cannot be read"),
+        "other_table": ("metrics.csv", b"a,b\n1,2\n", "metrics.csv: not the metrics of a run"),
+    }
+    for name, (file, content, _) in broken.items():
+        path = write_run(tmp_path / name).path / file
+        path.unlink() if content is None else path.write_bytes(content)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "comparison").mkdir()
+    (tmp_path / "table.csv").write_text("")
+    study = collect(tmp_path)
+    assert [run.name for run in study.runs] == ["good"]
+    expected = {name: reason for name, (*_, reason) in broken.items()}
+    expected["notes"] = "not a run folder: config.yaml is missing"
+    assert dict(study.left_out).keys() == expected.keys()
+    assert all(reason.startswith(expected[name]) for name, reason in study.left_out)
+
+
+def test_a_folder_of_nothing_but_strangers_is_refused_with_their_names(tmp_path):
+    write_run(tmp_path / "old").record_file.unlink()
+    with pytest.raises(ConfigError, match=r"no run can be read in(.|\n)*old: record.json: missing"):
+        collect(tmp_path)
+    with pytest.raises(ConfigError, match="nowhere is not a folder"):
+        collect(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="is one run; a study is the folder above"):
+        collect(tmp_path / "old")
+
+
+def test_a_config_runs_no_code(tmp_path):
+    run = write_run(tmp_path / "evil")
+    run.config_file.write_text(f"seed: !!python/object/apply:os.system ['touch {tmp_path}/touched']\n")
+    with pytest.raises(ConfigError):
+        collect(tmp_path)
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("text", ["", "images_seen,metrics/fid\n", "images_seen"])
+def test_a_run_without_rows_has_no_curves(tmp_path, text):
+    write_run(tmp_path / "run", status="failed").metrics_file.write_text(text)
+    ((run,), _) = collect(tmp_path)
+    assert run.curves == {}
+
+
+def test_reading_changes_nothing(tmp_path):
+    study = write_study(tmp_path, {"hinge": [1.0]})
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("*")}
+    collect(study)
+    assert {path: path.stat().st_mtime_ns for path in study.rglob("*")} == before
+
+
+def test_what_a_record_notes_is_a_number_or_nothing(tmp_path):
+    write_run(tmp_path / "run", record={"seconds": "long", "steps": [1], "images_seen": True})
+    ((run,), _) = collect(tmp_path)
+    assert [run.recorded("seconds"), run.recorded("steps.discriminator"), run.recorded("images_seen")] == [None] * 3
+    assert [finite(1), finite(2.5), finite(math.inf), finite(None)] == [1.0, 2.5, None, None]
