@@ -61,7 +61,7 @@ def train(
     """Train a run to its end, as ``gan-train`` does, and return it; with ``sweep=True`` a run of each combination.
 
     The run folder is named by the overrides: called again, a finished run is returned as it is, and one that was cut
-    off goes on from its last checkpoint. Ctrl-C and SIGTERM save the run first and then do what they do elsewhere.
+    off goes on from its last checkpoint. Ctrl-C and SIGTERM save the run first and then have their usual effect.
 
     Args:
         config: Overrides as on the command line, or a config from ``compose``, which may have been edited.
@@ -81,14 +81,15 @@ def train(
             raise ConfigError("sweep: the values of a sweep are overrides, such as ['loss=hinge,wasserstein']")
         with preserved_state():
             return _sweep(as_list(config, trusted), config_dir)
-    import torch  # noqa: F401 - before its state is preserved
-
     with preserved_state():
         if isinstance(config, Mapping):
             request = edited_request(config, trusted)
         else:
             request = compose_request("train", Config, as_list(config, trusted), config_dir)
-        _refuse_devices(request.config["trainer"])
+    _refuse_devices(request.config["trainer"])
+    import torch  # noqa: F401 - its state is preserved, too
+
+    with preserved_state():
         folder, code = train_request(request)
     if code is not None and code > _SIGNAL and threading.current_thread() is threading.main_thread():
         print(f"stopped and saved in {folder.path}; the same call goes on", file=sys.stderr)

@@ -22,6 +22,7 @@ from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.sweeps.job import run_job
 from gan_experiments.sweeps.plan import Sweep
 from gan_experiments.sweeps.progress import SweepProgress
+from gan_experiments.sweeps.search.directions import direction_lines
 from gan_experiments.sweeps.search.options import search_problems
 from gan_experiments.sweeps.table import print_table
 
@@ -101,7 +102,7 @@ def tidy_overrides(overrides: Sequence[str]) -> list[str]:
 def sweep_problems(line: CommandLine) -> list[Problem]:
     """Return what is wrong with the launcher, the sweeper and their options."""
     problems = list(plugin_problems(line.hydra))
-    if str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper"):
+    if _is_search(line):
         own = [change.line for change in line.changes if change.line]
         problems += search_problems(line.hydra.sweeper, own, line.files.loader)
     return problems
@@ -112,7 +113,12 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
 
     Returns:
         The highest exit code of its jobs.
+
+    Raises:
+        ConfigError: It is not known whether higher values of an objective of a search are better.
     """
+    if _is_search(line):
+        line.hydra_lines += direction_lines(line)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with SweepProgress(jobs):
@@ -121,6 +127,10 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
         signal.signal(signal.SIGTERM, before)
         failed = print_table(jobs)
     return max([failed, *job.codes])
+
+
+def _is_search(line: CommandLine) -> bool:
+    return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper")
 
 
 def _launch(line: CommandLine, job: SweepJob) -> None:

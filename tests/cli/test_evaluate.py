@@ -109,7 +109,7 @@ def test_points_against_a_distribution(call, tmp_path):
         (["fake=fakes", "dataset=digits", "metrics=[random,kid,known_distribution]"], "of Digits is not known"),
         (["fake=fakes", "dataset=digits", "metrics=kid"], "kid needs an extractor; add one: metrics=[native,kid]"),
         (["fake=fakes", "dataset=digits", "+metrics.weights=x"], "metrics.weights: native takes no file of weights"),
-        (["fake=fakes", "dataset=ring", "metrics=[native,mixture,prdc]"], "already computes precision, recall; keep one of the two"),
+        (["fake=fakes", "dataset=ring", "metrics=[native,mixture,prdc]"], "already computes precision, recall"),
         (["fake=fakes", "dataset=digits", "metrics=inception", "metrics.weights=no.pth"], "there is no file no.pth"),
     ],
 )  # fmt: skip

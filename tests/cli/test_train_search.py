@@ -25,6 +25,8 @@ run = RunFolder(path)
 rate = config["optimizer"]["generator"]["lr"]
 fid = abs(math.log10(rate) + 3) + (config["loss"]["_target_"].endswith("Hinge"))
 known = {"seed": config["seed"], "budget": config["budget"], "evaluation": {"samples": 40, "periodic_samples": 40}}
+measure = {"values": ["fid"], "higher_is_better": {"fid": False}}
+known["evaluation"]["features"] = {"fid": measure}
 
 def end(status, **fields):
     run.update_record(status=status, images_seen=clock, seconds=1.0, images_per_second=1e3 * rate, **known, **fields)
@@ -166,7 +168,7 @@ def test_failures_are_named_and_make_the_exit_code(search, monkeypatch):
         ((RATE, "name=mine"), "name: every trial needs its own folder"),
         ((RATE, "loss=hing,wasserstein"), "did you mean 'hinge'"),
         ((RATE, "hydra.sweeper.storage=nonsense"), "hydra.sweeper.storage: 'nonsense' cannot be opened"),
-        ((RATE, "hydra.sweeper.objectives=[fdi]", "hydra.sweeper.pruner=none"), "no final 'fdi'"),
+        ((RATE, "hydra.sweeper.objectives=[fdi]", "hydra.sweeper.pruner=none"), "did you mean 'fid'?"),
     ],
 )
 def test_wrong_input_is_a_line(search, overrides, told):
