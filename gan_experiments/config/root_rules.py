@@ -46,6 +46,21 @@ def check_schedule(key: str, options: Mapping[str, Any], config: ConfigView) -> 
         yield Problem(f"{key}.{name}", f"the learning rates fall from {start} to {end} images: end must be larger")
 
 
+def check_average(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+    """Warn of a moving average that holds early weights at the end of the run, because its half-life is long."""
+    half_life, start, budget = (
+        config.get(f"{key}.half_life"),
+        config.get(f"{key}.start", 0),
+        config.get("budget.images"),
+    )
+    if not all(isinstance(value, int) for value in (half_life, start, budget)):
+        return
+    if half_life > budget / 3 and start < budget and config.get(f"{key}.rampup") is None:
+        text = f"{half_life} images are more than a third of the budget of {budget}"
+        hint = f"the average still holds early weights; set {key}.rampup=0.05"
+        yield Problem(f"{key}.half_life", f"{text}: {hint}", warning=True)
+
+
 def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
     """Refuse ramps of what the system cannot change, to a value out of bounds, or that end before they start."""
     keys, to, system = config.get(f"{key}.keys"), config.get(f"{key}.to"), config.component("model")

@@ -76,9 +76,15 @@ class Average(Section):
 
     Attributes:
         half_life: Images after which an old weight counts half; 0 turns it off.
+        start: Images seen until which the average equals the network.
+        rampup: Largest half-life as a share of the images seen; ``None`` sets no bound.
     """
 
     half_life: NonNegativeInt
+    start: NonNegativeInt = 0
+    rampup: PositiveFloat | None = None
+
+    check = staticmethod(root_rules.check_average)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 
 import torch
@@ -12,8 +13,9 @@ class GeneratorEMA(nn.Module):
     """Exponential moving average of a network's weights, with a half-life in images (Karras et al. 2018, section 3).
 
     It starts as a copy of the network. An update ``images`` images after the last one computes
-    ``d * average + (1 - d) * network`` with ``d = 0.5 ** (images / half_life)``. Buffers, such as the running
-    statistics of batch norm, are copied.
+    ``d * average + (1 - d) * network`` with ``d = 0.5 ** (images / half_life)``, a function of the images seen alone.
+    Buffers, such as the running statistics of batch norm, are copied, as in StyleGAN2-ADA; BigGAN-PyTorch and
+    PyTorch-StudioGAN average them.
 
     ``torch.optim.swa_utils.AveragedModel`` reads its update counter from the device twice per update, which makes every
     step wait for the GPU; this class does not.
@@ -21,17 +23,26 @@ class GeneratorEMA(nn.Module):
     Args:
         network: The network to average. The averaged copy is ``module``; its state dict keys start with ``module.``.
         half_life: Half-life in images; 0 keeps the average equal to the network.
+        start: Images seen until which the average equals the network (BigGAN-PyTorch: 20,000 steps).
+        rampup: Largest half-life as a share of the images seen (StyleGAN2-ADA: 0.05); ``None``: no limit.
     """
 
-    def __init__(self, network: nn.Module, half_life: float) -> None:
+    def __init__(self, network: nn.Module, half_life: float, start: int = 0, rampup: float | None = None) -> None:
         super().__init__()
         self.module = deepcopy(network).requires_grad_(False)
         self.half_life = half_life
+        self.start = start
+        self.rampup = rampup
 
     @torch.no_grad()
-    def update(self, network: nn.Module, images: int) -> None:
-        """Update the average with ``network``, ``images`` images after the last update."""
-        kept = 0.5 ** (images / self.half_life) if self.half_life > 0 else 0.0
+    def update(self, network: nn.Module, images: int, images_seen: float = math.inf) -> None:
+        """Update the average with ``network``, ``images`` images after the last update.
+
+        ``images_seen`` is the clock before this step.
+        """
+        half_life = self.half_life if self.rampup is None else min(self.half_life, self.rampup * images_seen)
+        averages = half_life > 0 and images_seen >= self.start
+        kept = 0.5 ** (images / half_life) if averages else 0.0
         torch._foreach_lerp_(list(self.module.parameters()), list(network.parameters()), 1.0 - kept)
         buffers = list(self.module.buffers())
         if buffers:

@@ -33,22 +33,25 @@ class Plan(NamedTuple):
         generator: Widths of the generator's feature maps, starting at the latent.
         discriminator: Output widths of the discriminator's blocks, starting at the image.
         halvings: Number of blocks, from the first, that halve the feature map.
+        wide_halvings: The same with wide blocks, if it differs.
     """
 
     start: int
     generator: tuple[int, ...]
     discriminator: tuple[int, ...]
     halvings: int
+    wide_halvings: int | None = None
 
 
-# 32, 48 and 128: from the paper; 64: from the authors' code; 8, 16 and 28: that of 32, with one doubling less.
+# 32, 48 and 128: from the paper; 64: from the authors' code, whose wide discriminators (BigGAN-PyTorch) end at 4x4
+# instead of 2x2 feature maps; 8, 16 and 28: that of 32, with one doubling less.
 PLANS = {
     8: Plan(2, (4, 4, 4), (2, 2, 2, 2), 2),
     16: Plan(4, (4, 4, 4), (2, 2, 2, 2), 2),
     28: Plan(7, (4, 4, 4), (2, 2, 2, 2), 2),
     32: Plan(4, (4, 4, 4, 4), (2, 2, 2, 2), 2),
     48: Plan(6, (8, 4, 2, 1), (1, 2, 4, 8, 16), 4),
-    64: Plan(4, (16, 8, 4, 2, 1), (1, 2, 4, 8, 16), 5),
+    64: Plan(4, (16, 8, 4, 2, 1), (1, 2, 4, 8, 16), 5, wide_halvings=4),
     128: Plan(4, (16, 16, 8, 4, 2, 1), (1, 2, 4, 8, 16, 16), 5),
 }
 
@@ -113,7 +116,7 @@ class ResidualDiscriminator(ConditionalDiscriminator):
             layers have twice as many.
         attention: Size of the feature maps with self-attention, relative to the image.
         wide: Whether a block has its output channels inside (Zhang 2019, Brock 2019), instead of its input channels
-            (Miyato 2018).
+            (Miyato 2018). At 64 pixels the last wide block does not halve the feature map.
         init: Initialization: Xavier's (Miyato 2018) or orthogonal (Brock 2019).
         spectral_norm: Divide every weight by its largest singular value.
         conditioning: How it uses labels.
@@ -136,12 +139,13 @@ class ResidualDiscriminator(ConditionalDiscriminator):
     ) -> None:
         super().__init__(facts, conditioning)
         plan = plan_of(facts)
+        halvings = plan.wide_halvings if wide and plan.wide_halvings is not None else plan.halvings
         widths = [facts.channels + self.seen_classes, *(channels * factor for factor in plan.discriminator)]
         layers: list[nn.Module] = []
         for depth, (fan_in, fan_out) in enumerate(pairwise(widths)):
             hidden = fan_out if wide or not depth else fan_in
-            layers.append(DiscriminatorBlock(fan_in, fan_out, hidden, halve=depth < plan.halvings, first=not depth))
-            if depth < plan.halvings and _share(attention) == 2 ** (depth + 1):
+            layers.append(DiscriminatorBlock(fan_in, fan_out, hidden, halve=depth < halvings, first=not depth))
+            if depth < halvings and _share(attention) == 2 ** (depth + 1):
                 layers.append(SelfAttention(fan_out))
         self.layers = nn.Sequential(*layers)
         self.add_heads(widths[-1])

@@ -68,12 +68,12 @@ class CR(Penalty):
     def discriminator(self, step: Step) -> Tensor:
         """Return ``E (D(x) - D(T(x)))^2``."""
         output = step.real_output if step.full_precision else None
-        return self._inconsistency(step.discriminator, step.real, step.labels, output, step.rng)
+        return self._inconsistency(step.discriminator, step.real.detach(), step.labels, output, step.rng)
 
     def _inconsistency(
         self, discriminator: nn.Module, images: Tensor, labels: Tensor | None, output: Tensor | None, rng: Stream
     ) -> Tensor:
-        images = in_float32(images.detach())
+        images = in_float32(images)
         if output is None:
             output = discriminator(images, labels)
         moved = discriminator(flip_and_shift(images, rng, self.flip, self.shift), labels)

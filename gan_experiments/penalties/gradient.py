@@ -31,7 +31,9 @@ def image_gradient(
         output: The discriminator's output for ``images``, if it may be differentiated; otherwise it is computed again.
     """
     if output is None or not images.requires_grad:
-        images = in_float32(images.detach()).requires_grad_(True)
+        images = in_float32(images)
+        if not images.requires_grad:  # if it does, as unrolled fakes do, the gradient is to reach what made them
+            images = images.detach().requires_grad_(True)
         output = discriminator(images, labels)
     (gradient,) = torch.autograd.grad(scores(output).sum(), images, create_graph=True)
     return in_float32(gradient).flatten(1)

@@ -50,7 +50,7 @@ class LeCam(Penalty):
         real, fake = step.real_output, step.fake_output
         if active and not step.full_precision:  # differences of outputs in bfloat16 are mostly rounding
             real = step.discriminator(in_float32(step.real.detach()), step.labels)
-            fake = step.discriminator(in_float32(step.fake.detach()), step.fake_labels)
+            fake = step.discriminator(in_float32(step.fake), step.fake_labels)
         assert real is not None
         real, fake = realism(step.discriminator, real), realism(step.discriminator, fake)
         self._follow(real, fake)

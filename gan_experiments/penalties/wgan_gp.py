@@ -15,9 +15,9 @@ from gan_experiments.penalties.gradient import image_gradient
 
 
 def between(step: Step) -> Tensor:
-    """Return one random point on the line from each real to its fake: ``(B, C, H, W)``, detached."""
+    """Return one random point on the line from each real to its fake: ``(B, C, H, W)``."""
     share = step.rng.uniform(len(step.real), 1, 1, 1)
-    return share * in_float32(step.real.detach()) + (1 - share) * in_float32(step.fake.detach())
+    return share * in_float32(step.real.detach()) + (1 - share) * in_float32(step.fake)
 
 
 class WGANGP(Penalty):

@@ -39,7 +39,7 @@ class ZCR(Penalty):
 
     def discriminator(self, step: Step) -> Tensor:
         """Return ``discriminator_weight E (D(G(z)) - D(G(z + e)))^2``."""
-        with torch.no_grad():
+        with torch.set_grad_enabled(step.fake.grad_fn is not None):  # only an unrolled step's fakes have one
             images = self._neighbours(step)
         output, near = scores(step.discriminator(images, _twice(step.fake_labels))).chunk(2)
         return self.discriminator_weight * (output - near).square().mean()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
@@ -25,13 +24,12 @@ from gan_experiments.core.contracts import (
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import NonNegativeInt
-from gan_experiments.systems.base import OptimizerFactory, System
-from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
+from gan_experiments.systems.adversarial import AdversarialSystem
+from gan_experiments.systems.base import OptimizerFactory
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
 
 Discriminate = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
-NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
 
 
 class Fakes(NamedTuple):
@@ -42,7 +40,7 @@ class Fakes(NamedTuple):
     images: Tensor
 
 
-class GAN(System):
+class GAN(AdversarialSystem):
     """Generative adversarial training (Goodfellow et al. 2014, algorithm 1) with any loss, penalties and networks.
 
     All random numbers of a step are a function of the seed and the clock, so a run can be resumed after any step.
@@ -63,10 +61,9 @@ class GAN(System):
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
         share_fakes: Use the discriminator step's fakes in the generator step too, which saves a forward pass of the
             generator; algorithm 1 draws new ones.
-        unroll_steps: Discriminator steps unrolled in the generator step (Metz et al. 2017), on each process's slice.
+        unroll_steps: Discriminator steps unrolled in the generator step (Metz et al. 2017), with their penalties and
+            gradient clipping, on each process's slice of this step's images.
     """
-
-    optimized: ClassVar[tuple[str, ...]] = NETWORKS
 
     def __init__(
         self,
@@ -121,17 +118,11 @@ class GAN(System):
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
         optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
         with self.toggled_optimizer(optimizer):
-            real = real.detach()  # the generator step uses the same tensor, without a gradient
             fake = self._augmented("fake", fakes.images).detach()
-            real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
             fake.requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
-            of_real, of_fake = self._discriminate(real, labels), self._discriminate(fake, fakes.labels)
-            loss = self.loss.discriminator(of_real.output, of_fake.output)
-            kind = self.loss.discriminator_output
-            values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
-            step = self._step(fakes, labels, real, fake, of_real, of_fake)
-            self._minimize(self._add_penalties("discriminator", loss, penalties, step, values), optimizer)
-        self._real_output = of_real.output.detach()
+            loss, step, values = self._discriminator_loss(real, labels, fake, fakes, penalties)
+            self._minimize(loss, optimizer)
+        self._real_output = step.real_output.detach()  # type: ignore[union-attr]
         for penalty in penalties.values():
             penalty.after_discriminator_step(self.discriminator)
         for name, augmentation in self.augmentations.items():
@@ -140,14 +131,34 @@ class GAN(System):
         values["gradient_norm/discriminator"] = self._gradient_norms["discriminator"]
         self.statistics.record(self.clock.step, values)
 
+    def _discriminator_loss(
+        self,
+        real: Tensor,
+        labels: Tensor | None,
+        fake: Tensor,
+        fakes: Fakes,
+        penalties: Mapping[str, Penalty],
+        *keys: str,
+    ) -> tuple[Tensor, Step, dict[str, Tensor]]:
+        """Return the discriminator's loss with penalties, what they saw, and the values to record.
+
+        ``fake`` are the images of ``fakes`` as the discriminator sees them, ``keys`` those of the random numbers.
+        """
+        real = real.detach()  # the generator's step takes the same reals, without a gradient
+        real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
+        of_real, of_fake = self._discriminate(real, labels), self._discriminate(fake, fakes.labels)
+        loss = self.loss.discriminator(of_real.output, of_fake.output)
+        kind = self.loss.discriminator_output
+        values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
+        step = self._step(fakes, labels, real, fake, of_real, of_fake)
+        return self._add_penalties("discriminator", loss, penalties, step, values, *keys), step, values
+
     def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
         with self.toggled_optimizer(optimizer):
             fakes = shared or self._draw_fakes("generator", real, labels)
             fake = self._augmented("fake", fakes.images)
-            discriminate: Discriminate = self._discriminate
-            if self.unroll_steps:
-                discriminate = self._unrolled((real, labels), (fake, fakes.labels))
+            discriminate = self._unrolled(real, labels, fake, fakes) if self.unroll_steps else self._discriminate
             of_real = discriminate(real, labels) if self.loss.generator_needs_real else None
             of_fake = discriminate(fake, fakes.labels)
             step = self._step(fakes, labels, real, fake, of_real, of_fake)
@@ -157,7 +168,7 @@ class GAN(System):
             loss = self.loss.generator(fake_output, of_real and of_real.output)
             values = {"loss/generator": loss}
             self._minimize(self._add_penalties("generator", loss, penalties, step, values), optimizer)
-        self.ema.update(self.generator, self.clock.batch_size * self.d_steps)
+        self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
         values["gradient_norm/generator"] = self._gradient_norms["generator"]
         self.statistics.record(self.clock.step, values)
 
@@ -180,18 +191,32 @@ class GAN(System):
         output, features = self.discriminator.forward_with_features(images, labels)
         return DiscriminatorOutput(output.float(), features)
 
-    def _unrolled(self, real: tuple[Tensor, Tensor | None], fake: tuple[Tensor, Tensor | None]) -> Discriminate:
+    def _unrolled(self, real: Tensor, labels: Tensor | None, fake: Tensor, fakes: Fakes) -> Discriminate:
+        """Return the discriminator as it is after its next ``unroll_steps`` steps, each on these images."""
+
+        def objective(ahead: int) -> Tensor:
+            penalties = self._due(self.clock.step + ahead)
+            images = fake.view_as(fake)  # a new node: the weights by now depend on those of the steps before
+            return self._discriminator_loss(real, labels, images, fakes, penalties, "unrolled", str(ahead))[0]
+
         optimizer = self._optimizer("discriminator").optimizer
-        discriminate = unrolled(self.discriminator, optimizer, self.loss, real, fake, self.unroll_steps)
-        return lambda images, labels: DiscriminatorOutput(discriminate(images, labels), None)
+        keep: list[Any] = [self.generator, self.loss, self.penalties]  # their buffers change in a step
+        call = unrolled(self.discriminator, optimizer, objective, self.unroll_steps, keep, self._clip["discriminator"])
+        return partial(call, self._discriminate)
 
     def _add_penalties(
-        self, network: str, loss: Tensor, penalties: Mapping[str, Penalty], step: Step, values: dict[str, Tensor]
+        self,
+        network: str,
+        loss: Tensor,
+        penalties: Mapping[str, Penalty],
+        step: Step,
+        values: dict[str, Tensor],
+        *keys: str,
     ) -> Tensor:
         """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and to ``values``."""
         with torch.autocast(self.device.type, enabled=False):
             for name, penalty in penalties.items():
-                step.rng = self._stream("penalty", network, name)
+                step.rng = self._stream("penalty", network, name, *keys)
                 value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
                 if value is not None:
                     values[f"penalty/{network}/{name}"] = value
@@ -244,32 +269,6 @@ class GAN(System):
     def _due(self, count: int) -> dict[str, Penalty]:
         return {name: penalty for name, penalty in self.penalties.items() if count % penalty.interval == 0}
 
-    def _optimizer(self, network: str) -> Any:
-        """Return Lightning's optimizer of ``network`` with the learning rates of this step."""
-        optimizer: Any = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
-        scale_rates(optimizer, self._schedule(self.clock.images_seen))
-        return optimizer
-
-    def set_number(self, key: str, value: float) -> None:
-        """Set a penalty's weight, an augmentation's p, or what a ramp can change in every system."""
-        match key.split("."):
-            case ["penalty", name, "weight"]:
-                self.penalties[name].weight = value
-            case ["augment", name, "p"]:
-                self.augmentations[name].p.fill_(value)  # type: ignore[operator]
-            case _:
-                super().set_number(key, value)
-
-    @classmethod
-    def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
-        """Return the keys that ``set_number`` can change in this config, each with its largest value."""
-        limits = {f"penalty.{name}.weight": math.inf for name in config.get("penalty") or ()}
-        for name, options in (config.get("augment") or {}).items():
-            if isinstance(options, Mapping) and options.get("target", 0) is None:  # otherwise p adapts to the target
-                limits[f"augment.{name}.p"] = 1.0
-        limits = {key: limit for key, limit in limits.items() if isinstance(config.get(key), (int, float))}
-        return limits | super().ramp_limits(config)
-
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse what cannot be unrolled; warn of latent optimization that shared fakes hide from the generator."""
@@ -281,20 +280,3 @@ class GAN(System):
             if moves and config.get(f"{key}.share_fakes"):
                 text = "with model.share_fakes the generator does not learn through the move of the latents"
                 yield Problem(f"penalty.{name}", text, warning=True)
-
-    def learning_rates(self) -> dict[str, float]:
-        """Return the learning rates of the last step, by network."""
-        return {name: self._optimizer(name).param_groups[0]["lr"] for name in NETWORKS}
-
-    def updates(self) -> dict[str, int]:
-        """Return how many steps each network has taken."""
-        return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps}
-
-    def configure_optimizers(self) -> list[Optimizer]:
-        """Build one optimizer per network, the discriminator's first."""
-        return [keep_rates(self._factories[name](getattr(self, name).parameters())) for name in NETWORKS]
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
-        network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
-        self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])

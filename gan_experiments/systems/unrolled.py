@@ -1,8 +1,9 @@
-"""Unrolled discriminator (Metz et al. 2017): its next Adam steps, differentiable with respect to the generator."""
+"""Unrolled discriminator (Metz et al. 2017): its weights after further steps, as a function of the generator."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,53 +11,58 @@ from torch.func import functional_call
 from torch.optim import Adam, Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.contracts import Loss
+from gan_experiments.core.contracts import Penalty
 from gan_experiments.core.types import ConfigError
-from gan_experiments.systems.base import evaluation_mode
 
-Discriminate = Callable[[Tensor, Tensor | None], Tensor]
+Call = Callable[..., Any]
 
 
 def unrolled(
     discriminator: nn.Module,
     optimizer: Optimizer,
-    loss: Loss,
-    real: tuple[Tensor, Tensor | None],
-    fake: tuple[Tensor, Tensor | None],
+    objective: Callable[[int], Tensor],
     steps: int,
-) -> Discriminate:
-    """Return the discriminator after ``steps`` steps of Adam on this batch (Metz et al. 2017, equations 7 to 9).
+    keep: Sequence[nn.Module] = (),
+    clip: float | None = None,
+) -> Call:
+    """Return a function that calls others with the weights of ``steps`` further steps (Metz et al. 2017, eq. 7 to 9).
 
-    The generator's gradient flows through those steps. The discriminator's own weights and buffers and its optimizer's
-    state, from which the steps continue, stay as they are. ``eps`` is under Adam's root, so that the derivative is
-    finite.
+    ``unrolled(...)(function, *arguments)`` is ``function(*arguments)`` while ``discriminator`` has the weights that it
+    will have after ``steps`` steps of Adam, with their graph: the generator's gradient flows through those steps.
+    Nothing changes for good: not the weights, the buffers or the optimizer's state, from which the steps go on. ``eps``
+    is under the root of Adam, where it keeps the derivative finite.
 
     Args:
         discriminator: The network.
-        optimizer: Its optimizer.
-        loss: The loss that the discriminator minimizes.
-        real: Real images ``(B, C, H, W)`` and their labels ``(B,)``.
-        fake: Generated images, attached to the generator's graph, and their labels.
+        optimizer: Its optimizer; the learning rate stays as it is now.
+        objective: What the discriminator minimizes in the n-th of those steps, from 1 on; it calls ``discriminator``.
         steps: Number of steps.
+        keep: Other modules whose buffers ``objective`` changes.
+        clip: Largest norm of the gradient of a step; ``None`` does not clip.
 
     Raises:
         ConfigError: The optimizer is not Adam without weight decay.
     """
     adam = _DifferentiableAdam(optimizer, discriminator.parameters())
-    buffers = {name: buffer.clone() for name, buffer in discriminator.named_buffers()}
-    weights = {name: weight.detach().requires_grad_() for name, weight in discriminator.named_parameters()}
+    parts = _Parts([discriminator, *keep])
+    buffers = {name: buffer.clone() for name, buffer in parts.named_buffers()}
+    weights = {f"0.{name}": weight.detach().requires_grad_() for name, weight in discriminator.named_parameters()}
 
-    def discriminate(images: Tensor, labels: Tensor | None) -> Tensor:
-        output: Tensor = functional_call(discriminator, {**weights, **buffers}, (images, labels))
-        return output.to(torch.promote_types(output.dtype, torch.float32))
+    def call(function: Call, *arguments: Any) -> Any:
+        return functional_call(parts, {**weights, **buffers}, (function, *arguments))
 
-    with evaluation_mode(loss):  # a loss with running statistics must not count these steps
-        for _ in range(steps):
-            value = loss.discriminator(discriminate(*real), discriminate(*fake))
-            gradients = torch.autograd.grad(value, list(weights.values()), create_graph=True)
-            for name, update in zip(list(weights), adam.updates(gradients), strict=True):
-                weights[name] = weights[name] - update
-    return discriminate
+    for step in range(1, steps + 1):
+        gradients = torch.autograd.grad(call(objective, step), list(weights.values()), create_graph=True)
+        for name, update in zip(list(weights), adam.updates(_clipped(gradients, clip)), strict=True):
+            weights[name] = weights[name] - update
+    return call
+
+
+class _Parts(nn.ModuleList):
+    """Modules whose tensors ``functional_call`` replaces while a function runs."""
+
+    def forward(self, function: Call, *arguments: Any) -> Any:
+        return function(*arguments)
 
 
 def check_unrolling(config: ConfigView) -> Iterator[Problem]:
@@ -71,9 +77,30 @@ def check_unrolling(config: ConfigView) -> Iterator[Problem]:
         reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
         yield Problem("trainer.precision", f"16-mixed cannot be combined with model.unroll_steps: {reason}")
     for name, penalty in config.components("penalty").items():
-        if getattr(penalty, "trains", ""):
-            text = f"penalty.{name} needs features, which an unrolled discriminator does not return; take 0"
-            yield Problem("model.unroll_steps", text)
+        if reason := _not_unrolled(penalty):
+            yield Problem("model.unroll_steps", f"does not work with penalty.{name}, which {reason}; take 0")
+
+
+def _not_unrolled(penalty: type) -> str:
+    """Return what a penalty does that an unrolled discriminator would leave out; empty if nothing."""
+    if getattr(penalty, "trains", ""):
+        return "trains a class head: the generator would learn from the head as it is before those steps"
+    if getattr(penalty, "needs_features", False):
+        return "compares features: the generator would learn from those of the discriminator before those steps"
+    if getattr(penalty, "latents", Penalty.latents) is not Penalty.latents:
+        return "moves latents by the gradient of the discriminator before those steps"
+    if getattr(penalty, "after_discriminator_step", None) is not Penalty.after_discriminator_step:
+        return "changes weights after a step, in place: those steps are differentiated"
+    return ""
+
+
+def _clipped(gradients: Sequence[Tensor], largest: float | None) -> Sequence[Tensor]:
+    """Shorten gradients to a norm of ``largest``, differentiably, as ``clip_grads_with_norm_`` does in place."""
+    if largest is None:
+        return gradients
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+    factor = (largest / (norm + 1e-6)).clamp(max=1.0)
+    return [gradient * factor for gradient in gradients]
 
 
 class _DifferentiableAdam:

@@ -118,7 +118,7 @@ class VAE(System):
         fits, divergence = terms.log_likelihood.mean(), terms.divergence.mean()
         loss = self.beta * divergence - fits
         self._minimize(loss, self._optimizer())
-        self.ema.update(self.generator, self.clock.batch_size)
+        self.ema.update(self.generator, self.clock.batch_size, self.clock.images_seen)
         values = {"loss/vae": loss, "vae/elbo": fits - divergence, "vae/reconstruction": -fits, "vae/kl": divergence}
         values["gradient_norm/generator"] = self._gradient_norm
         if self.log_sigma is not None:

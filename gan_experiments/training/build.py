@@ -95,6 +95,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         ema_half_life=config["ema"]["half_life"],
         d_steps=config["d_steps"],
     )
+    system.ema.start, system.ema.rampup = config["ema"].get("start", 0), config["ema"].get("rampup")
     for ramp in config.get("ramps", {}).values():
         course = {name: value for name, value in _with_end(ramp, budget).items() if name != "keys"}
         system.ramps |= {key: ValueRamp(float(value_of(config, key)), **course) for key in ramp["keys"]}

@@ -6,10 +6,7 @@ import textwrap
 import pytest
 from omegaconf import OmegaConf
 
-from gan_experiments.cli._command import checked_run
 from gan_experiments.config.compose import compose
-from gan_experiments.config.schema import Config
-from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
 PROGRAM = """
@@ -198,15 +195,3 @@ def test_tab_completes_groups_options_and_keys_in_bash(gan, typed, offered):
     assert done.returncode == 0, done.stderr
     assert offered <= set(done.stdout.split())
     assert all(word.startswith(typed.split()[-1]) for word in done.stdout.split())
-
-
-def test_the_config_of_a_run_is_checked_before_it_is_used(tmp_path):
-    config = compose("train")
-    run = RunFolder(tmp_path)
-    run.write_config(OmegaConf.to_container(config, resolve=True))
-    assert checked_run(run, Config)["seed"] == 0
-    config.loss._target_ = "my_package.Loss"
-    config.trusted = ["my_package"]
-    run.write_config(OmegaConf.to_container(config, resolve=True))
-    with pytest.raises(ConfigError, match=r"config\.yaml: loss\._target_: 'my_package\.Loss' is not in"):
-        checked_run(run, Config)

@@ -2,6 +2,7 @@ import pytest
 from config_view import config_view
 
 from gan_experiments.config.root_rules import (
+    check_average,
     check_config,
     check_metrics,
     check_optimizer,
@@ -49,6 +50,24 @@ def test_integer_betas_are_refused():
     (line,) = lines(check_optimizer, "optimizer", config)
     assert line == "optimizer.generator.betas[0]: the optimizer does not accept integers; write 0.0"
     assert lines(check_optimizer, "optimizer", {"optimizer": {"generator": {}, "discriminator": None}}) == []
+
+
+@pytest.mark.parametrize(
+    ("average", "warned"),
+    [
+        ({"half_life": 400}, True),
+        ({"half_life": 300}, False),
+        ({"half_life": 400, "rampup": 0.05}, False),
+        ({"half_life": 400, "start": 500, "rampup": None}, True),
+        ({"half_life": 400, "start": 900}, False),  # it never starts: the average is the network itself
+    ],
+)
+def test_a_half_life_that_is_long_against_the_budget_is_warned_of(average, warned):
+    view = config_view({"ema": average, "budget": {"images": 900}})
+    found = list(check_average("ema", average, view))
+    assert [problem.warning for problem in found] == [True] * warned
+    text = "ema.half_life: 400 images are more than a third of the budget of 900: the average still holds early weights"
+    assert [str(problem) for problem in found] == [f"{text}; set ema.rampup=0.05"] * warned
 
 
 @pytest.mark.parametrize(

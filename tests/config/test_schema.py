@@ -46,8 +46,8 @@ def errors(config, schema=Config, trusted=()):
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_is_right(group, option):
-    if group == "kind":
-        assert errors(compose("sample", [*RUN, f"kind={option}"]), SampleConfig) == []
+    if group == "output":
+        assert errors(compose("sample", [*RUN, f"output={option}"]), SampleConfig) == []
         return
     # A measure without a rhythm of its own is there to be added to others.
     adds = group == "metrics" and "\nevery:" not in (conf_dir() / group / f"{option}.yaml").read_text()
@@ -99,7 +99,7 @@ def test_every_file_says_what_it_is(group, option):
         ("batch_size=abc", "batch_size: 'abc' is not an integer >= 1"),
         ("budget.images=1e6", "budget.images: 1000000.0 is not an integer >= 1; write 1000000"),
         ("d_steps=true", "d_steps: true is not an integer >= 1"),
-        ("ema=3", "ema: 3 is not a mapping of half_life"),
+        ("ema=3", "ema: 3 is not a mapping of half_life, start, rampup"),
         ("ema.half_lief=3", "ema.half_lief: no such key; did you mean 'half_life'?"),
         ("trainer.precision=16", "trainer.precision: 16 is not one of 32-true, bf16-mixed, 16-mixed"),
         ("trainer.devices=0", "trainer.devices: 0 is not an integer >= 1 or 'auto'"),

@@ -108,3 +108,40 @@ def test_memory_format_stays(layout):
     ema.update(net, 8)
     kernels = [weight for weight in ema.parameters() if weight.dim() == 4]
     assert all(weight.is_contiguous(memory_format=layout) for weight in kernels)
+
+
+def test_the_average_equals_the_network_until_it_starts():
+    net = nn.Linear(3, 2)
+    ema, seen = GeneratorEMA(net, 1e9, start=32), 0
+    for moved in steps(net, 6):
+        kept = network(moved).clone()
+        ema.update(moved, 16, seen)
+        assert torch.equal(network(ema.module), kept) == (seen < 32)
+        seen += 16
+
+
+def test_the_ramp_up_keeps_the_half_life_a_share_of_the_images_seen():
+    """StyleGAN2-ADA, training_loop.py: ``min(ema_nimg, cur_nimg * ema_rampup)``."""
+    net = nn.Linear(3, 2)
+    ema, expected = GeneratorEMA(net, 10.0, rampup=0.25), network(net).clone()
+    for index, moved in enumerate(steps(net, 8)):
+        seen = 16 * index
+        beta = 0.5 ** (16 / max(min(10.0, 0.25 * seen), 1e-8))
+        expected = network(moved).lerp(expected, beta)
+        ema.update(moved, 16, seen)
+        torch.testing.assert_close(network(ema.module), expected)
+
+
+def test_a_half_life_beyond_the_run_leaves_little_of_the_initial_weights_with_a_ramp_up():
+    """The share of the first weights in the average after 800,000 images, at ReACGAN's half-life."""
+    net = nn.Linear(1, 1, bias=False)
+    shares = {}
+    for rampup in (None, 0.05):
+        nn.init.ones_(net.weight)
+        ema = GeneratorEMA(net, 4_440_000, rampup=rampup)
+        nn.init.zeros_(net.weight)
+        for seen in range(0, 800_000, 3200):
+            ema.update(net, 3200, seen)
+        shares[rampup] = ema.module.weight.item()
+    assert shares[None] > 0.88
+    assert shares[0.05] < 1e-6

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from gan_experiments.core.types import DataFacts
-from gan_experiments.networks.layers import SelfAttention
+from gan_experiments.networks.layers import DiscriminatorBlock, SelfAttention
 from gan_experiments.networks.residual import PLANS, ResidualDiscriminator, ResidualGenerator
 
 
@@ -51,6 +51,41 @@ def test_parameters_at_48_and_64_pixels(size, last):
     expected = block(3, 64, 64) + block(64, 128) + block(128, 256) + block(256, 512) + last
     with torch.device("meta"):
         assert parameters(ResidualDiscriminator(facts(size), spectral_norm=False)) == expected
+
+
+# By hand: the size of the feature map behind every block. SNGAN: Miyato's snresnet_32, _64 and snresnet; SAGAN and
+# BigGAN: BigGAN-PyTorch and PyTorch-StudioGAN, whose last block does not halve at 64 pixels.
+MAPS = {
+    (32, False): [16, 8, 8, 8],
+    (32, True): [16, 8, 8, 8],
+    (64, False): [32, 16, 8, 4, 2],
+    (64, True): [32, 16, 8, 4, 4],
+    (128, False): [64, 32, 16, 8, 4, 4],
+    (128, True): [64, 32, 16, 8, 4, 4],
+}
+
+
+@pytest.mark.parametrize(("size", "wide"), MAPS)
+@pytest.mark.parametrize("attention", ["none", "half", "quarter"])
+def test_blocks_halve_feature_maps_as_in_the_authors_code(size, wide, attention):
+    discriminator = ResidualDiscriminator(facts(size), channels=1, attention=attention, wide=wide)
+    sizes = []
+    for module in discriminator.modules():
+        if isinstance(module, DiscriminatorBlock):
+            module.register_forward_hook(lambda _, inputs, maps: sizes.append(maps.shape[-1]))
+    discriminator(torch.randn(1, 3, size, size))
+    assert sizes == MAPS[size, wide]
+
+
+@pytest.mark.parametrize(("wide", "pixels"), [(False, 4), (True, 16)])
+def test_features_at_64_pixels_sum_over_the_last_feature_map(wide, pixels):
+    """Blocks that return zeros plus a bias of 1 in the last: each feature is the number of pixels of the last map."""
+    discriminator = ResidualDiscriminator(facts(64), channels=1, wide=wide, spectral_norm=False)
+    with torch.no_grad():
+        for parameter in discriminator.parameters():
+            parameter.zero_()
+        discriminator.layers[-1].conv2.bias.fill_(1.0)
+    assert discriminator.features(torch.randn(2, 3, 64, 64)).eq(pixels).all()
 
 
 def test_every_plan_reaches_the_size():

@@ -103,7 +103,7 @@ def test_the_clock_counts_real_images_and_the_generator_steps_after_every_d_step
     parts = built("d_steps=4", "budget.images=100")
     updates = []
     update = parts.system.ema.update
-    parts.system.ema.update = lambda network, images: (updates.append(images), update(network, images))
+    parts.system.ema.update = lambda network, images, seen: (updates.append(images), update(network, images))
     system = fit(parts)
     assert system.clock.images_seen == 104  # the first multiple of the batch that reaches the budget
     assert updates == [32, 32, 32]
@@ -333,3 +333,93 @@ def test_moved_latents_are_warned_of_beside_shared_fakes():
     assert line.startswith("penalty.logan: with model.share_fakes the generator does not learn through the move")
     config["model"]["share_fakes"] = False
     assert warnings(config, "model") == []
+
+
+def captured_generator_step(parts, at):
+    """Train to the generator's step number ``at``; return the gradient it takes and what it started from."""
+    system, seen = parts.system, {}
+    step, minimize = system._generator_step, system._minimize
+
+    def watched(real, labels, shared):
+        if system.clock.step == at:
+            optimizer = parts.trainer.optimizers[0]
+            seen["start"] = copy.deepcopy((system.generator, system.discriminator))
+            weights = list(system.discriminator.parameters())
+            seen["adam"] = [{key: value.clone() for key, value in optimizer.state[w].items()} for w in weights]
+            seen["group"], seen["real"] = optimizer.param_groups[0], real.detach().clone()
+        step(real, labels, shared)
+
+    def kept(loss, optimizer):
+        if "start" in seen and "gradient" not in seen and optimizer.optimizer is parts.trainer.optimizers[1]:
+            weights = list(system.generator.parameters())
+            seen["gradient"] = torch.autograd.grad(loss, weights, retain_graph=True)
+        minimize(loss, optimizer)
+
+    system._generator_step, system._minimize = watched, kept
+    fit(parts)
+    return seen
+
+
+def unrolled_by_hand(seen, latents, steps, gammas, largest=None):
+    """Return the generator's gradient against ``steps`` discriminator steps of Adam, written out.
+
+    Args:
+        seen: What ``captured_generator_step`` returns.
+        latents: Of the generator's step.
+        steps: Number of discriminator steps.
+        gammas: Of each of them, for r1 and r2.
+        largest: Gradient clipping.
+    """
+    generator, discriminator = seen["start"]
+    generator.requires_grad_()
+    weights = {name: weight.detach().requires_grad_() for name, weight in discriminator.named_parameters()}
+    first, second = ([state[key] for state in seen["adam"]] for key in ("exp_avg", "exp_avg_sq"))
+    count, group = int(seen["adam"][0]["step"]), seen["group"]
+    (beta1, beta2), rate, eps = group["betas"], group["lr"], group["eps"]
+    fake = generator(latents)
+    for step in range(steps):
+        images = {"r1": seen["real"].clone().requires_grad_(), "r2": fake.clone()}  # weights depend on those before
+        of_real, of_fake = (torch.func.functional_call(discriminator, weights, (x,)) for x in images.values())
+        loss = softplus(-of_real).mean() + softplus(of_fake).mean()
+        for name, output in (("r1", of_real), ("r2", of_fake)):
+            (slope,) = torch.autograd.grad(output.sum(), images[name], create_graph=True)
+            loss = loss + gammas.get(name, [0.0] * steps)[step] * slope.flatten(1).square().sum(1).mean() / 2
+        gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+        if largest is not None:
+            norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+            gradients = [gradient * (largest / (norm + 1e-6)).clamp(max=1) for gradient in gradients]
+        first = [beta1 * mean + (1 - beta1) * gradient for mean, gradient in zip(first, gradients, strict=True)]
+        second = [beta2 * mean + (1 - beta2) * gradient**2 for mean, gradient in zip(second, gradients, strict=True)]
+        for name, mean, square in zip(weights, first, second, strict=True):
+            square = square / (1 - beta2 ** (count + step + 1))
+            weights[name] = weights[name] - rate * mean / (1 - beta1 ** (count + step + 1)) / (square + eps**2).sqrt()
+    loss = softplus(-torch.func.functional_call(discriminator, weights, (fake,))).mean()
+    return torch.autograd.grad(loss, list(generator.parameters()))
+
+
+@pytest.mark.parametrize("steps", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("overrides", "gammas", "largest"),
+    [
+        (["penalty.r1.interval=1", "penalty.r1.weight=2.0"], {"r1": [2.0] * 5}, None),
+        # Step 3 of the run, counted from 0, is being looked ahead of: steps 4 and 6 are even.
+        (["penalty.r1.interval=2", "penalty.r1.weight=2.0"], {"r1": [4.0, 0.0, 4.0, 0.0, 4.0]}, None),
+        (
+            ["penalty.r1.interval=1", "penalty.r1.weight=2.0", "optimizer.clip.discriminator=0.1"],
+            {"r1": [2.0] * 5},
+            0.1,
+        ),
+        (["penalty=r1_r2"], {"r1": [0.05] * 5, "r2": [0.05] * 5}, None),
+    ],
+    ids=["r1", "lazy r1", "clipped", "r1 and r2"],
+)
+def test_the_unrolled_discriminator_learns_from_penalties_and_clipped_gradients(
+    built, steps, overrides, gammas, largest
+):
+    adam = ["optimizer.discriminator.lr=0.01", "+optimizer.discriminator.eps=1e-4"]
+    parts = built("model=mlp", "penalty=r1", f"model.unroll_steps={steps}", "seed=7", *adam, *overrides)
+    seen = captured_generator_step(parts, at=3)
+    latents = Stream(7, "latents", "generator", 3).normal(8, parts.system.generator.latent_dim)
+    expected = torch.cat([g.flatten() for g in unrolled_by_hand(seen, latents, steps, gammas, largest)])
+    gradient = torch.cat([g.flatten() for g in seen["gradient"]])
+    assert (gradient - expected).norm() < 1e-5 * expected.norm()

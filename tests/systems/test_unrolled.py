@@ -10,6 +10,20 @@ from gan_experiments.core.contracts import Loss
 from gan_experiments.core.types import ConfigError
 from gan_experiments.losses.began import BEGAN
 from gan_experiments.penalties.acgan import ACGAN
+from gan_experiments.penalties.bcr import BCR
+from gan_experiments.penalties.cr import CR
+from gan_experiments.penalties.dragan import DRAGAN
+from gan_experiments.penalties.feature_matching import FeatureMatching
+from gan_experiments.penalties.latent_optimization import LatentOptimization
+from gan_experiments.penalties.lecam import LeCam
+from gan_experiments.penalties.max_gradient_penalty import MaxGradientPenalty
+from gan_experiments.penalties.orthogonal import Orthogonal
+from gan_experiments.penalties.r1 import R1
+from gan_experiments.penalties.r2 import R2
+from gan_experiments.penalties.top_k import TopK
+from gan_experiments.penalties.weight_clipping import WeightClipping
+from gan_experiments.penalties.wgan_gp import WGANGP
+from gan_experiments.penalties.zcr import ZCR
 from gan_experiments.systems.gan import GAN
 from gan_experiments.systems.unrolled import unrolled
 
@@ -43,12 +57,16 @@ def train(network, adam, real, fake, steps):
         adam.step()
 
 
+def ahead_of(network, optimizer, real, fake, steps, loss=None):
+    loss = loss or Logistic()
+    return unrolled(network, optimizer, lambda _: loss.discriminator(network(real), network(fake)), steps, [loss])
+
+
 @pytest.mark.parametrize("before", [0, 3])
 def test_it_is_the_discriminator_after_its_own_steps(setting, before):
     network, adam, real, fake = setting
     train(network, adam, real, fake.detach(), before)
-    ahead = unrolled(network, adam, Logistic(), (real, None), (fake, None), 4)
-    expected = ahead(fake, None)
+    expected = ahead_of(network, adam, real, fake, 4)(network, fake)
     train(network, adam, real, fake.detach(), 4)
     torch.testing.assert_close(network(fake), expected, rtol=1e-4, atol=1e-5)
 
@@ -57,7 +75,7 @@ def test_the_discriminator_and_its_optimizer_stay_unchanged(setting):
     network, adam, real, fake = setting
     train(network, adam, real, fake.detach(), 1)
     before = copy.deepcopy((network.state_dict(), adam.state_dict()))
-    unrolled(network, adam, Logistic(), (real, None), (fake, None), 3)(fake, None).sum().backward()
+    ahead_of(network, adam, real, fake, 3)(network, fake).sum().backward()
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[0][name])
     for index, state in adam.state_dict()["state"].items():
@@ -67,7 +85,7 @@ def test_the_discriminator_and_its_optimizer_stay_unchanged(setting):
 def test_the_loss_stays_unchanged(setting):
     network, adam, real, fake = setting
     loss = BEGAN()
-    unrolled(network, adam, loss, (real, None), (fake, None), 3)
+    ahead_of(network, adam, real, fake, 3, loss)
     assert loss.training
     assert all(torch.equal(value, BEGAN().state_dict()[name]) for name, value in loss.state_dict().items())
     assert loss.state_dict()
@@ -80,7 +98,7 @@ def test_the_gradient_flows_through_the_steps(setting):
     fake = fake.detach().double().requires_grad_()
 
     def value(images):
-        return softplus(-unrolled(network, adam, Logistic(), (real, None), (images, None), 2)(images, None)).mean()
+        return softplus(-ahead_of(network, adam, real, images, 2)(network, images)).mean()
 
     (gradient,) = torch.autograd.grad(value(fake), fake)
     for index in range(4):
@@ -94,7 +112,7 @@ def test_other_optimizers_are_refused(setting):
     network, _, real, fake = setting
     sgd = torch.optim.SGD(network.parameters(), lr=0.1)
     with pytest.raises(ConfigError, match="unroll_steps"):
-        unrolled(network, sgd, Logistic(), (real, None), (fake, None), 1)
+        ahead_of(network, sgd, real, fake, 1)
 
 
 def unrolling(optimizer=torch.optim.Adam, precision="32-true", steps=1, **options):
@@ -132,8 +150,33 @@ def test_loss_scaling_is_refused_under_unrolling():
     assert problems(unrolling(precision="bf16-mixed"), "model") == []
 
 
-def test_a_class_head_is_refused_under_unrolling():
-    penalty = {"penalty": {"acgan": {"_target_": ACGAN}}}
-    (line,) = problems(unrolling() | penalty, "model")
-    assert line.startswith("model.unroll_steps: penalty.acgan needs features")
-    assert problems(unrolling(steps=0) | penalty, "model") == []
+@pytest.mark.parametrize(
+    ("name", "penalty", "reason"),
+    [
+        ("acgan", ACGAN, "trains a class head"),
+        ("matching", FeatureMatching, "compares features"),
+        ("logan", LatentOptimization, "moves latents"),
+        ("clipping", WeightClipping, "changes weights after a step"),
+    ],
+)
+def test_penalties_that_cannot_be_unrolled_are_refused(name, penalty, reason):
+    penalties = {"penalty": {name: {"_target_": penalty}}}
+    (line,) = problems(unrolling() | penalties, "model")
+    assert line.startswith(f"model.unroll_steps: does not work with penalty.{name}, which {reason}")
+    assert problems(unrolling(steps=0) | penalties, "model") == []
+
+
+@pytest.mark.parametrize("penalty", [R1, R2, WGANGP, DRAGAN, MaxGradientPenalty, CR, BCR, ZCR, LeCam, Orthogonal, TopK])
+def test_the_other_penalties_are_unrolled(penalty):
+    assert problems(unrolling() | {"penalty": {"other": {"_target_": penalty}}}, "model") == []
+
+
+@pytest.mark.parametrize("largest", [0.01, 1e9])
+def test_clipping_is_that_of_the_optimizer(setting, largest):
+    network, adam, real, fake = setting
+    objective = lambda _: Logistic().discriminator(network(real), network(fake))  # noqa: E731
+    expected = unrolled(network, adam, objective, 1, clip=largest)(network, fake)
+    objective(1).backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), largest)
+    adam.step()
+    torch.testing.assert_close(network(fake), expected, rtol=1e-4, atol=1e-5)

@@ -79,7 +79,9 @@ def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path, number):
 
 MOVING = [
     "ramps={gamma: {keys: [penalty.r1.weight], to: 0.1, end: 500}, average: {keys: [ema.half_life], to: 500, end: 600},"
-    " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9}}"
+    " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9}}",
+    "ema.start=100",
+    "ema.rampup=0.3",
 ]
 
 

@@ -1,0 +1,80 @@
+"""What an adversarial system does with its two optimizers, and which numbers of it can change during a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gan_experiments.core.checks import ConfigView
+from gan_experiments.core.contracts import Augmentation, Penalty
+from gan_experiments.systems.base import OptimizerFactory, System
+from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
+from gan_experiments.systems.schedule import LearningRateSchedule
+
+NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
+
+
+class AdversarialSystem(System):
+    """A system with a generator and a discriminator, each with an optimizer; a subclass has the training step.
+
+    Attributes:
+        penalties: Terms and constraints beside the loss, by name.
+        augmentations: What the discriminator sees images through, by name.
+        d_steps: Discriminator steps per generator step.
+    """
+
+    optimized: ClassVar[tuple[str, ...]] = NETWORKS
+    penalties: Mapping[str, Penalty]
+    augmentations: Mapping[str, Augmentation]
+    d_steps: int
+    _factories: Mapping[str, OptimizerFactory]
+    _schedule: LearningRateSchedule
+    _clip: Mapping[str, float | None]
+    _gradient_norms: dict[str, Tensor]
+
+    def _optimizer(self, network: str) -> Any:
+        """Return Lightning's optimizer of ``network`` with the learning rates of this step."""
+        optimizer: Any = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
+        scale_rates(optimizer, self._schedule(self.clock.images_seen))
+        return optimizer
+
+    def set_number(self, key: str, value: float) -> None:
+        """Set a penalty's weight, an augmentation's p, or what a ramp can change in every system."""
+        match key.split("."):
+            case ["penalty", name, "weight"]:
+                self.penalties[name].weight = value
+            case ["augment", name, "p"]:
+                self.augmentations[name].p.fill_(value)  # type: ignore[operator]
+            case _:
+                super().set_number(key, value)
+
+    @classmethod
+    def ramp_limits(cls, config: ConfigView) -> dict[str, float]:
+        """Return the keys that ``set_number`` can change in this config, each with its largest value."""
+        limits = {f"penalty.{name}.weight": math.inf for name in config.get("penalty") or ()}
+        for name, options in (config.get("augment") or {}).items():
+            if isinstance(options, Mapping) and options.get("target", 0) is None:  # otherwise p adapts to the target
+                limits[f"augment.{name}.p"] = 1.0
+        limits = {key: limit for key, limit in limits.items() if isinstance(config.get(key), (int, float))}
+        return limits | super().ramp_limits(config)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the learning rates of the last step, by network."""
+        return {name: self._optimizer(name).param_groups[0]["lr"] for name in NETWORKS}
+
+    def updates(self) -> dict[str, int]:
+        """Return how many steps each network has taken."""
+        return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps}
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Build one optimizer per network, the discriminator's first."""
+        return [keep_rates(self._factories[name](getattr(self, name).parameters())) for name in NETWORKS]
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
+        network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
+        self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
