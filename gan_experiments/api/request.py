@@ -54,7 +54,8 @@ def checked_names(
         ConfigError: Names everything that is wrong.
     """
     line = check_command_line(config_name, schema, overrides, config_dir, multirun=multirun, foreign=foreign)
-    problems = [str(problem) for problem in line.problems if not (problem.missing and partial)]
+    errors = [problem for problem in line.problems if not problem.warning]  # ``checked_request`` passes warnings on
+    problems = [str(problem) for problem in errors if not (problem.missing and partial)]
     if not multirun and not partial and line.hydra:
         of_sweeps = [text for text in overrides if text.startswith(_OF_SWEEPS)]
         of_sweeps += ["study"] if line.choices.get("study", "None") != "None" else []

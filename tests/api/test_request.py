@@ -49,3 +49,10 @@ def test_a_problem_is_told_once():
     with pytest.raises(ConfigError) as error:
         refuse(["a", "b", "a"])
     assert error.value.problems == ["a", "b"]
+
+
+def test_a_warning_of_the_names_is_passed_on_and_refuses_nothing():
+    overrides = ["budget.images=3000", "ema.half_life=2000"]
+    line, warnings = checked_names("train", Config, overrides), []
+    assert checked_request(line, Config, line.config(), warnings.append).overrides == overrides
+    assert [text.partition(":")[0] for text in warnings] == ["ema.half_life"]

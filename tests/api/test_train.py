@@ -73,18 +73,18 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(monkeypatch, capsys):
         if self.clock.images_seen == 24:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(System, "on_train_batch_start", interrupt)
     before = state()
-    with pytest.raises(KeyboardInterrupt):
-        train(overrides)
+    with monkeypatch.context() as patch:
+        patch.setattr(System, "on_train_batch_start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(overrides)
     assert state() == before
     assert "the same call goes on" in capsys.readouterr().err
     (folder,) = Path("outputs").glob("*/*")
     assert Run(folder).status == "interrupted"
     assert Run(folder).record["images_seen"] == 32
-    monkeypatch.undo()
     run = train(overrides)
-    assert (run.folder.resolve(), run.status) == (folder.resolve(), "finished")
+    assert (run.folder, run.status) == (folder, "finished")
     assert_same_weights(run, train([*overrides, "name=other"]))
 
 
