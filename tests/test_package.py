@@ -40,12 +40,13 @@ def test_the_import_and_errors_of_names_need_no_torch(tmp_path):
 import sys
 import gan_experiments
 assert {"torch", "hydra", "omegaconf", "numpy"}.isdisjoint(sys.modules)
-try:
-    gan_experiments.compose(["model=dcgn", "seed=x"])
-except gan_experiments.ConfigError as error:
-    assert len(error.problems) == 2
-else:
-    raise AssertionError
+for function in (gan_experiments.compose, gan_experiments.train):
+    try:
+        function(["model=dcgn", "seed=x"])
+    except gan_experiments.ConfigError as error:
+        assert len(error.problems) == 2
+    else:
+        raise AssertionError
 run = gan_experiments.Run("nowhere")
 run.status, run.record, repr(run), run._repr_html_()
 assert callable(gan_experiments.compare)

@@ -9,7 +9,8 @@ import yaml
 from tiny import tiny_overrides
 
 from gan_experiments.cli import data, evaluate, sample, train
-from gan_experiments.config.compose import examine
+from gan_experiments.config.check import check_config
+from gan_experiments.config.compose import check_command_line, combinations
 from gan_experiments.config.schema import Config
 
 ROOT = Path(__file__).parent.parent
@@ -30,10 +31,11 @@ def python_block(title):
     "command", [each for each in COMMANDS if each[0] == "gan-train" and "resume=" not in each[-1]], ids=" ".join
 )
 def test_every_training_command_passes_the_check(command):
-    sweeps = "-m" in command
-    found = examine("train", Config, [word for word in command[1:] if word != "-m"], None, multirun=sweeps)
-    assert [str(problem) for problem in found.problems] == []
-    assert list(found.warnings) == []
+    overrides = [word for word in command[1:] if word != "-m"]
+    line = check_command_line("train", Config, overrides, multirun="-m" in command)
+    assert line.problems == []
+    for config in combinations(line):
+        assert check_config(config, Config).problems == []
 
 
 def test_train_evaluate_sample_and_resume(call):

@@ -25,7 +25,7 @@ from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
 from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.launch import SweepJob, run_sweep, sweep_problems, tidy_overrides
-from gan_experiments.sweeps.plan import Sweep
+from gan_experiments.sweeps.plan import Sweep, pending, plan
 
 _WORKER_PROGRAM = (sys.executable, "-m", "gan_experiments.cli.train")  # trains the run that ``WORKER`` names
 _SIGNAL = 128  # what an exit code adds to the number of a signal
@@ -61,7 +61,7 @@ def train(
     """Train a run to its end, as ``gan-train`` does, and return it; with ``sweep=True`` a run of each combination.
 
     The run folder is named by the overrides: called again, a finished run is returned as it is, and one that was cut
-    off goes on from its last checkpoint. Ctrl-C and SIGTERM save the run first and then do what they do elsewhere.
+    off goes on from its last checkpoint. Ctrl-C and SIGTERM save the run first and then have their usual effect.
 
     Args:
         config: Overrides as on the command line, or a config from ``compose``, which may have been edited.
@@ -81,14 +81,15 @@ def train(
             raise ConfigError("sweep: the values of a sweep are overrides, such as ['loss=hinge,wasserstein']")
         with preserved_state():
             return _sweep(as_list(config, trusted), config_dir)
-    import torch  # noqa: F401 - before its state is preserved
-
     with preserved_state():
         if isinstance(config, Mapping):
             request = edited_request(config, trusted)
         else:
             request = compose_request("train", Config, as_list(config, trusted), config_dir)
-        _refuse_devices(request.config["trainer"])
+    _refuse_devices(request.config["trainer"])
+    import torch  # noqa: F401 - its state is preserved, too
+
+    with preserved_state():
         folder, code = train_request(request)
     if code is not None and code > _SIGNAL and threading.current_thread() is threading.main_thread():
         print(f"stopped and saved in {folder.path}; the same call goes on", file=sys.stderr)
@@ -142,7 +143,7 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
 def train_sweep(
     line: CommandLine, warn: Callable[[str], object], report: Callable[[BaseException], int]
 ) -> tuple[Sweep, int]:
-    """Check every combination of a sweep, run it, and print how every job has ended.
+    """Check every combination of a sweep that is still to be trained, run it, and print how every job has ended.
 
     Args:
         line: Its names have been checked.
@@ -156,13 +157,22 @@ def train_sweep(
         ConfigError: Lists everything that is wrong in any combination.
     """
     problems = [str(problem) for problem in sweep_problems(line)]
-    for config in combinations(line):
+    warnings: list[str] = []
+    try:
+        jobs = plan(line)
+        configs = pending(line, jobs)
+    except ConfigError as error:
+        problems += error.problems
+        configs = combinations(line)
+    for config in configs:  # torch is imported with the first
         try:
-            checked_request(line, Config, config, warn)
+            checked_request(line, Config, config, warnings.append)
         except ConfigError as error:
             problems += error.problems
     refuse(problems)
-    return run_sweep(line, SweepJob(_WORKER_PROGRAM, line.trusted, report))
+    for warning in dict.fromkeys(warnings):
+        warn(warning)
+    return jobs, run_sweep(line, jobs, SweepJob(_WORKER_PROGRAM, line.trusted, report))
 
 
 def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.metrics_table import higher_is_better
+from gan_experiments.runs.directions import higher_is_better
 
 Direction = Literal["known", "lower", "higher"]
 StrPath = str | os.PathLike[str]
@@ -77,20 +77,22 @@ def compare(
         baseline: The arm that the others are compared with; ``None``: all pairs.
         measure: Name of the measure in the log.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
-        better: Whether lower or higher values are better; ``known``: as is usual for the measure.
+        better: Whether lower or higher values are better; ``known``: as the records of the runs say.
         threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
             arm where it is worst.
         allow_incomparable: Compare values although they were not measured in the same way.
 
     Raises:
         ConfigError: No run can be read, the factor does not vary, the baseline is not an arm, no run has logged the
-            measure, or it was not measured in the same way in all runs.
+            measure or says whether higher is better, or it was not measured in the same way in all runs.
     """
     study = _collected(study)
     design = lay_out(study.runs, factor)
     runs = [run for arm in design.arms for run in arm.runs.values()]
-    criterion = _criterion(runs, measure, score, better)
-    notes = check_provenance(_measured(runs, criterion), measure, allow_incomparable)
+    _refuse_unknown_measure(runs, measure)
+    measured = _measured(runs, measure, score)
+    notes = check_provenance(measured, measure, allow_incomparable)
+    criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
     _refuse_unknown_baseline(design, baseline)
     level = _threshold(design, criterion, baseline, threshold)
     arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
@@ -106,20 +108,27 @@ def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:
     return collect(study) if isinstance(study, (str, os.PathLike)) else collect_runs(study)
 
 
-def _criterion(runs: Sequence[CollectedRun], measure: str, score: Score, better: Direction) -> Criterion:
+def _refuse_unknown_measure(runs: Sequence[CollectedRun], measure: str) -> None:
     finals = [final for run in runs if isinstance(final := run.record.get("final"), dict)]
     known = {key for run in runs for key in run.curves} | {str(key) for final in finals for key in final}
     if measure not in known:
         raise ConfigError(f"measure: no run has logged {measure!r}{suggest(measure, known, listed=True)}")
-    return Criterion(measure, score, higher_is_better(measure) if better == "known" else better == "higher")
 
 
-def _measured(runs: Sequence[CollectedRun], criterion: Criterion) -> list[CollectedRun]:
+def _direction(runs: Sequence[CollectedRun], measure: str) -> bool:
+    directions = {higher_is_better(run.record, measure) for run in runs} - {None}
+    if len(directions) != 1:
+        reason = "runs disagree on" if directions else "no record says"
+        raise ConfigError(f"measure: {reason} whether higher {measure} is better; set better=lower or better=higher")
+    return bool(directions.pop())
+
+
+def _measured(runs: Sequence[CollectedRun], measure: str, score: Score) -> list[CollectedRun]:
+    criterion = Criterion(measure, score, higher_is_better=False)  # whichever it is, values are there or not
     measured = [run for run in runs if run.status == "finished" and criterion.outcome(run) is not None]
     if not measured:
         statuses = ", ".join(sorted({run.status for run in runs}))
-        name = f"{criterion.score} {criterion.measure}"
-        raise ConfigError(f"measure: no run has a {name} ({len(runs)} runs, {statuses})")
+        raise ConfigError(f"measure: no run has a {score} {measure} ({len(runs)} runs, {statuses})")
     return measured
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gan_experiments.comparison import statistics
 from gan_experiments.comparison.arms import ArmResult
+from gan_experiments.comparison.difference import Difference, compare_values, seeds_needed
 from gan_experiments.runs.metrics_table import Floats
 
 _MOST_PAIRED_ARMS = 8  # with more of them and no baseline, only the best arm is compared with the others
@@ -24,11 +25,11 @@ class PairResult:
         first: Label of an arm.
         second: Label of the other.
         seeds: Seeds of each.
-        paired: Whether they were compared seed by seed.
+        paired: Whether the p value and the interval are those of pairs of the same seed.
         difference: Difference of the means, first minus second, as logged; NaN if one has no finite score.
-        low: Lower end of its 95 % interval.
+        low: Lower end of its 95 % interval; NaN if a seed has diverged.
         high: Upper end of its 95 % interval.
-        p: p value of the permutation test; NaN if not tested.
+        p: p value of the test of the difference; NaN if not tested.
         adjusted: The p value after Holm's correction.
         improvement: Probability that a seed of the first is better than one of the second.
         verdict: The first is ``better`` or ``worse``, it is ``too close to call``, there are ``too few seeds`` for even
@@ -65,10 +66,10 @@ def pairs_to_test(arms: Sequence[ArmResult], baseline: str | None) -> tuple[list
 
 def compare_arms(chosen: Sequence[tuple[ArmResult, ArmResult]], family: int, sign: float) -> list[PairResult]:
     """Test pairs of arms; ``sign`` turns differences of outcomes into differences of logged values."""
-    tested = [_test(first, second, family) for first, second in chosen]
-    known = [index for index, test in enumerate(tested) if not math.isnan(test.p)]
+    tested = [_test(first, second) for first, second in chosen]
+    known = [index for index, test in enumerate(tested) if not math.isnan(test.result.p)]
     adjusted = [math.nan] * len(tested)
-    for index, value in zip(known, statistics.holm([tested[index].p for index in known], family), strict=True):
+    for index, value in zip(known, statistics.holm([tested[index].result.p for index in known], family), strict=True):
         adjusted[index] = value
     return [
         _pair(first, second, test, value, family, sign)
@@ -79,45 +80,39 @@ def compare_arms(chosen: Sequence[tuple[ArmResult, ArmResult]], family: int, sig
 class _Tested(NamedTuple):
     first: Floats
     second: Floats
-    paired: bool
-    p: float
+    matched: bool
+    result: Difference
 
 
-def _test(first: ArmResult, second: ArmResult, family: int) -> _Tested:
+def _test(first: ArmResult, second: ArmResult) -> _Tested:
     common = [block for block in first.outcomes if block in second.outcomes]
-    complete = len(common) == first.count == second.count
-    paired = bool(statistics.testable_in_pairs(len(common), first.count, second.count, family))
-    # Both in the same order of blocks if no seed is missing, even if not tested in pairs: ``seeds_needed`` uses their
-    # correlation.
-    a = np.array([first.outcomes[block] for block in (common if complete else first.outcomes)])
-    b = np.array([second.outcomes[block] for block in (common if complete else second.outcomes)])
-    p = statistics.p_value(a, b, paired) if min(len(a), len(b)) >= 2 else math.nan
-    return _Tested(a, b, paired, p)
+    matched = len(common) == first.count == second.count
+    a = np.array([first.outcomes[block] for block in (common if matched else first.outcomes)])
+    b = np.array([second.outcomes[block] for block in (common if matched else second.outcomes)])
+    if min(len(a), len(b)) < 2:
+        return _Tested(a, b, matched, Difference(math.nan, math.nan, math.nan, ahead=False, paired=False))
+    return _Tested(a, b, matched, compare_values(a, b, matched))
 
 
 def _pair(first: ArmResult, second: ArmResult, test: _Tested, adjusted: float, family: int, sign: float) -> PairResult:
-    a, b = test.first, test.second
-    both = np.isfinite(a) & np.isfinite(b) if test.paired else None
-    left, right = (a[both], b[both]) if both is not None else (a[np.isfinite(a)], b[np.isfinite(b)])
-    difference = float(left.mean() - right.mean()) if len(left) and len(right) else math.nan
-    low, high = statistics.difference_interval(left, right, test.paired)
-    scored = statistics.scores(a, b)
-    ahead = scored[0].mean() < scored[1].mean()
+    a, b, result = test.first, test.second, test.result
+    finite = [values[np.isfinite(values)] for values in (a, b)]
+    difference = float(finite[0].mean() - finite[1].mean()) if min(map(len, finite)) else math.nan
     significant = adjusted <= statistics.ALPHA
-    verdict = (statistics.BETTER if ahead else statistics.WORSE) if significant else statistics.CLOSE
-    if statistics.smallest_p(len(a), len(b), test.paired) * family > statistics.ALPHA:
+    verdict = (statistics.BETTER if result.ahead else statistics.WORSE) if significant else statistics.CLOSE
+    if statistics.smallest_p(len(a), len(b)) * family > statistics.ALPHA:
         verdict = statistics.FEW_SEEDS
     return PairResult(
         first=first.label,
         second=second.label,
         seeds=(len(a), len(b)),
-        paired=test.paired,
+        paired=result.paired,
         difference=sign * difference,
-        low=min(sign * low, sign * high),
-        high=max(sign * low, sign * high),
-        p=test.p,
+        low=min(sign * result.low, sign * result.high),
+        high=max(sign * result.low, sign * result.high),
+        p=result.p,
         adjusted=adjusted,
         improvement=statistics.probability_of_improvement(a, b),
         verdict=statistics.UNTESTED if math.isnan(adjusted) else verdict,
-        seeds_needed=None if significant else statistics.seeds_needed(a, b, family),
+        seeds_needed=None if significant else seeds_needed(a, b, test.matched, family),
     )

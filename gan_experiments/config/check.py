@@ -66,7 +66,7 @@ class _Found(NamedTuple):
 
 
 def check_values(config: DictConfig, schema: type[Section]) -> Checked:
-    """Hold the root's own values against the dataclass ``schema``; components are not looked into, nor imported."""
+    """Hold sections against ``schema``, and ask them for their rules; components are not looked into, nor imported."""
     return _check(config, schema, None)
 
 
@@ -88,8 +88,7 @@ def _check(config: DictConfig, schema: type[Section], trusted: Sequence[str] | N
         checked.config = _resolved(config, "", checked.problems)
         walk = _Walk(checked, trusted)
         walk.arguments(checked.config, schema, "")
-        if trusted is not None:
-            walk.rules(schema)
+        walk.rules(schema)
     except RecursionError:
         checked.problems = [Problem("", "the config is nested too deeply")]
     checked.problems = list(dict.fromkeys(checked.problems))

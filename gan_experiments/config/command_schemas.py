@@ -102,7 +102,7 @@ class CompareConfig(Section):
         baseline: The arm that the others are compared with; ``None``: all pairs.
         measure: Name of the measure in the log.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
-        better: Whether lower or higher values are better; ``known``: as is usual for the measure.
+        better: Whether lower or higher values are better; ``known``: as the records of the runs say.
         threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
             arm where it is worst.
         allow_incomparable: Compare values although they were not measured in the same way.

@@ -154,8 +154,8 @@ class CommandLine:
         elif not present and not change.line.startswith("+"):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
             text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False))
-            if isinstance(above, DictConfig) and TARGET in above:
-                text += f"; +{change.key} hands it to {above[TARGET].rpartition('.')[2]} all the same"
+            if isinstance(above, DictConfig) and TARGET in above and "did you mean" not in text:
+                text += f"; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"
             self.problems.append(Problem(change.key, text))
         else:
             try:

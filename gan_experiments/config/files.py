@@ -90,8 +90,10 @@ class ConfigFiles:
         """Tell whether ``key`` is a config group, and not a key of this command that is called like another's group."""
         if key in self.groups:
             return True
-        own = self.compose([]).config.keys()  # "in" alone would pass over keys without a default
-        return bool(key) and key not in own and bool(self.loader.get_group_options(key))
+        own = self.compose([]).config
+        unknown = OmegaConf.is_missing(own, key) or OmegaConf.is_interpolation(own, key)
+        is_value = key in own.keys() and (unknown or not OmegaConf.is_dict(own[key]))  # noqa: SIM118 - "in" omits "???"
+        return bool(key) and not is_value and bool(self.loader.get_group_options(key))
 
     @cached_property
     def groups(self) -> set[str]:

@@ -22,6 +22,7 @@ class ClassFID(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("class_fid", "class_fid_worst")
+    higher_is_better = False
     selection: ClassVar[str] = "class_fid"
     keeps: ClassVar[tuple[str, ...]] = ("features", "labels")
 

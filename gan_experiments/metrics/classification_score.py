@@ -43,6 +43,7 @@ class ClassificationScore(Measure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("cas", "cas_real", "few", "few_gain")
+    higher_is_better = True
     final_only: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
     full_state_update = False

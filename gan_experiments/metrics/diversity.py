@@ -27,6 +27,7 @@ class PerceptualDiversity(Measure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("lpips_diversity",)
+    higher_is_better = True
     selection: ClassVar[str] = ""
     has_real_baseline: ClassVar[bool] = True
     full_state_update = False

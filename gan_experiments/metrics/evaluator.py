@@ -14,6 +14,7 @@ from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.metrics.collect import FeatureCollector, PartitionedFeatures, rank_batches
+from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, WeightsMissingError, versions
 from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.metrics.features import FeatureMeasure
@@ -161,7 +162,7 @@ class Evaluator:
 
     @property
     def selection(self) -> str:
-        """The value that the best checkpoint is chosen by, smaller being better.
+        """The value that the best checkpoint is chosen by.
 
         Raises:
             ConfigError: No measure of a periodic evaluation has one.
@@ -172,6 +173,12 @@ class Evaluator:
         if chosen is None:
             raise ConfigError("metrics: none of the measures can choose the best checkpoint; add fid")
         return chosen
+
+    @property
+    def higher_is_better(self) -> dict[str, bool]:
+        """Whether higher is better, for each value whose measure says so, by its name without the extractor."""
+        measures: list[FeatureMeasure | Measure] = [*self.features.values(), *self.measures.values()]
+        return {name: higher for measure in measures for name, higher in directions(measure).items()}
 
     def __call__(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> dict[str, float]:
         """Compute the metrics of a periodic evaluation.
@@ -219,7 +226,14 @@ class Evaluator:
             "extractors": {name: extractor.provenance() for name, extractor in self.extractors.items()},
             "left_out": self.left_out,
             **{
-                group: {name: {"values": list(each.values), **each.provenance()} for name, each in measures.items()}
+                group: {
+                    name: {
+                        "values": list(each.values),
+                        "higher_is_better": directions(each),
+                        **each.provenance(),
+                    }
+                    for name, each in measures.items()
+                }
                 for group, measures in (("features", self.features), ("measures", self.measures))
             },
             "real_images": len(self._data.images),

@@ -53,7 +53,8 @@ class FeatureMeasure:
 
     Attributes:
         values: Names of the values it computes.
-        selection: The value that the best checkpoint is chosen by, smaller being better; empty: none of them.
+        higher_is_better: Whether higher is better; a mapping if that differs among its ``values``; ``None``: unknown.
+        selection: The value that the best checkpoint is chosen by; empty: none of them.
         keeps: What it needs of every image besides the moments: ``"features"``, ``"logits"``, ``"labels"``.
         needs_held_out: Whether it needs real images that the generator was not trained on; such a metric has no real
             baseline.
@@ -63,6 +64,7 @@ class FeatureMeasure:
     """
 
     values: ClassVar[tuple[str, ...]] = ()
+    higher_is_better: ClassVar[bool | Mapping[str, bool] | None] = None
     selection: ClassVar[str] = ""
     keeps: ClassVar[tuple[str, ...]] = ()
     needs_held_out: ClassVar[bool] = False

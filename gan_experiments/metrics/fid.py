@@ -16,6 +16,7 @@ class FID(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("fid",)
+    higher_is_better = False
     selection: ClassVar[str] = "fid"
     supports_jackknife: ClassVar[bool] = True
 

@@ -22,6 +22,7 @@ class FIDInfinity(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("fid_infinity",)
+    higher_is_better = False
     keeps: ClassVar[tuple[str, ...]] = ("features",)
     final_only: ClassVar[bool] = True
 

@@ -22,6 +22,7 @@ class InceptionScore(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("is",)
+    higher_is_better = True
     keeps: ClassVar[tuple[str, ...]] = ("logits",)
     supports_jackknife: ClassVar[bool] = True
 

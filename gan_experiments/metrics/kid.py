@@ -24,6 +24,7 @@ class KID(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("kid", "kid_spread")
+    higher_is_better = False
     selection: ClassVar[str] = "kid"
     keeps: ClassVar[tuple[str, ...]] = ("features",)
 

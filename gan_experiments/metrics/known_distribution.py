@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -33,6 +34,7 @@ class KnownDistributionMetric(Measure):
     has_real_baseline: ClassVar[bool] = True
     needs_known_distribution: ClassVar[bool] = True
     full_state_update = False
+    higher_is_better = MappingProxyType({"precision": True, "recall": True, "modes": True, "reverse_kl": False})
     samples: Tensor
     real: Tensor
 

@@ -24,7 +24,8 @@ class Measure(Metric):
 
     Attributes:
         values: Names of the values it computes.
-        selection: The value that the best checkpoint is chosen by, smaller being better; empty: none of them.
+        higher_is_better: Whether higher is better; a mapping if that differs among its ``values``; ``None``: unknown.
+        selection: The value that the best checkpoint is chosen by; empty: none of them.
         needs_labels: Whether images must have labels.
         final_only: Whether it is computed in the final evaluation only, because it takes long.
         has_real_baseline: Whether its values for as many real images are those of a perfect generator.
@@ -33,6 +34,7 @@ class Measure(Metric):
     """
 
     values: ClassVar[tuple[str, ...]] = ()
+    higher_is_better: Any = None
     selection: ClassVar[str] = ""
     needs_labels: ClassVar[bool] = False
     final_only: ClassVar[bool] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
@@ -23,6 +24,7 @@ class Memorization(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("memorization", "memorization_z")
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"memorization": False, "memorization_z": True}
     keeps: ClassVar[tuple[str, ...]] = ("features",)
     needs_held_out: ClassVar[bool] = True
 

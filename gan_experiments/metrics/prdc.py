@@ -26,6 +26,7 @@ class PRDC(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("precision", "recall", "density", "coverage")
+    higher_is_better = True
     keeps: ClassVar[tuple[str, ...]] = ("features",)
 
     def __init__(self, neighbours: PositiveInt = 3, density_neighbours: PositiveInt = 5) -> None:

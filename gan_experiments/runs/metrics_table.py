@@ -16,7 +16,6 @@ from gan_experiments.runs.folder import RunFolder
 CLOCK = "images_seen"
 _MEASURES = "metrics/"  # prefix of the columns of measures
 _SECONDS = "speed/seconds"
-_HIGHER_IS_BETTER = ("is", "precision", "recall", "density", "coverage", "accuracy")
 
 Floats = NDArray[np.float64]
 
@@ -93,11 +92,6 @@ def read_metrics(run: RunFolder) -> LoggedMetrics:
         raise ConfigError(f"{run.metrics_file}: not the metrics of a run")
     clock = columns.index(CLOCK) if columns else 0
     return LoggedMetrics(columns, [row for row in rows if len(row) == len(columns) and row[clock].isdigit()])
-
-
-def higher_is_better(measure: str) -> bool:
-    """Return whether more of a measure is better, by its name without the extractor; of all others less is."""
-    return measure.partition("/")[0] in _HIGHER_IS_BETTER
 
 
 def _interpolated(images: Floats, seconds: Floats) -> Floats:

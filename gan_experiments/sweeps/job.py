@@ -45,14 +45,21 @@ def run_job(folder: RunFolder, config: Mapping[str, Any], told: Mapping[str, Any
     """
     if folder.config_file.exists():
         refuse_another_config(folder, config)
-    if _is_settled(folder, config["retry"]):
+    retry = config["retry"] == "failed"
+    if is_settled(folder.record(), retry):
         return
     with suppress(HeldError), folder.lock() as lock:
-        if _is_settled(folder, config["retry"]):
+        if is_settled(folder.record(), retry):
             return
         folder.write_config({**config, "name": folder.path.name, "retry": "none"})
         folder.update_record(**told, status="running", reason=None, traceback=None)
         _run(folder, config, command, lock)
+
+
+def is_settled(record: Mapping[str, Any], retry: bool) -> bool:
+    """Tell whether a run with this record is not trained any further; ``retry`` trains again what has failed."""
+    status = record.get("status")
+    return status in ("finished", "pruned") or (status in ("failed", "diverged") and not retry)
 
 
 def end_with_parent() -> None:
@@ -65,11 +72,6 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != int(parent):
             sys.exit(1)
-
-
-def _is_settled(folder: RunFolder, retry: str) -> bool:
-    status = folder.record().get("status")
-    return status in ("finished", "pruned") or (status in ("failed", "diverged") and retry != "failed")
 
 
 def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], lock: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from gan_experiments.core.checks import Problem
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.sweeps.job import run_job
-from gan_experiments.sweeps.plan import Sweep, plan
+from gan_experiments.sweeps.plan import Sweep
 from gan_experiments.sweeps.progress import SweepProgress
+from gan_experiments.sweeps.search.directions import direction_lines
 from gan_experiments.sweeps.search.options import search_problems
 from gan_experiments.sweeps.table import print_table
 
@@ -35,7 +35,6 @@ _TIDY = {
     "hydra.job.chdir": "false",
     "hydra.sweep.subdir": ".",
 }
-_HYDRAS_OWN = "multirun/"  # where Hydra puts a sweep that nobody has given a folder
 
 
 class JobFailed(Exception):  # noqa: N818 - tells Hydra's launcher; the user has been told
@@ -103,26 +102,23 @@ def tidy_overrides(overrides: Sequence[str]) -> list[str]:
 def sweep_problems(line: CommandLine) -> list[Problem]:
     """Return what is wrong with the launcher, the sweeper and their options."""
     problems = list(plugin_problems(line.hydra))
-    if str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper"):
+    if _is_search(line):
         own = [change.line for change in line.changes if change.line]
         problems += search_problems(line.hydra.sweeper, own, line.files.loader)
     return problems
 
 
-def run_sweep(line: CommandLine, job: SweepJob) -> tuple[Sweep, int]:
+def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
     """Run a sweep whose jobs have been checked, show its progress, and at its end how every job has ended.
 
     Returns:
-        Its jobs, and the highest of their exit codes.
+        The highest exit code of its jobs.
 
     Raises:
-        ConfigError: Jobs share a folder, or a folder holds the run of another config.
+        ConfigError: It is not known whether higher values of an objective of a search are better.
     """
-    if str(OmegaConf.to_container(line.hydra.sweep, resolve=False)["dir"]).startswith(_HYDRAS_OWN):  # type: ignore[index, call-overload]
-        study = line.choices.get("study", "None")
-        folder = study if study != "None" else date.today().isoformat()  # the same past midnight
-        line.hydra_lines.append(f"hydra.sweep.dir=${{output_dir}}/{folder}")
-    jobs = plan(line)
+    if _is_search(line):
+        line.hydra_lines += direction_lines(line)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with SweepProgress(jobs):
@@ -130,7 +126,11 @@ def run_sweep(line: CommandLine, job: SweepJob) -> tuple[Sweep, int]:
     finally:
         signal.signal(signal.SIGTERM, before)
         failed = print_table(jobs)
-    return jobs, max([failed, *job.codes])
+    return max([failed, *job.codes])
+
+
+def _is_search(line: CommandLine) -> bool:
+    return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper")
 
 
 def _launch(line: CommandLine, job: SweepJob) -> None:

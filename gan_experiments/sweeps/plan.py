@@ -6,19 +6,23 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.compose import CommandLine, combinations
 from gan_experiments.config.overrides import Change
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import changed
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
+from gan_experiments.sweeps.job import is_settled
+
+_HYDRAS_OWN = "multirun/"  # where Hydra puts a sweep that nobody has given a folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +34,14 @@ class Job:
         folder: Its run's.
         budget: Real images.
         before: The record that its folder held before the sweep.
+        chosen: Which value of each change it has; empty in a search.
     """
 
     name: str
     folder: RunFolder
     budget: int
     before: dict[str, Any]
+    chosen: tuple[int, ...] = ()
 
 
 class Sweep:
@@ -100,14 +106,15 @@ class Search(Sweep):
 
 
 def plan(line: CommandLine) -> Sweep:
-    """Find the folder of every job of a sweep whose command line has been checked.
+    """Find the folder of every job of a sweep whose names have been checked.
 
     Raises:
         ConfigError: Jobs share a folder, or a folder holds the run of another config.
     """
+    _choose_folder(line)
     jobs: list[Job] = []
     problems: Counter[str] = Counter()
-    for config, choices, overrides in _combinations(line):
+    for chosen, config in _combinations(line):
         folder = Path(_sweep_folder(line, config))
         plain: Any = OmegaConf.to_container(config, resolve=True)
         plain["trusted"] = line.trusted
@@ -116,14 +123,32 @@ def plan(line: CommandLine) -> Sweep:
         if not line.is_grid:
             swept = {change.key for change in line.changes if change.sweep}
             return Search(folder, swept, _size(line), plain["budget"]["images"], plain["retry"] == "failed")
-        run = RunFolder(folder / (plain["name"] or run_name(choices, overrides)))
+        overrides = [_override(change, index) for change, index in zip(line.changes, chosen, strict=True)]
+        run = RunFolder(folder / (plain["name"] or run_name(line.choices, overrides)))
         name = " ".join(text for text, change in zip(overrides, line.changes, strict=True) if change.sweep)
-        jobs.append(Job(name or run.path.name, run, plain["budget"]["images"], run.record()))
+        jobs.append(Job(name or run.path.name, run, plain["budget"]["images"], run.record(), chosen))
         if run.config_file.exists():
             differing = changed(run.read_config(), plain)
             problems.update(f"{key}: {show(old)} in {folder}, {show(new)} here" for key, old, new in differing)
     _refuse(jobs, problems)
     return Sweep(folder, jobs, plain["retry"] == "failed")
+
+
+def pending(line: CommandLine, sweep: Sweep) -> Iterator[DictConfig]:
+    """Yield the configs that jobs still to be run may have; one of those that differ in the seed only."""
+    open_jobs = [job for job in sweep.jobs() if not is_settled(job.before, sweep.retry)]
+    if not line.is_grid:
+        yield from combinations(line) if open_jobs or sweep.to_come() else ()
+        return
+    seeds = [change.key == "seed" for change in line.changes]
+    distinct = {
+        tuple(0 if is_seed else index for is_seed, index in zip(seeds, job.chosen, strict=True)): job.chosen
+        for job in reversed(open_jobs)
+    }
+    for chosen in reversed(distinct.values()):
+        config = line.config(chosen)
+        assert config is not None
+        yield config
 
 
 def folder_of(config: DictConfig) -> Path:
@@ -140,14 +165,22 @@ def _size(line: CommandLine) -> int:
     return int(sweeper.get("n_trials", 0)) * math.prod(arms)
 
 
-def _combinations(line: CommandLine) -> Iterator[tuple[DictConfig, dict[str, str], list[str]]]:
-    """Yield config, choices and overrides of each job of a grid; of a search, of the first that is possible."""
+def _choose_folder(line: CommandLine) -> None:
+    """Put a sweep that nobody has given a folder into one named by its study or the date."""
+    given = OmegaConf.to_container(line.hydra.sweep, resolve=False)
+    if isinstance(given, dict) and str(given["dir"]).startswith(_HYDRAS_OWN):
+        study = line.choices.get("study", "None")
+        folder = study if study != "None" else date.today().isoformat()  # the same past midnight
+        line.hydra_lines.append(f"hydra.sweep.dir=${{output_dir}}/{folder}")
+
+
+def _combinations(line: CommandLine) -> Iterator[tuple[tuple[int, ...], DictConfig]]:
+    """Yield which values each job of a grid has, and its config; of a search, of the first that is possible."""
     sizes = [len(change.values) or 1 for change in line.changes]
-    for chosen in product(*map(range, sizes)) if line.is_grid else [[0] * len(sizes)]:
+    for chosen in product(*map(range, sizes)) if line.is_grid else [(0,) * len(sizes)]:
         config = line.config(chosen)
         assert config is not None
-        overrides = [_override(change, index) for change, index in zip(line.changes, chosen, strict=True)]
-        yield config, line.choices, overrides
+        yield chosen, config
 
 
 def _override(change: Change, index: int) -> str:

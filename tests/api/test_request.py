@@ -1,8 +1,11 @@
 import pytest
+from omegaconf import OmegaConf
 
 from gan_experiments.api.request import checked_names, checked_request, checked_run, refuse
+from gan_experiments.config.compose import compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
 
 
 def test_a_request_says_what_was_asked_for():
@@ -27,6 +30,18 @@ def test_a_stranger_s_run_is_checked(fit, tiny):
     with pytest.raises(ConfigError) as error:
         checked_run(folder, Config)
     assert [line.partition(": ")[0] for line in error.value.problems] == [str(folder.config_file)] * 2
+
+
+def test_a_run_cannot_trust_a_package_by_itself(tmp_path):
+    config = compose("train")
+    run = RunFolder(tmp_path)
+    run.write_config(OmegaConf.to_container(config, resolve=True))
+    assert checked_run(run, Config)["seed"] == 0
+    config.loss._target_ = "my_package.Loss"
+    config.trusted = ["my_package"]
+    run.write_config(OmegaConf.to_container(config, resolve=True))
+    with pytest.raises(ConfigError, match=r"config\.yaml: loss\._target_: 'my_package\.Loss' is not in"):
+        checked_run(run, Config)
 
 
 def test_a_problem_is_told_once():

@@ -107,9 +107,9 @@ def test_points_against_a_distribution(call, tmp_path):
         (["fake=fakes", "dataset=digits", "metrics=[native,class_fid]"], "needs labels; the generated images have n"),
         (["fake=fakes", "dataset=ring", "metrics=known_distribution"], "fake: ring consists of points, not images"),
         (["fake=fakes", "dataset=digits", "metrics=[random,kid,known_distribution]"], "of Digits is not known"),
-        (["fake=fakes", "dataset=digits", "metrics=kid"], "no extractor to compute kid in; add one"),
-        (["fake=fakes", "dataset=digits", "metrics.weights=x"], "metrics.weights: native takes no weights from a file"),
-        (["fake=fakes", "dataset=ring", "metrics=[native,mixture,prdc]"], "under one name; take one of them"),
+        (["fake=fakes", "dataset=digits", "metrics=kid"], "kid needs an extractor; add one: metrics=[native,kid]"),
+        (["fake=fakes", "dataset=digits", "+metrics.weights=x"], "metrics.weights: native takes no file of weights"),
+        (["fake=fakes", "dataset=ring", "metrics=[native,mixture,prdc]"], "already computes precision, recall"),
         (["fake=fakes", "dataset=digits", "metrics=inception", "metrics.weights=no.pth"], "there is no file no.pth"),
     ],
 )  # fmt: skip

@@ -1,10 +1,10 @@
 """Every output of ``gan-sample`` for one run, from the command line."""
 
 import pytest
-from gan_experiments.config.loader import conf_dir
 from PIL import Image
 
 from gan_experiments.cli import sample
+from gan_experiments.config.files import conf_dir
 
 OUTPUTS = sorted(file.stem for file in (conf_dir() / "output").glob("*.yaml"))
 SMALL = {
@@ -62,7 +62,10 @@ def test_a_grid_is_the_run_s_own(run, call, tmp_path):
         (["output=interpolations"], "output: no option 'interpolations'; did you mean 'interpolation'?"),
         (["output=interpolation", "output.path=round"], "output.path: 'round' is not one of spherical, linear"),
         (["output=truncation", "output.values=[0]"], "output.values[0]: 0 is not a number > 0"),
-        (["output=neighbours", "output.extractor._target_=torch.nn.Linear"], "Linear is not a Extractor"),
+        (
+            ["output=neighbours", "output.extractor._target_=torch.nn.Linear"],
+            "Linear does not descend from gan_experiments.metrics.extractors.base.Extractor",
+        ),
     ],
 )
 def test_wrong_input_is_refused(run, call, arguments, line):

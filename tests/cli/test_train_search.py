@@ -25,6 +25,8 @@ run = RunFolder(path)
 rate = config["optimizer"]["generator"]["lr"]
 fid = abs(math.log10(rate) + 3) + (config["loss"]["_target_"].endswith("Hinge"))
 known = {"seed": config["seed"], "budget": config["budget"], "evaluation": {"samples": 40, "periodic_samples": 40}}
+measure = {"values": ["fid"], "higher_is_better": {"fid": False}}
+known["evaluation"]["features"] = {"fid": measure}
 
 def end(status, **fields):
     run.update_record(status=status, images_seen=clock, seconds=1.0, images_per_second=1e3 * rate, **known, **fields)
@@ -63,7 +65,7 @@ def search(call, monkeypatch, tmp_path):
     """Run a search; returns exit code, output and its trials."""
     (tmp_path / "training.py").write_text(TRAINING)
     monkeypatch.setenv("SLURM_NTASKS", "1")
-    monkeypatch.setattr(train, "_PROGRAM", (sys.executable, str(tmp_path / "training.py")))
+    monkeypatch.setattr("gan_experiments.api.train._WORKER_PROGRAM", (sys.executable, str(tmp_path / "training.py")))
 
     def run(*overrides):
         code, out, err = call(train, *SEARCH, *overrides)
@@ -112,7 +114,13 @@ def test_a_trial_behind_the_others_is_stopped_and_kept(search, monkeypatch):
     assert f"{len(pruned)} pruned" in told
 
 
-DRIVER = "import sys; from gan_experiments.cli import train; train._PROGRAM = (sys.executable, {!r}); train.main()"
+DRIVER = """
+import sys
+from gan_experiments.api import train as api
+from gan_experiments.cli import train
+api._WORKER_PROGRAM = (sys.executable, {!r})
+train.main()
+"""
 
 
 def test_a_search_that_is_killed_time_and_again_ends_as_if_it_had_not_been(search, tmp_path):
@@ -160,7 +168,7 @@ def test_failures_are_named_and_make_the_exit_code(search, monkeypatch):
         ((RATE, "name=mine"), "name: every trial needs its own folder"),
         ((RATE, "loss=hing,wasserstein"), "did you mean 'hinge'"),
         ((RATE, "hydra.sweeper.storage=nonsense"), "hydra.sweeper.storage: 'nonsense' cannot be opened"),
-        ((RATE, "hydra.sweeper.objectives=[fdi]", "hydra.sweeper.pruner=none"), "no final 'fdi'"),
+        ((RATE, "hydra.sweeper.objectives=[fdi]", "hydra.sweeper.pruner=none"), "did you mean 'fid'?"),
     ],
 )
 def test_wrong_input_is_a_line(search, overrides, told):

@@ -1,5 +1,5 @@
 import pytest
-from synthetic import write_run, write_study
+from synthetic import FEATURES, write_run, write_study
 
 from gan_experiments.core.types import ConfigError
 
@@ -106,7 +106,7 @@ def test_values_with_other_provenance_are_refused(tmp_path, compared, changes, k
 
 
 def test_what_another_measure_was_obtained_with_does_not_matter(tmp_path, compared):
-    study = with_other_way(tmp_path, features={"inception": {"values": ["is"], "splits": 1}})
+    study = with_other_way(tmp_path, features=FEATURES | {"inception": FEATURES["inception"] | {"splits": 1}})
     assert compared(study).warnings == []
     with pytest.raises(ConfigError, match=r"features\.inception\.splits"):
         compared(study, measure="is")
@@ -125,7 +125,7 @@ NATIVE = {"name": "native", "num_features": 64, "weights": "17df"}
         ("extractors.native.precision", [{"extractors": {"native": NATIVE | {"precision": how}}} for how in "ab"]),
         ("truncation", [{"truncation": how} for how in (None, 0.7)]),
         ("real_split", [{"real_split": how} for how in ("train", "test")]),
-        ("features.other.size", [{"features": {"other": {"values": ["fid"], "size": size}}} for size in (1, 2)]),
+        ("features.other.size", [{"features": {"other": FEATURES["fid"] | {"size": size}}} for size in (1, 2)]),
     ],
 )
 def test_every_part_of_the_provenance_counts_where_both_have_it(tmp_path, compared, key, ways):
@@ -143,7 +143,8 @@ def test_measures_of_images_count_by_their_options_and_not_by_an_extractor(tmp_p
     ways = [("17df", {"width": 16}), ("88aa", {"width": 16}), ("17df", {"width": 32})]
     for seed, (weights, options) in enumerate(ways):
         way = {"extractors": {"native": NATIVE | {"weights": weights}}}
-        way["measures"] = {"score": {"values": ["cas"], **options}}
+        way["measures"] = {"score": {"values": ["cas"], "higher_is_better": {"cas": True}, **options}}
+        way["features"] = FEATURES
         loss = "hinge" if seed else "minimax"
         write_run(study / f"run{seed}", loss, seed=seed, record={"evaluation": way, "final": {"fid": 1.0, "cas": 0.5}})
         if seed == 1:

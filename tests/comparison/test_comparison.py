@@ -114,3 +114,37 @@ def test_a_study_can_be_a_folder_run_folders_or_collected_runs(study):
         assert [arm.label for arm in comparison.arms] == ["hinge", "wasserstein"]
         assert [pair.verdict for pair in comparison.pairs] == ["worse"]
     assert [arm.label for arm in compare(str(study)).arms] == ["hinge", "minimax", "wasserstein"]
+
+
+def with_modes(folder, directions):
+    """Write runs of two losses, the better of which covers more modes."""
+    for loss, modes in {"hinge": 3, "minimax": 8}.items():
+        for seed in range(4):
+            final = {"modes": modes + 0.1 * seed}
+            measures = {"known": {"values": ["modes"]} | directions}
+            record = {"final": final, "evaluation": {"measures": measures}}
+            write_run(folder / f"{loss}-{seed}", loss, seed, record=record)
+    return folder
+
+
+def test_the_arm_with_more_modes_is_first(tmp_path, compared):
+    comparison = compared(with_modes(tmp_path, {"higher_is_better": {"modes": True}}), measure="modes")
+    assert [arm.label for arm in comparison.arms] == ["minimax", "hinge"]
+    assert comparison.criterion.higher_is_better
+
+
+def test_a_direction_that_no_record_says_is_asked_for(tmp_path, compared):
+    study = with_modes(tmp_path, {})
+    with pytest.raises(
+        ConfigError, match=r"no record says whether higher modes is better; set better=lower or better=h"
+    ):
+        compared(study, measure="modes")
+    assert compared(study, measure="modes", better="higher").arms[0].label == "minimax"
+
+
+def test_directions_that_contradict_each_other_are_refused(tmp_path, compared):
+    study = with_modes(tmp_path, {"higher_is_better": {"modes": True}})
+    other = {"measures": {"known": {"values": ["modes"], "higher_is_better": {"modes": False}}}}
+    write_run(study / "other", seed=9, record={"final": {"modes": 4.0}, "evaluation": other})
+    with pytest.raises(ConfigError, match="runs disagree on whether higher modes is better"):
+        compared(study, measure="modes", allow_incomparable=True)

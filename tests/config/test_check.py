@@ -198,9 +198,9 @@ def test_a_trusted_module_that_cannot_be_imported_is_one_line(lines):
 
 
 def test_the_class_must_fit_its_slot():
-    config = OmegaConf.create({"kind": part()})
+    config = OmegaConf.create({"output": part()})
     lines = [str(problem) for problem in check_config(config, SampleConfig).problems]
-    assert "kind._target_: LeakyReLU does not descend from gan_experiments.sampling.base.Sheet" in lines
+    assert "output._target_: LeakyReLU does not descend from gan_experiments.sampling.base.Sheet" in lines
 
 
 @pytest.mark.parametrize(
@@ -351,10 +351,10 @@ def test_values_alone_look_into_no_component():
 
 
 def test_missing_values_and_broken_interpolations_are_found_together():
-    config = {"run": "???", "seed": "${nowhere}", "count": "${oc.env:NO_SUCH_VARIABLE}", "output": "${output}"}
+    config = {"run": "???", "seed": "${nowhere}", "count": "${oc.env:NO_SUCH_VARIABLE}", "file": "${file}"}
     found = check_config(OmegaConf.create(config), SampleConfig)
     by_key = {problem.key: problem for problem in found.problems}
-    assert set(by_key) == {"run", "seed", "count", "output", "checkpoint", "accelerator", "trusted", "kind"}
+    assert set(by_key) == {"run", "seed", "count", "file", "checkpoint", "accelerator", "trusted", "output"}
     assert by_key["run"].missing
     assert not by_key["seed"].missing
 
@@ -362,8 +362,8 @@ def test_missing_values_and_broken_interpolations_are_found_together():
 @pytest.mark.parametrize("check", [check_values, check_config])
 def test_control_characters_do_not_reach_the_terminal(check):
     config = {
-        **{"\x1b[31m\nkey": "\x1b[0m", "seed": "\x1b", "run": "${\x1b}", "output": "${oc.env:'\x1b'}"},
-        **{"kind": {"_target_": "\x1b[31m"}, "trusted": {"\x1b": "\x1b"}},
+        **{"\x1b[31m\nkey": "\x1b[0m", "seed": "\x1b", "run": "${\x1b}", "file": "${oc.env:'\x1b'}"},
+        **{"output": {"_target_": "\x1b[31m"}, "trusted": {"\x1b": "\x1b"}},
     }
     found = check(OmegaConf.create(config), SampleConfig)
     assert len(found.problems) >= 5
@@ -373,14 +373,14 @@ def test_control_characters_do_not_reach_the_terminal(check):
 @pytest.mark.parametrize("check", [check_values, check_config])
 def test_long_values_are_shortened(check):
     long = "x" * 10**6
-    config = {"seed": long, "count": 10**400, "kind": {"_target_": f"{long}.{long}"}, "output": f"${{{long}}}"}
+    config = {"seed": long, "count": 10**400, "output": {"_target_": f"{long}.{long}"}, "file": f"${{{long}}}"}
     found = check(OmegaConf.create({**config, long: 1, "trusted": {long: long}}), SampleConfig)
     assert len(found.problems) >= 5
     assert all(len(str(problem)) < 600 for problem in found.problems)
 
 
 @pytest.mark.parametrize("check", [check_values, check_config])
-@pytest.mark.parametrize("key", ["seed", "kind", "more"])
+@pytest.mark.parametrize("key", ["seed", "output", "more"])
 def test_deep_nesting_is_one_line(check, key):
     value = 1
     for _ in range(60):

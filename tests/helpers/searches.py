@@ -6,8 +6,9 @@ from gan_experiments.runs.folder import RunFolder
 from gan_experiments.sweeps.search.options import SearchConfig
 
 CONFIG = SearchConfig(
-    n_trials=6, n_jobs=1, objectives=["fid"], score="final", maximize=[], per=[], sampler="tpe", startup_trials=2,
+    n_trials=6, n_jobs=1, objectives=["fid"], score="final", per=[], sampler="tpe", startup_trials=2,
     pruner="none", warmup_images=0, seed=0, storage=None, params={},
+    better={"fid": "lower", "is": "higher"},
 )  # fmt: skip
 
 

@@ -18,6 +18,10 @@ TARGETS = {
     "least_squares": "gan_experiments.losses.least_squares.LeastSquares",
     "relativistic_pairing": "gan_experiments.losses.relativistic_pairing.RelativisticPairing",
 }
+FEATURES = {
+    "fid": {"values": ["fid"], "higher_is_better": {"fid": False}},
+    "inception": {"values": ["is"], "higher_is_better": {"is": True}, "splits": 10},
+}
 BUDGET, EVERY, BATCH = 200_000, 10_000, 64
 
 
@@ -114,6 +118,6 @@ def _record(loss, seed, fid, status, ends, curve):
             "extractors": {"native": {"name": "native", "num_features": 64, "weights": "17df"}},
             "real_images": 1797,
             "data": "abc",
-            "features": {"inception": {"values": ["is"], "splits": 10}},
+            "features": FEATURES,
         },
     }

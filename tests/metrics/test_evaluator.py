@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from evaluate_in_parts import measures
+from gaussians import reference_distance
 from hypothesis import given
 from hypothesis import strategies as st
 from pixels import Pixels, evaluator, from_tensor, source
-from scipy.linalg import sqrtm
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.collect import rank_batches
@@ -20,19 +20,11 @@ from gan_experiments.metrics.fid import FID
 DISTRIBUTED = Path(__file__).parents[1] / "helpers" / "evaluate_in_parts.py"
 
 
-def frechet(first, second):
-    """Heusel et al. 2017, equation 6, with scipy's square root of a matrix."""
-    first, second = (images.flatten(1).double() for images in (first, second))
-    means = (first.mean(0) - second.mean(0)).square().sum()
-    covariances = torch.cov(first.T), torch.cov(second.T)
-    root = torch.as_tensor(sqrtm((covariances[0] @ covariances[1]).numpy()).real)
-    return (means + covariances[0].trace() + covariances[1].trace() - 2 * root.trace()).item()
-
-
 def test_fid_is_the_distance_of_the_gaussians():
     fakes = source(seed=1, bright=1.3).images
     values = evaluator()(from_tensor(fakes), 300)
-    assert values["fid"] == pytest.approx(frechet(source().images, fakes[:300]), rel=1e-6)
+    sets = source().images.flatten(1), fakes[:300].flatten(1)
+    assert values["fid"] == pytest.approx(reference_distance(*sets), rel=1e-6)
 
 
 def test_fid_of_the_real_images_with_themselves_is_zero():
@@ -128,7 +120,10 @@ def test_extractors_and_measures_compute_in_full_float32(monkeypatch):
 def test_provenance_is_plain():
     provenance = evaluator().provenance()
     assert provenance["real_images"] == 500
-    assert provenance["features"] == {"fid": {"values": ["fid"]}, "is": {"values": ["is"], "splits": 10}}
+    assert provenance["features"] == {
+        "fid": {"values": ["fid"], "higher_is_better": {"fid": False}},
+        "is": {"values": ["is"], "higher_is_better": {"is": True}, "splits": 10},
+    }
     pixels = {"name": "pixels", "num_features": 4, "weights": "none True", "precision": "float32"}
     assert provenance["extractors"]["native"] == pixels
     assert provenance["data"] == source().fingerprint

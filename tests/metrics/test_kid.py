@@ -22,7 +22,6 @@ def test_a_set_with_itself():
 
 def test_options_are_in_the_provenance():
     measure = evaluator(features={"kid": KID(5, 20)})
-    assert measure.provenance()["features"] == {
-        "kid": {"values": ["kid", "kid_spread"], "subsets": 5, "subset_size": 20}
-    }
+    described = {"values": ["kid", "kid_spread"], "higher_is_better": {"kid": False, "kid_spread": False}}
+    assert measure.provenance()["features"] == {"kid": described | {"subsets": 5, "subset_size": 20}}
     assert measure.selection == "kid"

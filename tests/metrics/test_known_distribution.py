@@ -97,9 +97,11 @@ def test_it_goes_through_the_evaluator_by_itself():
     assert full.margins == {"precision": pytest.approx(1.96 * math.sqrt(share * (1 - share) / 200))}
     assert full.values == measure(points)
     assert full.real_baseline == measure(DATA.images)  # as many real images, or all
-    assert evaluator.provenance()["measures"] == {
-        "known_distribution": {"values": list(KnownDistributionMetric.values)}
+    described = {
+        "values": list(KnownDistributionMetric.values),
+        "higher_is_better": {"precision": True, "recall": True, "modes": True, "reverse_kl": False},
     }
+    assert evaluator.provenance()["measures"] == {"known_distribution": described}
 
 
 def test_it_goes_beside_an_extractor():

@@ -14,7 +14,8 @@ def test_a_set_with_itself():
 
 def test_options_are_in_the_provenance():
     provenance = evaluator(features={"prdc": PRDC(4)}).provenance()["features"]
-    assert provenance == {"prdc": {"values": list(PRDC.values), "neighbours": 4, "density_neighbours": 5}}
+    described = {"values": list(PRDC.values), "higher_is_better": dict.fromkeys(PRDC.values, True)}
+    assert provenance == {"prdc": described | {"neighbours": 4, "density_neighbours": 5}}
 
 
 def test_it_cannot_choose_the_best_checkpoint():

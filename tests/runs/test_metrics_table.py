@@ -4,7 +4,7 @@ import pytest
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.metrics_table import higher_is_better, read_metrics
+from gan_experiments.runs.metrics_table import read_metrics
 
 TEXT = (
     "images_seen,speed/seconds,metrics/fid,metrics/is\n100,10,,\n150,,5.0,oops\n200,20,4.0,2.0\n300,30,nan,3.0\n"
@@ -78,11 +78,3 @@ def test_another_file_is_refused(table, tmp_path, content, reason):
     with pytest.raises(ConfigError) as refused:
         table(content)
     assert str(refused.value) == f"{tmp_path / 'metrics.csv'}: {reason}"
-
-
-@pytest.mark.parametrize(
-    ("measure", "higher"),
-    [("is", True), ("coverage/dino", True), ("fid", False), ("isc", False), ("kid/native", False)],
-)
-def test_the_direction_of_a_measure_goes_by_its_name(measure, higher):
-    assert higher_is_better(measure) is higher

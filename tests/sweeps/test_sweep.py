@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gan_experiments.cli import train
-from gan_experiments.config.compose import examine
+from gan_experiments.config.check import check_config
+from gan_experiments.config.compose import check_command_line, combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.runs.folder import RunFolder
 
@@ -33,7 +34,7 @@ SWEEP = ("-m", "hydra.sweep.dir=study")
 @pytest.fixture
 def sweep(call, monkeypatch, tmp_path):
     """Run a sweep of jobs that take no time; returns its exit code, its table and its progress."""
-    monkeypatch.setattr(train, "_PROGRAM", (sys.executable, "-c", textwrap.dedent(CHILD)))
+    monkeypatch.setattr("gan_experiments.api.train._WORKER_PROGRAM", (sys.executable, "-c", textwrap.dedent(CHILD)))
 
     def run(*arguments, does=None):
         for seed, code in (does or {}).items():
@@ -159,6 +160,13 @@ def test_a_study_is_one_file(sweep, tmp_path):
         (["seed=0,1", "rerun=true"], "resume, rerun: not in a sweep"),
         (["loss=hinge,hing,minimax", "seed=0,-1", "model.generator.chanels=3"], "Config error: 3 problems"),
         (["seed=0,1", "retry=all"], "retry: 'all' is not one of"),
+        (
+            ["seed=0,1", "name=one", "model.generator.channels=0,4"],
+            "model.generator.channels: 0 is not an integer >= 1",
+        ),
+        (["seed=0,1", "name=one", "model.generator.channels=0,4"], "study/one: the folder of 4 jobs"),
+        (["trainer=gpu", "penalty=none,r1", "trainer.precision=32-true,16-mixed"], "trainer.precision: 16-mixed"),
+        (["optimizer.generator.lr=interval(0,1)"], "an interval has no values to go through"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_starts(sweep, overrides, error):
@@ -168,9 +176,17 @@ def test_what_cannot_be_is_refused_before_anything_starts(sweep, overrides, erro
     assert not Path("study").exists()
 
 
+def test_a_warning_is_printed_once(sweep):
+    code, _, err = sweep(*SWEEP, "seed=0,1", "model=mlp", "penalty=[r1,wgan_gp]", "loss=hinge,minimax")
+    assert (code, len(sweep.begun)) == (0, 4), err
+    assert err.count("Warning: penalty: ") == 1
+
+
 @pytest.mark.parametrize("study", sorted(path.stem for path in (CONF / "study").glob("*.yaml")))
 def test_every_study_passes_the_check(study):
-    assert examine("train", Config, [f"study={study}"], multirun=True).problems == []
+    line = check_command_line("train", Config, [f"study={study}"], multirun=True)
+    assert line.problems == []
+    assert [error for config in combinations(line) for error in check_config(config, Config).errors] == []
 
 
 def test_a_deletion_and_a_list_are_swept_like_the_rest(sweep):
@@ -184,7 +200,7 @@ def test_a_launch_that_ends_badly_still_ends_with_the_table(sweep, monkeypatch):
     def fail(*_):
         raise RuntimeError("the launcher is broken")
 
-    monkeypatch.setattr(train, "run_job", fail)
+    monkeypatch.setattr("gan_experiments.sweeps.launch.run_job", fail)
     code, out, err = sweep(*SWEEP, "seed=0,1")
     assert code == 1
     assert "2 jobs: 2 not started" in out

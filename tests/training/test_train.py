@@ -209,7 +209,7 @@ WRONG = {
     "missing shards": (["dataset=shards", "dataset.urls=absent.tar"], "absent.tar"),
     "an image size that the network cannot make": (["dataset=polygons", "dataset.image_size=9"], "8, 16, 28, 32, 64"),
     "classes of images without labels": (["dataset=polygons", "dataset.image_size=8", "conditioning=projection"],
-                                         "needs labels"),
+                                         "has no labels"),
     "a strategy that does not exist": (["trainer.strategy=fastest"], "trainer: .*fastest"),
     "a precision that does not exist": (["trainer.precision=7-mixed"], "trainer: .*7-mixed"),
 }  # fmt: skip

@@ -120,7 +120,8 @@ def _ranking(comparison: Comparison) -> Table:
         f"Best first, by the median {score_name(comparison)}; {direction(comparison)}. Final: the final evaluation; "
         f"best: the best periodic evaluation.{_samples(comparison)} Each is given as the mean with its 95 % interval "
         "over the seeds that did not diverge, and as the median over all seeds, where a diverged seed is worse than "
-        "any value. Gap: how much worse the last periodic evaluation is than the best, which is known only in "
+        "any value. If values are as skewed as lognormal ones with sigma 1, the interval covers the mean in 82 to 90 % "
+        "of studies only. Gap: how much worse the last periodic evaluation is than the best, which is known only in "
         "hindsight."
     )
     head = ["arm", "seeds", f"final {name}", "final median", f"best {name}", "best median", "best-to-last gap"]
@@ -161,12 +162,12 @@ def _pairs(comparison: Comparison) -> Table:
     ]
     note = (
         "Seeds needed: estimated seeds per arm for a verdict, if the observed difference is real. Difference: of the "
-        f"mean {score_name(comparison)}, with its uncorrected 95 % interval. p: of the permutation test, uncorrected "
-        f"and after Holm's correction for {comparison.family} comparison{'s' if comparison.family > 1 else ''}, by "
-        "which the verdict is made at the 5 % level. P(better): probability that a seed of the first arm is better "
-        'than one of the second. A diverged seed counts as the worst. Seeds: "n pairs" were compared seed by seed, '
-        'flipping signs; "n + n" by shuffling seeds between the arms, because seeds are missing or so few pairs cannot '
-        "be significant."
+        f"mean {score_name(comparison)}, with its uncorrected 95 % interval: Welch's t, widened so that it holds for "
+        "skewed values as well; none if a seed diverged. p: of the same statistic, uncorrected and after Holm's "
+        f"correction for {comparison.family} comparison{'s' if comparison.family > 1 else ''}, by which the verdict is "
+        "made at the 5 % level. P(better): probability that a seed of the first arm is better than one of the second. "
+        'A diverged seed counts as the worst. Seeds: "n pairs" if interval and p value are those of the differences '
+        'within seeds, "n + n" if they are those of two separate samples.'
     )
     first = f"against {comparison.baseline}" if comparison.baseline else "pair"
     head = [first, "verdict", "seeds needed", "difference", "p", "p (Holm)", "P(better)", "seeds"]

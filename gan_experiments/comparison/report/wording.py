@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from gan_experiments.comparison import statistics
 from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.difference import MOST_SEEDS
 from gan_experiments.comparison.pairs import PairResult
 from gan_experiments.comparison.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
 from gan_experiments.core.text import first_few
@@ -37,7 +38,7 @@ def seeds_needed_text(pair: PairResult) -> str:
     """Return the estimated seeds per arm for a verdict; a hyphen if there is one."""
     if pair.verdict in (BETTER, WORSE, UNTESTED):
         return "-"
-    return f"> {statistics.MOST_SEEDS:,}" if pair.seeds_needed is None else f"{pair.seeds_needed:,}"
+    return f"> {MOST_SEEDS:,}" if pair.seeds_needed is None else f"{pair.seeds_needed:,}"
 
 
 def score_name(comparison: Comparison) -> str:

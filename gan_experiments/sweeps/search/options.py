@@ -13,7 +13,8 @@ from gan_experiments.config.check import check_values
 from gan_experiments.config.slots import Section
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
-from gan_experiments.core.types import NonNegativeInt, PositiveInt
+from gan_experiments.core.text import suggest
+from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
 from gan_experiments.sweeps.search.space import read_space
 
 # Costs in the record of a run that can be objectives, with whether higher is better.
@@ -29,7 +30,8 @@ class SearchConfig(Section):
         n_jobs: Concurrent trials; ``None``: as many as joblib runs, otherwise one.
         objectives: Measures, and costs of the record (``images_per_second``, ``seconds``, ``peak_memory_bytes``).
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
-        maximize: Objectives to maximize, in addition to those that are known to be better if higher.
+        better: Whether lower or higher values are better, by objective; those of measures that say it are added when
+            the search starts.
         per: Keys; each of their values gets a separate search with its own trials and result.
         sampler: ``tpe``: the tree-structured Parzen estimator; ``random``: independent draws.
         startup_trials: Trials drawn at random before the estimator is used, and never pruned.
@@ -45,7 +47,7 @@ class SearchConfig(Section):
     n_jobs: PositiveInt | None
     objectives: list[str]
     score: Literal["final", "best"]
-    maximize: list[str]
+    better: dict[str, Literal["lower", "higher"]]
     per: list[str]
     sampler: Literal["tpe", "random"]
     startup_trials: NonNegativeInt
@@ -58,6 +60,22 @@ class SearchConfig(Section):
     def lines(self, overrides: Sequence[str]) -> list[str]:
         """Return ``params`` and the overrides of the command line as overrides, in this order."""
         return [*(f"{key}={value}" for key, value in self.params.items()), *overrides]
+
+    def directions(self) -> list[bool]:
+        """Return whether higher is better, for each objective.
+
+        Raises:
+            ConfigError: It is not known for one of them.
+        """
+        costs = {name: "higher" if higher else "lower" for name, higher in COSTS.items()}
+        better = {**costs, **self.better}
+        known = [better.get(name, better.get(name.partition("/")[0])) for name in self.objectives]
+        for name, direction in zip(self.objectives, known, strict=True):
+            if direction is None:
+                text = f"no measure says whether higher {name} is better{suggest(name, better, listed=True)}"
+                fix = f"set 'hydra.sweeper.better={{{name}: lower}}' or higher"
+                raise ConfigError(f"hydra.sweeper.objectives: {text}; {fix}")
+        return [direction == "higher" for direction in known]
 
     def problems(self) -> list[tuple[str, str]]:
         """Return options that contradict each other, as keys and reasons."""

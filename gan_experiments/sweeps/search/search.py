@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.metrics_table import higher_is_better, read_metrics
+from gan_experiments.runs.metrics_table import read_metrics
 from gan_experiments.sweeps.search.options import COSTS, SearchConfig
 from gan_experiments.sweeps.search.space import Space
 
@@ -76,7 +76,8 @@ class OptunaSearch:
         folder_of: Returns the run folder of a job's overrides.
 
     Raises:
-        ConfigError: The storage holds a study of that name with another space or objective.
+        ConfigError: The storage holds a study of that name with another space or objective, or it is not known whether
+            higher values of an objective are better.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class OptunaSearch:
 
         self.name = name
         self.config = config
-        self.higher = [is_maximized(objective, config) for objective in config.objectives]
+        self.higher = config.directions()
         self._lines = [*space.fixed, *space.arms[name]]
         self._space = space
         self._folder_of = folder_of
@@ -200,11 +201,6 @@ class OptunaSearch:
         lines = [f"{line}: in the existing search, not here" for line in sorted(set(saved) - problem)]
         lines += [f"{line}: here, not in the existing search" for line in sorted(problem - set(saved))]
         raise ConfigError([*lines, "a search keeps its space and objectives: another hydra.sweep.dir starts another"])
-
-
-def is_maximized(objective: str, config: SearchConfig) -> bool:
-    """Return whether an objective is maximized."""
-    return higher_is_better(objective) or COSTS.get(objective, False) or objective in config.maximize
 
 
 def _sampler(config: SearchConfig, number: int) -> BaseSampler:

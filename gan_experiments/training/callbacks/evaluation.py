@@ -50,12 +50,13 @@ class Evaluation:
         final_samples: Generated images of the final evaluation.
 
     Attributes:
-        selection: The measure that decides which evaluation is the best: the one with its smallest value.
+        selection: The measure that decides which evaluation is the best.
         best: The values of the best periodic evaluation so far, and its ``images_seen``.
         final: The result of the final evaluation.
 
     Raises:
-        ConfigError: Too few images for one of the measures, or none that can select the best.
+        ConfigError: Too few images for one of the measures, or none that can select the best, or its measure does not
+            say whether higher is better.
     """
 
     def __init__(
@@ -67,6 +68,10 @@ class Evaluation:
         self.final_samples = final_samples
         self._check_counts()
         self.selection = evaluator.selection
+        higher = evaluator.higher_is_better.get(self.selection)
+        if higher is None:
+            raise ConfigError(f"metrics: the measure of {self.selection} needs higher_is_better for this value")
+        self._sign = -1.0 if higher else 1.0  # turns the selecting value into one of which less is better
         self.best: dict[str, float] = {}
         self.final = Result({}, {}, {}, {})
         self._weight_hashes: dict[str, str] | None = None  # of the extractors used so far in this run
@@ -119,7 +124,8 @@ class Evaluation:
         began, clock = time.perf_counter(), system.clock
         images = EvaluationSamples(system, self.samples, system.seed)
         values = self.evaluator(images, self.samples, rank, world_size)
-        improved = values[self.selection] < self.best.get(self.selection, float("inf"))
+        before = self.best.get(self.selection, self._sign * math.inf)
+        improved = self._sign * values[self.selection] < self._sign * before
         if improved:
             self.best = {**values, "images_seen": clock.images_seen}
         scalars = {f"metrics/{name}": value for name, value in values.items()}

@@ -3,6 +3,7 @@ from html.parser import HTMLParser
 
 from synthetic import write_run
 
+from gan_experiments.comparison.report.plots import plots
 from gan_experiments.comparison.report.tables import as_html, as_latex, as_markdown, tables
 from gan_experiments.comparison.report.write import write_report
 
@@ -68,3 +69,14 @@ def test_what_a_stranger_named_does_no_harm(tmp_path, compared):
     assert "<img" not in as_html(table)
     assert r"\$\&\_\%\#\textbackslash{}" in as_latex(table)
     assert all(line.count("|") - line.count("\\|") == len(table.head) + 1 for line in as_markdown(table).splitlines())
+
+
+def test_a_notebook_shows_verdict_ranking_and_plot(study, compared):
+    comparison = compared(study, baseline="hinge")
+    html = comparison._repr_html_()
+    page = Page(html)
+    assert page.tags.count("img") == page.tags.count("table") == 1
+    assert all(link.startswith("data:image/") for link in page.links)
+    assert "Against the baseline hinge" in html
+    assert plots(comparison)[0].caption in html
+    assert repr(comparison).startswith("Against the baseline hinge")

@@ -63,7 +63,7 @@ def test_too_few_seeds_are_said_with_the_number_that_would_do(tmp_path, compared
 
 
 def test_an_arm_with_the_best_median_and_a_bad_mean_is_no_winner(tmp_path, compared):
-    fids = {"hinge": [3.9] * 8 + [50.0] * 7, "minimax": [4.0 + 0.001 * seed for seed in range(15)]}
+    fids = {"hinge": [3.9] * 16 + [50.0] * 14, "minimax": [4.0 + 0.001 * seed for seed in range(30)]}
     comparison = compared(write_study(tmp_path, fids))
     assert comparison.pairs[0].verdict == "worse"
     assert (

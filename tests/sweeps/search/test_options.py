@@ -1,6 +1,7 @@
 import pytest
 from searches import config
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.sweeps.search.options import search_config
 
 
@@ -25,3 +26,17 @@ def test_options_that_contradict_each_other_are_named(changes, keys):
 
 def test_the_node_of_hydra_names_its_class_as_well():
     assert search_config({"_target_": "package.Sweeper", **vars(config())}) == config()
+
+
+def test_the_direction_of_objectives_is_that_of_measures_and_costs():
+    objectives = ["modes", "fid/dino", "images_per_second", "seconds"]
+    assert config(objectives=objectives, better={"modes": "higher", "fid": "lower"}).directions() == [
+        True, False, True, False,
+    ]  # fmt: skip
+
+
+def test_an_objective_without_a_direction_is_refused_with_the_way_out():
+    with pytest.raises(
+        ConfigError, match=r"higher fdi is better; did you mean 'fid'.*better=\{fdi: lower\}' or higher"
+    ):
+        config(objectives=["fdi"]).directions()

@@ -33,8 +33,21 @@ def test_another_space_or_objective_is_refused(search):
 
 
 def test_an_objective_that_no_run_has_ends_the_search_at_once(search):
-    with pytest.raises(ConfigError, match=r"no final 'fdi' \(fid\)"):
-        search(objectives=["fdi"])
+    with pytest.raises(ConfigError, match=r"no final 'is' \(fid\)"):
+        search(objectives=["is"])
+
+
+def test_more_modes_are_better(search):
+    modes = {"8": 3.0, "16": 9.0}
+    found = {"objectives": ["modes"], "better": {"modes": "higher"}}
+    rows, jobs = search(
+        outcome=lambda values: {"status": "finished", "final": {"modes": modes[values["width"]]}}, **found
+    )
+    assert {row["modes"] for row in rows} == {"3.0", "9.0"}
+    with open_storage(None, jobs.study) as storage:
+        one = OptunaSearch("all", read_space(list(SPACE), []), config(**found), storage, jobs.folder_of)
+        assert one.best[0].params["width"] == "16"
+        assert one._study.direction.name == "MAXIMIZE"
 
 
 def write_rows(folder, values):

@@ -116,7 +116,7 @@ def test_interval_at_which_evaluation_takes_a_tenth():
 
 @pytest.mark.parametrize(("share", "seen", "hinted"), [(0.3, 200, True), (0.05, 200, False), (0.3, 100, False)])
 def test_hint_above_a_tenth(monkeypatch, caplog, share, seen, hinted):
-    evaluator = SimpleNamespace(check=lambda *_, **__: None, selection="fid")
+    evaluator = SimpleNamespace(check=lambda *_, **__: None, selection="fid", higher_is_better={"fid": False})
     part = Evaluation(evaluator, 100, 10, 10)
     monkeypatch.setattr(evaluation.time, "perf_counter", lambda: part._started + 100.0)
     part._seconds = 100 * share
@@ -125,3 +125,25 @@ def test_hint_above_a_tenth(monkeypatch, caplog, share, seen, hinted):
         part._suggest_interval(30 * share, seen)
     hint = "evaluation has taken 30 % of the time; with metrics.every=240 it would take a tenth"
     assert caplog.messages == [hint] * hinted  # once
+
+
+@pytest.mark.parametrize(("higher", "improvements"), [(False, [True, False, True]), (True, [True, True, False])])
+def test_the_best_evaluation_goes_by_the_direction_of_its_measure(monkeypatch, higher, improvements):
+    values = iter([3.0, 5.0, 1.0, 4.0])
+
+    class Measures(SimpleNamespace):
+        def __call__(self, *_):
+            return {"modes": next(values)}
+
+    monkeypatch.setattr(evaluation, "EvaluationSamples", lambda *_: None)
+    measures = Measures(check=lambda *_, **__: None, selection="modes", higher_is_better={"modes": higher})
+    part = Evaluation(measures, 100, 10, 10)
+    clock = SimpleNamespace(finished=False, images_seen=100)
+    system = SimpleNamespace(clock=clock, seed=0)
+    assert [part.measure(system, 1, 2).improved for _ in range(3)] == improvements
+
+
+def test_a_measure_without_a_direction_cannot_choose_the_best():
+    measures = SimpleNamespace(check=lambda *_, **__: None, selection="loss", higher_is_better={})
+    with pytest.raises(ConfigError, match="the measure of loss needs higher_is_better"):
+        Evaluation(measures, 100, 10, 10)

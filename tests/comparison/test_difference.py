@@ -1,0 +1,131 @@
+"""The test of two arms against closed forms, and what it promises, by simulation."""
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from gan_experiments.comparison import difference
+from gan_experiments.comparison.difference import compare_values, p_values, seeds_needed
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from verdict_errors import RATIOS, draw, false_verdicts
+
+STUDIES = 2000
+SLACK = 3 * math.sqrt(0.05 * 0.95 / STUDIES)  # three standard errors of a share of 5 %
+
+
+@pytest.mark.parametrize("law", ["normal", "lognormal", "t2"])
+@pytest.mark.parametrize("counts", [(4, 10), (5, 10), (3, 20), (3, 5), (5, 5), (8, 8), (10, 20), (20, 20)])
+def test_at_most_one_study_in_twenty_reports_a_difference_that_is_none(law, counts):
+    rng = np.random.default_rng(sum(counts))
+    for ratio in RATIOS:
+        assert false_verdicts(rng, STUDIES, law, counts, ratio, 0.0) <= 0.05 + SLACK, ratio
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", ["normal", "lognormal", "t2"])
+@pytest.mark.parametrize("counts", [(4, 10), (3, 20), (5, 5), (10, 20)])
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_nor_do_more_if_seeds_diverge(law, counts, share):
+    rng = np.random.default_rng(sum(counts))
+    for ratio in (0.1, 1.0, 5.0):
+        assert false_verdicts(rng, 500, law, counts, ratio, share) <= 0.05 + 3 * math.sqrt(0.0475 / 500), ratio
+
+
+VALUES = st.lists(st.integers(-20, 20).map(float), min_size=2, max_size=8)
+
+
+@given(VALUES, VALUES)
+def test_interval_and_test_agree(first, second):
+    result = compare_values(first, second, matched=len(first) == len(second))
+    if result.p <= 0.05:
+        assert result.low > 0 or result.high < 0
+        assert result.ahead == (result.high < 0)
+    assert result.low - 1e-9 <= np.mean(first) - np.mean(second) <= result.high + 1e-9
+    other = compare_values(second, first, matched=len(first) == len(second))
+    assert (other.low, other.high) == pytest.approx((-result.high, -result.low))
+    assert p_values(np.array(first), np.array(second), len(first) == len(second)) == pytest.approx(result.p)
+
+
+@pytest.mark.parametrize("matched", [True, False])
+@pytest.mark.parametrize("count", [3, 5, 12])
+def test_an_interval_covers_the_difference(count, matched):
+    rng = np.random.default_rng(count)
+    covered = 0
+    for _ in range(500):
+        common = rng.normal(size=count) if matched else 0.0
+        result = compare_values(common + rng.normal(3, 1, count), common + rng.normal(1, 1, count), matched)
+        covered += result.low <= 2 <= result.high
+    assert covered / 500 >= 0.95 - 3 * math.sqrt(0.0475 / 500)
+
+
+def test_without_widening_it_is_welchs_test(monkeypatch):
+    for name in ("_WIDENING", "_WIDENING_OF_PAIRS"):
+        monkeypatch.setattr(difference, name, 0.0)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=6), rng.normal(1, 3, 9)
+    expected = stats.ttest_ind(a, b, equal_var=False)
+    result = compare_values(a, b, matched=False)
+    assert (result.p, result.low, result.high) == pytest.approx((expected.pvalue, *expected.confidence_interval(0.95)))
+    moved = a + 0.2 + b[:6] / 40
+    in_pairs = compare_values(a, moved, matched=True)
+    assert in_pairs.paired
+    assert in_pairs.p == pytest.approx(5 * stats.ttest_rel(a, moved).pvalue)
+
+
+def test_seeds_that_go_together_regain_what_the_spread_of_seeds_hides():
+    rng = np.random.default_rng(0)
+    a, b, common = (draw(rng, "normal", 1.0, (STUDIES, 8)) for _ in range(3))
+    together = p_values(10 * common + a + 7, 10 * common + b, matched=True) <= 0.05
+    apart = p_values(10 * common + a + 7, 10 * common + b, matched=False) <= 0.05
+    assert together.mean() > 0.9
+    assert apart.mean() < 0.1
+
+
+def test_equal_values():
+    assert compare_values([2.0] * 4, [2.0] * 4, matched=True).p == 1.0
+    result = compare_values([2.0] * 4, [1.0] * 4, matched=True)
+    assert (result.p, result.low, result.high) == (pytest.approx(2 / 70), 1.0, 1.0)
+
+
+def test_a_diverged_seed_is_worse_than_any_value():
+    fine, broken = np.arange(5.0, 12.0), np.array([1.0] + [np.inf] * 6)
+    result = compare_values(fine, broken, matched=False)
+    assert result.p <= 0.05
+    assert result.ahead
+    assert math.isnan(result.low)
+    assert not compare_values(broken, fine, matched=True).ahead
+    assert compare_values(np.full(6, np.inf), np.full(6, np.inf), matched=True).p == 1.0
+
+
+def test_lower_values_do_not_make_up_for_diverged_seeds():
+    better = np.array([1.0, 1.1, 1.2, 1.3, np.inf, np.inf])
+    worse = np.array([9.0, 9.1, 9.2, 9.3, 9.4, 9.5])
+    assert compare_values(better, worse, matched=True).p == 1.0
+    assert compare_values(better[:4], np.append(worse, np.inf), matched=False).p <= 0.05
+
+
+def population(seed, count, mean):
+    """Return values of exactly this mean and a standard deviation of 1."""
+    return stats.zscore(np.random.default_rng(seed).normal(size=count), ddof=1) + mean
+
+
+@pytest.mark.parametrize(("effect", "family"), [(1.0, 1), (1.0, 5), (2.0, 15), (3.0, 5)])
+def test_the_seeds_that_are_said_to_settle_it_do(effect, family):
+    count = seeds_needed(population(0, 40, 0.0), population(1, 39, effect), matched=False, family=family)
+    rng = np.random.default_rng(7)
+    a, b = draw(rng, "normal", 1.0, (STUDIES, count)), draw(rng, "normal", 1.0, (STUDIES, count)) + effect
+    assert 0.75 <= (p_values(a, b, matched=True) * family <= 0.05).mean() <= 0.9
+
+
+def test_seeds_are_not_named_where_nothing_is_known():
+    a = population(0, 40, 0.0)
+    assert seeds_needed(a, a, matched=True, family=1) is None
+    assert seeds_needed(a, a[::-1] + 1e-6, matched=True, family=1) is None
+    assert seeds_needed([1.0, np.inf], [2.0, 3.0], matched=True, family=1) is None

@@ -1,0 +1,40 @@
+import importlib
+import pkgutil
+
+import pytest
+
+from gan_experiments import metrics
+from gan_experiments.metrics.directions import directions
+from gan_experiments.metrics.features import FeatureMeasure
+from gan_experiments.metrics.measure import Measure
+
+MODULES = [
+    importlib.import_module(f"{metrics.__name__}.{found.name}") for found in pkgutil.iter_modules(metrics.__path__)
+]
+MEASURES = {
+    each
+    for module in MODULES
+    for each in vars(module).values()
+    if isinstance(each, type) and issubclass(each, (FeatureMeasure, Measure)) and each.values
+}
+
+
+@pytest.mark.parametrize("measure", sorted(MEASURES, key=lambda each: each.__name__))
+def test_every_measure_says_the_direction_of_every_value(measure):
+    assert set(directions(measure)) == set(measure.values)
+
+
+def test_directions():
+    known = {name: higher for measure in MEASURES for name, higher in directions(measure).items()}
+    lower = {name for name, higher in known.items() if not higher}
+    assert lower == {
+        "fid", "fid_infinity", "class_fid", "class_fid_worst", "kid", "kid_spread", "reverse_kl", "memorization",
+    }  # fmt: skip
+    assert known.keys() - lower == {
+        "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",
+        "lpips_diversity", "memorization_z",
+    }  # fmt: skip
+
+
+def test_a_measure_that_does_not_say_has_no_direction():
+    assert directions(FeatureMeasure) == {}
