@@ -211,7 +211,7 @@ def check_command_line(
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
     line.problems += _grid_problems(line.changes) if line.is_grid else []
     for config in combinations(line):
-        line.problems += check_values(config, schema).problems
+        line.problems += check_values(config, schema).errors
     if config_dir is not None and line.hydra:
         commanded = line.files.compose_hydra(line.hydra_lines)
         line.problems += hydra_problems(line.hydra, commanded, everything=foreign)

@@ -43,7 +43,7 @@ def test_every_problem_is_listed(overrides, problems):
 
 
 def test_what_is_dubious_is_a_warning():
-    with pytest.warns(UserWarning, match=r"discriminator\.norm: 'batch' beside penalty\.wgan_gp") as warned:
+    with pytest.warns(UserWarning, match=r"discriminator\.norm: 'batch' with penalty\.wgan_gp") as warned:
         compose(["penalty=wgan_gp", "model.discriminator.norm=batch"])
     assert warned[0].filename == __file__
 

@@ -213,7 +213,7 @@ def own(tmp_path, monkeypatch):
 
 def test_own_modules_train_and_are_loaded_again(own, tmp_path):
     config = own("penalty=[r1,feature_matching]")
-    assert check_config(config, Config, ["plain_example"]).problems == []
+    assert check_config(config, Config, ["plain_example"]).errors == []
     parts = build(OmegaConf.to_container(config, resolve=True), RunFolder(tmp_path / "run"))
     before = [weight.clone() for weight in parts.system.parameters()]
     parts.trainer.fit(parts.system, datamodule=parts.data)

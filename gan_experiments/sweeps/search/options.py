@@ -105,7 +105,7 @@ def search_problems(sweeper: DictConfig, overrides: Sequence[str], loader: Confi
         loader: Hydra's, which knows the options of groups.
     """
     checked = check_values(sweeper, SearchConfig)
-    problems = [problem for problem in checked.problems if problem.key != TARGET]
+    problems = [problem for problem in checked.errors if problem.key != TARGET]
     yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
     if problems:
         return
