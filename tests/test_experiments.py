@@ -58,3 +58,19 @@ def test_a_comparison_of_losses_starts_from_the_same():
 def test_energy_based_losses_join_the_comparison(loss):
     config = compose("train", ["experiment=baseline", "model=autoencoder", f"loss={loss}"])
     assert check_config(config, Config).problems == []
+
+
+def test_the_rates_of_stylegan2_ada_are_corrected_for_lazy_regularization():
+    """StyleGAN2-ADA, training_loop.py: ``lr * c`` and ``betas ** c`` with ``c = interval / (interval + 1)``."""
+    optimizer = compose("train", ["experiment=stylegan2_ada_cifar10"]).optimizer
+    for network, interval in (("generator", 4), ("discriminator", 16)):
+        share = interval / (interval + 1)
+        assert optimizer[network].lr == pytest.approx(2.5e-3 * share, rel=1e-12)
+        assert list(optimizer[network].betas) == pytest.approx([0.0, 0.99**share], rel=1e-12)
+    assert (optimizer.generator.lr, round(optimizer.generator.betas[1], 3)) == (2.0e-3, 0.992)
+    assert (round(optimizer.discriminator.lr, 6), round(optimizer.discriminator.betas[1], 4)) == (2.353e-3, 0.9906)
+
+
+def test_sngan_takes_128_fakes_in_the_generator_step():
+    config = compose("train", ["experiment=sngan"])
+    assert config.batch_size * config.model.generator_batch == 128

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, float64, nn
 from torch.special import ndtr, ndtri
 
 from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.randomness import Stream
 from gan_experiments.core.rules import (
     DISCRIMINATOR,
     check_class_head,
@@ -19,9 +20,6 @@ from gan_experiments.core.rules import (
 )
 from gan_experiments.core.step import Batch, DiscriminatorOutput, Step
 from gan_experiments.core.types import DataFacts, KnownDistribution, NonNegativeFloat, PositiveInt
-
-if TYPE_CHECKING:
-    from gan_experiments.core.randomness import Stream
 
 __all__ = [
     "Augmentation", "Batch", "Discriminator", "DiscriminatorOutput", "Encoder", "Generator", "KnownDistribution",
@@ -82,6 +80,7 @@ class Penalty(nn.Module):
         couples_batch: Whether it compares samples of a batch, so that it depends on how processes share the batch.
         trains: The ``conditioning`` of the discriminator whose class head it trains; empty if it trains none.
         kind: Penalties of the same kind constrain the same quantity: two of them in one config give a warning.
+        before_augmentation: Whether it differentiates by the step's clean images instead of the augmented ones.
 
     Args:
         weight: Factor of the term.
@@ -96,6 +95,7 @@ class Penalty(nn.Module):
     couples_batch: ClassVar[bool] = False
     trains: ClassVar[str] = ""
     kind: ClassVar[str] = ""
+    before_augmentation: bool = False
 
     def __init__(self, weight: NonNegativeFloat = 1.0, interval: PositiveInt = 1) -> None:
         super().__init__()

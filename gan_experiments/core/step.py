@@ -53,6 +53,9 @@ class Step:
         images_seen: The clock before this step.
         real_features: The features that ``real_output`` was computed from, graph attached; ``None`` without them.
         fake_features: The features that ``fake_output`` was computed from, graph attached; ``None`` without them.
+        clean_real: The real images before augmentation. In the discriminator's step they require a gradient, and
+            ``real`` is a function of them, if any active penalty sets ``before_augmentation``.
+        clean_fake: The same for fakes.
     """
 
     generator: nn.Module
@@ -69,3 +72,5 @@ class Step:
     images_seen: int
     real_features: Tensor | None = None
     fake_features: Tensor | None = None
+    clean_real: Tensor | None = None
+    clean_fake: Tensor | None = None

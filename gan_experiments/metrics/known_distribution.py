@@ -27,14 +27,17 @@ class KnownDistributionMetric(Measure):
         ``recall``: share of cells with at least one high-quality sample; ``modes`` is their number.
         ``reverse_kl``: Kullback-Leibler divergence of the distribution of all samples over cells, each in its nearest
         cell, from the uniform distribution, in nats; the logarithm of the number of cells if all samples are in one.
+        ``reverse_kl_high_quality``: the same of the high-quality samples alone, as in the code of PacGAN.
     """
 
-    values: ClassVar[tuple[str, ...]] = ("precision", "recall", "modes", "reverse_kl")
+    values: ClassVar[tuple[str, ...]] = ("precision", "recall", "modes", "reverse_kl", "reverse_kl_high_quality")
     selection: ClassVar[str] = "reverse_kl"
     has_real_baseline: ClassVar[bool] = True
     needs_known_distribution: ClassVar[bool] = True
     full_state_update = False
-    higher_is_better = MappingProxyType({"precision": True, "recall": True, "modes": True, "reverse_kl": False})
+    higher_is_better = MappingProxyType(
+        {"precision": True, "recall": True, "modes": True, "reverse_kl": False, "reverse_kl_high_quality": False}
+    )
     samples: Tensor
     real: Tensor
 
@@ -66,7 +69,7 @@ class KnownDistributionMetric(Measure):
             self.real += torch.bincount(cells[real], minlength=len(self.real))
 
     def compute(self) -> dict[str, float]:
-        """Return the four values."""
+        """Return the five values."""
         values = mode_coverage(self.samples, self.real)
         self.margins = {"precision": margin_of_share(values["precision"], int(self.samples.sum()))}
         return values

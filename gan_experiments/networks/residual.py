@@ -150,6 +150,9 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         self.layers = nn.Sequential(*layers)
         self.add_heads(widths[-1])
         initialize(self, init)
+        if init == "orthogonal":
+            for embedding in [module for module in self.modules() if isinstance(module, nn.Embedding)]:
+                nn.init.orthogonal_(embedding.weight)
         if spectral_norm:
             normalize_spectrally(self, embeddings=True)
 

@@ -17,13 +17,12 @@ from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.types import DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.sizes import stages
-from gan_experiments.networks.style_blocks import DiscriminatorBlock, SynthesisBlock, add_image
+from gan_experiments.networks.style_blocks import DiscriminatorBlock, StyledLayer, SynthesisBlock, add_image
 from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
     EqualizedLinear,
     MappingNetwork,
     MinibatchStd,
-    ModulatedConv2d,
     activation,
 )
 
@@ -128,8 +127,9 @@ class StyleGAN2Generator(Generator):
         return self.synthesize(self.average + truncation * (styles - self.average))
 
     def style_weight(self) -> Tensor:
-        """Return the weights ``(F, D)`` of all layers that take styles, for SeFa."""
-        layers = [module.style for module in self.modules() if isinstance(module, ModulatedConv2d)]
+        """Return the weights ``(F, D)`` of the styles of all convolutions and of the last image layer, for SeFa."""
+        layers = [module.convolution.style for module in self.modules() if isinstance(module, StyledLayer)]
+        layers.append(self.blocks[-1].to_image.convolution.style)  # type: ignore[union-attr, arg-type]
         return torch.cat([layer.weight * layer.gain for layer in layers])
 
     def _for_layers(self, styles: Tensor) -> Tensor:

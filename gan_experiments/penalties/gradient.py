@@ -20,7 +20,11 @@ def realism(discriminator: nn.Module, output: Tensor) -> Tensor:
 
 
 def image_gradient(
-    discriminator: nn.Module, images: Tensor, labels: Tensor | None, output: Tensor | None = None
+    discriminator: nn.Module,
+    images: Tensor,
+    labels: Tensor | None,
+    output: Tensor | None = None,
+    at: Tensor | None = None,
 ) -> Tensor:
     """Return the differentiable gradient of each sample's score by its image, flattened: ``(B, C * H * W)``.
 
@@ -29,11 +33,12 @@ def image_gradient(
         images: ``(B, C, H, W)``.
         labels: ``(B,)`` or ``None``.
         output: The discriminator's output for ``images``, if it may be differentiated; otherwise it is computed again.
+        at: The images before augmentation, from which ``images`` were computed, to differentiate by instead.
     """
     if output is None or not images.requires_grad:
         images = in_float32(images)
         if not images.requires_grad:  # if it does, as unrolled fakes do, the gradient is to reach what made them
             images = images.detach().requires_grad_(True)
         output = discriminator(images, labels)
-    (gradient,) = torch.autograd.grad(scores(output).sum(), images, create_graph=True)
+    (gradient,) = torch.autograd.grad(scores(output).sum(), images if at is None else at, create_graph=True)
     return in_float32(gradient).flatten(1)

@@ -18,7 +18,8 @@ class LatentOptimization(Penalty):
     """Move latents by one damped natural-gradient step that raises the score (LOGAN, Wu et al. 2019, eq. 12 and 17).
 
     The generator's gradient flows through the move, including second-order terms. The discriminator trains on the
-    fakes of the moved latents, but not through the move: fakes are detached in its step.
+    fakes of the moved latents, but not through the move: fakes are detached in its step (PyTorch-StudioGAN
+    differentiates the move in both steps).
 
     Args:
         weight: Weight of the squared length of the move, in both losses.

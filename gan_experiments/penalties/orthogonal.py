@@ -15,6 +15,8 @@ from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 class Orthogonal(Penalty):
     """Filters of a layer should be orthogonal, of any length (Brock, Donahue & Simonyan 2019, section 3.1).
 
+    BigGAN-PyTorch adds half of its gradient at the same weight.
+
     Embeddings are excluded. Under spectral normalization the raw weights are penalized.
 
     Args:

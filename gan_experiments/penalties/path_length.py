@@ -18,7 +18,8 @@ class PathLength(Penalty):
     """Steps of equal length in latent space should change images equally (Karras et al. 2020, StyleGAN2, eq. 4).
 
     The latent space is that of ``w`` if the generator has ``mapping(latents, labels)``, whose output ``synthesize``
-    takes, otherwise that of ``z``. The target is a moving average of the lengths that starts at 0, as published.
+    takes, otherwise that of ``z``. The target is a moving average of the lengths that starts at 0, as published. Here
+    it is a constant; in the authors' code the share that the lengths of the batch have in it is differentiated too.
 
     Args:
         weight: Factor of the term.

@@ -15,17 +15,27 @@ class R1(Penalty):
     """Half the mean squared gradient norm at reals; ``weight`` is gamma (Mescheder, Geiger & Nowozin 2018, eq. 9).
 
     It differentiates the outputs of the loss's own pass, unless they were computed in low precision.
+
+    Args:
+        weight: Gamma.
+        interval: Apply in every ``interval``-th step.
+        before_augmentation: Differentiate by the images before augmentation, as StyleGAN2-ADA and R3GAN do, instead of
+            those that the discriminator sees: gamma then means another strength, by the augmentation's own Jacobian.
     """
 
     differentiates_real: ClassVar[bool] = True
     second_order: ClassVar[bool] = True
     kind: ClassVar[str] = "gradient_norm"
 
-    def __init__(self, weight: NonNegativeFloat = 1.0, interval: PositiveInt = 4) -> None:
+    def __init__(
+        self, weight: NonNegativeFloat = 1.0, interval: PositiveInt = 4, before_augmentation: bool = False
+    ) -> None:
         super().__init__(weight, interval)
+        self.before_augmentation = before_augmentation
 
     def discriminator(self, step: Step) -> Tensor:
         """Return ``1/2 E ||grad D(x)||^2``, the norm per sample over all pixels."""
         output = step.real_output if step.full_precision else None
-        gradient = image_gradient(step.discriminator, step.real, step.labels, output)
+        at = step.clean_real if self.before_augmentation else None
+        gradient = image_gradient(step.discriminator, step.real, step.labels, output, at)
         return gradient.square().sum(dim=1).mean() / 2

@@ -12,6 +12,8 @@ from gan_experiments.penalties.gradient import realism
 class TopK(Penalty):
     """Train the generator only on the fakes with the highest scores (Sinha et al. 2020, algorithm 1).
 
+    ``k`` is rounded to the nearest integer; PyTorch-StudioGAN rounds it down.
+
     Args:
         gamma: Factor by which the share of the batch decays, per ``decay_every`` images.
         floor: Smallest share of the batch.

@@ -8,6 +8,7 @@ from typing import Annotated
 import torch
 from annotated_types import Interval
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
@@ -63,14 +64,15 @@ class SeFa(Sheet):
 
 
 def directions(weight: Tensor) -> Tensor:
-    """Return the eigenvectors of ``weight.T @ weight`` as rows ``(D, D)``, by falling eigenvalue.
+    """Return the eigenvectors of ``A.T @ A`` as rows ``(D, D)``, by falling eigenvalue.
 
-    The sign of each is such that its largest component is positive.
+    ``A`` is ``weight`` with rows of unit length, as in the authors' code: all outputs count alike. The sign of each
+    eigenvector is such that its largest component is positive.
 
     Args:
         weight: ``(F, D)``.
     """
-    weight = weight.detach().double()
+    weight = normalize(weight.detach().double())
     vectors: Tensor = torch.linalg.eigh(weight.T @ weight).eigenvectors.T.flip(0)
     largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
     return (vectors * largest.sign()).float()

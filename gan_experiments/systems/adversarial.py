@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan_experiments.core.checks import ConfigView
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation, Penalty
 from gan_experiments.systems.base import OptimizerFactory, System
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
@@ -78,3 +78,21 @@ class AdversarialSystem(System):
         """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
         network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
+
+    def _due(self, count: int) -> dict[str, Penalty]:
+        return {name: penalty for name, penalty in self.penalties.items() if count % penalty.interval == 0}
+
+    def _differentiates_clean(self, side: str) -> bool:
+        """Return whether a penalty of this step needs the gradient by the images of ``side`` before augmentation."""
+        due = [penalty for penalty in self._due(self.clock.step).values() if penalty.before_augmentation]
+        return any(getattr(penalty, f"differentiates_{side}") for penalty in due)
+
+
+def check_generator_batch(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse what needs as many fakes as real images in the generator step."""
+    loss = config.component("loss")
+    if loss is not None and (getattr(loss, "pairs", False) or getattr(loss, "generator_needs_real", False)):
+        yield Problem(key, f"{loss.__name__} compares the generator's fakes with as many real images; take 1")
+    for option in ("share_fakes", "unroll_steps"):
+        if config.get(f"model.{option}"):
+            yield Problem(key, f"model.{option} uses the discriminator step's number of fakes; take 1")

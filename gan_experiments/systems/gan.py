@@ -23,8 +23,8 @@ from gan_experiments.core.contracts import (
 )
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import derive_seed, seed_noise
-from gan_experiments.core.types import NonNegativeInt
-from gan_experiments.systems.adversarial import AdversarialSystem
+from gan_experiments.core.types import NonNegativeInt, PositiveInt
+from gan_experiments.systems.adversarial import AdversarialSystem, check_generator_batch
 from gan_experiments.systems.base import OptimizerFactory
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
@@ -63,6 +63,7 @@ class GAN(AdversarialSystem):
             generator; algorithm 1 draws new ones.
         unroll_steps: Discriminator steps unrolled in the generator step (Metz et al. 2017), with their penalties and
             gradient clipping, on each process's slice of this step's images.
+        generator_batch: Fakes of the generator step as a multiple of ``batch_size`` (Miyato et al. 2018: 2).
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class GAN(AdversarialSystem):
         channels_last: bool = False,
         share_fakes: bool = False,
         unroll_steps: NonNegativeInt = 0,
+        generator_batch: PositiveInt = 1,
     ) -> None:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
@@ -92,17 +94,20 @@ class GAN(AdversarialSystem):
         self.d_steps = d_steps
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
+        self.generator_batch = generator_batch
         self._layout = layout
         self._factories = optimizers
         self._schedule = schedule
         self._clip = clip
         self._gradient_norms: dict[str, Tensor] = {}
         self._real_output: Tensor = torch.empty(0)
+        self._clean_real: Tensor = torch.empty(0)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         real, labels = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
+        self._clean_real = real.requires_grad_(self._differentiates_clean("real"))
         real = self._augmented("real", real)
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows
@@ -110,7 +115,7 @@ class GAN(AdversarialSystem):
             fakes = self._draw_fakes("discriminator", real, labels)
         self._discriminator_step(real, labels, fakes)
         if generator_follows:
-            self._generator_step(real, labels, fakes if share else None)
+            self._generator_step(real.detach(), labels, fakes if share else None)
         for augmentation in self.augmentations.values():  # last: both networks see the same probability
             augmentation.observe(self._real_output, self.clock.images_seen, self.clock.batch_size)
         self.clock.advance()
@@ -118,8 +123,12 @@ class GAN(AdversarialSystem):
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
         optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
         with self.toggled_optimizer(optimizer):
-            fake = self._augmented("fake", fakes.images).detach()
-            fake.requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
+            clean = fakes.images.detach()
+            if self._differentiates_clean("fake"):
+                clean = clean.float().requires_grad_()
+            fake, fakes = self._augmented("fake", clean), fakes._replace(images=clean)
+            if not fake.requires_grad:
+                fake = fake.detach().requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
             loss, step, values = self._discriminator_loss(real, labels, fake, fakes, penalties)
             self._minimize(loss, optimizer)
         self._real_output = step.real_output.detach()  # type: ignore[union-attr]
@@ -144,8 +153,9 @@ class GAN(AdversarialSystem):
 
         ``fake`` are the images of ``fakes`` as the discriminator sees them, ``keys`` those of the random numbers.
         """
-        real = real.detach()  # the generator's step takes the same reals, without a gradient
-        real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
+        if not real.requires_grad:
+            real = real.detach()  # the generator's step takes the same reals, without a gradient
+            real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
         of_real, of_fake = self._discriminate(real, labels), self._discriminate(fake, fakes.labels)
         loss = self.loss.discriminator(of_real.output, of_fake.output)
         kind = self.loss.discriminator_output
@@ -173,8 +183,8 @@ class GAN(AdversarialSystem):
         self.statistics.record(self.clock.step, values)
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
-        """Generate a fake for each real image in the step of ``network``; ``paired``: the labels of the real images."""
-        batch = len(real)
+        """Generate the fakes of the step of ``network``; ``paired``: the labels of the real images."""
+        batch = len(real) * (self.generator_batch if network == "generator" else 1)
         labels = paired if self.num_classes and self.loss.pairs else None
         if self.num_classes and labels is None:
             labels = self._stream("labels", network).integers(self.num_classes, batch)
@@ -247,6 +257,8 @@ class GAN(AdversarialSystem):
             images_seen=self.clock.images_seen,
             real_features=of_real and of_real.features,
             fake_features=of_fake.features,
+            clean_real=self._clean_real,
+            clean_fake=fakes.images,
         )
 
     def _shown_as_real(self, images: Tensor, labels: Tensor | None) -> Batch:
@@ -266,15 +278,14 @@ class GAN(AdversarialSystem):
             images = augmentation(images, self._stream("augment", role, name), self.clock.images_seen)
         return images
 
-    def _due(self, count: int) -> dict[str, Penalty]:
-        return {name: penalty for name, penalty in self.penalties.items() if count % penalty.interval == 0}
-
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse what cannot be unrolled; warn of latent optimization that shared fakes hide from the generator."""
         yield from super().check(key, options, config)
         if config.get(f"{key}.unroll_steps"):
             yield from check_unrolling(config)
+        if config.get(f"{key}.generator_batch") not in (None, 1):
+            yield from check_generator_batch(f"{key}.generator_batch", config)
         for name, penalty in config.components("penalty").items():
             moves = getattr(penalty, "latents", Penalty.latents) is not Penalty.latents
             if moves and config.get(f"{key}.share_fakes"):

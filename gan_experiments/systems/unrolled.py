@@ -79,6 +79,9 @@ def check_unrolling(config: ConfigView) -> Iterator[Problem]:
     for name, penalty in config.components("penalty").items():
         if reason := _not_unrolled(penalty):
             yield Problem("model.unroll_steps", f"does not work with penalty.{name}, which {reason}; take 0")
+        if config.get(f"penalty.{name}.before_augmentation"):
+            text = "takes augmented images; take 0 or before_augmentation=false"
+            yield Problem("model.unroll_steps", f"{text}: penalty.{name} differentiates by those before")
 
 
 def _not_unrolled(penalty: type) -> str:

@@ -28,7 +28,8 @@ def test_directions():
     known = {name: higher for measure in MEASURES for name, higher in directions(measure).items()}
     lower = {name for name, higher in known.items() if not higher}
     assert lower == {
-        "fid", "fid_infinity", "class_fid", "class_fid_worst", "kid", "kid_spread", "reverse_kl", "memorization",
+        "fid", "fid_infinity", "class_fid", "class_fid_worst", "kid", "kid_spread", "reverse_kl",
+        "reverse_kl_high_quality", "memorization",
     }  # fmt: skip
     assert known.keys() - lower == {
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",

@@ -47,12 +47,20 @@ def measure(points, *more):
 
 
 def test_the_truth_itself():
-    assert measure(Corners.centers.repeat(25, 1)) == {"precision": 1, "recall": 1, "modes": 4, "reverse_kl": 0}
+    assert measure(Corners.centers.repeat(25, 1)) == {
+        "precision": 1,
+        "recall": 1,
+        "modes": 4,
+        "reverse_kl": 0,
+        "reverse_kl_high_quality": 0,
+    }
 
 
 def test_a_collapsed_set():
     found = measure(Corners.centers[2].repeat(100, 1))
-    assert found == {"precision": 1, "recall": 0.25, "modes": 1, "reverse_kl": pytest.approx(math.log(4))}
+    assert found == {"precision": 1, "recall": 0.25, "modes": 1} | dict.fromkeys(
+        ["reverse_kl", "reverse_kl_high_quality"], pytest.approx(math.log(4))
+    )
 
 
 def test_uniform_noise():
@@ -99,7 +107,13 @@ def test_it_goes_through_the_evaluator_by_itself():
     assert full.real_baseline == measure(DATA.images)  # as many real images, or all
     described = {
         "values": list(KnownDistributionMetric.values),
-        "higher_is_better": {"precision": True, "recall": True, "modes": True, "reverse_kl": False},
+        "higher_is_better": {
+            "precision": True,
+            "recall": True,
+            "modes": True,
+            "reverse_kl": False,
+            "reverse_kl_high_quality": False,
+        },
     }
     assert evaluator.provenance()["measures"] == {"known_distribution": described}
 
@@ -111,7 +125,7 @@ def test_it_goes_beside_an_extractor():
     )
     evaluator = pixels.evaluator(real, measures={"known_distribution": KnownDistributionMetric()})
     values = evaluator(from_tensor(real.images), 300)
-    assert list(values) == ["fid", "is", "precision", "recall", "modes", "reverse_kl"]
+    assert list(values) == ["fid", "is", "precision", "recall", "modes", "reverse_kl", "reverse_kl_high_quality"]
     assert evaluator.selection == "fid"
     assert values["modes"] == 2
 
@@ -121,7 +135,7 @@ def test_a_run_on_the_ring_is_measured_in_points(fit):
     overrides += ["budget.images=256", "metrics.every=128", "metrics.samples=200", "metrics.final_samples=300"]
     run = fit(config=OmegaConf.to_container(compose("train", overrides), resolve=True))
     record = run.record()
-    assert set(record["final"]) == {"precision", "recall", "modes", "reverse_kl"}
+    assert set(record["final"]) == {"precision", "recall", "modes", "reverse_kl", "reverse_kl_high_quality"}
     assert 0 < record["final"]["reverse_kl"] <= math.log(8)
     assert record["best"]["images_seen"] in (128, 256)
     with Image.open(sorted(run.samples.iterdir())[-1]) as picture:

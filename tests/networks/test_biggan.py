@@ -70,3 +70,11 @@ def test_weights_are_orthogonal():
     torch.testing.assert_close(weight @ weight.T, torch.eye(4), atol=1e-5, rtol=0)
     weight = generator.decoder.blocks[0].conv1.weight.flatten(1)
     torch.testing.assert_close(weight @ weight.T, torch.eye(len(weight)), atol=1e-5, rtol=0)
+
+
+def test_the_class_embedding_of_the_discriminator_is_orthogonal():
+    """BigGAN-PyTorch, ``init_weights``: all embeddings; those of SNGAN stay Xavier uniform."""
+    torch.manual_seed(0)
+    more = {"conditioning": "projection", "spectral_norm": False}
+    weight = ResidualDiscriminator(DataFacts("images", 8, 3, 4), 2, init="orthogonal", **more).projection.weight
+    torch.testing.assert_close(weight @ weight.T, torch.eye(4), atol=1e-5, rtol=0)

@@ -195,6 +195,15 @@ def test_directions_of_styles_are_those_of_the_layers_that_meet_them():
     torch.testing.assert_close(weight[: len(layer.bias)] @ styles + layer.bias, layer(styles))
 
 
+def test_directions_of_styles_are_those_of_all_convolutions_and_the_last_image_layer():
+    """genforce/sefa, ``factorize_weight``: the other layers that make images are left out."""
+    generator = tiny_generator()
+    styles = [layer.convolution.style for block in generator.blocks for layer in block.layers]
+    styles.append(generator.blocks[-1].to_image.convolution.style)
+    expected = torch.cat([style.weight * style.gain for style in styles])
+    torch.testing.assert_close(generator.style_weight(), expected)
+
+
 @pytest.mark.parametrize("group_size", [0, 4])
 def test_only_the_minibatch_deviation_lets_samples_meet(group_size):
     discriminator = tiny_discriminator(group_size=group_size)

@@ -19,8 +19,11 @@ class Styled(Echo):
         return 2 * latents
 
 
-def test_directions_are_the_right_singular_vectors():
-    found, expected = directions(WEIGHT), torch.linalg.svd(WEIGHT).Vh
+UNIT = torch.nn.functional.normalize(WEIGHT)  # genforce/sefa, factorize_weight: every output's weights of length 1
+
+
+def test_directions_are_the_right_singular_vectors_of_rows_of_unit_length():
+    found, expected = directions(WEIGHT), torch.linalg.svd(UNIT).Vh
     torch.testing.assert_close((found * expected).sum(1).abs(), torch.ones(4))
     torch.testing.assert_close(found @ found.T, torch.eye(4), atol=1e-5, rtol=0)
     assert (found.gather(1, found.abs().argmax(1, keepdim=True)) > 0).all()
@@ -28,7 +31,11 @@ def test_directions_are_the_right_singular_vectors():
 
 def test_none_changes_the_first_layer_more_than_the_first():
     others = torch.nn.functional.normalize(torch.randn(1000, 4, generator=torch.Generator().manual_seed(1)))
-    assert (WEIGHT @ directions(WEIGHT)[0]).norm() >= (others @ WEIGHT.T).norm(dim=1).max()
+    assert (UNIT @ directions(WEIGHT)[0]).norm() >= (others @ UNIT.T).norm(dim=1).max()
+
+
+def test_a_row_of_zeros_has_no_say():
+    torch.testing.assert_close(directions(torch.cat([WEIGHT, torch.zeros(1, 4)])), directions(WEIGHT))
 
 
 def test_rows_move_styles_along_each_direction():

@@ -4,11 +4,14 @@ import signal
 
 import pytest
 import torch
-from config_view import warnings
+from config_view import problems, warnings
 from torch.nn.functional import softplus
 
+from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
+from gan_experiments.losses.relativistic_pairing import RelativisticPairing
+from gan_experiments.penalties.gradient import image_gradient
 from gan_experiments.penalties.latent_optimization import LatentOptimization
 from gan_experiments.penalties.zcr import ZCR
 from gan_experiments.runs.checkpoints import load_checkpoint
@@ -423,3 +426,57 @@ def test_the_unrolled_discriminator_learns_from_penalties_and_clipped_gradients(
     expected = torch.cat([g.flatten() for g in unrolled_by_hand(seen, latents, steps, gammas, largest)])
     gradient = torch.cat([g.flatten() for g in seen["gradient"]])
     assert (gradient - expected).norm() < 1e-5 * expected.norm()
+
+
+def test_the_generator_step_takes_a_multiple_of_the_batch(built):
+    parts = built("model=mlp", "penalty=none", "model.generator_batch=2")
+    batches = []
+    parts.system.generator.register_forward_hook(lambda _, inputs, images: batches.append(len(images)))
+    fit(parts)
+    assert batches[:4] == [8, 16, 8, 16]
+
+
+def test_a_generator_batch_is_refused_where_fakes_and_reals_are_compared_or_shared():
+    model = {"_target_": GAN, "generator_batch": 2}
+    found = problems({"model": model, "loss": {"_target_": RelativisticPairing}}, "model")
+    text = "RelativisticPairing compares the generator's fakes with as many real images; take 1"
+    assert found == [f"model.generator_batch: {text}"]
+    for option in ({"share_fakes": True}, {"unroll_steps": 1}):
+        (line,) = problems({"model": model | option}, "model")
+        assert line.startswith(f"model.generator_batch: model.{next(iter(option))} uses")
+    assert problems({"model": model}, "model") == []
+
+
+class Halved(Augmentation):
+    """x -> x / 2: the gradient by x is half of that by x / 2."""
+
+    def forward(self, images, rng, images_seen):
+        return images / 2
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("name", ["r1", "r2"])
+@pytest.mark.parametrize("before", [False, True])
+def test_gradient_penalties_are_taken_before_augmentation_if_asked_for(built, precision, name, before):
+    options = [f"penalty.{name}.interval=2", f"penalty.{name}.before_augmentation={str(before).lower()}"]
+    parts = built("model=mlp", f"penalty={name}", *options, f"trainer.precision={precision}")
+    system, values = parts.system, []
+    system.augmentations["halved"] = Halved()
+    penalty, side = system.penalties[name], {"r1": "real", "r2": "fake"}[name]
+    term = penalty.discriminator
+
+    def watched(step):
+        values.append((term(step).item(), image_gradient(step.discriminator, getattr(step, side).detach(), None)))
+        return term(step)
+
+    penalty.discriminator = watched
+    fit(parts)
+    assert len(values) == 4
+    for value, slope in values:
+        expected = slope.square().sum(1).mean().item() / 2 * (0.25 if before else 1)
+        assert value == pytest.approx(expected, rel=1e-4)
+
+
+def test_penalties_before_augmentation_train_the_discriminator_through_ada(built):
+    ada = ["augment=ada", "augment.ada.target=null", "augment.ada.p=0.9", "trainer.precision=32-true"]
+    fit(built("penalty=r1_r2", "penalty.r1.before_augmentation=true", "penalty.r2.before_augmentation=true", *ada))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,12 +19,22 @@ def mode_coverage(samples: Tensor, high_quality: Tensor) -> dict[str, float]:
         ``precision``: share of high-quality samples. ``recall``: share of modes with at least one high-quality sample;
         ``modes``: their number. ``reverse_kl``: divergence ``KL(q || u)`` of the distribution ``q`` of all samples over
         modes from the uniform distribution ``u``, in nats; ``log K`` if all samples are in one mode.
+        ``reverse_kl_high_quality``: the same of the high-quality samples alone, as in PacGAN: ``log K`` minus its
+        entropy of coverage; ``log K`` if there are none.
     """
     modes = int((high_quality > 0).sum())
-    share = samples.double() / samples.sum()
     return {
         "precision": int(high_quality.sum()) / int(samples.sum()),
         "recall": modes / len(high_quality),
         "modes": float(modes),
-        "reverse_kl": float(torch.special.xlogy(share, share * len(share)).sum()),
+        "reverse_kl": _divergence(samples),
+        "reverse_kl_high_quality": _divergence(high_quality),
     }
+
+
+def _divergence(counts: Tensor) -> float:
+    """Return the divergence of counts by mode from the uniform distribution: ``sum q log(K q)``."""
+    if not counts.any():
+        return math.log(len(counts))
+    share = counts.double() / counts.sum()
+    return float(torch.special.xlogy(share, share * len(share)).sum())

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from scipy.stats import entropy
@@ -9,7 +11,20 @@ def test_values_of_a_partial_coverage():
     samples, high_quality = torch.tensor([5, 0, 15, 20]), torch.tensor([5, 0, 0, 11])
     values = mode_coverage(samples, high_quality)
     divergence = entropy(samples.numpy() / 40, [0.25] * 4)
-    assert values == {"precision": 0.4, "recall": 0.5, "modes": 2, "reverse_kl": pytest.approx(divergence)}
+    expected = {"precision": 0.4, "recall": 0.5, "modes": 2, "reverse_kl": pytest.approx(divergence)}
+    near = entropy(high_quality.numpy() / 16, [0.25] * 4)
+    assert values == expected | {"reverse_kl_high_quality": pytest.approx(near)}
+
+
+def test_the_divergence_of_high_quality_samples_is_that_of_pacgan():
+    """PacGAN, extensions.py: the entropy of the counts of samples near a mode; ``log K`` minus it is the divergence."""
+    samples, high_quality = torch.tensor([10, 10, 10, 10]), torch.tensor([9, 1, 1, 1])
+    values = mode_coverage(samples, high_quality)
+    assert values["reverse_kl"] == 0
+    expected = math.log(4) - entropy(high_quality.numpy() / 12)
+    assert values["reverse_kl_high_quality"] == pytest.approx(expected)
+    nowhere = mode_coverage(samples, torch.zeros(4, dtype=torch.int64))
+    assert nowhere["reverse_kl_high_quality"] == pytest.approx(math.log(4))
 
 
 def test_uniform_and_collapsed_samples_are_the_extremes():
