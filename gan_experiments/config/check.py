@@ -1,4 +1,4 @@
-"""Holds a composed config against its schema: root values first, then every component against its class and rules.
+"""Validates a composed config against its schema, its components against their classes, and asks each for its rules.
 
 ``check_values`` needs no torch. ``check_config`` imports the classes that the config names, if the allow-list lets it.
 """
@@ -63,6 +63,9 @@ class Checked:
 
 class _Refused:
     """Stands for a value that is a problem already."""
+
+    def __repr__(self) -> str:
+        return "???"
 
 
 REFUSED = _Refused()
@@ -217,7 +220,7 @@ class _Walk:
 
     def _component(self, node: Mapping[str, Any], annotation: Any, key: str) -> None:
         """Check a component, unless it is a problem already: its class, and its arguments against that."""
-        if any(problem.key == key for problem in self._checked.problems):
+        if node[TARGET] is REFUSED or any(problem.key == key for problem in self._checked.problems):
             return
         arguments = {name: value for name, value in node.items() if name != TARGET}
         try:

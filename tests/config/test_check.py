@@ -359,6 +359,14 @@ def test_missing_values_and_broken_interpolations_are_found_together():
     assert not by_key["seed"].missing
 
 
+def test_a_class_that_is_missing_is_one_problem():
+    config = OmegaConf.create({"node": {"_target_": "???", "x": [1, "???"]}})
+    assert [str(problem) for problem in check_config(config, Schema).problems] == [
+        "node._target_: missing: it has no default",
+        "node.x[1]: missing: it has no default",
+    ]
+
+
 @pytest.mark.parametrize("check", [check_values, check_config])
 def test_control_characters_do_not_reach_the_terminal(check):
     config = {

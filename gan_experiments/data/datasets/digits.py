@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from gan_experiments.core.types import DataFacts
@@ -17,6 +16,8 @@ class Digits(ImageData):
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Read images, 17 grey levels scaled to [0, 255], uint8 ``(1797, 1, 8, 8)``, and labels ``(1797,)``."""
+        from sklearn.datasets import load_digits  # takes a second to import: not for a config that is refused
+
         digits = load_digits()
         levels = torch.from_numpy(digits.images).unsqueeze(1)
         return (levels * (255 / 16)).round().to(torch.uint8), torch.from_numpy(digits.target).to(torch.int64)
