@@ -128,8 +128,14 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
         return folder, fit(prepare(config, folder), config, folder)
     if folder.held():
         raise HeldError(f"{folder.path}: another process is training this run")
+    before = _stamp(folder)
     parts = prepare(config, folder)
     with folder.lock():
+        if folder.record().get("status") == "finished":
+            refuse_another_config(folder, config)
+            return folder, None
+        if _stamp(folder) != before:  # what ``prepare`` has read is out of date
+            raise HeldError(f"{folder.path}: another process has trained this run meanwhile; the same command goes on")
         folder.write_config({**config, "name": folder.path.name, "resume": None, "rerun": False, "retry": "none"})
         if config["resume"] is None:
             folder.update_record(overrides=request.overrides, choices=request.choices)
@@ -138,6 +144,12 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
             return folder, fit(parts, config, folder)
         finally:
             del os.environ[WORKER]
+
+
+def _stamp(folder: RunFolder) -> list[tuple[int, int] | None]:
+    """Return what changes whenever another process has begun the run or saved it: files are replaced as a whole."""
+    files = [folder.config_file, folder.checkpoint("last")]
+    return [(file.stat().st_ino, file.stat().st_mtime_ns) if file.exists() else None for file in files]
 
 
 def train_sweep(
@@ -212,10 +224,10 @@ def _refuse_devices(trainer: Mapping[str, Any]) -> None:
         ConfigError: The trainer may start more than one.
     """
     if (trainer["devices"], trainer["num_nodes"]) != (1, 1):
-        told = f"{trainer['devices']} on {trainer['num_nodes']} node{'s' if trainer['num_nodes'] != 1 else ''}"
+        processes = f"{trainer['devices']} on {trainer['num_nodes']} node{'s' if trainer['num_nodes'] != 1 else ''}"
         raise ConfigError(
-            f"trainer.devices: {told}: a run of several processes cannot start inside this one; train(..., sweep=True) "
-            "and gan-train start it in processes of its own"
+            f"trainer.devices: {processes}: a run of several processes cannot start inside this one; "
+            "train(..., sweep=True) and gan-train start it in processes of its own"
         )
 
 

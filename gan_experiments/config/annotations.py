@@ -5,11 +5,11 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, Strict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, Strict, create_model
 
 from gan_experiments.config.signatures import Parameter, Signature, signature_of
 from gan_experiments.config.slots import Component, Section, Slot
@@ -129,7 +129,9 @@ def _type_of(annotation: Any) -> Any:
     if get_origin(annotation) in _UNIONS:
         parts = tuple(map(_type_of, arguments))
         return Any if Any in parts else Union[parts]  # noqa: UP007 - of a computed tuple
-    if annotation in (None, type(None)) or get_origin(annotation) is Literal:
+    if get_origin(annotation) is Literal:
+        return Annotated[annotation, BeforeValidator(partial(_require_type, frozenset(map(type, arguments))))]
+    if annotation in (None, type(None)):
         return annotation
     if annotation in _SCALARS:
         return Annotated[str if annotation is Path else annotation, Strict()]
@@ -142,6 +144,17 @@ def _type_of(annotation: Any) -> Any:
         return dict[Any, _type_of(arguments[-1]) if arguments else Any]  # type: ignore[misc]
     inner = tuple(part if part is Ellipsis else _type_of(part) for part in arguments)
     return Any if container is None else container[inner] if inner else container
+
+
+def _require_type(allowed: frozenset[type], value: Any) -> Any:
+    """Return ``value`` if its type is one of those allowed: pydantic takes ``True`` for a literal 1.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if type(value) not in allowed:
+        raise ValueError
+    return value
 
 
 def _describe_container(container: Any, arguments: tuple[Any, ...]) -> str:

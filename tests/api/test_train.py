@@ -13,6 +13,7 @@ from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import HeldError
 from gan_experiments.systems.base import System
+from gan_experiments.training import train as training
 
 from .test_state import state
 
@@ -117,6 +118,29 @@ def test_a_run_that_is_being_trained_is_left_alone():
     run.files.update_record(status="running")
     with run.files.lock(), pytest.raises(HeldError):
         train(tiny_overrides("metrics=none", "name=held"))
+
+
+@pytest.mark.parametrize("status", ["finished", "interrupted"])
+def test_what_another_process_trains_while_this_one_prepares_is_kept(monkeypatch, status):
+    overrides, prepare = tiny_overrides("metrics=none", "name=both"), training.prepare
+
+    def outrun(config, folder):
+        parts = prepare(config, folder)
+        monkeypatch.setattr(training, "prepare", prepare)
+        train(overrides)
+        folder.update_record(status=status)
+        kept.update({path: path.read_bytes() for path in (folder.metrics_file, folder.checkpoint("last"))})
+        return parts
+
+    kept = {}
+    monkeypatch.setattr(training, "prepare", outrun)
+    if status == "finished":
+        assert train(overrides).status == "finished"
+    else:
+        with pytest.raises(HeldError, match="another process has trained this run"):
+            train(overrides)
+    assert len(kept) == 2
+    assert all(path.read_bytes() == content for path, content in kept.items())
 
 
 def test_a_run_that_diverges_says_so():

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from PIL import Image
 
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
@@ -231,7 +232,7 @@ def _classes(
         return (), None
     empty = [name for name in folders if name not in filled]
     if empty:
-        raise ConfigError(f"{key}: {folder} contains class folders without images: {', '.join(empty)}")
+        raise ConfigError(f"{key}: {folder} contains class folders without images: {first_few(empty, 10)}")
     number = {name: label for label, name in enumerate(folders)}
     return tuple(folders), tuple(number[parts[0]] for parts in tops)
 
