@@ -24,6 +24,17 @@ def _own_cache(tmp_path_factory):
     os.environ["GAN_EXPERIMENTS_CACHE"] = str(root / "gan_experiments_cache")
 
 
+@pytest.fixture(autouse=True)
+def _forget_modules_of_a_test(tmp_path_factory):
+    """Let no test see the modules that another has written: several write a package of the same name."""
+    before = set(sys.modules)
+    yield
+    written = str(tmp_path_factory.getbasetemp())
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(written):
+            del sys.modules[name]
+
+
 @pytest.fixture
 def tiny():
     """Compose the default config with tiny networks and a tiny budget, and the overrides given."""
