@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; for the processes that they start as well
@@ -13,6 +14,27 @@ from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
 torch.set_num_threads(1)
+
+
+def pytest_addoption(parser):
+    """Add the option that tests/adversarial/conftest.py describes."""
+    chosen = os.environ.get("ADVERSARIAL", "0")
+    parser.addoption("--adversarial", default=chosen, help="all, or a seed that draws a tenth of the hostile cases")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many hostile cases were tried, of how many, and how many tests of them failed."""
+    cases, failed = {}, Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for key, (campaign, name, tried, of) in report.user_properties:
+                if key == "adversarial":
+                    before = cases.setdefault(campaign, {}).get(name, (0, 0))[0]
+                    cases[campaign][name] = (before + tried, of)
+                    failed[campaign] += outcome == "failed"
+    for campaign, functions in sorted(cases.items()):
+        tried, of = (sum(counts) for counts in zip(*functions.values(), strict=True))
+        terminalreporter.line(f"adversarial: {campaign}: {tried} of {of} tried, {failed[campaign]} failed")
 
 
 @pytest.fixture(scope="session", autouse=True)
