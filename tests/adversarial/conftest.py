@@ -1,19 +1,20 @@
 """Campaigns of attempts to break things: a tenth of them runs each time, all of them nightly.
 
-Every test in this folder has the marker ``adversarial``. Of a parametrized test a tenth of the cases runs, at least one:
+Every test in this folder has the marker ``adversarial``. Of a parametrized test a tenth of the cases runs, at least
+one:
 
     @pytest.mark.parametrize("case", CASES)
     def test_refused(case): ...
 
-A test that goes through its cases in a loop (cheap ones, or points that are found while it runs) asks ``share`` for its tenth;
-all of its parameters run:
+A test that goes through its cases in a loop (cheap ones, or points that are found while it runs) asks ``share`` for its
+tenth; all of its parameters run:
 
     @pytest.mark.parametrize("system", ["gan", "vae", "unrolled"])
     def test_survives(system, share):
         for point in share(points_of(system)): ...
 
-``pytest --adversarial=all`` (or ``ADVERSARIAL=all``) runs everything, ``--adversarial=7`` another tenth than ``--adversarial=0``,
-the default. A case that is named on the command line runs in any case. The counts stand at the end of pytest's output.
+``pytest --adversarial=all`` (or ``ADVERSARIAL=all``) runs everything, ``--adversarial=7`` another tenth than the default,
+``--adversarial=0``. A case that is named on the command line runs in any case. The counts stand at the end of the output.
 """
 
 import hashlib
