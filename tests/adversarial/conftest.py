@@ -13,8 +13,8 @@ tenth; all of its parameters run:
     def test_survives(system, share):
         for point in share(points_of(system)): ...
 
-``pytest --adversarial=all`` (or ``ADVERSARIAL=all``) runs everything, ``--adversarial=7`` another tenth than the default,
-``--adversarial=0``. A case that is named on the command line runs in any case. The counts stand at the end of the output.
+``pytest --adversarial=all`` (or ``ADVERSARIAL=all``) runs everything, ``--adversarial=7`` another tenth than the
+default, ``0``. A case that is named on the command line runs in any case. The counts stand at the end of the output.
 """
 
 import hashlib
