@@ -1,9 +1,12 @@
 """Every launcher for real: two jobs on it end as the same jobs do alone."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import preempted
 import pytest
 import slurm
 import torch
@@ -77,8 +80,7 @@ def cluster(tmp_path):
         pytest.skip(str(error))
 
 
-BUDGET = 2400
-LONG = (f"budget.images={BUDGET}", "callbacks.checkpoint.every=100000", "callbacks.monitor.every=40")
+WAITING = ("+callbacks.wait._target_=preempted.WaitForStop", "trusted=[preempted]", "budget.images=160")
 
 
 @pytest.mark.slurm
@@ -88,32 +90,23 @@ def test_preempted_jobs_of_a_cluster_are_requeued_and_end_as_if_they_had_not_bee
     def slurm_says(*command):
         return subprocess.run(command, env=cluster, capture_output=True, text=True, check=True).stdout.split()
 
-    sweep = start(tmp_path, "seed=0,1", *LONG, "hydra/launcher=submitit_slurm", environment=cluster)
-    runs = [wait_for(lambda seed=seed: run_of(seed, tmp_path), sweep) for seed in (0, 1)]
+    helpers = os.pathsep.join([str(Path(preempted.__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**cluster, "PYTHONPATH": helpers}
+    sweep = start(tmp_path, "seed=0,1", *WAITING, "hydra/launcher=submitit_slurm", environment=environment)
+    wait_for(lambda: len(list((tmp_path / "study").glob("*/waiting"))) == 2, sweep)
     jobs = sorted(slurm_says("squeue", "--array", "-h", "-o", "%i"))
     slurm_says("scontrol", "requeue", jobs[0])
     slurm_says("scancel", "--signal=USR2", jobs[1])  # as SLURM does some time before a job's time is over
-    for run in runs:
-        wait_for(lambda run=run: run.record()["status"] == "interrupted", sweep)
-        assert 0 < run.record()["images_seen"] < BUDGET
     ended = end(sweep, tmp_path)
     assert all("Restarts=1" in slurm_says("scontrol", "show", "job", job) for job in jobs)
-    assert_as_alone(ended, (0, 1), *LONG)
-
-
-def run_of(seed, folder):
-    """Return the run of a seed once it has some rows."""
-    for table in (folder / "study").glob("*/metrics.csv"):
-        run = RunFolder(table.parent)
-        if run.read_config()["seed"] == seed and len(table.read_text().splitlines()) > 3:
-            return run
-    return None
+    for run in ended.values():
+        assert (run.path / "starts").read_text().split() == ["0", str(preempted.WAITS_AT)]
+    assert_as_alone(ended, (0, 1), "budget.images=160")
 
 
 def wait_for(true, sweep, seconds=300):
     began = time.monotonic()
-    while not (found := true()):
+    while not true():
         assert sweep.poll() is None, "the sweep has ended"
         assert time.monotonic() - began < seconds
         time.sleep(0.1)
-    return found
