@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_experiments.core.precision import in_float32
+from gan_experiments.core.randomness import Stream
 
 
 def scores(output: Tensor) -> Tensor:
@@ -42,3 +43,32 @@ def image_gradient(
         output = discriminator(images, labels)
     (gradient,) = torch.autograd.grad(scores(output).sum(), images if at is None else at, create_graph=True)
     return in_float32(gradient).flatten(1)
+
+
+def squared_slope(
+    discriminator: nn.Module,
+    images: Tensor,
+    labels: Tensor | None,
+    output: Tensor | None,
+    epsilon: float,
+    rng: Stream,
+) -> Tensor:
+    """Return the mean squared norm of the gradient of scores by images, from finite differences, a scalar.
+
+    ``E (D(x + e) - D(x))^2 / epsilon^2`` over noise ``e ~ N(0, epsilon^2 I)``: equal to ``E ||grad D||^2`` for a linear
+    discriminator, with an error of order ``epsilon^2`` otherwise. It needs first derivatives only.
+
+    Args:
+        discriminator: The discriminator.
+        images: ``(B, C, H, W)``; no gradient reaches them.
+        labels: ``(B,)`` or ``None``.
+        output: The discriminator's output for ``images`` in float32; if ``None`` it is computed again.
+        epsilon: Standard deviation of the noise.
+        rng: Draws the noise, per sample.
+    """
+    images = in_float32(images.detach())
+    if output is None:
+        output = discriminator(images, labels)
+    noise = rng.normal(len(images), *images.shape[1:]).to(images.device)
+    moved = discriminator(images + epsilon * noise, labels)
+    return ((scores(moved) - scores(output)) / epsilon).square().mean()
