@@ -3,37 +3,80 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, Strict, create_model
+import pydantic
+from pydantic_core import PydanticCustomError
 
-from gan_experiments.config.signatures import Parameter, Signature, signature_of
-from gan_experiments.config.slots import Component, Section, Slot
+from gan_experiments.config.signatures import signature_of
+from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import nearest, show
 from gan_experiments.core.types import Described
 
 _SCALARS = {int: "an integer", float: "a number", bool: "true or false", str: "text", Path: "text"}
 _UNIONS = (Union, types.UnionType)
-_COMPONENT = "a component (a mapping with a _target_)"
+_UNFIT = "unfit"  # the type of a validation error whose message is in our words
+
+
+class Section:
+    """The base of a schema's dataclasses: a mapping in the config whose keys are the fields."""
+
+
+class Component:
+    """The annotation of what is built: a mapping with ``_target_``, a class, and arguments of its constructor."""
+
+
+class Slot(NamedTuple):
+    """Says of a :class:`Component` in a schema which classes fit.
+
+    Attributes:
+        bases: Paths of the classes of which they descend from one, as ``module:name``.
+        provided: Arguments that the program hands over; a config must not name them.
+        limits: A dataclass whose annotations are stricter than those of the constructor.
+    """
+
+    bases: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    limits: type | None = None
+
+    def load(self) -> tuple[type, ...]:
+        """Import the base classes."""
+        paths = [base.partition(":") for base in self.bases]
+        return tuple(getattr(import_module(module), name) for module, _, name in paths)
+
+
+class _Refused:
+    """Stands for a value that is a problem already."""
+
+    def __repr__(self) -> str:
+        return "???"
+
+
+REFUSED = _Refused()
 
 
 @cache
-def model_of(cls: type, provided: frozenset[str] = frozenset(), limits: type | None = None) -> type[BaseModel]:
-    """Return the pydantic model of a constructor's arguments; an instance of Component in them stands for a component.
+def model_of(cls: type, provided: frozenset[str] = frozenset(), limits: type | None = None) -> type[pydantic.BaseModel]:
+    """Return the pydantic model of a constructor's arguments, which are those of ``signature_of``.
 
-    The arguments are those of ``signature_of``.
+    Sections and components among the arguments are not validated but added to the list that is the context of the
+    validation, each with the annotation that it was found at.
     """
     signature = signature_of(cls, provided, limits)
     fields: dict[str, Any] = {}
     for index, (name, (annotation, required)) in enumerate(signature.parameters.items()):
         # An alias, because pydantic keeps some names for itself.
-        fields[f"field_{index}"] = (_type_of(annotation), Field(*(() if required else (None,)), alias=name))
-    config = ConfigDict(extra="allow" if signature.open else "forbid", allow_inf_nan=False)
-    return create_model("Arguments", __config__=config, **fields)
+        fields[f"field_{index}"] = (
+            _type_in_words(annotation),
+            pydantic.Field(*(() if required else (None,)), alias=name),
+        )
+    config = pydantic.ConfigDict(extra="allow" if signature.open else "forbid", allow_inf_nan=False)
+    return pydantic.create_model("Arguments", __config__=config, **fields)
 
 
 def members(annotation: Any) -> Iterator[Any]:
@@ -55,8 +98,8 @@ def section_in(annotation: Any) -> type | None:
 
 def slot_in(annotation: Any) -> Slot | None:
     """Return what a schema says of the components that belong at an annotation, if it says anything."""
-    parts = (annotation, *get_args(annotation))
-    return next((mark for part in parts for mark in _metadata(part) if isinstance(mark, Slot)), None)
+    marks = [mark for part in (annotation, *get_args(annotation)) for mark in getattr(part, "__metadata__", ())]
+    return next((mark for mark in marks if isinstance(mark, Slot)), None)
 
 
 def bases_of(annotation: Any) -> tuple[type, ...]:
@@ -64,27 +107,6 @@ def bases_of(annotation: Any) -> tuple[type, ...]:
     if slot := slot_in(annotation):
         return slot.load()
     return tuple(get_origin(each) or each for each in members(annotation) if _is_component(each))
-
-
-def names_in(annotation: Any) -> Mapping[str, Parameter] | None:
-    """Return the keys that a section, or what has a :class:`Signature`, may have; ``None`` for anything else."""
-    section = section_in(annotation)
-    signature = signature_of(section) if section else annotation
-    return signature.parameters if isinstance(signature, Signature) else None
-
-
-def item_of(annotation: Any, part: Any) -> Any:
-    """Return the annotation of the item at an index or key of what is annotated, or has a :class:`Signature`."""
-    names = names_in(annotation)
-    if names is not None:
-        return names[part].annotation if part in names else Any
-    for member in members(annotation):
-        container, arguments = _container(member), get_args(member)
-        if container is tuple and isinstance(part, int) and Ellipsis not in arguments:
-            return arguments[part] if part < len(arguments) else Any
-        if container and arguments:
-            return arguments[-1 if container is dict else 0]
-    return Any
 
 
 def describe(annotation: Any) -> str:
@@ -103,11 +125,42 @@ def describe(annotation: Any) -> str:
     if _is_section(annotation):
         return f"a mapping of {', '.join(signature_of(annotation).parameters)}"
     if _is_component(annotation):
-        return _COMPONENT
+        return "a component (a mapping with a _target_)"
     return _SCALARS.get(annotation) or _describe_container(_container(annotation), arguments)
 
 
-def spelling_hint(value: Any, annotation: Any) -> str:
+def _type_in_words(annotation: Any) -> Any:
+    """Return what pydantic holds a value against, with errors in our words; components and sections are noted."""
+    plain = _type_of(annotation)
+    return plain if plain is Any else Annotated[plain, pydantic.WrapValidator(partial(_validate, annotation))]
+
+
+def _validate(annotation: Any, value: Any, validate: Callable[[Any], Any], info: pydantic.ValidationInfo) -> Any:
+    """Validate a value; note what is checked on its own, and say in words what does not fit."""
+    if value is REFUSED:
+        return value
+    is_component = isinstance(value, dict) and TARGET in value
+    if is_component:
+        is_noted = any(map(_is_component, members(annotation)))
+    else:
+        is_noted = isinstance(value, dict) and section_in(annotation) is not None
+    if is_noted:
+        found: Any = info.context
+        found.append((annotation, value))
+        return value
+    try:
+        if not is_component:
+            return validate(value)
+    except pydantic.ValidationError as error:
+        is_union = len([member for member in members(annotation) if member is not type(None)]) > 1
+        if not is_union and all(detail["type"] == _UNFIT for detail in error.errors()):
+            raise  # about an item, in words already
+    shown = "a component" if is_component else show(value)
+    text = f"{shown} is not {describe(annotation)}{_spelling_hint(value, annotation)}"
+    raise PydanticCustomError(_UNFIT, "{text}", {"text": text})
+
+
+def _spelling_hint(value: Any, annotation: Any) -> str:
     """Return how a value that is nearly right is written."""
     kinds = list(members(annotation))
     choices = [str(choice) for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
@@ -121,7 +174,7 @@ def spelling_hint(value: Any, annotation: Any) -> str:
 
 
 def _type_of(annotation: Any) -> Any:
-    """Return what pydantic holds a value against: no scalar is converted, and what no YAML can write is a component."""
+    """Return the type for pydantic: no scalar is converted, and what no YAML can write is a component."""
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
         base = _type_of(arguments[0])
@@ -130,19 +183,17 @@ def _type_of(annotation: Any) -> Any:
         parts = tuple(map(_type_of, arguments))
         return Any if Any in parts else Union[parts]  # noqa: UP007 - of a computed tuple
     if get_origin(annotation) is Literal:
-        return Annotated[annotation, BeforeValidator(partial(_require_type, frozenset(map(type, arguments))))]
+        return Annotated[annotation, pydantic.BeforeValidator(partial(_require_type, frozenset(map(type, arguments))))]
     if annotation in (None, type(None)):
         return annotation
     if annotation in _SCALARS:
-        return Annotated[str if annotation is Path else annotation, Strict()]
-    if _is_section(annotation):
-        return model_of(annotation)
-    if _is_component(annotation):
-        return InstanceOf[Component]
+        return Annotated[str if annotation is Path else annotation, pydantic.Strict()]
+    if _is_section(annotation) or _is_component(annotation):
+        return pydantic.InstanceOf[Component]  # which no value is
     container = _container(annotation)
     if container is dict:
-        return dict[Any, _type_of(arguments[-1]) if arguments else Any]  # type: ignore[misc]
-    inner = tuple(part if part is Ellipsis else _type_of(part) for part in arguments)
+        return dict[Any, _type_in_words(arguments[-1]) if arguments else Any]  # type: ignore[misc]
+    inner = tuple(part if part is Ellipsis else _type_in_words(part) for part in arguments)
     return Any if container is None else container[inner] if inner else container
 
 
@@ -176,11 +227,6 @@ def _bounds(item: Any) -> str:
         return f" in {'(' if least is None else '['}{lower:g}, {upper:g}{')' if most is None else ']'}"
     below = "" if upper is None else f" {'<' if most is None else '<='} {upper:g}"
     return below if lower is None else f" {'>' if least is None else '>='} {lower:g}"
-
-
-def _metadata(annotation: Any) -> tuple[Any, ...]:
-    """Return what ``Annotated`` adds to a type."""
-    return get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
 
 
 def _container(annotation: Any) -> Any:

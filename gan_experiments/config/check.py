@@ -9,7 +9,6 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -17,22 +16,20 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from gan_experiments.config.annotations import (
+    REFUSED,
+    Section,
+    Slot,
     bases_of,
     describe,
-    item_of,
     model_of,
-    names_in,
     section_in,
     slot_in,
-    spelling_hint,
 )
 from gan_experiments.config.signatures import signature_of
-from gan_experiments.config.slots import Component, Section
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.text import first_line, nearest, show, show_key
 
-_Nested = tuple[tuple[Any, ...], str, Mapping[str, Any]]  # a component: where in its parent, its key, its node
 _CHECK = ["key", "options", "config"]  # what a method of a component named ``check`` takes, if it is about its config
 
 
@@ -46,7 +43,7 @@ class Checked:
         components: The class of every component, by its dotted key.
     """
 
-    config: dict[str, Any]
+    config: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     components: dict[str, type] = field(default_factory=dict)
 
@@ -61,19 +58,9 @@ class Checked:
         return [str(problem) for problem in self.problems if problem.warning]
 
 
-class _Refused:
-    """Stands for a value that is a problem already."""
-
-    def __repr__(self) -> str:
-        return "???"
-
-
-REFUSED = _Refused()
-
-
 def check_values(config: DictConfig, schema: type[Section]) -> Checked:
     """Hold sections against ``schema``, and ask them for their rules; components are not looked into, nor imported."""
-    return _check(config, schema, None)
+    return _Check(None).run(config, schema)
 
 
 def check_config(config: DictConfig, schema: type[Section], trusted: Sequence[str] = ()) -> Checked:
@@ -85,39 +72,7 @@ def check_config(config: DictConfig, schema: type[Section], trusted: Sequence[st
         trusted: Packages beside the allowed ones that may be named as ``_target_``: the command line says which,
             whatever the config says.
     """
-    return _check(config, schema, trusted)
-
-
-def _check(config: DictConfig, schema: type[Section], trusted: Sequence[str] | None) -> Checked:
-    checked = Checked({})
-    try:
-        checked.config = _resolved(config, "", checked.problems)
-        walk = _Walk(checked, trusted)
-        walk.arguments(checked.config, schema, "")
-        walk.rules(schema)
-    except RecursionError:
-        checked.problems = [Problem("", "the config is nested too deeply")]
-    checked.problems = list(dict.fromkeys(checked.problems))
-    return checked
-
-
-def _resolved(node: Any, path: str, problems: list[Problem]) -> Any:
-    """Return plain containers with every interpolation resolved, one by one, so that all that fail are found."""
-    if not isinstance(node, (DictConfig, ListConfig)):
-        return node
-    keys: Any = list(node.keys()) if isinstance(node, DictConfig) else range(len(node))
-    values = {}
-    for key in keys:
-        at = _join(path, key) if isinstance(node, DictConfig) else f"{path}[{key}]"
-        values[key] = REFUSED
-        try:
-            if OmegaConf.is_missing(node, key):
-                problems.append(Problem(at, "missing: it has no default", missing=True))
-            else:
-                values[key] = _resolved(node[key], at, problems)
-        except (OmegaConfBaseException, ValueError) as error:
-            problems.append(Problem(at, f"cannot be resolved: {first_line(error)}"))
-    return values if isinstance(node, DictConfig) else list(values.values())
+    return _Check(trusted).run(config, schema)
 
 
 def unknown_key(key: str, siblings: Sequence[str], config: Any) -> str:
@@ -131,98 +86,62 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any) -> str:
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if parent else "")
 
 
-class _Walk:
+class _Check:
     """Goes through a config and gathers problems; ``trusted`` is ``None`` where no class is to be imported."""
 
-    def __init__(self, checked: Checked, trusted: Sequence[str] | None) -> None:
-        self._checked = checked
+    def __init__(self, trusted: Sequence[str] | None) -> None:
         self._trusted = trusted
+        self._checked = Checked()
+        self._sections: dict[str, type] = {}  # by dotted key, as the components
+        self._key_of: dict[int, str] = {}  # the dotted key of each mapping, by its identity
+        self._unvisited: dict[str, dict[Any, Any]] = {}  # components, by dotted key
 
-    def arguments(
-        self,
-        values: Mapping[Any, Any],
-        cls: type,
-        key: str,
-        provided: frozenset[str] = frozenset(),
-        limits: type | None = None,
-    ) -> None:
-        """Hold arguments against what the constructor of ``cls`` accepts, then every component among them.
-
-        Args:
-            values: The arguments.
-            cls: A section of the schema, or the class of a component.
-            key: Where they are in the config.
-            provided: Arguments that the program hands over.
-            limits: A dataclass whose annotations are stricter than the constructor's.
-        """
-        for name in sorted(provided & values.keys()):
-            self._refuse(_join(key, name), "is given by the program; a config cannot set it")
-        components: list[_Nested] = []
-        given = {name: value for name, value in values.items() if name not in provided}
-        given = self._without_components(given, (), key, components)
-        signature = signature_of(cls, provided, limits)
+    def run(self, config: DictConfig, schema: type[Section]) -> Checked:
+        """Check the values, then, with all classes known, the rules."""
+        checked = self._checked
         try:
-            model_of(cls, provided, limits).model_validate(given)
-        except ValidationError as error:
-            for detail in error.errors(include_url=False, include_context=False, include_input=False):
-                self._word(detail["loc"], given, signature, key)
-        for place, path, node in components if self._trusted is not None else ():
-            self._component(node, reduce(item_of, place, signature), path)
+            checked.config = self._resolved(config, "")
+            self._section(checked.config, schema)
+            while self._unvisited and self._trusted is not None:  # where an annotation allows anything
+                self._component(next(iter(self._unvisited.values())), Any)
+            self._ask_for_rules()
+        except RecursionError:
+            checked.problems = [Problem("", "the config is nested too deeply")]
+        checked.problems = list(dict.fromkeys(checked.problems))
+        return checked
 
-    def rules(self, schema: type[Section]) -> None:
-        """Ask the root, its sections and every component for what they know to be wrong."""
-        refused = frozenset(problem.key for problem in self._checked.problems)
-        view = ConfigView(self._checked.config, self._checked.components, refused)
-        for key, cls in {**dict(_sections(self._checked.config, schema, "")), **self._checked.components}.items():
-            options = view.get(key) if key else self._checked.config
-            check = getattr(cls, "check", None)
-            if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
-                self._checked.problems += check(key, options, view)
+    def _resolved(self, node: Any, path: str) -> Any:
+        """Return plain containers with every interpolation resolved, one by one, so that all that fail are found."""
+        if not isinstance(node, (DictConfig, ListConfig)):
+            return node
+        values: dict[Any, Any] = {}
+        keys: Any = list(node.keys()) if isinstance(node, DictConfig) else range(len(node))
+        for key in keys:
+            at = _join(path, key) if isinstance(node, DictConfig) else f"{path}[{key}]"
+            if isinstance(key, str) and key != TARGET and re.fullmatch(r"_\w+_", key):
+                self._refuse(at, f"is not used here: of such keys there is only {TARGET}")
+                continue
+            values[key] = REFUSED
+            try:
+                if OmegaConf.is_missing(node, key):
+                    self._refuse(at, "missing: it has no default", missing=True)
+                else:
+                    values[key] = self._resolved(node[key], at)
+            except (OmegaConfBaseException, ValueError) as error:
+                self._refuse(at, f"cannot be resolved: {first_line(error)}")
+        if isinstance(node, ListConfig):
+            return list(values.values())
+        self._key_of[id(values)] = path
+        if TARGET in values and path:
+            self._unvisited[path] = values
+        return values
 
-    def _without_components(self, value: Any, place: tuple[Any, ...], key: str, components: list[_Nested]) -> Any:
-        """Return a value with a Component in the place of each component in it, which are added to a list."""
-        if isinstance(value, list):
-            items = enumerate(value)
-            return [self._without_components(v, (*place, i), f"{key}[{i}]", components) for i, v in items]
-        if not isinstance(value, Mapping):
-            return value
-        if TARGET in value and place:
-            components.append((place, key, value))
-            return Component()
-        kept = {}
-        for name, item in value.items():
-            path = _join(key, name)
-            if isinstance(name, str) and re.fullmatch(r"_\w+_", name):
-                self._refuse(path, f"is not used here: of such keys there is only {TARGET}")
-            else:
-                kept[name] = self._without_components(item, (*place, name), path, components)
-        return kept
-
-    def _word(self, location: Sequence[Any], value: Any, annotation: Any, key: str) -> None:
-        """Put an error of pydantic into words: follow its location, as far as that leads into the value."""
-        for part in location:
-            names = names_in(annotation) if isinstance(value, Mapping) else None
-            given = _has(value, part)
-            if not given and part not in (names or ()):
-                break  # the name of a branch of a union
-            key = f"{key}[{part}]" if isinstance(value, list) else _join(key, part)
-            if names is not None and part not in names:
-                self._refuse(key, unknown_key(key, list(names), self._checked.config))
-                return
-            annotation = item_of(annotation, part)
-            if not given:
-                self._checked.problems.append(Problem(key, f"missing: {describe(annotation)}", missing=True))
-                return
-            value = value[part]
-        if value is not REFUSED:
-            shown = "a component" if isinstance(value, Component) else show(value)
-            self._refuse(key, f"{shown} is not {describe(annotation)}{spelling_hint(value, annotation)}")
-
-    def _component(self, node: Mapping[str, Any], annotation: Any, key: str) -> None:
+    def _component(self, node: dict[Any, Any], annotation: Any) -> None:
         """Check a component, unless it is a problem already: its class, and its arguments against that."""
+        key = self._key_of[id(node)]
+        del self._unvisited[key]
         if node[TARGET] is REFUSED or any(problem.key == key for problem in self._checked.problems):
             return
-        arguments = {name: value for name, value in node.items() if name != TARGET}
         try:
             cls = find_class(node[TARGET], self._trusted or ())
             bases = bases_of(annotation)
@@ -231,39 +150,71 @@ class _Walk:
                 raise RefusedTargetError(f"{cls.__name__} does not descend from {names}")
         except RefusedTargetError as refusal:
             self._refuse(_join(key, TARGET), str(refusal))
-            self.arguments(arguments, _Unknown, key)
             return
         self._checked.components[key] = cls
-        slot = slot_in(annotation)
+        slot = slot_in(annotation) or Slot()
         provided = frozenset(name for each in (slot, *bases) for name in getattr(each, "provided", ()))
-        self.arguments(arguments, cls, key, provided, slot.limits if slot else None)
+        arguments = {name: value for name, value in node.items() if name != TARGET}
+        self._arguments(arguments, key, cls, provided, slot.limits)
 
-    def _refuse(self, key: str, text: str) -> None:
-        self._checked.problems.append(Problem(key, text))
+    def _arguments(
+        self,
+        values: Mapping[Any, Any],
+        key: str,
+        cls: type,
+        provided: frozenset[str] = frozenset(),
+        limits: type | None = None,
+    ) -> None:
+        """Hold arguments against what the constructor of ``cls`` accepts, then each section and component among them.
 
+        Args:
+            values: The arguments.
+            key: Where they are in the config.
+            cls: A section of the schema, or the class of a component.
+            provided: Arguments that the program hands over.
+            limits: A dataclass whose annotations are stricter than the constructor's.
+        """
+        for name in sorted(provided & values.keys()):
+            self._refuse(_join(key, name), "is given by the program; a config cannot set it")
+        parameters = signature_of(cls, provided, limits).parameters
+        found: list[tuple[Any, dict[Any, Any]]] = []
+        try:
+            given = {name: value for name, value in values.items() if name not in provided}
+            model_of(cls, provided, limits).model_validate(given, context=found)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_context=False, include_input=False):
+                first, *items = detail["loc"]
+                at = _join(key, first) + "".join(f"[{item}]" if isinstance(item, int) else f".{item}" for item in items)
+                if detail["type"] == "missing":
+                    self._refuse(at, f"missing: {describe(parameters[str(first)].annotation)}", missing=True)
+                elif first not in parameters:
+                    self._refuse(at, unknown_key(at, list(parameters), self._checked.config))
+                else:
+                    self._refuse(at, detail["msg"])
+        for annotation, node in found:
+            if TARGET not in node:
+                self._section(node, section_in(annotation))
+            elif self._trusted is not None and self._key_of[id(node)] in self._unvisited:
+                self._component(node, annotation)
 
-class _Unknown:
-    """Stands for a class that cannot be used, so that what is in its arguments is looked at all the same."""
+    def _section(self, node: dict[Any, Any], cls: Any) -> None:
+        key = self._key_of[id(node)]
+        if key not in self._sections:
+            self._sections[key] = cls
+            self._arguments(node, key, cls)
 
-    def __init__(self, **arguments: Any) -> None: ...
+    def _ask_for_rules(self) -> None:
+        """Ask the root, its sections and every component for what they know to be wrong."""
+        refused = frozenset(problem.key for problem in self._checked.problems)
+        view = ConfigView(self._checked.config, self._checked.components, refused)
+        for key, cls in {**self._sections, **self._checked.components}.items():
+            options = view.get(key) if key else self._checked.config
+            check = getattr(cls, "check", None)
+            if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
+                self._checked.problems += check(key, options, view)
 
-
-def _sections(value: Any, annotation: Any, key: str) -> Iterator[tuple[str, type[Section]]]:
-    """Yield the sections of a config that a schema knows, by their keys."""
-    section = section_in(annotation)
-    if not isinstance(value, Mapping):
-        return
-    if section is not None:
-        yield key, section
-    for name, item in value.items():
-        yield from _sections(item, item_of(annotation, name), _join(key, name))
-
-
-def _has(value: Any, part: Any) -> bool:
-    """Tell whether a mapping has a key, or a list an index."""
-    if isinstance(value, list):
-        return isinstance(part, int) and part < len(value)
-    return isinstance(value, Mapping) and part in value
+    def _refuse(self, key: str, text: str, missing: bool = False) -> None:
+        self._checked.problems.append(Problem(key, text, missing))
 
 
 def _descends(cls: type, base: type) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from gan_experiments.config.annotations import Component, Section, Slot
 from gan_experiments.config.schema import Dataset, Metrics, SampleCount
-from gan_experiments.config.slots import Component, Section, Slot
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
 
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]

@@ -12,7 +12,7 @@ from annotated_types import Interval
 from pydantic import StringConstraints
 
 from gan_experiments.config import root_rules
-from gan_experiments.config.slots import Component, Section, Slot
+from gan_experiments.config.annotations import Component, Section, Slot
 from gan_experiments.core.types import (
     Described,
     Fraction,

@@ -5,10 +5,10 @@ from typing import Annotated
 import pytest
 from omegaconf import OmegaConf
 
+from gan_experiments.config.annotations import Component, Section, Slot
 from gan_experiments.config.check import check_config, check_values
 from gan_experiments.config.command_schemas import SampleConfig
 from gan_experiments.config.schema import Config
-from gan_experiments.config.slots import Component, Section, Slot
 
 HEADER = """
 from __future__ import annotations
