@@ -116,6 +116,9 @@ class _Check:
             return node
         values: dict[Any, Any] = {}
         keys: Any = list(node.keys()) if isinstance(node, DictConfig) else range(len(node))
+        self._key_of[id(values)] = path
+        if TARGET in keys and path:
+            self._unvisited[path] = values
         for key in keys:
             at = _join(path, key) if isinstance(node, DictConfig) else f"{path}[{key}]"
             if isinstance(key, str) and key != TARGET and re.fullmatch(r"_\w+_", key):
@@ -129,12 +132,7 @@ class _Check:
                     values[key] = self._resolved(node[key], at)
             except (OmegaConfBaseException, ValueError) as error:
                 self._refuse(at, f"cannot be resolved: {first_line(error)}")
-        if isinstance(node, ListConfig):
-            return list(values.values())
-        self._key_of[id(values)] = path
-        if TARGET in values and path:
-            self._unvisited[path] = values
-        return values
+        return values if isinstance(node, DictConfig) else list(values.values())
 
     def _component(self, node: dict[Any, Any], annotation: Any) -> None:
         """Check a component, unless it is a problem already: its class, and its arguments against that."""

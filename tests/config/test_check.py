@@ -175,6 +175,17 @@ def test_every_problem_is_found(lines):
     assert len(found) == 7
 
 
+def test_a_component_in_one_that_any_annotation_allows_must_fit_too(package):
+    name = package(
+        one=HEADER
+        + "class One:\n    def __init__(self, free: Any): ...\nclass Holder:\n    def __init__(self, part: Part): ..."
+    )
+    free = {"_target_": f"{name}.one.Holder", "part": part()}
+    config = {"node": {"_target_": f"{name}.one.One", "free": [free]}}
+    (problem,) = check_config(OmegaConf.create(config), Schema, [name]).problems
+    assert str(problem) == f"node.free[0].part._target_: LeakyReLU does not descend from {name}.one.Part"
+
+
 @pytest.mark.parametrize("evil", [{"_target_": "os.system"}, {"_target_": "${oc.env:EVIL}"}])
 def test_targets_are_found_wherever_they_hide(lines, monkeypatch, evil):
     monkeypatch.setenv("EVIL", "os.system")
