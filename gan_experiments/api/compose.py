@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.api.request import Request, checked_names, checked_request
 from gan_experiments.api.state import preserved_state
+from gan_experiments.config.compose import check_command_line
 from gan_experiments.config.schema import Config
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
@@ -60,10 +61,8 @@ def compose_request(
     Raises:
         ConfigError: Lists everything that is wrong.
     """
-    line = checked_names(config_name, schema, overrides, config_dir)
-    config = line.config()
-    assert config is not None
-    return checked_request(line, schema, config, warn)
+    line = checked_names(check_command_line(config_name, schema, overrides, config_dir))
+    return checked_request(line, schema, warn)
 
 
 def edited_request(config: Mapping[str, Any], trusted: Sequence[str] = ()) -> Request:
@@ -83,10 +82,10 @@ def edited_request(config: Mapping[str, Any], trusted: Sequence[str] = ()) -> Re
     base = config.request if isinstance(config, ComposedConfig) else compose_request("train", Config, ())
     keys = differences(base.config, config)
     lines = [f"{key}={json.dumps(value_of(config, key), default=str)}" for key in keys]
-    line = checked_names("train", Config, ())
+    line = check_command_line("train", Config)
     line.trusted = [*own, *trusted]
     try:
-        request = checked_request(line, Config, OmegaConf.create(dict(config)), warn)
+        request = checked_request(line, Config, warn, OmegaConf.create(dict(config)))
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).splitlines()[0]) from None
     edited = {key.partition(".")[0] for key in keys}

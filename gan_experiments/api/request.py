@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.config.check import check_config
-from gan_experiments.config.compose import CommandLine, check_command_line
+from gan_experiments.config.compose import CommandLine
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -30,52 +29,42 @@ class Request(NamedTuple):
     choices: dict[str, str]
 
 
-def checked_names(
-    config_name: str,
-    schema: type,
-    overrides: Sequence[str],
-    config_dir: str | Path | None = None,
-    multirun: bool = False,
-    foreign: bool = False,
-    partial: bool = False,
-) -> CommandLine:
-    """Check all that can be checked without importing the classes that a config names.
+def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
+    """Return a command line if all is right that could be checked without importing the classes that it names.
 
     Args:
-        config_name: The root config.
-        schema: Its dataclass.
-        overrides: As on the command line.
-        config_dir: A folder of configs beside ours.
-        multirun: Whether several values of a key are the jobs of a sweep.
-        foreign: Whether the root config is one of ``config_dir``.
+        line: From ``check_command_line``.
         partial: Accept that required values are missing, and options of sweeps: the config is only to be shown.
 
     Raises:
         ConfigError: Names everything that is wrong.
     """
-    line = check_command_line(config_name, schema, overrides, config_dir, multirun=multirun, foreign=foreign)
     errors = [problem for problem in line.problems if not problem.warning]  # ``checked_request`` passes warnings on
     problems = [str(problem) for problem in errors if not (problem.missing and partial)]
-    if not multirun and not partial and line.hydra:
-        of_sweeps = [text for text in overrides if text.startswith(_OF_SWEEPS)]
+    if not line.multirun and not partial and line.hydra:
+        of_sweeps = [text for text in line.hydra_lines if text.startswith(_OF_SWEEPS)]
         of_sweeps += ["study"] if line.choices.get("study", "None") != "None" else []
         problems += [f"{text.partition('=')[0]}: belongs to a sweep, which needs -m" for text in of_sweeps]
     refuse(problems)
     return line
 
 
-def checked_request(line: CommandLine, schema: type, config: DictConfig, warn: Callable[[str], object]) -> Request:
+def checked_request(
+    line: CommandLine, schema: type, warn: Callable[[str], object], config: DictConfig | None = None
+) -> Request:
     """Check one config of a command line against the classes that it names, and return it resolved.
 
     Args:
         line: Its names have been checked.
         schema: The dataclass of the root config.
-        config: A config of ``line``.
         warn: Called with each thing that can be run, but is probably unintended.
+        config: A config of ``line``; ``None``: the one that it has if it is no sweep.
 
     Raises:
         ConfigError: Names everything that is wrong.
     """
+    config = line.config() if config is None else config
+    assert config is not None  # or its names would have been refused
     if "trusted" in config:
         config["trusted"] = line.trusted
     checked = check_config(config, schema, line.trusted)

@@ -17,7 +17,7 @@ from gan_experiments.api.compose import as_list, compose_request, edited_request
 from gan_experiments.api.request import Request, checked_names, checked_request, checked_run, refuse
 from gan_experiments.api.run import Run
 from gan_experiments.api.state import preserved_state
-from gan_experiments.config.compose import CommandLine, combinations
+from gan_experiments.config.compose import CommandLine, check_command_line, combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
@@ -178,7 +178,7 @@ def train_sweep(
         configs = combinations(line)
     for config in configs:  # torch is imported with the first
         try:
-            checked_request(line, Config, config, warnings.append)
+            checked_request(line, Config, warnings.append, config)
         except ConfigError as error:
             problems += error.problems
     refuse(problems)
@@ -212,7 +212,8 @@ def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
 
 
 def _sweep(overrides: list[str], config_dir: str | Path | None) -> list[Run]:
-    line = checked_names("train", Config, [*overrides, *tidy_overrides(overrides)], config_dir, multirun=True)
+    overrides = [*overrides, *tidy_overrides(overrides)]
+    line = checked_names(check_command_line("train", Config, overrides, config_dir, multirun=True))
     jobs, _ = train_sweep(line, warn, _report)
     return [Run(job.folder.path, line.trusted) for job in jobs.jobs()]
 

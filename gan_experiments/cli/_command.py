@@ -12,13 +12,13 @@ from typing import Any
 
 import hydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.api.request import Request, checked_names, checked_request
 from gan_experiments.cli._arguments import Arguments, read_arguments
 from gan_experiments.cli._help import help_page
-from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.config.files import VERSION_BASE, root_dir
 from gan_experiments.core.types import ConfigError, DivergedError
 
@@ -84,29 +84,27 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         _say(text if options.version else help_page(config_name, options.config_dir))
         return 0
     if options.for_hydra:  # it reads the command line itself
-        hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)(
-            _nothing
-        )()
+        ask = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
+        ask(lambda config: None)()
         return 0
     if options.multirun and sweep is None:
         raise ConfigError("-m: this command has no sweeps")
-    line = checked_names(
+    overrides = [*options.overrides, *(tidy(options.overrides) if options.multirun else ())]
+    line = check_command_line(
         options.config_name or config_name,
         schema,
-        [*options.overrides, *(tidy(options.overrides) if options.multirun else ())],
+        overrides,
         options.config_dir,
         multirun=options.multirun,
         foreign=options.config_name is not None,
-        partial=bool(options.cfg),
     )
+    checked_names(line, partial=options.cfg is not None)
     if options.cfg:
         _print_config(line, options)
         return 0
-    if sweep is not None and options.multirun and not options.cfg:
+    if sweep is not None and options.multirun:
         return sweep(line)
-    config = line.config()
-    assert config is not None
-    return job(checked_request(line, schema, config, print_warning))
+    return job(checked_request(line, schema, print_warning))
 
 
 def _print_config(line: CommandLine, options: Arguments) -> None:
@@ -124,10 +122,6 @@ def _print_config(line: CommandLine, options: Arguments) -> None:
     if options.resolve:
         OmegaConf.resolve(shown)  # which leaves alone what refers to a value that only a job has
     _say(OmegaConf.to_yaml(shown).rstrip())
-
-
-def _nothing(config: DictConfig) -> None:
-    """Stand for the job where Hydra only tells something."""
 
 
 def _say(text: str) -> None:

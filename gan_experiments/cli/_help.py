@@ -6,7 +6,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from gan_experiments.cli._arguments import FLAGS
+from gan_experiments.cli._arguments import flag_parser
 from gan_experiments.config.files import conf_dir, root_dir
 
 WIDTH = 100
@@ -65,14 +65,12 @@ def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
     folders = [conf_dir()] + ([Path(config_dir)] if config_dir else [])
     parts = [
         _wrapped(ABOUT[config_name]),
-        f"usage: {program} [group=option ...] [key=value ...] [flags]",
         *(["Groups, with the option taken by default:\n" + _groups(groups, folders)] if groups else []),
         "Keys, with their defaults (???: must be given; those of an option: --cfg job):\n"
         + textwrap.indent(keys, "  "),
         "Examples:\n" + textwrap.indent(EXAMPLES[config_name], "  "),
-        "Flags:\n" + _flags(program),
     ]
-    return "\n\n".join(parts)
+    return flag_parser(program, "\n\n".join(parts).replace("%", "%%")).format_help().rstrip()
 
 
 def _read_root(file: Path) -> tuple[list[tuple[str, str, str]], str]:
@@ -89,14 +87,6 @@ def _groups(groups: list[tuple[str, str, str]], folders: list[Path]) -> str:
         if files:
             title = f"  {group + '=' + default if default != 'null' else group:<24}{meaning}".rstrip()
             lines += [title, _wrapped(", ".join(files), indent=26)]
-    return "\n".join(lines)
-
-
-def _flags(program: str) -> str:
-    lines = []
-    for names, options, meaning in FLAGS:
-        value = f" {options['metavar']}" if "metavar" in options else ""
-        lines.append(f"  {', '.join(names) + value:<30}{meaning.format(program=program)}")
     return "\n".join(lines)
 
 

@@ -203,6 +203,8 @@ class _Check:
 
     def _ask_for_rules(self) -> None:
         """Ask the root, its sections and every component for what they know to be wrong."""
+        components = self._checked.components
+        self._checked.components = {key: components[key] for key in self._key_of.values() if key in components}
         refused = frozenset(problem.key for problem in self._checked.problems)
         view = ConfigView(self._checked.config, self._checked.components, refused)
         for key, cls in {**self._sections, **self._checked.components}.items():

@@ -45,6 +45,7 @@ class CommandLine:
         hydra_lines: Overrides of Hydra's own node.
         problems: What is wrong, each thing once.
         trusted: The packages that the command line trusts.
+        multirun: Whether the values of a sweep are jobs.
         hydra: Hydra's own node, of the last config that was composed.
     """
 
@@ -53,6 +54,7 @@ class CommandLine:
     hydra_lines: list[str]
     problems: list[Problem]
     trusted: list[str]
+    multirun: bool = False
     hydra: DictConfig = field(default_factory=lambda: OmegaConf.create({}))
     _unusable: set[str] = field(default_factory=set)
 
@@ -186,7 +188,7 @@ def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | P
 def check_command_line(
     config_name: str,
     schema: type,
-    overrides: Sequence[str],
+    overrides: Sequence[str] = (),
     config_dir: str | Path | None = None,
     multirun: bool = False,
     foreign: bool = False,
@@ -244,7 +246,7 @@ def _read(
     files = own_files(config_name) if config_dir is None else ConfigFiles(config_name, config_dir)
     read = read_overrides(list(overrides), files, multirun)
     add_dataset_defaults(read, files)
-    return CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes)), read
+    return CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes), multirun), read
 
 
 def _grid_problems(line: CommandLine) -> Iterator[Problem]:

@@ -2,23 +2,24 @@ import pytest
 from omegaconf import OmegaConf
 
 from gan_experiments.api.request import checked_names, checked_request, checked_run, refuse
-from gan_experiments.config.compose import compose
+from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
 
 def test_a_request_says_what_was_asked_for():
-    line = checked_names("train", Config, ["loss=hinge", "seed=2"])
-    request = checked_request(line, Config, line.config(), pytest.fail)
+    line = checked_names(check_command_line("train", Config, ["loss=hinge", "seed=2"]))
+    request = checked_request(line, Config, pytest.fail)
     assert request.overrides == ["loss=hinge", "seed=2"]
     assert (request.choices["loss"], request.config["seed"]) == ("hinge", 2)
 
 
 def test_what_is_only_shown_may_lack_values_and_name_sweeps():
+    line = check_command_line("train", Config, ["study=losses"])
     with pytest.raises(ConfigError, match="belongs to a sweep"):
-        checked_names("train", Config, ["study=losses"])
-    assert checked_names("train", Config, ["study=losses"], partial=True).choices["study"] == "losses"
+        checked_names(line)
+    assert checked_names(line, partial=True).choices["study"] == "losses"
 
 
 def test_a_stranger_s_run_is_checked(fit, tiny):
@@ -53,6 +54,6 @@ def test_a_problem_is_told_once():
 
 def test_a_warning_of_the_names_is_passed_on_and_refuses_nothing():
     overrides = ["budget.images=3000", "ema.half_life=2000"]
-    line, warnings = checked_names("train", Config, overrides), []
-    assert checked_request(line, Config, line.config(), warnings.append).overrides == overrides
+    line, warnings = checked_names(check_command_line("train", Config, overrides)), []
+    assert checked_request(line, Config, warnings.append).overrides == overrides
     assert [text.partition(":")[0] for text in warnings] == ["ema.half_life"]
