@@ -109,6 +109,8 @@ def _clipped(gradients: Sequence[Tensor], largest: float | None) -> Sequence[Ten
 class _DifferentiableAdam:
     """Adam (Kingma & Ba 2015, algorithm 1) with gradients through its steps, continued from an optimizer's state."""
 
+    # By hand: torch.optim.Adam, differentiable as well, adds eps outside the root, whose derivative at 0 is infinite.
+
     def __init__(self, optimizer: Optimizer, parameters: Iterable[nn.Parameter]) -> None:
         group = optimizer.param_groups[0]
         plain = not (group["weight_decay"] or group.get("amsgrad")) and len(optimizer.param_groups) == 1
