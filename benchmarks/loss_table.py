@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_experiments.config.files import conf_dir
+from gan_experiments.runs.results import scores
 
 AUTOENCODER = ["penalty=none", "model=autoencoder", "model.discriminator.code_dim=16"]
 USUAL = {  # beside the baseline recipe's penalty=r1
@@ -52,8 +53,7 @@ def result(loss: str, seed: int, images: int, folder: Path) -> float | str:
     if record.get("status") not in ("finished", "diverged"):
         train(name, loss, seed, images, folder)
         record = find(folder, name)
-    final = record.get("final") or {}
-    return float(final["fid"]) if record.get("status") == "finished" else str(record.get("status", "failed"))
+    return scores(record)["fid"] if record.get("status") == "finished" else str(record.get("status", "failed"))
 
 
 def find(folder: Path, name: str) -> dict[str, Any]:

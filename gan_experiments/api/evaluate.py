@@ -12,7 +12,9 @@ from gan_experiments.api.compose import as_list, compose_request
 from gan_experiments.api.run import Accelerator, Run, load_run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.command_schemas import EvaluateConfig
+from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.results import estimates, plain, scores
 from gan_experiments.runs.summary import measures, shown
 
 if TYPE_CHECKING:
@@ -39,17 +41,12 @@ class EvaluationResult:
     @property
     def values(self) -> dict[str, float]:
         """The metrics, by name."""
-        return dict(self.record["final"])
+        return scores(self.record)
 
     @property
-    def margins(self) -> dict[str, float]:
-        """Their margins of error at 95 %, where known."""
-        return dict(self.record["margins"])
-
-    @property
-    def real_baseline(self) -> dict[str, float]:
-        """What real images score in the place of generated ones, where known."""
-        return dict(self.record["real_baseline"])
+    def estimates(self) -> dict[str, Estimate]:
+        """The metrics with margins of error, real baselines and directions, where known."""
+        return estimates(self.record)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -194,12 +191,8 @@ def measure_images(
 
 
 def _measured(evaluator: Evaluator, sample: Sample, count: int, provenance: dict[str, Any]) -> dict[str, Any]:
-    result = evaluator.final(sample, count)
     return {
-        "final": result.values,
-        "margins": result.margins,
-        "real_baseline": result.real_baseline,
-        "real_baseline_spread": result.real_baseline_spread,
+        "final": plain(evaluator.final(sample, count)),
         "evaluation": provenance | evaluator.provenance(),
     }
 

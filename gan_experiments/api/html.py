@@ -17,6 +17,7 @@ from gan_experiments.core.clock import duration
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import CLOCK, Floats, read_metrics
+from gan_experiments.runs.results import estimates
 from gan_experiments.runs.summary import describe_provenance, shown
 
 _MAX_POINTS = 300  # of a curve
@@ -57,13 +58,17 @@ def evaluation_html(title: str, record: dict[str, Any]) -> str:
 
 
 def _values(record: dict[str, Any]) -> str:
-    columns = [record.get(key) or {} for key in ("final", "margins", "real_baseline")]
     rows = [
-        [name.upper(), *(f"{values[name]:.4g}" if name in values else "-" for values in columns)] for name in columns[0]
+        [name.upper(), *map(_shown, (each.value, each.margin, each.real_baseline))]
+        for name, each in estimates(record).items()
     ]
     table = Table("", "", ["metric", "value", "± (95 %)", "real images"], rows)
     lines = "<br>".join(map(escape, describe_provenance(record.get("evaluation") or {})))
     return f"{as_html(table)}\n<p><small>{lines}</small></p>"
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _curves(metrics: dict[str, Floats]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics as medians
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from gan_experiments.comparison import statistics
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.design import Arm, Block
 from gan_experiments.runs.metrics_table import Floats
+from gan_experiments.runs.results import scores
 
 Score = Literal["final", "best"]
 # What a run costs: columns of the tables by their key in the record.
@@ -55,9 +56,8 @@ class Criterion(NamedTuple):
         if run.status != "finished":
             return None
         if (score or self.score) == "final":
-            final = run.record.get("final")
-            value = final.get(self.measure) if isinstance(final, Mapping) else None
-            if not isinstance(value, (int, float)):
+            value = scores(run.record).get(self.measure)
+            if value is None:
                 return None
             return self.sign * value if math.isfinite(value) else math.inf
         values = self.periodic(run)

@@ -16,6 +16,7 @@ from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.directions import higher_is_better
+from gan_experiments.runs.results import scores
 
 Direction = Literal["known", "lower", "higher"]
 StrPath = str | os.PathLike[str]
@@ -109,8 +110,7 @@ def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:
 
 
 def _refuse_unknown_measure(runs: Sequence[CollectedRun], measure: str) -> None:
-    finals = [final for run in runs if isinstance(final := run.record.get("final"), dict)]
-    known = {key for run in runs for key in run.curves} | {str(key) for final in finals for key in final}
+    known = {key for run in runs for key in run.curves} | {key for run in runs for key in scores(run.record)}
     if measure not in known:
         raise ConfigError(f"measure: no run has logged {measure!r}{suggest(measure, known, listed=True)}")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.class_wise_frechet import class_wise_frechet_distances
+from gan_experiments.metrics.measure import Values
 
 _PER_CLASS = 20  # generated images of a class on average, so that every class has at least two
 
@@ -30,7 +32,7 @@ class ClassFID(FeatureMeasure):
         """Return 20 images for each class."""
         return _PER_CLASS * num_classes
 
-    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return both values; none if a class has fewer than two real images."""
         assert real.features is not None
         assert real.labels is not None

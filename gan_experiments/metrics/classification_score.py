@@ -46,7 +46,6 @@ class ClassificationScore(Measure):
     higher_is_better = True
     final_only: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
-    full_state_update = False
     images: list[Tensor]
     labels: list[Tensor]
 
@@ -81,8 +80,10 @@ class ClassificationScore(Measure):
             raise ConfigError(f"metrics.measures: few_per_class: {short} in {data.facts.name}")
         self._data = data
 
-    def update(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Add generated images ``(B, C, H, W)`` and the labels they were drawn for ``(B,)``."""
+    def update(self, images: Tensor, real: bool = False, labels: Tensor | None = None) -> None:
+        """Add generated images ``(B, C, H, W)`` and the labels they were drawn for ``(B,)``; real ones are ignored."""
+        if real:
+            return
         assert labels is not None
         self.images.append(images)
         self.labels.append(labels)

@@ -1,86 +1,100 @@
-"""Collecting features of a set of images batch by batch, over all processes, in parts that can be left out again."""
+"""States of features: collected in batches, added up over processes by torchmetrics, in parts that can be left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
-from gan_experiments.core.distributed import all_gather
-from gan_experiments.metrics.features import FeatureSet
+from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
 from gan_experiments.metrics.moments import Moments
 
-PER_IMAGE = ("features", "logits", "labels")  # what a collector can keep of every image
+_HEAD = 4  # numbers before the tensors of a packed state: partition, part, samples in the sums, features
 
 
-@dataclass
-class PartitionedFeatures:
-    """The features of a set of images, with one or more partitions of the set.
+def _live_name(state: str) -> str:
+    """Return the name of the attribute that holds the moments of a state."""
+    return f"_live_{state}"
 
-    Attributes:
-        whole: All images.
-        membership: The part that each image belongs to, in each partition: int64, ``(P, N)``.
-        moments: The moments of every part, by partition.
+
+class MomentsState:
+    """A state of a metric that holds the moments of parts of a set, and is a list of tensors to torchmetrics.
+
+    The list has a vector for each part, which says which part it is: lists of several processes, one after the other,
+    add up when they are assigned.
     """
 
-    whole: FeatureSet
-    membership: Tensor
-    moments: list[list[Moments]]
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._live = _live_name(name)
 
-    def part(self, partition: int, index: int) -> FeatureSet:
-        """Return one part of a partition."""
-        return self.whole.take(self.membership[partition] == index, self.moments[partition][index])
+    def __get__(self, metric: Metric, owner: type | None = None) -> list[Tensor]:
+        parts = enumerate(vars(metric)[self._live])
+        return [_pack(index, part, each, metric.device) for index, of in parts for part, each in enumerate(of)]
 
-    def without_part(self, partition: int, index: int) -> FeatureSet:
-        """Return all images but those of one part."""
-        others = [moments for part, moments in enumerate(self.moments[partition]) if part != index]
-        return self.whole.take(self.membership[partition] != index, merge_moments(others))
+    def __set__(self, metric: Metric, packed: Sequence[Tensor]) -> None:
+        vars(metric)[self._live] = _unpack(packed)
 
 
-class FeatureCollector:
-    """Collects the features of a set of images batch by batch.
+class FeatureStates(Metric):
+    """A metric with states of the features of real and of generated images.
 
-    It holds the moments of every part, and of every image of this process what ``keeps`` names.
-
-    Args:
-        membership: The part that each image belongs to, in each partition: int64, ``(P, N)``.
-        keeps: What to keep of every image: ``features``, ``logits``, ``labels``.
+    ``real_features``, ``fake_features``, ``real_moments`` ...: lists, which are joined over processes.
     """
 
-    def __init__(self, membership: Tensor, keeps: Iterable[str]) -> None:
-        self._membership = membership
-        self._keeps = frozenset(keeps)
-        self._moments: list[list[Moments]] = []
-        self._kept: dict[str, list[Tensor]] = {name: [] for name in PER_IMAGE}
+    full_state_update = False
+    real_moments = MomentsState()
+    fake_moments = MomentsState()
 
-    def add(self, start: int, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> None:
-        """Add the images from index ``start`` on: features ``(B, F)``, logits ``(B, K)``, labels ``(B,)``."""
+    def keep(self, side: str, names: Iterable[str]) -> None:
+        """Add the states of the ``real`` or the ``fake`` images: ``moments``, ``features``, ``logits``, ``labels``."""
+        for name in names:
+            self.add_state(f"{side}_{name}", [], dist_reduce_fx=None if name == "moments" else "cat")
+
+    def collect(
+        self, side: str, membership: Tensor, parts: Sequence[int], features: Tensor, logits: Any, labels: Any
+    ) -> None:
+        """Add a batch: features ``(B, F)``, logits ``(B, K)`` and labels ``(B,)`` or ``None``.
+
+        Args:
+            side: ``real`` or ``fake``.
+            membership: The part that each image belongs to, in each partition: int64, ``(P, B)``.
+            parts: The number of parts of each partition.
+            features: Features.
+            logits: Logits.
+            labels: Labels.
+        """
         features, logits, labels = cpu_if_mps(features, logits, labels)
-        if not self._moments:
-            sizes = [int(partition.max()) + 1 for partition in self._membership]
-            self._moments = [[Moments(features.shape[1]) for _ in range(size)] for size in sizes]
-        exact = features.double()
-        membership = self._membership[:, start : start + len(features)].to(exact.device)
-        for parts, of_images in zip(self._moments, membership, strict=True):
-            for index, part in enumerate(parts):
-                part.update(exact[of_images == index] if len(parts) > 1 else exact)
+        if f"{side}_moments" in self._defaults:
+            self._add_to_moments(side, membership.to(features.device), parts, features.double())
         for name, values in zip(PER_IMAGE, (features.float(), logits, labels), strict=True):
-            if name in self._keeps and values is not None:
-                self._kept[name].append(values.float() if name == "logits" else values)
+            if f"{side}_{name}" in self._defaults and values is not None:
+                getattr(self, f"{side}_{name}").append(values.float() if name == "logits" else values)
 
-    def collected(self, world_size: int = 1) -> PartitionedFeatures:
-        """Return the images of all processes, each of which must have added a batch, if only an empty one."""
-        kept: dict[str, Any] = {}
-        moments = self._moments
-        for name, batches in self._kept.items():
-            kept[name] = torch.cat(batches) if batches else None
-        if world_size > 1:
-            moments = [[_gather_moments(part) for part in parts] for parts in moments]
-            kept = {name: None if values is None else _gather_rows(values) for name, values in kept.items()}
-        return PartitionedFeatures(FeatureSet(merge_moments(moments[0]), **kept), self._membership, moments)
+    def collected(self, side: str, membership: Tensor | None = None) -> PartitionedFeatures:
+        """Return the images so far; ``membership`` ``(P, N)`` of all of them, by default a single part."""
+        moments = vars(self).get(_live_name(f"{side}_moments"), [])
+        kept: dict[str, Any] = {name: self._kept(f"{side}_{name}") for name in PER_IMAGE}
+        whole = FeatureSet(merge_moments(moments[0]) if moments else None, **kept)
+        if membership is None:
+            membership = torch.zeros(1, len(whole), dtype=torch.int64)
+        return PartitionedFeatures(whole, membership, moments)
+
+    def _add_to_moments(self, side: str, membership: Tensor, parts: Sequence[int], exact: Tensor) -> None:
+        name = _live_name(f"{side}_moments")
+        if not vars(self)[name]:
+            vars(self)[name] = [[Moments(exact.shape[1]) for _ in range(size)] for size in parts]
+        for moments, of_images in zip(vars(self)[name], membership, strict=True):
+            for index, part in enumerate(moments):
+                part.update(exact[of_images == index] if len(moments) > 1 else exact)
+
+    def _kept(self, state: str) -> Tensor | None:
+        values = getattr(self, state) if state in self._defaults else []
+        joined: Tensor | None = dim_zero_cat(values) if len(values) else None
+        return joined if joined is not None and len(joined) else None
 
 
 def rank_batches(count: int, batch_size: int, rank: int, world_size: int) -> list[tuple[int, int]]:
@@ -91,27 +105,33 @@ def rank_batches(count: int, batch_size: int, rank: int, world_size: int) -> lis
     return batches[first:last] or [(count, count)]
 
 
-def merge_moments(parts: Sequence[Moments]) -> Moments:
-    """Return the moments of the union of several sets."""
-    whole = Moments(parts[0].num_features)
-    for part in parts:
-        whole.merge(part)
-    return whole
-
-
 def cpu_if_mps(*values: Any) -> tuple[Any, ...]:
     """Return tensors on MPS, which does not support float64, on the CPU, and everything else as it is."""
     return tuple(each.cpu() if each is not None and each.device.type == "mps" else each for each in values)
 
 
-def _gather_moments(moments: Moments) -> Moments:
-    own = moments.state()
-    device = max((values.device for values in own.values()), key=lambda device: device.type != "cpu")
-    states = all_gather({name: values.cpu() for name, values in own.items()})
-    return merge_moments(
-        [Moments.from_state({name: values.to(device) for name, values in state.items()}) for state in states]
-    )
+def _pack(partition: int, part: int, moments: Moments, device: torch.device) -> Tensor:
+    state = moments.state()
+    summed, num_features = state.pop("count").tolist()
+    head = torch.tensor([partition, part, summed, num_features], dtype=torch.float64)
+    tensors = [state[name].flatten() for name in ("shift", "sum", "products", "rows") if name in state]
+    return torch.cat([head.to(tensors[0].device if tensors else device), *tensors])
 
 
-def _gather_rows(values: Tensor) -> Tensor:
-    return torch.cat(all_gather(values.cpu())).to(values.device)
+def _unpack(packed: Sequence[Tensor]) -> list[list[Moments]]:
+    partitions: dict[int, dict[int, Moments]] = {}
+    for vector in packed:
+        partition, part, summed, size = (int(number) for number in vector[:_HEAD].tolist())
+        state, rest = {"count": torch.tensor([summed, size])}, vector[_HEAD:].double()
+        if summed:
+            sums, rest = rest[: (2 + size) * size].view(-1, size), rest[(2 + size) * size :]
+            state |= {"shift": sums[0], "sum": sums[1], "products": sums[2:]}
+        if len(rest):
+            state["rows"] = rest.view(-1, size)
+        moments = Moments.from_state(state)
+        parts = partitions.setdefault(partition, {})
+        if part in parts:
+            parts[part].merge(moments)
+        else:
+            parts[part] = moments
+    return [[parts[part] for part in sorted(parts)] for _, parts in sorted(partitions.items())]

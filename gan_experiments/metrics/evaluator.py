@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from gan_experiments.core.contracts import Batch
 from gan_experiments.core.distributed import all_gather
-from gan_experiments.core.precision import full_float32
+from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError, PositiveInt
-from gan_experiments.metrics.collect import FeatureCollector, PartitionedFeatures, rank_batches
+from gan_experiments.metrics.collect import rank_batches
 from gan_experiments.metrics.directions import directions
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, WeightsMissingError, versions
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, WeightsMissingError, extract, versions
 from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.metrics.features import FeatureMeasure
-from gan_experiments.metrics.measure import Measure, update_measures, values_of_real_images
+from gan_experiments.metrics.measure import Evaluated, Measure, update_measure
 from gan_experiments.metrics.reference import ReferenceStatistics
 from gan_experiments.metrics.requirements import (
     refuse_duplicate_values,
@@ -27,26 +26,8 @@ from gan_experiments.metrics.requirements import (
     refuse_mismatched_images,
     warn_of_low_rank,
 )
-from gan_experiments.metrics.uncertainty import jackknife_groups, margins, real_baseline
 
 Sample = Callable[[int, int], Batch]
-FeaturesByExtractor = dict[str, PartitionedFeatures]
-
-
-class Result(NamedTuple):
-    """The result of a final evaluation; each mapping is by the name of the value.
-
-    Attributes:
-        values: The values of all metrics.
-        margins: Their margins of error at 95 % over the choice of generated images, where known.
-        real_baseline: The values of real images in place of generated ones: those of a perfect generator.
-        real_baseline_spread: The standard deviation of the real baseline over its splits, where there are several.
-    """
-
-    values: dict[str, float]
-    margins: dict[str, float]
-    real_baseline: dict[str, float]
-    real_baseline_spread: dict[str, float]
 
 
 class Evaluator:
@@ -90,7 +71,9 @@ class Evaluator:
         self._seed = seed
         self._batch_size = batch_size
         self._samples = samples
-        self._references: FeaturesByExtractor = {}
+        self._bound: list[tuple[str, FeatureMeasure]] | None = (
+            None  # after the name of their extractor, with its real images
+        )
         self._logged: set[str] = set()
         if not ((self.extractors and self.features) or self.measures):
             raise ConfigError("metrics: nothing to compute: there is no measure, or no extractor for it")
@@ -177,7 +160,7 @@ class Evaluator:
     @property
     def higher_is_better(self) -> dict[str, bool]:
         """Whether higher is better, for each value whose measure says so, by its name without the extractor."""
-        measures: list[FeatureMeasure | Measure] = [*self.features.values(), *self.measures.values()]
+        measures: list[Measure] = [*self.features.values(), *self.measures.values()]
         return {name: higher for measure in measures for name, higher in directions(measure).items()}
 
     def __call__(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> dict[str, float]:
@@ -194,30 +177,21 @@ class Evaluator:
             Values by name, the same on every process.
         """
         values: dict[str, float] = {}
-        for name, fake in self._collect(sample, count, False, rank, world_size).items():
-            for key, measure in self._features(final=False).items():
-                computed = measure.compute(self._references[name].whole, fake.whole, derive_seed(self._seed, key))
-                values |= {self._key(value, name): number for value, number in computed.items()}
-        return values | self._compute_measures(final=False)
+        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size)
+        for extractor, measure in self._update(sample, evaluated, False):
+            values |= {self._key(name, extractor): value for name, value in measure.scores().items()}
+            measure.reset()  # frees its memory
+        return values
 
-    def final(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> Result:
+    def final(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> dict[str, Estimate]:
         """Compute all metrics, with margins of error and real baselines; arguments as for a periodic evaluation."""
-        collected = self._collect(sample, count, True, rank, world_size)
-        result = Result({}, {}, {}, {})
-        for name, fake in collected.items():
-            for key, measure in self._features().items():
-                real, seed = self._references[name], derive_seed(self._seed, key)
-                values, own = measure.with_margins(real.whole, fake.whole, seed)
-                errors = margins(measure, own, real.whole, fake, seed)
-                for field, part in zip(result, (values, errors, *real_baseline(measure, real, seed)), strict=True):
-                    field.update({self._key(value, name): number for value, number in part.items()})
-        result.values.update(self._compute_measures(final=True))
-        for of_images in self._measures(final=True):
-            result.margins.update(of_images.margins)
-            if of_images.has_real_baseline:
-                baseline = values_of_real_images(of_images, self._data, count, self._batch_size, rank, world_size)
-                result.real_baseline.update(baseline)
-        return result
+        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size)
+        estimates: dict[str, Estimate] = {}
+        for extractor, measure in self._update(sample, evaluated, True):
+            found = measure.estimates(evaluated)
+            estimates |= {self._key(name, extractor): estimate for name, estimate in found.items()}
+            measure.reset()
+        return estimates
 
     def provenance(self) -> dict[str, Any]:
         """Return how the values were obtained, for the record of a run: plain values."""
@@ -243,61 +217,52 @@ class Evaluator:
             "versions": versions(self.extractors.values()),
         }
 
-    def _collect(self, sample: Sample, count: int, final: bool, rank: int, world_size: int) -> FeaturesByExtractor:
-        """Return the features of generated images by extractor; the other measures are updated with the images."""
-        measures = self._measures(final)
-        for measure in measures:
+    def _update(self, sample: Sample, evaluated: Evaluated, final: bool) -> list[tuple[str, Measure]]:
+        """Update all measures with generated images; return each, after the name of its extractor, if it has one."""
+        _, count, batch_size, rank, world_size = evaluated
+        batches = rank_batches(count, batch_size, rank, world_size)
+        of_images = self._measures(final)
+        for measure in of_images:
             measure.reset()
-        membership = jackknife_groups(count) if final else jackknife_groups(count, 1)
-        collectors = {name: FeatureCollector(membership, self._keeps(final)) for name in self.extractors}
-        for start, stop in rank_batches(count, self._batch_size, rank, world_size):
+        in_features: list[tuple[str, FeatureMeasure]] | None = None
+        for start, stop in batches:
             images, labels = sample(start, stop - start)
             refuse_mismatched_images(images, self._data)
-            self._extract_real(images.device, rank, world_size)
-            for name, features, logits in self._extract(images):
-                collectors[name].add(start, features, logits, labels)
-            update_measures(measures, images, labels)
+            if in_features is None:
+                in_features = self._start(batches[0][0], final, images.device, rank, world_size)
+            for name, extractor in self.extractors.items():
+                extracted = extract(extractor.to(images.device), images)
+                for measure in (measure for key, measure in in_features if key == name):
+                    measure.update(extracted, real=False, labels=labels)
+            for measure in of_images:
+                update_measure(measure, images, labels)
         if rank == 0:
             warn_of_low_rank(self._features(final), self.extractors, count, len(self._data.images), self._logged)
-        collected = {name: collector.collected(world_size) for name, collector in collectors.items()}
-        for generated in collected.values():
-            generated.whole.num_classes = self._data.facts.num_classes
-        return collected
+        return [*(in_features or ()), *(("", measure) for measure in of_images)]
 
-    def _compute_measures(self, final: bool) -> dict[str, float]:
-        return {name: value for measure in self._measures(final) for name, value in measure.compute().items()}
+    def _start(
+        self, position: int, final: bool, device: torch.device, rank: int, world_size: int
+    ) -> list[tuple[str, FeatureMeasure]]:
+        """Return the empty measures in feature space, each after the name of its extractor."""
+        if self._bound is None:
+            self.prepare()
+            self._bound = self._bind(device, rank, world_size)
+        measures = [(name, measure) for name, measure in self._bound if final or not measure.final_only]
+        for _, measure in measures:
+            measure.start(position, final)
+        return measures
 
-    def _extract_real(self, device: torch.device, rank: int, world_size: int) -> None:
-        if self._references:
-            return
-        self.prepare()
-        for name, extractor in self.extractors.items():
-            reference = ReferenceStatistics(self._data, extractor, self._keeps(), self._samples)
-
-            def extract(name: str = name, reference: ReferenceStatistics = reference) -> PartitionedFeatures:
-                collector = FeatureCollector(reference.membership, self._keeps())
-                for start, stop in rank_batches(len(self._data.images), self._batch_size, rank, world_size):
-                    labels = None if self._data.labels is None else self._data.labels[start:stop].to(device)
-                    ((_, features, logits),) = self._extract(self._data.images[start:stop].to(device), [name])
-                    collector.add(start, features, logits, labels)
-                return collector.collected(world_size)
-
-            real = reference.get(extract, device, rank, world_size)
-            real.whole.num_classes = self._data.facts.num_classes
-            if any(measure.needs_held_out for measure in self.features.values()):
-                real.whole.trained = self._data.trained
-            self._references[name] = real
-
-    def _extract(
-        self, images: Tensor, names: Sequence[str] | None = None
-    ) -> Iterator[tuple[str, Tensor, Tensor | None]]:
-        # An empty batch is replaced by one image, for the shape of its features.
-        shown = images if len(images) else images.new_zeros(1, *images.shape[1:])
-        for name in names or self.extractors:
-            extractor = self.extractors[name]
-            with torch.no_grad(), torch.autocast(images.device.type, enabled=False), full_float32():
-                features, logits = extractor.to(images.device)(shown)
-            yield name, features[: len(images)], None if logits is None else logits[: len(images)]
+    def _bind(self, device: torch.device, rank: int, world_size: int) -> list[tuple[str, FeatureMeasure]]:
+        """Return a copy of each measure in feature space for each extractor, with the features of the real images."""
+        target = torch.device("cpu") if device.type == "mps" else device  # MPS does not support float64
+        features, bound = self._features(), []
+        keeps = sorted({name for measure in features.values() for name in measure.keeps})
+        for name, extractor in self.extractors.items() if features else ():
+            statistics = ReferenceStatistics(self._data, extractor, keeps, self._samples)
+            real = statistics.get(self._batch_size, device, rank, world_size)
+            for key, measure in features.items():
+                bound.append((name, measure.bound(real, derive_seed(self._seed, key)).to(target)))
+        return bound
 
     def _features(self, final: bool = True) -> dict[str, FeatureMeasure]:
         """Return the measures in feature space of a final or a periodic evaluation, if there is an extractor."""
@@ -307,8 +272,5 @@ class Evaluator:
     def _measures(self, final: bool) -> list[Measure]:
         return [measure for measure in self.measures.values() if final or not measure.final_only]
 
-    def _keeps(self, final: bool = True) -> list[str]:
-        return sorted({name for measure in self._features(final).values() for name in measure.keeps})
-
-    def _key(self, measure: str, extractor: str) -> str:
-        return measure if extractor == next(iter(self.extractors)) else f"{measure}/{extractor}"
+    def _key(self, value: str, extractor: str) -> str:
+        return value if extractor in ("", next(iter(self.extractors), "")) else f"{value}/{extractor}"

@@ -1,75 +1,64 @@
-"""Feature sets of images, and the base class of metrics that compare two of them (FID, KID, precision ...)."""
+"""Base class of metrics that compare features of real and generated images: FID, KID, precision and others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
 
-from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.metrics.moments import Moments
+from gan_experiments.metrics.collect import FeatureStates
+from gan_experiments.metrics.extractors.base import Extracted, extract
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
+from gan_experiments.metrics.functional.margins import JACKKNIFE_GROUPS, jackknife_margin
+from gan_experiments.metrics.measure import Baseline, Evaluated, Measure, Values
 
-
-@dataclass
-class FeatureSet:
-    """The features of a set of images.
-
-    Attributes:
-        moments: Moments of all features; always present.
-        features: float32, ``(N, F)``, in the order of the images; ``None`` unless a measure ``keeps`` them.
-        logits: float32, ``(N, K)``; ``None`` unless a measure ``keeps`` them and the extractor has classes.
-        labels: int64, ``(N,)``; ``None`` unless a measure ``keeps`` them and the images have labels.
-        num_classes: Number of classes of the labels.
-        trained: Which real images the generator was trained on: bool, ``(N,)``; ``None`` unless a measure needs
-            held-out images.
-    """
-
-    moments: Moments
-    features: Tensor | None = None
-    logits: Tensor | None = None
-    labels: Tensor | None = None
-    num_classes: int = 0
-    trained: Tensor | None = None
-
-    def __len__(self) -> int:
-        return self.moments.count
-
-    def take(self, chosen: Tensor, moments: Moments) -> FeatureSet:
-        """Return the images that a mask ``(N,)`` chooses, given their ``moments``."""
-        taken: dict[str, Any] = {"moments": moments}
-        for name in ("features", "logits", "labels", "trained"):
-            values = getattr(self, name)
-            taken[name] = None if values is None else values[chosen.to(values.device)]
-        return replace(self, **taken)
+Sets = tuple[PartitionedFeatures, PartitionedFeatures]
 
 
-class FeatureMeasure:
-    """A metric of generated images in the features of an extractor: a function of two feature sets.
-
-    An instance holds its options only, as public attributes. Class attributes describe the metric; the config check
-    reads them from the source, so they are literals.
+class FeatureMeasure(Measure, FeatureStates):
+    """A metric of generated images in the features of an extractor: a function of two feature sets, ``compare``.
 
     Attributes:
-        values: Names of the values it computes.
-        higher_is_better: Whether higher is better; a mapping if that differs among its ``values``; ``None``: unknown.
-        selection: The value that the best checkpoint is chosen by; empty: none of them.
-        keeps: What it needs of every image besides the moments: ``"features"``, ``"logits"``, ``"labels"``.
+        keeps: What it needs of all images: ``"moments"``, or of every image ``"features"``, ``"logits"``, ``"labels"``.
+        compares_with_real: Whether it needs real images at all.
         needs_held_out: Whether it needs real images that the generator was not trained on; such a metric has no real
             baseline.
-        final_only: Whether it is computed in the final evaluation only, because it takes long.
         supports_jackknife: Whether it is fast enough to be computed a dozen times more: its margin of error then comes
             from the jackknife, and its real baseline is averaged over several splits.
+        reference: The features of the real images if they have been extracted before; those of ``update`` are ignored.
+        seed: Seed of everything random in it.
+
+    Args:
+        feature: An extractor, or any module that maps images to features ``(B, F)``, or to features and logits.
+        reset_real_features: Whether ``reset`` also forgets the real images.
     """
 
-    values: ClassVar[tuple[str, ...]] = ()
-    higher_is_better: ClassVar[bool | Mapping[str, bool] | None] = None
-    selection: ClassVar[str] = ""
+    higher_is_better: Any = None
     keeps: ClassVar[tuple[str, ...]] = ()
+    compares_with_real: ClassVar[bool] = True
     needs_held_out: ClassVar[bool] = False
-    final_only: ClassVar[bool] = False
     supports_jackknife: ClassVar[bool] = False
+    provided: ClassVar[tuple[str, ...]] = ("feature", "reset_real_features")
+    feature_network: str = "inception"  # the name that torchmetrics has for it, by which FeatureShare finds it
+    inception: nn.Module
+
+    def __init__(self, feature: nn.Module | None = None, reset_real_features: bool = True) -> None:
+        super().__init__()
+        if feature is not None:
+            self.inception = feature
+        self.reset_real_features = reset_real_features
+        self.reference: PartitionedFeatures | None = None
+        self.seed = 0
+        self._parts = JACKKNIFE_GROUPS if self.supports_jackknife else 1
+        self._position = 0  # index of the next generated image
+        for side in ("real", "fake") if self.compares_with_real else ("fake",):
+            self.keep(side, self.keeps)
 
     @property
     def min_images(self) -> int:
@@ -80,19 +69,117 @@ class FeatureMeasure:
         """Return the smallest number of generated images; ``num_features`` is 0 while it is unknown."""
         return self.min_images
 
-    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return its ``values`` by name; everything random is a function of ``seed``."""
         raise NotImplementedError
 
-    def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+    def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return its values, and the margins of error at 95 % of those for which it knows one itself."""
-        return self.compute(real, fake, seed), {}
+        return self.compare(real, fake, seed), {}
 
-    def provenance(self) -> dict[str, Any]:
-        """Return what its values depend on besides the features: its options, as plain values."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+    def update(self, images: Tensor | Extracted, real: bool, labels: Tensor | None = None) -> None:
+        """Add images ``(B, C, H, W)``, or what has been extracted from them, and their labels ``(B,)``.
 
-    @classmethod
-    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Yield nothing: the rules are those of subclasses."""
-        yield from ()
+        Raises:
+            ValueError: There is no extractor.
+        """
+        if real and (self.reference is not None or not self.compares_with_real):
+            return
+        if not isinstance(images, Extracted):
+            if "inception" not in self._modules:
+                raise ValueError(f"{type(self).__name__} needs an extractor: {type(self).__name__}(feature=...)")
+            images = extract(self.inception, images)
+        count, parts = len(images.features), 1 if real else self._parts
+        membership = torch.arange(0 if real else self._position, count if real else self._position + count) % parts
+        self._position += 0 if real else count
+        self.collect("real" if real else "fake", membership[None], [parts], *images, labels)
+
+    def compute(self) -> Any:
+        """Return its values by name, float64 scalars, over the images of all processes."""
+        real, fake = self._sets()
+        computed = self.compare(real.whole, fake.whole, self.seed)
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in computed.items()}
+
+    def reset(self) -> None:
+        """Forget the images: all of them, or the generated ones."""
+        defaults, self._position = self._defaults, 0
+        self._defaults = {
+            name: default for name, default in defaults.items() if self.reset_real_features or name.startswith("fake_")
+        }
+        for name in self._defaults:
+            setattr(self, name, [])
+        Metric.reset(self)  # not that of a parent class of torchmetrics, which has other states
+        self._defaults = defaults
+
+    def start(self, position: int, final: bool) -> None:
+        """Reset before an evaluation, in which this process begins with the generated image ``position``."""
+        self.reset()
+        self._position = position
+        self._parts = JACKKNIFE_GROUPS if final else 1
+
+    def bound(self, reference: PartitionedFeatures, seed: int) -> FeatureMeasure:
+        """Return an empty copy that compares with the real images of a reference."""
+        copy = deepcopy(self)
+        copy.reference, copy.seed = reference, seed
+        return copy
+
+    def scores(self) -> Values:
+        """Return its ``values`` by name, over the images of all processes."""
+        with self._synced() as (real, fake):
+            return self.compare(real.whole, fake.whole, self.seed)
+
+    def scores_and_margins(self) -> tuple[Values, Values]:
+        """Return its values and their margins of error over the choice of generated images.
+
+        They are its own if it knows any; else, if it ``supports_jackknife``, those of the jackknife: it is computed
+        again without each tenth of the generated images.
+        """
+        with self._synced() as (real, fake):
+            values, own = self.compare_with_margins(real.whole, fake.whole, self.seed)
+            groups = range(min(self._parts, len(fake.whole)))
+            too_small = len(groups) < JACKKNIFE_GROUPS or len(fake.without_part(0, 0)) < self.min_images
+            if own or not self.supports_jackknife or too_small:
+                return values, own
+            without = [self.compare(real.whole, fake.without_part(0, group), self.seed) for group in groups]
+            return values, {name: jackknife_margin([each[name] for each in without]) for name in without[0]}
+
+    def real_baseline(self, evaluated: Evaluated) -> dict[str, Baseline]:
+        """Return the values of real images in place of generated ones: mean and standard deviation over the splits.
+
+        A measure that does not support the jackknife, because it takes long, is computed for the first split only. A
+        measure that needs more images than a side of a split has, or held-out images, has no real baseline.
+        """
+        real = self.reference
+        if real is None or self.needs_held_out:
+            return {}
+        splits = range(len(real.membership) if self.supports_jackknife else 1)
+        sides = [(real.part(split, 0), real.part(split, 1)) for split in splits]
+        if min(len(side) for side in sides[0]) < self.min_images:
+            return {}
+        values = [self.compare(*pair, self.seed) for pair in sides]
+        each = {name: [value[name] for value in values] for name in values[0]}
+        return {name: Baseline(statistics.fmean(of), statistics.stdev(of) if len(of) > 1 else None)
+                for name, of in each.items()}  # fmt: skip
+
+    @contextmanager
+    def _synced(self) -> Iterator[Sets]:
+        with self.sync_context(self.dist_sync_fn, should_sync=self._to_sync, should_unsync=self._should_unsync):
+            yield self._sets()
+
+    def _sets(self) -> Sets:
+        """Return the real and the generated images.
+
+        Raises:
+            ValueError: There are none.
+        """
+        fake = self.collected("fake")
+        fake.membership = torch.arange(len(fake.whole))[None] % self._parts
+        real = self.reference or (self.collected("real") if self.compares_with_real else fake)
+        for kind, each in (("real", real), ("generated", fake)):
+            if any(getattr(each.whole, name) is None for name in self.keeps if name in ("moments", "features")):
+                raise ValueError(f"{type(self).__name__} has no {kind} images")
+        if self.reference is None and "labels" in self.keeps:
+            labels = [int(each.whole.labels.max()) for each in (real, fake) if each.whole.labels is not None]
+            real.whole.num_classes = 1 + max(labels, default=-1)
+        fake.whole.num_classes = real.whole.num_classes
+        return real, fake

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from torch import Tensor
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.frechet import frechet_distance
+from gan_experiments.metrics.measure import Values
 
 
-class FID(FeatureMeasure):
+class FID(FeatureMeasure, FrechetInceptionDistance):
     """Fréchet inception distance: between Gaussians with the moments of both sets (Heusel et al. 2017, equation 6).
+
+    The ``FrechetInceptionDistance`` of torchmetrics, with float64 sums that do not cancel and a faster distance.
 
     Values:
         ``fid``: the squared distance; 0 for sets with equal moments.
@@ -18,8 +25,16 @@ class FID(FeatureMeasure):
     values: ClassVar[tuple[str, ...]] = ("fid",)
     higher_is_better = False
     selection: ClassVar[str] = "fid"
+    keeps: ClassVar[tuple[str, ...]] = ("moments",)
     supports_jackknife: ClassVar[bool] = True
 
-    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return the distance, which needs the moments only."""
+        assert real.moments is not None
+        assert fake.moments is not None
         return {"fid": frechet_distance(real.moments.gaussian(), fake.moments.gaussian())}
+
+    def compute(self) -> Tensor:
+        """Return the distance, a float64 scalar, over the images of all processes."""
+        distance: Tensor = super().compute()["fid"]
+        return distance

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from torch import nn
+
 from gan_experiments.core.types import PositiveInt
-from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.extrapolated_frechet import POINTS, extrapolated_frechet_distance
+from gan_experiments.metrics.measure import Values
 
 
 class FIDInfinity(FeatureMeasure):
@@ -18,23 +22,29 @@ class FIDInfinity(FeatureMeasure):
         ``fid_infinity``: noise can bring it below 0.
 
     Args:
+        feature: As for ``FeatureMeasure``.
         points: Numbers of images at which the FID is computed to fit the line.
+        reset_real_features: As for ``FeatureMeasure``.
     """
 
     values: ClassVar[tuple[str, ...]] = ("fid_infinity",)
     higher_is_better = False
-    keeps: ClassVar[tuple[str, ...]] = ("features",)
+    keeps: ClassVar[tuple[str, ...]] = ("moments", "features")
     final_only: ClassVar[bool] = True
 
-    def __init__(self, points: PositiveInt = POINTS) -> None:
+    def __init__(
+        self, feature: nn.Module | None = None, points: PositiveInt = POINTS, reset_real_features: bool = True
+    ) -> None:
+        super().__init__(feature, reset_real_features)
         self.points = points
 
     def min_generated(self, num_features: int, num_classes: int) -> int:
         """Return four times the number of features."""
         return max(self.min_images, 4 * num_features)
 
-    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return the extrapolated distance; nothing if there are too few images."""
+        assert real.moments is not None
         assert fake.features is not None
         if len(fake) < 4 * fake.features.shape[1]:  # those of a real baseline
             return {}

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from torch import Tensor, nn
+from torchmetrics.image.kid import KernelInceptionDistance
+
 from gan_experiments.core.types import PositiveInt
-from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.kernel_distance import kernel_distance
+from gan_experiments.metrics.measure import Values
 
 
-class KID(FeatureMeasure):
+class KID(FeatureMeasure, KernelInceptionDistance):
     """Kernel inception distance: unbiased squared MMD with a cubic kernel (Bińkowski et al. 2018, section 4).
 
-    Keeps the features of all images.
+    The ``KernelInceptionDistance`` of torchmetrics with its default kernel, in float64. Keeps the features of all
+    images.
 
     Values:
         ``kid``: the mean over random subsets; around 0, above and below, for sets of one distribution.
         ``kid_spread``: the standard deviation over the subsets, which most papers give after the plus-minus sign.
 
     Args:
+        feature: As for ``FeatureMeasure``.
         subsets: Number of random subsets.
         subset_size: Images in each subset.
+        reset_real_features: As for ``FeatureMeasure``.
     """
 
     values: ClassVar[tuple[str, ...]] = ("kid", "kid_spread")
@@ -28,7 +36,14 @@ class KID(FeatureMeasure):
     selection: ClassVar[str] = "kid"
     keeps: ClassVar[tuple[str, ...]] = ("features",)
 
-    def __init__(self, subsets: PositiveInt = 100, subset_size: PositiveInt = 1000) -> None:
+    def __init__(
+        self,
+        feature: nn.Module | None = None,
+        subsets: PositiveInt = 100,
+        subset_size: PositiveInt = 1000,
+        reset_real_features: bool = True,
+    ) -> None:
+        super().__init__(feature, reset_real_features)
         self.subsets = subsets
         self.subset_size = subset_size
 
@@ -37,9 +52,14 @@ class KID(FeatureMeasure):
         """The size of a subset."""
         return max(2, self.subset_size)
 
-    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return mean and standard deviation over the subsets."""
         assert real.features is not None
         assert fake.features is not None
         distance, spread = kernel_distance(real.features, fake.features, seed, self.subsets, self.subset_size)
         return {"kid": distance, "kid_spread": spread}
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation, float64 scalars, over the images of all processes."""
+        distance, spread = super().compute().values()
+        return distance, spread

@@ -34,12 +34,11 @@ class KnownDistributionMetric(Measure):
     selection: ClassVar[str] = "reverse_kl"
     has_real_baseline: ClassVar[bool] = True
     needs_known_distribution: ClassVar[bool] = True
-    full_state_update = False
     higher_is_better = MappingProxyType(
         {"precision": True, "recall": True, "modes": True, "reverse_kl": False, "reverse_kl_high_quality": False}
     )
     samples: Tensor
-    real: Tensor
+    high_quality: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,19 +56,19 @@ class KnownDistributionMetric(Measure):
         if distribution is None:
             raise ConfigError(f"metrics.measures: the distribution of {data.facts.name} is not known")
         self._distribution = distribution
-        for name in ("samples", "real"):
+        for name in ("samples", "high_quality"):
             self.add_state(name, torch.zeros(distribution.num_cells, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Count images ``(B, C, H, W)``, and those of high quality, by cell."""
+    def update(self, images: Tensor, real: bool = False, labels: Tensor | None = None) -> None:
+        """Count generated images ``(B, C, H, W)``, and those of high quality, by cell; real ones are ignored."""
         assert self._distribution is not None
-        if len(images):
-            cells, real = self._distribution.assign_modes(images)
+        if len(images) and not real:
+            cells, high_quality = self._distribution.assign_modes(images)
             self.samples += torch.bincount(cells, minlength=len(self.samples))
-            self.real += torch.bincount(cells[real], minlength=len(self.real))
+            self.high_quality += torch.bincount(cells[high_quality], minlength=len(self.samples))
 
     def compute(self) -> dict[str, float]:
         """Return the five values."""
-        values = mode_coverage(self.samples, self.real)
+        values = mode_coverage(self.samples, self.high_quality)
         self.margins = {"precision": margin_of_share(values["precision"], int(self.samples.sum()))}
         return values

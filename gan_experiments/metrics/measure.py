@@ -1,26 +1,57 @@
-"""Base class of metrics that are computed from generated images themselves, without a feature extractor."""
+"""Base class of all metrics: a torchmetrics metric with named values, directions, margins and real baselines."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.collect import cpu_if_mps, rank_batches
+from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import ImageSource
+
+Values = dict[str, float]
+
+
+class Baseline(NamedTuple):
+    """A real baseline: what a perfect generator would get, and the standard deviation of that, if it is known."""
+
+    value: float
+    spread: float | None = None
+
+
+class Evaluated(NamedTuple):
+    """What a final evaluation compares, and how processes share it.
+
+    Attributes:
+        data: The real images.
+        samples: Number of generated images.
+        batch_size: Images at a time.
+        rank: Rank of this process.
+        world_size: Number of processes.
+    """
+
+    data: ImageSource
+    samples: int
+    batch_size: int
+    rank: int = 0
+    world_size: int = 1
 
 
 class Measure(Metric):
     """A metric of generated images; torchmetrics combines its state over processes.
 
-    Options are public attributes with the names of the constructor's arguments. Class attributes describe the metric;
-    the config check reads them from the source, so they are literals.
+    Options are public attributes with the names of the constructor's arguments. Class attributes describe the metric.
+    A subclass has ``update(images, real=False, labels=None)`` and ``compute``, which returns its values: one, several
+    in the order of ``values``, or a mapping by name.
 
     Attributes:
         values: Names of the values it computes.
@@ -30,9 +61,11 @@ class Measure(Metric):
         final_only: Whether it is computed in the final evaluation only, because it takes long.
         has_real_baseline: Whether its values for as many real images are those of a perfect generator.
         needs_known_distribution: Whether the distribution of the dataset must be known.
+        provided: Constructor arguments that a config cannot set.
         margins: The margins of error at 95 % of the values last computed, of those for which it knows one.
     """
 
+    full_state_update = False
     values: ClassVar[tuple[str, ...]] = ()
     higher_is_better: Any = None
     selection: ClassVar[str] = ""
@@ -40,27 +73,72 @@ class Measure(Metric):
     final_only: ClassVar[bool] = False
     has_real_baseline: ClassVar[bool] = False
     needs_known_distribution: ClassVar[bool] = False
+    provided: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
-        super().__init__()
-        self.margins: dict[str, float] = {}
+        # Not that of a parent class of torchmetrics, which adds states of its own.
+        Metric.__init__(self)
+        self.margins: Values = {}
 
     def prepare(self, data: ImageSource) -> None:
         """Take what it needs from the real images; a second call does nothing."""
-        raise NotImplementedError
 
-    def update(self, images: Tensor, labels: Tensor | None = None) -> None:
-        """Add generated images ``(B, C, H, W)``, of the dataset's data type, with the labels they were drawn for."""
-        raise NotImplementedError
-
-    def compute(self) -> dict[str, float]:
+    def scores(self) -> Values:
         """Return its ``values`` by name, over the images of all processes, and set ``margins``."""
-        raise NotImplementedError
+        computed = self.compute()
+        if not isinstance(computed, Mapping):
+            computed = dict(zip(self.values, computed if isinstance(computed, tuple) else (computed,), strict=False))
+        return {name: float(value) for name, value in computed.items()}
+
+    def scores_and_margins(self) -> tuple[Values, Values]:
+        """Return its values, and the margins of error at 95 % of those for which it knows one."""
+        values = self.scores()
+        return values, dict(self.margins)
+
+    def estimates(self, evaluated: Evaluated) -> dict[str, Estimate]:
+        """Return its values with margins of error, real baselines and directions; all processes must call."""
+        values, margins = self.scores_and_margins()
+        baselines, better = self.real_baseline(evaluated), directions(self)
+        return {
+            name: Estimate(
+                value,
+                margin=margins.get(name),
+                real_baseline=baselines[name].value if name in baselines else None,
+                real_baseline_spread=baselines[name].spread if name in baselines else None,
+                higher_is_better=better.get(name),
+            )
+            for name, value in values.items()
+        }
+
+    def real_baseline(self, evaluated: Evaluated) -> dict[str, Baseline]:
+        """Return the values of a perfect generator, by name: here those of as many random real images, or of all.
+
+        Resets the measure.
+        """
+        if not self.has_real_baseline:
+            return {}
+        data, _, batch_size, *processes = evaluated
+        chosen = Stream("yardstick", "images").permutation(len(data.images))[: evaluated.samples]
+        self.reset()
+        for start, stop in rank_batches(len(chosen), batch_size, *processes):
+            part = chosen[start:stop]
+            update_measure(self, data.images[part].to(self.device), None if data.labels is None else data.labels[part])
+        values = self.scores()
+        self.reset()
+        return {name: Baseline(value) for name, value in values.items()}
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Plot a value, or several that ``compute`` has returned; of a tuple, which mean and spread are, the first."""
+        val = self.compute() if val is None else val
+        val = val[0] if isinstance(val, tuple) else val
+        if isinstance(val, dict):
+            val = {name: torch.as_tensor(value) for name, value in val.items()}
+        return self._plot(val, ax)
 
     def provenance(self) -> dict[str, Any]:
         """Return what its values depend on besides the images: its options, as plain values."""
         names = inspect.signature(type(self).__init__).parameters
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return {name: getattr(self, name) for name in names if name not in self.provided and hasattr(self, name)}
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
@@ -71,23 +149,8 @@ class Measure(Metric):
             yield Problem(key, f"{text}; take a synthetic dataset, such as dataset=ring or dataset=stacked_mnist")
 
 
-def update_measures(measures: Iterable[Measure], images: Tensor, labels: Tensor | None) -> None:
-    """Update measures on the device of the images, in full float32."""
+def update_measure(measure: Measure, images: Tensor, labels: Tensor | None) -> None:
+    """Update a measure with generated images, on their device and in full float32."""
     images, labels = cpu_if_mps(images, labels)
     with full_float32():
-        for measure in measures:
-            measure.to(images.device).update(images, labels)
-
-
-def values_of_real_images(
-    measure: Measure, data: ImageSource, count: int, batch_size: int, rank: int, world_size: int
-) -> dict[str, float]:
-    """Return the values of ``count`` random real images, or of all if there are fewer; resets the measure."""
-    chosen = Stream("yardstick", "images").permutation(len(data.images))[:count]
-    measure.reset()
-    for start, stop in rank_batches(len(chosen), batch_size, rank, world_size):
-        labels = None if data.labels is None else data.labels[chosen[start:stop]].to(measure.device)
-        update_measures([measure], data.images[chosen[start:stop]].to(measure.device), labels)
-    values = measure.compute()
-    measure.reset()
-    return values
+        measure.to(images.device).update(images, labels=None if labels is None else labels.to(images.device))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
-from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.data_copying import data_copying
 from gan_experiments.metrics.functional.margins import margin_of_mean
+from gan_experiments.metrics.measure import Values
 
 
 class Memorization(FeatureMeasure):
@@ -24,15 +26,15 @@ class Memorization(FeatureMeasure):
     """
 
     values: ClassVar[tuple[str, ...]] = ("memorization", "memorization_z")
-    higher_is_better: ClassVar[Mapping[str, bool]] = {"memorization": False, "memorization_z": True}
+    higher_is_better = MappingProxyType({"memorization": False, "memorization_z": True})
     keeps: ClassVar[tuple[str, ...]] = ("features",)
     needs_held_out: ClassVar[bool] = True
 
-    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return probability and Z statistic."""
-        return self.with_margins(real, fake, seed)[0]
+        return self.compare_with_margins(real, fake, seed)[0]
 
-    def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+    def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return both values and the margin of the probability; the Z statistic is itself a measure of significance."""
         assert real.features is not None
         assert real.trained is not None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from torch import nn
+
 from gan_experiments.core.types import PositiveInt
-from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.margins import margin_of_mean
 from gan_experiments.metrics.functional.precision_recall import precision_recall_density_coverage
+from gan_experiments.metrics.measure import Values
 
 
 class PRDC(FeatureMeasure):
@@ -21,15 +25,24 @@ class PRDC(FeatureMeasure):
         ``coverage``: share of real images with a generated one nearer than their own neighbours.
 
     Args:
+        feature: As for ``FeatureMeasure``.
         neighbours: ``k`` of the ``k``-th nearest neighbour that sets the radius of the balls of precision and recall.
         density_neighbours: The same for density and coverage.
+        reset_real_features: As for ``FeatureMeasure``.
     """
 
     values: ClassVar[tuple[str, ...]] = ("precision", "recall", "density", "coverage")
     higher_is_better = True
     keeps: ClassVar[tuple[str, ...]] = ("features",)
 
-    def __init__(self, neighbours: PositiveInt = 3, density_neighbours: PositiveInt = 5) -> None:
+    def __init__(
+        self,
+        feature: nn.Module | None = None,
+        neighbours: PositiveInt = 3,
+        density_neighbours: PositiveInt = 5,
+        reset_real_features: bool = True,
+    ) -> None:
+        super().__init__(feature, reset_real_features)
         self.neighbours = neighbours
         self.density_neighbours = density_neighbours
 
@@ -38,11 +51,11 @@ class PRDC(FeatureMeasure):
         """An image and its nearest neighbours."""
         return 1 + max(self.neighbours, self.density_neighbours)
 
-    def compute(self, real: FeatureSet, fake: FeatureSet, seed: int) -> dict[str, float]:
+    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return the four means."""
-        return self.with_margins(real, fake, seed)[0]
+        return self.compare_with_margins(real, fake, seed)[0]
 
-    def with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+    def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return the four means, and the margins of precision and density, which are means over generated images."""
         assert real.features is not None
         assert fake.features is not None

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,15 +17,42 @@ from torch import Tensor
 from gan_experiments.core.cache import cache_folder, read_or_make
 from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.files import replacing
-from gan_experiments.metrics.collect import PER_IMAGE, FeatureCollector, PartitionedFeatures, merge_moments
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.features import FeatureSet
+from gan_experiments.metrics.collect import FeatureStates, cpu_if_mps, rank_batches
+from gan_experiments.metrics.extractors.base import Extracted, Extractor, ImageSource, extract, hash_weights
+from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
 from gan_experiments.metrics.moments import Moments
 from gan_experiments.metrics.uncertainty import real_baseline_splits
 
 _VERSION = 1  # of the content of the file
 _CHUNK = 1000  # features that are added up at a time
 _READ_ERRORS = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError)
+
+
+class RealFeatures(FeatureStates):
+    """Features of real images, collected as any metric collects them.
+
+    Args:
+        membership: The part that each image belongs to, in each partition: int64, ``(P, N)``.
+        keeps: What to keep of every image besides the moments.
+        position: Index of the first image of this process.
+    """
+
+    def __init__(self, membership: Tensor, keeps: Iterable[str], position: int = 0) -> None:
+        super().__init__()
+        self._membership = membership
+        self._sizes = (membership.amax(1) + 1).tolist()
+        self._position = position
+        self.keep("real", ["moments", *keeps])
+
+    def update(self, images: Extracted, labels: Tensor | None = None) -> None:
+        """Add the features of the next images."""
+        chosen = slice(self._position, self._position + len(images.features))
+        self._position = chosen.stop
+        self.collect("real", self._membership[:, chosen], self._sizes, *images, labels)
+
+    def compute(self) -> PartitionedFeatures:
+        """Return the images of all processes."""
+        return self.collected("real", self._membership)
 
 
 class ReferenceStatistics:
@@ -46,7 +73,8 @@ class ReferenceStatistics:
     ) -> None:
         self.membership = real_baseline_splits(len(data.images), samples)
         self._data = data
-        self._keeps = sorted(set(keeps) - {"labels"})  # the dataset has the labels
+        self._extractor = extractor
+        self._keeps = sorted(set(keeps) - {"labels", "moments"})  # the dataset has the labels; moments are always kept
         source = {
             "version": _VERSION,
             "data": data.fingerprint,
@@ -62,23 +90,37 @@ class ReferenceStatistics:
         folder = Path(cache_dir) if cache_dir else cache_folder()
         self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
 
-    def get(
-        self, extract: Callable[[], PartitionedFeatures], device: torch.device, rank: int, world_size: int
-    ) -> PartitionedFeatures:
-        """Read the statistics, or ``extract`` them together with the other processes and write them.
+    def get(self, batch_size: int, device: torch.device, rank: int = 0, world_size: int = 1) -> PartitionedFeatures:
+        """Read the statistics, or extract them together with the other processes and write them.
 
         Raises:
             OSError: The file cannot be written.
         """
+        batches = rank_batches(len(self._data.images), batch_size, rank, world_size)
         if world_size == 1:
-            return read_or_make(self.path, lambda: self._read(device), lambda: self._write(extract()))
-        # Extraction needs all ranks, so either all of them read or none does, and none may wait for a lock.
-        statistics = self._read(device)
-        everywhere = all(all_gather(statistics is not None))
-        if statistics is not None and everywhere:
-            return statistics
-        statistics = extract()
-        return self._write(statistics) if rank == 0 else statistics
+            make = lambda: self._write(self._extract(batches, device))  # noqa: E731
+            statistics = read_or_make(self.path, lambda: self._read(device), make)
+        else:
+            # Extraction needs all ranks, so either all of them read or none does, and none may wait for a lock.
+            found = self._read(device)
+            everywhere = all(all_gather(found is not None))
+            statistics = found if found is not None and everywhere else self._extract(batches, device)
+            if rank == 0 and not everywhere:
+                self._write(statistics)
+        statistics.whole.num_classes = self._data.facts.num_classes
+        statistics.whole.trained = self._data.trained
+        return statistics
+
+    def _extract(self, batches: Sequence[tuple[int, int]], device: torch.device) -> PartitionedFeatures:
+        labels = None if self._data.labels is None else self._data.labels.to(device)
+        network = self._extractor.to(device)
+        features = RealFeatures(self.membership, (*self._keeps, "labels"), batches[0][0])
+        for start, stop in batches:
+            extracted = extract(network, self._data.images[start:stop].to(device))
+            if features.device != (target := cpu_if_mps(extracted.features)[0].device):
+                features.to(target)
+            features.update(extracted, None if labels is None else labels[start:stop])
+        return features.compute()
 
     def _read(self, device: torch.device) -> PartitionedFeatures | None:
         path = self.path if self.path.exists() else self._find_compatible()
@@ -115,10 +157,10 @@ class ReferenceStatistics:
         if same_splits:
             moments = self._stored_moments(tensors)
         else:  # the moments of the new splits are added up from the features
-            collector = FeatureCollector(self.membership, ())
-            for start, part in enumerate(torch.split(tensors["features"], _CHUNK)):
-                collector.add(start * _CHUNK, part, None, None)
-            moments = collector.collected().moments
+            collector = RealFeatures(self.membership, ())
+            for part in torch.split(tensors["features"], _CHUNK):
+                collector.update(Extracted(part, None))
+            moments = collector.collected("real").moments
         whole = FeatureSet(merge_moments(moments[0]), tensors.get("features"), tensors.get("logits"), labels)
         return PartitionedFeatures(whole, self.membership, moments)
 

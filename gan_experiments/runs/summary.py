@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.results import estimates
 
 _DEFAULTS = (None, "none", "float32")  # options of an extractor that are not shown
 
@@ -29,13 +30,13 @@ def summary(run: RunFolder) -> str:
 
 def measures(record: dict[str, Any]) -> list[str]:
     """Describe each measure of a record: value, margin of error, real baseline, and how it was measured."""
-    final, provenance = record.get("final") or {}, record.get("evaluation") or {}
-    fields = [record.get(name) or {} for name in ("margins", "real_baseline", "real_baseline_spread")]
+    provenance = record.get("evaluation") or {}
     lines = []
-    for name, value in final.items():
-        margin, real, spread = (values.get(name) for values in fields)
-        baseline = f"   (real images against real images: {_with_margin(real, spread)})" if real is not None else ""
-        lines.append(f"  {name.upper():<12} {_with_margin(value, margin)}{baseline}")
+    for name, each in estimates(record).items():
+        real = each.real_baseline
+        real_text = "" if real is None else _with_margin(real, each.real_baseline_spread)
+        baseline = f"   (real images against real images: {real_text})" if real_text else ""
+        lines.append(f"  {name.upper():<12} {_with_margin(each.value, each.margin)}{baseline}")
     if lines:
         lines += [f"  measured in  {line}" for line in describe_provenance(provenance)]
         lines += [f"  left out     {name}: {reason}" for name, reason in (provenance.get("left_out") or {}).items()]

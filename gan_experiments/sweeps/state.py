@@ -7,6 +7,7 @@ from typing import NamedTuple
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import LoggedMetrics, read_metrics
+from gan_experiments.runs.results import scores
 from gan_experiments.sweeps.plan import Job
 
 SKIPPED, ELSEWHERE, WAITING = "skipped", "running elsewhere", "not started"
@@ -62,7 +63,7 @@ def state_of(job: Job, running: bool) -> JobState:
     images = max(latest.get("images_seen", 0), record.get("images_seen", 0))
     seconds = latest.get("speed/seconds", record.get("seconds") or 0.0)
     speed = latest.get("speed/images_per_second", 0.0)
-    measures = logged.latest_measures() or record.get("final") or {}
+    measures = logged.latest_measures() or scores(record)
     return JobState(status, reason, int(images), float(seconds), speed, measures, touched)
 
 

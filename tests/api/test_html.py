@@ -26,7 +26,7 @@ def test_a_run_shows_status_values_curves_and_samples(trained):
     html = trained._repr_html_()
     assert problems(html) == []
     assert "finished · 64 of 64 images" in html
-    fid, real = trained.record["final"]["fid"], trained.record["real_baseline"]["fid"]
+    fid, real = (trained.record["final"]["fid"][key] for key in ("value", "real_baseline"))
     assert f">{fid:.4g}<" in html
     assert f">{real:.4g}<" in html
     assert "samples at 64 images" in html

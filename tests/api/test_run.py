@@ -38,7 +38,7 @@ def test_metrics_are_a_table_for_pandas(trained):
     table = pd.DataFrame(trained.metrics())
     assert table["images_seen"].tolist() == [16, 32, 48, 64]
     assert table["metrics/fid"].notna().tolist() == [False, True, False, True]
-    assert table["final/fid"].iloc[-1] == pytest.approx(trained.record["final"]["fid"])
+    assert table["final/fid"].iloc[-1] == pytest.approx(trained.record["final"]["fid"]["value"])
 
 
 def test_samples_are_those_of_the_command(trained, call, tmp_path):

@@ -83,7 +83,7 @@ def test_a_search_goes_on_and_can_be_compared(search, call):
     for trial in trials:
         run = RunFolder(Path("study") / trial["folder"])
         assert run.read_config()["optimizer"]["generator"]["lr"] == float(trial["optimizer.generator.lr"])
-        assert run.record()["final"]["fid"] == float(trial["fid"])
+        assert run.record()["final"]["fid"]["value"] == float(trial["fid"])
     code, told, more = search(RATE, "loss=hinge,wasserstein", "hydra.sweeper.per=[loss]", "hydra.sweeper.n_trials=3")
     assert (code, len(more)) == (0, 6)
     assert [row for row in more if row["trial"] != "2"] == trials

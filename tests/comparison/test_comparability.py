@@ -146,7 +146,12 @@ def test_measures_of_images_count_by_their_options_and_not_by_an_extractor(tmp_p
         way["measures"] = {"score": {"values": ["cas"], "higher_is_better": {"cas": True}, **options}}
         way["features"] = FEATURES
         loss = "hinge" if seed else "minimax"
-        write_run(study / f"run{seed}", loss, seed=seed, record={"evaluation": way, "final": {"fid": 1.0, "cas": 0.5}})
+        write_run(
+            study / f"run{seed}",
+            loss,
+            seed=seed,
+            record={"evaluation": way, "final": {"fid": {"value": 1.0}, "cas": {"value": 0.5}}},
+        )
         if seed == 1:
             compared(study, measure="cas")
             with pytest.raises(ConfigError, match=r"extractors\.native\.weights"):

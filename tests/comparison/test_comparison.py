@@ -120,7 +120,7 @@ def with_modes(folder, directions):
     """Write runs of two losses, the better of which covers more modes."""
     for loss, modes in {"hinge": 3, "minimax": 8}.items():
         for seed in range(4):
-            final = {"modes": modes + 0.1 * seed}
+            final = {"modes": {"value": modes + 0.1 * seed}}
             measures = {"known": {"values": ["modes"]} | directions}
             record = {"final": final, "evaluation": {"measures": measures}}
             write_run(folder / f"{loss}-{seed}", loss, seed, record=record)
@@ -145,6 +145,6 @@ def test_a_direction_that_no_record_says_is_asked_for(tmp_path, compared):
 def test_directions_that_contradict_each_other_are_refused(tmp_path, compared):
     study = with_modes(tmp_path, {"higher_is_better": {"modes": True}})
     other = {"measures": {"known": {"values": ["modes"], "higher_is_better": {"modes": False}}}}
-    write_run(study / "other", seed=9, record={"final": {"modes": 4.0}, "evaluation": other})
+    write_run(study / "other", seed=9, record={"final": {"modes": {"value": 4.0}}, "evaluation": other})
     with pytest.raises(ConfigError, match="runs disagree on whether higher modes is better"):
         compared(study, measure="modes", allow_incomparable=True)

@@ -14,12 +14,13 @@ from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import InceptionScore
 from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.prdc import PRDC
+from gan_experiments.runs.results import plain
 
 PROCESSES = 2
 
 
 def measures():
-    return {"fid": FID(), "is": InceptionScore(), "kid": KID(5, 20), "prdc": PRDC()}
+    return {"fid": FID(), "is": InceptionScore(), "kid": KID(subsets=5, subset_size=20), "prdc": PRDC()}
 
 
 def evaluate(rank, folder, counts):
@@ -29,7 +30,7 @@ def evaluate(rank, folder, counts):
     sample = from_tensor(source(seed=1).images)
     together = evaluator(features=measures())
     found = [together(sample, count, rank, PROCESSES) for count in counts]
-    found += together.final(sample, counts[0], rank, PROCESSES)
+    found.append(plain(together.final(sample, counts[0], rank, PROCESSES)))
     again = evaluator(features=measures())  # reads what the first has left in the cache
     found.append(again(sample, counts[0], rank, PROCESSES))
     (folder / f"{rank}.json").write_text(json.dumps(found))

@@ -28,7 +28,7 @@ class Jobs:
 
     def __init__(self, study, outcome=None):
         self.study = study
-        self.outcome = outcome or (lambda values: {"status": "finished", "final": {"fid": self.fid(values)}})
+        self.outcome = outcome or (lambda values: {"status": "finished", "final": {"fid": {"value": self.fid(values)}}})
         self.launched = []
 
     @staticmethod

@@ -108,9 +108,8 @@ def _record(loss, seed, fid, status, ends, curve):
     if status != "finished":
         return record
     return record | {
-        "final": {"fid": fid, "is": 9 - fid / 20},
+        "final": {"fid": {"value": fid, "real_baseline": 0.4}, "is": {"value": 9 - fid / 20}},
         "best": {"fid": min(curve), "images_seen": EVERY * (1 + int(np.argmin(curve)))},
-        "real_baseline": {"fid": 0.4},
         "evaluation": {
             "samples": 10000,
             "periodic_samples": 2000,

@@ -51,7 +51,7 @@ def used(monkeypatch):
 def measured(data):
     measure = ClassificationScore(**OPTIONS)
     measure.prepare(data)
-    measure.update(torch.full((60, 1, 2, 2), 255, dtype=torch.uint8), LABELS[:60])
+    measure.update(torch.full((60, 1, 2, 2), 255, dtype=torch.uint8), labels=LABELS[:60])
     return measure, measure.compute()
 
 

@@ -1,8 +1,9 @@
 import torch
 from gaussians import normal
 
-from gan_experiments.metrics.features import FeatureMeasure, FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.moments import Moments
+from gan_experiments.metrics.prdc import PRDC
 
 
 def test_a_mask_takes_everything_that_is_kept_of_the_images():
@@ -18,6 +19,4 @@ def test_a_mask_takes_everything_that_is_kept_of_the_images():
 
 
 def test_public_attributes_are_the_options():
-    measure = FeatureMeasure()
-    measure.neighbours, measure._cache = 3, "unimportant"
-    assert measure.provenance() == {"neighbours": 3}
+    assert PRDC(neighbours=4).provenance() == {"neighbours": 4, "density_neighbours": 5}

@@ -11,7 +11,7 @@ def test_it_is_for_final_evaluations_only():
     sample = from_tensor(source(seed=1, count=500).images)
     assert measure(sample, 300).keys() == {"fid"}
     full = measure.final(sample, 300)
-    assert full.values["fid_infinity"] < full.values["fid"]
+    assert full["fid_infinity"].value < full["fid"].value
     with pytest.raises(ConfigError, match="15 generated images are too few for fid_infinity, which needs 16"):
         measure.check(15, "metrics.final_samples")
     measure.check(15, "metrics.samples", final=False)

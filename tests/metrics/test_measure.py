@@ -7,7 +7,7 @@ from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.synthetic.points import Ring
 from gan_experiments.metrics.diversity import PerceptualDiversity
 from gan_experiments.metrics.known_distribution import KnownDistributionMetric
-from gan_experiments.metrics.measure import Measure, update_measures, values_of_real_images
+from gan_experiments.metrics.measure import Evaluated, Measure, update_measure
 
 
 def beside(dataset, measure):
@@ -23,7 +23,7 @@ def test_a_distribution_that_is_not_known_is_refused():
 
 class Mean(Measure):
     values = ("mean",)
-    full_state_update = False
+    has_real_baseline = True
 
     def __init__(self, scale=1.0):
         super().__init__()
@@ -31,7 +31,7 @@ class Mean(Measure):
         self.add_state("sum", torch.tensor(0.0), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, images, labels=None):
+    def update(self, images, real=False, labels=None):
         self.tf32 = torch.backends.cudnn.allow_tf32
         self.sum += self.scale * images.float().sum()
         self.count += len(images)
@@ -50,7 +50,8 @@ def test_options_are_in_the_provenance():
 def test_measures_are_updated_in_full_float32(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     measures = [Mean(), Mean(2.0)]
-    update_measures(measures, DATA.images, None)
+    for measure in measures:
+        update_measure(measure, DATA.images, None)
     assert [measure.compute() for measure in measures] == [{"mean": 4.5}, {"mean": 9.0}]
     assert not any(measure.tf32 for measure in measures)
     assert torch.backends.cudnn.allow_tf32
@@ -58,8 +59,8 @@ def test_measures_are_updated_in_full_float32(monkeypatch):
 
 def test_values_of_real_images_leave_the_measure_empty():
     measure = Mean()
-    update_measures([measure], DATA.images[:3], None)
-    assert values_of_real_images(measure, DATA, 100, 4, 0, 1) == {"mean": 4.5}
+    update_measure(measure, DATA.images[:3], None)
+    assert measure.real_baseline(Evaluated(DATA, 100, 4)) == {"mean": (4.5, None)}
     assert measure.count == 0
-    some = [values_of_real_images(measure, DATA, 4, batch_size, 0, 1) for batch_size in (1, 3)]
-    assert some[0] == some[1] != {"mean": 4.5}
+    some = [measure.real_baseline(Evaluated(DATA, 4, batch_size)) for batch_size in (1, 3)]
+    assert some[0] == some[1] != {"mean": (4.5, None)}

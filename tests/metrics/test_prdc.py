@@ -13,7 +13,7 @@ def test_a_set_with_itself():
 
 
 def test_options_are_in_the_provenance():
-    provenance = evaluator(features={"prdc": PRDC(4)}).provenance()["features"]
+    provenance = evaluator(features={"prdc": PRDC(neighbours=4)}).provenance()["features"]
     described = {"values": list(PRDC.values), "higher_is_better": dict.fromkeys(PRDC.values, True)}
     assert provenance == {"prdc": described | {"neighbours": 4, "density_neighbours": 5}}
 

@@ -15,7 +15,9 @@ def test_two_measures_of_one_name_are_refused():
         evaluator(features={"prdc": PRDC()}, measures={"known_distribution": KnownDistributionMetric()})
 
 
-@pytest.mark.parametrize(("measure", "needed"), [(KID(), 1000), (PRDC(10), 11), (InceptionScore(), 10), (FID(), 2)])
+@pytest.mark.parametrize(
+    ("measure", "needed"), [(KID(), 1000), (PRDC(neighbours=10), 11), (InceptionScore(), 10), (FID(), 2)]
+)
 def test_too_few_images_are_refused_with_the_number_needed(measure, needed):
     measured = evaluator(features={"name": measure})
     measured.check(needed, "metrics.samples")
@@ -37,7 +39,7 @@ def test_rank_deficient_covariances_are_logged_once(caplog, generated, real, sho
     (line,) = caplog.messages
     assert f"rank-deficient covariances, from {short}" in line
     assert line.endswith("; 5 images give full rank")
-    evaluator(source(count=4), features={"kid": KID(2, 2)})(sample, 4)
+    evaluator(source(count=4), features={"kid": KID(subsets=2, subset_size=2)})(sample, 4)
     evaluator(source(count=5), features={"fid": FID()})(sample, 5)
     assert caplog.messages == [line]
 

@@ -12,10 +12,10 @@ EVALUATION = {
 RECORD = {
     "images_seen": 200_000,
     "seconds": 90.0,
-    "final": {"fid": 4.125, "is": 0.0123},
-    "margins": {"fid": 0.25},
-    "real_baseline": {"fid": 0.5},
-    "real_baseline_spread": {"fid": 0.0625},
+    "final": {
+        "fid": {"value": 4.125, "margin": 0.25, "real_baseline": 0.5, "real_baseline_spread": 0.0625},
+        "is": {"value": 0.0123},
+    },
     "evaluation": EVALUATION,
     "evaluation_share": 0.1,
 }

@@ -12,6 +12,7 @@ from gan_experiments.comparison.arms import costs_of
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.core.dotted import flatten
+from gan_experiments.runs.results import estimates, scores
 
 _PROVENANCE = ("versions", "git", "host", "device", "threads", "processes", "dataset", "parameters", "evaluation")
 _STATUS = ("started", "ended", "reason")
@@ -73,8 +74,9 @@ def _run_row(label: str, run: CollectedRun, varying: list[str]) -> dict[str, Any
     row["overrides"] = " ".join(map(str, record.get("overrides") or []))
     row |= {f"choice/{key}": value for key, value in _mapping(record.get("choices")).items()}
     row |= {f"config/{key}": _cell(run.config.get(key)) for key in varying}
-    for field in ("final", "best", "real_baseline"):
-        row |= {f"{field}/{key}": value for key, value in _mapping(record.get(field)).items()}
+    row |= {f"final/{key}": each.value for key, each in estimates(record).items()}
+    row |= {f"best/{key}": value for key, value in scores(record, "best").items()}
+    row |= {f"real_baseline/{key}": each.real_baseline for key, each in estimates(record).items()}
     for name, curve in run.curves.items():
         row[f"last/{name}"] = float(curve.values[-1])
         row[f"lowest/{name}"], row[f"highest/{name}"] = float(curve.values.min()), float(curve.values.max())

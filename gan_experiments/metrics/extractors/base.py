@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.precision import full_float32
 from gan_experiments.core.types import ConfigError, DataFacts
 
 _PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
@@ -87,6 +89,28 @@ class Extractor(nn.Module):
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Yield nothing: the rules are those of subclasses."""
         yield from ()
+
+
+class Extracted(NamedTuple):
+    """What an extractor makes of images: features ``(B, F)``, and class logits ``(B, K)`` or ``None``."""
+
+    features: Tensor
+    logits: Tensor | None
+
+
+def extract(network: nn.Module, images: Tensor) -> Extracted:
+    """Extract features of images ``(B, C, H, W)`` in full float32, without gradient.
+
+    Args:
+        network: An extractor, or a module that returns a tensor ``(B, F)``, which is then taken for the logits, too.
+        images: The images; there may be none.
+    """
+    # An empty batch is replaced by one image, for the shape of its features.
+    shown = images if len(images) else images.new_zeros(1, *images.shape[1:])
+    with torch.no_grad(), torch.autocast(images.device.type, enabled=False), full_float32():
+        output = network(shown)
+    features, logits = (output, output) if isinstance(output, Tensor) else output
+    return Extracted(features[: len(images)], None if logits is None else logits[: len(images)])
 
 
 def hash_weights(weights: Mapping[str, Tensor]) -> str:

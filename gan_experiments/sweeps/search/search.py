@@ -17,6 +17,7 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import read_metrics
+from gan_experiments.runs.results import scores
 from gan_experiments.sweeps.search.options import COSTS, SearchConfig
 from gan_experiments.sweeps.search.space import Space
 
@@ -177,7 +178,7 @@ class OptunaSearch:
 
     def _value(self, record: Mapping[str, Any], index: int) -> float:
         name, score = self.config.objectives[index], self.config.score
-        values = {cost: record.get(cost) for cost in COSTS} | (record.get(score) or {})
+        values = {cost: record.get(cost) for cost in COSTS} | scores(record, score)
         value = values.get(name)
         if not isinstance(value, (int, float)):
             known = ", ".join(str(key) for key, value in values.items() if value is not None)

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import torch
 
 from gan_experiments.core.contracts import Batch
+from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.images import as_measured
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
-from gan_experiments.metrics.evaluator import Evaluator, Result
+from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.extractors.base import WeightsMissingError
+from gan_experiments.runs.results import estimates, plain
 from gan_experiments.systems.base import System, evaluation_mode
 
 MAX_SHARE = 0.1  # of the wall time, above which evaluating less often is suggested
@@ -73,7 +75,7 @@ class Evaluation:
             raise ConfigError(f"metrics: the measure of {self.selection} needs higher_is_better for this value")
         self._sign = -1.0 if higher else 1.0  # turns the selecting value into one of which less is better
         self.best: dict[str, float] = {}
-        self.final = Result({}, {}, {}, {})
+        self.final: dict[str, Estimate] = {}
         self._weight_hashes: dict[str, str] | None = None  # of the extractors used so far in this run
         self._seconds = 0.0
         self._earlier_wall = 0.0  # wall time of the run in earlier processes
@@ -133,7 +135,7 @@ class Evaluation:
         if clock.finished:
             images = EvaluationSamples(system, self.final_samples, system.seed)
             self.final = self.evaluator.final(images, self.final_samples, rank, world_size)
-            scalars |= {f"final/{name}": value for name, value in self.final.values.items()}
+            scalars |= {f"final/{name}": estimate.value for name, estimate in self.final.items()}
         seconds = time.perf_counter() - began
         self._seconds += seconds
         scalars |= {"speed/evaluation_seconds": self._seconds, "speed/evaluation_share": self.share}
@@ -148,16 +150,12 @@ class Evaluation:
 
     def results(self) -> dict[str, Any]:
         """Return the results of the run and how they were obtained, for its record: plain values."""
-        final = self.final
         protocol = {
             "samples": self.final_samples, "periodic_samples": self.samples, "generator": "ema", "truncation": None,
         }  # fmt: skip
         return {
-            "final": final.values,
-            "margins": final.margins,
+            "final": plain(self.final),
             "best": self.best,
-            "real_baseline": final.real_baseline,
-            "real_baseline_spread": final.real_baseline_spread,
             "evaluation": protocol | self.evaluator.provenance(),
             "evaluation_share": self.share,
         }
@@ -166,7 +164,7 @@ class Evaluation:
         """Return the results so far and the extractors they were obtained with."""
         return {
             "best": dict(self.best),
-            "final": self.final._asdict(),
+            "final": plain(self.final),
             "seconds": self._seconds,
             "wall_seconds": self._wall,
             "extractors": self._weight_hashes,
@@ -177,7 +175,7 @@ class Evaluation:
         """Restore the results so far; an extractor that was left out stays out."""
         self.best, self._seconds = state["best"], state["seconds"]
         self._weight_hashes, self._earlier_wall = state["extractors"], state["wall_seconds"]
-        self.final = Result(**state["final"])
+        self.final = estimates(state)
         self.evaluator.leave_out(state["left_out"])
 
     @property

@@ -92,7 +92,7 @@ def test_a_run_is_trained_on_shards_and_measured_against_the_reference(fit, tmp_
     assert record["status"] == "finished"
     assert record["evaluation"]["real_images"] == record["dataset"]["reference_images"] == 40
     assert (record["dataset"]["num_images"], record["dataset"]["num_classes"]) == (60, 3)
-    assert record["final"]["fid"] > 0
+    assert record["final"]["fid"]["value"] > 0
 
 
 def memory(what):

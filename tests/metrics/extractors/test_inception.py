@@ -11,7 +11,7 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors import weights
 from gan_experiments.metrics.extractors.base import WeightsMissingError, hash_weights, versions
 from gan_experiments.metrics.extractors.inception import Inception, resize_tf1
-from gan_experiments.metrics.features import FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import inception_score
 from gan_experiments.metrics.moments import Moments
@@ -101,7 +101,7 @@ def test_fid_and_inception_score_are_those_of_torch_fidelity(theirs, tf1):
         moments.update(features[:, :4].double())
         ours.append(FeatureSet(moments, logits=logits))
     expected = fid_statistics_to_metric(*their_statistics, verbose=False)["frechet_inception_distance"]
-    assert FID().compute(*ours, seed=0)["fid"] == pytest.approx(expected, rel=1e-4)
+    assert FID().compare(*ours, seed=0)["fid"] == pytest.approx(expected, rel=1e-4)
     # To a random network all images are of about one class: what they have in common is taken away.
     common = their_logits[1].mean(0)
     apart, own_apart = (10 * (logits - common) for logits in (their_logits[1], ours[1].logits))

@@ -31,10 +31,10 @@ def test_a_trial_that_was_started_without_a_result_is_not_lost(search, tmp_path,
         if len(jobs.launched) == 4:
             if ran:
                 RunFolder(jobs.folder_of(jobs.launched[-1])).update_record(
-                    status="finished", final={"fid": Jobs.fid(values)}
+                    status="finished", final={"fid": {"value": Jobs.fid(values)}}
                 )
             raise KilledError
-        return {"status": "finished", "final": {"fid": Jobs.fid(values)}}
+        return {"status": "finished", "final": {"fid": {"value": Jobs.fid(values)}}}
 
     jobs = Jobs(tmp_path / "cut", killed)
     with pytest.raises(KilledError):
@@ -47,7 +47,11 @@ def test_a_trial_that_was_started_without_a_result_is_not_lost(search, tmp_path,
 
 def test_an_interrupted_trial_stays_open_and_ends_the_search(search, tmp_path):
     def outcome(values):
-        return {"status": "interrupted"} if len(jobs.launched) == 2 else {"status": "finished", "final": {"fid": 1.0}}
+        return (
+            {"status": "interrupted"}
+            if len(jobs.launched) == 2
+            else {"status": "finished", "final": {"fid": {"value": 1.0}}}
+        )
 
     jobs = Jobs(tmp_path / "cut", outcome)
     with pytest.raises(KeyboardInterrupt):

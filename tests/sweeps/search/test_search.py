@@ -41,7 +41,7 @@ def test_more_modes_are_better(search):
     modes = {"8": 3.0, "16": 9.0}
     found = {"objectives": ["modes"], "better": {"modes": "higher"}}
     rows, jobs = search(
-        outcome=lambda values: {"status": "finished", "final": {"modes": modes[values["width"]]}}, **found
+        outcome=lambda values: {"status": "finished", "final": {"modes": {"value": modes[values["width"]]}}}, **found
     )
     assert {row["modes"] for row in rows} == {"3.0", "9.0"}
     with open_storage(None, jobs.study) as storage:
@@ -77,7 +77,7 @@ def test_a_run_whose_curve_is_behind_is_asked_to_stop(tmp_path, monkeypatch, url
         folder = jobs.folder_of(lines)
         if len(jobs.launched) <= 3:
             write_rows(folder, [50, 20, 10])
-            RunFolder(folder).update_record(status="finished", final={"fid": 10.0})
+            RunFolder(folder).update_record(status="finished", final={"fid": {"value": 10.0}})
             return
         write_rows(folder, [40, 40])  # ahead at first, behind at the second row
         assert stopped.wait(10)

@@ -24,7 +24,7 @@ def test_failing_and_diverging_trials_are_recorded_and_the_search_goes_on(search
             return {"status": "diverged", "reason": "the loss is nan"}
         if number == 3:
             return None
-        return {"status": "finished", "final": {"fid": Jobs.fid(values)}}
+        return {"status": "finished", "final": {"fid": {"value": Jobs.fid(values)}}}
 
     outcome.seen = []
     rows, _ = search(outcome=outcome, n_trials=8)
@@ -44,7 +44,7 @@ def test_failing_and_diverging_trials_are_recorded_and_the_search_goes_on(search
 def test_several_objectives_end_with_those_that_no_other_beats(search, capsys):
     def outcome(values):
         speed = 1000.0 / float(values["width"])
-        return {"status": "finished", "final": {"fid": Jobs.fid(values)}, "images_per_second": speed}
+        return {"status": "finished", "final": {"fid": {"value": Jobs.fid(values)}}, "images_per_second": speed}
 
     rows, _ = search(outcome=outcome, objectives=["fid", "images_per_second"], n_trials=8)
     printed = capsys.readouterr().out

@@ -1,0 +1,82 @@
+"""Feature sets of images: what measures in feature space are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from gan_experiments.metrics.moments import Moments
+
+PER_IMAGE = ("features", "logits", "labels")  # what a measure can keep of every image
+
+
+@dataclass
+class FeatureSet:
+    """The features of a set of images; what no measure keeps is ``None``.
+
+    Attributes:
+        moments: Moments of all features.
+        features: float32, ``(N, F)``, in the order of the images.
+        logits: float32, ``(N, K)``; ``None`` also if the extractor has no classes.
+        labels: int64, ``(N,)``; ``None`` also if the images have no labels.
+        num_classes: Number of classes of the labels.
+        trained: Which real images the generator was trained on: bool, ``(N,)``; ``None`` unless a measure needs
+            held-out images.
+    """
+
+    moments: Moments | None = None
+    features: Tensor | None = None
+    logits: Tensor | None = None
+    labels: Tensor | None = None
+    num_classes: int = 0
+    trained: Tensor | None = None
+
+    def __len__(self) -> int:
+        if self.moments is not None:
+            return self.moments.count
+        return next((len(values) for name in PER_IMAGE if (values := getattr(self, name)) is not None), 0)
+
+    def take(self, chosen: Tensor, moments: Moments | None) -> FeatureSet:
+        """Return the images that a mask ``(N,)`` chooses, given their ``moments``."""
+        taken: dict[str, Any] = {"moments": moments}
+        for name in (*PER_IMAGE, "trained"):
+            values = getattr(self, name)
+            taken[name] = None if values is None else values[chosen.to(values.device)]
+        return replace(self, **taken)
+
+
+@dataclass
+class PartitionedFeatures:
+    """The features of a set of images, with one or more partitions of the set.
+
+    Attributes:
+        whole: All images.
+        membership: The part that each image belongs to, in each partition: int64, ``(P, N)``.
+        moments: The moments of every part, by partition; empty if no measure keeps moments.
+    """
+
+    whole: FeatureSet
+    membership: Tensor
+    moments: list[list[Moments]]
+
+    def part(self, partition: int, index: int) -> FeatureSet:
+        """Return one part of a partition."""
+        moments = self.moments[partition][index] if self.moments else None
+        return self.whole.take(self.membership[partition] == index, moments)
+
+    def without_part(self, partition: int, index: int) -> FeatureSet:
+        """Return all images but those of one part."""
+        parts = self.moments[partition] if self.moments else []
+        others = [moments for part, moments in enumerate(parts) if part != index]
+        return self.whole.take(self.membership[partition] != index, merge_moments(others) if others else None)
+
+
+def merge_moments(parts: Sequence[Moments]) -> Moments:
+    """Return the moments of the union of several sets."""
+    whole = Moments(parts[0].num_features)
+    for part in parts:
+        whole.merge(part)
+    return whole

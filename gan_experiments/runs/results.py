@@ -1,0 +1,53 @@
+"""Reads the values of a run from its record: of its final evaluation, or of one made afterwards. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from gan_experiments.core.estimate import Estimate
+
+_FIELDS = tuple(field.name for field in fields(Estimate))
+
+
+def plain(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
+    """Return estimates as they are written into a record; ``estimates`` reads them."""
+    return {name: estimate.plain() for name, estimate in estimates.items()}
+
+
+def evaluation_of(record: Mapping[str, Any], evaluation: str | None = None) -> Mapping[str, Any]:
+    """Return the part of a record with the values and the provenance of an evaluation; empty if there is none.
+
+    Args:
+        record: The record of a run.
+        evaluation: The name of an evaluation that was made afterwards; ``None``: the final one of the run.
+    """
+    if evaluation is None:
+        return record
+    evaluations = record.get("evaluations")
+    found = evaluations.get(evaluation) if isinstance(evaluations, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def estimates(record: Mapping[str, Any], evaluation: str | None = None) -> dict[str, Estimate]:
+    """Return the values of an evaluation by name, see ``evaluation_of``; those that cannot be read are left out."""
+    final = evaluation_of(record, evaluation).get("final")
+    readable = {
+        str(name): each
+        for name, each in (final.items() if isinstance(final, Mapping) else ())
+        if isinstance(each, Mapping) and _is_number(each.get("value"))
+    }
+    return {name: Estimate(**{key: each[key] for key in _FIELDS if key in each}) for name, each in readable.items()}
+
+
+def scores(record: Mapping[str, Any], score: str = "final") -> dict[str, float]:
+    """Return the plain values by name, of the ``final`` evaluation or of the ``best`` periodic one."""
+    if score == "final":
+        return {name: estimate.value for name, estimate in estimates(record).items()}
+    best = record.get(score)
+    return {str(name): value for name, value in best.items() if _is_number(value)} if isinstance(best, Mapping) else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
