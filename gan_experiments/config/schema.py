@@ -188,6 +188,7 @@ class Trainer(Section):
         strategy: ``ddp`` for more than one process.
         precision: Of the forward passes; penalties and metrics keep float32 and more.
         deterministic: Refuse operations whose result depends on timing.
+        sync_batchnorm: Let several processes normalize over the batch of all.
     """
 
     accelerator: Literal["cpu", "gpu", "auto"]
@@ -196,6 +197,7 @@ class Trainer(Section):
     strategy: Literal["auto", "ddp"]
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     deterministic: bool
+    sync_batchnorm: bool
 
     check = staticmethod(root_rules.check_trainer)
 

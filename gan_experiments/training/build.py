@@ -22,6 +22,7 @@ from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
 from gan_experiments.metrics.evaluator import Evaluator
+from gan_experiments.networks.batch_norm import synchronize_batch_norm
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import LearningRateSchedule, ValueRamp
@@ -59,6 +60,11 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     """
     data: ImageData = construct(config["dataset"], seed=config["seed"])
     system = build_system(config, data)
+    if config["trainer"].get("sync_batchnorm") and (config["trainer"]["devices"], config["trainer"]["num_nodes"]) != (
+        1,
+        1,
+    ):
+        synchronize_batch_norm(system)
     built = [construct(node, run=run) for node in config["callbacks"].values()]
     loop_parts: dict[str, Any] = {part.role: part for part in built if isinstance(part, LoopPart)}
     if any(config["metrics"].get(group) for group in ("extractors", "features", "measures")):

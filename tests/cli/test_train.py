@@ -176,7 +176,7 @@ def assert_same_weights(one, other):
 
 # Adam divides by the size of the gradient: where that is rounding error, so is the step. SGD shows the gradients.
 PARALLEL = (
-    *("model=mlp", "batch_size=16", "optimizer.generator._target_=torch.optim.SGD", "~optimizer.generator.betas"),
+    *("batch_size=16", "optimizer.generator._target_=torch.optim.SGD", "~optimizer.generator.betas"),
     *("optimizer.discriminator._target_=torch.optim.SGD", "~optimizer.discriminator.betas"),
     *("optimizer.generator.lr=0.05", "optimizer.discriminator.lr=0.05"),
 )
@@ -184,7 +184,30 @@ PARALLEL = (
 
 @pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp"])
 def test_two_processes_train_the_run_of_one(tmp_path, penalty):
-    overrides = tiny_overrides(*PARALLEL, f"penalty={penalty}", f"output_dir={tmp_path}")
+    assert_two_train_the_run_of_one(tmp_path, "model=mlp", f"penalty={penalty}")
+
+
+# All of them normalize the batch in the generator, DCGAN in the discriminator as well.
+NORMALIZED = {
+    "dcgan": ["model=dcgan", "penalty=r1"],
+    "sngan": ["model=sngan", "conditioning=projection", "loss=hinge", "penalty=none"],
+    "biggan": [
+        "model=biggan",
+        "conditioning=projection",
+        "loss=hinge",
+        "penalty=none",
+        "model.generator.embedding_dim=4",
+    ],
+}
+
+
+@pytest.mark.parametrize("overrides", NORMALIZED.values(), ids=NORMALIZED)
+def test_two_processes_normalize_the_batch_of_one(tmp_path, overrides):
+    assert_two_train_the_run_of_one(tmp_path, *overrides)
+
+
+def assert_two_train_the_run_of_one(tmp_path, *overrides):
+    overrides = tiny_overrides(*PARALLEL, *overrides, f"output_dir={tmp_path}")
     gan_train(tmp_path, *overrides, "name=one")
     gan_train(tmp_path, *overrides, "name=two", "trainer=ddp_cpu")
     one, two = (RunFolder(tmp_path / date.today().isoformat() / name) for name in ("one", "two"))
@@ -205,7 +228,7 @@ def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     from gan_experiments.systems.gan import GAN
     from gan_experiments.training.train import train as train_run
 
-    config = tiny(*PARALLEL)
+    config = tiny("model=mlp", *PARALLEL)
     whole, half = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "half")
     half.write_config(config)
     train_run(config, whole)
