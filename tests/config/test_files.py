@@ -1,0 +1,39 @@
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from gan_experiments.config.files import ConfigFiles, UserFolder, conf_dir, own_files, root_dir
+from gan_experiments.core.types import ConfigError
+
+
+def test_a_root_config_lies_in_a_folder_of_its_own_or_beside_the_groups():
+    assert root_dir("train") == conf_dir()
+    assert root_dir("compare") == conf_dir() / "compare"  # whose key ``factor: loss`` is no choice of a group
+
+
+def test_what_is_there_to_be_inherited_is_no_option():
+    assert (conf_dir() / "dataset" / "base.yaml").is_file()
+    assert "base" not in own_files("train").options("dataset")
+    assert own_files("train").has_option("loss", "hinge")
+    assert not own_files("train").has_option("loss", "hing")
+    assert own_files("train").options("nothing") == []
+
+
+@pytest.mark.parametrize(("name", "key", "group"), [("train", "loss", True), ("train", "seed", False)])
+def test_groups_are_told_from_keys(name, key, group):
+    assert own_files(name).is_group(key) is group
+
+
+def test_a_folder_of_the_user_adds_options_and_leaves_hydra_as_it_was(folder):
+    before = GlobalHydra.instance().hydra
+    files = ConfigFiles("train", folder(loss__mine="_target_: a.B\nx: 1"))
+    assert {"mine", "hinge"} <= set(files.options("loss"))
+    assert files.compose(["loss=mine"]).config.loss.x == 1
+    assert (GlobalHydra.instance().hydra, UserFolder.path) == (before, None)
+    assert "mine" not in own_files("train").options("loss")
+
+
+def test_a_folder_or_a_root_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="there is no folder"):
+        ConfigFiles("train", tmp_path / "none")
+    with pytest.raises(ConfigError, match="there is no config 'trian'"):
+        ConfigFiles("trian", tmp_path)

@@ -1,0 +1,56 @@
+import pytest
+
+from gan_experiments.config.files import own_files
+from gan_experiments.config.overrides import add_dataset_defaults, parse_value, read_overrides
+
+
+def read(*lines, multirun=False):
+    return read_overrides(list(lines), own_files("train"), multirun)
+
+
+def test_groups_keys_and_deletions_are_told_apart():
+    group, key, gone = read("loss=hinge", "+seed=3", "~penalty").changes
+    assert (group.key, group.values, group.group, group.deletes) == ("loss", ("hinge",), True, False)
+    assert (key.key, key.values, key.group, key.line) == ("seed", ("3",), False, "+seed=3")
+    assert (gone.key, gone.values, gone.deletes) == ("penalty", (), True)
+
+
+def test_one_that_is_wrong_hides_no_other():
+    found = read("seed", "loss=hing", "a=[", "seed=1")
+    assert [change.line for change in found.changes] == ["loss=hing", "seed=1"]
+    assert found.changes[0].values == ("hinge",)  # taken for the nearest, to look at the rest
+    assert [problem.key for problem in found.problems] == ["", "loss", ""]
+    assert "is not of the form key=value" in found.problems[0].text
+
+
+def test_an_option_that_is_like_no_other_leaves_its_group_unchecked():
+    found = read("loss=qqqqqqqq")
+    assert found.unknown_groups == {"loss"}
+    assert found.changes == []
+
+
+def test_several_values_are_a_sweep():
+    (swept,) = read("seed=range(0,3)", multirun=True).changes
+    assert (swept.values, swept.sweep, swept.drawn) == (("0", "1", "2"), True, False)
+    (drawn,) = read("batch_size=interval(1,4)", multirun=True).changes
+    assert drawn.drawn
+    (problem,) = read("seed=0,1").problems
+    assert problem.text == "2 values need -m, which makes a run of each; a list is written [0,1]"
+
+
+def test_overrides_of_hydra_are_kept_apart():
+    found = read("hydra.sweep.dir=x", "seed=1")
+    assert found.hydra_lines == ["hydra.sweep.dir=x"]
+    assert [change.key for change in found.changes] == ["seed"]
+
+
+def test_a_range_of_files_needs_no_quotes_of_its_own():
+    (change,) = read("dataset.urls=shards/{0000..0063}.tar").changes
+    assert parse_value(change.values[0]) == "shards/{0000..0063}.tar"
+
+
+@pytest.mark.parametrize(("lines", "added"), [(["dataset=ring"], 1), (["dataset=ring", "dataset_defaults=none"], 0)])
+def test_a_dataset_brings_its_defaults_unless_they_are_chosen(lines, added):
+    found = read(*lines)
+    add_dataset_defaults(found, own_files("train"))
+    assert [change.line for change in found.changes] == [*lines, *["dataset_defaults=ring"] * added]
