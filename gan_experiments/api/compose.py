@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.api.request import Request, checked_names, checked_request
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.compose import check_command_line
 from gan_experiments.config.schema import Config
 from gan_experiments.core.dotted import value_of
-from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import differences
 
 warn = partial(warnings.warn, stacklevel=4)  # shows the line that called the function of the API
@@ -84,10 +82,8 @@ def edited_request(config: Mapping[str, Any], trusted: Sequence[str] = ()) -> Re
     lines = [f"{key}={json.dumps(value_of(config, key), default=str)}" for key in keys]
     line = check_command_line("train", Config)
     line.trusted = [*own, *trusted]
-    try:
-        request = checked_request(line, Config, warn, OmegaConf.create(dict(config)))
-    except OmegaConfBaseException as error:
-        raise ConfigError(str(error).splitlines()[0]) from None
+    plain: Any = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else deepcopy(dict(config))
+    request = checked_request(line, Config, warn, plain)  # nothing in it is interpolated
     edited = {key.partition(".")[0] for key in keys}
     choices = {group: choice for group, choice in base.choices.items() if group not in edited}
     return Request(request.config, [*base.overrides, *lines], choices)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.places import outside_places
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -50,7 +51,10 @@ def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
 
 
 def checked_request(
-    line: CommandLine, schema: type, warn: Callable[[str], object], config: DictConfig | None = None
+    line: CommandLine,
+    schema: type,
+    warn: Callable[[str], object],
+    config: DictConfig | dict[str, Any] | None = None,
 ) -> Request:
     """Check one config of a command line against the classes that it names, and return it resolved.
 
@@ -74,16 +78,35 @@ def checked_request(
     return Request(checked.config, [change.line for change in line.changes if change.line], line.choices)
 
 
-def checked_run(folder: RunFolder, schema: type, trusted: Sequence[str] = ()) -> dict[str, Any]:
+def checked_run(
+    folder: RunFolder, schema: type, trusted: Sequence[str] = (), given: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return the config of a run, checked: the folder may come from a stranger.
+
+    Args:
+        folder: The run's.
+        schema: The dataclass of its config.
+        trusted: Packages that may be named as ``_target_``.
+        given: Keys of the command line that goes on with the run: no other places outside its folder are written to.
+            ``None``: the run only is read, and caches are the user's own.
 
     Raises:
         ConfigError: It is no run, or its config cannot be used.
     """
     config = folder.read_config()
-    problems = check_config(OmegaConf.create(config), schema, trusted).errors
+    if given is None:
+        config = _own_caches(config)
+    problems = check_config(config, schema, trusted).errors
+    if given is not None:
+        problems += outside_places({**config, "output_dir": str(folder.path)}, ["output_dir", *given])
     refuse([f"{folder.config_file}: {problem}" for problem in problems])
     return config
+
+
+def _own_caches(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: None if key == "cache_dir" else _own_caches(item) for key, item in value.items()}
+    return value
 
 
 def refuse(problems: Sequence[str]) -> None:

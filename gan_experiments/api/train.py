@@ -194,8 +194,9 @@ def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
         ConfigError: The folder is no run, its config cannot be used, or an override says something else.
     """
     config = request.config
-    saved = checked_run(folder, Config, config["trusted"])
-    changed = {override.lstrip("+").split("=", 1)[0] for override in request.overrides} - set(NON_RESULT_KEYS)
+    given = {override.lstrip("+").split("=", 1)[0] for override in request.overrides}
+    saved = checked_run(folder, Config, config["trusted"], list(given))
+    changed = given - set(NON_RESULT_KEYS)
     if any(key.split(".")[0] == "trainer" for key in changed):
         saved["trainer"] = {**config["trainer"], "precision": saved["trainer"]["precision"]}
     keys = []

@@ -96,7 +96,6 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         overrides,
         options.config_dir,
         multirun=options.multirun,
-        foreign=options.config_name is not None,
     )
     checked_names(line, partial=options.cfg is not None)
     if options.cfg:

@@ -9,8 +9,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from omegaconf import OmegaConf
-
 from gan_experiments.api.request import Request
 from gan_experiments.api.train import train_request, train_sweep
 from gan_experiments.cli._command import command, print_warning, report
@@ -40,7 +38,7 @@ def main() -> None:
 def _train_job(config: Mapping[str, Any], folder: RunFolder) -> int:
     """Train a run in a process of its own; what the process above could not check without torch is checked here."""
     if is_main_process():
-        errors = check_config(OmegaConf.create(dict(config)), Config, config["trusted"]).errors
+        errors = check_config(dict(config), Config, config["trusted"]).errors
         if errors:
             raise ConfigError([str(problem) for problem in errors])
     from gan_experiments.training.train import train

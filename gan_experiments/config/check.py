@@ -63,11 +63,11 @@ def check_values(config: DictConfig, schema: type[Section]) -> Checked:
     return _Check(None).run(config, schema)
 
 
-def check_config(config: DictConfig, schema: type[Section], trusted: Sequence[str] = ()) -> Checked:
+def check_config(config: DictConfig | dict[str, Any], schema: type[Section], trusted: Sequence[str] = ()) -> Checked:
     """Hold a config against ``schema``, each component in it against its constructor, and ask each for its rules.
 
     Args:
-        config: As composed, without Hydra's own node.
+        config: As composed, without Hydra's own node; in a plain one, of a run, nothing is interpolated.
         schema: The dataclass of the command.
         trusted: Packages beside the allowed ones that may be named as ``_target_``: the command line says which,
             whatever the config says.
@@ -96,7 +96,7 @@ class _Check:
         self._key_of: dict[int, str] = {}  # the dotted key of each mapping, by its identity
         self._unvisited: dict[str, dict[Any, Any]] = {}  # components, by dotted key
 
-    def run(self, config: DictConfig, schema: type[Section]) -> Checked:
+    def run(self, config: DictConfig | dict[str, Any], schema: type[Section]) -> Checked:
         """Check the values, then, with all classes known, the rules."""
         checked = self._checked
         try:
@@ -112,27 +112,28 @@ class _Check:
 
     def _resolved(self, node: Any, path: str) -> Any:
         """Return plain containers with every interpolation resolved, one by one, so that all that fail are found."""
-        if not isinstance(node, (DictConfig, ListConfig)):
+        if not isinstance(node, (DictConfig, ListConfig, dict, list)):
             return node
         values: dict[Any, Any] = {}
-        keys: Any = list(node.keys()) if isinstance(node, DictConfig) else range(len(node))
+        named = isinstance(node, (DictConfig, dict))
+        keys: Any = list(node) if named else range(len(node))
         self._key_of[id(values)] = path
         if TARGET in keys and path:
             self._unvisited[path] = values
         for key in keys:
-            at = _join(path, key) if isinstance(node, DictConfig) else f"{path}[{key}]"
+            at = _join(path, key) if named else f"{path}[{key}]"
             if isinstance(key, str) and key != TARGET and re.fullmatch(r"_\w+_", key):
                 self._refuse(at, f"is not used here: of such keys there is only {TARGET}")
                 continue
             values[key] = REFUSED
             try:
-                if OmegaConf.is_missing(node, key):
+                if OmegaConf.is_config(node) and OmegaConf.is_missing(node, key):
                     self._refuse(at, "missing: it has no default", missing=True)
                 else:
                     values[key] = self._resolved(node[key], at)
             except (OmegaConfBaseException, ValueError) as error:
                 self._refuse(at, f"cannot be resolved: {first_line(error)}")
-        return values if isinstance(node, DictConfig) else list(values.values())
+        return values if named else list(values.values())
 
     def _component(self, node: dict[Any, Any], annotation: Any) -> None:
         """Check a component, unless it is a problem already: its class, and its arguments against that."""

@@ -21,8 +21,8 @@ from yaml import YAMLError
 
 from gan_experiments.config.check import check_values, unknown_key
 from gan_experiments.config.files import Composition, ConfigFiles, own_files
-from gan_experiments.config.hydra_node import hydra_problems
 from gan_experiments.config.overrides import Change, Overrides, add_dataset_defaults, parse_value, read_overrides
+from gan_experiments.config.places import outside_places
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line
@@ -191,7 +191,6 @@ def check_command_line(
     overrides: Sequence[str] = (),
     config_dir: str | Path | None = None,
     multirun: bool = False,
-    foreign: bool = False,
 ) -> CommandLine:
     """Find everything that is wrong with the names and the root's own values of a command line.
 
@@ -203,7 +202,6 @@ def check_command_line(
         overrides: As given.
         config_dir: A folder of configs beside ours.
         multirun: Whether the values of a sweep are jobs.
-        foreign: Whether the root config is one of ``config_dir``: it may not configure Hydra then.
 
     Raises:
         ConfigError: There is no such config or folder.
@@ -214,10 +212,10 @@ def check_command_line(
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
     line.problems += _grid_problems(line) if line.is_grid else []
     for config in combinations(line):
-        line.problems += check_values(config, schema).errors
-    if config_dir is not None and line.hydra:
-        commanded = line.files.compose_hydra(line.hydra_lines)
-        line.problems += hydra_problems(line.hydra, commanded, everything=foreign)
+        checked = check_values(config, schema)
+        line.problems += checked.errors
+        if config_dir is not None:
+            line.problems += outside_places(checked.config, [change.key for change in line.changes if change.line])
     hidden = [f"{group.replace('/', '.')}." for group in read.unknown_groups]
     line.problems = [each for each in dict.fromkeys(line.problems) if not each.key.startswith(tuple(hidden))]
     return line

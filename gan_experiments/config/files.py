@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from functools import cache, cached_property
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from gan_experiments.config.user_files import UserFiles, UserFolder
 from gan_experiments.core.types import ConfigError
 
 VERSION_BASE = "1.3"  # of Hydra's behaviour
@@ -35,17 +34,6 @@ def root_dir(config_name: str) -> Path:
     """
     own = conf_dir() / config_name
     return own if (own / f"{config_name}.yaml").is_file() else conf_dir()
-
-
-class UserFolder(SearchPathPlugin):
-    """Adds the folder of ``--config-dir`` to Hydra's search path, after ours."""
-
-    path: ClassVar[Path | None] = None
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Add it, if there is one."""
-        if self.path is not None:
-            search_path.append("--config-dir", f"file://{self.path}")
 
 
 class Composition(NamedTuple):
@@ -106,16 +94,9 @@ class ConfigFiles:
         Raises:
             HydraException: From Hydra, at the first thing it refuses.
         """
-        return self._compose(self.config_name, overrides, run_mode)
-
-    def compose_hydra(self, overrides: list[str]) -> DictConfig:
-        """Compose what Hydra's own node would be if the root config were empty."""
-        return self._compose(None, overrides, RunMode.RUN).hydra
-
-    def _compose(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Composition:
-        key = (str(config_name), run_mode.name, *overrides)
+        key = (run_mode.name, *overrides)
         if key not in self._composed:
-            whole = self.loader.load_configuration(config_name, list(overrides), run_mode)
+            whole = self.loader.load_configuration(self.config_name, list(overrides), run_mode)
             config = OmegaConf.masked_copy(whole, [str(name) for name in whole if name != "hydra"])
             self._composed[key] = Composition(config, whole.hydra)
         return self._composed[key]
@@ -131,7 +112,8 @@ def _loader(root: Path, folder: Path | None) -> ConfigLoader:
     """Return Hydra's loader for two folders, and leave the Hydra of this process as it was."""
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {folder}")
-    Plugins.instance().register(UserFolder)
+    for plugin in (UserFolder, UserFiles):
+        Plugins.instance().register(plugin)
     before, UserFolder.path = GlobalHydra.instance().hydra, folder
     try:
         GlobalHydra.instance().clear()

@@ -15,6 +15,7 @@ import yaml
 
 from gan_experiments.core.files import write_json, write_text
 from gan_experiments.core.types import ConfigError
+from gan_experiments.core.yaml_size import refuse_huge
 
 # Environment variable that gives a process which is started for a run its folder and its config, as JSON.
 WORKER = "GAN_EXPERIMENTS_WORKER"
@@ -103,7 +104,9 @@ class RunFolder:
             ConfigError: This is not a run folder, or its config cannot be read.
         """
         try:
-            config = yaml.load(self.config_file.read_bytes(), _LOADER)  # noqa: S506 - a safe loader
+            text = self.config_file.read_bytes()
+            refuse_huge(text)
+            config = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: not a run folder: config.yaml is missing") from None
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:

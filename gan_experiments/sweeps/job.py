@@ -22,6 +22,7 @@ from typing import Any
 from gan_experiments.runs.config_differences import refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder
 
+SAFE_PATH = "PYTHONSAFEPATH"  # Python's own, since 3.11
 PARENT = "GAN_EXPERIMENTS_PARENT"  # the process without which a job does not go on
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ask a process to end: the job can go on from there
@@ -76,7 +77,8 @@ def end_with_parent() -> None:
 
 def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], lock: int) -> None:
     task = json.dumps([str(folder.path.resolve()), config])
-    environment = os.environ | {WORKER: task, PARENT: str(os.getpid())}
+    # A module in the current folder does not take the place of an installed one.
+    environment = os.environ | {WORKER: task, PARENT: str(os.getpid()), SAFE_PATH: "1"}
     environment.pop("SLURM_NTASKS", None)  # by which Lightning tells that SLURM starts the processes of a run
     with folder.log_file.open("ab") as log:
         start = log.tell()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
-from gan_experiments.sweeps.job import run_job
+from gan_experiments.sweeps.job import SAFE_PATH, run_job
 from gan_experiments.sweeps.plan import Sweep
 from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.directions import direction_lines
@@ -120,11 +121,14 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
     if _is_search(line):
         line.hydra_lines += direction_lines(line)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    path = os.environ.setdefault(SAFE_PATH, "")
+    os.environ[SAFE_PATH] = "1"  # for the processes that a launcher starts
     try:
         with SweepProgress(jobs):
             _launch(line, job)
     finally:
         signal.signal(signal.SIGTERM, before)
+        os.environ[SAFE_PATH] = path  # empty is unset
         failed = print_table(jobs)
     return max([failed, *job.codes])
 

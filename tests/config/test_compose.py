@@ -186,8 +186,8 @@ def test_a_saved_config_repeats_its_run(folder):
     config = compose("train", ["loss=hinge", "penalty=r1", "seed=5"])
     directory = folder(config=OmegaConf.to_yaml(config, resolve=True))
     assert compose("config", [], directory) == config
-    assert check_command_line("config", Config, ["seed=6"], directory, foreign=True).problems == []
-    (problem,) = check_command_line("config", Config, ["loss=minimax"], directory, foreign=True).problems
+    assert check_command_line("config", Config, ["seed=6"], directory).problems == []
+    (problem,) = check_command_line("config", Config, ["loss=minimax"], directory).problems
     assert "no such group" in problem.text
 
 
@@ -195,17 +195,13 @@ def test_a_config_from_a_stranger_is_refused(folder):
     config = compose("train")
     OmegaConf.set_struct(config, False)
     config.loss = {"_target_": "torch.load", "f": "x"}
-    config.penalty = {"a": {"_target_": "${oc.env:HOME}"}, "b": {"_target_": "evil.Class"}}
+    config.penalty = {"b": {"_target_": "evil.Class"}}
     config.trusted = ["evil"]
-    config.hydra = {"callbacks": {"x": {"_target_": "os.system"}}, "job": {"env_set": {"LD_PRELOAD": "x"}}}
-    config.hydra["launcher"] = {"_target_": "evil.Launcher"}
-    directory = folder(config=OmegaConf.to_yaml(config))
-    line = check(name="config", config_dir=directory, foreign=True)
-    keys = {problem.key for problem in line.problems}
-    assert keys == {"hydra.callbacks", "hydra.job.env_set", "hydra.launcher"}
+    line = check(name="config", config_dir=folder(config=OmegaConf.to_yaml(config)))
+    assert line.problems == []
     assert line.trusted == []
     errors = check_config(line.config(), Config, line.trusted).errors
-    assert {problem.key for problem in errors} == {"loss._target_", "penalty.a._target_", "penalty.b._target_"}
+    assert {problem.key for problem in errors} == {"loss._target_", "penalty.b._target_"}
 
 
 def test_trust_comes_from_the_command_line():
@@ -219,7 +215,7 @@ def test_trust_comes_from_the_command_line():
     [
         ("a: [1", "cannot be read"),
         ("- 1", "must be a DictConfig"),
-        ("seed: " + "{a: " * 3000 + "1" + "}" * 3000, "recursion"),
+        ("seed: " + "{a: " * 3000 + "1" + "}" * 3000, "nested deeper"),
         ("seed: ${d_steps}\nd_steps: ${seed}", "cannot be resolved"),
         ("\x00", "cannot be"),
         ("seed: !!python/object/apply:os.system [id]", "cannot be read"),
@@ -227,7 +223,7 @@ def test_trust_comes_from_the_command_line():
     ],
 )
 def test_broken_files_are_problems(folder, text, reason):
-    found = check_command_line("config", Config, [], folder(config=text), foreign=True)
+    found = check_command_line("config", Config, [], folder(config=text))
     assert any(reason in problem.text for problem in found.problems)
 
 
