@@ -144,7 +144,7 @@ def stepper(system: Any, trainer: Any, size: int, batch: int) -> Any:
     trainer.strategy.connect(system)
     trainer.strategy.setup_optimizers(trainer)
     data = Batch(torch.randint(256, (batch, 3, size, size), dtype=torch.uint8), torch.randint(10, (batch,)))
-    return lambda: system.training_step(data, 0)
+    return lambda: system.step(data)
 
 
 def flops_of(step: Any) -> int:

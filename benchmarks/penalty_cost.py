@@ -90,13 +90,13 @@ def segment(penalty: str) -> Callable[[], float]:
     data = RandomImages()
     system = build_system(config, data)
     stamps: list[float] = []
-    step = system.training_step
+    step = system.step
 
     def timed(*arguments: Any) -> None:
         step(*arguments)
         stamps.append(time.perf_counter())
 
-    system.training_step = timed  # type: ignore[method-assign]
+    system.step = timed  # type: ignore[method-assign]
 
     def run() -> float:
         stamps.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,7 @@ class GeneratorEMA(nn.Module):
         self.half_life = half_life
         self.start = start
         self.rampup = rampup
+        self._tensors: dict[nn.Module, tuple[list[Tensor], ...]] = {}  # looking for them takes longer than averaging
 
     @torch.no_grad()
     def update(self, network: nn.Module, images: int, images_seen: float = math.inf) -> None:
@@ -43,10 +45,19 @@ class GeneratorEMA(nn.Module):
         half_life = self.half_life if self.rampup is None else min(self.half_life, self.rampup * images_seen)
         averages = half_life > 0 and images_seen >= self.start
         kept = 0.5 ** (images / half_life) if averages else 0.0
-        torch._foreach_lerp_(list(self.module.parameters()), list(network.parameters()), 1.0 - kept)
-        buffers = list(self.module.buffers())
+        if network not in self._tensors:
+            both = self.module, network
+            self._tensors = {network: tuple(list(of()) for part in both for of in (part.parameters, part.buffers))}
+        averages_of, buffers, weights, new_buffers = self._tensors[network]
+        torch._foreach_lerp_(averages_of, weights, 1.0 - kept)
         if buffers:
-            torch._foreach_copy_(buffers, list(network.buffers()))
+            torch._foreach_copy_(buffers, new_buffers)
+
+    def _apply(self, *arguments: Any, **options: Any) -> GeneratorEMA:
+        """Move or convert the average, which replaces its buffers."""
+        self._tensors = {}
+        moved: GeneratorEMA = super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
+        return moved
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Call the averaged network: latents ``(B, latent_dim)`` to images ``(B, C, H, W)``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -12,6 +12,11 @@ from torch import Tensor
 def in_float32(values: Tensor) -> Tensor:
     """Return ``values`` in at least float32: half precision is converted, float64 stays."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context without autocast, which is no context where there is none: entering one takes time."""
+    return torch.autocast(device.type, enabled=False) if torch.is_autocast_enabled(device.type) else nullcontext()
 
 
 @contextmanager

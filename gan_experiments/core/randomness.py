@@ -69,4 +69,5 @@ class Stream:
         return torch.randperm(count, generator=self._generator)
 
     def _slice(self, drawn: Tensor, batch: int) -> Tensor:
-        return drawn[self._rank * batch : (self._rank + 1) * batch].to(self._device, non_blocking=True)
+        share = drawn if self._world_size == 1 else drawn[self._rank * batch : (self._rank + 1) * batch]
+        return share.to(self._device, non_blocking=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ class Batch(NamedTuple):
 
     images: Tensor
     labels: Tensor | None
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on ``device``; a copy from pinned memory to a GPU does not wait."""
+        ahead = device.type == "cuda"
+        labels = None if self.labels is None else self.labels.to(device, non_blocking=ahead)
+        return Batch(self.images.to(device, non_blocking=ahead), labels)
 
 
 class DiscriminatorOutput(NamedTuple):

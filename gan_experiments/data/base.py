@@ -15,7 +15,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Batch, KnownDistribution
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
-from gan_experiments.data.batches import Batches, Fetch, InMemory
+from gan_experiments.data.batches import Batches, Fetch, InMemory, batches_at_once
 from gan_experiments.data.order import Order
 from gan_experiments.data.prefetch import Prefetched
 from gan_experiments.data.random_flip_crop import RandomFlipCrop
@@ -207,7 +207,8 @@ class ImageData(pl.LightningDataModule):
         self.check_batch_size(batch_size, processes)
         fetch, immediate = self.fetch(self.trainer.strategy.root_device)
         order = self.order(module.seed)
-        batches = Batches(fetch, order, module.clock, self.trainer.global_rank, processes, self._transform)
+        block = batches_at_once(self.images[0].nbytes * batch_size) if immediate else 1
+        batches = Batches(fetch, order, module.clock, self.trainer.global_rank, processes, self._transform, block)
         return batches if immediate else Prefetched(batches)
 
     def check_batch_size(self, batch_size: int, processes: int) -> None:

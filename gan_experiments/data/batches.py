@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Protocol
 
 import torch
@@ -12,6 +13,9 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch
 from gan_experiments.data.order import Order
 from gan_experiments.data.random_flip_crop import RandomFlipCrop
+
+BLOCK_BYTES = 2**17  # that are fetched together; of more, fetching is not what takes time
+ALIGNMENT = 64  # bytes, of every tensor that torch allocates on the CPU
 
 
 class Fetch(Protocol):
@@ -50,6 +54,14 @@ class InMemory:
         return Batch(self._images.index_select(0, indices), labels)
 
 
+def batches_at_once(batch_bytes: int) -> int:
+    """Return how many batches of a set in memory to fetch together.
+
+    A batch must start where a tensor of its own would: matrix products may depend on the alignment of their input.
+    """
+    return max(1, BLOCK_BYTES // batch_bytes) if batch_bytes % ALIGNMENT == 0 else 1
+
+
 class Batches:
     """Endless batches of real images of one process; an iterator starts at the clock's position at that time.
 
@@ -60,6 +72,7 @@ class Batches:
         rank: Index of this process; it gets the ``rank``-th block of every global batch.
         world_size: Number of processes that share a batch.
         transform: Random flips and crops; ``None``: none.
+        block: Batches that are fetched at once, if the process is alone: they are parts of one tensor.
     """
 
     def __init__(
@@ -70,6 +83,7 @@ class Batches:
         rank: int = 0,
         world_size: int = 1,
         transform: RandomFlipCrop | None = None,
+        block: int = 1,
     ) -> None:
         self._fetch = fetch
         self._order = order
@@ -77,13 +91,16 @@ class Batches:
         self._rank = rank
         self._world_size = world_size
         self._transform = transform
+        self._block = block if world_size == 1 else 1  # of several processes each takes a part of every batch
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches of ``batch_size / world_size`` images."""
         share = self._clock.batch_size // self._world_size
         position = self._clock.images_seen + self._rank * share
         while True:
-            batch = self._fetch(self._order.indices(position, share))
-            transform = self._transform
-            yield batch if transform is None else Batch(transform(batch.images, position), batch.labels)
-            position += self._clock.batch_size
+            block = self._fetch(self._order.indices(position, self._block * share))
+            labels: Iterable[Tensor | None] = repeat(None) if block.labels is None else torch.split(block.labels, share)
+            for images, its_labels in zip(torch.split(block.images, share), labels, strict=False):
+                transform = self._transform
+                yield Batch(images if transform is None else transform(images, position), its_labels)
+                position += self._clock.batch_size

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize, one_hot
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
-from gan_experiments.core.precision import in_float32
+from gan_experiments.core.precision import in_float32, without_autocast
 from gan_experiments.core.rules import option
 from gan_experiments.core.types import ConfigError, DataFacts
 
@@ -69,7 +69,7 @@ class ConditionalDiscriminator(Discriminator):
         than the precision of bfloat16.
         """
         features = self.features(images, labels)
-        with torch.autocast(features.device.type, enabled=False):
+        with without_autocast(features.device):
             features = in_float32(features)
             output: Tensor = self.head(features).squeeze(1)
             if self.projection is not None:

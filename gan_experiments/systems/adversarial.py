@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -36,9 +36,9 @@ class AdversarialSystem(System):
     _clip: Mapping[str, float | None]
     _gradient_norms: dict[str, Tensor]
 
-    def _optimizer(self, network: str) -> Any:
-        """Return Lightning's optimizer of ``network`` with the learning rates of this step."""
-        optimizer: Any = self.optimizers()[NETWORKS.index(network)]  # type: ignore[index]
+    def _optimizer(self, network: str) -> Optimizer:
+        """Return the optimizer of ``network`` with the learning rates of this step."""
+        optimizer = self.trainer.optimizers[NETWORKS.index(network)]
         scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
 

@@ -17,6 +17,7 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.randomness import Stream
+from gan_experiments.systems.optimization import clear_gradient, weights_of
 from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
 
@@ -40,6 +41,9 @@ class System(pl.LightningModule):
         ema: The moving average of the generator.
         ramps: Values that change during the run, by their keys in the config.
         statistics: Losses, outputs, gradient norms and the like of the steps since they were last read.
+        pauses: Returns whether anything is due after the step just taken; the run loop sets it.
+        direct: Whether steps of optimizers bypass Lightning, whose hooks and wrappers take longer than a small network;
+            the run loop sets it where nothing depends on them: loss scaling, several processes, a user's callback.
     """
 
     provided: ClassVar[tuple[str, ...]] = (
@@ -58,6 +62,8 @@ class System(pl.LightningModule):
         self.seed = seed
         self.ramps: dict[str, ValueRamp] = {}
         self.statistics = StepStatistics()
+        self.pauses: Callable[[], bool] = lambda: True
+        self.direct = False
 
     @property
     def latent_dim(self) -> int:
@@ -77,10 +83,19 @@ class System(pl.LightningModule):
         """Return how many steps each network has taken."""
         raise NotImplementedError
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Set the values of this step of everything that a ramp changes."""
-        for key, ramp in self.ramps.items():
-            self.set_number(key, ramp(self.clock.images_seen))
+    def training_step(self, dataloader_iter: Iterator[tuple[Batch, int, int]]) -> None:
+        """Take steps until something is due: what Lightning does around this call takes as long as a small step."""
+        while True:
+            batch, *_ = next(dataloader_iter)
+            for key, ramp in self.ramps.items():
+                self.set_number(key, ramp(self.clock.images_seen))
+            self.step(batch.to(self.device))
+            if self.pauses():
+                return
+
+    def step(self, batch: Batch) -> None:
+        """Train on one batch, record the statistics of the step and advance the clock."""
+        raise NotImplementedError
 
     def set_number(self, key: str, value: float) -> None:
         """Set the value of a key that a ramp can change: ``ema.half_life`` or a beta of an optimizer.
@@ -168,10 +183,30 @@ class System(pl.LightningModule):
         world = self.trainer.world_size
         return Stream(self.seed, *keys, self.clock.step, rank=self.global_rank, world_size=world, device=self.device)
 
-    def _minimize(self, loss: Tensor, optimizer: Any) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
+    @contextmanager
+    def _training_only(self, optimizer: Optimizer) -> Iterator[None]:
+        """Compute no gradient of the weights of other optimizers during a block."""
+        others = [other for other in self.trainer.optimizers if other is not optimizer]
+        frozen = [weight for other in others for weight in weights_of(other) if weight.requires_grad]
+        for weight in frozen:
+            weight.requires_grad = False
+        try:
+            yield
+        finally:
+            for weight in frozen:
+                weight.requires_grad = True
+
+    def _minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+        clear_gradient(optimizer)
+        if self.direct:
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.on_before_optimizer_step(optimizer)
+            optimizer.step()
+        else:
+            self.manual_backward(loss)
+            wrappers: Any = self.optimizers()
+            wrappers = wrappers if isinstance(wrappers, list) else [wrappers]
+            wrappers[self.trainer.optimizers.index(optimizer)].step()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from gan_experiments.core.contracts import (
     Step,
 )
 from gan_experiments.core.images import to_float
+from gan_experiments.core.precision import without_autocast
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import NonNegativeInt, PositiveInt
 from gan_experiments.systems.adversarial import AdversarialSystem, check_generator_batch
@@ -103,7 +104,7 @@ class GAN(AdversarialSystem):
         self._real_output: Tensor = torch.empty(0)
         self._clean_real: Tensor = torch.empty(0)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
+    def step(self, batch: Batch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         real, labels = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
@@ -122,7 +123,7 @@ class GAN(AdversarialSystem):
 
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
         optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
-        with self.toggled_optimizer(optimizer):
+        with self._training_only(optimizer):
             clean = fakes.images.detach()
             if self._differentiates_clean("fake"):
                 clean = clean.float().requires_grad_()
@@ -165,7 +166,7 @@ class GAN(AdversarialSystem):
 
     def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
-        with self.toggled_optimizer(optimizer):
+        with self._training_only(optimizer):
             fakes = shared or self._draw_fakes("generator", real, labels)
             fake = self._augmented("fake", fakes.images)
             discriminate = self._unrolled(real, labels, fake, fakes) if self.unroll_steps else self._discriminate
@@ -209,7 +210,7 @@ class GAN(AdversarialSystem):
             images = fake.view_as(fake)  # a new node: the weights by now depend on those of the steps before
             return self._discriminator_loss(real, labels, images, fakes, penalties, "unrolled", str(ahead))[0]
 
-        optimizer = self._optimizer("discriminator").optimizer
+        optimizer = self._optimizer("discriminator")
         keep: list[Any] = [self.generator, self.loss, self.penalties]  # their buffers change in a step
         call = unrolled(self.discriminator, optimizer, objective, self.unroll_steps, keep, self._clip["discriminator"])
         return partial(call, self._discriminate)
@@ -224,7 +225,7 @@ class GAN(AdversarialSystem):
         *keys: str,
     ) -> Tensor:
         """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and to ``values``."""
-        with torch.autocast(self.device.type, enabled=False):
+        with without_autocast(self.device):
             for name, penalty in penalties.items():
                 step.rng = self._stream("penalty", network, name, *keys)
                 value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)

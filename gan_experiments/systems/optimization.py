@@ -21,9 +21,20 @@ def scale_rates(optimizer: Optimizer, factor: float) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
+def weights_of(optimizer: Optimizer) -> list[Tensor]:
+    """Return the parameters of an optimizer."""
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
+def clear_gradient(optimizer: Optimizer) -> None:
+    """Do what ``zero_grad`` does, without its profiling, which takes longer than a small network."""
+    for weight in weights_of(optimizer):
+        weight.grad = None
+
+
 def clip_gradient(optimizer: Optimizer, largest: float | None) -> Tensor:
     """Return the norm of the gradient over all parameters of ``optimizer``, and clip the gradient to ``largest``."""
-    parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+    parameters = weights_of(optimizer)
     norms = torch._foreach_norm([weight.grad for weight in parameters if weight.grad is not None])
     norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
     if largest is not None:

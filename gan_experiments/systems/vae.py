@@ -108,7 +108,7 @@ class VAE(System):
             fits = bernoulli(images, decoded) if self.log_sigma is None else gaussian(images, decoded, self.log_sigma)
             return Bound(fits, kl_to_standard_normal(mean, log_variance))
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
+    def step(self, batch: Batch) -> None:
         """Take one step of encoder and decoder."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         images = to_float(batch.images).to(memory_format=self._layout)
@@ -145,9 +145,9 @@ class VAE(System):
         rows = zip(*(torch.split(each, columns) for each in pair), strict=True)
         return {"reconstructions": torch.cat([row for both in rows for row in both])}
 
-    def _optimizer(self) -> Any:
-        """Return Lightning's optimizer with the learning rate of this step."""
-        optimizer: Any = self.optimizers()
+    def _optimizer(self) -> Optimizer:
+        """Return the optimizer with the learning rate of this step."""
+        (optimizer,) = self.trainer.optimizers
         scale_rates(optimizer, self._schedule(self.clock.images_seen))
         return optimizer
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
+from pytorch_lightning.strategies import SingleDeviceStrategy
+from pytorch_lightning.utilities.model_helpers import is_overridden
 
+from gan_experiments.core.clock import Clock
 from gan_experiments.systems.base import system_of
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
 from gan_experiments.training.callbacks.evaluation import Evaluation
 from gan_experiments.training.callbacks.monitor import Monitor
-from gan_experiments.training.callbacks.progress import ProgressBar
+from gan_experiments.training.callbacks.progress import LINES, ProgressBar
 from gan_experiments.training.callbacks.samples import SampleGrid
 from gan_experiments.training.callbacks.stop import Stop
 from gan_experiments.training.loggers.base import RunLogger
+
+LONGEST = 0.2  # seconds of steps without a return to Lightning: the progress bar has to be updated
+STEP_HOOKS = (
+    "on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward", "on_after_backward",
+    "on_before_optimizer_step",
+)  # fmt: skip
 
 
 class Stateful(Protocol):
@@ -29,6 +39,9 @@ class Stateful(Protocol):
 
 class RunLoop(pl.Callback):
     """Monitors, evaluates, samples, saves and stops: one Lightning callback for everything that follows a step.
+
+    After a step that nothing follows, the system takes the next one without returning to Lightning; with several
+    processes or a user's callback that watches steps, it always returns.
 
     Parts that are ``None`` are skipped. Callbacks of the user run between sampling and saving: they see the latest
     values, and a checkpoint of the same step holds their state.
@@ -61,6 +74,22 @@ class RunLoop(pl.Callback):
         self.stop = Stop()
         self.latest: dict[str, float] = {}
         self._step: Iterator[None] = iter(())
+        self._clock = Clock(1, 0)
+        self._next_due = 0  # images seen
+        self._until = 0.0
+
+    def _pauses(self) -> bool:
+        """Return whether ``after_step`` has anything to do after the step just taken."""
+        due = self._clock.images_seen >= self._next_due or self.stop.signal != 0
+        return due or time.perf_counter() > self._until
+
+    def _resume(self) -> None:
+        """Determine until when nothing has to be done after a step."""
+        seen, budget = self._clock.images_seen, self._clock.budget
+        parts = (self.monitor, self.evaluation, self.samples, self.checkpoint)
+        intervals = [part.every for part in parts if part] + [max(1, budget // LINES)] * bool(self.progress)
+        self._next_due = min(budget, *((seen // every + 1) * every for every in intervals))
+        self._until = time.perf_counter() + LONGEST
 
     def after_step(self, trainer: pl.Trainer) -> Iterator[None]:
         """Do what is due after a step; it is suspended once, while the user's callbacks run."""
@@ -106,7 +135,20 @@ class RunLoop(pl.Callback):
         if self.progress and trainer.is_global_zero:
             self.progress.open(clock)
         self.stop.reclaim_sigterm()
+        self._let_run(trainer)
         trainer.should_stop = clock.finished
+
+    def _let_run(self, trainer: pl.Trainer) -> None:
+        """Let the system take many steps in a row, and without Lightning, as far as nothing else depends on either."""
+        own = (RunLoop, _SecondHalf)
+        others = [callback for callback in trainer.callbacks if not isinstance(callback, own)]  # type: ignore[attr-defined]
+        watched = any(is_overridden(hook, callback, pl.Callback) for callback in others for hook in STEP_HOOKS)
+        alone = isinstance(trainer.strategy, SingleDeviceStrategy) and not watched
+        system = system_of(trainer)
+        system.pauses = self._pauses if alone else lambda: True
+        system.direct = alone and getattr(trainer.precision_plugin, "scaler", None) is None
+        self._clock = system.clock
+        self._resume()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -118,6 +160,7 @@ class RunLoop(pl.Callback):
     def finish_step(self) -> None:
         """Run the second half of ``after_step``."""
         next(self._step, None)
+        self._resume()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the progress bar."""

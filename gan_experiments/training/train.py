@@ -157,4 +157,5 @@ def _silence_lightning() -> None:
     """Silence Lightning's messages that do not apply here."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*`dataloader_iter`.*")
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used")

@@ -12,7 +12,7 @@ from gan_experiments.cli import train as command
 from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import HeldError
-from gan_experiments.systems.base import System
+from gan_experiments.systems.gan import GAN
 from gan_experiments.training import train as training
 
 from .test_state import state
@@ -67,16 +67,16 @@ def test_a_composed_config_is_the_same_run_and_an_edited_one_another():
 
 def test_ctrl_c_saves_and_the_same_call_goes_on(monkeypatch, capsys):
     overrides = tiny_overrides("metrics=none")
-    original = System.on_train_batch_start
+    original = GAN.step
 
-    def interrupt(self, batch, batch_idx):
-        original(self, batch, batch_idx)
+    def interrupt(self, batch):
         if self.clock.images_seen == 24:
             signal.raise_signal(signal.SIGINT)
+        original(self, batch)
 
     before = state()
     with monkeypatch.context() as patch:
-        patch.setattr(System, "on_train_batch_start", interrupt)
+        patch.setattr(GAN, "step", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(overrides)
     assert state() == before

@@ -232,14 +232,14 @@ def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     whole, half = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "half")
     half.write_config(config)
     train_run(config, whole)
-    step = GAN.training_step
+    step = GAN.step
 
-    def stop_at_32(self, batch, batch_idx):
-        step(self, batch, batch_idx)
+    def stop_at_32(self, batch):
+        step(self, batch)
         if self.clock.images_seen == 32:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(GAN, "training_step", stop_at_32)
+    monkeypatch.setattr(GAN, "step", stop_at_32)
     train_run(config, half)
     assert half.record()["images_seen"] == 32
     gan_train(tmp_path, f"resume={half.path}", "trainer=ddp_cpu")

@@ -145,3 +145,14 @@ def test_a_half_life_beyond_the_run_leaves_little_of_the_initial_weights_with_a_
         shares[rampup] = ema.module.weight.item()
     assert shares[None] > 0.88
     assert shares[0.05] < 1e-6
+
+
+def test_a_moved_average_goes_on_with_its_new_buffers():
+    net = nn.BatchNorm1d(3)
+    ema = GeneratorEMA(net, 0)
+    ema.update(net, 8)
+    system = nn.ModuleList([net, ema]).double()
+    net.running_mean.fill_(2.0)
+    ema.update(net, 8)
+    assert torch.equal(ema.module.running_mean, net.running_mean)
+    assert system[1].module.running_mean.dtype == torch.float64

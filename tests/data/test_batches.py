@@ -1,9 +1,10 @@
 import itertools
 
+import pytest
 import torch
 
 from gan_experiments.core.clock import Clock
-from gan_experiments.data.batches import Batches, InMemory
+from gan_experiments.data.batches import Batches, InMemory, batches_at_once
 from gan_experiments.data.order import Order
 from gan_experiments.data.random_flip_crop import RandomFlipCrop
 
@@ -52,3 +53,32 @@ def test_images_are_transformed_by_their_position():
 
 def test_batches_have_no_length():
     assert not hasattr(Batches, "__len__")
+
+
+@pytest.mark.parametrize("labels", [LABELS, None])
+def test_batches_fetched_together_are_those_fetched_one_by_one(labels):
+    clock, fetched = Clock(batch_size=12, budget=1000, images_seen=24), []
+
+    def fetch(numbers):
+        fetched.append(len(numbers))
+        return InMemory(IMAGES, labels)(numbers)
+
+    ways = [(fetch, Order(50, 0), clock, 0, 1, RandomFlipCrop(True, 1, 0), block) for block in (1, 3)]
+    one, together = (list(itertools.islice(Batches(*way), 10)) for way in ways)
+    assert fetched == [12] * 10 + [36] * 4
+    for left, right in zip(one, together, strict=True):
+        assert torch.equal(left.images, right.images)
+        assert left.labels is right.labels is None or torch.equal(left.labels, right.labels)
+
+
+def test_a_process_of_several_fetches_its_part_of_every_batch():
+    clock = Clock(batch_size=12, budget=1000)
+    ways = [(InMemory(IMAGES, LABELS), Order(50, 0), clock, 1, 2, None, block) for block in (1, 3)]
+    one, other = (list(itertools.islice(Batches(*way), 5)) for way in ways)
+    assert all(torch.equal(left.labels, right.labels) for left, right in zip(one, other, strict=True))
+
+
+def test_batches_are_fetched_together_if_small_and_aligned():
+    assert batches_at_once(128 * 8) == 128
+    assert batches_at_once(100 * 8) == 1  # every second one would start in the middle of 64 bytes
+    assert batches_at_once(2**20) == 1

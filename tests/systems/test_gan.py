@@ -183,17 +183,17 @@ def test_ramps_move_numbers_from_what_the_config_says(built):
         "ema.half_life=0",
     )
     system, seen = parts.system, []
-    step = system.training_step
+    step = system.step
 
-    def note(batch, batch_idx):
+    def note(batch):
         discriminator, generator = (optimizer.param_groups[0]["betas"] for optimizer in parts.trainer.optimizers)
         weights = [system.penalties[name].weight for name in ("r1", "r2")]
         seen.append([*weights, generator[1], discriminator[0], system.ema.half_life])
         assert system.augmentations["ada"].p.item() == system.ema.half_life
         assert (generator[0], discriminator[1]) == (0.5, 0.999)
-        return step(batch, batch_idx)
+        return step(batch)
 
-    system.training_step = note
+    system.step = note
     fit(parts)
     moved = [(n / 64, min(1, max(0, (n - 16) / 32)), min(1, n / 32)) for n in range(0, 64, 8)]
     expected = [[1 - 0.5 * w, 2 - 1.5 * w, 0.999 * (1 - b) + 0.9 * b, 0.5 * (1 - b) + 0.9 * b, a] for b, w, a in moved]
@@ -254,15 +254,15 @@ def adapting(name):
 def test_a_run_whose_probability_adapts_resumes_bit_for_bit(fit, tiny, monkeypatch, name):
     """Stopped between two moves of the probability, with signs counted half of the way."""
     whole = fit(*adapting(name), "model=mlp", "metrics=none", folder="whole")
-    step, at = GAN.training_step, 40
+    step, at = GAN.step, 40
     with monkeypatch.context() as patch:
 
-        def stop(self, batch, batch_idx):
-            step(self, batch, batch_idx)
+        def stop(self, batch):
+            step(self, batch)
             if self.clock.images_seen == at:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        patch.setattr(GAN, "training_step", stop)
+        patch.setattr(GAN, "step", stop)
         stopped = fit(*adapting(name), "model=mlp", "metrics=none", folder="stopped")
     cut = load_checkpoint(stopped.checkpoint("last"))
     assert cut["images_seen"] == at

@@ -182,16 +182,16 @@ def test_a_run_stopped_in_the_middle_ends_with_the_same_bits(tiny, tmp_path, mon
     config = tiny("model=vae", "model.encoder.channels=4", "budget.images=160", "callbacks.monitor.every=96")
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
     assert train(config, whole) == 0
-    step = VAE.training_step
+    step = VAE.step
 
-    def stop_once(self, batch, batch_idx):
-        step(self, batch, batch_idx)
+    def stop_once(self, batch):
+        step(self, batch)
         if self.clock.images_seen == 72:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(VAE, "training_step", stop_once)
+    monkeypatch.setattr(VAE, "step", stop_once)
     assert train(config, stopped) == 128 + signal.SIGTERM
-    monkeypatch.setattr(VAE, "training_step", step)
+    monkeypatch.setattr(VAE, "step", step)
     assert train(config, stopped) == 0
     assert_same_run(whole, stopped)
     assert whole.record()["steps"] == {"generator": 20, "encoder": 20}

@@ -1,13 +1,18 @@
+import math
 import os
 import signal
 
 import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import DummyLogger
+from same_run import assert_same, assert_same_run
 
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.systems.base import System
+from gan_experiments.systems.gan import GAN
 from gan_experiments.training import build as building
+from gan_experiments.training import loop as looping
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
 from gan_experiments.training.callbacks.evaluation import Evaluation, Measured
 from gan_experiments.training.callbacks.monitor import Monitor
@@ -85,17 +90,15 @@ def test_the_state_of_the_parts_survives(counting, tiny, tmp_path, monkeypatch):
     run, config = RunFolder(tmp_path), counting("budget.images=96")
     whole = building.build(config, RunFolder(tmp_path / "whole"))
     whole.trainer.fit(whole.system, datamodule=whole.data)
-    from gan_experiments.systems.gan import GAN
+    step = GAN.step
 
-    step = GAN.training_step
-
-    def stop_once(self, batch, batch_idx):
-        step(self, batch, batch_idx)
+    def stop_once(self, batch):
+        step(self, batch)
         if self.clock.images_seen == 40:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(GAN, "training_step", stop_once)
+        patch.setattr(GAN, "step", stop_once)
         assert train(config, run) == 128 + signal.SIGTERM
     saved = load_checkpoint(run.checkpoint("last"))["callbacks"]
     assert saved["Counting"] == {"steps": 5}
@@ -151,3 +154,86 @@ def test_a_logger_of_lightnings_own_receives_scalars(tiny, tmp_path):
     parts.trainer.fit(parts.system, datamodule=parts.data)
     assert [step for step, _ in received] == [16]
     assert "loss/generator" in received[0][1]
+
+
+MANY_STEPS = (
+    "model=mlp", "augment=ada", "augment.ada.interval=3", "d_steps=2", "penalty.r1.interval=4", "~callbacks.progress",
+    "budget.images=960", "callbacks.monitor.every=416", "callbacks.samples.every=480", "metrics.every=416",
+    "callbacks.checkpoint.every=200", "ramps={beta: {keys: ['optimizer.generator.betas[1]'], to: 0.9}}",
+)  # fmt: skip
+
+
+@pytest.fixture
+def lengths(monkeypatch):
+    """Return the number of steps of each call of ``training_step``."""
+    counts, take = [], System.training_step
+
+    def count(self, dataloader_iter):
+        before = self.clock.step
+        take(self, dataloader_iter)
+        counts.append(self.clock.step - before)
+
+    monkeypatch.setattr(System, "training_step", count)
+    monkeypatch.setattr(looping, "LONGEST", math.inf)  # the machine may be slow
+    return counts
+
+
+@pytest.mark.parametrize("most", [1, 7, 50])
+def test_a_run_is_the_same_for_any_number_of_steps_in_a_row_and_if_one_of_them_is_its_last(
+    tiny, tmp_path, monkeypatch, lengths, most
+):
+    whole, killed, config = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed"), tiny(*MANY_STEPS)
+    assert train(config, whole) == 0
+    assert lengths == [25, 25, 2, 8, 15, 25, 4, 16]  # between the multiples of 200, 416 and 480 images
+    lengths.clear()
+    pauses, step = looping.RunLoop._pauses, GAN.step
+    monkeypatch.setattr(looping.RunLoop, "_pauses", lambda self: pauses(self) or self._clock.step % most == 0)
+
+    def fail(self, batch):
+        step(self, batch)
+        if self.clock.step == 73:
+            raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GAN, "step", fail)
+        with pytest.raises(InterruptedError):
+            train(config, killed)
+    assert load_checkpoint(killed.checkpoint("last"))["images_seen"] == 416  # 52 steps
+    assert train(config, killed) == 0
+    assert max(lengths) == min(most, 25)
+    assert_same_run(whole, killed)
+
+
+def test_a_signal_is_answered_after_the_step_it_came_in(tiny, tmp_path, monkeypatch, lengths):
+    step, run = GAN.step, RunFolder(tmp_path)
+
+    def interrupt(self, batch):
+        step(self, batch)
+        if self.clock.step == 13:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(GAN, "step", interrupt)
+    assert train(tiny(*MANY_STEPS), run) == 128 + signal.SIGTERM
+    assert lengths == [13]
+    assert load_checkpoint(run.checkpoint("last"))["images_seen"] == 13 * 8
+
+
+def test_after_a_while_lightning_gets_its_turn(tiny, tmp_path, monkeypatch, lengths):
+    monkeypatch.setattr(looping, "LONGEST", 0.0)
+    assert train(tiny(*MANY_STEPS, "budget.images=64"), RunFolder(tmp_path)) == 0
+    assert lengths == [1] * 8
+
+
+def test_who_watches_steps_sees_all_of_them_and_changes_nothing(counting, tiny, tmp_path, lengths):
+    alone, watched = RunFolder(tmp_path / "alone"), RunFolder(tmp_path / "watched")
+    train(tiny(*MANY_STEPS, "metrics=none"), alone)
+    assert max(lengths) > 1
+    lengths.clear()
+    parts = building.build(counting(*MANY_STEPS, "metrics=none"), watched)
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    assert lengths == [1] * 120
+    assert parts.trainer.callbacks[1].steps == 120
+    assert parts.trainer.global_step == 120 + 60  # Lightning counts the steps of both optimizers
+    one, other = (load_checkpoint(run.checkpoint("last")) for run in (alone, watched))
+    for part in ("state_dict", "optimizer_states", "statistics"):
+        assert_same(one[part], other[part], part)

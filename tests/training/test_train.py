@@ -96,18 +96,18 @@ def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny,
     assert train(config, whole) == 0
     from gan_experiments.systems.gan import GAN
 
-    step = GAN.training_step
+    step = GAN.step
     for at in (48, 328):
 
-        def stop_once(self, batch, batch_idx, at=at):
-            step(self, batch, batch_idx)
+        def stop_once(self, batch, at=at):
+            step(self, batch)
             if self.clock.images_seen == at:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        monkeypatch.setattr(GAN, "training_step", stop_once)
+        monkeypatch.setattr(GAN, "step", stop_once)
         assert train(config, stopped) == 128 + signal.SIGTERM
         assert load_checkpoint(stopped.checkpoint("last"))["images_seen"] == at
-    monkeypatch.setattr(GAN, "training_step", step)
+    monkeypatch.setattr(GAN, "step", step)
     assert train(config, stopped) == 0
     assert_same_run(whole, stopped)
 

@@ -15,6 +15,7 @@ from gan_experiments.core.clock import Clock, duration
 from gan_experiments.core.types import PositiveFloat
 from gan_experiments.training.callbacks.base import LoopPart
 
+LINES = 20  # of a run whose standard error is no terminal
 SMOOTHING = 0.7  # weight of the previous value in the moving average of the speed
 
 
@@ -55,7 +56,7 @@ class ProgressBar(LoopPart):
             latest: The latest value of every scalar, by name.
         """
         if self._bar is None:
-            if clock.due(max(1, clock.budget // 20)):
+            if clock.due(max(1, clock.budget // LINES)):
                 self._measure_speed(clock)
                 print(f"{self._line(clock, latest)} · {duration(self._left(clock))} left", file=sys.stderr, flush=True)
         elif time.monotonic() - self._last_time >= self.refresh or clock.finished:

@@ -70,17 +70,17 @@ def test_a_file_that_is_named_and_not_there_ends_it(tiny, fit):
 def test_a_resumed_run_keeps_its_extractors(tiny, network_down, tmp_path, monkeypatch):
     """It started without the weights; when they are available later, the two kinds of values are not mixed."""
     run, config = RunFolder(tmp_path / "run"), inception(tiny)
-    step = GAN.training_step
+    step = GAN.step
 
-    def fail_after_the_first_evaluation(self, batch, batch_idx):
-        step(self, batch, batch_idx)
+    def fail_after_the_first_evaluation(self, batch):
+        step(self, batch)
         if self.clock.images_seen == 40:
             raise InterruptedError
 
-    monkeypatch.setattr(GAN, "training_step", fail_after_the_first_evaluation)
+    monkeypatch.setattr(GAN, "step", fail_after_the_first_evaluation)
     with pytest.raises(InterruptedError):
         train(config, run)
-    monkeypatch.setattr(GAN, "training_step", step)
+    monkeypatch.setattr(GAN, "step", step)
     monkeypatch.setattr(weights, "find_weights", lambda *_: pytest.fail("asked for the weights again"))
     train(config, run)
     record = run.record()

@@ -11,19 +11,22 @@ from gan_experiments.training.train import train
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("hook", ["setup", "on_fit_start", "on_train_start", "on_train_batch_start"])
+@pytest.mark.parametrize("hook", ["setup", "on_fit_start", "on_train_start", "step"])
 def test_a_signal_at_any_moment_ends_the_run_saved(tiny, tmp_path, monkeypatch, hook, number):
     def send(*_, **__):
         os.kill(os.getpid(), number)
 
+    step = GAN.step
     monkeypatch.setattr(GAN, hook, send)
     run = RunFolder(tmp_path)
     before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
-    if hook == "on_train_batch_start":
-        monkeypatch.setattr(GAN, hook, lambda self, *_, **__: send() if self.clock.step == 3 else None)
+    if hook == "step":
+        monkeypatch.setattr(
+            GAN, hook, lambda self, batch: (send() if self.clock.step == 3 else None, step(self, batch))
+        )
     assert train(tiny(), run) == 128 + number
     saved = load_checkpoint(run.checkpoint("last"))["images_seen"]
-    assert saved == run.record()["images_seen"] == (32 if hook == "on_train_batch_start" else 8)
+    assert saved == run.record()["images_seen"] == (32 if hook == "step" else 8)
     assert run.record()["status"] == "interrupted"
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
 
