@@ -353,7 +353,7 @@ def captured_generator_step(parts, at):
         step(real, labels, shared)
 
     def kept(loss, optimizer):
-        if "start" in seen and "gradient" not in seen and optimizer.optimizer is parts.trainer.optimizers[1]:
+        if "start" in seen and "gradient" not in seen and optimizer is parts.trainer.optimizers[1]:
             weights = list(system.generator.parameters())
             seen["gradient"] = torch.autograd.grad(loss, weights, retain_graph=True)
         minimize(loss, optimizer)
