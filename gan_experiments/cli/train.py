@@ -18,12 +18,18 @@ from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import WORKER, RunFolder, is_main_process
 from gan_experiments.runs.summary import shown, summary
+from gan_experiments.sweeps.fork_server import SERVER, serve
 from gan_experiments.sweeps.job import end_with_parent
 from gan_experiments.sweeps.launch import tidy_overrides
+
+# What every job imports, and what most do.
+_OF_JOBS = ("gan_experiments.training.train", "gan_experiments.systems.gan", "torch.utils.tensorboard")
 
 
 def main() -> None:
     """Run the command; in a process that was started for a run: train that."""
+    if SERVER in os.environ:
+        serve(_OF_JOBS)  # goes on here in each process that is forked, for a run
     if WORKER not in os.environ:
         command("train", Config, run, sweep, tidy_overrides)
     end_with_parent()

@@ -21,9 +21,9 @@ from typing import Any
 
 from gan_experiments.runs.config_differences import refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder
+from gan_experiments.sweeps.fork_server import PARENT, Process, start
 
 SAFE_PATH = "PYTHONSAFEPATH"  # Python's own, since 3.11
-PARENT = "GAN_EXPERIMENTS_PARENT"  # the process without which a job does not go on
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ask a process to end: the job can go on from there
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
@@ -78,14 +78,11 @@ def end_with_parent() -> None:
 def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], lock: int) -> None:
     task = json.dumps([str(folder.path.resolve()), config])
     # A module in the current folder does not take the place of an installed one.
-    environment = os.environ | {WORKER: task, PARENT: str(os.getpid()), SAFE_PATH: "1"}
+    environment = os.environ | {SAFE_PATH: "1"}
     environment.pop("SLURM_NTASKS", None)  # by which Lightning tells that SLURM starts the processes of a run
     with folder.log_file.open("ab") as log:
-        start = log.tell()
-        child = subprocess.Popen(  # noqa: S603 - our own program
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock],
-            start_new_session=True,
-        )  # fmt: skip
+        begin = log.tell()
+        child = start(command, {WORKER: task}, environment, log.fileno(), lock)
     try:
         with _forwarding(child) as asked:
             code = _wait(child, folder)
@@ -97,14 +94,14 @@ def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], l
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)  # processes that it has started itself and left behind
     with folder.log_file.open("rb") as log:
-        log.seek(start)
+        log.seek(begin)
         _conclude(folder, code, bool(asked), log.read().decode(errors="replace").strip())
     _note_pruning(folder)
     if asked:
         raise KeyboardInterrupt
 
 
-def _wait(child: subprocess.Popen[bytes], folder: RunFolder) -> int:
+def _wait(child: Process, folder: RunFolder) -> int:
     """Wait for a process, and ask it to stop once somebody has asked that of the folder; return its exit code."""
     asked = False
     while True:
@@ -125,7 +122,7 @@ def _note_pruning(folder: RunFolder) -> None:
 
 
 @contextmanager
-def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+def _forwarding(child: Process) -> Iterator[list[int]]:
     """Hand the signals that come during the block on to ``child``, and list them."""
     received: list[int] = []
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,7 +22,8 @@ from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
-from gan_experiments.sweeps.job import SAFE_PATH, run_job
+from gan_experiments.sweeps.fork_server import close_server
+from gan_experiments.sweeps.job import SAFE_PATH, is_settled, run_job
 from gan_experiments.sweeps.plan import Sweep
 from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.directions import direction_lines
@@ -94,6 +97,30 @@ class _NoCallbacks:
         return _ignore
 
 
+class _PendingOnly:
+    """Launches those jobs of a grid that are not settled: to compose the config of one costs more than to skip it.
+
+    Args:
+        launcher: Hydra's.
+        jobs: The jobs.
+    """
+
+    def __init__(self, launcher: Launcher, jobs: Sweep) -> None:
+        self._launcher = launcher
+        self._settled = {_values(job.overrides) for job in jobs.jobs() if is_settled(job.before, jobs.retry)}
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Launch a batch of the sweeper's."""
+        pending = [overrides for overrides in job_overrides if _values(overrides) not in self._settled]
+        return self._launcher.launch(pending, initial_job_idx) if pending else []
+
+
+def _values(overrides: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Return what tells a job apart: Hydra may have the same overrides in another order."""
+    split = (override.lstrip("+").partition("=") for override in overrides)
+    return frozenset((key, value) for key, _, value in split)
+
+
 def tidy_overrides(overrides: Sequence[str]) -> list[str]:
     """Return what keeps Hydra from leaving files beside the runs, and what suits its plugins, unless it is given."""
     own = _TIDY | plugin_defaults(overrides)
@@ -125,10 +152,11 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
     os.environ[SAFE_PATH] = "1"  # for the processes that a launcher starts
     try:
         with SweepProgress(jobs):
-            _launch(line, job)
+            _launch(line, jobs, job)
     finally:
         signal.signal(signal.SIGTERM, before)
         os.environ[SAFE_PATH] = path  # empty is unset
+        close_server()
         failed = print_table(jobs)
     return max([failed, *job.codes])
 
@@ -137,16 +165,19 @@ def _is_search(line: CommandLine) -> bool:
     return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper")
 
 
-def _launch(line: CommandLine, job: SweepJob) -> None:
+def _launch(line: CommandLine, jobs: Sweep, job: SweepJob) -> None:
     loader = line.files.loader
     config = loader.load_configuration(line.files.config_name, line.lines, RunMode.MULTIRUN)
     context = HydraContext(config_loader=loader, callbacks=_NoCallbacks())  # type: ignore[arg-type]
-    sweeper = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=job, config=config)
+    sweeper: Any = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=job, config=config)
+    if line.is_grid:
+        sweeper.launcher = _PendingOnly(sweeper.launcher, jobs)
+        sweeper.validate_batch_is_legal = _ignore  # composes what has been checked
     try:
         sweeper.sweep(arguments=list(config.hydra.overrides.task))
     except JobFailed as failure:
         job.codes.append(failure.code)
 
 
-def _ignore(**_: Any) -> None:
+def _ignore(*_: Any, **__: Any) -> None:
     """Do nothing."""

@@ -35,6 +35,7 @@ class Job:
         budget: Real images.
         before: The record that its folder held before the sweep.
         chosen: Which value of each change it has; empty in a search.
+        overrides: Those values, as on a command line; empty in a search.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Job:
     budget: int
     before: dict[str, Any]
     chosen: tuple[int, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 class Sweep:
@@ -126,7 +128,8 @@ def plan(line: CommandLine) -> Sweep:
         overrides = [_override(change, index) for change, index in zip(line.changes, chosen, strict=True)]
         run = RunFolder(folder / (plain["name"] or run_name(line.choices, overrides)))
         name = " ".join(text for text, change in zip(overrides, line.changes, strict=True) if change.sweep)
-        jobs.append(Job(name or run.path.name, run, plain["budget"]["images"], run.record(), chosen))
+        budget, before = plain["budget"]["images"], run.record()
+        jobs.append(Job(name or run.path.name, run, budget, before, chosen, tuple(overrides)))
         if run.config_file.exists():
             differing = changed(run.read_config(), plain)
             problems.update(f"{key}: {show(old)} in {folder}, {show(new)} here" for key, old, new in differing)
@@ -184,7 +187,10 @@ def _combinations(line: CommandLine) -> Iterator[tuple[tuple[int, ...], DictConf
 
 
 def _override(change: Change, index: int) -> str:
-    return change.line if change.deletes else f"{change.key}={change.values[index]}"
+    """Return an override as Hydra hands it to the job: it names the folder."""
+    if change.deletes:
+        return change.line if "=" in change.line else f"{change.line}=null"
+    return f"{change.key}={change.values[index]}"
 
 
 def _sweep_folder(line: CommandLine, config: DictConfig) -> str:

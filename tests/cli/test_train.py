@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from same_run import assert_same
 from tiny import tiny_overrides
 
 from gan_experiments.cli import train
@@ -15,6 +16,7 @@ from gan_experiments.core.types import DataFacts
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import scores
+from gan_experiments.sweeps.fork_server import ForkServer
 
 
 def only_run():
@@ -151,13 +153,21 @@ def test_a_size_the_network_cannot_make_is_refused(call, monkeypatch):
     assert "8, 16, 28, 32, 64" in err
 
 
-def test_a_sweep_trains_each_job_in_a_folder_of_its_own(call):
+def test_a_sweep_trains_each_job_in_a_folder_of_its_own_as_alone(call, fit, monkeypatch):
+    forks, fork = [], ForkServer.fork
+    monkeypatch.setattr(ForkServer, "fork", lambda *arguments: forks.append(fork(*arguments)) or forks[-1])
     code, out, err = call(train, "-m", *tiny_overrides("seed=0,1", "metrics=none"))
     assert code == 0, err
     assert "2 jobs: 2 finished" in out
-    configs = [yaml.safe_load(path.read_text()) for path in Path("outputs").glob("*/*/config.yaml")]
-    assert sorted(config["seed"] for config in configs) == [0, 1]
-    assert {path.name for path in Path("outputs").glob("*/*")} >= {config["name"] for config in configs}
+    assert len(forks) == (2 if sys.platform == "linux" else 0)
+    runs = {run.read_config()["seed"]: run for run in map(RunFolder, Path("outputs").glob("*/*/"))}
+    assert sorted(runs) == [0, 1]
+    for seed, run in runs.items():
+        assert run.path.name == run.read_config()["name"]
+        alone = fit("metrics=none", f"seed={seed}", folder=f"alone-{seed}")
+        one, other = (load_checkpoint(each.checkpoint("last")) for each in (run, alone))
+        for part in ("state_dict", "optimizer_states"):
+            assert_same(one[part], other[part])
 
 
 def gan_train(folder, *arguments):

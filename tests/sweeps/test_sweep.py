@@ -11,6 +11,7 @@ from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import check_command_line, combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.sweeps.launch import SweepJob
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 
@@ -19,6 +20,7 @@ CHILD = """
 import json, os, signal, sys
 from pathlib import Path
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.sweeps.launch import SweepJob
 path, config = json.loads(os.environ["GAN_EXPERIMENTS_WORKER"])
 run, seed, images = RunFolder(path), config["seed"], config["budget"]["images"]
 with open("begun", "a") as file:
@@ -194,6 +196,7 @@ def test_a_deletion_and_a_list_are_swept_like_the_rest(sweep):
     assert (code, len(sweep.begun)) == (0, 4), err
     code, out, _ = sweep(*SWEEP, "seed=0,1", "~callbacks.samples", "penalty=[r1,lecam],none", "+model.unroll_steps=0")
     assert (code, sweep.begun) == (0, []), out
+    assert "4 jobs: 4 skipped" in out
 
 
 def test_a_launch_that_ends_badly_still_ends_with_the_table(sweep, monkeypatch):
@@ -214,3 +217,18 @@ def test_a_sigterm_ends_it_like_ctrl_c(sweep):
     assert code == 130
     assert "1 interrupted, 1 not started" in out
     assert signal.getsignal(signal.SIGTERM) == handler
+
+
+def test_jobs_that_are_done_are_not_handed_to_the_launcher(sweep, tmp_path, monkeypatch):
+    (tmp_path / "mine" / "study").mkdir(parents=True)
+    swept = "hydra:\n  sweeper:\n    params:\n      seed: 0,1\n      loss: hinge,minimax\n"
+    (tmp_path / "mine" / "study" / "mine.yaml").write_text(f"# @package _global_\n{swept}")
+    mine = ("-m", "--config-dir", "mine", "study=mine", "~callbacks.samples", "penalty=[r1,lecam],none")
+    code, out, err = sweep(*mine)
+    assert (code, sweep.begun) == (0, [0] * 4 + [1] * 4), err
+    launched = []
+    original = SweepJob.__call__
+    monkeypatch.setattr(SweepJob, "__call__", lambda self, config: (launched.append(config), original(self, config)))
+    code, out, err = sweep(*mine, "seed=1,2", "hydra.sweeper.max_batch_size=3")  # the order is not that of the file
+    assert (code, sweep.begun, len(launched)) == (0, [2] * 4, 4), err
+    assert "8 jobs: 4 skipped, 4 finished" in out

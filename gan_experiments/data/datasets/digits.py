@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,8 +20,9 @@ class Digits(ImageData):
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Read images, 17 grey levels scaled to [0, 255], uint8 ``(1797, 1, 8, 8)``, and labels ``(1797,)``."""
-        from sklearn.datasets import load_digits  # takes a second to import: not for a config that is refused
-
-        digits = load_digits()
-        levels = torch.from_numpy(digits.images).unsqueeze(1)
-        return (levels * (255 / 16)).round().to(torch.uint8), torch.from_numpy(digits.target).to(torch.int64)
+        package = find_spec("sklearn")  # its file alone: to import scikit-learn takes a second
+        assert package is not None
+        assert package.origin is not None
+        table = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+        levels = torch.from_numpy(table[:, :-1].reshape(-1, 1, 8, 8))
+        return (levels * (255 / 16)).round().to(torch.uint8), torch.from_numpy(table[:, -1]).to(torch.int64)
