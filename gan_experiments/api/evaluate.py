@@ -175,7 +175,7 @@ def measure_images(
     from gan_experiments.training.build import build_evaluator, construct, device_for_measuring
 
     device = device_for_measuring(accelerator)
-    data = construct(dataset, seed=seed)
+    data = construct(dataset, "dataset", seed=seed)
     data.prepare_data()
     data.setup()
     if isinstance(source, Path):

@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.distributed import mean_over_processes
-from gan_experiments.core.rules import option
+from gan_experiments.core.rules import check_within_run, option
 from gan_experiments.core.types import Fraction, PositiveInt
 
 Sign = Annotated[float, Interval(ge=-1, le=1)]
@@ -61,10 +61,14 @@ class Adaptive(Augmentation):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse to follow the sign of energies, which never changes; warn if the loss gives the sign no meaning."""
+        """Refuse to follow the sign of energies, which never changes; warn if it means nothing or p hardly moves."""
         yield from super().check(key, options, config)
+        if option(config, key, "target") is None:
+            return
+        yield from check_within_run(key, "interval", "p stays what it is", config, steps=True)
+        yield from check_within_run(key, "images", "p cannot change from 0 to 1", config)
         loss = config.component("loss")
-        if loss is None or option(config, key, "target") is None:
+        if loss is None:
             return
         if getattr(loss, "discriminator_output", "") == "energy":
             text = f"{loss.__name__} is computed on energies, which are never negative; null keeps p constant"

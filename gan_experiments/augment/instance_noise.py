@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.types import PositiveFloat, PositiveInt
 
 
@@ -29,3 +34,9 @@ class InstanceNoise(Augmentation):
             return images
         batch, *shape = images.shape
         return images + sigma * rng.normal(batch, *shape).to(images.dtype)
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Warn of noise that the run ends with."""
+        yield from super().check(key, options, config)
+        yield from check_within_run(key, "images", "the noise does not decay to 0", config)

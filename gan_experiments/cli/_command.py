@@ -20,6 +20,7 @@ from gan_experiments.cli._arguments import Arguments, read_arguments
 from gan_experiments.cli._help import help_page
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.config.files import VERSION_BASE, root_dir
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError, DivergedError
 
 CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
@@ -67,6 +68,10 @@ def report(error: BaseException) -> int:
         return DIVERGED
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         print(f"Disk full: {error}. The last checkpoint is whole; the same command goes on from it.", file=sys.stderr)
+        return 1
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+        hint = "batch_size, metrics.batch_size and the sizes of the networks decide how much a run takes"
+        print(f"Out of memory: {first_line(error)}; {hint}", file=sys.stderr)
         return 1
     traceback.print_exception(error)
     return 1

@@ -34,7 +34,7 @@ def run(request: Request) -> int:
     from gan_experiments.data.describe import describe, sheet
     from gan_experiments.training.build import construct
 
-    data = construct(options["dataset"], seed=options["seed"])
+    data = construct(options["dataset"], "dataset", seed=options["seed"])
     data.prepare_data()
     data.setup()
     print("\n".join(describe(data)))
@@ -54,7 +54,7 @@ def write(request: Request) -> int:
     from gan_experiments.data.shards.writer import write_shards
     from gan_experiments.training.build import construct
 
-    data = construct(options["dataset"], seed=options["seed"])
+    data = construct(options["dataset"], "dataset", seed=options["seed"])
     data.prepare_data()
     data.setup()
     urls = write_shards(data, Path(options["output"]).expanduser(), options["shard_images"], options["seed"])

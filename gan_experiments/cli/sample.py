@@ -44,7 +44,7 @@ def run(request: Request) -> int:
     from gan_experiments.training.build import construct
 
     system, data = sampled.restore(options["checkpoint"], options["accelerator"])
-    sheet = construct(options["output"])
+    sheet = construct(options["output"], "output")
     if sheet.needs_data:
         data.prepare_data()
         data.setup()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeGuard, Union, get_args, get_origin
 
 import pydantic
+from annotated_types import Interval
 from pydantic_core import PydanticCustomError
 
 from gan_experiments.config.signatures import signature_of
@@ -20,6 +21,8 @@ from gan_experiments.core.types import Described
 
 _SCALARS = {int: "an integer", float: "a number", bool: "true or false", str: "text", Path: "text"}
 _UNIONS = (Union, types.UnionType)
+_LARGEST_INT = 2**63 - 1  # of torch and numpy
+_FLOAT32 = (1.1754944e-38, 3.4028235e38)  # the smallest and the largest positive number: a run computes in float32
 _UNFIT = "unfit"  # the type of a validation error whose message is in our words
 
 
@@ -170,7 +173,9 @@ def _spelling_hint(value: Any, annotation: Any) -> str:
         return f"; write {int(value)}"
     if (str in kinds or Path in kinds) and isinstance(value, (int, float)):
         return f"; write \"'{show(value)}'\""
-    return ""
+    if float in kinds and isinstance(value, float) and not _in_float32(value):
+        return "; in float32 it is 0" if abs(value) < 1 else f"; float32 ends at {_FLOAT32[1]:.2g}"
+    return "; it must fit into 64 bits" if isinstance(value, int) and abs(value) > _LARGEST_INT else ""
 
 
 def _type_of(annotation: Any) -> Any:
@@ -186,8 +191,8 @@ def _type_of(annotation: Any) -> Any:
         return Annotated[annotation, pydantic.BeforeValidator(partial(_require_type, frozenset(map(type, arguments))))]
     if annotation in (None, type(None)):
         return annotation
-    if annotation in _SCALARS:
-        return Annotated[str if annotation is Path else annotation, pydantic.Strict()]
+    if annotation in _STRICT:
+        return _STRICT[annotation]
     if _is_section(annotation) or _is_component(annotation):
         return pydantic.InstanceOf[Component]  # which no value is
     container = _container(annotation)
@@ -206,6 +211,32 @@ def _require_type(allowed: frozenset[type], value: Any) -> Any:
     if type(value) not in allowed:
         raise ValueError
     return value
+
+
+def _require_float32(value: Any) -> Any:
+    """Return ``value`` if it is no number, or one that float32 can hold, and not an integer that torch cannot read.
+
+    Raises:
+        ValueError: It would become 0 or infinite.
+    """
+    if isinstance(value, (int, float)) and not _in_float32(value):
+        raise ValueError
+    return value
+
+
+def _in_float32(value: float) -> bool:
+    most = _LARGEST_INT if isinstance(value, int) else _FLOAT32[1]
+    return value == 0 or _FLOAT32[0] <= abs(value) <= most
+
+
+# No scalar is converted.
+_STRICT: dict[Any, Any] = {
+    int: Annotated[int, pydantic.Strict(), Interval(ge=-_LARGEST_INT, le=_LARGEST_INT)],
+    float: Annotated[float, pydantic.Strict(), pydantic.BeforeValidator(_require_float32)],
+    bool: Annotated[bool, pydantic.Strict()],
+    str: Annotated[str, pydantic.Strict()],
+    Path: Annotated[str, pydantic.Strict()],
+}
 
 
 def _describe_container(container: Any, arguments: tuple[Any, ...]) -> str:

@@ -6,14 +6,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.text import nearest, show
+
+_EVERY = 50_000  # the default of metrics.every, of which a short run gets no warning
 
 
 def check_config(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-    """Refuse a batch that the processes cannot share equally, and a number that two ramps change."""
+    """Refuse a batch that the processes cannot share equally, and a number that two ramps change.
+
+    Warn of a generator that is never trained.
+    """
     batch, devices, nodes = (config.get(name) for name in ("batch_size", "trainer.devices", "trainer.num_nodes"))
     if isinstance(batch, int) and isinstance(devices, int) and isinstance(nodes, int) and batch % (devices * nodes):
-        yield Problem("batch_size", f"{batch} images cannot be divided equally among {devices * nodes} processes")
+        processes = f"{devices * nodes} processes (trainer.devices={devices}, trainer.num_nodes={nodes})"
+        yield Problem("batch_size", f"{batch} images cannot be divided equally among {processes}")
+    budget, d_steps = config.get("budget.images"), config.get("d_steps")
+    if all(isinstance(value, int) for value in (batch, budget, d_steps)) and 1 < d_steps > -(-budget // batch):
+        text = f"{d_steps:,} discriminator steps are more than the budget has: the generator is never trained"
+        yield Problem("d_steps", text, warning=True)
     owners: dict[str, str] = {}
     for name in config.get("ramps") or ():
         for number in dict.fromkeys(_texts(config.get(f"ramps.{name}.keys"))):
@@ -28,8 +39,12 @@ def check_trainer(key: str, options: Mapping[str, Any], config: ConfigView) -> I
 
 
 def check_optimizer(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-    """Refuse integer betas, which the optimizers of torch raise for."""
+    """Refuse integer betas, which the optimizers of torch raise for; warn of steps larger than any weight."""
     for network in ("generator", "discriminator"):
+        rate = config.get(f"{key}.{network}.lr")
+        if isinstance(rate, (int, float)) and rate > 1:
+            text = f"{show(rate)}: one step can move every weight by more than 1; usual are 1e-5 to 1e-2"
+            yield Problem(f"{key}.{network}.lr", text, warning=True)
         for index, beta in enumerate(config.get(f"{key}.{network}.betas") or ()):
             if isinstance(beta, int):
                 text = f"the optimizer does not accept integers; write {float(beta)}"
@@ -37,17 +52,25 @@ def check_optimizer(key: str, options: Mapping[str, Any], config: ConfigView) ->
 
 
 def check_schedule(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-    """Refuse learning rates that stop falling before they start."""
+    """Refuse learning rates that stop falling before they start; warn of what no run of this budget gets to."""
+    yield from check_within_run(key, "warmup", "the learning rates do not reach their values", config)
     start, end = config.get(f"{key}.start"), config.get(f"{key}.end")
     name = "end" if end else "start"
     end = end or config.get("budget.images")
     falls = config.get(f"{key}.kind") in ("linear", "cosine")
     if falls and isinstance(start, int) and isinstance(end, int) and start >= end:
         yield Problem(f"{key}.{name}", f"the learning rates fall from {start} to {end} images: end must be larger")
+    elif falls:
+        yield from check_within_run(key, "start", "the learning rates do not fall", config)
+        yield from check_within_run(key, "end", "the learning rates fall a part of the way", config)
+    for name in ("start", "end", "final"):
+        if config.get(f"{key}.kind") == "constant" and config.get(f"{key}.{name}"):
+            yield Problem(f"{key}.{name}", "is not used: the learning rates do not fall (kind=constant)", warning=True)
 
 
 def check_average(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-    """Warn of a moving average that holds early weights at the end of the run, because its half-life is long."""
+    """Warn of a moving average that never begins, or that holds early weights at the end: its half-life is long."""
+    yield from check_within_run(key, "start", "the average is the network itself throughout", config)
     half_life, start, budget = (
         config.get(f"{key}.half_life"),
         config.get(f"{key}.start", 0),
@@ -55,14 +78,17 @@ def check_average(key: str, options: Mapping[str, Any], config: ConfigView) -> I
     )
     if not all(isinstance(value, int) for value in (half_life, start, budget)):
         return
-    if half_life > budget / 3 and start < budget and config.get(f"{key}.rampup") is None:
+    if 3 * half_life > budget and start < budget and config.get(f"{key}.rampup") is None:
         text = f"{half_life} images are more than a third of the budget of {budget}"
         hint = f"the average still holds early weights; set {key}.rampup=0.05"
         yield Problem(f"{key}.half_life", f"{text}: {hint}", warning=True)
 
 
 def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-    """Refuse ramps of what the system cannot change, to a value out of bounds, or that end before they start."""
+    """Refuse ramps of what the system cannot change, to a value out of bounds, or that end before they start.
+
+    Warn of those that the run does not reach.
+    """
     keys, to, system = config.get(f"{key}.keys"), config.get(f"{key}.to"), config.component("model")
     if keys == []:
         yield Problem(f"{key}.keys", "must name at least one number")
@@ -75,6 +101,9 @@ def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iter
     end = end or config.get("budget.images")
     if isinstance(start, int) and isinstance(end, int) and start >= end:
         yield Problem(f"{key}.{name}", f"the ramp goes from {start} to {end} images: end must be larger")
+    else:
+        yield from check_within_run(key, "start", "it never begins", config)
+        yield from check_within_run(key, "end", "it gets a part of the way", config)
 
 
 def check_metrics(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
@@ -88,6 +117,8 @@ def check_metrics(key: str, options: Mapping[str, Any], config: ConfigView) -> I
     if config.get(f"{key}.weights") and not takes_weights:
         text = f"{', '.join(extractors) or 'no extractor'} takes no file of weights; {key}=inception does"
         yield Problem(f"{key}.weights", text)
+    if config.get(f"{key}.every") != _EVERY:
+        yield from check_within_run(key, "every", "there is no evaluation before its end", config)
     yield from _check_values(key, config)
 
 

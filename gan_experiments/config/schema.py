@@ -28,6 +28,7 @@ FolderName = Annotated[
     Described("a folder name of letters, digits and . _ -"),
 ]
 SampleCount = Annotated[int, Interval(ge=2)]  # the variance of one image is not defined
+Share = Annotated[float, Interval(gt=0, le=1)]
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
@@ -37,7 +38,7 @@ class OptimizerLimits:
 
     lr: PositiveFloat
     betas: tuple[Decay, Decay]
-    eps: PositiveFloat
+    eps: Share
     weight_decay: NonNegativeFloat
     momentum: Fraction
     dampening: Fraction
@@ -82,7 +83,7 @@ class Average(Section):
 
     half_life: NonNegativeInt
     start: NonNegativeInt = 0
-    rampup: PositiveFloat | None = None
+    rampup: Share | None = None
 
     check = staticmethod(root_rules.check_average)
 

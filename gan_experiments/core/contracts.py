@@ -17,6 +17,7 @@ from gan_experiments.core.rules import (
     check_kind,
     check_labels,
     check_several_processes,
+    check_within_run,
 )
 from gan_experiments.core.step import Batch, DiscriminatorOutput, Step
 from gan_experiments.core.types import DataFacts, KnownDistribution, NonNegativeFloat, PositiveInt
@@ -137,6 +138,8 @@ class Penalty(nn.Module):
             yield Problem(key, f"{cls.__name__} needs features, which {discriminator.__name__} does not have")
         yield from check_class_head(key, cls.trains, config)
         yield from check_kind(key, cls.kind, config)
+        effect = "it acts in the first step only, with its weight multiplied by the interval"
+        yield from check_within_run(key, "interval", effect, config, steps=True)
         yield from check_several_processes(key, config)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,22 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_bytes(path: Path, most: int = 2**26) -> bytes:
+    """Read a file that may come from a stranger.
+
+    Raises:
+        OSError: It is missing, no regular file (a pipe would keep its reader waiting), or larger than ``most`` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("not a file")
+        if status.st_size > most:
+            raise OSError(f"{status.st_size:,} bytes are too many")
+        return file.read()
 
 
 def _umask() -> int:

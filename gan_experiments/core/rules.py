@@ -90,6 +90,38 @@ def check_class_head(key: str, trains: str, config: ConfigView) -> Iterator[Prob
         yield Problem(key, f"{text}; that of {discriminator.__name__} is {value}{hint}")
 
 
+def check_within_image(key: str, name: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a shift by as many pixels as the images have, or more."""
+    shift, size = option(config, key, name), image_size(config)
+    if isinstance(shift, int) and size is not None and shift >= size:
+        yield Problem(f"{key}.{name}", f"{shift} pixels are not less than the {size} of an image")
+
+
+def check_within_run(
+    key: str, name: str, effect: str, config: ConfigView, steps: bool = False, always: bool = False
+) -> Iterator[Problem]:
+    """Warn of an option that lies beyond the end of the run, and say what that does.
+
+    Args:
+        key: A component, or a section of the config.
+        name: Its option, which counts images seen.
+        effect: What the option does then.
+        config: The whole.
+        steps: Whether it counts discriminator steps instead.
+        always: Warn of the constructor's default, too: without it, a short run gets no warnings of what nobody set.
+    """
+    value, component = option(config, key, name), config.component(key)
+    budget, batch_size = config.get("budget.images"), config.get("batch_size" if steps else "", 1)
+    parameter = inspect.signature(component).parameters.get(name) if component and not always else None
+    default = parameter.default if parameter else None
+    if value == default or not all(isinstance(number, int) for number in (value, budget, batch_size)):
+        return
+    last = -(-budget // batch_size)
+    if value > last:
+        text = f"{value:,} {'steps' if steps else 'images'} are more than the {last:,} of the run: {effect}"
+        yield Problem(f"{key}.{name}", text, warning=True)
+
+
 def check_kind(key: str, kind: str, config: ConfigView) -> Iterator[Problem]:
     """Warn of several penalties of one kind; the first of them says it."""
     same = [name for name, other in config.components("penalty").items() if getattr(other, "kind", "") == kind]

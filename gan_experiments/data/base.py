@@ -13,7 +13,9 @@ from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Batch, KnownDistribution
+from gan_experiments.core.memory import within_memory
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.rules import check_within_image
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 from gan_experiments.data.batches import Batches, Fetch, InMemory, batches_at_once
 from gan_experiments.data.order import Order
@@ -76,13 +78,19 @@ class ImageData(pl.LightningDataModule):
             for name, default in (("per_class", None), ("long_tail", 1.0)):
                 if options.get(name, default) not in (None, default):
                     yield Problem(f"{key}.{name}", "the images have no labels")
-        limit, batch_size = options.get("limit"), config.get("batch_size")
+        yield from check_within_image(key, "random_crop", config)
+        limit, batch_size = config.get(f"{key}.limit"), config.get("batch_size")
         name, total = (cls.known.name, cls.known.num_images) if cls.known else (cls.__name__, None)
         if total and isinstance(limit, int) and limit > total:
             yield Problem(f"{key}.limit", f"{limit} images requested, {name} has {total}")
         smallest = min((count for count in (limit, total) if isinstance(count, int)), default=None)
         if smallest and isinstance(batch_size, int) and batch_size > smallest:
-            yield Problem("batch_size", f"{batch_size} is larger than the dataset ({name} has {smallest} images)")
+            size = f"{key}.limit={limit}" if smallest == limit else f"{name} has {smallest} images"
+            yield Problem("batch_size", f"{batch_size} is larger than the dataset ({size})")
+        ratio, classes = config.get(f"{key}.long_tail"), cls.known.num_classes if cls.known else 1
+        if isinstance(ratio, (int, float)) and ratio > (total or 10**7) / max(classes, 1):
+            text = "the classes are smaller than that: their sizes fall to one image, most of them quickly"
+            yield Problem(f"{key}.long_tail", text, warning=True)
 
     @property
     def facts(self) -> DataFacts:
@@ -214,12 +222,17 @@ class ImageData(pl.LightningDataModule):
     def check_batch_size(self, batch_size: int, processes: int) -> None:
         """Refuse a global batch that is larger than the dataset or cannot be divided among ``processes``.
 
+        Refuse a random crop out of the image, too.
+
         Raises:
             ConfigError: Says which.
         """
         if batch_size > self.num_training:
             size = f"{self.facts.name} has {self.num_training} images"
             raise ConfigError(f"batch_size: {batch_size} is larger than the dataset ({size})")
+        if self._transform.max_shift >= self.facts.image_size:
+            text = f"{self._transform.max_shift} pixels are not less than the {self.facts.image_size} of an image"
+            raise ConfigError(f"dataset.random_crop: {text}")
         if batch_size % processes:
             raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")
 
@@ -238,7 +251,8 @@ class ImageData(pl.LightningDataModule):
 
     @cached_property
     def _loaded(self) -> tuple[Tensor, Tensor | None]:
-        images, labels = self.load()
+        with within_memory("dataset", self.facts.as_dict()):
+            images, labels = self.load()
         return images.contiguous(), labels
 
 

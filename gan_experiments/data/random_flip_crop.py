@@ -20,24 +20,27 @@ class RandomFlipCrop:
         horizontal_flip: Mirror each image left to right with probability 1/2.
         random_crop: Largest shift in pixels: the padding of the image that a crop of its original size is taken from.
         seed: The run's seed.
+
+    Attributes:
+        max_shift: The largest shift.
     """
 
     def __init__(self, horizontal_flip: bool, random_crop: int, seed: int) -> None:
         self._flip = horizontal_flip
-        self._max_shift = random_crop
+        self.max_shift = random_crop
         self._seed = seed
         self._blocks: dict[int, Tensor] = {}
 
     def __call__(self, images: Tensor, position: int) -> Tensor:
         """Transform the images ``(B, C, H, W)`` at positions ``position`` to ``position + B``."""
-        if not (self._flip or self._max_shift):
+        if not (self._flip or self.max_shift):
             return images
         drawn = self._drawn(position, len(images)).to(images.device, non_blocking=True)
         if self._flip:
             mirrored = (drawn[:, 0] < 0.5).view(-1, 1, 1, 1)
             images = torch.where(mirrored, images.flip(-1), images)
-        if self._max_shift:
-            shifts = (drawn[:, 1:] * (2 * self._max_shift + 1)).long() - self._max_shift
+        if self.max_shift:
+            shifts = (drawn[:, 1:] * (2 * self.max_shift + 1)).long() - self.max_shift
             for axis, shift in ((-2, shifts[:, 0]), (-1, shifts[:, 1])):
                 images = _shifted(images, shift, axis)
         return images

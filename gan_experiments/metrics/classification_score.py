@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
+from gan_experiments.metrics.classifier import ClassifierWidth, TrainingImages
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.functional.classification_accuracy import (
     ClassifierTraining,
@@ -52,8 +53,8 @@ class ClassificationScore(Measure):
     def __init__(
         self,
         few_per_class: PositiveInt = 20,
-        training_images: PositiveInt = 20000,
-        width: PositiveInt = 16,
+        training_images: TrainingImages = 20000,
+        width: ClassifierWidth = 16,
         seed: NonNegativeInt = 0,
     ) -> None:
         super().__init__()

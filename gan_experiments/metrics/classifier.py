@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import islice, pairwise
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -17,6 +19,9 @@ from gan_experiments.core.types import DataFacts
 
 BATCH_SIZE = 128
 LEARNING_RATE = 0.01
+
+ClassifierWidth = Annotated[int, Interval(ge=1, le=1024)]  # the measures need matrices of features by features
+TrainingImages = Annotated[int, Interval(ge=1, le=10**8)]
 
 
 class Classifier(nn.Module):

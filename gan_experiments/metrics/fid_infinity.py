@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from annotated_types import Interval
 from torch import nn
 
-from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.extrapolated_frechet import POINTS, extrapolated_frechet_distance
 from gan_experiments.metrics.measure import Values
+
+Points = Annotated[int, Interval(ge=2, le=1000)]
 
 
 class FIDInfinity(FeatureMeasure):
@@ -33,7 +35,10 @@ class FIDInfinity(FeatureMeasure):
     final_only: ClassVar[bool] = True
 
     def __init__(
-        self, feature: nn.Module | None = None, points: PositiveInt = POINTS, reset_real_features: bool = True
+        self,
+        feature: nn.Module | None = None,
+        points: Points = POINTS,
+        reset_real_features: bool = True,
     ) -> None:
         super().__init__(feature, reset_real_features)
         self.points = points

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from gan_experiments.core.types import PositiveInt
+from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.kernel_distance import kernel_distance
@@ -39,7 +39,7 @@ class KID(FeatureMeasure, KernelInceptionDistance):
     def __init__(
         self,
         feature: nn.Module | None = None,
-        subsets: PositiveInt = 100,
+        subsets: Repeats = 100,
         subset_size: PositiveInt = 1000,
         reset_real_features: bool = True,
     ) -> None:

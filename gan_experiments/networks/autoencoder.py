@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Discriminator
-from gan_experiments.core.types import DataFacts, PositiveInt
+from gan_experiments.core.types import DataFacts, Width
 from gan_experiments.networks.sizes import stages
 
 # Image size: size of the innermost feature maps, and how often the image is halved to reach it.
@@ -39,8 +39,8 @@ class AutoencoderDiscriminator(Discriminator):
     def __init__(
         self,
         facts: DataFacts,
-        channels: PositiveInt = 64,
-        code_dim: PositiveInt = 64,
+        channels: Width = 64,
+        code_dim: Width = 64,
         norm: Literal["layer", "none"] = "layer",
         error: Literal["l1", "l2"] = "l1",
     ) -> None:

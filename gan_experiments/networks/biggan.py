@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.layers import normalize_spectrally, vector_map
 from gan_experiments.networks.residual import Attention, Decoder, initialize, plan_of
@@ -40,9 +40,9 @@ class BigGANGenerator(Generator):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt = 120,
-        channels: PositiveInt = 96,
-        embedding_dim: PositiveInt = 128,
+        latent_dim: Width = 120,
+        channels: Width = 96,
+        embedding_dim: Width = 128,
         attention: Attention = "half",
         spectral_norm: bool = True,
         conditional: bool = False,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import option
-from gan_experiments.core.types import DataFacts, PositiveInt
+from gan_experiments.core.types import DataFacts, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.sizes import stages
@@ -46,8 +46,8 @@ class DCGANGenerator(LayeredGenerator):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt = 100,
-        channels: PositiveInt = 64,
+        latent_dim: Width = 100,
+        channels: Width = 64,
         norm: Literal["batch", "none"] = "batch",
         upsampling: Literal["transposed", "nearest"] = "transposed",
         conditional: bool = False,
@@ -92,7 +92,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
     def __init__(
         self,
         facts: DataFacts,
-        channels: PositiveInt = 64,
+        channels: Width = 64,
         norm: Literal["batch", "layer", "instance", "none"] = "batch",
         spectral_norm: bool = False,
         dropout: Dropout = 0.0,

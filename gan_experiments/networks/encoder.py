@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Encoder
-from gan_experiments.core.types import DataFacts, PositiveInt
+from gan_experiments.core.types import DataFacts, Width
 
 _SMALLEST = 4  # pixels; smaller feature maps are not halved
 
@@ -29,8 +29,8 @@ class DCGANEncoder(Encoder):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt,
-        channels: PositiveInt = 64,
+        latent_dim: Width,
+        channels: Width = 64,
         norm: Literal["batch", "none"] = "batch",
     ) -> None:
         super().__init__(facts, latent_dim)
@@ -58,7 +58,7 @@ class MLPEncoder(Encoder):
         hidden: Units of each hidden layer, starting at the image.
     """
 
-    def __init__(self, facts: DataFacts, latent_dim: PositiveInt, hidden: Sequence[int] = (500,)) -> None:
+    def __init__(self, facts: DataFacts, latent_dim: Width, hidden: Sequence[Width] = (500,)) -> None:
         super().__init__(facts, latent_dim)
         widths = [facts.channels * facts.image_size**2, *hidden]
         layers: list[nn.Module] = [nn.Flatten()]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan_experiments.core.types import DataFacts, PositiveInt
+from gan_experiments.core.types import DataFacts, Width
 from gan_experiments.networks.conditioning import (
     ConditionalDiscriminator,
     Conditioning,
@@ -34,8 +34,8 @@ class MLPGenerator(LayeredGenerator):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt = 100,
-        hidden: Sequence[int] = (256,),
+        latent_dim: Width = 100,
+        hidden: Sequence[Width] = (256,),
         conditional: bool = False,
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
@@ -59,7 +59,7 @@ class MLPDiscriminator(ConditionalDiscriminator):
         ConfigError: The images have no labels to condition on.
     """
 
-    def __init__(self, facts: DataFacts, hidden: Sequence[int] = (256,), conditioning: Conditioning = "none") -> None:
+    def __init__(self, facts: DataFacts, hidden: Sequence[Width] = (256,), conditioning: Conditioning = "none") -> None:
         super().__init__(facts, conditioning)
         widths = [_size(facts) + self.seen_classes, *hidden]
         layers: list[nn.Module] = []

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
 from gan_experiments.core.rules import option
-from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, Width
 from gan_experiments.networks.conditioning import require_labels
 
 _TRIAL_BATCH = 2
@@ -33,9 +33,7 @@ class ModuleGenerator(Generator):
         ConfigError: The module fails or returns another shape, or the images have no labels.
     """
 
-    def __init__(
-        self, facts: DataFacts, module: nn.Module, latent_dim: PositiveInt = 128, conditional: bool = False
-    ) -> None:
+    def __init__(self, facts: DataFacts, module: nn.Module, latent_dim: Width = 128, conditional: bool = False) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
         self.conditional = conditional

@@ -17,7 +17,7 @@ from torch.nn.functional import leaky_relu
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, Generator
 from gan_experiments.core.rules import image_size, option
-from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, Depth, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.networks.sizes import stages
@@ -102,12 +102,12 @@ class R3GANGenerator(Generator):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt = 64,
-        channels: PositiveInt = 32,
-        max_channels: PositiveInt = 768,
-        blocks: PositiveInt = 2,
-        expansion: PositiveInt = 2,
-        group_width: PositiveInt = 16,
+        latent_dim: Width = 64,
+        channels: Width = 32,
+        max_channels: Width = 768,
+        blocks: Depth = 2,
+        expansion: Width = 2,
+        group_width: Width = 16,
         conditional: bool = False,
     ) -> None:
         super().__init__(facts)
@@ -169,11 +169,11 @@ class R3GANDiscriminator(Discriminator):
     def __init__(
         self,
         facts: DataFacts,
-        channels: PositiveInt = 32,
-        max_channels: PositiveInt = 768,
-        blocks: PositiveInt = 2,
-        expansion: PositiveInt = 2,
-        group_width: PositiveInt = 16,
+        channels: Width = 32,
+        max_channels: Width = 768,
+        blocks: Depth = 2,
+        expansion: Width = 2,
+        group_width: Width = 16,
         conditioning: Literal["none", "projection"] = "none",
     ) -> None:
         super().__init__(facts)

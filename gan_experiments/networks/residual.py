@@ -10,7 +10,7 @@ from torch.nn.functional import relu
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.precision import in_float32
-from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, require_labels
 from gan_experiments.networks.layers import (
     DiscriminatorBlock,
@@ -79,8 +79,8 @@ class ResidualGenerator(Generator):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt = 128,
-        channels: PositiveInt = 64,
+        latent_dim: Width = 128,
+        channels: Width = 64,
         attention: Attention = "none",
         spectral_norm: bool = False,
         conditional: bool = False,
@@ -130,7 +130,7 @@ class ResidualDiscriminator(ConditionalDiscriminator):
     def __init__(
         self,
         facts: DataFacts,
-        channels: PositiveInt = 64,
+        channels: Width = 64,
         attention: Attention = "none",
         wide: bool = False,
         init: Init = "xavier",

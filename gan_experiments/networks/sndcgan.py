@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_experiments.core.types import DataFacts, PositiveInt
+from gan_experiments.core.types import DataFacts, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.sizes import stages
@@ -36,8 +36,8 @@ class SNDCGANGenerator(LayeredGenerator):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt = 128,
-        channels: PositiveInt = 64,
+        latent_dim: Width = 128,
+        channels: Width = 64,
         conditional: bool = False,
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
@@ -72,7 +72,7 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
     def __init__(
         self,
         facts: DataFacts,
-        channels: PositiveInt = 64,
+        channels: Width = 64,
         spectral_norm: bool = True,
         conditioning: Conditioning = "none",
     ) -> None:

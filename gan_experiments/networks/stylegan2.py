@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Discriminator, Generator
 from gan_experiments.core.distributed import mean_over_processes
-from gan_experiments.core.types import DataFacts, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
+from gan_experiments.core.types import DataFacts, Depth, Fraction, NonNegativeInt, PositiveFloat, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.sizes import stages
 from gan_experiments.networks.style_blocks import DiscriminatorBlock, StyledLayer, SynthesisBlock, add_image
@@ -64,11 +64,11 @@ class StyleGAN2Generator(Generator):
     def __init__(
         self,
         facts: DataFacts,
-        latent_dim: PositiveInt = 512,
-        style_dim: PositiveInt = 512,
-        channels: PositiveInt = 64,
-        max_channels: PositiveInt = 512,
-        mapping_layers: PositiveInt = 8,
+        latent_dim: Width = 512,
+        style_dim: Width = 512,
+        channels: Width = 64,
+        max_channels: Width = 512,
+        mapping_layers: Depth = 8,
         mapping_lr: PositiveFloat = 0.01,
         form: Literal["skip", "residual", "plain"] = "skip",
         mixing: Fraction = 0.9,
@@ -172,12 +172,12 @@ class StyleGAN2Discriminator(Discriminator):
     def __init__(
         self,
         facts: DataFacts,
-        channels: PositiveInt = 64,
-        max_channels: PositiveInt = 512,
+        channels: Width = 64,
+        max_channels: Width = 512,
         form: Literal["residual", "skip", "plain"] = "residual",
         group_size: NonNegativeInt = 4,
         conditioning: Literal["none", "projection"] = "none",
-        mapping_layers: PositiveInt = 8,
+        mapping_layers: Depth = 8,
         mapping_lr: PositiveFloat = 0.01,
     ) -> None:
         super().__init__(facts)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Penalty, Step
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.rules import check_within_image
 from gan_experiments.core.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 from gan_experiments.penalties.gradient import scores
 
@@ -69,6 +72,12 @@ class CR(Penalty):
         """Return ``E (D(x) - D(T(x)))^2``."""
         output = step.real_output if step.full_precision else None
         return self._inconsistency(step.discriminator, step.real.detach(), step.labels, output, step.rng)
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse a shift out of the image."""
+        yield from super().check(key, options, config)
+        yield from check_within_image(key, "shift", config)
 
     def _inconsistency(
         self, discriminator: nn.Module, images: Tensor, labels: Tensor | None, output: Tensor | None, rng: Stream

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Penalty, Step
 from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.precision import in_float32
+from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 from gan_experiments.penalties.gradient import realism
 
@@ -58,6 +63,12 @@ class LeCam(Penalty):
             return None
         average_real, average_fake = self.averages.clone()
         return relu(real - average_fake).square().mean() + relu(average_real - fake).square().mean()
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Warn of a term that is never active."""
+        yield from super().check(key, options, config)
+        yield from check_within_run(key, "start_images", "the term is never active", config, always=True)
 
     @torch.no_grad()
     def _follow(self, real: Tensor, fake: Tensor) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.types import Fraction, PositiveInt
 from gan_experiments.penalties.gradient import realism
 
@@ -31,3 +36,9 @@ class TopK(Penalty):
         share = max(self.gamma ** (step.images_seen // self.decay_every), self.floor)
         count = max(1, round(share * len(output)))
         return output[realism(step.discriminator, output).topk(count).indices]
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Warn of a share that never decays."""
+        yield from super().check(key, options, config)
+        yield from check_within_run(key, "decay_every", "the generator is trained on all fakes throughout", config)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from gan_experiments.core.files import write_json, write_text
+from gan_experiments.core.files import read_bytes, write_json, write_text
 from gan_experiments.core.types import ConfigError
 from gan_experiments.core.yaml_size import refuse_huge
 
@@ -88,8 +88,8 @@ class RunFolder:
     def record(self) -> dict[str, Any]:
         """Read the record; empty if it is missing or cannot be read."""
         try:
-            record = json.loads(self.record_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            record = json.loads(read_bytes(self.record_file).decode())
+        except (OSError, ValueError, RecursionError):
             return {}
         return record if isinstance(record, dict) else {}
 
@@ -104,7 +104,7 @@ class RunFolder:
             ConfigError: This is not a run folder, or its config cannot be read.
         """
         try:
-            text = self.config_file.read_bytes()
+            text = read_bytes(self.config_file)
             refuse_huge(text)
             config = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader
         except FileNotFoundError:

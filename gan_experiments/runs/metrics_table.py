@@ -10,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_experiments.core.files import read_bytes
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
 CLOCK = "images_seen"
 _MEASURES = "metrics/"  # prefix of the columns of measures
+_LARGEST = 2**28  # bytes
 _SECONDS = "speed/seconds"
 
 Floats = NDArray[np.float64]
@@ -81,17 +83,20 @@ def read_metrics(run: RunFolder) -> LoggedMetrics:
         ConfigError: The file cannot be read, or is not the table of a run.
     """
     try:
-        text = run.metrics_file.read_text(encoding="utf-8")
+        text = read_bytes(run.metrics_file, _LARGEST).decode()
     except FileNotFoundError:
         return LoggedMetrics([], [])
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"{run.metrics_file}: cannot be read") from None
     complete = text[: text.rfind("\n") + 1]
-    columns, *rows = csv.reader(io.StringIO(complete)) if complete else [[]]
+    try:
+        columns, *rows = csv.reader(io.StringIO(complete)) if complete else [[]]
+    except csv.Error as error:
+        raise ConfigError(f"{run.metrics_file}: cannot be read: {error}") from None
     if columns and (CLOCK not in columns or len(set(columns)) < len(columns)):
         raise ConfigError(f"{run.metrics_file}: not the metrics of a run")
     clock = columns.index(CLOCK) if columns else 0
-    return LoggedMetrics(columns, [row for row in rows if len(row) == len(columns) and row[clock].isdigit()])
+    return LoggedMetrics(columns, [row for row in rows if len(row) == len(columns) and row[clock].isdecimal()])
 
 
 def _interpolated(images: Floats, seconds: Floats) -> Floats:

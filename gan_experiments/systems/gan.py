@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
@@ -24,7 +25,7 @@ from gan_experiments.core.contracts import (
 from gan_experiments.core.images import to_float
 from gan_experiments.core.precision import without_autocast
 from gan_experiments.core.randomness import derive_seed, seed_noise
-from gan_experiments.core.types import NonNegativeInt, PositiveInt
+from gan_experiments.core.types import Repeats
 from gan_experiments.systems.adversarial import AdversarialSystem, check_generator_batch
 from gan_experiments.systems.base import OptimizerFactory
 from gan_experiments.systems.schedule import LearningRateSchedule
@@ -83,8 +84,8 @@ class GAN(AdversarialSystem):
         d_steps: int,
         channels_last: bool = False,
         share_fakes: bool = False,
-        unroll_steps: NonNegativeInt = 0,
-        generator_batch: PositiveInt = 1,
+        unroll_steps: Annotated[int, Interval(ge=0, le=100)] = 0,
+        generator_batch: Repeats = 1,
     ) -> None:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)

@@ -18,6 +18,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from gan_experiments.config.signatures import signature_of
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.dotted import value_of
+from gan_experiments.core.memory import within_memory
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
@@ -58,7 +59,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     Raises:
         ConfigError: Parts do not fit each other, or the machine lacks what the trainer needs.
     """
-    data: ImageData = construct(config["dataset"], seed=config["seed"])
+    data: ImageData = construct(config["dataset"], "dataset", seed=config["seed"])
     system = build_system(config, data)
     if config["trainer"].get("sync_batchnorm") and (config["trainer"]["devices"], config["trainer"]["num_nodes"]) != (
         1,
@@ -84,16 +85,17 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         node = model.pop(name)
         torch.manual_seed(derive_seed(config["seed"], "initialization", name))
         latents = {"latent_dim": networks["generator"].latent_dim} if name == "encoder" else {}
-        networks[name] = construct(node, facts=data.facts, **latents)
+        networks[name] = construct(node, f"model.{name}", facts=data.facts, **latents)
         networks[name].architecture = dict(node)
     budget = config["budget"]["images"]
     system: System = construct(
         model,
+        "model",
         **networks,
         loss=construct(config["loss"]) if config["loss"] else None,
         penalties={name: construct(node) for name, node in config["penalty"].items()},
         augmentations={name: construct(node, facts=data.facts) for name, node in config["augment"].items()},
-        optimizers={name: _factory(config["optimizer"][name]) for name in networks if config["optimizer"].get(name)},
+        optimizers={name: optimizer_factory(node) for name in networks if (node := config["optimizer"].get(name))},
         schedule=LearningRateSchedule(**_with_end(config["optimizer"]["schedule"], budget)),
         clip=config["optimizer"]["clip"],
         clock=Clock(config["batch_size"], budget),
@@ -131,7 +133,7 @@ def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, samp
     with torch.random.fork_rng(devices=[]):  # an extractor with random weights is the same in every run
         torch.default_generator.manual_seed(derive_seed("extractors"))
         extractors, features, measures = (
-            {name: construct(node) for name, node in metrics.get(group, {}).items()}
+            {name: construct(node, f"metrics.{group}.{name}") for name, node in metrics.get(group, {}).items()}
             for group in ("extractors", "features", "measures")
         )
     needing = [f"features.{name}" for name, measure in features.items() if "labels" in measure.keeps]
@@ -205,11 +207,21 @@ def device_for_measuring(accelerator: str) -> torch.device:
     return torch.device("cuda" if accelerator != "cpu" and CUDAAccelerator.is_available() else "cpu")
 
 
-def construct(node: Mapping[str, Any], **available: Any) -> Any:
-    """Build the component of a config node; of ``available``, it receives the arguments that its constructor names."""
+def construct(node: Mapping[str, Any], key: str = "", **available: Any) -> Any:
+    """Build the component of a config node; of ``available``, it receives the arguments that its constructor names.
+
+    Args:
+        node: The class, and its arguments.
+        key: Where it is in the config.
+        **available: What the program hands over.
+
+    Raises:
+        ConfigError: It is too large for the memory of this machine.
+    """
     target = locate(node["_target_"])
     accepted = signature_of(target).parameters
-    return target(**{key: value for key, value in available.items() if key in accepted}, **_arguments(node))
+    with within_memory(key or node["_target_"].rpartition(".")[2], node):
+        return target(**{name: value for name, value in available.items() if name in accepted}, **_arguments(node))
 
 
 def locate(target: str) -> Callable[..., Any]:
@@ -229,7 +241,8 @@ def _nested(value: Any) -> Any:
     return [_nested(item) for item in value] if isinstance(value, list) else value
 
 
-def _factory(node: Mapping[str, Any]) -> Callable[..., Any]:
+def optimizer_factory(node: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return what builds an optimizer of given parameters."""
     return partial(locate(node["_target_"]), **_arguments(node))
 
 

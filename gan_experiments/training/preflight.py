@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 
+from gan_experiments.core.memory import within_memory
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.systems.base import System, evaluation_mode
 from gan_experiments.training.build import Parts
+from gan_experiments.training.memory import check_memory
 
 BATCH = 2  # of the dry run
 LARGE = 10_000_000  # parameters, above which a network takes more than 0.2 s on one core of a CPU
@@ -19,25 +23,30 @@ LARGE = 10_000_000  # parameters, above which a network takes more than 0.2 s on
 Shape = tuple[int, ...]
 
 
-def check_run(parts: Parts) -> None:
+def check_run(parts: Parts, config: Mapping[str, Any]) -> None:
     """Check a run before its first step, without changing what it computes.
 
     Raises:
-        ConfigError: A network returns the wrong shape; data is missing or less than a batch; evaluation is impossible.
+        ConfigError: A network returns the wrong shape; data is missing or less than a batch; evaluation is impossible;
+            there is too little memory.
     """
-    dry_run(parts.system, parts.data.facts)
+    check_memory(parts, config, dry_run(parts.system, parts.data.facts))
     parts.data.prepare_data()
     parts.data.setup()
     parts.data.check_batch_size(parts.system.clock.batch_size, parts.trainer.world_size)
     if parts.loop.evaluation and parts.resumed_at is None:  # a resumed run keeps the extractors that it started with
-        parts.loop.evaluation.check()
+        with within_memory("metrics", config["metrics"]):
+            parts.loop.evaluation.check()
 
 
-def dry_run(system: System, facts: DataFacts) -> None:
+def dry_run(system: System, facts: DataFacts) -> dict[str, float]:
     """Call each network once, in evaluation mode on zeros, and check the shape of its output.
 
     Weights, buffers and random states stay as they are. A network of more than ``LARGE`` parameters runs on the meta
     device, which computes shapes alone; it is not checked if it does not support that.
+
+    Returns:
+        Bytes per image that each network keeps for its backward pass.
 
     Raises:
         ConfigError: Names the network with the actual and the expected shape, or the error that it raised.
@@ -49,41 +58,70 @@ def dry_run(system: System, facts: DataFacts) -> None:
         ("discriminator", images, [(BATCH,)]),
         ("encoder", images, [latents, latents]),
     ]
-    problems = []
+    problems, kept = [], {}
     for name, shape, expected in cases:
         network: nn.Module | None = getattr(system, name, None)
         if network is None:
             continue
-        actual = _output_shapes(name, network, shape, facts)
+        actual, kept[name] = _output_shapes(name, network, shape, facts)
         is_patch_map = name == "discriminator" and len(actual) == 1 and len(actual[0]) > 2 and actual[0][0] == BATCH
         if actual and actual != expected and not is_patch_map:
             text = f"returns {_show(actual)} for an input of {shape}, expected {_show(expected)}"
             problems.append(f"model.{name}: {type(network).__name__} {text}")
     if problems:
         raise ConfigError(problems)
+    return kept
 
 
-def _output_shapes(name: str, network: nn.Module, shape: Shape, facts: DataFacts) -> list[Shape]:
-    """Return the shapes of a network's outputs for an input of ``shape``; none if they cannot be determined."""
+def _output_shapes(name: str, network: nn.Module, shape: Shape, facts: DataFacts) -> tuple[list[Shape], float]:
+    """Return the shapes of a network's outputs for an input of ``shape``, none if they cannot be determined.
+
+    Returns also the bytes per image of the tensors that a backward pass would need.
+    """
     device = "meta" if sum(parameter.numel() for parameter in network.parameters()) > LARGE else "cpu"
     tensors = {key: buffer.clone() for key, buffer in network.named_buffers()}  # the network may write to them
     if device == "meta":
         tensors = {key: tensor.to(device) for key, tensor in [*network.named_parameters(), *network.named_buffers()]}
+    kept = _Kept()
     inputs = [torch.zeros(shape, device=device)]
     if getattr(network, "conditional", False) and facts.num_classes:
         inputs.append(torch.zeros(BATCH, dtype=torch.long, device=device))
     try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), evaluation_mode(network):
+        with torch.random.fork_rng(devices=[]), evaluation_mode(network), saved_tensors_hooks(kept.add, kept.get):
             output = functional_call(network, tensors, tuple(inputs))
     except Exception as error:
         if device == "meta":
-            return []
+            return [], 0.0
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if not frame.filename.startswith(torch.__path__[0])][-1]
         text = f"{type(error).__name__}: {' '.join(str(error).split())} ({own.filename}, line {own.lineno})"
         raise ConfigError(f"model.{name}: {type(network).__name__} fails on an input of {shape}: {text}") from error
     outputs = output if isinstance(output, (tuple, list)) else [output]
-    return [tuple(each.shape) if isinstance(each, Tensor) else () for each in outputs]
+    return [tuple(each.shape) if isinstance(each, Tensor) else () for each in outputs], kept.size / BATCH
+
+
+class _Kept:
+    """Counts, once each, the tensors with a row for each image that autograd keeps."""
+
+    def __init__(self) -> None:
+        self._storages: dict[int, torch.UntypedStorage] = {}  # held, so that none takes the place of another
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(storage.nbytes() for storage in self._storages.values())
+
+    def add(self, tensor: Tensor) -> Tensor:
+        """Count a tensor; weights, which do not depend on the batch, are left out."""
+        if tensor.dim() and len(tensor) == BATCH:
+            storage = tensor.untyped_storage()
+            self._storages[storage._cdata] = storage
+        return tensor.detach()
+
+    @staticmethod
+    def get(tensor: Tensor) -> Tensor:
+        """Return a tensor to the backward pass of whoever makes one."""
+        return tensor
 
 
 def _show(shapes: Sequence[Shape]) -> str:

@@ -30,7 +30,7 @@ def restore(
     device = device_for_measuring(accelerator)
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
-    data: ImageData = construct(config["dataset"], seed=config["seed"])
+    data: ImageData = construct(config["dataset"], "dataset", seed=config["seed"])
     system = build_system(config, data)
     load_part(system.ema.module, loaded, "ema.module.", path)
     if raw:

@@ -52,7 +52,7 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
     resumed_at = load_checkpoint(checkpoint)["images_seen"] if checkpoint.exists() else None
     parts = build(config, run)._replace(resumed_at=resumed_at)
     if is_main_process():  # the others run what this one has accepted
-        check_run(parts)
+        check_run(parts, config)
     return parts
 
 

@@ -67,11 +67,11 @@ def test_every_value_and_part_that_is_wrong_is_reported_at_once():
     )  # fmt: skip
     for start in (
         "optimizer.generator.lr: -1 is not a number > 0",
-        "model.generator.channels: 0 is not an integer >= 1",
+        "model.generator.channels: 0 is not an integer in [1, 65536]",
         "loss.margn: no such key; did you mean 'margin'?",
         "loss.margin: -1 is not a number > 0",
         "penalty.r1.interval: 'x' is not an integer >= 1",
-        "optimizer.discriminator.eps: 0 is not a number > 0",
+        "optimizer.discriminator.eps: 0 is not a number in (0, 1]",
         "loss: ",  # needs a discriminator with another output
     ):
         assert any(line.startswith(start) for line in lines), start

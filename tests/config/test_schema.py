@@ -113,7 +113,7 @@ def test_every_file_says_what_it_is(group, option):
         ("+optimizer.generator.params=3", "optimizer.generator.params: is given by the program"),
         ("+model.generator.facts=3", "model.generator.facts: is given by the program"),
         ("+model.loss=3", "model.loss: is given by the program"),
-        ("+optimizer.generator.eps=0", "optimizer.generator.eps: 0 is not a number > 0"),
+        ("+optimizer.generator.eps=0", "optimizer.generator.eps: 0 is not a number in (0, 1]"),
         ("resume=3", "resume: 3 is not text or null"),
         ("modle=dcgan", "modle: no such key; did you mean 'model'?"),
         ("lr=0.1", "lr: no such key; did you mean 'optimizer.generator.lr' or 'optimizer.discriminator.lr'?"),

@@ -164,7 +164,7 @@ def test_a_study_is_one_file(sweep, tmp_path):
         (["seed=0,1", "retry=all"], "retry: 'all' is not one of"),
         (
             ["seed=0,1", "name=one", "model.generator.channels=0,4"],
-            "model.generator.channels: 0 is not an integer >= 1",
+            "model.generator.channels: 0 is not an integer in [1, 65536]",
         ),
         (["seed=0,1", "name=one", "model.generator.channels=0,4"], "study/one: the folder of 4 jobs"),
         (["trainer=gpu", "penalty=none,r1", "trainer.precision=32-true,16-mixed"], "trainer.precision: 16-mixed"),

@@ -19,7 +19,7 @@ from gan_experiments.data.base import ImageData
 EXTENT = 0.8  # of the centres, so that the noise around them stays in [-1, 1]
 NEAR = 3.0  # standard deviations within which a point counts as real (Srivastava et al. 2017; Lin et al. 2018)
 
-Modes = Annotated[int, Interval(ge=2)]
+Modes = Annotated[int, Interval(ge=2, le=1000)]  # every point is compared with every mode
 
 
 class GaussianMixture:

@@ -21,11 +21,12 @@ from gan_experiments.core.cache import cache_folder, read_or_make
 from gan_experiments.core.files import replacing
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.classifier import (
     BATCH_SIZE,
     LEARNING_RATE,
     Classifier,
+    ClassifierWidth,
+    TrainingImages,
     correct_predictions,
     train_classifier,
 )
@@ -53,7 +54,7 @@ class NativeClassifier(Extractor):
     """
 
     def __init__(
-        self, width: PositiveInt = 16, training_images: PositiveInt = 80000, cache_dir: str | None = None
+        self, width: ClassifierWidth = 16, training_images: TrainingImages = 80000, cache_dir: str | None = None
     ) -> None:
         super().__init__()
         self.name = "native"

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.images import to_float
-from gan_experiments.core.types import NonNegativeInt, PositiveInt
-from gan_experiments.metrics.classifier import Classifier
+from gan_experiments.core.types import NonNegativeInt
+from gan_experiments.metrics.classifier import Classifier, ClassifierWidth
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
 
 
@@ -21,7 +21,7 @@ class RandomNetwork(Extractor):
         seed: Seed of the weights.
     """
 
-    def __init__(self, width: PositiveInt = 16, seed: NonNegativeInt = 0) -> None:
+    def __init__(self, width: ClassifierWidth = 16, seed: NonNegativeInt = 0) -> None:
         super().__init__()
         self.name = "random"
         self.num_features = 4 * width

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.rules import check_within_run
 
 
 class LoopPart:
@@ -19,8 +20,10 @@ class LoopPart:
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse a second part with the same role."""
+        """Refuse a second part with the same role; warn of one that waits until the run ends."""
         parts = config.components("callbacks")
         first = next(name for name, part in parts.items() if getattr(part, "role", None) == cls.role)
         if key != f"callbacks.{first}":
             yield Problem(key, f"callbacks.{first} is the run's {cls.role} already, and a run has one")
+        if "every" in options:
+            yield from check_within_run(key, "every", "nothing happens before its end", config)
