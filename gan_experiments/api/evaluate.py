@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from gan_experiments.metrics.evaluator import Evaluator, Sample
+    from gan_experiments.data.base import ImageData
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,13 @@ def evaluate(
     truncation: float | None = None,
     seed: int | None = None,
     accelerator: Accelerator = "cpu",
+    devices: int = 1,
+    name: str | None = None,
     trusted: Sequence[str] = (),
 ) -> EvaluationResult:
     """Measure a run's generator, or, with ``dataset``, any images against that dataset's.
 
-    The result for a run is also added to its record, under ``evaluations``.
+    The result for a run is also added to its record, under ``evaluations`` by its name; ``gan-compare`` reads it.
 
     Args:
         source: A run or its folder. With ``dataset``: images, uint8 ``(N, C, H, W)`` or ``(N, H, W, C)``, or the path
@@ -95,6 +98,10 @@ def evaluate(
         truncation: Fraction of the latents' variety to keep; ``None``: all.
         seed: Of the latents; ``None``: the run's own.
         accelerator: Where to generate and to measure: ``auto`` takes CUDA if there is any.
+        devices: Processes that share the images; on GPUs each has one. A script that asks for several has to guard its
+            main code with ``if __name__ == "__main__"``, as for any process that Python starts.
+        name: What the evaluation of a run is called in its record, in place of an earlier one of that name; ``None``:
+            by extractors, added measures and samples, such as ``inception-50k``.
         trusted: Packages of yours that may be named as ``_target_``.
 
     Raises:
@@ -111,7 +118,8 @@ def evaluate(
         options["metrics"]["samples"] = samples if samples is not None else options["metrics"]["samples"]
         if not of_run:
             images = existing_path(source) if isinstance(source, (str, os.PathLike)) else source
-            return measure_images(images, options["dataset"], options["metrics"], seed or 0, accelerator)
+            protocol = Protocol(options["metrics"], seed=seed, accelerator=accelerator, devices=devices)
+            return measure_images(images, options["dataset"], protocol)
         if not isinstance(source, (Run, str, os.PathLike)):
             raise ConfigError("dataset: say what real images these are to be compared with: dataset='cifar10'")
         run = source if isinstance(source, Run) else load_run(source, options["trusted"])
@@ -120,87 +128,134 @@ def evaluate(
             if own_metrics
             else options["metrics"]
         )
-        return measure_run(run, chosen_metrics, checkpoint, raw, truncation, seed, accelerator)
+        protocol = Protocol(chosen_metrics, checkpoint, raw, truncation, seed, accelerator, devices)
+        return measure_run(run, protocol, name)
 
 
-def measure_run(
-    run: Run,
-    metrics: Mapping[str, Any],
-    checkpoint: str = "last",
-    raw: bool = False,
-    truncation: float | None = None,
-    seed: int | None = None,
-    accelerator: Accelerator = "cpu",
-) -> EvaluationResult:
-    """Measure the generator of a run and add the result to its record; ``metrics`` is a checked config node.
+@dataclass(frozen=True)
+class Protocol:
+    """How something is measured; ``metrics`` is a checked config node, the other fields are as for ``evaluate``."""
+
+    metrics: Mapping[str, Any]
+    checkpoint: str = "last"
+    raw: bool = False
+    truncation: float | None = None
+    seed: int | None = None
+    accelerator: Accelerator = "cpu"
+    devices: int = 1
+
+
+def measure_run(run: Run, protocol: Protocol, name: str | None = None) -> EvaluationResult:
+    """Measure the generator of a run and add the result to its record, under ``name``.
 
     Raises:
         ConfigError: The run cannot be restored, or the metrics do not fit it.
     """
-    system, data = run.restore(checkpoint, accelerator, raw)
-    from gan_experiments.training.build import build_evaluator
-    from gan_experiments.training.callbacks.evaluation import EvaluationSamples
-
-    count = metrics["samples"] or metrics["final_samples"]
-    seed = system.seed if seed is None else seed
-    evaluator = build_evaluator(metrics, data, seed, count, labelled=system.num_classes > 0)
-    evaluator.check(count, "metrics.samples")
-    data.prepare_data()
-    data.setup()
-    sample = EvaluationSamples(system, count, seed, not raw, truncation)
-    provenance = {"samples": count, "generator": "raw" if raw else "ema", "truncation": truncation, "seed": seed}
-    record = _measured(evaluator, sample, count, provenance)
-    record |= {"checkpoint": checkpoint, "images_seen": system.clock.images_seen}
-    run.files.update_record(evaluations=[*run.record.get("evaluations", []), record])
-    title = f"{shown(run.folder)}, {checkpoint} checkpoint at {system.clock.images_seen:,} images"
-    return EvaluationResult(title, data.facts.name, record)
+    record = _shared(partial(_measure_run, run, protocol), protocol)
+    name = name or _default_name(record, run.config.get("seed"))
+    earlier = run.record.get("evaluations") or {}
+    run.files.update_record(evaluations=earlier | {name: record})
+    title = f"{shown(run.folder)}, {protocol.checkpoint} checkpoint at {record['images_seen']:,} images: {name}"
+    return EvaluationResult(title, record["dataset"], record)
 
 
 def measure_images(
-    source: Path | Tensor | NDArray[Any],
-    dataset: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    seed: int = 0,
-    accelerator: Accelerator = "cpu",
+    source: Path | Tensor | NDArray[Any], dataset: Mapping[str, Any], protocol: Protocol
 ) -> EvaluationResult:
-    """Measure images against those of a dataset; ``dataset`` and ``metrics`` are checked config nodes.
+    """Measure images against those of a dataset; ``dataset`` is a checked config node.
 
     Raises:
         ConfigError: The images cannot be read or do not fit the dataset, or the metrics do not fit them.
     """
+    name = str(shown(source)) if isinstance(source, Path) else "the array"
+    record = _shared(partial(_measure_images, source, dataset, protocol), protocol)
+    return EvaluationResult(f"{name} against {record['dataset']}", record["dataset"], record)
+
+
+def _shared(measure: Callable[[int, int], dict[str, Any]], protocol: Protocol) -> dict[str, Any]:
+    """Measure in as many processes as there are devices."""
+    from gan_experiments.core.distributed import share_work
+    from gan_experiments.training.build import check_devices, device_for_measuring
+
+    on_gpus = device_for_measuring(protocol.accelerator).type == "cuda"
+    if on_gpus:
+        check_devices("gpu", protocol.devices)
+    return share_work(measure, protocol.devices, on_gpus)
+
+
+def _measure_run(run: Run, protocol: Protocol, rank: int, world_size: int) -> dict[str, Any]:
+    system, data = run.restore(protocol.checkpoint, protocol.accelerator, protocol.raw)
+    from gan_experiments.training.build import build_evaluator
+    from gan_experiments.training.callbacks.evaluation import EvaluationSamples
+
+    count = protocol.metrics["samples"] or protocol.metrics["final_samples"]
+    seed = system.seed if protocol.seed is None else protocol.seed
+    evaluator = build_evaluator(protocol.metrics, data, seed, count, labelled=system.num_classes > 0)
+    evaluator.check(count, "metrics.samples")
+    _read(data, rank, world_size)
+    sample = EvaluationSamples(system, count, seed, not protocol.raw, protocol.truncation)
+    provenance = {
+        "samples": count,
+        "generator": "raw" if protocol.raw else "ema",
+        "truncation": protocol.truncation,
+        "checkpoint": protocol.checkpoint,
+        "seed": seed,
+    }
+    values = evaluator.final(sample, count, rank, world_size)
+    where = {"dataset": data.facts.name, "images_seen": system.clock.images_seen}
+    return {"final": plain(values), "evaluation": provenance | evaluator.provenance(), **where}
+
+
+def _measure_images(
+    source: Path | Tensor | NDArray[Any], dataset: Mapping[str, Any], protocol: Protocol, rank: int, world_size: int
+) -> dict[str, Any]:
     import numpy as np
 
     from gan_experiments.core.contracts import Batch
     from gan_experiments.data.fakes import fakes_from_array, load_fakes
     from gan_experiments.training.build import build_evaluator, construct, device_for_measuring
 
-    device = device_for_measuring(accelerator)
+    device, seed = device_for_measuring(protocol.accelerator), protocol.seed or 0
     data = construct(dataset, "dataset", seed=seed)
-    data.prepare_data()
-    data.setup()
+    _read(data, rank, world_size)
     if isinstance(source, Path):
         images, name, origin = load_fakes(source, data.facts), str(shown(source)), str(source.resolve())
     else:
         images, name, origin = fakes_from_array(np.asarray(source), data.facts), "the array", "array"
-    count = metrics["samples"] or len(images)
+    asked = protocol.metrics["samples"]
+    count = asked or len(images)
     if count > len(images):
         raise ConfigError(f"metrics.samples: {count} asked for, {name} holds {len(images)} images")
-    evaluator = build_evaluator(metrics, data, seed, count, labelled=False)
-    evaluator.check(count, "metrics.samples" if metrics["samples"] else "fake")
+    evaluator = build_evaluator(protocol.metrics, data, seed, count, labelled=False)
+    evaluator.check(count, "metrics.samples" if asked else "fake")
     provenance = {"samples": count, "generator": "images", "truncation": None, "fake": origin}
 
     def sample(start: int, n: int) -> Batch:
         return Batch(images[start : start + n].to(device), None)
 
-    record, real = _measured(evaluator, sample, count, provenance), data.facts.name
-    return EvaluationResult(f"{name} against {real}", real, record)
+    values = evaluator.final(sample, count, rank, world_size)
+    return {"final": plain(values), "evaluation": provenance | evaluator.provenance(), "dataset": data.facts.name}
 
 
-def _measured(evaluator: Evaluator, sample: Sample, count: int, provenance: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "final": plain(evaluator.final(sample, count)),
-        "evaluation": provenance | evaluator.provenance(),
-    }
+def _read(data: ImageData, rank: int, world_size: int) -> None:
+    from gan_experiments.core.distributed import main_process_first
+
+    with main_process_first(rank, world_size):
+        data.prepare_data()
+    data.setup()
+
+
+def _default_name(record: Mapping[str, Any], own_seed: int | None) -> str:
+    """Return extractors and added measures, the samples in thousands, and what is unusual: ``inception-50k-raw``."""
+    how = record["evaluation"]
+    samples = how["samples"]
+    names = [*how["extractors"], *(name for name in how["features"] if name not in ("fid", "is")), *how["measures"]]
+    names.append(f"{samples // 1000}k" if samples % 1000 == 0 else str(samples))
+    names += ["raw"] if how["generator"] == "raw" else []
+    names += [Path(how["checkpoint"]).stem] if how["checkpoint"] != "last" else []
+    names += [f"truncation{how['truncation']}"] if how["truncation"] is not None else []
+    names += [f"seed{how['seed']}"] if how["seed"] != own_seed else []
+    return "-".join(names)
 
 
 def existing_path(path: str | os.PathLike[str]) -> Path:

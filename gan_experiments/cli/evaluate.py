@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from gan_experiments.api.evaluate import existing_path, measure_images, measure_run
+from gan_experiments.api.evaluate import Protocol, existing_path, measure_images, measure_run
 from gan_experiments.api.request import Request
 from gan_experiments.api.run import load_run
 from gan_experiments.cli._command import command
@@ -24,15 +25,16 @@ def main() -> None:
 def run(request: Request) -> int:
     """Print the metrics with how they were obtained; those of images are written to a file, a run's to its record."""
     options = request.config
-    metrics, dataset, accelerator = options["metrics"], options.get("dataset"), options["accelerator"]
+    dataset, devices = options.get("dataset"), options["devices"]
+    protocol = Protocol(options["metrics"], seed=options["seed"], accelerator=options["accelerator"], devices=devices)
     if options["run"] is not None and options["fake"] is None and dataset is None:
         evaluated = load_run(options["run"], options["trusted"])
-        raw, truncation, seed = options["generator"] == "raw", options["truncation"], options["seed"]
-        print(measure_run(evaluated, metrics, options["checkpoint"], raw, truncation, seed, accelerator))
+        protocol = replace(protocol, checkpoint=options["checkpoint"], raw=options["generator"] == "raw")
+        print(measure_run(evaluated, replace(protocol, truncation=options["truncation"]), options["name"]))
         return 0
     if options["run"] is None and options["fake"] is not None and dataset is not None:
         path = existing_path(options["fake"])
-        result = measure_images(path, dataset, metrics, options["seed"] or 0, accelerator)
+        result = measure_images(path, dataset, protocol)
         key = hashlib.blake2b(json.dumps(result.record, sort_keys=True).encode(), digest_size=4).hexdigest()
         output = Path("outputs/evaluations") / f"{path.stem}-{result.dataset}-{key}.json"
         write_json(output, result.record)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_experiments.core.dotted import flatten, value_of
+from gan_experiments.core.text import first_few, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import Curve, read_metrics
+from gan_experiments.runs.results import evaluation_names, evaluation_of
 
 STATUSES = ("finished", "diverged", "failed", "interrupted", "pruned", "running")
 OUTPUT = "comparison"  # the folder that a comparison writes, below the study's
@@ -94,6 +96,30 @@ def collect_runs(folders: Iterable[str | os.PathLike[str]]) -> Study:
     names = [path.name for path in paths]
     unique = len(set(names)) == len(names)
     return _collected(((path.name if unique else path.as_posix(), path) for path in paths), "the given folders")
+
+
+def with_evaluation(study: Study, evaluation: str) -> Study:
+    """Return the runs with the values of an evaluation that was made afterwards in place of their own.
+
+    Raises:
+        ConfigError: A finished run does not have it.
+    """
+    finished = [run for run in study.runs if run.status == "finished"]
+    lacking = [run.name for run in finished if not evaluation_of(run.record, evaluation)]
+    known = {name for run in finished for name in evaluation_names(run.record)}
+    if lacking:
+        hint = suggest(evaluation, known, listed=True) if known else ""
+        names = f"{len(lacking)} of {len(finished)} finished runs: {first_few(lacking, _MOST_REASONS)}"
+        advice = f"make it with gan-evaluate run=<folder> name={evaluation}"
+        raise ConfigError(f"evaluation: {evaluation!r} is missing in {names}{hint}; {advice}")
+    return Study([_evaluated(run, evaluation) for run in study.runs], study.left_out)
+
+
+def _evaluated(run: CollectedRun, evaluation: str) -> CollectedRun:
+    others = {key: value for key, value in run.record.items() if key not in ("final", "best", "evaluation")}
+    found = evaluation_of(run.record, evaluation)
+    own = {key: found[key] for key in ("final", "evaluation") if key in found}
+    return replace(run, record=others | own, curves={})  # curves are measured in another way
 
 
 def finite(value: Any) -> float | None:

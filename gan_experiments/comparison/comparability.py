@@ -143,7 +143,7 @@ def _measured_with(run: CollectedRun, measure: str) -> dict[str, Any]:
     if not isinstance(evaluation, Mapping):
         return {}
     plain = flatten(evaluation)
-    keys = ["samples", "periodic_samples", "generator", "truncation", "real_images", "real_split", "data"]
+    keys = ["samples", "periodic_samples", "generator", "truncation", "checkpoint", "real_images", "real_split", "data"]
     value, _, extractor = measure.partition("/")
     of_images = [f"measures.{name}" for name in _with_value(evaluation, "measures", measure)]
     options = of_images or [f"features.{name}" for name in _with_value(evaluation, "features", value)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
-from gan_experiments.comparison.collect import CollectedRun, Study, collect, collect_runs
+from gan_experiments.comparison.collect import CollectedRun, Study, collect, collect_runs, with_evaluation
 from gan_experiments.comparison.comparability import check_provenance, warnings
 from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
@@ -36,6 +36,7 @@ class Comparison:
         pairs: The tested pairs: with the baseline, of all arms, or with the best arm.
         family: How many comparisons the correction counts.
         warnings: One line each.
+        evaluation: The evaluation that the values are from; ``None``: those of the runs themselves.
     """
 
     design: Design
@@ -47,6 +48,7 @@ class Comparison:
     pairs: list[PairResult]
     family: int
     warnings: list[str]
+    evaluation: str | None = None
 
     def __repr__(self) -> str:
         from gan_experiments.comparison.report.wording import verdict
@@ -66,6 +68,7 @@ def compare(
     baseline: str | None = None,
     measure: str = "fid",
     score: Score = "final",
+    evaluation: str | None = None,
     better: Direction = "known",
     threshold: float | None = None,
     allow_incomparable: bool = False,
@@ -78,16 +81,22 @@ def compare(
         baseline: The arm that the others are compared with; ``None``: all pairs.
         measure: Name of the measure in the log.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        evaluation: Name of an evaluation that ``gan-evaluate`` has made of all runs; ``None``: those of the runs.
         better: Whether lower or higher values are better; ``known``: as the records of the runs say.
         threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
             arm where it is worst.
         allow_incomparable: Compare values although they were not measured in the same way.
 
     Raises:
-        ConfigError: No run can be read, the factor does not vary, the baseline is not an arm, no run has logged the
-            measure or says whether higher is better, or it was not measured in the same way in all runs.
+        ConfigError: No run can be read, a run lacks the evaluation, the factor does not vary, the baseline is not an
+            arm, no run has logged the measure or says whether higher is better, or it was not measured in the same way
+            in all runs.
     """
     study = _collected(study)
+    if evaluation is not None:
+        if score != "final":
+            raise ConfigError(f"score: {evaluation} is one evaluation, of which there is no {score}; set score=final")
+        study = with_evaluation(study, evaluation)
     design = lay_out(study.runs, factor)
     runs = [run for arm in design.arms for run in arm.runs.values()]
     _refuse_unknown_measure(runs, measure)
@@ -100,7 +109,8 @@ def compare(
     chosen, family = pairs_to_test(arms, baseline)
     pairs = compare_arms(chosen, family, criterion.sign)
     notes += warnings(design, study)
-    return Comparison(design, study, criterion, criterion.sign * level, baseline, arms, pairs, family, notes)
+    reached = criterion.sign * level
+    return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation)
 
 
 def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:

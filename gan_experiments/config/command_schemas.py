@@ -37,6 +37,8 @@ class EvaluateConfig(Section):
         metrics: What to measure.
         seed: Of the latents; ``None``: the run's own.
         accelerator: Kind of device.
+        devices: Processes that share the images; on GPUs each has one.
+        name: What the evaluation of a run is called in its record; ``None``: by what it is measured with.
         trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
     """
 
@@ -48,6 +50,8 @@ class EvaluateConfig(Section):
     metrics: EvaluateMetrics
     seed: NonNegativeInt | None
     accelerator: Literal["cpu", "gpu", "auto"]
+    devices: PositiveInt
+    name: str | None
     trusted: list[str]
     dataset: Dataset | None = None
 
@@ -102,6 +106,7 @@ class CompareConfig(Section):
         baseline: The arm that the others are compared with; ``None``: all pairs.
         measure: Name of the measure in the log.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        evaluation: Name of an evaluation that ``gan-evaluate`` has made of all runs; ``None``: those of the runs.
         better: Whether lower or higher values are better; ``known``: as the records of the runs say.
         threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
             arm where it is worst.
@@ -114,6 +119,7 @@ class CompareConfig(Section):
     baseline: str | None
     measure: str
     score: Literal["final", "best"]
+    evaluation: str | None
     better: Literal["known", "lower", "higher"]
     threshold: float | None
     allow_incomparable: bool

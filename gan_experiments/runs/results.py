@@ -30,6 +30,12 @@ def evaluation_of(record: Mapping[str, Any], evaluation: str | None = None) -> M
     return found if isinstance(found, Mapping) else {}
 
 
+def evaluation_names(record: Mapping[str, Any]) -> list[str]:
+    """Return the names of the evaluations that were made afterwards."""
+    evaluations = record.get("evaluations")
+    return list(evaluations) if isinstance(evaluations, Mapping) else []
+
+
 def estimates(record: Mapping[str, Any], evaluation: str | None = None) -> dict[str, Estimate]:
     """Return the values of an evaluation by name, see ``evaluation_of``; those that cannot be read are left out."""
     final = evaluation_of(record, evaluation).get("final")

@@ -20,7 +20,7 @@ def test_it_repeats_the_run_s_final_values_bit_for_bit(trained):
     assert result.estimates == estimates(record)
     assert result.values == {name: each["value"] for name, each in record["final"].items()}
     assert result.provenance["extractors"] == record["evaluation"]["extractors"]
-    assert record["evaluations"][-1] == result.record
+    assert record["evaluations"]["native-60"] == result.record
     assert result.record["images_seen"] == 64
     assert "last checkpoint at 64 images" in repr(result)
     assert "EMA generator" in repr(result)
@@ -35,7 +35,7 @@ def test_it_is_what_the_command_measures(trained, call):
         command, f"run={trained.folder}", *options, "metrics.samples=60", "checkpoint=best", "generator=raw", "seed=1"
     )
     assert code == 0, err
-    assert trained.record["evaluations"][-1] == json.loads(json.dumps(result.record))
+    assert trained.record["evaluations"]["native-random-60-raw-best-seed1"] == json.loads(json.dumps(result.record))
     assert out.strip().splitlines()[1:] == repr(result).splitlines()[1:]
 
 

@@ -37,7 +37,7 @@ def test_it_repeats_the_final_figures_of_the_run(call, trained):
     code, out, err = call(evaluate, f"run={trained.path}", "metrics.samples=60", *SMALL)
     assert code == 0, err
     record = trained.record()
-    again = record["evaluations"][-1]
+    again = record["evaluations"]["native-60"]
     assert again["final"] == {name: pytest.approx(each, rel=1e-4) for name, each in record["final"].items()}
     evaluation = again["evaluation"]
     for key in ("samples", "generator", "truncation", "seed", "real_images", "real_split", "data", "versions"):
@@ -52,15 +52,15 @@ def test_groups_compose_and_the_best_and_the_raw_generator(call, trained):
     options = ("metrics=[native,random,prdc]", "metrics.samples=60", "checkpoint=best", "generator=raw", *SMALL)
     code, out, err = call(evaluate, f"run={trained.path}", *options)
     assert code == 0, err
-    found = trained.record()["evaluations"][-1]
+    found = trained.record()["evaluations"]["native-random-prdc-60-raw-best"]
     assert {"fid", "is", "precision", "recall", "fid/random", "precision/random"} <= found["final"].keys()
     assert "is/random" not in found["final"]
     assert found["evaluation"]["generator"] == "raw"
-    assert found["checkpoint"] == "best"
+    assert found["evaluation"]["checkpoint"] == "best"
     assert "60 samples of the raw generator" in out
     code, _, err = call(evaluate, f"run={trained.path}", "metrics.samples=60", "truncation=0.5", *SMALL)
     assert code == 0, err
-    truncated = trained.record()["evaluations"][-1]
+    truncated = trained.record()["evaluations"]["native-60-truncation0.5"]
     assert truncated["evaluation"]["truncation"] == 0.5
     assert truncated["final"]["fid"]["value"] != trained.record()["final"]["fid"]["value"]
 
@@ -139,3 +139,37 @@ def test_the_weights_of_another_network_are_refused(call, tmp_path, trained):
     code, _, err = call(evaluate, f"run={trained.path}", "metrics=inception", "metrics.weights=w.pth")
     assert code == 2
     assert "w.pth holds the weights of another network than Inception" in err
+
+
+@pytest.mark.parametrize("source", ["run", "fake"])
+def test_two_processes_find_what_one_finds(call, trained, tmp_path, source):
+    """FID, IS, their margins and real baselines, in features, and measures that see the images themselves."""
+    np.save(tmp_path / "fakes.npy", Digits().images[:90].numpy())
+    what = [f"run={trained.path}"] if source == "run" else [f"fake={tmp_path / 'fakes.npy'}", "dataset=digits"]
+    options = [*what, "metrics=[native,prdc]", "metrics.samples=90", "metrics.batch_size=20", *SMALL]
+    found = []
+    for devices in (1, 2):
+        code, out, err = call(evaluate, *options, f"devices={devices}", *([f"name=on-{devices}"] * (source == "run")))
+        assert code == 0, err
+        if source == "run":
+            assert f": on-{devices}\n" in out
+            found.append(trained.record()["evaluations"][f"on-{devices}"])
+        else:
+            (record,) = Path("outputs/evaluations").glob("fakes-digits-*.json")
+            found.append(json.loads(record.read_text()))
+            record.unlink()
+    one, two = found
+    assert two["final"] == {name: pytest.approx(each, rel=1e-4) for name, each in one["final"].items()}
+    assert two["evaluation"] == one["evaluation"]
+
+
+def test_a_problem_in_several_processes_is_said_once(call, trained):
+    code, _, err = call(
+        evaluate, f"run={trained.path}", "devices=2", "metrics=[native,kid]", *SMALL, "metrics.samples=60"
+    )
+    assert code == 2
+    assert err.count("60 generated images are too few for kid") == 1
+    assert "Traceback" not in err
+    assert "devices=0" not in err
+    code, _, err = call(evaluate, f"run={trained.path}", "devices=0")
+    assert (code, "devices: 0 is not" in err) == (2, True)

@@ -1,10 +1,11 @@
 import math
 
 import pytest
-from synthetic import write_run, write_study
+from synthetic import FEATURES, write_run, write_study
 
-from gan_experiments.comparison.collect import collect, finite
+from gan_experiments.comparison.collect import collect, finite, with_evaluation
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.results import scores
 
 
 def test_runs_are_found_two_folders_deep(tmp_path):
@@ -82,3 +83,27 @@ def test_what_a_record_notes_is_a_number_or_nothing(tmp_path):
     ((run,), _) = collect(tmp_path)
     assert [run.recorded("seconds"), run.recorded("steps.discriminator"), run.recorded("images_seen")] == [None] * 3
     assert [finite(1), finite(2.5), finite(math.inf), finite(None)] == [1.0, 2.5, None, None]
+
+
+def later(value, **how):
+    return {"final": {"fid": {"value": value}}, "evaluation": {"samples": 50_000, "features": FEATURES} | how}
+
+
+def test_an_evaluation_made_afterwards_takes_the_place_of_a_run_s_own(study):
+    for number, run in enumerate(collect(study).runs):
+        run.folder.update_record(evaluations={"inception-50k": later(float(number))})
+    runs = with_evaluation(collect(study), "inception-50k").runs
+    assert [scores(run.record)["fid"] for run in runs] == list(range(len(runs)))
+    assert {run.record["evaluation"]["samples"] for run in runs} == {50_000}
+    assert all(run.curves == {} and scores(run.record, "best") == {} for run in runs)
+    assert [run.status for run in runs] == [run.status for run in collect(study).runs]
+
+
+def test_runs_that_lack_an_evaluation_are_named(study):
+    first, *others = [run for run in collect(study).runs if run.status == "finished"]
+    for run in others:
+        run.folder.update_record(evaluations={"inception-50k": later(1.0)})
+    with pytest.raises(ConfigError, match=rf"'inception-50k' is missing in 1 of \d+ finished runs: {first.name}"):
+        with_evaluation(collect(study), "inception-50k")
+    with pytest.raises(ConfigError, match=r"did you mean 'inception-50k'\?"):
+        with_evaluation(collect(study), "inception-5k")

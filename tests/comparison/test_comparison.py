@@ -11,6 +11,7 @@ from gan_experiments.comparison.collect import collect_runs
 from gan_experiments.comparison.comparison import compare
 from gan_experiments.comparison.report.wording import verdict
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.results import scores
 
 CONFIG = Path(__file__).parents[2] / "conf" / "compare" / "compare.yaml"
 
@@ -148,3 +149,20 @@ def test_directions_that_contradict_each_other_are_refused(tmp_path, compared):
     write_run(study / "other", seed=9, record={"final": {"modes": {"value": 4.0}}, "evaluation": other})
     with pytest.raises(ConfigError, match="runs disagree on whether higher modes is better"):
         compared(study, measure="modes", allow_incomparable=True)
+
+
+def test_an_evaluation_made_afterwards_can_be_compared(study, compared):
+    """The order of the arms is turned round by it; a run that diverged needs none."""
+    for run in collect_runs(sorted(study.iterdir())).runs:
+        if run.status == "finished":
+            how = {"samples": 50_000, "features": {"fid": {"values": ["fid"], "higher_is_better": {"fid": False}}}}
+            final = {"fid": {"value": 100 - scores(run.record)["fid"]}}
+            run.folder.update_record(evaluations={"later": {"final": final, "evaluation": how}})
+    before, after = compared(study), compared(study, evaluation="later")
+    finished = [[arm.label for arm in each.arms if not arm.diverged] for each in (before, after)]
+    assert finished[1] == finished[0][::-1] != finished[0]
+    assert after.arms[0].outcomes != before.arms[0].outcomes
+    assert "later FID" in repr(after)
+    assert math.isnan(after.threshold)
+    with pytest.raises(ConfigError, match="score: later is one evaluation"):
+        compared(study, evaluation="later", score="best")

@@ -42,8 +42,8 @@ def seeds_needed_text(pair: PairResult) -> str:
 
 
 def score_name(comparison: Comparison) -> str:
-    """Return what is compared: ``final FID``."""
-    return f"{comparison.criterion.score} {comparison.criterion.measure.upper()}"
+    """Return what is compared: ``final FID``, or ``inception-50k FID`` of an evaluation that was made afterwards."""
+    return f"{comparison.evaluation or comparison.criterion.score} {comparison.criterion.measure.upper()}"
 
 
 def direction(comparison: Comparison) -> str:
