@@ -85,7 +85,7 @@ class ImageData(pl.LightningDataModule):
             yield Problem(f"{key}.limit", f"{limit} images requested, {name} has {total}")
         smallest = min((count for count in (limit, total) if isinstance(count, int)), default=None)
         if smallest and isinstance(batch_size, int) and batch_size > smallest:
-            size = f"{key}.limit={limit}" if smallest == limit else f"{name} has {smallest} images"
+            size = f"{name} has {smallest} images" if smallest == total else f"{key}.limit={limit}"
             yield Problem("batch_size", f"{batch_size} is larger than the dataset ({size})")
         ratio, classes = config.get(f"{key}.long_tail"), cls.known.num_classes if cls.known else 1
         if isinstance(ratio, (int, float)) and ratio > (total or 10**7) / max(classes, 1):

@@ -137,7 +137,7 @@ def test_reference_is_everything_or_a_fixed_part():
 
 
 class Known(Numbered):
-    known = DataFacts("known", image_size=4, channels=1, num_classes=50, num_images=50)
+    known = DataFacts("known", image_size=4, channels=1, num_classes=10, num_images=50)
     splits_without_labels = ("bare",)
 
 
@@ -154,8 +154,8 @@ class Unlabelled(Numbered):
         (Known, {"split": "bare", "per_class": 2}, ["dataset.per_class: the images have no labels"]),
         (Unlabelled, {"long_tail": 2.0, "per_class": None}, ["dataset.long_tail: the images have no labels"]),
         (Unlabelled, {"long_tail": 1.0, "per_class": None}, []),
-        (Known, {"limit": 7}, ["batch_size: 16 is larger than the dataset (known has 7 images)"]),
-        (Numbered, {"limit": 7}, ["batch_size: 16 is larger than the dataset (Numbered has 7 images)"]),
+        (Known, {"limit": 7}, ["batch_size: 16 is larger than the dataset (dataset.limit=7)"]),
+        (Numbered, {"limit": 7}, ["batch_size: 16 is larger than the dataset (dataset.limit=7)"]),
     ],
 )
 def test_options_that_the_class_is_known_to_lack_are_refused(dataset, options, problems):
