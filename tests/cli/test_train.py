@@ -193,8 +193,8 @@ PARALLEL = (
 
 
 @pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp"])
-def test_two_processes_train_the_run_of_one(tmp_path, penalty):
-    assert_two_train_the_run_of_one(tmp_path, "model=mlp", f"penalty={penalty}")
+def test_two_processes_train_the_run_of_one(call, tmp_path, penalty):
+    assert_two_train_the_run_of_one(call, tmp_path, "model=mlp", f"penalty={penalty}")
 
 
 # All of them normalize the batch in the generator, DCGAN in the discriminator as well.
@@ -212,13 +212,13 @@ NORMALIZED = {
 
 
 @pytest.mark.parametrize("overrides", NORMALIZED.values(), ids=NORMALIZED)
-def test_two_processes_normalize_the_batch_of_one(tmp_path, overrides):
-    assert_two_train_the_run_of_one(tmp_path, *overrides)
+def test_two_processes_normalize_the_batch_of_one(call, tmp_path, overrides):
+    assert_two_train_the_run_of_one(call, tmp_path, *overrides)
 
 
-def assert_two_train_the_run_of_one(tmp_path, *overrides):
+def assert_two_train_the_run_of_one(call, tmp_path, *overrides):
     overrides = tiny_overrides(*PARALLEL, *overrides, f"output_dir={tmp_path}")
-    gan_train(tmp_path, *overrides, "name=one")
+    assert call(train, *overrides, "name=one")[0] == 0
     gan_train(tmp_path, *overrides, "name=two", "trainer=ddp_cpu")
     one, two = (RunFolder(tmp_path / date.today().isoformat() / name) for name in ("one", "two"))
     assert_same_weights(one, two)
@@ -226,10 +226,10 @@ def assert_two_train_the_run_of_one(tmp_path, *overrides):
     assert scores(two.record()) == pytest.approx(scores(one.record()), rel=1e-4)
 
 
-def test_two_processes_train_the_autoencoder_of_one(tmp_path):
+def test_two_processes_train_the_autoencoder_of_one(call, tmp_path):
     rate = ("optimizer.generator._target_=torch.optim.SGD", "~optimizer.generator.betas", "optimizer.generator.lr=1e-4")
     overrides = tiny_overrides("model=mlp_vae", "metrics=none", "batch_size=16", *rate, f"output_dir={tmp_path}")
-    gan_train(tmp_path, *overrides, "name=one")
+    assert call(train, *overrides, "name=one")[0] == 0
     gan_train(tmp_path, *overrides, "name=two", "trainer=ddp_cpu")
     assert_same_weights(*(RunFolder(tmp_path / date.today().isoformat() / name) for name in ("one", "two")))
 
