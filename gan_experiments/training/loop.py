@@ -132,6 +132,9 @@ class RunLoop(pl.Callback):
             self.monitor.start(clock)
         if self.samples and clock.images_seen == 0:
             self._draw(trainer, self.samples)
+        if self.checkpoint and clock.images_seen and trainer.is_global_zero:
+            best = self.evaluation.best if self.evaluation else {}
+            self.checkpoint.complete(system_of(trainer), best.get("images_seen"))
         if self.progress and trainer.is_global_zero:
             self.progress.open(clock)
         self.stop.reclaim_sigterm()

@@ -56,11 +56,23 @@ class Checkpoint(LoopPart):
         last = self._run.checkpoint("last")
         with replacing(last) if trainer.is_global_zero else nullcontext(last) as temporary:
             trainer.save_checkpoint(temporary)  # all processes gather; the first one writes
-        if trainer.is_global_zero:
-            if improved:
-                _link(last, self._run.checkpoint("best"))
-            save_generator(system, self._run.generator_file)
+            if trainer.is_global_zero:  # before ``last``: a run that is killed here makes all of them again
+                self._save_rest(system, temporary, improved)
         self._saved_at = system.clock.images_seen
+
+    def complete(self, system: System, best_at: float | None) -> None:
+        """Make again what belongs to the last checkpoint, from which the run resumes.
+
+        Args:
+            system: Restored from that checkpoint.
+            best_at: Images seen at the best evaluation.
+        """
+        self._save_rest(system, self._run.checkpoint("last"), best_at == system.clock.images_seen)
+
+    def _save_rest(self, system: System, checkpoint: Path, improved: bool) -> None:
+        if improved:
+            _link(checkpoint, self._run.checkpoint("best"))
+        save_generator(system, self._run.generator_file)
 
 
 def save_generator(system: System, path: Path) -> None:
