@@ -13,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.metrics.extractors.base import hash_weights
+from gan_experiments.runs.checkpoints import load_weights
 
 
 def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
@@ -36,11 +38,9 @@ def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
     except (KeyError, ValueError):
         raise ConfigError(f"{path}: not a generator of a run: its architecture and facts cannot be read") from None
     generator = _build(architecture, facts, trusted, path)
-    try:
-        generator.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip()
-        raise ConfigError(f"{path}: its weights do not fit its architecture: {reason}") from None
+    load_weights(generator, weights, Path(path))
+    if metadata.get("checksum") not in (None, hash_weights(weights)):  # earlier versions wrote none
+        raise ConfigError(f"{path}: damaged: its weights do not have the checksum that was written with them")
     return generator.eval().requires_grad_(False)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import attrgetter
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.types import DivergedError
 
 SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits
@@ -50,10 +53,13 @@ class StepStatistics:
         means: dict[str, float] = {}
         faults: list[tuple[int, str]] = []
         for name, values in self._values.items():
-            table = torch.stack(values).float().reshape(len(values), -1)
-            columns = {name: table.mean(1)}
+            # Several only if another number of processes has taken the run up since the last reading.
+            groups = [list(group) for _, group in groupby(values, key=attrgetter("shape"))]
+            tables = [torch.stack(group).float().reshape(len(group), -1) for group in groups]
+            columns = {name: torch.cat([table.mean(1) for table in tables])}
             if name in SIGNS:
-                columns[name.replace("logits", "accuracy")] = (table * SIGNS[name] > 0).float().mean(1)
+                correct = [(table * SIGNS[name] > 0).float().mean(1) for table in tables]
+                columns[name.replace("logits", "accuracy")] = torch.cat(correct)
             for title, column in zip(columns, _gathered(torch.stack(list(columns.values()))), strict=True):
                 means[title] = float(column.mean())
                 bad = (~column.isfinite()).nonzero()
@@ -66,13 +72,34 @@ class StepStatistics:
         return means
 
     def state_dict(self) -> dict[str, tuple[list[int], Tensor]]:
-        """Return the unread values, so that a resumed run logs the same means."""
-        return {name: (self._steps[name], torch.stack(values).cpu()) for name, values in self._values.items()}
+        """Return the unread values of all processes, so that a resumed run logs the same means; all must call.
+
+        Returns:
+            By name: the steps, and a tensor ``(processes, steps, ...)``.
+        """
+        own = {name: torch.stack(values).cpu() for name, values in self._values.items()}
+        everyone = all_gather(own) if _world_size() > 1 else [own]
+        return {name: (self._steps[name], torch.stack([each[name] for each in everyone])) for name in own}
 
     def load_state_dict(self, state: Mapping[str, tuple[list[int], Tensor]], device: torch.device) -> None:
-        """Restore the unread values."""
-        self._values = {name: list(table.to(device).unbind(0)) for name, (_, table) in state.items()}
-        self._steps = {name: list(steps) for name, (steps, _) in state.items()}
+        """Restore the unread values: each process its own, or all of them if there are more or fewer processes now.
+
+        Raises:
+            ValueError: There are not as many values as steps.
+        """
+        self._values, self._steps = {}, {}
+        for name, (steps, tables) in state.items():
+            if tables.ndim < 2 or tables.shape[1] != len(steps):
+                raise ValueError(f"statistics of {name}: not as many values as steps; saved by an earlier version?")
+            same = len(tables) == _world_size()
+            rank = dist.get_rank() if same and len(tables) > 1 else 0
+            table = tables[rank] if same else tables.transpose(0, 1)
+            self._values[name] = list(table.to(device).unbind(0))
+            self._steps[name] = list(steps)
+
+
+def _world_size() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def _gathered(table: Tensor) -> Tensor:

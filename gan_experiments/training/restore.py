@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
-from gan_experiments.runs.checkpoints import find_checkpoint, load_checkpoint, load_part
+from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_checkpoint, load_part, load_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
-from gan_experiments.training.build import build_system, construct, device_for_measuring
+from gan_experiments.training.build import Parts, build_system, construct, device_for_measuring
 
 
 def restore(
@@ -30,6 +37,7 @@ def restore(
     device = device_for_measuring(accelerator)
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
+    check_clock(loaded, config, path)
     data: ImageData = construct(config["dataset"], "dataset", seed=config["seed"])
     system = build_system(config, data)
     load_part(system.ema.module, loaded, "ema.module.", path)
@@ -38,3 +46,65 @@ def restore(
     system.clock.images_seen = loaded["images_seen"]
     system.to(device)
     return system, data
+
+
+def check_resumable(checkpoint: Mapping[str, Any], config: Mapping[str, Any], parts: Parts, path: Path) -> None:
+    """Load all of a checkpoint into the parts of a run, as Lightning does later, to see that it fits.
+
+    Raises:
+        ConfigError: It belongs to another run, or lacks something.
+    """
+    check_clock(checkpoint, config, path)
+    system, trainer, states = parts.system, parts.trainer, checkpoint.get("callbacks")
+    load_weights(system, checkpoint["state_dict"], path)
+    try:
+        own = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "", "lr_schedulers": []}
+        _check_alike(own, checkpoint, "checkpoint")
+        _check_alike(trainer.fit_loop.state_dict(), checkpoint["loops"]["fit_loop"], "loops")
+        _check_alike(parts.loop.state_dict(), states[parts.loop.state_key], "callbacks")
+        for callback in trainer.callbacks:
+            if callback.state_key in states:
+                callback.load_state_dict(deepcopy(states[callback.state_key]))
+        built = system.configure_optimizers()
+        _check_optimizers([built] if isinstance(built, Optimizer) else built, checkpoint["optimizer_states"])
+        system.on_load_checkpoint(dict(checkpoint))
+        system.statistics.check()
+    except Exception as error:  # whatever the parts of a run raise for the state of another
+        reason = (str(error).splitlines() or [""])[0]
+        raise ConfigError(f"{path}: cannot be resumed from: {type(error).__name__}: {reason}") from None
+
+
+def _check_alike(own: Any, saved: Any, where: str) -> None:
+    """Refuse a state that does not have the keys and kinds of values of a new part's state, which may be empty."""
+    if isinstance(own, Mapping):
+        if not isinstance(saved, Mapping):
+            raise TypeError(f"{where} is no mapping")
+        for key in own:
+            if key not in saved:
+                raise KeyError(f"{where}.{key} is missing")
+            _check_alike(own[key], saved[key], f"{where}.{key}")
+        if not own and not _is_plain(saved):
+            raise TypeError(f"{where} holds other things than numbers and names")
+    elif own is not None:
+        accepted = (int, float) if type(own) is float else type(own)
+        if not isinstance(saved, accepted) or isinstance(saved, bool) is not isinstance(own, bool):
+            raise TypeError(f"{where} is no {type(own).__name__}")
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(_is_plain(each) for each in value.values())
+    return value is None or isinstance(value, (int, float, str))
+
+
+def _check_optimizers(optimizers: Iterable[Optimizer], saved: Any) -> None:
+    """Refuse states of other optimizers, or of other parameters."""
+    for optimizer, state in zip(optimizers, saved, strict=True):
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        for own, group in zip(optimizer.state_dict()["param_groups"], state["param_groups"], strict=True):
+            _check_alike(own, group, "optimizer")
+        for index, values in state["state"].items():
+            shapes = [value.shape for value in values.values() if isinstance(value, Tensor)]
+            if any(shape not in (parameters[index].shape, torch.Size()) for shape in shapes):
+                raise ValueError(f"the optimizer's state of parameter {index} has another shape")
+        optimizer.load_state_dict(deepcopy(state))

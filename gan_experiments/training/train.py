@@ -25,6 +25,7 @@ from gan_experiments.runs.provenance import provenance
 from gan_experiments.training.build import Parts, build
 from gan_experiments.training.loop import run_loggers
 from gan_experiments.training.preflight import check_run
+from gan_experiments.training.restore import check_resumable
 
 INTERRUPTED_EXIT = 128  # plus the signal's number, as in shells
 
@@ -48,11 +49,13 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
         ConfigError: Parts do not fit each other, the data, the machine or the checkpoint.
     """
     _silence_lightning()
-    checkpoint = run.checkpoint("last")
-    resumed_at = load_checkpoint(checkpoint)["images_seen"] if checkpoint.exists() else None
-    parts = build(config, run)._replace(resumed_at=resumed_at)
+    path = run.checkpoint("last")
+    checkpoint = load_checkpoint(path) if path.exists() else None
+    parts = build(config, run)._replace(resumed_at=checkpoint and checkpoint["images_seen"])
     if is_main_process():  # the others run what this one has accepted
         check_run(parts, config)
+        if checkpoint:
+            check_resumable(checkpoint, config, parts, path)
     return parts
 
 

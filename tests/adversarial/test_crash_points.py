@@ -32,7 +32,7 @@ sys.addaudithook(lambda event, arguments: _listening and _listening[-1](event, a
 
 
 class CrashPoints:
-    """Copies of a run folder, each as a kill at one point would leave it: before and after whatever touches the disk."""
+    """Copies of a run folder, as kills before and after whatever touches the disk would leave it."""
 
     def __init__(self, run, folder):
         self.names = []

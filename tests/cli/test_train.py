@@ -5,10 +5,11 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import misbehaving
 import pytest
 import torch
 import yaml
-from same_run import assert_same
+from same_run import assert_same, assert_same_run
 from tiny import tiny_overrides
 
 from gan_experiments.cli import train
@@ -257,3 +258,21 @@ def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     assert half.record()["processes"] == 2
     assert "overrides" not in half.record()  # those of the first command, which this run was not begun with
     assert_same_weights(whole, half)
+
+
+def test_two_processes_that_are_stopped_log_the_same_rows(tmp_path, monkeypatch):
+    helpers = str(Path(misbehaving.__file__).parent)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([helpers, os.environ.get("PYTHONPATH", "")]))
+    kill = ("+callbacks.misbehave._target_=misbehaving.Misbehave", "trusted=[misbehaving]")
+    often = ("batch_size=8", "budget.images=240", "callbacks.monitor.every=112", "callbacks.checkpoint.every=240")
+    two = ("trainer=ddp_cpu", f"seed={misbehaving.STOPPED}", f"output_dir={tmp_path}", "metrics.every=80")
+    overrides = tiny_overrides("model=mlp", *often, *kill, *two)
+    whole, killed = (RunFolder(tmp_path / date.today().isoformat() / name) for name in ("whole", "killed"))
+    whole.path.mkdir(parents=True)
+    (whole.path / "misbehaved").touch()  # it does so once
+    gan_train(tmp_path, *overrides, "name=whole")
+    with pytest.raises(AssertionError):
+        gan_train(tmp_path, *overrides, "name=killed")
+    assert load_checkpoint(killed.checkpoint("last"))["images_seen"] == 160  # where they agreed
+    gan_train(tmp_path, *overrides, "name=killed")
+    assert_same_run(whole, killed)

@@ -10,7 +10,7 @@ import torch
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import system_of
 
-RAISES, EXITS, KILLED, DIVERGES = 1, 4, 7, 10
+RAISES, EXITS, KILLED, DIVERGES, STOPPED = 1, 4, 7, 10, 21
 
 
 class Misbehave(pl.Callback):
@@ -37,5 +37,7 @@ class Misbehave(pl.Callback):
             raise RuntimeError("a fault")
         if self._seed == EXITS:
             sys.exit("an exit")
+        if self._seed == STOPPED:
+            os.kill(os.getpid(), signal.SIGTERM)
         if self._seed == KILLED:
             os.kill(os.getpid(), signal.SIGKILL)

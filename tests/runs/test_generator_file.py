@@ -97,7 +97,7 @@ def test_a_stranger_s_file_names_no_other_code(saved, target, reason):
         ({"architecture": {"chanels": 4}}, "cannot be built: .*chanels"),
         ({"facts": {"image_size": 9}}, "supports image sizes 8"),
         ({"facts": {"color": True}}, "cannot be built: .*color"),
-        ({"architecture": {"channels": 8}}, "its weights do not fit its architecture"),
+        ({"architecture": {"channels": 8}}, "belongs to another network"),
     ],
 )
 def test_what_does_not_fit_is_refused(saved, changes, reason):

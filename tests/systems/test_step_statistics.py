@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -59,3 +61,18 @@ def test_a_resumed_run_reads_the_same_means():
         record(statistics, [float("nan")], start=2)
         with pytest.raises(DivergedError, match="at step 2"):
             statistics.read()
+
+
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_values_of_two_processes_that_one_takes_up_are_averaged_over_both(shape):
+    statistics = StepStatistics()
+    tables = torch.tensor([[1.0, 2.0], [3.0, 6.0]]).reshape(2, 2, *[1] * len(shape)).expand(2, 2, *shape)
+    statistics.load_state_dict({"loss": ([0, 1], tables)}, torch.device("cpu"))
+    assert statistics.check() == {"loss": 3.0}
+    statistics.record(2, {"loss": torch.full((2 * math.prod(shape),), 9.0)})
+    assert statistics.read() == {"loss": 5.0}
+
+
+def test_other_numbers_of_values_than_of_steps_are_refused():
+    with pytest.raises(ValueError, match="loss"):
+        StepStatistics().load_state_dict({"loss": ([0, 1, 2], torch.ones(1, 2))}, torch.device("cpu"))

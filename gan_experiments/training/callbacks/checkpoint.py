@@ -13,7 +13,8 @@ import pytorch_lightning as pl
 from safetensors.torch import save_file
 
 from gan_experiments.core.files import replacing
-from gan_experiments.core.types import PositiveInt
+from gan_experiments.core.types import DivergedError, PositiveInt
+from gan_experiments.metrics.extractors.base import hash_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System, system_of
 from gan_experiments.training.callbacks.base import LoopPart
@@ -51,6 +52,7 @@ class Checkpoint(LoopPart):
         if system.clock.images_seen == self._saved_at:
             return
         system.statistics.check()
+        _check_finite(system)
         for logger in trainer.loggers:
             logger.save()
         last = self._run.checkpoint("last")
@@ -75,13 +77,20 @@ class Checkpoint(LoopPart):
         save_generator(system, self._run.generator_file)
 
 
+def _check_finite(system: System) -> None:
+    """Refuse weights that the last step has made infinite or NaN; no later loss has said so yet."""
+    for name, weight in system.named_parameters():
+        if not bool(weight.detach().isfinite().all()):
+            raise DivergedError(f"{name} is no longer finite at step {system.clock.step - 1}")
+
+
 def save_generator(system: System, path: Path) -> None:
     """Write the weights of the averaged generator, with its architecture and the data's facts as JSON metadata."""
     network = system.ema.module
     facts = system.generator.facts
     weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     metadata = {"architecture": json.dumps(network.architecture), "facts": json.dumps(facts.as_dict())}
-    metadata["images_seen"] = str(system.clock.images_seen)
+    metadata |= {"images_seen": str(system.clock.images_seen), "checksum": hash_weights(weights)}
     with replacing(path) as temporary:
         save_file(weights, temporary, metadata=metadata)
 

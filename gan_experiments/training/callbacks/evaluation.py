@@ -174,7 +174,8 @@ class Evaluation:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the results so far; an extractor that was left out stays out."""
         self.best, self._seconds = state["best"], state["seconds"]
-        self._weight_hashes, self._earlier_wall = state["extractors"], state["wall_seconds"]
+        hashes, self._earlier_wall = state["extractors"], state["wall_seconds"]
+        self._weight_hashes = None if hashes is None else dict(hashes)
         self.final = estimates(state)
         self.evaluator.leave_out(state["left_out"])
 
