@@ -55,17 +55,18 @@ def check_resumable(checkpoint: Mapping[str, Any], config: Mapping[str, Any], pa
         ConfigError: It belongs to another run, or lacks something.
     """
     check_clock(checkpoint, config, path)
-    system, trainer, states = parts.system, parts.trainer, checkpoint.get("callbacks")
+    system, trainer = parts.system, parts.trainer
     load_weights(system, checkpoint["state_dict"], path)
     try:
+        states = checkpoint["callbacks"]
         own = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "", "lr_schedulers": []}
         _check_alike(own, checkpoint, "checkpoint")
         _check_alike(trainer.fit_loop.state_dict(), checkpoint["loops"]["fit_loop"], "loops")
         _check_alike(parts.loop.state_dict(), states[parts.loop.state_key], "callbacks")
-        for callback in trainer.callbacks:
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if callback.state_key in states:
                 callback.load_state_dict(deepcopy(states[callback.state_key]))
-        built = system.configure_optimizers()
+        built: Any = system.configure_optimizers()
         _check_optimizers([built] if isinstance(built, Optimizer) else built, checkpoint["optimizer_states"])
         system.on_load_checkpoint(dict(checkpoint))
         system.statistics.check()
@@ -87,7 +88,7 @@ def _check_alike(own: Any, saved: Any, where: str) -> None:
             raise TypeError(f"{where} holds other things than numbers and names")
     elif own is not None:
         accepted = (int, float) if type(own) is float else type(own)
-        if not isinstance(saved, accepted) or isinstance(saved, bool) is not isinstance(own, bool):
+        if not isinstance(saved, accepted) or isinstance(saved, bool) != isinstance(own, bool):
             raise TypeError(f"{where} is no {type(own).__name__}")
 
 

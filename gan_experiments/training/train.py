@@ -51,7 +51,7 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
     _silence_lightning()
     path = run.checkpoint("last")
     checkpoint = load_checkpoint(path) if path.exists() else None
-    parts = build(config, run)._replace(resumed_at=checkpoint and checkpoint["images_seen"])
+    parts = build(config, run)._replace(resumed_at=checkpoint["images_seen"] if checkpoint else None)
     if is_main_process():  # the others run what this one has accepted
         check_run(parts, config)
         if checkpoint:
