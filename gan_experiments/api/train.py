@@ -116,6 +116,7 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
     else:
         name = config["name"] or run_name(request.choices, request.overrides)
         folder = RunFolder(Path(config["output_dir"]) / date.today().isoformat() / name)
+    folder.check_place()
     if config["rerun"] and folder.path.exists():
         folder = folder.beside()
     elif folder.config_file.exists():

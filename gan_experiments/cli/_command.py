@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -25,6 +27,8 @@ from gan_experiments.core.types import ConfigError, DivergedError
 
 CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 Job = Callable[[Request], int]  # returns an exit code
 Sweep = Callable[[CommandLine], int]
@@ -66,8 +70,12 @@ def report(error: BaseException) -> int:
     if isinstance(error, DivergedError):
         print(f"Diverged: {error}", file=sys.stderr)
         return DIVERGED
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        print(f"Disk full: {error}. The last checkpoint is whole; the same command goes on from it.", file=sys.stderr)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        text = f"Disk full: {error}{_space(error.filename)}. The last checkpoint is whole"
+        print(f"{text}; the same command goes on from it.", file=sys.stderr)
+        return 1
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename is not None:
+        print(f"Cannot be written: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
         hint = "batch_size, metrics.batch_size and the sizes of the networks decide how much a run takes"
@@ -75,6 +83,13 @@ def report(error: BaseException) -> int:
         return 1
     traceback.print_exception(error)
     return 1
+
+
+def _space(path: str | None) -> str:
+    """Say how much space is left where a file could not be written."""
+    folder = Path(path or ".").absolute()
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    return f" ({shutil.disk_usage(existing).free:,} bytes are free)"
 
 
 def print_warning(text: str) -> None:

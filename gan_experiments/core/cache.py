@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock
 from platformdirs import user_cache_path
+
+from gan_experiments.core.files import write_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
@@ -44,6 +52,17 @@ def read_or_make(path: Path, read: Callable[[], Value | None], make: Callable[[]
             _remove_leftovers(path)
             value = make()
         return value
+
+
+def write_cached(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors to a cached file as safetensors; where that is not possible, warn: they are made again."""
+    try:
+        write_tensors(path, tensors, metadata)
+    except OSError as error:
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        free = shutil.disk_usage(path.parent).free
+        text = "%s cannot be written (%s; %d bytes needed, %d free): it is made again next time"
+        _log.warning(text, path, error.strerror, needed, free)
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder, read_or_make
+from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.distributed import all_gather
-from gan_experiments.core.files import replacing
 from gan_experiments.metrics.collect import FeatureStates, cpu_if_mps, rank_batches
 from gan_experiments.metrics.extractors.base import Extracted, Extractor, ImageSource, extract, hash_weights
 from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
@@ -184,8 +182,7 @@ class ReferenceStatistics:
         tensors |= {name: values for name, values in kept.items() if values is not None}
         tensors = {name: values.cpu().contiguous() for name, values in tensors.items()}
         metadata = {"recipe": self._recipe, "content": hash_weights(tensors)}
-        with replacing(self.path) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        write_cached(self.path, tensors, metadata)
         return statistics
 
 

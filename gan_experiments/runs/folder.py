@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -81,6 +82,21 @@ class RunFolder:
         """Exists while the run is asked to stop, and holds the reason; the process that supervises the run reads it."""
         return self.path / "stop"
 
+    def check_place(self) -> None:
+        """Check that the folder can be made, or written to if it exists; makes nothing.
+
+        Raises:
+            ConfigError: It cannot, and why.
+        """
+        try:
+            existing = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+            if not existing.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder")
+            if not os.access(existing, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, f"no permission to write to {existing}")
+        except OSError as error:
+            raise ConfigError(f"output_dir: {self.path}: cannot be written to: {error.strerror}") from None
+
     def ask_to_stop(self, reason: str) -> None:
         """Ask for the run to be saved and stopped, on whatever machine it runs."""
         write_text(self.stop_file, reason)
@@ -109,8 +125,9 @@ class RunFolder:
             config = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: not a run folder: config.yaml is missing") from None
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self.config_file}: cannot be read: {str(error).splitlines()[0]}") from None
+        except (OSError, yaml.YAMLError, ValueError, OverflowError, RecursionError, MemoryError, TypeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ConfigError(f"{self.config_file}: cannot be read: {reason}") from None
         if not isinstance(config, dict):
             raise ConfigError(f"{self.config_file}: not a config")
         return config

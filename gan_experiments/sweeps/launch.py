@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.plugins import plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
+from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.sweeps.fork_server import close_server
@@ -82,6 +84,10 @@ class SweepJob:
             folder = RunFolder(Path(hydra.sweep.dir) / (plain["name"] or run_name(choices, overrides)))
             run_job(folder, plain, {"overrides": overrides, "choices": choices}, self._program)
         except Exception as error:
+            if isinstance(error, OSError):  # somebody has deleted the folder, or made it read-only
+                with suppress(OSError):
+                    folder.update_record(status="failed", reason=f"{error.filename}: {error.strerror}")
+                error = ConfigError(f"{folder.path}: {error.filename}: {error.strerror}")
             print(f"job {' '.join(overrides)}:", file=sys.stderr)
             self.codes.append(self._report(error))
             raise JobFailed(self.codes[-1]) from error

@@ -1,9 +1,12 @@
+import resource
+import signal
 import threading
 from pathlib import Path
 
 import pytest
+import torch
 
-from gan_experiments.core.cache import cache_folder, read_or_make
+from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.files import write_text
 
 
@@ -81,3 +84,21 @@ def test_a_folder_that_is_not_writable_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # tests may run as root, who can write everywhere
     assert cached.get() == "Made 1."
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.fixture
+def small_files(monkeypatch):
+    """Let no file grow beyond 4 kB, as on a disk that fills."""
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_what_cannot_be_kept_is_a_warning_that_names_place_and_space(tmp_path, caplog, small_files):
+    write_cached(tmp_path / "a.safetensors", {"a": torch.ones(5000)}, {})
+    resource.setrlimit(resource.RLIMIT_FSIZE, resource.getrlimit(resource.RLIMIT_FSIZE)[1:] * 2)
+    assert "a.safetensors cannot be written (File too large; 20000 bytes needed" in caplog.text
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,10 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         RunFolder(tmp_path).read_config()
 
 
-@pytest.mark.parametrize("text", ["{", "- a", "\x00", "!!python/object/apply:os.system ['false']"])
+MALFORMED = ["a: 2026-13-45", "a: 2026-01-01 99:99:99", "? [1]\n: 2", "[" * 5000, "{a: " * 5000, "a: !!int x", "&a [*a"]
+
+
+@pytest.mark.parametrize("text", ["{", "- a", "\x00", "!!python/object/apply:os.system ['false']", *MALFORMED])
 def test_a_config_that_is_none_is_refused(tmp_path, text):
     run = RunFolder(tmp_path)
     run.config_file.write_text(text)
@@ -76,3 +81,28 @@ def test_the_first_process_is_known_before_they_have_met(monkeypatch, variables,
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert is_main_process() is main
+
+
+PLACES = {
+    "below a file": lambda folder: folder / "file" / "outputs",
+    "a file": lambda folder: folder / "file",
+    "a device": lambda folder: Path("/dev/null"),
+    "below a device": lambda folder: Path("/dev/null/outputs"),
+    "a name too long": lambda folder: folder / ("x" * 300),
+    "a path too long": lambda folder: folder.joinpath(*["x" * 200] * 30),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_place_where_no_folder_can_be_made_is_refused(tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^output_dir: .*: cannot be written to: "):
+        RunFolder(PLACES[place](tmp_path)).check_place()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_place_without_permission_is_refused(tmp_path, monkeypatch):
+    RunFolder(tmp_path / "a" / "b").check_place()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(ConfigError, match=f"no permission to write to {tmp_path}"):
+        RunFolder(tmp_path / "a" / "b").check_place()

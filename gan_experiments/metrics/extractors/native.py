@@ -14,11 +14,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder, read_or_make
-from gan_experiments.core.files import replacing
+from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.classifier import (
@@ -135,8 +133,7 @@ class NativeClassifier(Extractor):
         accuracy = _train_and_test(network, data, self._training_images)
         weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         metadata = {"recipe": recipe, "accuracy": str(accuracy), "weights": hash_weights(weights)}
-        with replacing(path) as temporary:
-            save_file(weights, temporary, metadata=metadata)
+        write_cached(path, weights, metadata)
         return network, accuracy
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytorch_lightning as pl
-from safetensors.torch import save_file
 
-from gan_experiments.core.files import replacing
+from gan_experiments.core.files import replacing, write_tensors
 from gan_experiments.core.types import DivergedError, PositiveInt
 from gan_experiments.metrics.extractors.base import hash_weights
 from gan_experiments.runs.folder import RunFolder
@@ -91,8 +90,7 @@ def save_generator(system: System, path: Path) -> None:
     weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     metadata = {"architecture": json.dumps(network.architecture), "facts": json.dumps(facts.as_dict())}
     metadata |= {"images_seen": str(system.clock.images_seen), "checksum": hash_weights(weights)}
-    with replacing(path) as temporary:
-        save_file(weights, temporary, metadata=metadata)
+    write_tensors(path, weights, metadata)
 
 
 def _link(source: Path, target: Path) -> None:

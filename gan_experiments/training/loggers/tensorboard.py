@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ from gan_experiments.core.files import replacing
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.loggers.base import RunLogger
 
+_log = logging.getLogger(__name__)
+
 
 class TensorBoard(TensorBoardLogger, RunLogger):
     """Writes TensorBoard events whose step is images seen.
@@ -31,6 +36,28 @@ class TensorBoard(TensorBoardLogger, RunLogger):
     def __init__(self, run: RunFolder) -> None:
         super().__init__(save_dir=str(run.path), name="", version="", default_hp_metric=False)
         self._folder = run.path
+        self._failed = False
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars."""
+        with self._warning():
+            super().log_metrics(metrics, step)
+
+    @contextmanager
+    def _warning(self) -> Iterator[None]:
+        """Let training go on where events cannot be written, on a full disk for instance; warn of it once."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            cause = error.__cause__ if isinstance(error, ValueError) else error  # Lightning calls it a ValueError
+            if not isinstance(cause, OSError):
+                raise
+            if not self._failed:
+                free = shutil.disk_usage(self._folder).free
+                text = "%s: TensorBoard's events cannot be written: %s (%d bytes are free); training goes on without"
+                _log.warning(text, self._folder, cause.strerror, free)
+            self._failed = True
 
     @rank_zero_only
     def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
@@ -40,18 +67,27 @@ class TensorBoard(TensorBoardLogger, RunLogger):
         """
         summaries = hparams_summary(_flatten(config), dict.fromkeys(metrics, 0.0))  # type: ignore[no-untyped-call]
         _put_first(summaries[0], overrides)
-        for summary in summaries:
-            self.experiment._get_file_writer().add_summary(summary)
+        with self._warning():
+            for summary in summaries:
+                self.experiment._get_file_writer().add_summary(summary)
 
     @rank_zero_only
     def save(self) -> None:
         """Flush pending events; the config is not written, ``config.yaml`` has it."""
-        self.experiment.flush()
+        with self._warning():
+            self.experiment.flush()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is pending."""
+        with self._warning():
+            super().finalize(status)
 
     @rank_zero_only
     def log_image(self, name: str, image: Tensor, step: int) -> None:
         """Log an image: uint8, ``(3, H, W)``."""
-        self.experiment.add_image(name, image, step)
+        with self._warning():
+            self.experiment.add_image(name, image, step)
 
     @rank_zero_only
     def rewind(self, images_seen: int) -> None:

@@ -1,3 +1,6 @@
+import errno
+import os
+
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -78,3 +81,19 @@ def test_a_run_is_a_row_of_the_hparams_tab(tmp_path):
     assert b"a.b" not in content["_hparams_/session_start_info"]
     assert events.Tags()["images"] == ["samples"]
     assert "hparams.yaml" not in [path.name for path in tmp_path.iterdir()]
+
+
+def test_training_goes_on_where_no_events_can_be_written(tmp_path, monkeypatch, caplog):
+    board = TensorBoard(RunFolder(tmp_path))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for name in ("add_scalar", "add_image", "flush", "close"):
+        monkeypatch.setattr(board.experiment, name, full)
+    board.log_metrics({"loss": 1.0}, 8)
+    board.log_image("samples", torch.zeros(3, 4, 4, dtype=torch.uint8), 8)
+    board.save()
+    board.finalize("success")
+    (record,) = caplog.records
+    assert f"{tmp_path}: TensorBoard's events cannot be written: No space left on device" in record.getMessage()
