@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import estimates
 
@@ -12,7 +13,18 @@ _DEFAULTS = (None, "none", "float32")  # options of an extractor that are not sh
 
 
 def summary(run: RunFolder) -> str:
-    """Describe a finished run: its results, its folder and how to view it."""
+    """Describe a finished run: its results, its folder and how to view it.
+
+    Raises:
+        ConfigError: The record holds other things than that of a run.
+    """
+    try:
+        return _summary(run)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{run.record_file}: damaged: its values are not those of a run") from None
+
+
+def _summary(run: RunFolder) -> str:
     record = run.record()
     seconds = record["seconds"]
     lines = [f"{run.path.name}: {record['images_seen']:,} images in {_minutes(seconds)}"]

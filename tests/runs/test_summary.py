@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+
+from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import describe_provenance, measures, shown, summary
 
@@ -61,3 +64,13 @@ def test_paths_below_the_working_directory_are_shown_relative_to_it(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     assert shown(tmp_path / "a" / "b") == Path("a/b")
     assert shown(Path("/elsewhere")) == Path("/elsewhere")
+
+
+@pytest.mark.parametrize(
+    "damage", [{"seconds": None}, {"evaluation": 1e308}, {"evaluation": {"real_images": "many"}}, {"images_seen": []}]
+)
+def test_a_damaged_record_is_refused_by_its_file(tmp_path, damage):
+    run = RunFolder(tmp_path)
+    run.update_record(**RECORD | damage)
+    with pytest.raises(ConfigError, match=r"record\.json: damaged"):
+        summary(run)
