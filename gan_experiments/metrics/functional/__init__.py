@@ -12,6 +12,7 @@ from gan_experiments.metrics.functional.classification_accuracy import (
     classification_accuracy_score,
 )
 from gan_experiments.metrics.functional.data_copying import DataCopying, data_copying
+from gan_experiments.metrics.functional.expected_frechet import RealParts, divide, expected_frechet_distance
 from gan_experiments.metrics.functional.extrapolated_frechet import extrapolated_frechet_distance
 from gan_experiments.metrics.functional.frechet import frechet_distance
 from gan_experiments.metrics.functional.gaussian import Gaussian, fit_gaussian
@@ -20,6 +21,11 @@ from gan_experiments.metrics.functional.kernel_distance import kernel_distance, 
 from gan_experiments.metrics.functional.margins import jackknife_margin, margin_of_mean, margin_of_share
 from gan_experiments.metrics.functional.mode_coverage import mode_coverage
 from gan_experiments.metrics.functional.precision_recall import PRDCScores, precision_recall_density_coverage
+from gan_experiments.metrics.functional.real_baseline import (
+    expected_inception_score,
+    expected_kernel_distance,
+    expected_precision_recall_density_coverage,
+)
 
 __all__ = [
     "AugmentationGain",
@@ -28,10 +34,16 @@ __all__ = [
     "Gaussian",
     "LabelledImages",
     "PRDCScores",
+    "RealParts",
     "augmentation_gain",
     "class_wise_frechet_distances",
     "classification_accuracy_score",
     "data_copying",
+    "divide",
+    "expected_frechet_distance",
+    "expected_inception_score",
+    "expected_kernel_distance",
+    "expected_precision_recall_density_coverage",
     "extrapolated_frechet_distance",
     "fit_gaussian",
     "frechet_distance",

@@ -54,11 +54,13 @@ def polynomial_mmd(first: Tensor, second: Tensor) -> Tensor:
         second: ``(M, D)``.
     """
 
-    def kernel(one: Tensor, other: Tensor) -> Tensor:
-        return (one @ other.T / one.shape[1] + 1).pow_(3)
-
     def mean_of_pairs(one: Tensor) -> Tensor:
-        similar = kernel(one, one)
+        similar = polynomial_kernel(one, one)
         return (similar.sum() - similar.trace()) / (len(one) * (len(one) - 1))
 
-    return mean_of_pairs(first) + mean_of_pairs(second) - 2 * kernel(first, second).mean()
+    return mean_of_pairs(first) + mean_of_pairs(second) - 2 * polynomial_kernel(first, second).mean()
+
+
+def polynomial_kernel(first: Tensor, second: Tensor) -> Tensor:
+    """Return the kernel ``k(x, y) = (x.y / D + 1)^3`` of all pairs of samples: ``(N, M)``, from ``(N, D)``, ``(M, D)``."""
+    return (first @ second.T / first.shape[1] + 1).pow_(3)
