@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.core.randomness import Stream
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.class_wise_frechet import class_wise_frechet_distances
-from gan_experiments.metrics.measure import Values
+from gan_experiments.metrics.functional.expected_frechet import BASELINE_PARTS, expected_class_wise_distances
+from gan_experiments.metrics.measure import Baseline, Values
 
 _PER_CLASS = 20  # generated images of a class on average, so that every class has at least two
 
@@ -44,3 +46,15 @@ class ClassFID(FeatureMeasure):
             real.features.double(), real.labels, fake.features.double(), fake.labels, real.num_classes
         )
         return {"class_fid": sum(distances) / len(distances), "class_fid_worst": max(distances)}
+
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return the expected values, for as many samples of each class; nothing for a class below 16 real images."""
+        assert real.whole.features is not None
+        labels, classes = real.whole.labels, real.whole.num_classes
+        if labels is None or labels.bincount(minlength=classes).min() < 2 * BASELINE_PARTS:
+            return {}
+        order = Stream("real baseline", "classes").permutation(len(labels)).to(labels.device)
+        features = real.whole.features[order]
+        distances = expected_class_wise_distances(features, labels[order], classes, samples / classes)
+        each = {"class_fid": distances.mean(1), "class_fid_worst": distances.amax(1)}
+        return {name: Baseline(values.mean().item(), values.std().item()) for name, values in each.items()}

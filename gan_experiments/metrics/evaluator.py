@@ -44,7 +44,6 @@ class Evaluator:
         batch_size: Images extracted at a time.
         features: The measures in feature space, by name.
         measures: The measures that need no extractor, by name.
-        samples: Generated images of a final evaluation; they limit the splits of the real baseline.
 
     Attributes:
         left_out: Extractors of the config that are not used, by name, with the reason.
@@ -61,7 +60,6 @@ class Evaluator:
         batch_size: PositiveInt,
         features: Mapping[str, FeatureMeasure] | None = None,
         measures: Mapping[str, Measure] | None = None,
-        samples: int = 10000,
     ) -> None:
         self.extractors = dict(extractors)
         self.features = dict(features or {})
@@ -70,7 +68,6 @@ class Evaluator:
         self._data = data
         self._seed = seed
         self._batch_size = batch_size
-        self._samples = samples
         self._bound: list[tuple[str, FeatureMeasure]] | None = (
             None  # after the name of their extractor, with its real images
         )
@@ -258,7 +255,7 @@ class Evaluator:
         features, bound = self._features(), []
         keeps = sorted({name for measure in features.values() for name in measure.keeps})
         for name, extractor in self.extractors.items() if features else ():
-            statistics = ReferenceStatistics(self._data, extractor, keeps, self._samples)
+            statistics = ReferenceStatistics(self._data, extractor, keeps)
             real = statistics.get(self._batch_size, device, rank, world_size)
             for key, measure in features.items():
                 bound.append((name, measure.bound(real, derive_seed(self._seed, key)).to(target)))

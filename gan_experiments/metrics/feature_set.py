@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from gan_experiments.metrics.functional.expected_frechet import BASELINE_PARTS, RealParts, half_splits
+from gan_experiments.metrics.functional.gaussian import Gaussian
 from gan_experiments.metrics.moments import Moments
 
 PER_IMAGE = ("features", "logits", "labels")  # what a measure can keep of every image
@@ -80,3 +82,16 @@ def merge_moments(parts: Sequence[Moments]) -> Moments:
     for part in parts:
         whole.merge(part)
     return whole
+
+
+def real_parts(real: PartitionedFeatures) -> RealParts | None:
+    """Return the Gaussians of real images and of their parts; ``None`` if there are too few images."""
+    if len(real.whole) < 2 * BASELINE_PARTS:
+        return None
+    (moments,) = real.moments
+
+    def union(parts: Sequence[int]) -> Gaussian:
+        return merge_moments([moments[part] for part in parts]).gaussian()
+
+    halves = [(union(first), union(second)) for first, second in half_splits()]
+    return RealParts(merge_moments(moments).gaussian(), [part.gaussian() for part in moments], halves)

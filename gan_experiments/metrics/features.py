@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -27,10 +26,9 @@ class FeatureMeasure(Measure, FeatureStates):
     Attributes:
         keeps: What it needs of all images: ``"moments"``, or of every image ``"features"``, ``"logits"``, ``"labels"``.
         compares_with_real: Whether it needs real images at all.
-        needs_held_out: Whether it needs real images that the generator was not trained on; such a metric has no real
-            baseline.
+        needs_held_out: Whether it needs real images that the generator was not trained on.
         supports_jackknife: Whether it is fast enough to be computed a dozen times more: its margin of error then comes
-            from the jackknife, and its real baseline is averaged over several splits.
+            from the jackknife.
         reference: The features of the real images if they have been extracted before; those of ``update`` are ignored.
         seed: Seed of everything random in it.
 
@@ -144,22 +142,19 @@ class FeatureMeasure(Measure, FeatureStates):
             return values, {name: jackknife_margin([each[name] for each in without]) for name in without[0]}
 
     def real_baseline(self, evaluated: Evaluated) -> dict[str, Baseline]:
-        """Return the values of real images in place of generated ones: mean and standard deviation over the splits.
+        """Return what a perfect generator gets, by name; nothing without a ``reference``."""
+        return {} if self.reference is None else self.expected(self.reference, evaluated.samples)
 
-        A measure that does not support the jackknife, because it takes long, is computed for the first split only. A
-        measure that needs more images than a side of a split has, or held-out images, has no real baseline.
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return the mean and the standard deviation of its ``values``, for new draws in place of generated images.
+
+        Here nothing: it is for subclasses to know.
+
+        Args:
+            real: The real images.
+            samples: Number of generated images.
         """
-        real = self.reference
-        if real is None or self.needs_held_out:
-            return {}
-        splits = range(len(real.membership) if self.supports_jackknife else 1)
-        sides = [(real.part(split, 0), real.part(split, 1)) for split in splits]
-        if min(len(side) for side in sides[0]) < self.min_images:
-            return {}
-        values = [self.compare(*pair, self.seed) for pair in sides]
-        each = {name: [value[name] for value in values] for name in values[0]}
-        return {name: Baseline(statistics.fmean(of), statistics.stdev(of) if len(of) > 1 else None)
-                for name, of in each.items()}  # fmt: skip
+        return {}
 
     @contextmanager
     def _synced(self) -> Iterator[Sets]:

@@ -7,10 +7,11 @@ from typing import ClassVar
 from torch import Tensor
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures, real_parts
 from gan_experiments.metrics.features import FeatureMeasure
+from gan_experiments.metrics.functional.expected_frechet import expected_frechet_distance
 from gan_experiments.metrics.functional.frechet import frechet_distance
-from gan_experiments.metrics.measure import Values
+from gan_experiments.metrics.measure import Baseline, Values
 
 
 class FID(FeatureMeasure, FrechetInceptionDistance):
@@ -33,6 +34,11 @@ class FID(FeatureMeasure, FrechetInceptionDistance):
         assert real.moments is not None
         assert fake.moments is not None
         return {"fid": frechet_distance(real.moments.gaussian(), fake.moments.gaussian())}
+
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return the expected distance of a perfect generator; nothing for fewer than 16 real images."""
+        parts = real_parts(real)
+        return {} if parts is None else {"fid": Baseline(*expected_frechet_distance(parts, samples))}
 
     def compute(self) -> Tensor:
         """Return the distance, a float64 scalar, over the images of all processes."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
 
 from annotated_types import Interval
 from torch import nn
 
-from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures, real_parts
 from gan_experiments.metrics.features import FeatureMeasure
+from gan_experiments.metrics.functional.expected_frechet import expected_frechet_distance
 from gan_experiments.metrics.functional.extrapolated_frechet import POINTS, extrapolated_frechet_distance
-from gan_experiments.metrics.measure import Values
+from gan_experiments.metrics.measure import Baseline, Values
 
 Points = Annotated[int, Interval(ge=2, le=1000)]
 
@@ -48,10 +50,13 @@ class FIDInfinity(FeatureMeasure):
         return max(self.min_images, 4 * num_features)
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
-        """Return the extrapolated distance; nothing if there are too few images."""
+        """Return the extrapolated distance."""
         assert real.moments is not None
         assert fake.features is not None
-        if len(fake) < 4 * fake.features.shape[1]:  # those of a real baseline
-            return {}
         gaussian = real.moments.gaussian()
         return {"fid_infinity": extrapolated_frechet_distance(gaussian, fake.features, seed, self.points)}
+
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return the expected distance of infinitely many new draws; nothing for fewer than 16 real images."""
+        parts = real_parts(real)
+        return {} if parts is None else {"fid_infinity": Baseline(expected_frechet_distance(parts, math.inf)[0])}

@@ -10,10 +10,11 @@ from torchmetrics.image import inception
 
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import Extracted
-from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.inception_score import inception_score
-from gan_experiments.metrics.measure import Values
+from gan_experiments.metrics.functional.real_baseline import expected_inception_score
+from gan_experiments.metrics.measure import Baseline, Values
 
 
 class InceptionScore(FeatureMeasure, inception.InceptionScore):
@@ -50,6 +51,11 @@ class InceptionScore(FeatureMeasure, inception.InceptionScore):
         if fake.logits is None:
             return {}
         return {"is": inception_score(fake.logits, self.splits, seed)[0]}
+
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return the expected score of as many new draws."""
+        logits = real.whole.logits
+        return {} if logits is None else {"is": Baseline(*expected_inception_score(logits, samples, self.splits))}
 
     def update(self, images: Tensor | Extracted, real: bool = False, labels: Tensor | None = None) -> None:
         """Add images; real ones are ignored."""

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from gan_experiments.core.types import PositiveInt, Repeats
-from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.kernel_distance import kernel_distance
-from gan_experiments.metrics.measure import Values
+from gan_experiments.metrics.functional.real_baseline import expected_kernel_distance
+from gan_experiments.metrics.measure import Baseline, Values
 
 
 class KID(FeatureMeasure, KernelInceptionDistance):
@@ -58,6 +59,12 @@ class KID(FeatureMeasure, KernelInceptionDistance):
         assert fake.features is not None
         distance, spread = kernel_distance(real.features, fake.features, seed, self.subsets, self.subset_size)
         return {"kid": distance, "kid_spread": spread}
+
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return 0 and its standard deviation, and the expected standard deviation over the subsets."""
+        assert real.whole.features is not None
+        expected = expected_kernel_distance(real.whole.features, samples, self.subsets, self.subset_size)
+        return {name: Baseline(*each) for name, each in expected.items()}
 
     def compute(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, float64 scalars, over the images of all processes."""

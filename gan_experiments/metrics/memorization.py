@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from types import MappingProxyType
 from typing import ClassVar
 
-from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.data_copying import data_copying
 from gan_experiments.metrics.functional.margins import margin_of_mean
-from gan_experiments.metrics.measure import Values
+from gan_experiments.metrics.measure import Baseline, Values
 
 
 class Memorization(FeatureMeasure):
@@ -42,3 +43,10 @@ class Memorization(FeatureMeasure):
         test = data_copying(real.features[real.trained], real.features[~real.trained], fake.features)
         values = {"memorization": test.probability, "memorization_z": test.statistic}
         return values, {"memorization": margin_of_mean(test.closer)}
+
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return those of images as novel as held-out ones, with the deviation of a Mann-Whitney test without ties."""
+        assert real.whole.trained is not None
+        held_out = int((~real.whole.trained).sum())
+        deviation = math.sqrt((samples + held_out + 1) / (12 * samples * held_out))
+        return {"memorization": Baseline(0.5, deviation), "memorization_z": Baseline(0.0, 1.0)}

@@ -7,11 +7,12 @@ from typing import ClassVar
 from torch import nn
 
 from gan_experiments.core.types import PositiveInt
-from gan_experiments.metrics.feature_set import FeatureSet
+from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.margins import margin_of_mean
 from gan_experiments.metrics.functional.precision_recall import precision_recall_density_coverage
-from gan_experiments.metrics.measure import Values
+from gan_experiments.metrics.functional.real_baseline import expected_precision_recall_density_coverage
+from gan_experiments.metrics.measure import Baseline, Values
 
 
 class PRDC(FeatureMeasure):
@@ -63,3 +64,10 @@ class PRDC(FeatureMeasure):
             real.features, fake.features, self.neighbours, self.density_neighbours
         )
         return scores.means(), {name: margin_of_mean(getattr(scores, name)) for name in ("precision", "density")}
+
+    def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
+        """Return the four expected scores."""
+        assert real.whole.features is not None
+        options = self.neighbours, self.density_neighbours
+        expected = expected_precision_recall_density_coverage(real.whole.features, samples, *options)
+        return {name: Baseline(*each) for name, each in expected.items()}

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.distributed import all_gather
+from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.collect import FeatureStates, cpu_if_mps, rank_batches
 from gan_experiments.metrics.extractors.base import Extracted, Extractor, ImageSource, extract, hash_weights
 from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
+from gan_experiments.metrics.functional.expected_frechet import BASELINE_PARTS
 from gan_experiments.metrics.moments import Moments
-from gan_experiments.metrics.uncertainty import real_baseline_splits
 
-_VERSION = 1  # of the content of the file
-_CHUNK = 1000  # features that are added up at a time
+_VERSION = 2  # of the content of the file
 _READ_ERRORS = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError)
 
 
@@ -56,20 +56,19 @@ class RealFeatures(FeatureStates):
 class ReferenceStatistics:
     """Real images in the features of one extractor, read from the cache if they have been extracted before.
 
-    A file that keeps more than is needed is used too, and so is one that keeps features, whatever its splits.
+    A file that keeps more than is needed is used too.
 
     Args:
         data: The real images.
         extractor: The feature extractor, prepared.
         keeps: What measures need of every image besides the moments.
-        samples: Generated images that are compared with the real ones; they limit the splits of the real baseline.
         cache_dir: Folder of the file; ``None``: the cache folder.
     """
 
     def __init__(
-        self, data: ImageSource, extractor: Extractor, keeps: Sequence[str], samples: int, cache_dir: str | None = None
+        self, data: ImageSource, extractor: Extractor, keeps: Sequence[str], cache_dir: str | None = None
     ) -> None:
-        self.membership = real_baseline_splits(len(data.images), samples)
+        self.membership = random_parts(len(data.images))
         self._data = data
         self._extractor = extractor
         self._keeps = sorted(set(keeps) - {"labels", "moments"})  # the dataset has the labels; moments are always kept
@@ -80,10 +79,7 @@ class ReferenceStatistics:
             "extractor": extractor.provenance(),
         }
         self._source = json.dumps(source, sort_keys=True)
-        self._split_sizes = self.membership.sum(1).tolist()
-        self._recipe = json.dumps(
-            {"of": self._source, "keeps": self._keeps, "real_baseline": self._split_sizes}, sort_keys=True
-        )
+        self._recipe = json.dumps({"of": self._source, "keeps": self._keeps}, sort_keys=True)
         self._name = f"{data.facts.name}-{extractor.name}-{_short_hash(self._source)}"
         folder = Path(cache_dir) if cache_dir else cache_folder()
         self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
@@ -131,34 +127,27 @@ class ReferenceStatistics:
             if metadata["content"] == hash_weights(tensors) and recipe["of"] == self._source:
                 target = "cpu" if device.type == "mps" else device
                 tensors = {name: values.to(target) for name, values in tensors.items()}
-                return self._from_tensors(tensors, same_splits=recipe["real_baseline"] == self._split_sizes)
+                return self._from_tensors(tensors)
         except _READ_ERRORS:
             pass
         warnings.warn(f"{path} is damaged: the real images are extracted again", stacklevel=2)
         return None
 
     def _find_compatible(self) -> Path | None:
-        """Return a file of the same images and extractor that keeps more, or keeps features for other splits."""
+        """Return a file of the same images and extractor that keeps more."""
         for path in sorted(self.path.parent.glob(f"{glob.escape(self._name)}-*.safetensors")):
             try:
                 with safe_open(path, framework="pt") as file:
                     recipe = json.loads(file.metadata()["recipe"])
-                usable = recipe["real_baseline"] == self._split_sizes or "features" in recipe["keeps"]
-                if usable and set(self._keeps) <= set(recipe["keeps"]):
+                if set(self._keeps) <= set(recipe["keeps"]):
                     return path
             except _READ_ERRORS:
                 continue
         return None
 
-    def _from_tensors(self, tensors: Mapping[str, Tensor], same_splits: bool) -> PartitionedFeatures:
+    def _from_tensors(self, tensors: Mapping[str, Tensor]) -> PartitionedFeatures:
         labels = None if self._data.labels is None else self._data.labels.to(tensors["0.0.count"].device)
-        if same_splits:
-            moments = self._stored_moments(tensors)
-        else:  # the moments of the new splits are added up from the features
-            collector = RealFeatures(self.membership, ())
-            for part in torch.split(tensors["features"], _CHUNK):
-                collector.update(Extracted(part, None))
-            moments = collector.collected("real").moments
+        moments = self._stored_moments(tensors)
         whole = FeatureSet(merge_moments(moments[0]), tensors.get("features"), tensors.get("logits"), labels)
         return PartitionedFeatures(whole, self.membership, moments)
 
@@ -168,8 +157,7 @@ class ReferenceStatistics:
             part, dot, key = name.rpartition(".")
             if dot:
                 states.setdefault(part, {})[key] = values
-        splits = range(len(self.membership))
-        return [[Moments.from_state(states[f"{split}.{part}"]) for part in range(2)] for split in splits]
+        return [[Moments.from_state(states[f"0.{part}"]) for part in range(len(states))]]
 
     def _write(self, statistics: PartitionedFeatures) -> PartitionedFeatures:
         tensors = {
@@ -184,6 +172,14 @@ class ReferenceStatistics:
         metadata = {"recipe": self._recipe, "content": hash_weights(tensors)}
         write_cached(self.path, tensors, metadata)
         return statistics
+
+
+def random_parts(count: int) -> Tensor:
+    """Divide images at random into ``BASELINE_PARTS`` parts of about equal size: the part of each, int64, ``(1, N)``.
+
+    The choice does not depend on the seed of a run, so that runs on one dataset share their real baseline.
+    """
+    return (Stream("real baseline", "parts").permutation(count) % BASELINE_PARTS)[None]
 
 
 def _short_hash(recipe: str) -> str:

@@ -113,18 +113,17 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
 def build_evaluation(config: Mapping[str, Any], data: ImageData, labelled: bool) -> Evaluation:
     """Build the evaluation of a generator; ``labelled``: its images have labels."""
     metrics = config["metrics"]
-    evaluator = build_evaluator(metrics, data, config["seed"], metrics["final_samples"], labelled)
+    evaluator = build_evaluator(metrics, data, config["seed"], labelled)
     return Evaluation(evaluator, metrics["every"], metrics["samples"], metrics["final_samples"])
 
 
-def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, samples: int, labelled: bool) -> Evaluator:
-    """Build the comparison of ``samples`` generated images with those of ``data``.
+def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, labelled: bool) -> Evaluator:
+    """Build the comparison of generated images with those of ``data``.
 
     Args:
         metrics: The config's node ``metrics``.
         data: The real images.
         seed: Of the random numbers that measures draw.
-        samples: Generated images of a final evaluation.
         labelled: Whether the generated images have labels.
 
     Raises:
@@ -141,7 +140,7 @@ def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, samp
     unlabelled = f"{data.facts.name} has" if not data.facts.num_classes else "the generated images have"
     if needing and not (labelled and data.facts.num_classes):
         raise ConfigError([f"metrics.{name}: needs labels; {unlabelled} none" for name in needing])
-    return Evaluator(data, extractors, seed, metrics["batch_size"], features, measures, samples)
+    return Evaluator(data, extractors, seed, metrics["batch_size"], features, measures)
 
 
 def build_trainer(

@@ -48,10 +48,10 @@ class Pixels(Extractor):
         return features, features if self.logits else None
 
 
-def evaluator(data=None, names=("native",), features=None, samples=300, **options):
+def evaluator(data=None, names=("native",), features=None, **options):
     extractors = {name: Pixels() for name in names}
     features = {"fid": FID(), "is": InceptionScore()} if features is None else features
-    return Evaluator(data or source(), extractors, 0, 64, features, samples=samples, **options)
+    return Evaluator(data or source(), extractors, 0, 64, features, **options)
 
 
 def from_tensor(images, labels=None):

@@ -12,7 +12,12 @@ from gan_experiments.metrics.functional.classification_accuracy import (
     classification_accuracy_score,
 )
 from gan_experiments.metrics.functional.data_copying import DataCopying, data_copying
-from gan_experiments.metrics.functional.expected_frechet import RealParts, divide, expected_frechet_distance
+from gan_experiments.metrics.functional.expected_frechet import (
+    RealParts,
+    divide,
+    expected_class_wise_distances,
+    expected_frechet_distance,
+)
 from gan_experiments.metrics.functional.extrapolated_frechet import extrapolated_frechet_distance
 from gan_experiments.metrics.functional.frechet import frechet_distance
 from gan_experiments.metrics.functional.gaussian import Gaussian, fit_gaussian
@@ -40,6 +45,7 @@ __all__ = [
     "classification_accuracy_score",
     "data_copying",
     "divide",
+    "expected_class_wise_distances",
     "expected_frechet_distance",
     "expected_inception_score",
     "expected_kernel_distance",

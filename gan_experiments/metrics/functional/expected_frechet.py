@@ -64,7 +64,7 @@ def expected_frechet_distance(real: RealParts, samples: float) -> tuple[float, f
       features are from normal ones. The factor is measured between halves and between eighths of the real set, and
       extrapolated to ``n`` and ``m`` as a line in the square root of ``1 / n + 1 / m``.
 
-    The deviation is that between halves, relative to their mean. With heavy tails it is too small.
+    The deviation is that between halves, scaled as ``1 / n + 1 / m``. With heavy tails it is too small.
 
     Args:
         real: The real set, ``m`` samples.
@@ -85,9 +85,29 @@ def expected_frechet_distance(real: RealParts, samples: float) -> tuple[float, f
     measured = [statistics.fmean(_without_means(*pair) for pair in each) for each in pairs]
     normal = normal if real.parts else [normal[0]] * 2
     factor = _extrapolated([is_ / would_be for is_, would_be in zip(measured, normal, strict=True)], sizes)
-    expected = real.whole.trace().item() * (1 / samples + 1 / count) + wanted * factor
-    distances = [frechet_distance(*pair) for pair in real.halves]
-    return expected, expected * statistics.stdev(distances) / max(statistics.fmean(distances), 1e-300)
+    inverse = 1 / samples + 1 / count
+    spread = statistics.stdev(frechet_distance(*pair) for pair in real.halves)
+    return real.whole.trace().item() * inverse + wanted * factor, spread * inverse * half / 2
+
+
+def expected_class_wise_distances(features: Tensor, labels: Tensor, num_classes: int, samples: float) -> Tensor:
+    """Return seven draws of the distances of a perfect generator within each class: float64, ``(7, num_classes)``.
+
+    Each is the distance between halves of the real samples of a class, scaled to the expected distance.
+
+    Args:
+        features: Of the real samples, at least 16 of each class, in random order: ``(m, D)``.
+        labels: Their classes: int64, ``(m,)``.
+        num_classes: Labels are from 0 to ``num_classes - 1``.
+        samples: Generated samples of each class.
+    """
+    columns = []
+    for label in range(num_classes):
+        real = divide(features[labels == label].double(), parts=False)
+        distances = torch.tensor([frechet_distance(*pair) for pair in real.halves], dtype=torch.float64)
+        scale = expected_frechet_distance(real, samples)[0] / distances.mean().clamp(min=1e-300)
+        columns.append(scale * distances)
+    return torch.stack(columns, 1)
 
 
 def normal_distances(spectrum: Tensor, sizes: Sequence[tuple[float, float]], draws: int) -> list[float]:

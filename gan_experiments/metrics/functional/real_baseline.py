@@ -87,8 +87,8 @@ def expected_precision_recall_density_coverage(
     itself. So, for any distribution without ties:
 
     - ``precision`` is the share of real samples that are among the ``k`` nearest neighbours of another;
-    - ``recall`` is the same share in a set of ``n + 1`` samples, extrapolated from the real set and its quarters as a line
-      in the logarithm of the size if there are fewer;
+    - ``recall`` is the same share in a set of ``n + 1`` samples; if there are fewer real ones, on the line through the
+      shares in the real set, its halves and its quarters over their size to the power of -1/4, which fits best;
     - ``density`` is 1;
     - ``coverage`` is ``1 - prod_i (m - 1 - i) / (n + m - 1 - i)``, ``i`` from 0 to ``k - 1`` (Naeem et al. 2020, section 3.3).
 
@@ -126,18 +126,20 @@ def _mean_square_of_centred(samples: Tensor) -> float:
 
 
 def _share_at(features: Tensor, size: int, of_all: float, neighbours: int) -> float:
-    """Return the share of neighbours in sets of ``size``; extrapolated from that ``of_all`` samples if it is larger."""
+    """Return the share of neighbours in sets of ``size``; extrapolated, also from that ``of_all``, if it is larger."""
+
+    def mean_share(size: int) -> float:
+        parts = features[: len(features) // size * size].split(size)
+        return statistics.fmean(_share_of_neighbours(part, neighbours) for part in parts)
+
     if size <= len(features):
-        return statistics.fmean(_share_of_neighbours(part, neighbours) for part in _parts(features, size))
-    quarter = len(features) // 4
-    if quarter <= neighbours:
+        return mean_share(size)
+    shares = {len(features): of_all}
+    shares |= {part: mean_share(part) for part in (len(features) // n for n in (2, 4)) if part > neighbours}
+    if len(shares) == 1:
         return of_all
-    slope = of_all - statistics.fmean(_share_of_neighbours(part, neighbours) for part in _parts(features, quarter))
-    return min(1.0, max(0.0, of_all + slope * math.log(size / len(features)) / math.log(len(features) / quarter)))
-
-
-def _parts(features: Tensor, size: int) -> tuple[Tensor, ...]:
-    return features[: len(features) // size * size].split(size)
+    line = statistics.linear_regression([part**-0.25 for part in shares], list(shares.values()))
+    return min(1.0, max(0.0, line.intercept + line.slope * size**-0.25))
 
 
 def _share_of_neighbours(features: Tensor, neighbours: int) -> float:
