@@ -1,7 +1,7 @@
 """Real baselines against what new draws from known distributions get: simulated, at several numbers of samples.
 
-For each distribution, a real and a generated set are drawn again and again and compared: that is a perfect generator. The
-real baseline is computed from the real set alone.
+For each distribution, a real and a generated set are drawn again and again and compared: that is a perfect generator.
+The real baseline is computed from the real set alone.
 
     python benchmarks/real_baseline.py --write benchmarks/results/real_baseline.md
 """
@@ -96,7 +96,11 @@ def scores(real: Tensor, fake: Tensor, head: Tensor, seed: int) -> list[float]:
 def baselines(real: Tensor, samples: int, head: Tensor) -> list[tuple[float, float | None]]:
     """Return real baselines of FID, KID and IS with their spreads."""
     kid = expected_kernel_distance(real, samples, SUBSETS, min(len(real), samples) // 2)["kid"]
-    return [expected_frechet_distance(divide(real), samples), kid, expected_inception_score(real @ head, samples, SPLITS)]
+    return [
+        expected_frechet_distance(divide(real), samples),
+        kid,
+        expected_inception_score(real @ head, samples, SPLITS),
+    ]
 
 
 def simulate(draw: Draw, samples: int, real: int, repeats: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -137,9 +141,9 @@ def costs() -> Iterator[str]:
     """Yield the time that the baseline of the FID takes."""
     for features, real in ((64, 1800), (256, 10000), (2048, 10000)):
         parts = divide(normal(real, features))
-        start = time.perf_counter()
+        start = time.process_time()
         expected_frechet_distance(parts, 10000)
-        yield f"- {features:,} features, {real:,} real samples: {time.perf_counter() - start:.1f} s"
+        yield f"- {features:,} features, {real:,} real samples: {time.process_time() - start:.1f} s"
 
 
 def main() -> None:
@@ -155,19 +159,20 @@ def main() -> None:
         "",
         f"    python {shlex.join(sys.argv)}",
         "",
-        "Real baseline over the score of a perfect generator: means over real sets, and in brackets the spread of the",
-        "baseline over the standard deviation of the score. For KID, whose mean is 0, the error in standard deviations.",
-        f"Scores are over {options.repeats} pairs of sets, precision to coverage over {options.repeats // 4}, baselines over a quarter",
-        f"as many real sets: a ratio of spreads has a standard error of {1 / math.sqrt(2 * options.repeats):.2f} or more.",
+        "Real baseline over the score of a perfect generator: means over real sets, and in brackets the spread of",
+        "the baseline over the standard deviation of the score. For KID, whose mean is 0, the error in deviations.",
+        f"Scores are over {options.repeats} pairs of sets, from precision on {options.repeats // 4}; baselines over",
+        "a quarter as many real sets. So ratios of spreads have standard errors of about",
+        f"{1 / math.sqrt(2 * options.repeats):.2f}, from precision on {1 / math.sqrt(options.repeats / 2):.2f}.",
         "",
-        f"| features | number | samples | real | {' | '.join(NAMES)} |",
+        f"| distribution | features | samples | real | {' | '.join(NAMES)} |",
         "|---|" + "---:|" * (3 + len(NAMES)),
     ]
     for features in options.features:
         named = distributions(features) | ({"mixture fitted to digits": digits_mixture()} if features == 64 else {})
         chosen = {name: draw for name, draw in named.items() if options.only in name}
         lines += rows(chosen, options.repeats, f"{features}")
-    lines += ["", "Time of the baseline of the FID, on one core:", "", *costs(), ""]
+    lines += ["", "Processor time of the baseline of the FID:", "", *costs(), ""]
     if options.write:
         options.write.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))

@@ -190,7 +190,7 @@ def _measure_run(run: Run, protocol: Protocol, rank: int, world_size: int) -> di
 
     count = protocol.metrics["samples"] or protocol.metrics["final_samples"]
     seed = system.seed if protocol.seed is None else protocol.seed
-    evaluator = build_evaluator(protocol.metrics, data, seed, count, labelled=system.num_classes > 0)
+    evaluator = build_evaluator(protocol.metrics, data, seed, labelled=system.num_classes > 0)
     evaluator.check(count, "metrics.samples")
     _read(data, rank, world_size)
     sample = EvaluationSamples(system, count, seed, not protocol.raw, protocol.truncation)
@@ -226,7 +226,7 @@ def _measure_images(
     count = asked or len(images)
     if count > len(images):
         raise ConfigError(f"metrics.samples: {count} asked for, {name} holds {len(images)} images")
-    evaluator = build_evaluator(protocol.metrics, data, seed, count, labelled=False)
+    evaluator = build_evaluator(protocol.metrics, data, seed, labelled=False)
     evaluator.check(count, "metrics.samples" if asked else "fake")
     provenance = {"samples": count, "generator": "images", "truncation": None, "fake": origin}
 

@@ -62,7 +62,7 @@ def _values(record: dict[str, Any]) -> str:
         [name.upper(), *map(_shown, (each.value, each.margin, each.real_baseline))]
         for name, each in estimates(record).items()
     ]
-    table = Table("", "", ["metric", "value", "± (95 %)", "real images"], rows)
+    table = Table("", "", ["metric", "value", "± (95 %)", "perfect generator"], rows)
     lines = "<br>".join(map(escape, describe_provenance(record.get("evaluation") or {})))
     return f"{as_html(table)}\n<p><small>{lines}</small></p>"
 

@@ -16,7 +16,8 @@ ABOUT = {
         and values of single keys. It writes all it has to say into a folder of its own, outputs/<date>/<run>; the same
         command finds that folder again: a finished run is not repeated, one that was cut off goes on.""",
     "evaluate": """Measure the generator of a run, or any images against those of a dataset. Every value is printed with
-        how it was obtained, its margin of error and what real images get; those of a run are added to its record.""",
+        how it was obtained, its margin of error and what a perfect generator gets; those of a run are added to its
+        record.""",
     "compare": """Compare the runs of a study, sorted into arms by what varies, with the uncertainty over seeds. It
         writes a page, tables and data into the study's folder, and prints what they show.""",
     "data": """Describe a dataset as a run would see it, with a contact sheet: counts, sizes, classes, mean and spread,

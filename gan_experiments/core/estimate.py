@@ -13,8 +13,8 @@ class Estimate:
     Attributes:
         value: The value.
         margin: Its margin of error at 95 % over the choice of generated images; ``None`` if not known.
-        real_baseline: The value of a perfect generator, as the measure says it; ``None`` if not known.
-        real_baseline_spread: The standard deviation of the real baseline; ``None`` if not known.
+        real_baseline: The expected value of a perfect generator at these numbers of images; ``None`` if not known.
+        real_baseline_spread: The standard deviation of a perfect generator's value; ``None`` if not known.
         higher_is_better: Whether higher is better; ``None`` if the measure does not say.
     """
 

@@ -22,7 +22,7 @@ Values = dict[str, float]
 
 
 class Baseline(NamedTuple):
-    """A real baseline: what a perfect generator would get, and the standard deviation of that, if it is known."""
+    """A real baseline: the expected value of a perfect generator, and its standard deviation, if it is known."""
 
     value: float
     spread: float | None = None
@@ -118,7 +118,7 @@ class Measure(Metric):
         if not self.has_real_baseline:
             return {}
         data, _, batch_size, *processes = evaluated
-        chosen = Stream("yardstick", "images").permutation(len(data.images))[: evaluated.samples]
+        chosen = Stream("real baseline", "images").permutation(len(data.images))[: evaluated.samples]
         self.reset()
         for start, stop in rank_batches(len(chosen), batch_size, *processes):
             part = chosen[start:stop]

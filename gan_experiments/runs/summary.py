@@ -47,7 +47,7 @@ def measures(record: dict[str, Any]) -> list[str]:
     for name, each in estimates(record).items():
         real = each.real_baseline
         real_text = "" if real is None else _with_margin(real, each.real_baseline_spread)
-        baseline = f"   (real images against real images: {real_text})" if real_text else ""
+        baseline = f"   (a perfect generator: {real_text})" if real_text else ""
         lines.append(f"  {name.upper():<12} {_with_margin(each.value, each.margin)}{baseline}")
     if lines:
         lines += [f"  measured in  {line}" for line in describe_provenance(provenance)]

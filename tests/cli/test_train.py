@@ -35,7 +35,7 @@ def finished(call):
 def test_a_run_ends_with_a_summary_and_every_file_of_the_design(finished):
     run, out = finished
     assert run.path == Path("outputs") / date.today().isoformat() / "first"
-    told = ("64 images", "FID", "IS", "real images against real images", "0000000064.png", "tensorboard --logdir")
+    told = ("64 images", "FID", "IS", "a perfect generator", "0000000064.png", "tensorboard --logdir")
     for part in (*told, str(run.path)):
         assert part in out
     files = {path.name for path in run.path.iterdir() if not path.name.startswith("events")}

@@ -33,7 +33,7 @@ def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeyp
         run.grid(images).touch()
     assert summary(run).splitlines() == [
         "run: 200,000 images in 1.5 min",
-        "  FID          4.125 ± 0.250   (real images against real images: 0.500 ± 0.0625)",
+        "  FID          4.125 ± 0.250   (a perfect generator: 0.500 ± 0.0625)",
         "  IS           0.0123",
         "  measured in  native features (weights 01234567), 10,000 samples of the EMA generator, 1,797 real ones",
         "  evaluation   10% of the time",

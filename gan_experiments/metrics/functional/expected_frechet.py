@@ -56,7 +56,7 @@ def half_splits() -> list[tuple[list[int], list[int]]]:
 def expected_frechet_distance(real: RealParts, samples: float) -> tuple[float, float]:
     """Return mean and standard deviation of the distance of a perfect generator's samples to the real set.
 
-    Both sets are drawn from one distribution: the mean is over draws of both, and so is the deviation. It has two terms:
+    Both sets are drawn from one distribution: the mean is over draws of both, as is the deviation. It has two terms:
 
     - That of the means has the expectation ``tr(C) (1 / n + 1 / m)`` for any distribution.
     - That of the covariances is simulated for normal features, whose sample covariances are Wishart matrices, with the
@@ -140,7 +140,8 @@ def _extrapolated(factors: Sequence[float], sizes: Sequence[tuple[float, float]]
     """Return the factor at the first sizes from those at the others, on a line; not beyond the smallest sizes."""
     wanted, of_halves, of_parts = ((1 / n + 1 / m) ** 0.5 for n, m in sizes)
     position = (of_halves - min(wanted, of_parts)) / (of_parts - of_halves)
-    return max(0.0, factors[0] + (factors[0] - factors[1]) * position)
+    extrapolated: float = factors[0] + (factors[0] - factors[1]) * position
+    return max(0.0, extrapolated)
 
 
 def _without_means(first: Gaussian, second: Gaussian) -> float:

@@ -62,5 +62,5 @@ def polynomial_mmd(first: Tensor, second: Tensor) -> Tensor:
 
 
 def polynomial_kernel(first: Tensor, second: Tensor) -> Tensor:
-    """Return the kernel ``k(x, y) = (x.y / D + 1)^3`` of all pairs of samples: ``(N, M)``, from ``(N, D)``, ``(M, D)``."""
+    """Return the kernel ``k(x, y) = (x.y / D + 1)^3`` of all pairs of ``(N, D)`` and ``(M, D)``: ``(N, M)``."""
     return (first @ second.T / first.shape[1] + 1).pow_(3)

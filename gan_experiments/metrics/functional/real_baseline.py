@@ -53,9 +53,9 @@ def expected_kernel_distance(features: Tensor, samples: int, subsets: int, subse
     """Return what a perfect generator's kernel distance (``kid``) and its spread over subsets (``kid_spread``) are.
 
     The distance is unbiased: its mean is 0. Its variance in sets of ``n`` and ``m`` samples is, for one distribution,
-    ``2 z (1 / n(n-1) + 1 / m(m-1) + 2 / nm)``, where ``z`` is the mean square of the centred kernel (Gretton et al. 2012,
-    appendix B.3), estimated without bias from up to 2,000 real samples (Székely & Rizzo 2014). The mean over random
-    subsets has the variance of all samples, and a ``subsets``-th part of what a single subset has more.
+    ``2 z (1 / n(n-1) + 1 / m(m-1) + 2 / nm)``, where ``z`` is the mean square of the centred kernel (Gretton et al.
+    2012, appendix B.1), estimated without bias from up to 2,000 real samples (Székely & Rizzo 2014). The mean over
+    random subsets has the variance of all samples, and a ``subsets``-th part of what a single subset has more.
 
     Args:
         features: Of the real samples: ``(m, D)``.
@@ -90,7 +90,7 @@ def expected_precision_recall_density_coverage(
     - ``recall`` is the same share in a set of ``n + 1`` samples; if there are fewer real ones, on the line through the
       shares in the real set, its halves and its quarters over their size to the power of -1/4, which fits best;
     - ``density`` is 1;
-    - ``coverage`` is ``1 - prod_i (m - 1 - i) / (n + m - 1 - i)``, ``i`` from 0 to ``k - 1`` (Naeem et al. 2020, section 3.3).
+    - ``coverage`` is ``1 - prod_i (m - 1 - i) / (n + m - 1 - i)``, ``i < k`` (Naeem et al. 2020, section 3.3).
 
     The spread is that between two parts of the real set with the ratio of ``n`` to ``m``, but at least an eighth, times
     the root of the ratio of ``1 / n + 1 / m``: for few samples or many modes it is up to 40 % too small.
@@ -129,7 +129,7 @@ def _share_at(features: Tensor, size: int, of_all: float, neighbours: int) -> fl
     """Return the share of neighbours in sets of ``size``; extrapolated, also from that ``of_all``, if it is larger."""
 
     def mean_share(size: int) -> float:
-        parts = features[: len(features) // size * size].split(size)
+        parts = torch.split(features[: len(features) // size * size], size)
         return statistics.fmean(_share_of_neighbours(part, neighbours) for part in parts)
 
     if size <= len(features):
@@ -139,7 +139,8 @@ def _share_at(features: Tensor, size: int, of_all: float, neighbours: int) -> fl
     if len(shares) == 1:
         return of_all
     line = statistics.linear_regression([part**-0.25 for part in shares], list(shares.values()))
-    return min(1.0, max(0.0, line.intercept + line.slope * size**-0.25))
+    share: float = line.intercept + line.slope * size**-0.25
+    return min(1.0, max(0.0, share))
 
 
 def _share_of_neighbours(features: Tensor, neighbours: int) -> float:
