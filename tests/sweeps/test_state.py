@@ -5,10 +5,10 @@ TABLE = "images_seen,metrics/fid,speed/images_per_second,speed/seconds\n100,9.5,
 
 def test_the_state_of_a_job(job):
     assert state_of(job("new"), running=True).status == WAITING
-    assert state_of(job("done", status="finished", final={"fid": 1.0}), running=False).status == SKIPPED
-    assert state_of(job("now", before={}, status="finished", final={"fid": 1.0}), running=False).measures == {
-        "fid": 1.0
-    }
+    assert state_of(job("done", status="finished", final={"fid": {"value": 1.0}}), running=False).status == SKIPPED
+    assert state_of(
+        job("now", before={}, status="finished", final={"fid": {"value": 1.0}}), running=False
+    ).measures == {"fid": 1.0}
     cut_off = state_of(job("killed", TABLE, status="running"), running=True)
     assert (cut_off.status, cut_off.images, cut_off.seconds) == ("interrupted", 200, 4.0)
     held = job("held", TABLE, status="running")

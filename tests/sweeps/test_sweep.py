@@ -28,7 +28,7 @@ with open("begun", "a") as file:
 if Path(str(seed)).exists():
     exec(Path(str(seed)).read_text())
 run.metrics_file.write_text(f"images_seen,metrics/fid,speed/seconds\\n{images // 2},{seed + 1},2.0\\n{images},,4.0\\n")
-run.update_record(status="finished", images_seen=images, seconds=4.0, final={"fid": seed + 0.5})
+run.update_record(status="finished", images_seen=images, seconds=4.0, final={"fid": {"value": seed + 0.5}})
 """
 SWEEP = ("-m", "hydra.sweep.dir=study")
 

@@ -3,7 +3,14 @@ from gan_experiments.sweeps.table import print_table
 
 
 def test_the_table_shows_how_every_job_has_ended(job, capsys):
-    finished = job("a=1", before={}, status="finished", images_seen=1000, seconds=61.0, final={"fid": 1.5, "is": 2.0})
+    finished = job(
+        "a=1",
+        before={},
+        status="finished",
+        images_seen=1000,
+        seconds=61.0,
+        final={"fid": {"value": 1.5}, "is": {"value": 2.0}},
+    )
     failed = job("a=2", before={}, status="failed", reason="RuntimeError: [a] fault", images_seen=10, seconds=1.0)
     assert print_table(Sweep(finished.folder.path.parent, [finished, failed], False)) == 1
     lines = capsys.readouterr().out.splitlines()
