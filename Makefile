@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types check install clean
+.PHONY: run test lint types audit check install clean
 
 install: .venv/.installed
 
@@ -23,6 +23,14 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+
+# pip-audit has an environment of its own, so that its dependencies are not taken for ours.
+audit: install
+	@if $(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet --disable-pip-version-check --retries 1 pip-audit; then \
+		.venv/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --timeout 30; \
+	else \
+		echo "no pip-audit and no network to install it: the dependencies are not audited"; \
+	fi
 
 check: lint types test
 

@@ -88,8 +88,18 @@ def test_the_workflow_starts_at_the_oldest_python_and_pins_its_actions():
     (job,) = load(".github/workflows/ci.yml")["jobs"].values()
     oldest = re.search(r'^requires-python = ">=(.*)"', PROJECT, re.MULTILINE)[1]
     assert job["strategy"]["matrix"]["python"][0] == oldest
-    for action in [step["uses"] for step in job["steps"] if "uses" in step]:
+    workflows = [load(path) for path in (ROOT / ".github" / "workflows").glob("*.yml")]
+    steps = [step for workflow in workflows for each in workflow["jobs"].values() for step in each["steps"]]
+    assert len(workflows) == 2
+    for action in [step["uses"] for step in steps if "uses" in step]:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action), action
+
+
+def test_the_nightly_workflow_tries_every_hostile_case_and_audits():
+    (job,) = load(".github/workflows/nightly.yml")["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert "make audit" in commands
+    assert commands[-1].endswith("--adversarial=all tests/adversarial")
 
 
 def test_hooks_run_what_make_runs():

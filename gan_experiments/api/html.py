@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +13,7 @@ from matplotlib.ticker import EngFormatter
 
 from gan_experiments.comparison.report.tables import Table, as_html
 from gan_experiments.core.clock import duration
+from gan_experiments.core.escape import for_html, for_plot
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import CLOCK, Floats, read_metrics
@@ -39,12 +39,12 @@ def run_html(run: RunFolder, status: str) -> str:
     facts += [f"{record['images_per_second']:,.0f} images/s"] if record.get("images_per_second") else []
     facts += [str(record["reason"])] if record.get("reason") else []
     line = " · ".join([status, *facts])
-    parts = [f"<p><b>{escape(line)}</b><br><code>{escape(str(shown(run.path)))}</code></p>"]
+    parts = [f"<p><b>{for_html(line)}</b><br><code>{for_html(str(shown(run.path)))}</code></p>"]
     parts += [_values(record)] if record.get("final") else []
     try:
         parts.append(_curves(read_metrics(run).numbers()))
     except ConfigError as error:
-        parts.append(f"<p>{escape(str(error))}</p>")
+        parts.append(f"<p>{for_html(str(error))}</p>")
     grids = sorted(run.samples.glob("[0-9]*.png"))
     if grids:
         caption = f"samples at {int(grids[-1].stem):,} images"
@@ -54,7 +54,7 @@ def run_html(run: RunFolder, status: str) -> str:
 
 def evaluation_html(title: str, record: dict[str, Any]) -> str:
     """Return the values of an evaluation and how they were obtained."""
-    return f"<p><b>{escape(title)}</b></p>\n{_values(record)}"
+    return f"<p><b>{for_html(title)}</b></p>\n{_values(record)}"
 
 
 def _values(record: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def _values(record: dict[str, Any]) -> str:
         for name, each in estimates(record).items()
     ]
     table = Table("", "", ["metric", "value", "± (95 %)", "perfect generator"], rows)
-    lines = "<br>".join(map(escape, describe_provenance(record.get("evaluation") or {})))
+    lines = "<br>".join(map(for_html, describe_provenance(record.get("evaluation") or {})))
     return f"{as_html(table)}\n<p><small>{lines}</small></p>"
 
 
@@ -86,11 +86,11 @@ def _curves(metrics: dict[str, Floats]) -> str:
             for name in names:
                 logged = np.isfinite(metrics[name])
                 step = max(1, int(logged.sum()) // _MAX_POINTS)
-                label = name.partition("/")[2]
+                label = for_plot(name.partition("/")[2])
                 axes.plot(metrics[CLOCK][logged][::step], metrics[name][logged][::step], ".-", label=label)
             axes.set_xlabel("real images seen")
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-            axes.set_ylabel(names[0].partition("/")[2].upper() if names == evaluated else "loss")
+            axes.set_ylabel(for_plot(names[0].partition("/")[2].upper()) if names == evaluated else "loss")
             if len(names) > 1:
                 axes.legend()
         file = io.BytesIO()
@@ -99,4 +99,4 @@ def _curves(metrics: dict[str, Floats]) -> str:
 
 
 def _image(data: bytes, media_type: str, text: str) -> str:
-    return f'<img alt="{escape(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'
+    return f'<img alt="{for_html(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'

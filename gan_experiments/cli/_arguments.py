@@ -79,3 +79,10 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
     read.multirun = (read.multirun or "hydra.mode=MULTIRUN" in read.overrides) and not read.cfg
     read.for_hydra = bool(read.info or read.shell_completion or read.hydra_help)
     return read
+
+
+def without_folder(arguments: Sequence[str]) -> list[str]:
+    """Return a command line without ``--config-dir``."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-cd", "--config-dir")
+    return parser.parse_known_args(list(arguments))[1]

@@ -18,10 +18,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.api.request import Request, checked_names, checked_request
-from gan_experiments.cli._arguments import Arguments, read_arguments
+from gan_experiments.cli._arguments import Arguments, read_arguments, without_folder
 from gan_experiments.cli._help import help_page
 from gan_experiments.config.compose import CommandLine, check_command_line
-from gan_experiments.config.files import VERSION_BASE, root_dir
+from gan_experiments.config.files import VERSION_BASE, root_dir, search_also
+from gan_experiments.core.escape import printable
 from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError, DivergedError
 
@@ -68,20 +69,21 @@ def report(error: BaseException) -> int:
         print("\n".join(f"  {problem}" for problem in error.problems), file=sys.stderr)
         return CONFIG_ERROR
     if isinstance(error, DivergedError):
-        print(f"Diverged: {error}", file=sys.stderr)
+        print(f"Diverged: {printable(str(error))}", file=sys.stderr)
         return DIVERGED
     if isinstance(error, OSError) and error.errno in _FULL:
-        text = f"Disk full: {error}{_space(error.filename)}. The last checkpoint is whole"
+        text = f"Disk full: {printable(str(error))}{_space(error.filename)}. The last checkpoint is whole"
         print(f"{text}; the same command goes on from it.", file=sys.stderr)
         return 1
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename is not None:
-        print(f"Cannot be written: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"Cannot be written: {printable(str(error.filename))}: {error.strerror}", file=sys.stderr)
         return 1
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
         hint = "batch_size, metrics.batch_size and the sizes of the networks decide how much a run takes"
         print(f"Out of memory: {first_line(error)}; {hint}", file=sys.stderr)
         return 1
-    traceback.print_exception(error)
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    print("\n".join(map(printable, lines)), file=sys.stderr)
     return 1
 
 
@@ -94,7 +96,7 @@ def _space(path: str | None) -> str:
 
 def print_warning(text: str) -> None:
     """Print what can be run, but is probably unintended."""
-    print(f"Warning: {text}", file=sys.stderr)
+    print(f"Warning: {printable(text)}", file=sys.stderr)
 
 
 def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy) -> int:
@@ -103,7 +105,9 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         text = f"gan-experiments {version('gan-experiments')}"
         _say(text if options.version else help_page(config_name, options.config_dir))
         return 0
-    if options.for_hydra:  # it reads the command line itself
+    if options.for_hydra:  # it reads the command line itself, but not the folder
+        search_also(Path(options.config_dir).absolute() if options.config_dir else None)
+        sys.argv[1:] = without_folder(sys.argv[1:])
         ask = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
         ask(lambda config: None)()
         return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gan_experiments.cli._arguments import flag_parser
 from gan_experiments.config.files import conf_dir, root_dir
+from gan_experiments.core.escape import printable
 
 WIDTH = 100
 
@@ -84,7 +85,7 @@ def _read_root(file: Path) -> tuple[list[tuple[str, str, str]], str]:
 def _groups(groups: list[tuple[str, str, str]], folders: list[Path]) -> str:
     lines = []
     for group, default, meaning in groups:
-        files = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
+        files = sorted({printable(file.stem) for folder in folders for file in (folder / group).glob("*.yaml")})
         if files:
             title = f"  {group + '=' + default if default != 'null' else group:<24}{meaning}".rstrip()
             lines += [title, _wrapped(", ".join(files), indent=26)]

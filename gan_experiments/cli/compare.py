@@ -18,6 +18,7 @@ from gan_experiments.comparison.report.tables import as_rich, tables
 from gan_experiments.comparison.report.wording import verdict
 from gan_experiments.comparison.report.write import write_report
 from gan_experiments.config.command_schemas import CompareConfig
+from gan_experiments.core.escape import printable
 from gan_experiments.runs.summary import shown
 
 
@@ -43,11 +44,11 @@ def _tell(comparison: Comparison, files: list[Path]) -> None:
     for table in filter(attrgetter("brief"), tables(comparison)):
         console.print(as_rich(table))
     for line in comparison.warnings:
-        console.print(f"[yellow]Warning:[/] {escape(line)}", soft_wrap=True)
+        console.print(f"[yellow]Warning:[/] {escape(printable(line))}", soft_wrap=True)
     first, *rest = verdict(comparison)
-    console.print(f"\n[bold]{escape(first)}[/]", soft_wrap=True)
+    console.print(f"\n[bold]{escape(printable(first))}[/]", soft_wrap=True)
     for line in rest:
-        console.print(escape(line), soft_wrap=True)
+        console.print(escape(printable(line)), soft_wrap=True)
     console.print(f"\nreport  {shown(files[0])}", markup=False, soft_wrap=True)
     others = ", ".join(file.name for file in files[1:])
     parquet = "" if has_parquet() else " (for Parquet: pip install 'gan-experiments[parquet]')"

@@ -8,6 +8,7 @@ from pathlib import Path
 from gan_experiments.api.request import Request
 from gan_experiments.cli._command import command, report
 from gan_experiments.config.command_schemas import DataConfig, ShardsConfig
+from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
@@ -37,7 +38,7 @@ def run(request: Request) -> int:
     data = construct(options["dataset"], "dataset", seed=options["seed"])
     data.prepare_data()
     data.setup()
-    print("\n".join(describe(data)))
+    print("\n".join(map(printable, describe(data))))
     # Named by its content, it can be written again without a loss.
     output = Path(options["output"] or f"outputs/data/{data.facts.name}-{data.fingerprint[:8]}.png")
     images, columns = sheet(data, options["count"], options["seed"])

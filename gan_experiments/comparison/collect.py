@@ -137,7 +137,7 @@ def _collected(folders: Iterable[tuple[str, Path]], where: object) -> Study:
             left_out.append((name, str(error).removeprefix(str(path)).lstrip("/: ")))
     if not runs:
         reasons = [f"  {name}: {reason}" for name, reason in left_out[:_MOST_REASONS]]
-        raise ConfigError("\n".join([f"study: no run can be read in {where}", *reasons]))
+        raise ConfigError([f"study: no run can be read in {where}", *reasons])
     return Study(runs, left_out)
 
 

@@ -108,13 +108,19 @@ def own_files(config_name: str) -> ConfigFiles:
     return ConfigFiles(config_name)
 
 
+def search_also(folder: Path | None) -> None:
+    """Let whatever Hydra composes next search a folder of the user's, read as a stranger's, after its own."""
+    for plugin in (UserFolder, UserFiles):
+        Plugins.instance().register(plugin)
+    UserFolder.path = folder
+
+
 def _loader(root: Path, folder: Path | None) -> ConfigLoader:
     """Return Hydra's loader for two folders, and leave the Hydra of this process as it was."""
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {folder}")
-    for plugin in (UserFolder, UserFiles):
-        Plugins.instance().register(plugin)
-    before, UserFolder.path = GlobalHydra.instance().hydra, folder
+    before = GlobalHydra.instance().hydra
+    search_also(folder)
     try:
         GlobalHydra.instance().clear()
         with initialize_config_dir(config_dir=str(root), job_name="gan", version_base=VERSION_BASE):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gan_experiments.core.text import printable, show_key
+from gan_experiments.core.escape import printable
+from gan_experiments.core.text import show_key
 
 
 class Problem(NamedTuple):

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from gan_experiments.core.escape import for_csv, printable
+
 _LONGEST_VALUE = 60  # characters of a value that are shown
 _LONGEST_REASON = 200  # of an error's message
 
@@ -60,7 +62,7 @@ def first_few(items: Iterable[object], most: int, last: str = ", ") -> str:
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     """Return rows of cells as CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows(map(for_csv, row) for row in rows)
     return text.getvalue()
 
 
@@ -68,11 +70,6 @@ def csv_of(rows: Collection[Mapping[str, Any]]) -> str:
     """Return rows as CSV with a header: a column for every key, in the order in which they occur first."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return csv_text([columns, *([row.get(column) for column in columns] for row in rows)])
-
-
-def printable(text: str) -> str:
-    """Return a text with its control characters escaped: a terminal would obey them."""
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def first_line(error: BaseException | str) -> str:

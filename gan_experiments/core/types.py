@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 
 from annotated_types import Interval
 
+from gan_experiments.core.escape import printable
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -65,10 +67,10 @@ class KnownDistribution(Protocol):
 
 
 class ConfigError(Exception):
-    """A config that cannot be run; ``problems`` holds one line each. Ends a command with exit code 2."""
+    """A config that cannot be run; ``problems`` holds one printable line each. Ends a command with exit code 2."""
 
     def __init__(self, problems: list[str] | str) -> None:
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        self.problems = [printable(line) for line in ([problems] if isinstance(problems, str) else problems)]
         super().__init__("\n".join(self.problems))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from zipfile import ZipInfo
 
 import numpy as np
 import torch
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gan_experiments.core.text import first_few
+from gan_experiments.core.text import first_few, first_line
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.files.listing import Archive, Folder, list_images
 
@@ -80,21 +83,33 @@ def _pixels(image: Image.Image, facts: DataFacts) -> NDArray[np.uint8]:
 def _read_array(path: Path, min_dims: int) -> np.ndarray:
     """Read an array; if the file has several, the only one with at least ``min_dims`` dimensions."""
     try:
-        loaded = np.load(path, allow_pickle=False)
+        if not path.is_file():
+            raise OSError("not a regular file")
+        loaded = np.load(path, allow_pickle=False, mmap_mode="c")  # refuses a header that claims more than there is
         if isinstance(loaded, np.ndarray):
-            return loaded
+            return np.array(loaded)
         with loaded:
-            arrays = [loaded[name] for name in loaded.files]
-    except (OSError, ValueError, EOFError) as error:
-        raise ConfigError(f"fake: {path} cannot be read ({error})") from None
+            _refuse_bomb(loaded.zip.infolist())
+            arrays = [each for name in loaded.files if isinstance(each := loaded[name], np.ndarray)]
+    except Exception as error:  # numpy raises exceptions of many types for damaged files
+        raise ConfigError(f"fake: {path} cannot be read ({first_line(error)})") from None
     images: list[np.ndarray] = [array for array in arrays if array.ndim >= min_dims]
     if len(images) != 1:
         raise ConfigError(f"fake: {path} contains {len(images)} arrays with {min_dims} or more dimensions, not one")
     return images[0]
 
 
+def _refuse_bomb(entries: Sequence[ZipInfo]) -> None:
+    """Refuse an archive that unpacks to more than the machine's memory; an entry's header may claim what it likes."""
+    size, memory = sum(entry.file_size for entry in entries), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory:
+        raise ValueError(f"it unpacks to {size / 2**30:,.0f} GiB, this machine has {memory / 2**30:,.0f} GiB of memory")
+
+
 def _from_array(array: np.ndarray, path: Path | str, facts: DataFacts) -> Tensor:
     size, channels = facts.image_size, facts.channels
+    if array.dtype.kind not in "biuf":
+        raise ConfigError(f"fake: {path} contains {array.dtype}, not numbers; save uint8 in [0, 255]")
     if array.dtype != np.uint8:
         low, high = (float(pick(array)) if array.size else 0.0 for pick in (np.min, np.max))
         content = f"{array.dtype} in [{low:.3g}, {high:.3g}]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import estimates
@@ -37,7 +38,7 @@ def _summary(run: RunFolder) -> str:
     if grids:
         lines.append(f"  samples      {shown(grids[-1])}")
     lines.append(f"  TensorBoard  tensorboard --logdir {shown(run.path.parent)}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def measures(record: dict[str, Any]) -> list[str]:
@@ -52,7 +53,7 @@ def measures(record: dict[str, Any]) -> list[str]:
     if lines:
         lines += [f"  measured in  {line}" for line in describe_provenance(provenance)]
         lines += [f"  left out     {name}: {reason}" for name, reason in (provenance.get("left_out") or {}).items()]
-    return lines
+    return [printable(line) for line in lines]
 
 
 def describe_provenance(provenance: dict[str, Any]) -> list[str]:
@@ -89,10 +90,10 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.1 else f"{value:.3g}"
 
 
-def shown(path: Path) -> Path:
-    """Return a path relative to the working directory if it is below it."""
+def shown(path: Path) -> str:
+    """Return a path as it can be printed, relative to the working directory if it is below it."""
     absolute = path.resolve()
-    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
+    return printable(str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute))
 
 
 def _minutes(seconds: float) -> str:

@@ -21,6 +21,7 @@ from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.plugins import plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
+from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
@@ -88,7 +89,7 @@ class SweepJob:
                 with suppress(OSError):
                     folder.update_record(status="failed", reason=f"{error.filename}: {error.strerror}")
                 error = ConfigError(f"{folder.path}: {error.filename}: {error.strerror}")
-            print(f"job {' '.join(overrides)}:", file=sys.stderr)
+            print(f"job {printable(' '.join(overrides))}:", file=sys.stderr)
             self.codes.append(self._report(error))
             raise JobFailed(self.codes[-1]) from error
         self.codes.append(0)

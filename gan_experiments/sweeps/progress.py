@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from gan_experiments.core.clock import duration
+from gan_experiments.core.escape import printable
 from gan_experiments.sweeps.plan import Job, Sweep
 from gan_experiments.sweeps.state import SKIPPED, JobState, state_of
 
@@ -57,7 +58,7 @@ class SweepProgress:
             if stopped:
                 self._read()
             elif self._console.is_terminal:
-                self._live.update(Text("\n".join(self._lines(states))), refresh=True)
+                self._live.update(Text("\n".join(map(printable, self._lines(states)))), refresh=True)
             elif time.monotonic() - self._reported >= _REPORT_EVERY:
                 self._reported = time.monotonic()
                 self._print(self._lines(states))
@@ -94,7 +95,7 @@ class SweepProgress:
 
     def _print(self, lines: list[str]) -> None:
         for line in lines:
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def _details(job: Job, state: JobState) -> str:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gan_experiments.core.clock import duration
+from gan_experiments.core.escape import printable
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
 from gan_experiments.sweeps.plan import Job, Sweep
@@ -30,7 +31,7 @@ def print_table(sweep: Sweep) -> int:
     for job, state in ended:
         if state.status in ("failed", "diverged"):
             status = f"[{_STYLES[state.status]}]{state.status}[/]"
-            console.print(f"{status} {escape(job.name)}: {escape(state.reason)}", soft_wrap=True)
+            console.print(f"{status} {escape(printable(job.name))}: {escape(printable(state.reason))}", soft_wrap=True)
         if state.status == "failed":
             console.print(f"  see {shown(_output(job.folder))}", markup=False, soft_wrap=True)
     counts = Counter(state.status for _, state in ended)
@@ -50,7 +51,7 @@ def _table(ended: list[tuple[Job, JobState]]) -> Table:
         values = [f"{state.measures[name]:.3f}" if name in state.measures else "" for name in names]
         status = f"[{_STYLES.get(state.status, 'default')}]{state.status}[/]"
         time = duration(state.seconds) if state.images else ""
-        table.add_row(escape(job.name), status, *values, f"{state.images:,}" if state.images else "", time)
+        table.add_row(escape(printable(job.name)), status, *values, f"{state.images:,}" if state.images else "", time)
     return table
 
 

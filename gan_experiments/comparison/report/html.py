@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report.plots import Plot, plots
 from gan_experiments.comparison.report.sample_grids import SampleGrid, sample_grids
 from gan_experiments.comparison.report.tables import as_html, tables
 from gan_experiments.comparison.report.wording import score_name, verdict
+from gan_experiments.core.escape import for_html
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --soft: #595959; --line: #d0d0d0; --wash: #f5f5f2; }
@@ -79,7 +79,7 @@ def page(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> st
         _runs(comparison),
         _provenance(provenance),
     ]
-    title = escape(f"{name}: {score_name(comparison)}")
+    title = for_html(f"{name}: {score_name(comparison)}")
     return (
         "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
@@ -98,32 +98,32 @@ def _header(comparison: Comparison, name: str) -> str:
     runs = sum(len(arm.arm.runs) for arm in comparison.arms)
     factor = " and ".join(comparison.design.factors) or "seed"
     subtitle = f"{runs} runs in {len(comparison.arms)} arms by {factor}, compared by {score_name(comparison)}"
-    return f"<header><h1>{escape(name)}</h1><p class=soft>{escape(subtitle)}</p></header>"
+    return f"<header><h1>{for_html(name)}</h1><p class=soft>{for_html(subtitle)}</p></header>"
 
 
 def _verdict(comparison: Comparison) -> str:
-    return f"<section class=verdict>{''.join(f'<p>{escape(line)}</p>' for line in verdict(comparison))}</section>"
+    return f"<section class=verdict>{''.join(f'<p>{for_html(line)}</p>' for line in verdict(comparison))}</section>"
 
 
 def _warnings(lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{for_html(line)}</li>" for line in lines)
     return f"<section class=warnings><h3>Caveats</h3><ul>{items}</ul></section>"
 
 
 def _table_sections(comparison: Comparison) -> list[str]:
     return [
-        f"<section><h2>{escape(table.title)}</h2><div class=wide>{as_html(table)}</div>"
-        f"<p class=soft>{escape(table.note)}</p></section>"
+        f"<section><h2>{for_html(table.title)}</h2><div class=wide>{as_html(table)}</div>"
+        f"<p class=soft>{for_html(table.note)}</p></section>"
         for table in tables(comparison)
     ]
 
 
 def _plots(shown: Sequence[Plot]) -> str:
     figures = "".join(
-        f"<figure><h3>{escape(plot.title)}</h3>{_image(plot.svg, 'image/svg+xml', plot.title)}"
-        f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
+        f"<figure><h3>{for_html(plot.title)}</h3>{_image(plot.svg, 'image/svg+xml', plot.title)}"
+        f"<figcaption>{for_html(plot.caption)}</figcaption></figure>"
         for plot in shown
     )
     return f"<section><h2>Plots</h2><div class=plots>{figures}</div></section>"
@@ -133,24 +133,24 @@ def _sample_grids(note: str, grids: Sequence[SampleGrid]) -> str:
     if not grids:
         return ""
     figures = "".join(
-        f"<figure><h3>{escape(grid.label)}</h3>{_image(grid.data, grid.media_type, f'samples of {grid.label}')}"
-        f"<figcaption>{escape(grid.caption)}</figcaption></figure>"
+        f"<figure><h3>{for_html(grid.label)}</h3>{_image(grid.data, grid.media_type, f'samples of {grid.label}')}"
+        f"<figcaption>{for_html(grid.caption)}</figcaption></figure>"
         for grid in grids
     )
-    return f"<section><h2>Samples</h2><p class=soft>{escape(note)}</p><div class=grids>{figures}</div></section>"
+    return f"<section><h2>Samples</h2><p class=soft>{for_html(note)}</p><div class=grids>{figures}</div></section>"
 
 
 def _runs(comparison: Comparison) -> str:
     statuses = Counter(run.status for arm in comparison.arms for run in arm.arm.runs.values())
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     text = f"{counts}. runs.csv has a row for each run, curves.csv one for each periodic evaluation."
-    return f"<section><h2>Runs</h2><p>{escape(text)}</p></section>"
+    return f"<section><h2>Runs</h2><p>{for_html(text)}</p></section>"
 
 
 def _provenance(provenance: Mapping[str, str]) -> str:
-    lines = "\n".join(f"{label:<15}{text}" for label, text in provenance.items())
-    return f"<section><h2>Provenance</h2><pre>{escape(lines)}</pre></section>"
+    lines = "\n".join(for_html(f"{label:<15}{text}") for label, text in provenance.items())
+    return f"<section><h2>Provenance</h2><pre>{lines}</pre></section>"
 
 
 def _image(data: bytes, media_type: str, text: str) -> str:
-    return f'<img alt="{escape(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'
+    return f'<img alt="{for_html(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'

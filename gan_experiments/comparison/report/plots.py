@@ -17,6 +17,7 @@ from gan_experiments.comparison.arms import ArmResult, Criterion
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.design import Arm
 from gan_experiments.comparison.report.wording import direction, score_name
+from gan_experiments.core.escape import for_plot
 from gan_experiments.runs.metrics_table import Floats
 
 _MOST_LINES = 8  # in one plot
@@ -84,7 +85,7 @@ def _curves(comparison: Comparison, axis: str) -> Plot | None:
         x = line.images if axis == "images" else line.seconds
         finite = np.isfinite(line.middle)
         style = _style(comparison.arms.index(arm))
-        axes.plot(x[finite], line.middle[finite], label=arm.label, markevery=max(1, len(x) // 8), **style)
+        axes.plot(x[finite], line.middle[finite], label=_short(arm.label), markevery=max(1, len(x) // 8), **style)
         known = np.isfinite(line.low) & np.isfinite(line.high)
         axes.fill_between(x, line.low, line.high, where=known.tolist(), color=style["color"], alpha=0.13, linewidth=0)
     _scale(axes, np.concatenate([line.middle for _, line in lines]))
@@ -92,7 +93,7 @@ def _curves(comparison: Comparison, axis: str) -> Plot | None:
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     name = criterion.measure.upper()
-    axes.set_ylabel(f"{name} ({direction(comparison)})")
+    axes.set_ylabel(for_plot(f"{name} ({direction(comparison)})"))
     _legend(figure, axes)
     omitted = f" Only the best {_MOST_LINES} arms are shown." if len(comparison.arms) > _MOST_LINES else ""
     caption = (
@@ -179,7 +180,7 @@ def _cost(comparison: Comparison) -> Plot | None:
     figure, axes = _figure(3.6)
     for rank, arm, seconds, median in shown:
         style = _style(rank) | {"linestyle": "none", "markersize": 8}
-        axes.plot([seconds], [median], label=arm.label, **style)
+        axes.plot([seconds], [median], label=_short(arm.label), **style)
     _scale(axes, np.array([median for *_, median in shown]))
     axes.set_xlim(left=0, right=1.1 * max(seconds for _, _, seconds, _ in shown))
     axes.set_xlabel("training seconds of a run")
@@ -203,7 +204,7 @@ def _search(comparison: Comparison) -> Plot | None:
         if len(values) > 1 and any(map(math.isfinite, values)):
             best = sign * statistics.expected_best(values)
             every = max(1, len(best) // 8)
-            axes.plot(np.arange(1, len(best) + 1), best, label=arm.label, markevery=every, **_style(rank))
+            axes.plot(np.arange(1, len(best) + 1), best, label=_short(arm.label), markevery=every, **_style(rank))
             curves.append(best)
     if not curves:
         return None
@@ -233,8 +234,7 @@ def _style(rank: int) -> dict[str, Any]:
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     columns = 1 if max(map(len, labels)) > 22 else 2
-    names = [_short(label) for label in labels]
-    figure.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=4, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=4, fontsize=9)
 
 
 def _scale(axes: Axes, values: Floats, axis: str = "y") -> None:
@@ -249,11 +249,11 @@ def _scale(axes: Axes, values: Floats, axis: str = "y") -> None:
 
 
 def _score_axis(comparison: Comparison) -> str:
-    return f"{score_name(comparison)} ({direction(comparison)})"
+    return for_plot(f"{score_name(comparison)} ({direction(comparison)})")
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 32 else f"{label[:29]}..."
+    return for_plot(label if len(label) <= 32 else f"{label[:29]}...")
 
 
 def _svg(figure: Figure) -> bytes:

@@ -70,7 +70,7 @@ def _read(path: Path) -> tuple[bytes, str] | None:
     """Return an image file, scaled down if it is large, and its media type; ``None`` if it cannot be read."""
     try:
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if len(data) <= _LARGEST_FILE:
                 image.verify()
                 return data, "image/png"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from typing import NamedTuple
 
 import rich.box
@@ -23,6 +21,7 @@ from gan_experiments.comparison.report.wording import (
     seeds_needed_text,
     spread_text,
 )
+from gan_experiments.core.escape import for_html, for_markdown, for_tex, printable
 
 _MOST_ROWS = 30  # in the terminal
 
@@ -54,19 +53,19 @@ def tables(comparison: Comparison) -> list[Table]:
 def as_markdown(table: Table) -> str:
     """Format a table in Markdown."""
     lines = [table.head, ["---"] + ["---:"] * (len(table.head) - 1), *table.rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(for_markdown, line)) + " |" for line in lines)
 
 
 def as_latex(table: Table) -> str:
     """Format a table in LaTeX, with the package ``booktabs``."""
-    rows = [" & ".join(map(_tex, row)) + r" \\" for row in table.rows]
+    rows = [" & ".join(map(for_tex, row)) + r" \\" for row in table.rows]
     return "\n".join(
         [
             r"\begin{table}",
-            rf"  \caption{{{_tex(table.title)}. {_tex(table.note)}}}",
+            rf"  \caption{{{for_tex(table.title)}. {for_tex(table.note)}}}",
             rf"  \begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
             r"    \toprule",
-            "    " + " & ".join(map(_tex, table.head)) + r" \\",
+            "    " + " & ".join(map(for_tex, table.head)) + r" \\",
             r"    \midrule",
             *(f"    {row}" for row in rows),
             r"    \bottomrule",
@@ -78,27 +77,31 @@ def as_latex(table: Table) -> str:
 
 def as_html(table: Table) -> str:
     """Format a table in HTML; on a narrow screen each row becomes a card."""
-    head = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in table.head)
+    head = "".join(f"<th scope=col>{for_html(name)}</th>" for name in table.head)
     rows = []
     for name, *cells in table.rows:
         named = zip(table.head[1:], cells, strict=True)
-        values = "".join(f'<td data-name="{html.escape(key)}">{html.escape(cell)}</td>' for key, cell in named)
-        rows.append(f"<tr><th scope=row>{html.escape(name)}</th>{values}</tr>")
+        values = "".join(f'<td data-name="{for_html(key)}">{for_html(cell)}</td>' for key, cell in named)
+        rows.append(f"<tr><th scope=row>{for_html(name)}</th>{values}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _plain(text: str) -> str:
+    return rich.markup.escape(printable(text))
 
 
 def as_rich(table: Table) -> rich.table.Table:
     """Format the brief columns of a table for the terminal."""
     made = rich.table.Table(
-        title=rich.markup.escape(table.title), title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
+        title=_plain(table.title), title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD
     )
     for column in table.brief:
-        name = rich.markup.escape(table.head[column])
+        name = _plain(table.head[column])
         made.add_column(name, justify="right" if column else "left", overflow="fold", no_wrap=column > 0)
     if len(table.rows) > _MOST_ROWS:
         made.caption = f"the first {_MOST_ROWS} of {len(table.rows)} rows; the report has all"
     for row in table.rows[:_MOST_ROWS]:
-        made.add_row(*(rich.markup.escape(row[column]) for column in table.brief))
+        made.add_row(*(_plain(row[column]) for column in table.brief))
     return made
 
 
@@ -216,8 +219,3 @@ def _differences(comparison: Comparison) -> Table:
     factor = " and ".join(comparison.design.factors) or "the seed"
     note = f"Every config key, other than {factor} and the seed, that is not the same in all arms."
     return Table("Other differences", note, ["key", *labels], rows)
-
-
-def _tex(text: str) -> str:
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return re.sub(r"[\\~^&%$#_{}]", lambda match: special.get(match[0], rf"\{match[0]}"), text)

@@ -16,6 +16,7 @@ from gan_experiments.comparison.report import export
 from gan_experiments.comparison.report.html import page
 from gan_experiments.comparison.report.tables import as_latex, as_markdown, tables
 from gan_experiments.comparison.report.wording import score_name, verdict
+from gan_experiments.core.escape import for_markdown, printable
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.text import csv_of
 from gan_experiments.core.types import ConfigError
@@ -98,16 +99,17 @@ def _provenance(comparison: Comparison, study: Path, command: str) -> dict[str, 
 
 
 def _markdown(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> str:
-    parts = [f"# {name}: {score_name(comparison)}", *verdict(comparison)]
-    parts += ["\n".join(f"- {line}" for line in comparison.warnings)] if comparison.warnings else []
+    parts = [for_markdown(line) for line in verdict(comparison)]
+    parts.insert(0, f"# {for_markdown(f'{name}: {score_name(comparison)}')}")
+    parts += ["\n".join(f"- {for_markdown(line)}" for line in comparison.warnings)] if comparison.warnings else []
     for table in tables(comparison):
-        parts += [f"## {table.title}", as_markdown(table), table.note]
-    parts += ["## Provenance", "\n".join(f"- {label}: {text}" for label, text in provenance.items())]
+        parts += [f"## {for_markdown(table.title)}", as_markdown(table), for_markdown(table.note)]
+    parts += ["## Provenance", "\n".join(f"- {label}: {for_markdown(text)}" for label, text in provenance.items())]
     return "\n\n".join(parts) + "\n"
 
 
 def _latex(comparison: Comparison, provenance: Mapping[str, str]) -> str:
-    head = f"% {provenance['command']}, {provenance['created']}; needs \\usepackage{{booktabs}}"
+    head = f"% {printable(provenance['command'])}, {provenance['created']}; needs \\usepackage{{booktabs}}"
     return "\n\n".join([head, *(as_latex(table) for table in tables(comparison))]) + "\n"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
+import struct
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from PIL import Image
 
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
+from gan_experiments.data.files.pictures import formats, open_picture
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
 LARGEST_FILE = 2**30  # bytes of an image file, unpacked
@@ -94,7 +95,7 @@ class Folder:
     @contextmanager
     def opened(self) -> Iterator[Opener]:
         """Yield a function that opens its images."""
-        yield lambda name: Image.open(self.path / name)
+        yield lambda name: open_picture(self.path / name)
 
     def _refuse(self, error: OSError) -> None:
         raise ConfigError(f"{self.key}: {error.filename} cannot be read ({error.strerror})")
@@ -142,17 +143,19 @@ class Archive:
             def open_(name: str) -> Image.Image:
                 if archive.getinfo(name).file_size > LARGEST_FILE:
                     raise ValueError("unpacks to more than 1 GiB")
-                return Image.open(io.BytesIO(archive.read(name)))
+                return open_picture(archive.read(name))
 
             yield open_
 
     @contextmanager
     def _archive(self) -> Iterator[zipfile.ZipFile]:
+        if not self.path.exists():
+            raise ConfigError(f"{self.key}: there is no file {self.path}")
         try:
+            if not self.path.is_file():
+                raise OSError("not a regular file")
             archive = zipfile.ZipFile(self.path)
-        except FileNotFoundError:
-            raise ConfigError(f"{self.key}: there is no file {self.path}") from None
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
             raise ConfigError(f"{self.key}: {self.path} is not a zip archive, or is damaged ({error})") from None
         with archive:
             yield archive
@@ -258,6 +261,5 @@ def _image_names(files: Sequence[File]) -> set[str]:
 
 @cache
 def suffixes() -> frozenset[str]:
-    """Return the suffixes of the image formats that Pillow reads, with the dot."""
-    Image.init()
-    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)
+    """Return the suffixes of the image formats that are read, with the dot."""
+    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in formats())

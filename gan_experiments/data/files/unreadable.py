@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from PIL import UnidentifiedImageError
 
+from gan_experiments.core.escape import printable
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 
@@ -17,7 +18,7 @@ def problem(error: Exception) -> str:
     """Return on one line why an image file cannot be read."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return printable(" ".join(str(error).split()))[:120] or type(error).__name__
 
 
 def refuse(bad: Mapping[str, str], count: int | None, max_bad: int) -> None:
@@ -46,4 +47,4 @@ def warn(bad: Mapping[str, str], count: int) -> None:
 
 
 def _listed(bad: Mapping[str, str]) -> str:
-    return first_few((f"{name} ({reason})" for name, reason in bad.items()), _MAX_LISTED)
+    return first_few((f"{printable(name)} ({reason})" for name, reason in bad.items()), _MAX_LISTED)

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import re
+import sys
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from gan_experiments.core.cache import cache_folder
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.text import first_line, show
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveInt
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.batches import Fetch
@@ -25,6 +28,8 @@ from gan_experiments.data.shards.index import ShardIndex, load_index
 from gan_experiments.data.shards.reader import ShardFiles, ShardReader
 
 CLASS_NAMES = "classes.json"  # in the folder of the shards
+
+_MOST_SHARDS = 100_000  # that one pattern stands for
 
 
 class Shards(ImageData):
@@ -219,13 +224,26 @@ def expand(urls: str) -> list[Path]:
         ConfigError: A URL is not a file path, or webdataset is not installed.
     """
     try:
-        from webdataset.shardlists import expand_urls
+        from webdataset.shardlists import braceexpand  # a module
     except ImportError:
         hint = "tar shards need webdataset: pip install 'gan-experiments[shards]'"
         raise ConfigError(f"dataset.urls: {hint}") from None
-    expanded = expand_urls(urls)
+    if any(_size_of_range(*ends) > _MOST_SHARDS for ends in re.findall(r"\{(-?\d+)\.\.(-?\d+)", urls)):
+        raise ConfigError(f"dataset.urls: a range of more than {_MOST_SHARDS:,} files")
+    try:
+        every = (url for pattern in urls.split("::") for url in braceexpand.braceexpand(pattern))
+        expanded = list(islice(every, _MOST_SHARDS + 1))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"dataset.urls: {show(urls)} cannot be expanded ({first_line(error)})") from None
+    if len(expanded) > _MOST_SHARDS:
+        raise ConfigError(f"dataset.urls: {show(urls)} stands for more than {_MOST_SHARDS:,} files")
     for url in expanded:
         if re.match(r"\w[\w+.-]+:", url):  # webdataset would run the command after "pipe:"
             hint = "shards are read by random access, so they must be files (local or mounted)"
             raise ConfigError(f"dataset.urls: {url}: {hint}")
     return [Path(url).expanduser() for url in expanded]
+
+
+def _size_of_range(first: str, last: str) -> int:
+    """Return how many numbers a range in braces has; one of too many digits has too many."""
+    return abs(int(first) - int(last)) + 1 if max(len(first), len(last)) < 20 else sys.maxsize

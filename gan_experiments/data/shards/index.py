@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import sys
@@ -17,7 +16,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
@@ -28,6 +26,7 @@ from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import refuse_bomb
 from gan_experiments.data.files.listing import LARGEST_FILE, suffixes
+from gan_experiments.data.files.pictures import open_picture
 from gan_experiments.data.files.unreadable import problem, refuse, warn
 from gan_experiments.data.parallel import in_order
 
@@ -261,11 +260,11 @@ def _inspect(name: str, file: BinaryIO, extent: tuple[int, int], statistics: Sha
         if size > LARGEST_FILE:
             raise ValueError("larger than 1 GiB")
         try:
-            image = Image.open(io.BytesIO(beginning))
+            image = open_picture(beginning)
         except Exception:  # Pillow raises exceptions of many types for damaged files
             if size <= _BEGINNING:
                 raise
-            image = Image.open(io.BytesIO(os.pread(file.fileno(), size, offset)))
+            image = open_picture(os.pread(file.fileno(), size, offset))
         refuse_bomb(image)
     except Exception as error:
         statistics.skipped[name] = problem(error)

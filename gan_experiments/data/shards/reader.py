@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import threading
@@ -14,13 +13,14 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from gan_experiments.core.contracts import Batch
+from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
 from gan_experiments.data.files.listing import Opener
+from gan_experiments.data.files.pictures import open_picture
 from gan_experiments.data.files.unreadable import problem, refuse
 from gan_experiments.data.shards.index import ShardIndex
 
@@ -53,7 +53,7 @@ class ShardFiles:
     @contextmanager
     def opened(self, indices: Mapping[str, int]) -> Iterator[Opener]:
         """Yield a function that opens images by name; ``indices`` maps names to indices."""
-        yield lambda name: Image.open(io.BytesIO(self.content(indices[name])))
+        yield lambda name: open_picture(self.content(indices[name]))
 
 
 class ShardReader:
@@ -113,7 +113,7 @@ class ShardReader:
             if index in self._bad:
                 continue
             try:
-                with Image.open(io.BytesIO(self._files.content(index))) as image:
+                with open_picture(self._files.content(index)) as image:
                     pixels[:] = self._framing(image)
             except Exception as error:  # Pillow raises exceptions of many types for damaged files
                 self._report(index, problem(error))
@@ -129,7 +129,8 @@ class ShardReader:
             self._bad[index] = reason
             bad = {self._index.name(other): text for other, text in self._bad.items()} | self._index.skipped
         refuse(bad, len(self._index.entries) + len(self._index.skipped), self._max_bad)
-        print(f"Warning: {name} cannot be read ({reason}) and is replaced by the next image", file=sys.stderr)
+        text = f"{printable(name)} cannot be read ({reason}) and is replaced by the next image"
+        print(f"Warning: {text}", file=sys.stderr)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

@@ -14,6 +14,7 @@ import rich.table
 from rich.console import Console
 from rich.markup import escape
 
+from gan_experiments.core.escape import printable
 from gan_experiments.core.files import write_text
 from gan_experiments.core.text import csv_of
 from gan_experiments.runs.folder import RunFolder
@@ -51,17 +52,17 @@ def print_trials(searches: Sequence[OptunaSearch], folder: Path) -> None:
         for trial in search.best if several else _ranked(search)[:_MOST_ROWS]:
             values = [f"{value:,.4g}" for value in trial.values]
             drawn = " ".join(_drawn(search, trial))
-            table.add_row(*map(escape, (search.name, str(trial.number), *values, drawn)))
+            table.add_row(*(escape(printable(cell)) for cell in (search.name, str(trial.number), *values, drawn)))
     if table.row_count:
         console.print(table)
     for search in searches:
         counts = Counter(map(state_of, search.trials))
         states = ", ".join(f"{count} {state}" for state, count in counts.items())
-        console.print(f"{search.name}: {len(search.trials)} trials, {states}", markup=False, soft_wrap=True)
+        console.print(f"{printable(search.name)}: {len(search.trials)} trials, {states}", markup=False, soft_wrap=True)
         for trial in search.trials:
             if state_of(trial) == "failed":
                 failure = f"{trial.user_attrs.get('folder')}: {trial.user_attrs.get('reason')}"
-                console.print(f"  trial {trial.number} failed in {failure}", markup=False, soft_wrap=True)
+                console.print(f"  trial {trial.number} failed in {printable(failure)}", markup=False, soft_wrap=True)
     console.print(f"\nall trials  {write_trials(searches, folder)}", markup=False, soft_wrap=True)
     for command in _confirmations(searches, folder):
         console.print(f"to confirm  {command}", markup=False, soft_wrap=True)
@@ -98,5 +99,7 @@ def _confirmations(searches: Sequence[OptunaSearch], folder: Path) -> Iterator[s
             seed = int(run.read_config()["seed"]) + 1
             config = ["--config-dir", str(run.path), "--config-name", "config"]
             into = f"{folder}-confirmed/{re.sub(r'[^A-Za-z0-9.-]+', '_', search.name)}"
+            where = str(run.read_config()["output_dir"])
+            config += [f"output_dir={where}"] if Path(where).is_absolute() else []
             settings = [f"seed=range({seed},{seed + _NEW_SEEDS})", "name=null", f"hydra.sweep.dir={into}"]
             yield shlex.join(["gan-train", "-m", *config, *settings])
