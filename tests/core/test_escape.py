@@ -10,7 +10,7 @@ from gan_experiments.core.escape import for_csv, for_html, for_markdown, for_plo
         (printable, "\x1b[31m\n\u202e", "\\x1b[31m\\n\\u202e"),
         (for_html, "<a href='x'>\x07", "&lt;a href=&#x27;x&#x27;&gt;\\x07"),
         (for_markdown, "loss=non_saturating [1, 2]", "loss=non_saturating [1, 2]"),
-        (for_markdown, "<b>|[x](y)_z_", "&lt;b&gt;\\|[x\\](y)_z\\_"),
+        (for_markdown, "<b>|[x](y)_z_", "&lt;b&gt;\\|[x\\](y)\\_z\\_"),
         (for_csv, "=1", "'=1"),
         (for_csv, "-1.5e3", "-1.5e3"),
         (for_csv, -1, -1),
