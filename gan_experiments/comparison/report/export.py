@@ -55,7 +55,7 @@ def has_parquet() -> bool:
 
 
 def write_parquet(rows: Rows, path: Path) -> None:
-    """Write rows as Parquet; a column of mixed types becomes text."""
+    """Write rows as Parquet; a column of mixed types, or of integers beyond 64 bits, becomes text."""
     import pyarrow
     from pyarrow import parquet
 
@@ -64,7 +64,8 @@ def write_parquet(rows: Rows, path: Path) -> None:
         values = [row[name] for row in rows]
         types = {type(value) for value in values if value is not None}
         uniform = len(types) <= 1 or types == {int, float}
-        columns[name] = values if uniform else [None if value is None else str(value) for value in values]
+        fits = all(value.bit_length() < 64 for value in values if isinstance(value, int))
+        columns[name] = values if uniform and fits else [None if value is None else str(value) for value in values]
     parquet.write_table(pyarrow.table(columns), path)
 
 

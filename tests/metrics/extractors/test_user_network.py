@@ -40,7 +40,7 @@ def test_statistics_of_a_network_of_the_user_are_kept_by_all_that_changes_its_fe
         extractor = UserNetwork(network, image_size=size)
         extractor.prepare(data)
         provenance.append(extractor.provenance())
-        paths.add(ReferenceStatistics(data, extractor, (), 2, str(tmp_path)).path)
+        paths.add(ReferenceStatistics(data, extractor, (), str(tmp_path)).path)
     assert len(paths) == 4
     assert [each["resize"] for each in provenance] == [
         "none",
