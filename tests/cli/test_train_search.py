@@ -47,7 +47,7 @@ for clock in (100, 200, 300):
     others = len(list(run.path.parent.glob("*/record.json"))) > 1
     if clock == 200 and others and fid > float(os.environ.get("SLOW_ABOVE", "inf")):
         time.sleep(60)  # until somebody stops it
-end("finished", final={"fid": fid, "is": 1.0})
+end("finished", final={"fid": {"value": fid}, "is": {"value": 1.0}})
 """
 RATE = "optimizer.generator.lr=tag(log, interval(1e-5, 1e-1))"
 SEARCH = (
