@@ -251,7 +251,7 @@ class ImageData(pl.LightningDataModule):
 
     @cached_property
     def _loaded(self) -> tuple[Tensor, Tensor | None]:
-        with within_memory("dataset", self.facts.as_dict()):
+        with within_memory("dataset"):
             images, labels = self.load()
         return images.contiguous(), labels
 
