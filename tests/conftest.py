@@ -1,5 +1,6 @@
 """What many tests share: a tiny config, a cache folder of their own, one thread."""
 
+import logging
 import os
 import sys
 from collections import Counter
@@ -80,6 +81,18 @@ def fit(tiny, tmp_path):
         return run
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def root_logger_as_it_was():
+    """Undo what a command did to the root logger: its handler writes to a stream that is closed after the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        if not type(handler).__module__.startswith("_pytest"):
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class Jobs:
             outcome = self.outcome(drawn(lines))
             if outcome is not None:
                 run = RunFolder(self.folder_of(lines))
-                run.write_config({"seed": 3})
+                run.write_config({"seed": 3, "output_dir": "outputs"})
                 run.update_record(**outcome)
 
 

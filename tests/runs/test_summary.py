@@ -62,8 +62,8 @@ def test_values_measured_differently_have_different_descriptions():
 
 def test_paths_below_the_working_directory_are_shown_relative_to_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert shown(tmp_path / "a" / "b") == Path("a/b")
-    assert shown(Path("/elsewhere")) == Path("/elsewhere")
+    assert shown(tmp_path / "a" / "b") == "a/b"
+    assert shown(Path("/elsewhere")) == "/elsewhere"
 
 
 @pytest.mark.parametrize(
