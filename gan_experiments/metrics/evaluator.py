@@ -68,9 +68,7 @@ class Evaluator:
         self._data = data
         self._seed = seed
         self._batch_size = batch_size
-        self._bound: list[tuple[str, FeatureMeasure]] | None = (
-            None  # after the name of their extractor, with its real images
-        )
+        self._bound: list[tuple[str, FeatureMeasure]] | None = None  # each after the name of its extractor
         self._logged: set[str] = set()
         if not ((self.extractors and self.features) or self.measures):
             raise ConfigError("metrics: nothing to compute: there is no measure, or no extractor for it")

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
-from gan_experiments.core.contracts import Penalty, Step
-from gan_experiments.core.types import NonNegativeFloat, PositiveFloat, PositiveInt
+from gan_experiments.core.contracts import Step
+from gan_experiments.penalties.approximate_r1 import ApproximateR1
 from gan_experiments.penalties.gradient import squared_slope
 
 
-class ApproximateR2(Penalty):
+class ApproximateR2(ApproximateR1):
     """R2 from two passes of the discriminator, at fakes and at fakes plus small noise (Lin et al. 2025, APT).
 
-    The partner of ``approximate_r1``: ``weight`` is R2's gamma, which the term tends to as ``epsilon`` goes to 0.
-
-    Args:
-        weight: Gamma.
-        interval: Apply in every ``interval``-th step.
-        epsilon: Standard deviation of the noise, for images in [-1, 1].
+    The partner of ``approximate_r1``, with its arguments: ``weight`` is R2's gamma, which the term tends to as
+    ``epsilon`` goes to 0.
     """
 
-    def __init__(
-        self, weight: NonNegativeFloat = 1.0, interval: PositiveInt = 1, epsilon: PositiveFloat = 0.01
-    ) -> None:
-        super().__init__(weight, interval)
-        self.epsilon = epsilon
+    kind: ClassVar[str] = ""  # as R2, it may stand beside another penalty of the gradient at reals
 
     def discriminator(self, step: Step) -> Tensor:
         """Return ``E (D(G(z) + e) - D(G(z)))^2 / (2 epsilon^2)`` with ``e ~ N(0, epsilon^2 I)``."""
