@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,18 @@ def _space(path: str | None) -> str:
     return f" ({shutil.disk_usage(existing).free:,} bytes are free)"
 
 
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Keep Python's collector of cycles off: what imports make stays, and looking through it is a fifth of their time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def print_warning(text: str) -> None:
     """Print what can be run, but is probably unintended."""
     print(f"Warning: {printable(text)}", file=sys.stderr)
@@ -127,7 +141,9 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         return 0
     if sweep is not None and options.multirun:
         return sweep(line)
-    return job(checked_request(line, schema, print_warning))
+    with no_collection():
+        request = checked_request(line, schema, print_warning)
+    return job(request)
 
 
 def _print_config(line: CommandLine, options: Arguments) -> None:

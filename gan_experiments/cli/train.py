@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from gan_experiments.api.request import Request
 from gan_experiments.api.train import train_request, train_sweep
-from gan_experiments.cli._command import command, print_warning, report
+from gan_experiments.cli._command import command, no_collection, print_warning, report
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.schema import Config
@@ -43,11 +43,12 @@ def main() -> None:
 
 def _train_job(config: Mapping[str, Any], folder: RunFolder) -> int:
     """Train a run in a process of its own; what the process above could not check without torch is checked here."""
-    if is_main_process():
-        errors = check_config(dict(config), Config, config["trusted"]).errors
-        if errors:
-            raise ConfigError([str(problem) for problem in errors])
-    from gan_experiments.training.train import train
+    with no_collection():
+        if is_main_process():
+            errors = check_config(dict(config), Config, config["trusted"]).errors
+            if errors:
+                raise ConfigError([str(problem) for problem in errors])
+        from gan_experiments.training.train import train
 
     return train(config, folder)
 
