@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import io
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import harness
 import torch
 from torch import Tensor, nn
 
@@ -36,15 +35,12 @@ REFERENCE = "torch-fidelity"
 
 def main() -> None:
     """Time all extractors in turn and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__, rounds=5, threads=1)
     parser.add_argument("--extractors", nargs="+", default=list(EXTRACTORS), choices=EXTRACTORS, metavar="NAME")
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=64, help="images given at a time: torch-fidelity's default")
     parser.add_argument("--size", type=int, default=32, help="of the images, in pixels")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--worker", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, metavar=("NAME", "FOLDER"), help="for the script's own processes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.worker:
@@ -53,30 +49,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         torch.save(random_weights(), Path(folder) / "inception.pth")
         lines = table(run(options, folder), Path(folder), options)
-    about = f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores, {options.threads} thread(s), {options.device}, "
-    text = "\n".join(
-        [about + f"torch {torch.__version__}; {options.size}x{options.size}, batch {options.batch}", *lines]
-    )
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    size = f"{options.size}x{options.size}"
+    about = harness.heading(f"{options.threads} thread(s)", options.device, size, f"batch {options.batch}")
+    harness.report([*about, *lines], options.output)
 
 
 def run(options: argparse.Namespace, folder: str) -> dict[str, list[float]]:
     """Return the seconds of each extractor in each round, after a warm-up round."""
-    command = [sys.executable, *sys.argv, "--worker"]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    workers = {name: subprocess.Popen([*command, name, folder], **pipes) for name in options.extractors}
-    seconds: dict[str, list[float]] = {name: [] for name in workers}
-    for turn in range(options.rounds + 1):
-        for name, worker in workers.items():
-            print("go", file=worker.stdin, flush=True)
-            elapsed = float(worker.stdout.readline())
-            if turn:
-                seconds[name].append(elapsed)
-    for worker in workers.values():
-        worker.communicate("")
-    return seconds
+    commands = {name: [*sys.argv, "--worker", name, folder] for name in options.extractors}
+    return harness.turns_of_processes(commands, options.rounds)
 
 
 def work(name: str, folder: Path, options: argparse.Namespace) -> None:
@@ -86,11 +67,16 @@ def work(name: str, folder: Path, options: argparse.Namespace) -> None:
     images = images.to(options.device)
     extract = EXTRACTORS[name](folder, options.device)
     before = reset_peak(options.device)
+    features = torch.empty(0)
+
+    def segment() -> float:
+        nonlocal features
+        began = time.perf_counter()
+        features = extract(images).cpu()
+        return time.perf_counter() - began
+
     with torch.no_grad():
-        for _ in sys.stdin:
-            began = time.perf_counter()
-            features = extract(images).cpu()
-            print(time.perf_counter() - began, flush=True)
+        harness.serve(segment)
     torch.save((features, peak(options.device) - before), folder / f"{name}.pth")
 
 
@@ -115,16 +101,15 @@ def peak(device: str) -> float:
 def table(seconds: dict[str, list[float]], folder: Path, options: argparse.Namespace) -> list[str]:
     """Format speed, ratio to torch-fidelity, memory, and the largest difference from torch-fidelity's features."""
     outputs = {name: torch.load(folder / f"{name}.pth") for name in seconds}
-    lines = [
-        "", f"| extractor | images/s | x {REFERENCE} | peak memory, MiB | largest difference of a feature, relative |",
-        "|---|---|---|---|---|",
-    ]  # fmt: skip
+    lines = harness.head(
+        "extractor", "images/s", f"x {REFERENCE}", "peak memory, MiB", "largest difference of a feature, relative"
+    )
     reference = outputs.get(REFERENCE, (None, 0))[0]
     for name, taken in seconds.items():
         features, memory = outputs[name]
         ratio = off = ""
         if reference is not None:
-            ratio = f"{statistics.median(them / me for them, me in zip(seconds[REFERENCE], taken, strict=True)):.2f}"
+            ratio = f"{harness.ratio(seconds[REFERENCE], taken):.2f}"
         if reference is not None and features.shape == reference.shape:
             size = reference.norm(dim=0)
             alive = size > 1e-3 * size.median()  # features that are 0 for all images have no relative difference

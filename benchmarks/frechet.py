@@ -8,14 +8,12 @@ ReLU have. The time is from accumulated statistics to the distance; scipy, which
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import harness
 import numpy as np
 import scipy.linalg
 import torch
@@ -34,31 +32,23 @@ Implementation = Callable[[], float]
 
 def main() -> None:
     """Time all implementations at every size and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__, rounds=5, threads=1)
     parser.add_argument("--features", type=int, nargs="+", default=[64, 256, 2048])
     parser.add_argument("--samples", type=int, nargs="+", default=[1000, 10000])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--skip-scipy", action="store_true")
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    lines = [
-        f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores, {options.threads} thread(s), torch "
-        f"{torch.__version__}, torchmetrics {torchmetrics.__version__}, torch-fidelity {torch_fidelity.__version__}, "
-        f"scipy {scipy.__version__}",
-        "",
-        f"| features | samples | by | seconds | {THEIRS} over it | relative difference from {OURS} |",
-        "|---|---|---|---|---|---|",
-    ]
+    libraries = (torchmetrics, torch_fidelity, scipy)
+    lines = harness.heading(
+        f"{options.threads} thread(s)", *(f"{each.__name__} {each.__version__}" for each in libraries)
+    )
+    columns = ("features", "samples", "by", "seconds", f"{THEIRS} over it", f"relative difference from {OURS}")
+    lines += harness.head(*columns)
     for features in options.features:
         for samples in options.samples:
             lines += rows(features, samples, options.rounds, not options.skip_scipy)
             print("\n".join(lines[-4:]), file=sys.stderr, flush=True)
-    text = "\n".join(lines)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    harness.report(lines, options.output)
 
 
 def rows(features: int, samples: int, rounds: int, with_scipy: bool) -> list[str]:

@@ -10,7 +10,6 @@ same batch; prefetched batches take at most their processor time from a step. Pe
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
@@ -22,6 +21,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import harness
 
 BATCH = 128
 BATCHES = 400
@@ -39,10 +40,9 @@ PATHS: dict[str, tuple[str, dict[str, Any]]] = {  # source of the images, option
 
 def main() -> None:
     """Measure every path and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__)
     parser.add_argument("--archive", type=Path, required=True, help="zip archive of images, which are resized to 32x32")
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", help="for the script's own processes")
     options = parser.parse_args()
     if options.worker:
         work = {"step": dcgan_step, "start": start, "shards": shards}.get(options.worker)
@@ -54,23 +54,17 @@ def main() -> None:
         indexing = worker("shards", options.archive)
         step = worker("step", options.archive)["seconds"]
         rows = {name: worker(name, options.archive) for name in PATHS}
-    lines = [
-        f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores; batch {BATCH}, DCGAN step {step * 1e3:.0f} ms",
-        "",
-    ]
+    lines = harness.heading(f"batch {BATCH}", f"DCGAN step {step * 1e3:.0f} ms")
     for name, row in zip(("first", "second"), starts, strict=True):
         lines.append(f"- {name} start of {row['images']:,} images: {row['seconds']:.2f} s, peak {row['peak']:.0f} MiB")
     lines.append(f"- indexing {indexing['images']:,} images in shards: {indexing['seconds']:.2f} s")
-    lines += ["", "| path | images/s | batch | processor time | share of the step | peak memory |", "|---" * 6 + "|"]
+    lines += ["", *harness.head("path", "images/s", "batch", "processor time", "share of the step", "peak memory")]
     for name, row in rows.items():
         batch, cpu = row["seconds"], row["cpu"]
         speed, share = BATCH / batch, batch / step
-        times = f"{batch * 1e6:,.0f} us | {cpu * 1e6:,.0f} us"
-        lines.append(f"| {name} | {speed:,.0f} | {times} | {share:.2%} | {row['peak']:.0f} MiB |")
-    print("\n".join(lines))
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        times = f"{batch * 1e6:,.0f} us", f"{cpu * 1e6:,.0f} us"
+        lines.append(harness.row(name, f"{speed:,.0f}", *times, f"{share:.2%}", f"{row['peak']:.0f} MiB"))
+    harness.report(lines, options.output)
 
 
 def worker(name: str, archive: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ repeated until all runs are finished. `docs/losses.md` lists the usual penalty o
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -16,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import harness
 
 from gan_experiments.config.files import conf_dir
 from gan_experiments.runs.results import scores
@@ -29,21 +30,17 @@ USUAL = {  # beside the baseline recipe's penalty=r1
 
 def main() -> None:
     """Train missing runs and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__)
     losses = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
     parser.add_argument("--losses", nargs="+", default=losses, choices=losses, metavar="LOSS")
     parser.add_argument("--images", type=int, default=300_000, help="budget of a run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folder", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     fids = {
         loss: [result(loss, seed, options.images, options.folder) for seed in options.seeds] for loss in options.losses
     }
-    text = "\n".join([f"`python {' '.join(sys.argv)}`", "", *table(fids, options.seeds)])
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    harness.report([*harness.heading(), *table(fids, options.seeds)], options.output)
 
 
 def result(loss: str, seed: int, images: int, folder: Path) -> float | str:

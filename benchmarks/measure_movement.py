@@ -9,13 +9,13 @@ The last is corrupted in four steps and compared with the first, in the features
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import harness
 import matplotlib as mpl
 import torch
 from matplotlib.figure import Figure
@@ -161,10 +161,9 @@ class AllMetrics:
 
 def main() -> None:
     """Measure every step of every corruption, print a table of the first and last steps, plot all of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__)
     parser.add_argument("overrides", nargs="*", default=["dataset=mnist"], help="which dataset, as for gan-train")
     parser.add_argument("--images", type=int, default=5000, help="of each of the three draws")
-    parser.add_argument("--output", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     config = OmegaConf.to_container(compose("train", options.overrides).dataset)
@@ -178,10 +177,7 @@ def main() -> None:
         corrupted = [metrics.measure(corruption.corrupt(draws, step)) for step in corruption.steps[1:]]
         results[corruption.name] = [perfect, *corrupted]
         print(corruption.name, file=sys.stderr, flush=True)
-    text = "\n".join([f"`python {sys.argv[0]} dataset={data.facts.name}`", "", *table(results)])
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    harness.report([*harness.heading(), *table(results)], options.output)
     if options.plot:
         plot(results).savefig(options.plot, dpi=110)
 

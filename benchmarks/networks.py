@@ -15,15 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
+
+import harness
 
 COLUMNS = ("model", "pixels", "parameters G", "parameters D", "images/s", "GFLOP/image", "activations/image", "peak",
            "channels_last")  # fmt: skip
@@ -35,32 +35,24 @@ def main() -> None:
     from gan_experiments.config.files import conf_dir
 
     models = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem != "base")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__, rounds=3, threads=os.cpu_count())
     parser.add_argument("--models", nargs="+", default=models, choices=models)
     parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128])
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2, help="per measurement")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--overrides", nargs="*", default=[], help="for gan-train, e.g. conditioning=projection")
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--worker", nargs=2, metavar=("MODEL", "SIZE"), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, metavar=("MODEL", "SIZE"), help="for the script's own processes")
     options = parser.parse_args()
     if options.worker:
         print(json.dumps(work(options.worker[0], int(options.worker[1]), options)))
         return
-    import torch
-
-    lines = [f"`python {' '.join(sys.argv)}`, {options.threads} threads ({processor()}), torch {torch.__version__}", ""]
-    lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
-    print("\n".join(lines), flush=True)
+    lines = [*harness.heading(f"{options.threads} threads"), *harness.head(*COLUMNS)]
     for model in options.models:
         for size in options.sizes:
             if row := in_process(model, size, options):
-                lines.append(f"| {' | '.join(row)} |")
-                print(lines[-1], flush=True)
-    if options.output:
-        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                lines.append(harness.row(*row))
+                print(lines[-1], file=sys.stderr, flush=True)
+    harness.report(lines, options.output)
 
 
 def in_process(model: str, size: int, options: argparse.Namespace) -> list[str] | None:
@@ -91,17 +83,18 @@ def work(model: str, size: int, options: argparse.Namespace) -> list[str]:
     kept = activations_of(first, step) / options.batch
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     _, other = build(model, size, options, False)
-    speeds: dict[bool, list[float]] = {True: [], False: []}
-    for turn in range(options.rounds + 1):
-        for layout, run in ((True, step), (False, other)):
-            begun = time.perf_counter()
-            for _ in range(options.steps):
-                run()
-            if turn:  # the first one is a warm-up
-                speeds[layout].append(options.steps * options.batch / (time.perf_counter() - begun))
-    ratio = statistics.median(a / b for a, b in zip(speeds[True], speeds[False], strict=True))
+
+    def segment(run: Any) -> float:
+        begun = time.perf_counter()
+        for _ in range(options.steps):
+            run()
+        return float(options.steps * options.batch / (time.perf_counter() - begun))
+
+    runs = {"channels_last": lambda: segment(step), "contiguous": lambda: segment(other)}
+    speeds = harness.turns(runs, options.rounds)
+    ratio = harness.ratio(speeds["channels_last"], speeds["contiguous"])
     return [
-        model, str(size), *counts[:2], f"{statistics.median(speeds[True]):,.1f}", f"{flops / 1e9:.2f}",
+        model, str(size), *counts[:2], f"{statistics.median(speeds['channels_last']):,.1f}", f"{flops / 1e9:.2f}",
         f"{kept / 2**20:.2f} MiB", f"{peak / 2**30:.2f} GiB", f"x{ratio:.2f}",
     ]  # fmt: skip
 
@@ -189,15 +182,6 @@ def activations_of(system: Any, step: Any) -> int:
         step()
     system.manual_backward = backward
     return most[0]
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

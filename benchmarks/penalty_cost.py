@@ -8,16 +8,13 @@ active from the start. The speed of a lazy penalty includes its interval.
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import harness
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
@@ -49,39 +46,14 @@ class RandomImages(ImageData):
 
 def main() -> None:
     """Time all penalties alternately and print a table of medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path)
-    options = parser.parse_args()
+    options = harness.parser(__doc__, rounds=9, threads=1).parse_args()
     torch.set_num_threads(options.threads)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.ERROR)
     names = sorted((file.stem for file in (conf_dir() / "penalty").glob("*.yaml")), key=lambda name: name != "none")
-    speeds = measure(names, options.rounds)
-    text = "\n".join(
-        [
-            f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores, torch {torch.__version__}, "
-            f"{options.threads} thread(s); DCGAN of {CHANNELS} channels, {SIZE}x{SIZE}, batch {BATCH}",
-            "",
-            *table(speeds),
-        ]
-    )
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
-
-
-def measure(names: list[str], rounds: int) -> dict[str, list[float]]:
-    """Return images/s with each penalty in each round, after a warm-up round."""
-    segments = {name: segment(name) for name in names}
-    speeds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(rounds + 1):
-        for name, run in segments.items():
-            speed = run()
-            if turn:
-                speeds[name].append(speed)
-    return speeds
+    speeds = harness.turns({name: segment(name) for name in names}, options.rounds)
+    about = f"{options.threads} thread(s)", f"DCGAN of {CHANNELS} channels, {SIZE}x{SIZE}, batch {BATCH}"
+    harness.report([*harness.heading(*about), *table(speeds)], options.output)
 
 
 def segment(penalty: str) -> Callable[[], float]:
@@ -112,10 +84,10 @@ def segment(penalty: str) -> Callable[[], float]:
 
 def table(speeds: dict[str, list[float]]) -> list[str]:
     """Format medians of images/s, and of the ratios to no penalty of each round."""
-    lines = ["| penalty | images/s | x none |", "|---|---|---|"]
+    lines = harness.head("penalty", "images/s", "x none")
     for name, values in speeds.items():
-        ratio = statistics.median(value / none for value, none in zip(values, speeds["none"], strict=True))
-        lines.append(f"| {name} | {statistics.median(values):,.0f} | {ratio:.2f} |")
+        ratio = harness.ratio(values, speeds["none"])
+        lines.append(harness.row(name, f"{statistics.median(values):,.0f}", f"{ratio:.2f}"))
     return lines
 
 

@@ -3,19 +3,17 @@
 For each distribution, a real and a generated set are drawn again and again and compared: that is a perfect generator.
 The real baseline is computed from the real set alone.
 
-    python benchmarks/real_baseline.py --write benchmarks/results/real_baseline.md
+    python benchmarks/real_baseline.py --output benchmarks/results/real_baseline.md
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
+import harness
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
@@ -148,17 +146,15 @@ def costs() -> Iterator[str]:
 
 def main() -> None:
     """Simulate and print the table, or write it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__)
     parser.add_argument("--repeats", type=int, default=24, help="pairs of sets; a quarter for precision to coverage")
     parser.add_argument("--features", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--only", default="", help="distributions whose names contain this")
-    parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     lines = [
         "# Real baselines against new draws from known distributions",
         "",
-        f"    python {shlex.join(sys.argv)}",
-        "",
+        *harness.heading(),
         "Real baseline over the score of a perfect generator: means over real sets, and in brackets the spread of",
         "the baseline over the standard deviation of the score. For KID, whose mean is 0, the error in deviations.",
         f"Scores are over {options.repeats} pairs of sets, from precision on {options.repeats // 4}; baselines over",
@@ -173,9 +169,7 @@ def main() -> None:
         chosen = {name: draw for name, draw in named.items() if options.only in name}
         lines += rows(chosen, options.repeats, f"{features}")
     lines += ["", "Processor time of the baseline of the FID:", "", *costs(), ""]
-    if options.write:
-        options.write.write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
+    harness.report(lines, options.output)
 
 
 if __name__ == "__main__":

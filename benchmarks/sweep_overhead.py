@@ -6,9 +6,7 @@ skips them all.
 
 from __future__ import annotations
 
-import argparse
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -17,6 +15,8 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+
+import harness
 
 CALLBACK = """
 import time
@@ -66,9 +66,8 @@ def spans(folder: Path) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     """Measure and print, or write to a file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = harness.parser(__doc__)
     parser.add_argument("--jobs", type=int, default=8)
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     begun = time.perf_counter()
     subprocess.run([sys.executable, "-c", IMPORTS], check=True)
@@ -91,12 +90,8 @@ def main() -> None:
         "the same, in seconds of a processor": skip_busy,
         "a command that skips two jobs": two[0],
     }
-    lines = ["| seconds | |", "|---|---|", *(f"| {name} | {value:.2f} |" for name, value in rows.items())]
-    text = f"{options.jobs} jobs, {platform.processor() or platform.machine()}, load {os.getloadavg()[0]:.1f}\n\n"
-    text += "\n".join(lines) + "\n"
-    print(text)
-    if options.output:
-        options.output.write_text(f"# The overhead of a job in a sweep\n\n{text}")
+    lines = [*harness.heading(f"{options.jobs} jobs"), *harness.head("", "seconds")]
+    harness.report([*lines, *(harness.row(name, f"{value:.2f}") for name, value in rows.items())], options.output)
 
 
 if __name__ == "__main__":

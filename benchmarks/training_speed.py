@@ -11,17 +11,14 @@ guards against divergence. With one thread, seconds are those of the processor, 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
+
+import harness
 
 BATCH = 128
 CONTENDERS = {
@@ -40,60 +37,36 @@ SIZES = {"points": 1, "mlp": 28, "dcgan": 32}
 
 def main() -> None:
     """Time all contenders in turn and print a table of medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = harness.parser(__doc__, rounds=5)
     parser.add_argument("--models", nargs="+", default=list(STEPS), choices=list(STEPS))
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=None, help="default: all cores for dcgan, else 1")
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, metavar=("MODEL", "CONTENDER"), help="for the script's own processes")
     options = parser.parse_args()
     if options.worker:
         work(*options.worker)
         return
-    lines = [f"`python {' '.join(sys.argv)}` on {os.cpu_count()} cores ({processor()}), torch {torch_version()}", ""]
+    lines = harness.heading()
     for model in options.models:
         threads = options.threads or (os.cpu_count() if model == "dcgan" else 1)
         lines += table(model, measure(model, options.rounds, threads), threads)
-    print("\n".join(lines))
-    if options.output:
-        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    harness.report(lines, options.output)
 
 
 def measure(model: str, rounds: int, threads: int | None) -> dict[str, list[float]]:
     """Return images/s of each contender in each round."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    workers = {
-        name: subprocess.Popen(
-            [sys.executable, __file__, "--worker", model, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env=environment,
-        )
-        for name in CONTENDERS
-    }  # fmt: skip
-    speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for turn in range(rounds + 1):
-        for name, worker in workers.items():
-            worker.stdin.write("go\n")
-            worker.stdin.flush()
-            speed = json.loads(worker.stdout.readline())
-            if turn:  # the first one warms up
-                speeds[name].append(speed)
-    for worker in workers.values():
-        worker.stdin.close()
-        worker.wait()
-    return speeds
+    commands = {name: [__file__, "--worker", model, name] for name in CONTENDERS}
+    return harness.turns_of_processes(commands, rounds, {"OMP_NUM_THREADS": str(threads)})
 
 
 def table(model: str, speeds: dict[str, list[float]], threads: int | None) -> list[str]:
     """Format medians, and the median of each round's ratio to the first two contenders."""
     size = SIZES[model]
     lines = [f"## {model}, {size}x{size}, batch {BATCH}, {threads} thread(s)", ""]
-    lines += ["| loop | images/s | x naive | x best |", "|---|---|---|---|"]
+    lines += harness.head("loop", "images/s", "x naive", "x best")
     for name, values in speeds.items():
-        against = [
-            statistics.median(value / other for value, other in zip(values, speeds[reference], strict=True))
-            for reference in ("naive", "best, shared fakes" if "shared" in name else "best")
-        ]
-        lines.append(f"| {name} | {statistics.median(values):,.0f} | {against[0]:.2f} | {against[1]:.2f} |")
+        best = speeds["best, shared fakes" if "shared" in name else "best"]
+        ratios = (f"{harness.ratio(values, others):.2f}" for others in (speeds["naive"], best))
+        lines.append(harness.row(name, f"{statistics.median(values):,.0f}", *ratios))
     return [*lines, ""]
 
 
@@ -101,9 +74,7 @@ def work(model: str, name: str) -> None:
     """Time one segment of a contender for every line on standard input."""
     options = dict(CONTENDERS[name])
     loop = ours if options.pop("ours", False) else bare
-    segment = loop(model, name == "naive", **options)
-    for _ in sys.stdin:
-        print(json.dumps(segment()), flush=True)
+    harness.serve(loop(model, name == "naive", **options))
 
 
 def images(model: str) -> Any:
@@ -200,8 +171,8 @@ def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Ca
     )  # fmt: skip
     building_construct = building.construct
 
-    def construct(node: dict[str, Any], **available: Any) -> Any:
-        return data_type() if "data" in node["_target_"].split(".") else building_construct(node, **available)
+    def construct(node: dict[str, Any], *key: str, **available: Any) -> Any:
+        return data_type() if "data" in node["_target_"].split(".") else building_construct(node, *key, **available)
 
     building.construct = construct
     building.Clock = clock = _clock(model)
@@ -267,20 +238,6 @@ class _Terminal:
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
-
-
-def processor() -> str:
-    """Name the processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.processor()
-
-
-def torch_version() -> str:
-    """Return torch's version."""
-    import torch
-
-    return torch.__version__
 
 
 if __name__ == "__main__":

@@ -3,18 +3,15 @@
 Arms of 3 to 20 seeds have the same mean. Their standard deviations differ by factors of 1/10 to 10; values are normal,
 lognormal (sigma 1) or of Student's t with 2 degrees of freedom; 0 to 30 % of the seeds of both arms diverge.
 
-    python benchmarks/verdict_errors.py --studies 4000 --write benchmarks/results/verdict_errors.md
+    python benchmarks/verdict_errors.py --studies 4000 --output benchmarks/results/verdict_errors.md
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import shlex
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
+import harness
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -92,17 +89,15 @@ def power(rng: np.random.Generator, studies: int) -> Iterator[str]:
 
 def main() -> None:
     """Simulate and print the tables, or write them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = harness.parser(__doc__)
     parser.add_argument("--studies", type=int, default=4000)
     parser.add_argument("--slow-studies", type=int, default=1000, help="where seeds diverge")
-    parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     lines = [
         "# False verdicts and power of gan-compare",
         "",
-        f"    python {shlex.join(sys.argv)}",
-        "",
+        *harness.heading(),
         "Percent of simulated studies without a difference that report one at 5 %: the highest over ratios of the",
         "standard deviations of the arms from 1/10 to 10, in brackets the ratio where it is reached. Standard error of",
         f"a rate of 5 %: {100 * math.sqrt(0.0475 / arguments.studies):.1f}, with diverged seeds"
@@ -117,9 +112,7 @@ def main() -> None:
         *power(rng, arguments.studies),
         "",
     ]
-    if arguments.write:
-        arguments.write.write_text("\n".join(lines))
-    print("\n".join(lines))
+    harness.report(lines, arguments.output)
 
 
 if __name__ == "__main__":

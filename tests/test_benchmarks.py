@@ -1,12 +1,15 @@
-"""The scripts that measure can be started: what they import exists."""
+"""The scripts that measure can be started, share one harness, and are listed with what they show."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-SCRIPTS = sorted((Path(__file__).parent.parent / "benchmarks").glob("*.py"))
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -16,3 +19,65 @@ def test_what_a_benchmark_imports_exists(script, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
     spec.loader.exec_module(module)
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module
+
+
+def test_every_table_is_described_and_made_by_a_command(scripts):
+    tables = {path.stem for path in (FOLDER / "results").glob("*.md")}
+    described = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert {name for name in tables if f"(results/{name}.md)" not in described} == set()
+    assert tables - set(scripts("remake").COMMANDS) == set()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_script_is_listed(script):
+    assert script.stem in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_turn_warms_up_and_contenders_alternate(scripts):
+    calls = []
+
+    def contender(name, values):
+        given = iter(values)
+        return lambda: calls.append(name) or next(given)
+
+    taken = scripts("harness").turns({"a": contender("a", [9, 1, 2]), "b": contender("b", [9, 4, 4])}, rounds=2)
+    assert taken == {"a": [1, 2], "b": [4, 4]}
+    assert calls == ["a", "b"] * 3
+    assert scripts("harness").ratio(taken["a"], taken["b"]) == 0.375
+
+
+def test_contenders_in_processes_are_asked_in_turn(scripts, tmp_path):
+    worker = tmp_path / "worker.py"
+    worker.write_text(f"import sys; sys.path.insert(0, {str(FOLDER)!r})\nimport harness\n"
+                      "count = iter(range(10))\nharness.serve(lambda: next(count) * float(sys.argv[1]))\n")  # fmt: skip
+    commands = {"one": [str(worker), "1"], "ten": [str(worker), "10"]}
+    assert scripts("harness").turns_of_processes(commands, rounds=2) == {"one": [1, 2], "ten": [10, 20]}
+
+
+def test_the_loop_of_gan_train_can_be_timed(scripts, monkeypatch):
+    speed = scripts("training_speed")
+    monkeypatch.setattr(speed, "STEPS", {"points": 2})
+    monkeypatch.setattr(speed, "WARM_UP", 1)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    building = importlib.import_module("gan_experiments.training.build")
+    monkeypatch.setattr(building, "construct", building.construct)
+    monkeypatch.setattr(building, "Clock", building.Clock)
+    monkeypatch.setattr(speed, "seconds", lambda model: next(ticks))
+    ticks = iter(range(10))
+    assert speed.ours("points", naive=False)() == 2 * speed.BATCH
+
+
+def test_a_row_of_the_gpus_table_is_measured(scripts, monkeypatch, capsys):
+    gpu = scripts("gpu")
+    monkeypatch.setattr(gpu, "USUAL", {"mlp": (8, 4)})
+    monkeypatch.setattr(gpu, "WARM_UP", 1)
+    tiny = ["model.generator.hidden=[8]", "model.discriminator.hidden=[8]"]
+    options = SimpleNamespace(accelerator="cpu", steps=2, overrides=tiny)
+    gpu.work("mlp", gpu.Setting(), options)
+    assert json.loads(capsys.readouterr().out)["speed"] > 0
