@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gan_experiments.api.request import Request
-from gan_experiments.cli._command import command
+from gan_experiments.cli._command import command, no_collection
 from gan_experiments.comparison.collect import OUTPUT
 from gan_experiments.comparison.comparison import Comparison, compare
 from gan_experiments.comparison.report.export import has_parquet
@@ -31,10 +31,11 @@ def run(request: Request) -> int:
     """Compare, write the report, and print what it says in short."""
     options = dict(request.config)
     study, output = Path(options.pop("study")), options.pop("output")
-    comparison = compare(study, **options)
     overrides = [override.lstrip("+") for override in request.overrides]
     typed = shlex.join(["gan-compare", *overrides])
-    files = write_report(comparison, study, Path(output or study / OUTPUT), typed)
+    with no_collection():
+        comparison = compare(study, **options)
+        files = write_report(comparison, study, Path(output or study / OUTPUT), typed)
     _tell(comparison, files)
     return 0
 

@@ -191,8 +191,6 @@ def _first_reaching(run: CollectedRun, criterion: Criterion, threshold: float) -
 
 
 def _median_costs(finished: Sequence[CollectedRun]) -> dict[str, float | None]:
-    costs: dict[str, float | None] = {}
-    for name in COSTS:
-        known = [value for run in finished if (value := costs_of(run)[name]) is not None]
-        costs[name] = medians.median(known) if known else None
-    return costs
+    each = [costs_of(run) for run in finished]
+    known = {name: [value for costs in each if (value := costs[name]) is not None] for name in COSTS}
+    return {name: medians.median(values) if values else None for name, values in known.items()}

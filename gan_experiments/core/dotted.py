@@ -10,7 +10,7 @@ def value_of(nested: Any, key: str, default: Any = None) -> Any:
     """Return the value at a dotted key, each part of which may end in an index; ``default`` if there is none."""
     value = nested
     for part in key.split("."):
-        name, *indices = part.replace("]", "").split("[")
+        name, *indices = part.replace("]", "").split("[") if "[" in part else (part,)
         if not isinstance(value, Mapping) or name not in value:
             return default
         value = value[name]

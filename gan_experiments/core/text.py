@@ -62,7 +62,9 @@ def first_few(items: Iterable[object], most: int, last: str = ", ") -> str:
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     """Return rows of cells as CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(map(for_csv, row) for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(
+        [for_csv(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     return text.getvalue()
 
 
