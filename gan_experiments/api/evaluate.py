@@ -113,7 +113,8 @@ def evaluate(
     groups = [f"metrics=[{','.join(chosen)}]"] if chosen else []
     groups += [f"dataset={dataset}"] if dataset else []
     with preserved_state():
-        request = compose_request("evaluate", EvaluateConfig, [*groups, *as_list(overrides, trusted)])
+        of_what = ["run=given"] if of_run else []  # its data may have moved
+        request = compose_request("evaluate", EvaluateConfig, [*of_what, *groups, *as_list(overrides, trusted)])
         options = request.config
         options["metrics"]["samples"] = samples if samples is not None else options["metrics"]["samples"]
         if not of_run:
@@ -122,7 +123,7 @@ def evaluate(
             return measure_images(images, options["dataset"], protocol)
         if not isinstance(source, (Run, str, os.PathLike)):
             raise ConfigError("dataset: say what real images these are to be compared with: dataset='cifar10'")
-        run = source if isinstance(source, Run) else load_run(source, options["trusted"])
+        run = source if isinstance(source, Run) else load_run(source, options["trusted"], request.places)
         chosen_metrics = (
             {**checked_run(run.files, Config, run.trusted)["metrics"], "samples": samples}
             if own_metrics

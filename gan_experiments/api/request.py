@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
-from gan_experiments.config.places import outside_places
+from gan_experiments.config.places import DATA_PLACES, outside_places
+from gan_experiments.core.dotted import value_of, with_values
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
 _OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
+_ABSENT = object()  # not ``None``, which a config can set
 
 
 class Request(NamedTuple):
@@ -23,11 +26,13 @@ class Request(NamedTuple):
         config: Plain and resolved; ``trusted`` in it comes from the overrides alone, never from a file.
         overrides: Of the config, as given.
         choices: The option chosen of each config group.
+        places: Where the dataset of an existing run reads its files now, by dotted key.
     """
 
     config: dict[str, Any]
     overrides: list[str]
     choices: dict[str, str]
+    places: Mapping[str, Any] = MappingProxyType({})
 
 
 def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
@@ -73,13 +78,18 @@ def checked_request(
         config["trusted"] = line.trusted
     checked = check_config(config, schema, line.trusted)
     refuse([str(problem) for problem in checked.errors])
-    for warning in checked.warnings:
+    for warning in checked.warnings if checked.config.get("resume") is None else ():  # else the run's config counts
         warn(warning)
-    return Request(checked.config, [change.line for change in line.changes if change.line], line.choices)
+    overrides = [change.line for change in line.changes if change.line]
+    return Request(checked.config, overrides, line.choices, line.places)
 
 
 def checked_run(
-    folder: RunFolder, schema: type, trusted: Sequence[str] = (), given: Sequence[str] | None = None
+    folder: RunFolder,
+    schema: type,
+    trusted: Sequence[str] = (),
+    given: Sequence[str] | None = None,
+    edits: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the config of a run, checked: the folder may come from a stranger.
 
@@ -89,11 +99,17 @@ def checked_run(
         trusted: Packages that may be named as ``_target_``.
         given: Keys of the command line that goes on with the run: no other places outside its folder are written to.
             ``None``: the run only is read, and caches are the user's own.
+        edits: Other values of some dotted keys, such as where its data lie on this machine.
 
     Raises:
         ConfigError: It is no run, or its config cannot be used.
     """
     config = folder.read_config()
+    for key in edits:
+        if key in DATA_PLACES and value_of(config, key, _ABSENT) is _ABSENT:
+            own = [place for place in DATA_PLACES if value_of(config, place, _ABSENT) is not _ABSENT]
+            raise ConfigError(f"{key}: the run's dataset has no such option ({', '.join(own) or 'it reads no files'})")
+    config = with_values(config, edits)
     if given is None:
         config = _own_caches(config)
     problems = check_config(config, schema, trusted).errors

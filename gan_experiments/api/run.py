@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_experiments.api.request import checked_run
@@ -29,14 +30,18 @@ class Run(os.PathLike[str]):
     Args:
         folder: The run folder.
         trusted: Packages of yours that its config may name as ``_target_``.
+        places: Where its data lie if they have moved, by key of its config: ``{"dataset.root": "/data/faces"}``.
 
     Attributes:
         folder: The run folder.
     """
 
-    def __init__(self, folder: str | Path, trusted: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: str | Path, trusted: Sequence[str] = (), places: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self.folder = Path(folder)
         self.trusted = tuple(trusted)
+        self.places = places
 
     @property
     def files(self) -> RunFolder:
@@ -82,13 +87,14 @@ class Run(os.PathLike[str]):
             raw: Load the generator as the last step left it, too, not only its moving average.
 
         Raises:
-            ConfigError: The config cannot be used, or the checkpoint is missing, damaged, or of another network.
+            ConfigError: The config cannot be used, the checkpoint is missing, damaged, or of another network, or data
+                that have moved are others.
         """
-        config = checked_run(self.files, Config, self.trusted)
+        config = checked_run(self.files, Config, self.trusted, edits=self.places)
         from gan_experiments.training.restore import restore
 
         with preserved_state():
-            return restore(config, self.files, checkpoint, accelerator, raw)
+            return restore(config, self.files, checkpoint, accelerator, raw, self.places)
 
     def system(self, checkpoint: str = "last", accelerator: Accelerator = "cpu") -> System:
         """Return the ``LightningModule`` that was trained, with all weights of a checkpoint.
@@ -167,16 +173,19 @@ class Run(os.PathLike[str]):
         return run_html(self.files, self.status)
 
 
-def load_run(folder: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Run:
+def load_run(
+    folder: str | os.PathLike[str], trusted: Sequence[str] = (), places: Mapping[str, Any] = MappingProxyType({})
+) -> Run:
     """Return the run of a folder; it may still be training.
 
     Args:
         folder: The run folder, with a ``config.yaml``. It may come from a stranger: no code in it is run.
         trusted: Packages of yours that its config may name as ``_target_``.
+        places: Where its data lie if they have moved, by key of its config: ``{"dataset.root": "/data/faces"}``.
 
     Raises:
         ConfigError: It is not the folder of a run, or its config cannot be read.
     """
-    run = Run(Path(folder).expanduser(), trusted)
+    run = Run(Path(folder).expanduser(), trusted, places)
     run.files.read_config()
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -23,11 +24,13 @@ from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences, refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
+from gan_experiments.runs.longer import LENGTH, changes_length, reopened, said
 from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.launch import SweepJob, run_sweep, sweep_problems, tidy_overrides
 from gan_experiments.sweeps.plan import Sweep, pending, plan
 
 _WORKER_PROGRAM = (sys.executable, "-m", "gan_experiments.cli.train")  # trains the run that ``WORKER`` names
+_log = logging.getLogger(__name__)
 _SIGNAL = 128  # what an exit code adds to the number of a signal
 
 
@@ -109,19 +112,10 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
         ConfigError: The request does not fit the folder, the data or the machine, or another process trains the run.
         DivergedError: A loss or a gradient was no longer finite.
     """
-    config = request.config
-    if config["resume"] is not None:
-        folder = RunFolder(config["resume"])
-        config = resumed_config(folder, request)
-    else:
-        name = config["name"] or run_name(request.choices, request.overrides)
-        folder = RunFolder(Path(config["output_dir"]) / date.today().isoformat() / name)
-    folder.check_place()
-    if config["rerun"] and folder.path.exists():
-        folder = folder.beside()
-    elif folder.config_file.exists():
-        refuse_another_config(folder, config)
-    if folder.record().get("status") == "finished":
+    folder, config = _folder_of(request)
+    saved = folder.read_config() if config["resume"] is not None else config
+    longer = changes_length(saved, config)
+    if folder.record().get("status") == "finished" and not longer:
         return folder, None
     from gan_experiments.training.train import fit, prepare  # torch and Lightning take seconds: after every check
 
@@ -132,11 +126,14 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
     before = _stamp(folder)
     parts = prepare(config, folder)
     with folder.lock():
-        if folder.record().get("status") == "finished":
+        if folder.record().get("status") == "finished" and not longer:
             refuse_another_config(folder, config)
             return folder, None
         if _stamp(folder) != before:  # what ``prepare`` has read is out of date
             raise HeldError(f"{folder.path}: another process has trained this run meanwhile; the same command goes on")
+        if longer:
+            folder.update_record(**reopened(folder.record(), saved, config))
+            _log.warning("%s %s", folder.path, said(saved, config, parts.resumed_at or 0))
         folder.write_config({**config, "name": folder.path.name, "resume": None, "rerun": False, "retry": "none"})
         if config["resume"] is None:
             folder.update_record(overrides=request.overrides, choices=request.choices)
@@ -145,6 +142,27 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
             return folder, fit(parts, config, folder)
         finally:
             del os.environ[WORKER]
+
+
+def _folder_of(request: Request) -> tuple[RunFolder, dict[str, Any]]:
+    """Return the folder that belongs to a request, and the config of the run in it.
+
+    Raises:
+        ConfigError: The request does not fit the folder, or nothing can be written there.
+    """
+    config = request.config
+    if config["resume"] is not None:
+        folder = RunFolder(config["resume"])
+        config = resumed_config(folder, request)
+    else:
+        name = config["name"] or run_name(request.choices, request.overrides)
+        folder = RunFolder(Path(config["output_dir"]) / date.today().isoformat() / name)
+    folder.check_place()
+    if config["rerun"] and folder.path.exists():
+        folder = folder.beside()
+    elif folder.config_file.exists() and config["resume"] is None:
+        refuse_another_config(folder, config)
+    return folder, config
 
 
 def _stamp(folder: RunFolder) -> list[tuple[int, int] | None]:
@@ -189,15 +207,16 @@ def train_sweep(
 
 
 def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
-    """Return the config of the run to go on with; only how many processes carry it may change.
+    """Return the config of the run to go on with; only its length, its processes and the place of its data may change.
 
     Raises:
         ConfigError: The folder is no run, its config cannot be used, or an override says something else.
     """
     config = request.config
     given = {override.lstrip("+").split("=", 1)[0] for override in request.overrides}
-    saved = checked_run(folder, Config, config["trusted"], list(given))
-    changed = given - set(NON_RESULT_KEYS)
+    edits = {key: value_of(config, key) for key in LENGTH if key in given} | dict(request.places)
+    saved = checked_run(folder, Config, config["trusted"], list(given), edits)
+    changed = given - {*NON_RESULT_KEYS, *LENGTH}
     if any(key.split(".")[0] == "trainer" for key in changed):
         saved["trainer"] = {**config["trainer"], "precision": saved["trainer"]["precision"]}
     keys = []
@@ -209,7 +228,8 @@ def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
     if keys:
         both = [(key, value_of(saved, key), value_of(config, key)) for key in dict.fromkeys(keys)]
         lines = [f"{key}: {old} in the run, {new} here" for key, old, new in both]
-        raise ConfigError([*lines, "a resumed run keeps its config; without resume= a new run starts"])
+        hint = f"a resumed run keeps its config but for {' and '.join(LENGTH)}; without resume= a new run starts"
+        raise ConfigError([*lines, hint])
     return {**saved, "resume": config["resume"], "rerun": False, "trusted": config["trusted"]}
 
 

@@ -28,7 +28,7 @@ def run(request: Request) -> int:
     dataset, devices = options.get("dataset"), options["devices"]
     protocol = Protocol(options["metrics"], seed=options["seed"], accelerator=options["accelerator"], devices=devices)
     if options["run"] is not None and options["fake"] is None and dataset is None:
-        evaluated = load_run(options["run"], options["trusted"])
+        evaluated = load_run(options["run"], options["trusted"], request.places)
         protocol = replace(protocol, checkpoint=options["checkpoint"], raw=options["generator"] == "raw")
         print(measure_run(evaluated, replace(protocol, truncation=options["truncation"]), options["name"]))
         return 0

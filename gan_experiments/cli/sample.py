@@ -36,7 +36,7 @@ def hints(arguments: Sequence[str]) -> Iterator[str]:
 def run(request: Request) -> int:
     """Draw a sheet, write it as a PNG and print its path."""
     options = request.config
-    sampled = load_run(options["run"], options["trusted"])
+    sampled = load_run(options["run"], options["trusted"], request.places)
     file = _new_file(sampled.files, options)
     import torch
 

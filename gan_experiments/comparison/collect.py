@@ -51,6 +51,11 @@ class CollectedRun:
         return self.status in ("finished", "diverged")
 
     @property
+    def finished_early(self) -> bool:
+        """Whether it finished before its budget was spent."""
+        return self.status == "finished" and bool(self.record.get("finished_early"))
+
+    @property
     def seed(self) -> int:
         """Its seed."""
         return int(self.config["seed"])

@@ -131,6 +131,10 @@ def _missing(design: Design, runs: Sequence[CollectedRun]) -> list[str]:
         if names:
             subject = f"1 run {singular} is" if len(names) == 1 else f"{len(names)} runs {plural} are"
             lines.append(f"{subject} not counted: {first_few(names, _MOST_NAMES)}")
+    early = [run.name for run in runs if run.finished_early]
+    if early:
+        text = f"{len(early)} of {len(runs)} runs finished before their budget was spent (stop.patience)"
+        lines.append(f"{text}: {first_few(early, _MOST_NAMES)}")
     for arm in design.arms:
         if not any(run.ended for run in arm.runs.values()):
             lines.append(f"{arm.label} has no run that has ended, so it has no result.")

@@ -212,7 +212,8 @@ def _setting(run: CollectedRun, name: str) -> str:
 
 
 def _values(runs: Sequence[CollectedRun], key: str) -> set[str]:
-    return {as_text(run.config.get(key, _ABSENT)) for run in runs}
+    values = {as_text(run.config.get(key, _ABSENT)) for run in runs}
+    return values - {_ABSENT} if values == {_ABSENT, "null"} else values  # an option that earlier versions did not have
 
 
 def _below(key: str, name: str) -> bool:

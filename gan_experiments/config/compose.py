@@ -22,7 +22,7 @@ from yaml import YAMLError
 from gan_experiments.config.check import check_values, unknown_key
 from gan_experiments.config.files import Composition, ConfigFiles, own_files
 from gan_experiments.config.overrides import Change, Overrides, add_dataset_defaults, parse_value, read_overrides
-from gan_experiments.config.places import outside_places
+from gan_experiments.config.places import DATA_PLACES, outside_places
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line
@@ -47,6 +47,7 @@ class CommandLine:
         trusted: The packages that the command line trusts.
         multirun: Whether the values of a sweep are jobs.
         hydra: Hydra's own node, of the last config that was composed.
+        places: Where the dataset of an existing run reads its files now, by dotted key; not part of the config.
     """
 
     files: ConfigFiles
@@ -56,6 +57,7 @@ class CommandLine:
     trusted: list[str]
     multirun: bool = False
     hydra: DictConfig = field(default_factory=lambda: OmegaConf.create({}))
+    places: dict[str, Any] = field(default_factory=dict)
     _unusable: set[str] = field(default_factory=set)
 
     def config(self, chosen: Sequence[int] = ()) -> DictConfig | None:
@@ -244,7 +246,20 @@ def _read(
     files = own_files(config_name) if config_dir is None else ConfigFiles(config_name, config_dir)
     read = read_overrides(list(overrides), files, multirun)
     add_dataset_defaults(read, files)
-    return CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes), multirun), read
+    places = _places_of_run(read)
+    line = CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes), multirun)
+    line.places = places
+    return line, read
+
+
+def _places_of_run(read: Overrides) -> dict[str, Any]:
+    """Take out what says where the dataset of an existing run lies: the config of the command has another dataset."""
+    given = {change.key for change in read.changes}
+    if not given & {"resume", "run"} or "dataset" in given:
+        return {}
+    moved = [change for change in read.changes if change.key in DATA_PLACES and len(change.values) == 1]
+    read.changes = [change for change in read.changes if change not in moved]
+    return {change.key: parse_value(change.values[0]) for change in moved}
 
 
 def _grid_problems(line: CommandLine) -> Iterator[Problem]:

@@ -27,6 +27,9 @@ _PLACES = {
     *("root_dir", "default_root_dir", "sub_dir", "version", "offline_directory", "tracking_uri"),
 }
 
+# Where a dataset reads its files: not part of what the data are, so it may change with the machine.
+DATA_PLACES = ("dataset.root", "dataset.path", "dataset.urls")
+
 
 def outside_places(config: Any, given: Collection[str]) -> Iterator[Problem]:
     """Yield the options that name a place outside the output folder.

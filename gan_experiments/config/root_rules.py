@@ -84,6 +84,15 @@ def check_average(key: str, options: Mapping[str, Any], config: ConfigView) -> I
         yield Problem(f"{key}.half_life", f"{text}: {hint}", warning=True)
 
 
+def check_stop(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+    """Refuse patience with a value that nothing measures; warn of more than the budget."""
+    if config.get(f"{key}.patience") is None:
+        return
+    if not any(config.get(f"metrics.{group}") for group in ("features", "measures")):
+        yield Problem(f"{key}.patience", "needs a periodic evaluation; metrics=none makes none")
+    yield from check_within_run(key, "patience", "the run does not end early", config)
+
+
 def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
     """Refuse ramps of what the system cannot change, to a value out of bounds, or that end before they start.
 

@@ -72,6 +72,19 @@ class Budget(Section):
 
 
 @dataclass
+class Stop(Section):
+    """When a run ends before its budget is spent.
+
+    Attributes:
+        patience: Images seen without a better periodic evaluation; ``None``: it does not.
+    """
+
+    patience: PositiveInt | None = None
+
+    check = staticmethod(root_rules.check_stop)
+
+
+@dataclass
 class Average(Section):
     """The moving average of the generator's weights.
 
@@ -220,6 +233,7 @@ class Config(Section):
         augment: What the discriminator sees images through, by name, in this order.
         optimizer: Optimizers, schedule and clipping.
         ramps: Other numbers that change during the run, by a name for each move.
+        stop: When the run ends before its budget is spent.
         metrics: Evaluation.
         trainer: Devices, processes and precision.
         callbacks: What watches the run, by name.
@@ -254,5 +268,6 @@ class Config(Section):
     trusted: list[str]
     retry: Literal["none", "failed"] = "none"
     ramps: dict[str, Ramp] = field(default_factory=dict)
+    stop: Stop = field(default_factory=Stop)
 
     check = staticmethod(root_rules.check_config)

@@ -13,11 +13,13 @@ class Clock:
         batch_size: Images of one discriminator step, over all ranks.
         budget: Images after which the run is finished; the last step may exceed it by less than one batch.
         images_seen: Real images that the discriminator has been shown so far.
+        ended_early: Whether the run ends here, whatever is left of its budget.
     """
 
     batch_size: int
     budget: int
     images_seen: int = 0
+    ended_early: bool = False
 
     @property
     def step(self) -> int:
@@ -26,8 +28,8 @@ class Clock:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent."""
-        return self.images_seen >= self.budget
+        """Whether the budget is spent, or the run ends before that."""
+        return self.ended_early or self.images_seen >= self.budget
 
     def advance(self) -> None:
         """Count one discriminator step."""

@@ -21,6 +21,16 @@ def value_of(nested: Any, key: str, default: Any = None) -> Any:
     return value
 
 
+def with_values(nested: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of nested mappings with other values at dotted keys, which need not exist."""
+    copy = dict(nested)
+    for key, value in values.items():
+        name, _, rest = key.partition(".")
+        below = copy.get(name)
+        copy[name] = with_values(below if isinstance(below, Mapping) else {}, {rest: value}) if rest else value
+    return copy
+
+
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return every value of nested mappings by its dotted key; a list is one value, and so is an empty mapping."""
     flat: dict[str, Any] = {}

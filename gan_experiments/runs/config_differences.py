@@ -19,13 +19,13 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         ignored = NON_RESULT_KEYS if not prefix else EXECUTION_TRAINER_KEYS if prefix == "trainer." else ()
         keys = [key for key in dict.fromkeys([*old, *new]) if key not in ignored]
-        missing = object()
-        return [
-            line
-            for key in keys
-            for line in differences(old.get(key, missing), new.get(key, missing), f"{prefix}{key}.")
-        ]
-    return [] if old == new else [prefix.rstrip(".")]
+        return [line for key in keys for line in differences(old.get(key), new.get(key), f"{prefix}{key}.")]
+    return [] if old == new or (_is_off(old) and _is_off(new)) else [prefix.rstrip(".")]
+
+
+def _is_off(value: Any) -> bool:
+    """Return whether an option is not used; the configs of earlier versions do not have all of them."""
+    return value is None or (isinstance(value, Mapping) and all(map(_is_off, value.values())))
 
 
 def changed(saved: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -29,6 +29,8 @@ def _summary(run: RunFolder) -> str:
     record = run.record()
     seconds = record["seconds"]
     lines = [f"{run.path.name}: {record['images_seen']:,} images in {_minutes(seconds)}"]
+    if early := record.get("finished_early"):
+        lines.append(f"  ended early  no better evaluation for {early['patience']:,} images (stop.patience)")
     lines += measures(record)
     share = record.get("evaluation_share")
     if share:

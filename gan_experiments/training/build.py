@@ -70,6 +70,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     loop_parts: dict[str, Any] = {part.role: part for part in built if isinstance(part, LoopPart)}
     if any(config["metrics"].get(group) for group in ("extractors", "features", "measures")):
         loop_parts["evaluation"] = build_evaluation(config, data, labelled=system.num_classes > 0)
+        loop_parts["evaluation"].patience = (config.get("stop") or {}).get("patience")
     loop = RunLoop(**loop_parts)
     loggers: list[Logger] = [MetricsTable(run), *(construct(node, run=run) for node in config["logger"].values())]
     callbacks = loop.with_callbacks([callback for callback in built if not isinstance(callback, LoopPart)])

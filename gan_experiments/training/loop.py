@@ -95,13 +95,11 @@ class RunLoop(pl.Callback):
         """Do what is due after a step; it is suspended once, while the user's callbacks run."""
         system = system_of(trainer)
         clock, improved = system.clock, False
-        if self.monitor and clock.due(self.monitor.every):
+        read = self.monitor is not None and clock.due(self.monitor.every)
+        if self.monitor and read:
             self._log(trainer, self.monitor.read(system))
         if self.evaluation and clock.due(self.evaluation.every):
-            values, improved, seconds = self.evaluation.measure(system, trainer.global_rank, trainer.world_size)
-            self._log(trainer, values)
-            if self.monitor:
-                self.monitor.exclude(seconds)
+            improved = self._evaluate(trainer, self.evaluation, read)
         if self.samples and clock.due(self.samples.every):
             self._draw(trainer, self.samples)
         yield
@@ -116,6 +114,17 @@ class RunLoop(pl.Callback):
                 self.checkpoint.save(trainer)
             trainer.should_stop = True
 
+    def _evaluate(self, trainer: pl.Trainer, evaluation: Evaluation, read: bool) -> bool:
+        """Evaluate, and return whether this is the best so far; ``read``: the monitor has been read in this step."""
+        system = system_of(trainer)
+        values, improved, seconds = evaluation.measure(system, trainer.global_rank, trainer.world_size)
+        self._log(trainer, values)
+        if self.monitor:
+            self.monitor.exclude(seconds)
+            if system.clock.ended_early and not read:
+                self._log(trainer, self.monitor.read(system))
+        return improved
+
     def with_callbacks(self, callbacks: Sequence[pl.Callback]) -> list[pl.Callback]:
         """Return the callbacks of a trainer: this loop, the user's ``callbacks``, and the second half of this loop."""
         return [self, *callbacks, _SecondHalf(self)]
@@ -128,6 +137,8 @@ class RunLoop(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start all parts; train no further if the budget is spent."""
         clock = system_of(trainer).clock
+        if self.evaluation:
+            self.evaluation.resume(clock)
         if self.monitor:
             self.monitor.start(clock)
         if self.samples and clock.images_seen == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,12 @@ from gan_experiments.training.build import Parts, build_system, construct, devic
 
 
 def restore(
-    config: Mapping[str, Any], run: RunFolder, checkpoint: str, accelerator: str, raw: bool = False
+    config: Mapping[str, Any],
+    run: RunFolder,
+    checkpoint: str,
+    accelerator: str,
+    raw: bool = False,
+    moved: Collection[str] = (),
 ) -> tuple[System, ImageData]:
     """Build the system of a run with the weights of one of its checkpoints, and its dataset.
 
@@ -30,15 +35,20 @@ def restore(
         checkpoint: ``last``, ``best``, or the path of a file.
         accelerator: Device of the system: ``cpu``, ``gpu`` or ``auto``.
         raw: Load the weights of the generator without averaging, too; by default only the average is loaded.
+        moved: Keys that say where the data lie now, which are read then, and must be the same.
 
     Raises:
-        ConfigError: The checkpoint is missing, damaged, of another network, or contains code.
+        ConfigError: The checkpoint is missing, damaged, of another network, or contains code; the data are others.
     """
     device = device_for_measuring(accelerator)
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
     check_clock(loaded, config, path)
     data: ImageData = construct(config["dataset"], "dataset", seed=config["seed"])
+    if moved:
+        data.prepare_data()
+        data.setup()
+        check_same_data(run.record(), data, moved)
     system = build_system(config, data)
     load_part(system.ema.module, loaded, "ema.module.", path)
     if raw:
@@ -46,6 +56,26 @@ def restore(
     system.clock.images_seen = loaded["images_seen"]
     system.to(device)
     return system, data
+
+
+def check_same_data(record: Mapping[str, Any], data: ImageData, moved: Collection[str]) -> None:
+    """Refuse data that are not those that a run was trained on.
+
+    Args:
+        record: The run's record.
+        data: Read already.
+        moved: Keys that say where they lie now; empty if they have not moved.
+
+    Raises:
+        ConfigError: They differ, or have moved and cannot be compared.
+    """
+    dataset = record.get("dataset")
+    known = dataset.get("fingerprint") if isinstance(dataset, Mapping) else None
+    key = next(iter(moved), "dataset")
+    if moved and known is None:
+        raise ConfigError(f"{key}: the record of the run has no fingerprint to compare these data with")
+    if known not in (None, data.fingerprint):
+        raise ConfigError(f"{key}: other data than the run was trained on: fingerprint {data.fingerprint}, not {known}")
 
 
 def check_resumable(checkpoint: Mapping[str, Any], config: Mapping[str, Any], parts: Parts, path: Path) -> None:

@@ -19,13 +19,14 @@ from torch import nn
 from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.types import DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
-from gan_experiments.runs.config_differences import NON_RESULT_KEYS
+from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
 from gan_experiments.runs.folder import RunFolder, is_main_process
+from gan_experiments.runs.longer import changes_length, check_length
 from gan_experiments.runs.provenance import provenance
 from gan_experiments.training.build import Parts, build
 from gan_experiments.training.loop import run_loggers
 from gan_experiments.training.preflight import check_run
-from gan_experiments.training.restore import check_resumable
+from gan_experiments.training.restore import check_resumable, check_same_data
 
 INTERRUPTED_EXIT = 128  # plus the signal's number, as in shells
 
@@ -51,11 +52,17 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
     _silence_lightning()
     path = run.checkpoint("last")
     checkpoint = load_checkpoint(path) if path.exists() else None
+    saved = run.read_config() if run.config_file.exists() else config
+    if checkpoint and changes_length(saved, config):
+        check_length(saved, config, run.record(), checkpoint["images_seen"])
     parts = build(config, run)._replace(resumed_at=checkpoint["images_seen"] if checkpoint else None)
     if is_main_process():  # the others run what this one has accepted
         check_run(parts, config)
         if checkpoint:
             check_resumable(checkpoint, config, parts, path)
+            check_same_data(
+                run.record(), parts.data, moved=differences(saved["dataset"], config["dataset"], "dataset.")
+            )
     return parts
 
 
@@ -93,7 +100,8 @@ def fit(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> int:
     # A signal during the last step does not stop anything.
     stopped_by = stop.signal if not parts.system.clock.finished else 0
     if main:
-        results = parts.loop.evaluation.results() if parts.loop.evaluation else {}
+        evaluation = parts.loop.evaluation
+        results = evaluation.results() | evaluation.finished_early(parts.system.clock) if evaluation else {}
         _close_record(run, parts, "interrupted" if stopped_by else "finished", **results)
     return INTERRUPTED_EXIT + stopped_by if stopped_by else 0
 

@@ -1,6 +1,7 @@
 import pytest
 from synthetic import FEATURES, write_run, write_study
 
+from gan_experiments.comparison.report.tables import tables
 from gan_experiments.core.types import ConfigError
 
 TWO = {"hinge": [4.0, 4.2, 4.1], "minimax": [5.0, 5.2, 5.1]}
@@ -45,6 +46,23 @@ def test_unequal_budgets_and_surroundings_are_said(tmp_path, compared, record, t
 
 def test_budgets_that_differ_by_a_batch_are_equal(tmp_path, compared):
     write_study(tmp_path, {"hinge": TWO["hinge"]}, record={"images_seen": 200_064, "seconds": 190.0})
+    write_study(tmp_path, {"minimax": TWO["minimax"]})
+    assert compared(tmp_path).warnings == []
+
+
+def test_runs_that_ended_early_are_named_and_counted(tmp_path, compared):
+    write_study(tmp_path, TWO)
+    early = {"finished_early": {"patience": 1000, "best_at": 5000, "images_seen": 6000}}
+    write_run(tmp_path / "soon", "hinge", seed=9, fid=4.0, record=early)
+    comparison = compared(tmp_path)
+    (line,) = warned(comparison, "finished before their budget")
+    assert line == "1 of 7 runs finished before their budget was spent (stop.patience): soon"
+    ranking = next(table for table in tables(comparison) if table.title == "Ranking")
+    assert {row[0]: row[1] for row in ranking.rows} == {"hinge": "4, 1 early", "minimax": "3"}
+
+
+def test_an_option_that_earlier_versions_did_not_have_is_no_difference(tmp_path, compared):
+    write_study(tmp_path, {"hinge": TWO["hinge"]}, config={"stop": {"patience": None}})
     write_study(tmp_path, {"minimax": TWO["minimax"]})
     assert compared(tmp_path).warnings == []
 

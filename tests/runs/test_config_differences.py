@@ -12,6 +12,11 @@ def test_configs_differ_by_what_changes_the_result():
     assert differences(old, new) == ["seed", "trainer.precision", "loss._target_", "loss.margin"]
 
 
+def test_options_of_a_later_version_that_are_off_are_no_difference():
+    assert differences({"seed": 0}, {"seed": 0, "stop": {"patience": None}, "ramps": {}}) == []
+    assert differences({"seed": 0}, {"seed": 0, "stop": {"patience": 5}}) == ["stop"]
+
+
 def test_another_config_is_refused_with_both_values_of_each_key(tmp_path):
     run = RunFolder(tmp_path)
     run.write_config({"seed": 0, "name": "a", "loss": {"margin": 1.0}})

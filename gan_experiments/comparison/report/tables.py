@@ -123,9 +123,9 @@ def _ranking(comparison: Comparison) -> Table:
         f"Best first, by the median {score_name(comparison)}; {direction(comparison)}. Final: the final evaluation; "
         f"best: the best periodic evaluation.{_samples(comparison)} Each is given as the mean with its 95 % interval "
         "over the seeds that did not diverge, and as the median over all seeds, where a diverged seed is worse than "
-        "any value. If values are as skewed as lognormal ones with sigma 1, the interval covers the mean in 82 to 90 % "
-        "of studies only. Gap: how much worse the last periodic evaluation is than the best, which is known only in "
-        "hindsight."
+        "any value. Early: finished before the budget was spent. If values are as skewed as lognormal ones with sigma "
+        "1, the interval covers the mean in 82 to 90 % of studies only. Gap: how much worse the last periodic "
+        "evaluation is than the best, which is known only in hindsight."
     )
     head = ["arm", "seeds", f"final {name}", "final median", f"best {name}", "best median", "best-to-last gap"]
     return Table("Ranking", note, head, rows, brief=(0, 1, 2, 3))
@@ -134,7 +134,9 @@ def _ranking(comparison: Comparison) -> Table:
 def _counted(arm: ArmResult) -> str:
     missing = len(arm.arm.runs) - arm.count
     diverged = [f"{arm.diverged} diverged ({percent(arm.diverged / arm.count)})"] if arm.diverged else []
-    return ", ".join([f"{arm.count}", *diverged, *([f"{missing} not counted"] if missing else [])])
+    early = sum(run.finished_early for run in arm.arm.runs.values())
+    ended = [f"{early} early"] if early else []
+    return ", ".join([f"{arm.count}", *diverged, *ended, *([f"{missing} not counted"] if missing else [])])
 
 
 def _samples(comparison: Comparison) -> str:

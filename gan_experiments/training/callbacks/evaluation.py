@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.images import as_measured
@@ -55,6 +56,7 @@ class Evaluation:
         selection: The measure that decides which evaluation is the best.
         best: The values of the best periodic evaluation so far, and its ``images_seen``.
         final: The result of the final evaluation.
+        patience: Images seen without a better periodic evaluation after which the run ends; ``None``: it does not.
 
     Raises:
         ConfigError: Too few images for one of the measures, or none that can select the best, or its measure does not
@@ -76,6 +78,7 @@ class Evaluation:
         self._sign = -1.0 if higher else 1.0  # turns the selecting value into one of which less is better
         self.best: dict[str, float] = {}
         self.final: dict[str, Estimate] = {}
+        self.patience: int | None = None
         self._weight_hashes: dict[str, str] | None = None  # of the extractors used so far in this run
         self._seconds = 0.0
         self._earlier_wall = 0.0  # wall time of the run in earlier processes
@@ -116,7 +119,7 @@ class Evaluation:
         self._seconds += time.perf_counter() - self._started
 
     def measure(self, system: System, rank: int, world_size: int) -> Measured:
-        """Evaluate periodically, and finally if the budget is spent; all processes must call.
+        """Evaluate periodically, and finally if the run ends here, by its budget or early; all processes must call.
 
         Args:
             system: Generates the images.
@@ -126,10 +129,10 @@ class Evaluation:
         began, clock = time.perf_counter(), system.clock
         images = EvaluationSamples(system, self.samples, system.seed)
         values = self.evaluator(images, self.samples, rank, world_size)
-        before = self.best.get(self.selection, self._sign * math.inf)
-        improved = self._sign * values[self.selection] < self._sign * before
+        improved = self._is_better(values[self.selection])
         if improved:
             self.best = {**values, "images_seen": clock.images_seen}
+        clock.ended_early = not clock.finished and self._is_stuck(clock)
         scalars = {f"metrics/{name}": value for name, value in values.items()}
         periodic_seconds = time.perf_counter() - began
         if clock.finished:
@@ -142,6 +145,19 @@ class Evaluation:
         if rank == 0 and not clock.finished:
             self._suggest_interval(periodic_seconds, clock.images_seen)
         return Measured(scalars, improved, seconds)
+
+    def resume(self, clock: Clock) -> None:
+        """End a resumed run that has ended early before; forget the result of one that has been made longer."""
+        if self.final and not clock.finished:
+            clock.ended_early = self._is_stuck(clock)
+            self.final = self.final if clock.ended_early else {}
+
+    def finished_early(self, clock: Clock) -> dict[str, Any]:
+        """Return what the record says of a run that has ended early; empty for another."""
+        if not clock.ended_early:
+            return {}
+        best_at = self.best.get("images_seen", 0)
+        return {"finished_early": {"patience": self.patience, "best_at": best_at, "images_seen": clock.images_seen}}
 
     @property
     def share(self) -> float:
@@ -182,6 +198,13 @@ class Evaluation:
     @property
     def _wall(self) -> float:
         return self._earlier_wall + time.perf_counter() - self._started
+
+    def _is_better(self, value: float) -> bool:
+        return self._sign * value < self._sign * self.best.get(self.selection, self._sign * math.inf)
+
+    def _is_stuck(self, clock: Clock) -> bool:
+        waited = clock.images_seen - self.best.get("images_seen", 0)
+        return self.patience is not None and waited >= self.patience
 
     def _check_counts(self) -> None:
         self.evaluator.check(self.samples, "metrics.samples", final=False)
