@@ -192,6 +192,8 @@ def train_sweep(
     try:
         jobs = plan(line)
         configs = pending(line, jobs)
+        if configs:
+            RunFolder(jobs.folder).check_place()
     except ConfigError as error:
         problems += error.problems
         configs = combinations(line)

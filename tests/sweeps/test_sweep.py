@@ -178,6 +178,25 @@ def test_what_cannot_be_is_refused_before_anything_starts(sweep, overrides, erro
     assert not Path("study").exists()
 
 
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_starts(sweep, tmp_path):
+    Path("study").write_text("a file")
+    code, out, err = sweep(*SWEEP, "seed=0,1")
+    assert (code, out, sweep.begun) == (2, "", [])
+    assert "output_dir: study: cannot be written to: study is not a folder" in err
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["shutil.rmtree(path)", "shutil.rmtree(path); os._exit(1)", "shutil.rmtree(path); Path(path).write_text('a file')"],
+)
+def test_a_job_whose_folder_is_lost_fails_by_name_and_the_others_go_on(sweep, lost):
+    code, out, err = sweep(*SWEEP, "seed=0,1", does={0: f"import shutil; {lost}"})
+    assert (code, sweep.begun) == (2, [0, 1])
+    assert rows(out) == {"seed=0": "not started" if "a file" in lost else "failed", "seed=1": "finished"}
+    assert "study/digits-dcgan-seed_0/job.log: No" in err
+    assert "Traceback" not in err
+
+
 def test_a_warning_is_printed_once(sweep):
     code, _, err = sweep(*SWEEP, "seed=0,1", "model=mlp", "penalty=[r1,wgan_gp]", "loss=hinge,minimax")
     assert (code, len(sweep.begun)) == (0, 4), err
