@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint types audit check install clean
+.PHONY: run test adversarial lint types audit check install clean
 
 install: .venv/.installed
 
@@ -16,6 +16,10 @@ run: install
 
 test: install
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+# All hostile cases and kills, of which `test` tries a tenth: hours.
+adversarial: install
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --adversarial=all tests/adversarial
 
 lint: install
 	$(BIN)/ruff check .
