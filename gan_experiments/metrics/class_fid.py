@@ -29,6 +29,7 @@ class ClassFID(FeatureMeasure):
     higher_is_better = False
     selection: ClassVar[str] = "class_fid"
     keeps: ClassVar[tuple[str, ...]] = ("features", "labels")
+    baseline_version: ClassVar[int] = 1
 
     def min_generated(self, num_features: int, num_classes: int) -> int:
         """Return 20 images for each class."""

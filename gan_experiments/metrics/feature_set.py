@@ -58,11 +58,13 @@ class PartitionedFeatures:
         whole: All images.
         membership: The part that each image belongs to, in each partition: int64, ``(P, N)``.
         moments: The moments of every part, by partition; empty if no measure keeps moments.
+        source: What the features are a function of (data and extractor), as a text to cache by; empty if not known.
     """
 
     whole: FeatureSet
     membership: Tensor
     moments: list[list[Moments]]
+    source: str = ""
 
     def part(self, partition: int, index: int) -> FeatureSet:
         """Return one part of a partition."""

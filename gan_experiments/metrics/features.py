@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from gan_experiments.metrics.baseline_cache import cached_baselines
 from gan_experiments.metrics.collect import FeatureStates
 from gan_experiments.metrics.extractors.base import Extracted, extract
 from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
@@ -29,6 +30,9 @@ class FeatureMeasure(Measure, FeatureStates):
         needs_held_out: Whether it needs real images that the generator was not trained on.
         supports_jackknife: Whether it is fast enough to be computed a dozen times more: its margin of error then comes
             from the jackknife.
+        baseline_version: Version of what ``expected`` computes, to be raised with every change of it; what it returns is
+            then cached by real images, extractor, options and ``samples``, so it must depend on nothing else. 0: it is
+            computed in each evaluation.
         reference: The features of the real images if they have been extracted before; those of ``update`` are ignored.
         seed: Seed of everything random in it.
 
@@ -42,6 +46,7 @@ class FeatureMeasure(Measure, FeatureStates):
     compares_with_real: ClassVar[bool] = True
     needs_held_out: ClassVar[bool] = False
     supports_jackknife: ClassVar[bool] = False
+    baseline_version: ClassVar[int] = 0
     provided: ClassVar[tuple[str, ...]] = ("feature", "reset_real_features")
     feature_network: str = "inception"  # the name that torchmetrics has for it, by which FeatureShare finds it
     inception: nn.Module
@@ -142,8 +147,20 @@ class FeatureMeasure(Measure, FeatureStates):
             return values, {name: jackknife_margin([each[name] for each in without]) for name in without[0]}
 
     def real_baseline(self, evaluated: Evaluated) -> dict[str, Baseline]:
-        """Return what a perfect generator gets, by name; nothing without a ``reference``."""
-        return {} if self.reference is None else self.expected(self.reference, evaluated.samples)
+        """Return what a perfect generator gets, by name, cached if it can be; nothing without a ``reference``."""
+        real, samples = self.reference, evaluated.samples
+        if real is None or not (real.source and self.baseline_version):
+            return {} if real is None else self.expected(real, samples)
+        cls = type(self)
+        recipe = {
+            "measure": f"{cls.__module__}.{cls.__qualname__}",
+            "version": self.baseline_version,
+            "options": self.provenance(),
+            "source": real.source,
+            "classes": real.whole.num_classes,
+            "samples": samples,
+        }
+        return cached_baselines(recipe, lambda: self.expected(real, samples))
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return the mean and the standard deviation of its ``values``, for new draws in place of generated images.

@@ -27,6 +27,7 @@ class FID(FeatureMeasure, FrechetInceptionDistance):
     higher_is_better = False
     selection: ClassVar[str] = "fid"
     keeps: ClassVar[tuple[str, ...]] = ("moments",)
+    baseline_version: ClassVar[int] = 1
     supports_jackknife: ClassVar[bool] = True
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:

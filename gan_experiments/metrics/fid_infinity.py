@@ -34,6 +34,7 @@ class FIDInfinity(FeatureMeasure):
     values: ClassVar[tuple[str, ...]] = ("fid_infinity",)
     higher_is_better = False
     keeps: ClassVar[tuple[str, ...]] = ("moments", "features")
+    baseline_version: ClassVar[int] = 1
     final_only: ClassVar[bool] = True
 
     def __init__(

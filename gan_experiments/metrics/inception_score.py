@@ -35,6 +35,7 @@ class InceptionScore(FeatureMeasure, inception.InceptionScore):
     higher_is_better = True
     compares_with_real: ClassVar[bool] = False
     keeps: ClassVar[tuple[str, ...]] = ("logits",)
+    baseline_version: ClassVar[int] = 1
     supports_jackknife: ClassVar[bool] = True
 
     def __init__(self, feature: nn.Module | None = None, splits: PositiveInt = 10) -> None:

@@ -36,6 +36,7 @@ class KID(FeatureMeasure, KernelInceptionDistance):
     higher_is_better = False
     selection: ClassVar[str] = "kid"
     keeps: ClassVar[tuple[str, ...]] = ("features",)
+    baseline_version: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ class PRDC(FeatureMeasure):
     values: ClassVar[tuple[str, ...]] = ("precision", "recall", "density", "coverage")
     higher_is_better = True
     keeps: ClassVar[tuple[str, ...]] = ("features",)
+    baseline_version: ClassVar[int] = 1
 
     def __init__(
         self,

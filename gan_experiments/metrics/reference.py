@@ -103,6 +103,7 @@ class ReferenceStatistics:
                 self._write(statistics)
         statistics.whole.num_classes = self._data.facts.num_classes
         statistics.whole.trained = self._data.trained
+        statistics.source = self._source
         return statistics
 
     def _extract(self, batches: Sequence[tuple[int, int]], device: torch.device) -> PartitionedFeatures:

@@ -119,6 +119,9 @@ class RunLoop(pl.Callback):
         system = system_of(trainer)
         values, improved, seconds = evaluation.measure(system, trainer.global_rank, trainer.world_size)
         self._log(trainer, values)
+        if system.clock.finished and trainer.is_global_zero:
+            for logger in run_loggers(trainer):
+                logger.log_final(evaluation.results(), system.clock.images_seen)
         if self.monitor:
             self.monitor.exclude(seconds)
             if system.clock.ended_early and not read:

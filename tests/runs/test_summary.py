@@ -4,7 +4,7 @@ import pytest
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.summary import describe_provenance, measures, shown, summary
+from gan_experiments.runs.summary import LIMITS, as_markdown, describe_provenance, measures, shown, summary
 
 EVALUATION = {
     "samples": 10_000,
@@ -41,6 +41,18 @@ def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeyp
         "  samples      study/run/samples/0000200000.png",
         "  TensorBoard  tensorboard --logdir study",
     ]
+
+
+def test_a_table_has_value_margin_baseline_spread_and_provenance():
+    final = RECORD["final"] | {"few_gain": {"value": -1.5, "margin": 0.25, "higher_is_better": True}}
+    table, provenance = as_markdown(RECORD | {"final": final}).split("\n\n")
+    assert table.splitlines()[2:] == [
+        "| FID | 4.125 ± 0.250 | 0.500 ± 0.0625 |  |",
+        "| IS | 0.0123 |  |  |",
+        "| FEW_GAIN | -1.500 ± 0.250 |  | higher |",
+    ]
+    (measured,) = describe_provenance(EVALUATION)
+    assert provenance == f"Measured in {measured}. {LIMITS}"
 
 
 def test_what_was_left_out_of_the_evaluation_is_named():

@@ -28,5 +28,13 @@ class RunLogger(Logger):
             overrides: Dotted keys that the user has set.
         """
 
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Log the final evaluation: values with margins and real baselines, and how they were measured.
+
+        Args:
+            results: As in the run's record: the estimates below ``final``, the provenance below ``evaluation``.
+            step: Images seen.
+        """
+
     def rewind(self, images_seen: int) -> None:
         """Delete what was logged after ``images_seen``: the run resumes there and logs it again."""

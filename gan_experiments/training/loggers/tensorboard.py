@@ -1,4 +1,4 @@
-"""TensorBoard logger: scalars, images and hyperparameters as event files in the run's folder."""
+"""TensorBoard logger: scalars, images, the final evaluation and hyperparameters as event files in the run's folder."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from torch.utils.tensorboard.summary import hparams as hparams_summary
 
 from gan_experiments.core.files import replacing
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import as_markdown
 from gan_experiments.training.loggers.base import RunLogger
 
 _log = logging.getLogger(__name__)
@@ -88,6 +89,12 @@ class TensorBoard(TensorBoardLogger, RunLogger):
         """Log an image: uint8, ``(3, H, W)``."""
         with self._warning():
             self.experiment.add_image(name, image, step)
+
+    @rank_zero_only
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Log the final evaluation as a table of the Text tab: values, margins, real baselines and provenance."""
+        with self._warning():
+            self.experiment.add_text("final", as_markdown(results), step)
 
     @rank_zero_only
     def rewind(self, images_seen: int) -> None:

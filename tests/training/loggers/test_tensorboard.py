@@ -6,6 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import as_markdown
 from gan_experiments.training.loggers.tensorboard import TensorBoard
 
 
@@ -81,6 +82,16 @@ def test_a_run_is_a_row_of_the_hparams_tab(tmp_path):
     assert b"a.b" not in content["_hparams_/session_start_info"]
     assert events.Tags()["images"] == ["samples"]
     assert "hparams.yaml" not in [path.name for path in tmp_path.iterdir()]
+
+
+def test_the_final_evaluation_is_a_table_with_margins_and_real_baselines(fit):
+    run = fit()
+    events = EventAccumulator(str(run.path))
+    events.Reload()
+    (event,) = events.Tensors("final/text_summary")
+    record = run.record()
+    assert (event.step, event.tensor_proto.string_val[0].decode()) == (64, as_markdown(record))
+    assert all(each["margin"] and each["real_baseline"] for each in record["final"].values())
 
 
 def test_training_goes_on_where_no_events_can_be_written(tmp_path, monkeypatch, caplog):
