@@ -14,6 +14,7 @@ from gan_experiments.cli._command import command, no_collection
 from gan_experiments.comparison.collect import OUTPUT
 from gan_experiments.comparison.comparison import Comparison, compare
 from gan_experiments.comparison.report.export import has_parquet
+from gan_experiments.comparison.report.measured import measured
 from gan_experiments.comparison.report.tables import as_rich, tables
 from gan_experiments.comparison.report.wording import verdict
 from gan_experiments.comparison.report.write import write_report
@@ -48,7 +49,7 @@ def _tell(comparison: Comparison, files: list[Path]) -> None:
         console.print(f"[yellow]Warning:[/] {escape(printable(line))}", soft_wrap=True)
     first, *rest = verdict(comparison)
     console.print(f"\n[bold]{escape(printable(first))}[/]", soft_wrap=True)
-    for line in rest:
+    for line in [*rest, *measured(comparison)]:
         console.print(escape(printable(line)), soft_wrap=True)
     console.print(f"\nreport  {shown(files[0])}", markup=False, soft_wrap=True)
     others = ", ".join(file.name for file in files[1:])

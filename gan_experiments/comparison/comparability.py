@@ -141,6 +141,15 @@ def _missing(design: Design, runs: Sequence[CollectedRun]) -> list[str]:
     return lines
 
 
+def extractor_of(evaluation: Mapping[str, Any], measure: str) -> str:
+    """Return the name of the extractor in whose features a value was measured; empty for a measure of images."""
+    extractors = evaluation.get("extractors")
+    if _with_value(evaluation, "measures", measure) or not isinstance(extractors, Mapping):
+        return ""
+    named = measure.partition("/")[2]
+    return named if named in extractors else next(iter(extractors), "")
+
+
 def _measured_with(run: CollectedRun, measure: str) -> dict[str, Any]:
     """Return what must be equal for two values of a measure to be comparable."""
     evaluation = run.record.get("evaluation")
@@ -148,14 +157,12 @@ def _measured_with(run: CollectedRun, measure: str) -> dict[str, Any]:
         return {}
     plain = flatten(evaluation)
     keys = ["samples", "periodic_samples", "generator", "truncation", "checkpoint", "real_images", "real_split", "data"]
-    value, _, extractor = measure.partition("/")
     of_images = [f"measures.{name}" for name in _with_value(evaluation, "measures", measure)]
+    value = measure.partition("/")[0]
     options = of_images or [f"features.{name}" for name in _with_value(evaluation, "features", value)]
     keys += [key for key in plain if key.startswith(tuple(f"{name}." for name in options))]
-    if not of_images:  # measures of images do not depend on the extractors
-        extractors = evaluation.get("extractors")
-        names = list(extractors) if isinstance(extractors, Mapping) else []
-        extractor = extractor if extractor in names else next(iter(names), "")
+    extractor = extractor_of(evaluation, measure)
+    if extractor:
         parts = ("name", "num_features", "weights", "resize", "precision", "layers")
         keys += [f"extractors.{extractor}.{part}" for part in parts]
     return {key: plain[key] for key in keys if key in plain}

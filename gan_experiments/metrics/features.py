@@ -30,9 +30,9 @@ class FeatureMeasure(Measure, FeatureStates):
         needs_held_out: Whether it needs real images that the generator was not trained on.
         supports_jackknife: Whether it is fast enough to be computed a dozen times more: its margin of error then comes
             from the jackknife.
-        baseline_version: Version of what ``expected`` computes, to be raised with every change of it; what it returns is
-            then cached by real images, extractor, options and ``samples``, so it must depend on nothing else. 0: it is
-            computed in each evaluation.
+        baseline_version: Version of what ``expected`` computes, to be raised with every change of it. It is then cached
+            by real images, extractor, options and ``samples``, so it must depend on nothing else. 0: it is computed in
+            each evaluation.
         reference: The features of the real images if they have been extracted before; those of ``update`` are ignored.
         seed: Seed of everything random in it.
 

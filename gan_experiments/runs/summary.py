@@ -11,10 +11,11 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import estimates
 
-LIMITS = (
-    "Margins hold over the choice of generated images, not over seeds. With heavy-tailed features margins and the real "
-    "baseline's spread are too small, and the baseline of FID is up to a third off; that of recall is up to 16 % off "
-    "with more samples than real images."
+MARGIN_LIMITS = (
+    "Margins hold over the choice of generated images, not over seeds; with heavy-tailed features they are too small."
+)
+BASELINE_LIMITS = (
+    "With heavy-tailed features the real baseline of FID is up to a third off, and its standard deviation too small."
 )
 _DEFAULTS = (None, "none", "float32")  # options of an extractor that are not shown
 
@@ -79,7 +80,7 @@ def as_markdown(record: Mapping[str, Any]) -> str:
     lines = [head, ("---", "---:", "---:", "---"), *(tuple(map(for_markdown, row)) for row in rows)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     provenance = map(for_markdown, describe_provenance(record.get("evaluation") or {}))
-    return "\n\n".join([table, "Measured in " + "; ".join(provenance) + f". {LIMITS}"])
+    return "\n\n".join([table, "Measured in " + "; ".join(provenance) + f". {MARGIN_LIMITS} {BASELINE_LIMITS}"])
 
 
 def describe_provenance(provenance: dict[str, Any]) -> list[str]:

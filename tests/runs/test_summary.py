@@ -4,7 +4,15 @@ import pytest
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.summary import LIMITS, as_markdown, describe_provenance, measures, shown, summary
+from gan_experiments.runs.summary import (
+    BASELINE_LIMITS,
+    MARGIN_LIMITS,
+    as_markdown,
+    describe_provenance,
+    measures,
+    shown,
+    summary,
+)
 
 EVALUATION = {
     "samples": 10_000,
@@ -52,7 +60,7 @@ def test_a_table_has_value_margin_baseline_spread_and_provenance():
         "| FEW_GAIN | -1.500 ± 0.250 |  | higher |",
     ]
     (measured,) = describe_provenance(EVALUATION)
-    assert provenance == f"Measured in {measured}. {LIMITS}"
+    assert provenance == f"Measured in {measured}. {MARGIN_LIMITS} {BASELINE_LIMITS}"
 
 
 def test_what_was_left_out_of_the_evaluation_is_named():

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report.measured import measured
 from gan_experiments.comparison.report.plots import Plot, plots
 from gan_experiments.comparison.report.sample_grids import SampleGrid, sample_grids
 from gan_experiments.comparison.report.tables import as_html, tables
@@ -102,7 +103,9 @@ def _header(comparison: Comparison, name: str) -> str:
 
 
 def _verdict(comparison: Comparison) -> str:
-    return f"<section class=verdict>{''.join(f'<p>{for_html(line)}</p>' for line in verdict(comparison))}</section>"
+    lines = [f"<p>{for_html(line)}</p>" for line in verdict(comparison)]
+    lines += [f"<p class=soft>{for_html(line)}</p>" for line in measured(comparison)]
+    return f"<section class=verdict>{''.join(lines)}</section>"
 
 
 def _warnings(lines: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The tables of a comparison, as Markdown, LaTeX, HTML and for the terminal."""
+"""The tables of a comparison, as Markdown, HTML and for the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gan_experiments.comparison.report.wording import (
     seeds_needed_text,
     spread_text,
 )
-from gan_experiments.core.escape import for_html, for_markdown, for_tex, printable
+from gan_experiments.core.escape import for_html, for_markdown, printable
 
 _MOST_ROWS = 30  # in the terminal
 
@@ -54,25 +54,6 @@ def as_markdown(table: Table) -> str:
     """Format a table in Markdown."""
     lines = [table.head, ["---"] + ["---:"] * (len(table.head) - 1), *table.rows]
     return "\n".join("| " + " | ".join(map(for_markdown, line)) + " |" for line in lines)
-
-
-def as_latex(table: Table) -> str:
-    """Format a table in LaTeX, with the package ``booktabs``."""
-    rows = [" & ".join(map(for_tex, row)) + r" \\" for row in table.rows]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            rf"  \caption{{{for_tex(table.title)}. {for_tex(table.note)}}}",
-            rf"  \begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
-            r"    \toprule",
-            "    " + " & ".join(map(for_tex, table.head)) + r" \\",
-            r"    \midrule",
-            *(f"    {row}" for row in rows),
-            r"    \bottomrule",
-            r"  \end{tabular}",
-            r"\end{table}",
-        ]
-    )
 
 
 def as_html(table: Table) -> str:

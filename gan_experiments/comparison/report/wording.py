@@ -160,6 +160,12 @@ def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
         lines.append(line)
     other = "second" if comparison.baseline is None else "first"
     undecided = [pair for pair in pairs if pair.verdict in (CLOSE, FEW_SEEDS)]
+    excluding = [getattr(pair, other) for pair in undecided if pair.low > 0 or pair.high < 0]
+    if excluding:
+        line = f"An interval that excludes 0 ({listed(excluding)}) is no verdict: it is that of one comparison alone"
+        line += f", not corrected for {family}" if family > 1 else ""
+        least = statistics.least_seeds(family)
+        lines.append(f"{line}, and fewer than {least} seeds per arm decide nothing." if few else f"{line}.")
     if undecided:
         needed = listed([f"{seeds_needed_text(pair)} for {getattr(pair, other)}" for pair in undecided])
         lines.append(f"Estimated seeds per arm for a verdict, if the observed differences are real: {needed}.")

@@ -14,7 +14,9 @@ from typing import Any
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report import export
 from gan_experiments.comparison.report.html import page
-from gan_experiments.comparison.report.tables import as_latex, as_markdown, tables
+from gan_experiments.comparison.report.latex import PACKAGES, as_latex
+from gan_experiments.comparison.report.measured import measured
+from gan_experiments.comparison.report.tables import as_markdown, tables
 from gan_experiments.comparison.report.wording import score_name, verdict
 from gan_experiments.core.escape import for_markdown, printable
 from gan_experiments.core.files import replacing, write_json
@@ -60,7 +62,8 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
         with replacing(folder / name) as temporary:
             write(temporary)
             hashes[name] = _hash(temporary)
-    write_json(folder / MANIFEST, {"provenance": provenance, "verdict": verdict(comparison), "files": hashes})
+    sentences = {"verdict": verdict(comparison), "measured": measured(comparison)}
+    write_json(folder / MANIFEST, {"provenance": provenance, **sentences, "files": hashes})
     return [folder / name for name in files]
 
 
@@ -99,7 +102,7 @@ def _provenance(comparison: Comparison, study: Path, command: str) -> dict[str, 
 
 
 def _markdown(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> str:
-    parts = [for_markdown(line) for line in verdict(comparison)]
+    parts = [for_markdown(line) for line in [*verdict(comparison), *measured(comparison)]]
     parts.insert(0, f"# {for_markdown(f'{name}: {score_name(comparison)}')}")
     parts += ["\n".join(f"- {for_markdown(line)}" for line in comparison.warnings)] if comparison.warnings else []
     for table in tables(comparison):
@@ -109,8 +112,10 @@ def _markdown(comparison: Comparison, name: str, provenance: Mapping[str, str]) 
 
 
 def _latex(comparison: Comparison, provenance: Mapping[str, str]) -> str:
-    head = f"% {printable(provenance['command'])}, {provenance['created']}; needs \\usepackage{{booktabs}}"
-    return "\n\n".join([head, *(as_latex(table) for table in tables(comparison))]) + "\n"
+    head = f"% {printable(provenance['command'])}, {provenance['created']}; needs \\usepackage{{{','.join(PACKAGES)}}}"
+    ranking, *others = tables(comparison)
+    ranking = ranking._replace(note=" ".join([*measured(comparison), ranking.note]))
+    return "\n\n".join([head, *map(as_latex, [ranking, *others])]) + "\n"
 
 
 def _text(text: str) -> Writer:

@@ -3,8 +3,9 @@ from html.parser import HTMLParser
 
 from synthetic import write_run
 
+from gan_experiments.comparison.report.latex import as_latex
 from gan_experiments.comparison.report.plots import plots
-from gan_experiments.comparison.report.tables import as_html, as_latex, as_markdown, tables
+from gan_experiments.comparison.report.tables import as_html, as_markdown, tables
 from gan_experiments.comparison.report.write import write_report
 
 

@@ -62,6 +62,34 @@ def test_too_few_seeds_are_said_with_the_number_that_would_do(tmp_path, compared
     assert "3 comparisons need at least 5 seeds per arm, a single one 4" in text
 
 
+def test_an_interval_that_excludes_0_beside_too_few_seeds_is_explained(tmp_path, compared):
+    fids = {"hinge": [4.0, 4.1, 4.05], "minimax": [9.0, 9.1, 9.05]}
+    comparison = compared(write_study(tmp_path / "two", fids), baseline="hinge")
+    assert comparison.pairs[0].low > 0
+    assert comparison.pairs[0].verdict == "too few seeds"
+    text = "An interval that excludes 0 (minimax) is no verdict: it is that of one comparison alone"
+    assert f"{text}, and fewer than 4 seeds per arm decide nothing." in words.verdict(comparison)
+    fids |= {"least_squares": [4.0, 4.2, 4.01], "wasserstein": [12.0, 12.1, 12.05]}
+    several = words.verdict(compared(write_study(tmp_path / "four", fids)))
+    assert "(minimax and wasserstein) is no verdict" in several[2]
+    assert "alone, not corrected for 6, and fewer than 5 seeds per arm decide nothing." in several[2]
+    overlapping = {"hinge": [4.0, 4.1, 4.05], "minimax": [4.0, 4.2, 4.01]}
+    assert "excludes 0" not in " ".join(words.verdict(compared(write_study(tmp_path / "near", overlapping))))
+
+
+def test_an_interval_that_excludes_0_beside_too_close_is_explained(tmp_path, compared):
+    fids = {name: [4.0 + 0.1 * seed for seed in range(6)] for name in ("hinge", "least_squares", "non_saturating")}
+    fids |= {"minimax": [4.28 + 0.1 * seed for seed in reversed(range(6))]}
+    comparison = compared(write_study(tmp_path, fids), baseline="hinge")
+    (pair,) = [pair for pair in comparison.pairs if pair.first == "minimax"]
+    assert pair.low > 0
+    assert pair.verdict == "too close to call"
+    assert (
+        "An interval that excludes 0 (minimax) is no verdict: it is that of one comparison alone, not corrected for 3."
+        in words.verdict(comparison)
+    )
+
+
 def test_an_arm_with_the_best_median_and_a_bad_mean_is_no_winner(tmp_path, compared):
     fids = {"hinge": [3.9] * 16 + [50.0] * 14, "minimax": [4.0 + 0.001 * seed for seed in range(30)]}
     comparison = compared(write_study(tmp_path, fids))

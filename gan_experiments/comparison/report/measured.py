@@ -1,0 +1,72 @@
+"""How the compared values were measured, and how far they are from what a perfect generator would get."""
+
+from __future__ import annotations
+
+import math
+
+from gan_experiments.comparison.collect import CollectedRun, finite
+from gan_experiments.comparison.comparability import extractor_of
+from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.report.wording import number, score_name
+from gan_experiments.core.estimate import Estimate
+from gan_experiments.core.text import first_few
+from gan_experiments.runs.results import estimates
+from gan_experiments.runs.summary import BASELINE_LIMITS, describe_provenance
+
+_FAR = 30  # times the real baseline, from which on even the best arm has hardly learned the data
+_MOST_WAYS = 3
+
+
+def measured(comparison: Comparison) -> list[str]:
+    """Return features, weights, generator and counts, and the real baseline beside the best arm, in a few sentences."""
+    runs = [run for arm in comparison.arms for run in arm.arm.runs.values() if run.status == "finished"]
+    ways = dict.fromkeys(way for run in runs if (way := _way(comparison, run)))
+    name = comparison.criterion.measure.upper()
+    lines = [f"{name} is measured in {first_few(ways, _MOST_WAYS, last='; and in ')}."] if ways else []
+    known = {(each.real_baseline, each.real_baseline_spread) for run in runs if (each := _estimate(comparison, run))}
+    known = {each for each in known if finite(each[0]) is not None}
+    if comparison.criterion.score == "final" and len(known) == 1:
+        lines.append(_against(comparison, *known.pop()))
+    return lines
+
+
+def _way(comparison: Comparison, run: CollectedRun) -> str:
+    """Return how the values of a run were measured, without what differs between seeds."""
+    evaluation = run.record.get("evaluation")
+    if not isinstance(evaluation, dict):
+        return ""
+    way = {key: value for key, value in evaluation.items() if key != "seed"}
+    if comparison.criterion.score == "best":
+        way["samples"] = evaluation.get("periodic_samples", 0)
+    extractor = extractor_of(evaluation, comparison.criterion.measure)
+    way["extractors"] = {extractor: evaluation["extractors"][extractor]} if extractor else {}
+    try:
+        return describe_provenance(way)[0]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ""  # a record of other things than an evaluation
+
+
+def _estimate(comparison: Comparison, run: CollectedRun) -> Estimate | None:
+    return estimates(run.record).get(comparison.criterion.measure)
+
+
+def _against(comparison: Comparison, baseline: float, spread: float | None) -> str:
+    """Compare the best arm with the real baseline."""
+    criterion, best = comparison.criterion, comparison.arms[0].final.median
+    perfect = number(baseline) + ("" if spread is None else f" ± {number(spread)}")
+    text = f"A perfect generator would get {perfect} (the real baseline)"
+    if baseline <= 0 or not math.isfinite(best):
+        return f"{text}. {BASELINE_LIMITS}"
+    share = best / baseline
+    text += f"; the best arm has {_times(share)} in the median. {BASELINE_LIMITS}"
+    if (1 / max(share, 1e-9) if criterion.higher_is_better else share) < _FAR:
+        return text
+    return (
+        f"{text} All arms are far from it: {score_name(comparison)} ranks generators that have hardly learned the "
+        "data, whose order says little about trained ones. Train longer before you compare."
+    )
+
+
+def _times(share: float) -> str:
+    """Return how many times the real baseline a value is."""
+    return f"{100 * share:.0f} % of that" if share < 2 else f"{share:,.{0 if share >= 10 else 1}f} times that"
