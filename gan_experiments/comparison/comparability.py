@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gan_experiments.comparison.arms import COSTS
-from gan_experiments.comparison.collect import CollectedRun, Study
-from gan_experiments.comparison.design import Arm, Design, as_text
+from gan_experiments.comparison.collect import CollectedRun, Study, finite
+from gan_experiments.comparison.design import BUDGET, Arm, Design, as_text
 from gan_experiments.core.dotted import flatten, value_of
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
@@ -16,6 +16,7 @@ from gan_experiments.core.types import ConfigError
 # Ratio between arms from which a difference is reported; images are rounded to whole batches.
 _UNEQUAL = 1.02
 _UNEQUAL_TIME = 1.2
+_OF_DATASET = ("data", "real_images", "real_split", ".weights")  # ends of keys that differ where datasets do
 _MOST_NAMES = 6
 _MOST_VALUES = 3
 
@@ -38,6 +39,11 @@ def check_provenance(runs: Sequence[CollectedRun], measure: str, allowed: bool) 
     for run in runs:
         for key, value in _measured_with(run, measure).items():
             ways.setdefault(key, {}).setdefault(as_text(value), []).append(run.name)
+    datasets: dict[str, list[str]] = {}
+    for run in runs:
+        datasets.setdefault(str(value_of(run.record, "dataset.name")), []).append(run.name)
+    if len(ways.get("data", ())) > 1 and len(datasets) > 1:  # names instead of hashes, and of what follows from them
+        ways = {"dataset": datasets} | {key: each for key, each in ways.items() if not key.endswith(_OF_DATASET)}
     differing = [f"{key}: {_by_value(values)}" for key, values in ways.items() if len(values) > 1]
     if not differing:
         return []
@@ -57,6 +63,7 @@ def warnings(design: Design, study: Study) -> list[str]:
         *_surroundings(runs),
         *_missing(design, runs),
         *(f"{name} is left out because it repeats {other}" for name, other in design.repeats),
+        *(f"{name} is left out because {other} has a larger budget" for name, other in design.shorter),
         *(f"{name} is left out ({reason})" for name, reason in study.left_out),
     ]
 
@@ -82,6 +89,11 @@ def _budgets(arms: Sequence[Arm]) -> list[str]:
         "seconds": "training seconds",
     }
     lines = []
+    for arm in arms:
+        budgets = sorted({value for run in arm.runs.values() if (value := finite(run.config.get(BUDGET)))})
+        if len(budgets) > 1:
+            counts = " and ".join(f"{value:,.0f}" for value in (budgets[0], budgets[-1]))
+            lines.append(f"Runs of {arm.label} have different budgets, between {counts} images.")
     for cost, name in names.items():
         spent = {}
         for arm in arms:

@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gan_experiments.comparison.collect import CollectedRun
+from gan_experiments.comparison.collect import CollectedRun, finite
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS
 
-SEED = "seed"
+SEED, BUDGET = "seed", "budget.images"
 _IGNORED = {*NON_RESULT_KEYS, SEED}
 # Keys that change how a run is executed or logged but not its result: two runs that differ only in them are not two
 # seeds.
@@ -53,13 +53,15 @@ class Design:
         within: Other keys that vary within arms; they and the seed define the blocks.
         differences: Other keys that differ between arms.
         repeats: Runs that are left out because they repeat another, with the name of that one.
+        shorter: Runs that are left out because another differs only in its larger budget, with the name of that one.
     """
 
     factors: tuple[str, ...]
     arms: list[Arm]
     within: list[str]
     differences: list[Difference]
-    repeats: list[tuple[str, str]]
+    repeats: list[tuple[str, str]] = field(default_factory=list)
+    shorter: list[tuple[str, str]] = field(default_factory=list)
 
 
 def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = None) -> Design:
@@ -81,30 +83,38 @@ def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = N
         arms.setdefault(label, []).append(run)
     free = [key for key in varying.keys if not any(_below(key, factor) for factor in factors)]
     within = [key for key in free if any(len(_values(members, key)) > 1 for members in arms.values())]
-    pairing = [key for key in within if not key.startswith(EXECUTION_KEYS)]
-    design = Design(factors, [], pairing, [], [])
+    pairing = [key for key in within if not key.startswith(EXECUTION_KEYS) and key != BUDGET]
+    design = Design(factors, [], pairing, [])
     for name, members in arms.items():
-        design.arms.append(_arm(name, members, pairing, design.repeats))
+        design.arms.append(_arm(name, members, design))
     for key in free:
-        sets = {name: _values(members, key) for name, members in arms.items()}
+        sets = {arm.label: _values(list(arm.runs.values()), key) for arm in design.arms}
         if len({frozenset(values) for values in sets.values()}) > 1:
             joined = {name: ", ".join(sorted(values)) for name, values in sets.items()}
             design.differences.append(Difference(key, joined))
     return design
 
 
-def _arm(label: str, members: list[CollectedRun], pairing: list[str], repeats: list[tuple[str, str]]) -> Arm:
-    """Make an arm; among repeated runs keep one that has ended, and of those the newest."""
+def _arm(label: str, members: list[CollectedRun], design: Design) -> Arm:
+    """Make an arm; of runs of one block keep one that has ended, of those the longest, of those the newest.
+
+    Two budgets are not two seeds: where the budget is no factor, a block has the run with the larger one.
+    """
     arm = Arm(label)
-    order = sorted(members, key=lambda run: (run.ended, str(run.record.get("started"))))
+    order = sorted(members, key=lambda run: (run.ended, _budget(run), str(run.record.get("started"))))
     for run in reversed(order):
-        block = (str(run.seed), *(as_text(run.config.get(key, _ABSENT)) for key in pairing))
+        block = (str(run.seed), *(as_text(run.config.get(key, _ABSENT)) for key in design.within))
         if block in arm.runs:
-            repeats.append((run.name, arm.runs[block].name))
+            kept = arm.runs[block]
+            (design.shorter if _budget(run) < _budget(kept) else design.repeats).append((run.name, kept.name))
         else:
             arm.runs[block] = run
     arm.runs = dict(sorted(arm.runs.items(), key=lambda item: (item[1].seed, item[0])))
     return arm
+
+
+def _budget(run: CollectedRun) -> float:
+    return finite(run.config.get(BUDGET)) or 0.0
 
 
 class _Varying:

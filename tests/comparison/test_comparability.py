@@ -3,6 +3,7 @@ from synthetic import FEATURES, write_run, write_study
 
 from gan_experiments.comparison.report.tables import tables
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
 
 TWO = {"hinge": [4.0, 4.2, 4.1], "minimax": [5.0, 5.2, 5.1]}
 
@@ -84,6 +85,18 @@ def test_runs_that_do_not_count_are_named(tmp_path, compared):
     assert [arm.count for arm in comparison.arms] == [3, 3, 0]
 
 
+def test_unequal_budgets_within_an_arm_are_said(tmp_path, compared):
+    write_study(tmp_path, TWO)
+    write_run(tmp_path / "short", seed=0, config={"budget.images": 50_000})
+    assert compared(tmp_path, factor="loss").warnings == [
+        "short is left out because digits-dcgan-loss_hinge-seed_0 has a larger budget"
+    ]
+    write_run(tmp_path / "other seed", seed=7, config={"budget.images": 50_000})
+    assert "Runs of hinge have different budgets, between 50,000 and 200,000 images." in (
+        compared(tmp_path, factor="loss").warnings
+    )
+
+
 def with_other_way(tmp_path, **changes):
     study = write_study(tmp_path, TWO)
     way = {
@@ -121,6 +134,27 @@ def test_values_with_other_provenance_are_refused(tmp_path, compared, changes, k
     assert "gan-evaluate" not in caught.value.problems[-1]  # whose values are not read
     (line,) = compared(study, allow_incomparable=True).warnings
     assert key in line
+
+
+def test_other_datasets_are_named_instead_of_their_hashes(tmp_path, compared):
+    native = {"native": {"name": "native", "num_features": 64, "weights": "88aa"}}
+    study = with_other_way(tmp_path, data="def", real_images=60000, extractors=native)
+    run = write_run(study / "more", "hinge", seed=4)
+    other = {"dataset": {"name": "mnist", "fingerprint": "def"}}
+    for folder in (run, RunFolder(study / "other")):
+        folder.update_record(**other)
+    run.update_record(evaluation=RunFolder(study / "other").record()["evaluation"] | {"samples": 500})
+    with pytest.raises(ConfigError) as caught:
+        compared(study)
+    dataset, samples, _ = caught.value.problems
+    assert dataset.endswith(
+        "dataset: digits in 6 runs (digits-dcgan-loss_hinge-seed_0 ...), mnist in 2 runs (more ...)"
+    )
+    assert "samples: 10000 in 7 runs" in samples
+    for folder in (run, RunFolder(study / "other")):
+        folder.update_record(dataset={"name": "digits", "fingerprint": "def"})
+    with pytest.raises(ConfigError, match="data: abc in 6 runs"):
+        compared(study)
 
 
 def test_what_another_measure_was_obtained_with_does_not_matter(tmp_path, compared):

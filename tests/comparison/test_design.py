@@ -112,6 +112,34 @@ def test_a_run_made_twice_is_one_seed(tmp_path):
     assert sorted(layout.repeats) == [("run", "run-2"), ("run-3", "run-2")]
 
 
+def two_budgets(tmp_path, *seeds):
+    for loss in ("hinge", "minimax"):
+        for budget in (100_000, 200_000):
+            for seed in seeds:
+                write_run(tmp_path / f"{loss}-{seed}-{budget}", loss, seed, config={"budget.images": budget})
+    return tmp_path
+
+
+def test_two_budgets_are_not_two_seeds(tmp_path):
+    layout = design(two_budgets(tmp_path, 0, 1), "loss")
+    assert (sizes(layout), layout.within, layout.repeats) == ({"hinge": 2, "minimax": 2}, [], [])
+    assert {run.config["budget.images"] for arm in layout.arms for run in arm.runs.values()} == {200_000}
+    names = [(f"{loss}-{seed}-100000", f"{loss}-{seed}-200000") for loss in ("hinge", "minimax") for seed in (0, 1)]
+    assert sorted(layout.shorter) == names
+    as_factor = design(tmp_path)
+    assert as_factor.factors == ("loss", "budget.images")
+    assert set(sizes(as_factor).values()) == {2}
+
+
+def test_the_longer_of_two_runs_counts_only_if_it_has_ended(tmp_path):
+    write_run(tmp_path / "short", config={"budget.images": 100_000})
+    write_run(tmp_path / "long", status="running")
+    write_run(tmp_path / "other", "minimax")
+    layout = design(tmp_path, "loss")
+    assert [run.name for arm in layout.arms for run in arm.runs.values()].count("short") == 1
+    assert layout.repeats == [("long", "short")]
+
+
 def test_what_a_search_draws_is_no_factor(tmp_path):
     for trial in range(6):
         loss = ("hinge", "minimax")[trial % 2]
