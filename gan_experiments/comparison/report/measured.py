@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gan_experiments.comparison.collect import CollectedRun, finite
+from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.comparability import extractor_of
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report.wording import number, score_name
@@ -23,10 +23,14 @@ def measured(comparison: Comparison) -> list[str]:
     ways = dict.fromkeys(way for run in runs if (way := _way(comparison, run)))
     name = comparison.criterion.measure.upper()
     lines = [f"{name} is measured in {first_few(ways, _MOST_WAYS, last='; and in ')}."] if ways else []
-    known = {(each.real_baseline, each.real_baseline_spread) for run in runs if (each := _estimate(comparison, run))}
-    known = {each for each in known if finite(each[0]) is not None}
+    known = {
+        (each.real_baseline, each.real_baseline_spread)
+        for run in runs
+        if (each := _estimate(comparison, run)) and each.real_baseline is not None and math.isfinite(each.real_baseline)
+    }
     if comparison.criterion.score == "final" and len(known) == 1:
-        lines.append(_against(comparison, *known.pop()))
+        ((baseline, spread),) = known
+        lines.append(_against(comparison, baseline, spread))
     return lines
 
 
