@@ -81,17 +81,30 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -
     Raises:
         ConfigError: They belong to another network, or are not finite.
     """
-    own = module.state_dict()
+    check_weights(module, weights, path)
     for key, value in weights.items():
-        if key in own and own[key].dtype != value.dtype:
-            raise ConfigError(f"{path}: belongs to another network: {key} is {value.dtype}, not {own[key].dtype}")
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise ConfigError(f"{path}: {key} holds values that are not finite")
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        lines = str(error).splitlines()
-        raise ConfigError(f"{path}: belongs to another network: {lines[min(1, len(lines) - 1)].strip()}") from None
+    module.load_state_dict(weights)
+
+
+def check_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Hold the names, shapes and types of weights from a file against those of ``module``, which may have no storage.
+
+    Raises:
+        ConfigError: They belong to another network; the first difference.
+    """
+    own = module.state_dict()
+    for key in (*own, *weights):
+        if key not in weights or key not in own:
+            reason = f"{key} is missing" if key not in weights else f"there is no {key}"
+        elif own[key].shape != weights[key].shape:
+            reason = f"{key} has the shape {tuple(weights[key].shape)}, not {tuple(own[key].shape)}"
+        elif own[key].dtype != weights[key].dtype:
+            reason = f"{key} is {weights[key].dtype}, not {own[key].dtype}"
+        else:
+            continue
+        raise ConfigError(f"{path}: belongs to another network: {reason}")
 
 
 def _verified_sizes(path: Path) -> list[int]:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
+from gan_experiments.config.annotations import model_of
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.memory import within_memory
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.metrics.extractors.base import hash_weights
-from gan_experiments.runs.checkpoints import load_weights
+from gan_experiments.runs.checkpoints import check_weights, load_weights
 
 
 def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
@@ -37,7 +40,7 @@ def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
         architecture, facts = (json.loads(metadata[key]) for key in ("architecture", "facts"))
     except (KeyError, ValueError):
         raise ConfigError(f"{path}: not a generator of a run: its architecture and facts cannot be read") from None
-    generator = _build(architecture, facts, trusted, path)
+    generator = _build(architecture, facts, trusted, path, weights)
     load_weights(generator, weights, Path(path))
     if metadata.get("checksum") not in (None, hash_weights(weights)):  # earlier versions wrote none
         raise ConfigError(f"{path}: damaged: its weights do not have the checksum that was written with them")
@@ -54,19 +57,29 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
         raise ConfigError(f"{path}: damaged, or not a safetensors file: {error}") from None
 
 
-def _build(architecture: Any, facts: Any, trusted: Sequence[str], path: str | Path) -> Generator:
-    """Build the network of an architecture without changing the global random state."""
+def _build(
+    architecture: Any, facts: Any, trusted: Sequence[str], path: str | Path, weights: Mapping[str, torch.Tensor]
+) -> Generator:
+    """Build the network of an architecture, if it is that of the weights, without changing the global random state."""
     try:
         if not isinstance(architecture, Mapping) or TARGET not in architecture:
             raise RefusedTargetError("its architecture names no class")
         network = find_class(architecture[TARGET], trusted)
         if not issubclass(network, Generator):
             raise RefusedTargetError(f"{_path(network)} is not a Generator")
-        with torch.random.fork_rng(devices=[]):
-            options = {key: _built(value, trusted) for key, value in architecture.items() if key != TARGET}
+        plain = {key: value for key, value in architecture.items() if key != TARGET}
+        with torch.random.fork_rng(devices=[]), within_memory(str(path), plain):
+            options = {key: _built(value, trusted) for key, value in plain.items()}
+            model_of(network, frozenset({"facts"})).model_validate(plain, context=[])
+            with torch.device("meta"):  # a few bytes can ask for more memory than there is
+                check_weights(network(DataFacts(**facts), **options), weights, Path(path))
             generator = network(DataFacts(**facts), **options)
     except RefusedTargetError as error:
         raise ConfigError(f"{path}: refused: {error}") from None
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, detail["loc"]))
+        raise ConfigError(f"{path}: its architecture cannot be built: {where}: {detail['msg']}") from None
     except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
         raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
     return generator
