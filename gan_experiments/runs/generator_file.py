@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
@@ -70,7 +70,7 @@ def _build(
         plain = {key: value for key, value in architecture.items() if key != TARGET}
         with torch.random.fork_rng(devices=[]), within_memory(str(path), plain):
             options = {key: _built(value, trusted) for key, value in plain.items()}
-            model_of(network, frozenset({"facts"})).model_validate(plain, context=[])
+            model_of(cast(type, network), frozenset({"facts"})).model_validate(plain, context=[])
             with torch.device("meta"):  # a few bytes can ask for more memory than there is
                 check_weights(network(DataFacts(**facts), **options), weights, Path(path))
             generator = network(DataFacts(**facts), **options)
