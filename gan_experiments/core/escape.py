@@ -29,8 +29,11 @@ def for_markdown(text: str) -> str:
 
 
 def for_csv(cell: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula: such a text begins with an apostrophe."""
-    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+    """Return a cell that no spreadsheet takes for a formula, which then begins with an apostrophe, nor for two rows."""
+    if not isinstance(cell, str):
+        return cell
+    cell = cell.replace("\r", "\\r")  # which the csv module puts into quotes on newer versions of Python only
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\n")):
         return cell
     try:
         float(cell)

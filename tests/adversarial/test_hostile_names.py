@@ -121,7 +121,7 @@ def test_a_comparison_of_such_names_is_written_and_read(call, tmp_path, name):
     tex = (report / "report.tex").read_text()
     assert all(line.isprintable() for line in tex.splitlines())
     if shutil.which("pdflatex"):
-        body = "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\begin{document}\n"
+        body = "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs,graphicx}\\begin{document}\n"
         (report / "all.tex").write_text(f"{body}{tex}\\end{{document}}\n")
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "all.tex"]
         assert subprocess.run(command, cwd=report, capture_output=True, timeout=120).returncode == 0

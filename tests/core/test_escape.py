@@ -14,6 +14,7 @@ from gan_experiments.core.escape import for_csv, for_html, for_markdown, for_plo
         (for_csv, "=1", "'=1"),
         (for_csv, "-1.5e3", "-1.5e3"),
         (for_csv, -1, -1),
+        (for_csv, "a\rb", "a\\rb"),
         (for_csv, "+loss.a=1", "'+loss.a=1"),
         (for_tex, "50 % of a_b [1]", r"50 \% of a\_b [1]"),
         (for_tex, " [1] \u6f22\x1b", r"{[}1] U+6F22\textbackslash{}x1b"),

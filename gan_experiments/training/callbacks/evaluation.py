@@ -18,7 +18,7 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.extractors.base import WeightsMissingError
-from gan_experiments.runs.results import estimates, plain
+from gan_experiments.runs.results import plain
 from gan_experiments.systems.base import System, evaluation_mode
 
 MAX_SHARE = 0.1  # of the wall time, above which evaluating less often is suggested
@@ -192,7 +192,7 @@ class Evaluation:
         self.best, self._seconds = state["best"], state["seconds"]
         hashes, self._earlier_wall = state["extractors"], state["wall_seconds"]
         self._weight_hashes = None if hashes is None else dict(hashes)
-        self.final = estimates(state)
+        self.final = {name: Estimate(**fields) for name, fields in state["final"].items()}
         self.evaluator.leave_out(state["left_out"])
 
     @property
