@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from gan_experiments.core.text import suggest
+from omegaconf import OmegaConf
+
+from gan_experiments.config.aliases import key_aliases
+from gan_experiments.config.check import likely_keys
+from gan_experiments.config.files import own_files
+from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -66,19 +71,34 @@ def flag_parser(program: str = "", description: str = "") -> argparse.ArgumentPa
     return parser
 
 
-def read_arguments(arguments: Sequence[str]) -> Arguments:
+def read_arguments(arguments: Sequence[str], config_name: str = "train") -> Arguments:
     """Read a command line; flags and overrides may come in any order.
+
+    Args:
+        arguments: As given.
+        config_name: The root config, whose keys may have been written as flags.
 
     Raises:
         ConfigError: There is no such flag, or it wants another value.
     """
     read, unknown = flag_parser().parse_known_intermixed_args(list(arguments), Arguments())
     if unknown:
-        known = [name for names in _FLAGS for name in names]
-        raise ConfigError([f"{flag}: no such flag{suggest(flag, known)}" for flag in unknown])
+        raise ConfigError([f"{flag}: no such flag{_meant(flag, config_name)}" for flag in unknown])
     read.multirun = (read.multirun or "hydra.mode=MULTIRUN" in read.overrides) and not read.cfg
     read.for_hydra = bool(read.info or read.shell_completion or read.hydra_help)
     return read
+
+
+def _meant(flag: str, config_name: str) -> str:
+    """Return what a flag that does not exist may have been meant for: another one, or a key of the config."""
+    name, _, value = flag.lstrip("-").partition("=")
+    value = value or "..."
+    known = [name for names in _FLAGS for name in names]
+    if nearest(flag, known, cutoff=0.75):
+        return suggest(flag, known)
+    config = OmegaConf.to_container(own_files(config_name).compose([]).config)
+    keys = likely_keys(name, [], config, key_aliases(config_name)) or [name]
+    return f"; keys have no dashes: {' or '.join(f'{key}={value}' for key in keys)}"
 
 
 def without_folder(arguments: Sequence[str]) -> list[str]:

@@ -114,7 +114,7 @@ def print_warning(text: str) -> None:
 
 
 def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy) -> int:
-    options = read_arguments(sys.argv[1:])
+    options = read_arguments(sys.argv[1:], config_name)
     if options.version or options.help:
         text = f"gan-experiments {version('gan-experiments')}"
         _say(text if options.version else help_page(config_name, options.config_dir))

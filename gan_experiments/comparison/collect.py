@@ -168,7 +168,9 @@ def _read(folder: RunFolder, name: str) -> CollectedRun:
     if not record:
         raise ConfigError(f"{folder.record_file}: {'cannot be read' if folder.record_file.exists() else 'missing'}")
     if record.get("status") not in STATUSES:
-        raise ConfigError(f"{folder.record_file}: unknown status {record.get('status')!r}")
+        status = record.get("status")
+        reason = "has no status: the run never began" if status is None else f"unknown status {status!r}"
+        raise ConfigError(f"{folder.record_file}: {reason}")
     if not isinstance(config.get("seed"), int):
         raise ConfigError(f"{folder.config_file}: not the config of a run (it has no seed)")
     return CollectedRun(name, folder, flatten(config), record, read_metrics(folder).curves())

@@ -75,12 +75,22 @@ def check_config(config: DictConfig | dict[str, Any], schema: type[Section], tru
     return _Check(trusted).run(config, schema)
 
 
-def unknown_key(key: str, siblings: Sequence[str], config: Any) -> str:
-    """Return what is said of a key that does not exist: the nearest one beside it, or elsewhere in ``config``."""
-    parent, _, name = key.rpartition(".")
-    close = nearest(name, siblings)
+def likely_keys(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> list[str]:
+    """Return which keys are probably meant by one that does not exist.
+
+    That is what another of its names stands for, by ``aliases``, or the nearest one beside it, or those of the same
+    name elsewhere in ``config``.
+    """
+    name = key.rpartition(".")[2]
+    close = (aliases or {}).get(name.lower()) or nearest(name, siblings)
     elsewhere = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
-    matches = [close] if close else elsewhere[:3]
+    return [close] if close else elsewhere[:3]
+
+
+def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> str:
+    """Return what is said of a key that does not exist; arguments as for ``likely_keys``."""
+    parent = key.rpartition(".")[0]
+    matches = likely_keys(key, siblings, config, aliases)
     hint = f"; did you mean {' or '.join(map(show, matches))}?" if matches else ""
     listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if parent else "")

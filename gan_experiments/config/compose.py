@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gan_experiments.config.aliases import key_aliases
 from gan_experiments.config.check import check_values, unknown_key
 from gan_experiments.config.files import Composition, ConfigFiles, own_files
 from gan_experiments.config.overrides import Change, Overrides, add_dataset_defaults, parse_value, read_overrides
@@ -82,6 +83,10 @@ class CommandLine:
         """The option that is chosen of each of our groups, of the last config that was composed."""
         choices = self.hydra.runtime.choices
         return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
+
+    @property
+    def _aliases(self) -> dict[str, str]:
+        return key_aliases(self.files.config_name)
 
     @property
     def is_grid(self) -> bool:
@@ -148,7 +153,11 @@ class CommandLine:
         return f"cannot be composed: {' '.join(lines[: 2 if lines[0].endswith(':') else 1])}"
 
     def _set(self, config: DictConfig, change: Change, index: int) -> None:
-        """Apply one value to ``config``; a key that the files do not have is refused unless ``+`` adds it."""
+        """Apply one value to ``config``.
+
+        A key that the files do not have is refused unless ``+`` adds it, or it is a whole mapping beside others, as a
+        ramp is, which the schema can judge.
+        """
         parent, _, last = change.key.rpartition(".")
         above: Any = OmegaConf.select(config, parent) if parent else config
         present = isinstance(above, DictConfig) and last in above.keys()  # noqa: SIM118 - "in" hides what is missing
@@ -156,9 +165,9 @@ class CommandLine:
             del above[last]
         elif change.deletes:
             self.problems.append(Problem(change.key, "no such key to delete"))
-        elif not present and not change.line.startswith("+"):
+        elif not (present or change.line.startswith("+") or _is_entry(above, change.values[index])):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
-            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False))
+            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), self._aliases)
             if isinstance(above, DictConfig) and TARGET in above and "did you mean" not in text:
                 text += f"; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"
             self.problems.append(Problem(change.key, text))
@@ -167,6 +176,11 @@ class CommandLine:
                 OmegaConf.update(config, change.key, parse_value(change.values[index]), merge=True, force_add=True)
             except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
                 self.problems.append(Problem(change.key, f"cannot be set: {first_line(error)}"))
+
+
+def _is_entry(above: Any, text: str) -> bool:
+    """Tell whether a value is a mapping, to be put into one that is not the arguments of a component."""
+    return isinstance(above, DictConfig) and TARGET not in above and text.startswith("{")
 
 
 def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> DictConfig:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
+from gan_experiments.config.aliases import option_aliases
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.plugins import not_installed
+from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line, nearest, show, suggest
 
 _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
 _DATASET_DEFAULTS = "dataset_defaults"  # the group
+_HOME = re.compile(r"(?P<key>[^=]+)=(?P<value>~[^'\"]*)")
 _RANGE_OF_FILES = re.compile(r"(?P<key>[^=]+)=(?P<value>[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
 
@@ -71,10 +77,14 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
     """
     read = Overrides()
     parser = OverridesParser.create(config_loader=files.loader)
-    for line in lines:
-        # A range of files in braces is nothing in Hydra's grammar, and the shell takes its quotes away.
-        if braces := _RANGE_OF_FILES.fullmatch(line):
-            line = f"{braces['key']}='{braces['value']}'"
+    whole, torn = _pieces(lines)
+    for text in torn:
+        quoted = re.sub(r"([\[,{]) ", r"\1", text)
+        read.problems.append(
+            Problem("", f"{show(text)} came in pieces: write it without spaces, in quotes: '{quoted}'")
+        )
+    for line in whole:
+        line = _quoted(line)
         try:
             (override,) = parser.parse_overrides([line])
             change = _change(override, line, files)
@@ -89,13 +99,43 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             read.hydra_lines += [line] if known else []
             continue
         if change.sweep and not multirun:
-            text = f"{len(change.values)} values need -m, which makes a run of each"
-            read.problems.append(Problem(change.key, f"{text}; a list is written [{','.join(change.values)}]"))
+            hint = f"; a list is written [{','.join(change.values)}]" if _takes_list(change, files) else ""
+            text = f"{len(change.values)} values need -m, which makes a run of each{hint}"
+            read.problems.append(Problem(change.key, text))
         if change.group and not change.deletes:
             change = _existing_options(change, files, read)
         if change.values or change.deletes:
             read.changes.append(change)
     return read
+
+
+def _pieces(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the lines that are whole, and those that the shell has cut at spaces inside brackets, put together."""
+    whole: list[str] = []
+    torn: list[str] = []
+    rest = list(lines)
+    while rest:
+        balanced = (count for count in range(1, len(rest) + 1) if _open_brackets(" ".join(rest[:count])) <= 0)
+        count = next(balanced, 1)
+        (whole if count == 1 else torn).append(" ".join(rest[:count]))
+        del rest[:count]
+    return whole, torn
+
+
+def _open_brackets(text: str) -> int:
+    return sum(text.count(sign) for sign in "[{") - sum(text.count(sign) for sign in "]}")
+
+
+def _quoted(line: str) -> str:
+    """Return a line with quotes around what Hydra's grammar has not: the shell has taken them away.
+
+    That is a range of files in braces, and a path in the home folder, which no shell expands after ``=``.
+    """
+    if braces := _RANGE_OF_FILES.fullmatch(line):
+        return f"{braces['key']}='{braces['value']}'"
+    if home := _HOME.fullmatch(line):
+        return f"{home['key']}='{Path(home['value']).expanduser()}'"
+    return line
 
 
 def add_dataset_defaults(read: Overrides, files: ConfigFiles) -> None:
@@ -135,10 +175,18 @@ def _change(override: Override, line: str, files: ConfigFiles) -> Change:
     return Change(line, key, values, group, override.is_sweep_override(), override.is_interval_sweep())
 
 
+def _takes_list(change: Change, files: ConfigFiles) -> bool:
+    """Tell whether several of the values can be chosen together: of a group, if each option is a mapping of several."""
+    if not change.group:
+        return True
+    chosen = files.compose([]).config.get(change.key)
+    return OmegaConf.is_dict(chosen) and TARGET not in chosen
+
+
 def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Change:
     """Return the change with options that exist; those that do not become problems."""
     group = change.key.partition("@")[0]
-    known = files.options(group)
+    known, aliases = files.options(group), option_aliases(group)
     values = []
     for value in change.values:
         parsed = parse_value(value)
@@ -149,8 +197,9 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
             if files.has_option(group, option):
                 existing.append(option)
                 continue
-            read.problems.append(Problem(change.key, f"no option {show(option)}{suggest(option, known, listed=True)}"))
-            if guess := nearest(option, known):
+            meant = aliases.get(option.lower(), option)
+            read.problems.append(Problem(change.key, f"no option {show(option)}{suggest(meant, known, listed=True)}"))
+            if guess := nearest(meant, known):
                 existing.append(guess)
             else:
                 read.unknown_groups.add(change.key)
@@ -163,5 +212,8 @@ def _unreadable(line: str, error: HydraException) -> str:
     if "=" not in line and not line.startswith("~"):
         return f"{show(line)} is not of the form key=value"
     reason = first_line(error).removeprefix("LexerNoViableAltException: ")
-    hint = "; quote it: \"key='...'\"" if any(sign in line.partition("=")[2] for sign in "=:()#&; ") else ""
+    key, _, value = line.partition("=")
+    hint = f"; in quotes: \"{key}='{value}'\"" if any(sign in value for sign in "=:()#&; ") else ""
+    if re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
+        hint = f"; a mapping needs quotes around the whole: '{key}={{key: value, other: value}}'"
     return f"{show(line)} cannot be read ({reason}){hint}"

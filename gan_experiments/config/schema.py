@@ -177,6 +177,7 @@ class Metrics(Section):
         features: What is computed in the features of each extractor, by name.
         measures: What is computed from the images themselves, by name.
         weights: The file of an extractor that has its weights from elsewhere; ``None``: fetched once.
+        allow_missing: Train without an extractor whose weights can be had nowhere, instead of refusing to begin.
     """
 
     every: PositiveInt
@@ -187,6 +188,7 @@ class Metrics(Section):
     features: dict[str, FeatureMeasure] = field(default_factory=dict)
     measures: dict[str, Measure] = field(default_factory=dict)
     weights: str | None = None
+    allow_missing: bool = False
 
     check = staticmethod(root_rules.check_metrics)
 

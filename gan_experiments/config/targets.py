@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
@@ -64,7 +65,8 @@ def _import(name: str) -> ModuleType:
     """Import a module of an allowed package; its packages first, so that the first that is missing is named."""
     package, _, rest = name.partition(".")
     if not _exists(package):
-        raise RefusedTargetError(f"there is no package {package}; is the folder it lies in on PYTHONPATH?")
+        hint = f"if its folder lies here, PYTHONPATH=. before the command finds it ({show(os.getcwd())})"
+        raise RefusedTargetError(f"there is no package {package}; is the folder it lies in on PYTHONPATH? {hint}")
     module = _import_module(package)
     for part in rest.split(".") if rest else ():
         path = f"{module.__name__}.{part}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
 from gan_experiments.core.files import replacing
@@ -59,6 +61,22 @@ def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32) -> Tensor
     enlarged = images.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
     grid: Tensor = make_grid(enlarged, nrow=columns, padding=2)
     return grid
+
+
+def label_rows(grid: Tensor, labels: Sequence[str], width: int = 96) -> Tensor:
+    """Return a grid ``(3, H, W)`` of equally high rows with a text in white on black right of each.
+
+    Args:
+        grid: uint8.
+        labels: One for each row.
+        width: Of the added margin, in pixels.
+    """
+    margin = Image.new("RGB", (width, grid.shape[1]))
+    height = grid.shape[1] / len(labels)
+    for row, label in enumerate(labels):
+        place = (6, (row + 0.5) * height)
+        ImageDraw.Draw(margin).text(place, label, fill="white", font=ImageFont.load_default(12), anchor="lm")
+    return torch.cat([grid, pil_to_tensor(margin)], dim=2)
 
 
 def _dots(points: Tensor, pixels: int = 256) -> Tensor:

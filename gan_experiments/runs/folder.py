@@ -125,6 +125,9 @@ class RunFolder:
             config = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: not a run folder: config.yaml is missing") from None
+        except NotADirectoryError:
+            above = next((each for each in self.path.parents if RunFolder(each).config_file.exists()), None)
+            raise ConfigError(f"{self.path} is a file; give the run's folder{f', {above}' if above else ''}") from None
         except (OSError, yaml.YAMLError, ValueError, OverflowError, RecursionError, MemoryError, TypeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ConfigError(f"{self.config_file}: cannot be read: {reason}") from None

@@ -10,12 +10,15 @@ from typing import Any
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS
 
 LONGEST_NAME = 120
+_LONGEST_EXACT = 80  # of a name that gives every override in full
+_LONGEST_VALUE = 20  # of a value in a shortened name
 
 
 def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
     """Name a run after its dataset, its model and its overrides in any order: groups and the seed first.
 
-    The end of a name that is too long is replaced by a digest of the whole.
+    A name that would be long, or lose a character, is shortened: the last part of each key, and no value that is a
+    mapping or long. A digest of the whole at its end tells it from others.
 
     Args:
         choices: The option chosen of each config group.
@@ -28,11 +31,20 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
     keys = sorted((key for key in values if key not in ignored), key=lambda key: ("." in key, key))
     settings = [f"{key}_{values[key]}" for key in keys]
     exact = "-".join([choices.get("dataset", "run"), choices.get("model", "run"), *settings])
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", exact).strip("_")
-    if name == exact and len(name) <= LONGEST_NAME:
-        return name
-    digest = hashlib.blake2b(exact.encode(), digest_size=4).hexdigest()
-    return f"{name[: LONGEST_NAME - 9]}-{digest}"
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", exact) and len(exact) <= _LONGEST_EXACT:
+        return exact
+    ends = [key.rpartition(".")[2] for key in keys]
+    parts = [choices.get("dataset", "run"), choices.get("model", "run")]
+    for key, end in zip(keys, ends, strict=True):
+        name = end if ends.count(end) == 1 else ".".join(key.split(".")[-2:])
+        value = _clean(values[key])
+        parts.append(f"{name}_{value}" if value and len(values[key]) <= _LONGEST_VALUE else name)
+    digest = hashlib.blake2b(exact.encode(), digest_size=3).hexdigest()
+    return f"{_clean('-'.join(parts))[: LONGEST_NAME - len(digest) - 1]}-{digest}"
+
+
+def _clean(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("_.")
 
 
 def own_choices(choices: Mapping[str, Any]) -> dict[str, str]:

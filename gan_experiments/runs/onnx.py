@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,7 +37,8 @@ def require_onnx() -> None:
 def export_onnx(generator: Generator, path: Path) -> float:
     """Write a generator as one ONNX file with the inputs ``latents`` and, if it is conditional, ``labels``.
 
-    The batch size is dynamic. The file is written only if ONNX Runtime agrees with torch.
+    The batch size is dynamic. Metadata of the model say what goes in, what comes out, and of which data it is. The file
+    is written only if ONNX Runtime agrees with torch.
 
     Args:
         generator: The generator, on the CPU and in evaluation mode.
@@ -61,10 +64,30 @@ def export_onnx(generator: Generator, path: Path) -> float:
             )  # fmt: skip
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
             raise ConfigError(f"{type(generator).__name__} cannot be exported to ONNX: {_root(error)}") from error
+        _add_metadata(generator, temporary)
         difference = max(_difference(generator, temporary, size) for size in _CHECKED)
         if not difference <= TOLERANCE:
             raise ConfigError(f"ONNX Runtime is {difference:.2g} from torch, more than {TOLERANCE:g}: not written")
     return difference
+
+
+def _add_metadata(generator: Generator, path: Path) -> None:
+    """Add to a file what a script needs that has nothing else; ONNX Runtime shows it as the model's metadata."""
+    import onnx
+
+    model = onnx.load(str(path))
+    facts = generator.facts
+    described = {
+        "latents": f"float32 (batch, {generator.latent_dim}), standard normal",
+        "images": f"float32 (batch, {facts.channels}, {facts.image_size}, {facts.image_size}) in [-1, 1]",
+        "facts": json.dumps(facts.as_dict()),
+        "architecture": json.dumps(getattr(generator, "architecture", None)),
+        "producer": f"gan-experiments {version('gan-experiments')}",
+    }
+    if generator.conditional:
+        described["labels"] = f"int64 (batch), 0 to {facts.num_classes - 1}"
+    onnx.helper.set_model_props(model, described)
+    onnx.save(model, str(path))
 
 
 def _root(error: BaseException) -> str:

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.images import image_grid
+from gan_experiments.core.images import image_grid, label_rows
 from gan_experiments.core.types import PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points
 
 
 class Truncation(Sheet):
-    """A row for each truncation value, a column for each latent; the last row is not truncated.
+    """A row for each truncation value, named beside it, a column for each latent; the last row is not truncated.
 
     The generator defines the meaning of a value: the bound of a truncated normal distribution (Brock, Donahue &
     Simonyan 2019), or the factor of a style's distance from the average style (Karras et al. 2019, appendix B).
@@ -34,4 +34,5 @@ class Truncation(Sheet):
         refuse_points(generator, "truncation")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
         rows = [generator.truncated(latents, value, labels) for value in self.values]
-        return image_grid(torch.cat([*rows, generator(latents, labels)]), columns=self.count)
+        grid = image_grid(torch.cat([*rows, generator(latents, labels)]), columns=self.count)
+        return label_rows(grid, [*(f"truncated {value:g}" for value in self.values), "not truncated"])

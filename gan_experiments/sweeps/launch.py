@@ -137,6 +137,10 @@ def tidy_overrides(overrides: Sequence[str]) -> list[str]:
 def sweep_problems(line: CommandLine) -> list[Problem]:
     """Return what is wrong with the launcher, the sweeper and their options."""
     problems = list(plugin_problems(line.hydra))
+    is_plain = line.is_grid and line.hydra.runtime.choices.get("hydra/launcher") == "basic"
+    if is_plain and not any(change.sweep for change in line.changes):
+        text = "nothing varies, so there is one run; give a key or a group several values, such as seed=0,1,2"
+        problems.append(Problem("-m", text))
     if _is_search(line):
         own = [change.line for change in line.changes if change.line]
         problems += search_problems(line.hydra.sweeper, own, line.files.loader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
+from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 
@@ -67,6 +68,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     ):
         synchronize_batch_norm(system)
     built = [construct(node, run=run) for node in config["callbacks"].values()]
+    refuse_callbacks_of_epochs(config["callbacks"], built)
     loop_parts: dict[str, Any] = {part.role: part for part in built if isinstance(part, LoopPart)}
     if any(config["metrics"].get(group) for group in ("extractors", "features", "measures")):
         loop_parts["evaluation"] = build_evaluation(config, data, labelled=system.num_classes > 0)
@@ -76,6 +78,22 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     callbacks = loop.with_callbacks([callback for callback in built if not isinstance(callback, LoopPart)])
     trainer = build_trainer(config["trainer"], callbacks, loggers, run)
     return Parts(trainer, system, data, loop)
+
+
+def refuse_callbacks_of_epochs(names: Iterable[str], built: Iterable[Any]) -> None:
+    """Refuse callbacks that would wait for the end of an epoch, of which a run has only one.
+
+    Raises:
+        ConfigError: Names them.
+    """
+    text = "stops at the ends of epochs, and a run has one; a callback with on_train_batch_end can set"
+    problems = [
+        f"callbacks.{name}: {type(each).__name__} {text} trainer.should_stop; budget.images ends a run"
+        for name, each in zip(names, built, strict=True)
+        if isinstance(each, EarlyStopping)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def build_system(config: Mapping[str, Any], data: ImageData) -> System:
@@ -115,7 +133,8 @@ def build_evaluation(config: Mapping[str, Any], data: ImageData, labelled: bool)
     """Build the evaluation of a generator; ``labelled``: its images have labels."""
     metrics = config["metrics"]
     evaluator = build_evaluator(metrics, data, config["seed"], labelled)
-    return Evaluation(evaluator, metrics["every"], metrics["samples"], metrics["final_samples"])
+    counts = metrics["every"], metrics["samples"], metrics["final_samples"]
+    return Evaluation(evaluator, *counts, allow_missing=metrics.get("allow_missing", False))
 
 
 def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, labelled: bool) -> Evaluator:

@@ -88,7 +88,7 @@ class RunLoop(pl.Callback):
         seen, budget = self._clock.images_seen, self._clock.budget
         parts = (self.monitor, self.evaluation, self.samples, self.checkpoint)
         intervals = [part.every for part in parts if part] + [max(1, budget // LINES)] * bool(self.progress)
-        self._next_due = min(budget, *((seen // every + 1) * every for every in intervals))
+        self._next_due = min([budget, *((seen // every + 1) * every for every in intervals)])
         self._until = time.perf_counter() + LONGEST
 
     def after_step(self, trainer: pl.Trainer) -> Iterator[None]:

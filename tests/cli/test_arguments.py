@@ -27,6 +27,16 @@ def test_unknown_flags_are_refused(flag):
         read_arguments([flag])
 
 
+@pytest.mark.parametrize(
+    ("flag", "keys"),
+    [("--lr", "optimizer.generator.lr=... or optimizer.discriminator.lr=..."), ("--epochs=3", "budget.images=3")],
+)
+def test_a_key_with_dashes_is_understood(flag, keys):
+    with pytest.raises(ConfigError) as refusal:
+        read_arguments([flag])
+    assert str(refusal.value) == f"{flag}: no such flag; keys have no dashes: {keys}"
+
+
 def test_a_flag_is_suggested():
     with pytest.raises(ConfigError, match="did you mean '--multirun'"):
         read_arguments(["--multirn"])

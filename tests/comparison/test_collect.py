@@ -28,6 +28,7 @@ def test_what_is_no_run_is_listed_and_left_out(tmp_path):
         "binary_config": ("config.yaml", b"\x00\xff", "config.yaml: cannot be read: "),
         "other_config": ("config.yaml", b"a: 1", "config.yaml: not the config of a run (it has no seed)"),
         "other_status": ("record.json", b'{"status": "great"}', "record.json: unknown status 'great'"),
+        "no_status": ("record.json", b'{"seed": 1}', "record.json: has no status: the run never began"),
         "binary_table": ("metrics.csv", b"\xff\xfe\x00\x01", "metrics.csv: cannot be read"),
         "other_table": ("metrics.csv", b"a,b\n1,2\n", "metrics.csv: not the metrics of a run"),
     }

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from gan_experiments.config.files import own_files
@@ -47,6 +49,45 @@ def test_overrides_of_hydra_are_kept_apart():
 def test_a_range_of_files_needs_no_quotes_of_its_own():
     (change,) = read("dataset.urls=shards/{0000..0063}.tar").changes
     assert parse_value(change.values[0]) == "shards/{0000..0063}.tar"
+
+
+def test_a_path_in_the_home_folder_is_expanded(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    (change,) = read("dataset.root=~/pictures").changes
+    assert parse_value(change.values[0]) == "/home/me/pictures"
+
+
+def test_an_override_that_the_shell_has_cut_at_spaces_is_put_together():
+    found = read("penalty=[r1,", "lecam]", "seed=1")
+    assert [change.line for change in found.changes] == ["seed=1"]
+    (problem,) = found.problems
+    assert problem.text.endswith("came in pieces: write it without spaces, in quotes: 'penalty=[r1,lecam]'")
+    assert read("penalty=[r1, lecam]").problems == []
+
+
+@pytest.mark.parametrize("line", ["ramps.x={keys:[ema.half_life],", "ramps.x=keys:[ema.half_life]"])
+def test_the_quotes_that_are_advised_for_a_mapping_can_be_read(line):
+    (problem,) = read(line).problems
+    advised = re.search("'(ramps.x={[^{}]*})'$", problem.text).group(1)
+    assert read(advised).problems == []
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"), [("loss=wgan", "wasserstein"), ("metrics=fid", "native"), ("metrics=[fid,kid]", "[native,kid]")]
+)
+def test_another_name_of_an_option_is_understood(line, meant):
+    found = read(line)
+    assert found.changes[0].values == (meant,)
+    (problem,) = found.problems
+    assert f"did you mean {meant.strip('[').partition(',')[0]!r}?" in problem.text
+
+
+def test_a_list_is_suggested_where_it_can_be_chosen():
+    (problem,) = read("penalty=r1,lecam").problems
+    assert problem.text.endswith("; a list is written [r1,lecam]")
+    for line in ("study=losses,penalties", "loss=hinge,wasserstein", "experiment=wgan,dcgan"):
+        (problem,) = read(line).problems
+        assert problem.text == "2 values need -m, which makes a run of each"
 
 
 @pytest.mark.parametrize(("lines", "added"), [(["dataset=ring"], 1), (["dataset=ring", "dataset_defaults=none"], 0)])

@@ -14,6 +14,15 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         RunFolder(tmp_path).read_config()
 
 
+def test_a_file_of_a_run_is_not_its_folder(tmp_path):
+    run = RunFolder(tmp_path)
+    run.config_file.write_text("seed: 1")
+    run.checkpoint("last").parent.mkdir()
+    run.checkpoint("last").write_bytes(b"")
+    with pytest.raises(ConfigError, match=rf"last.ckpt is a file; give the run's folder, {tmp_path}$"):
+        RunFolder(run.checkpoint("last")).read_config()
+
+
 MALFORMED = ["a: 2026-13-45", "a: 2026-01-01 99:99:99", "? [1]\n: 2", "[" * 5000, "{a: " * 5000, "a: !!int x", "&a [*a"]
 
 

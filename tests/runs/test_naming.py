@@ -1,3 +1,5 @@
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +29,14 @@ def test_a_name_that_is_too_long_keeps_the_groups_and_the_seed():
     names = [run_name(CHOICES, [*fixed, f"seed={seed}", "loss=hinge"]) for seed in range(3)]
     assert all(name.startswith(f"digits-dcgan-loss_hinge-seed_{seed}-") for seed, name in enumerate(names))
     assert {len(name) for name in names} == {LONGEST_NAME}
+
+
+def test_a_mapping_or_a_long_value_is_left_to_the_digest():
+    ramp = "ramps.warmup={keys: [model.beta], to: 1, end: 100000, kind: linear}"
+    assert re.fullmatch(r"digits-dcgan-warmup-[0-9a-f]{6}", run_name(CHOICES, [ramp]))
+    rates = [f"optimizer.{network}.lr=0.0002" for network in ("generator", "discriminator")]
+    long = run_name(CHOICES, ["seed=1", "penalty=[r1,lecam]", *rates])
+    assert long.startswith("digits-dcgan-penalty_r1_lecam-seed_1-discriminator.lr_0.0002-generator.lr_0.0002-")
 
 
 def test_what_changes_no_result_is_not_in_the_name():

@@ -1,5 +1,7 @@
 """ONNX files: what is in them agrees with torch, or there is no file."""
 
+import json
+
 import onnxruntime
 import pytest
 import torch
@@ -36,6 +38,17 @@ def test_the_runtime_makes_the_same_images_of_any_number_of_latents(tmp_path, nu
     images = session.run(["images"], {name: inputs[name].numpy() for name in names})[0]
     torch.testing.assert_close(torch.from_numpy(images), generator(*(inputs[name] for name in names)))
     assert [file.name for file in tmp_path.iterdir()] == ["generator.onnx"]
+
+
+@pytest.mark.parametrize("num_classes", [0, 5])
+def test_the_file_says_what_goes_in_and_what_comes_out(tmp_path, num_classes):
+    path = tmp_path / "generator.onnx"
+    export_onnx(Small(num_classes).eval(), path)
+    said = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_modelmeta().custom_metadata_map
+    assert said["latents"] == "float32 (batch, 3), standard normal"
+    assert said["images"] == "float32 (batch, 1, 2, 2) in [-1, 1]"
+    assert said.get("labels") == ("int64 (batch), 0 to 4" if num_classes else None)
+    assert json.loads(said["facts"])["name"] == "small"
 
 
 def test_what_differs_leaves_no_file(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from scipy.stats import norm, truncnorm
-from stubs import Echo, cells
+from stubs import CELL, Echo, cells
 
 from gan_experiments.core.images import to_uint8
 from gan_experiments.sampling.base import draw_latents
@@ -28,6 +28,14 @@ def test_rows_go_from_little_variety_to_all():
     assert torch.equal(shown[-1], to_uint8(Echo()(draw_latents(generator, 5, 3)))[:, 0])
     spread = [row.float().std() for row in shown]
     assert spread == sorted(spread)
+
+
+def test_every_row_is_named_beside_it():
+    sheet = Truncation(count=5, values=[0.1, 0.5])(Echo(), None, 3)
+    texts = sheet[0, :, 5 * CELL + 2 :]
+    rows = torch.tensor_split(texts, 3)
+    assert all(bool((row > 128).any()) for row in rows)
+    assert not torch.equal(rows[0][:30], rows[1][:30])
 
 
 def test_a_generator_may_truncate_in_its_own_way():

@@ -11,7 +11,7 @@ from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import check_command_line, combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.sweeps.launch import SweepJob
+from gan_experiments.sweeps.launch import SweepJob, sweep_problems
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 
@@ -251,3 +251,12 @@ def test_jobs_that_are_done_are_not_handed_to_the_launcher(sweep, tmp_path, monk
     code, out, err = sweep(*mine, "seed=1,2", "hydra.sweeper.max_batch_size=3")  # the order is not that of the file
     assert (code, sweep.begun, len(launched)) == (0, [2] * 4, 4), err
     assert "8 jobs: 4 skipped, 4 finished" in out
+
+
+def test_a_sweep_in_which_nothing_varies_is_refused():
+    def problems(*overrides):
+        return [str(each) for each in sweep_problems(check_command_line("train", Config, overrides, multirun=True))]
+
+    (problem,) = problems("loss=hinge")
+    assert problem.startswith("-m: nothing varies, so there is one run; give a key or a group several values")
+    assert problems("seed=0,1") == problems("seed=range(0,1)") == []

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from pytorch_lightning.callbacks import EarlyStopping, ModelSummary
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.training import build
@@ -36,3 +37,11 @@ def test_a_gpu_that_is_not_there_is_refused(machine):
     machine(False, False)
     with pytest.raises(ConfigError, match="torch sees no GPU"):
         device_for_measuring("gpu")
+
+
+def test_a_callback_that_waits_for_epochs_is_refused():
+    built = [ModelSummary(), EarlyStopping("metrics/fid")]
+    with pytest.raises(ConfigError) as refusal:
+        build.refuse_callbacks_of_epochs({"a": {}, "b": {}}, built)
+    (problem,) = refusal.value.problems
+    assert problem.startswith("callbacks.b: EarlyStopping stops at the ends of epochs, and a run has one")

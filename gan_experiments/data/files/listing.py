@@ -77,7 +77,7 @@ class Folder:
             ConfigError: The folder does not exist or cannot be read.
         """
         if not self.path.is_dir():
-            raise ConfigError(f"{self.key}: there is no folder {self.path}")
+            raise ConfigError(f"{self.key}: {self._missing()}")
         seen = set()
         for folder, folders, files in os.walk(self.path, onerror=self._refuse, followlinks=True):
             real = os.path.realpath(folder)
@@ -96,6 +96,13 @@ class Folder:
     def opened(self) -> Iterator[Opener]:
         """Yield a function that opens its images."""
         yield lambda name: open_picture(self.path / name)
+
+    def _missing(self) -> str:
+        if not self.path.is_file():
+            return f"there is no folder {self.path}"
+        if zipfile.is_zipfile(self.path) or self.path.suffix.lower() == ".zip":
+            return f"{self.path} is a zip archive: take dataset=image_archive dataset.path={self.path}"
+        return f"{self.path} is a file, not a folder"
 
     def _refuse(self, error: OSError) -> None:
         raise ConfigError(f"{self.key}: {error.filename} cannot be read ({error.strerror})")

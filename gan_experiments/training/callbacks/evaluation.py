@@ -51,6 +51,7 @@ class Evaluation:
         every: Images seen between two periodic evaluations.
         samples: Generated images of a periodic evaluation.
         final_samples: Generated images of the final evaluation.
+        allow_missing: Go on without an extractor whose weights are not on this machine and cannot be fetched.
 
     Attributes:
         selection: The measure that decides which evaluation is the best.
@@ -64,12 +65,18 @@ class Evaluation:
     """
 
     def __init__(
-        self, evaluator: Evaluator, every: PositiveInt, samples: PositiveInt, final_samples: PositiveInt
+        self,
+        evaluator: Evaluator,
+        every: PositiveInt,
+        samples: PositiveInt,
+        final_samples: PositiveInt,
+        allow_missing: bool = True,
     ) -> None:
         self.evaluator = evaluator
         self.every = every
         self.samples = samples
         self.final_samples = final_samples
+        self._allow_missing = allow_missing
         self._check_counts()
         self.selection = evaluator.selection
         higher = evaluator.higher_is_better.get(self.selection)
@@ -88,14 +95,16 @@ class Evaluation:
     def check(self) -> None:
         """Load or train the extractors, so that everything that is wrong with them is known before the run starts.
 
-        An extractor whose weights cannot be fetched is no error: the run goes on without it.
-
         Raises:
-            ConfigError: A file of weights is missing or invalid, or there are too few images for one of the measures.
+            ConfigError: Weights are missing, which is not allowed, or invalid, or there are too few images for one of
+                the measures.
         """
         try:
             self.evaluator.prepare()
-        except WeightsMissingError:
+        except WeightsMissingError as error:
+            if not self._allow_missing:
+                advice = "metrics=native needs none, and metrics.allow_missing=true trains without them"
+                raise ConfigError([f"metrics: {problem}; {advice}" for problem in error.problems]) from error
             return  # ``prepare`` replaces the extractor, together with the other processes
         self._check_counts()
 

@@ -87,7 +87,7 @@ class ProgressBar(LoopPart):
                 parts.append(f"{label} {latest[name]:.3f}")
         fid = latest.get("final/fid", latest.get("metrics/fid"))
         if fid is not None:
-            parts.append(f"FID {fid:.2f}")
+            parts.append(f"FID {fid:.2f}" if fid >= 1 else f"FID {fid:.2g}")
         return " · ".join(parts)
 
 

@@ -160,6 +160,9 @@ def test_missing_and_damaged_sources(tmp_path):
         list_images(Folder(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match=r"^dataset.path: there is no file .*nowhere$"):
         list_images(Archive(tmp_path / "nowhere"))
+    archive = write_archive(tmp_path / "b.zip", {"a.png": PNG})
+    with pytest.raises(ConfigError, match=r"b.zip is a zip archive: take dataset=image_archive dataset.path=.*b.zip$"):
+        list_images(Folder(archive))
     (tmp_path / "half.zip").write_bytes(write_archive(tmp_path / "a.zip", {"a.png": PNG}).read_bytes()[:-30])
     with pytest.raises(ConfigError, match="is not a zip archive, or is damaged"):
         list_images(Archive(tmp_path / "half.zip"))

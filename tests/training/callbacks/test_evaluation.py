@@ -14,7 +14,7 @@ from gan_experiments.runs.summary import summary
 from gan_experiments.systems.gan import GAN
 from gan_experiments.training.callbacks import evaluation
 from gan_experiments.training.callbacks.evaluation import Evaluation, interval
-from gan_experiments.training.train import train
+from gan_experiments.training.train import prepare, train
 
 
 @pytest.fixture
@@ -52,13 +52,20 @@ def tiny(tiny):
 
 def test_training_goes_on_with_native_if_the_weights_cannot_be_had(tiny, fit, network_down, caplog):
     with caplog.at_level(logging.WARNING):
-        run = fit(config=inception(tiny))
+        run = fit(config=inception(tiny, "metrics.allow_missing=true"))
     record = run.record()
     assert record["status"] == "finished"
     assert record["evaluation"]["extractors"]["native"]["name"] == "native"
     assert "no route to host" in record["evaluation"]["left_out"]["inception"]
     assert "native is used instead" in caplog.text
     assert "left out     inception: the weights of Inception are not here" in summary(run)
+
+
+def test_a_run_does_not_begin_without_the_weights_that_it_asks_for(tiny, network_down, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"weights of Inception are not here .* metrics.allow_missing=true"):
+        prepare(inception(tiny), run)
+    assert not run.path.exists()
 
 
 def test_a_file_that_is_named_and_not_there_ends_it(tiny, fit):
@@ -69,7 +76,7 @@ def test_a_file_that_is_named_and_not_there_ends_it(tiny, fit):
 
 def test_a_resumed_run_keeps_its_extractors(tiny, network_down, tmp_path, monkeypatch):
     """It started without the weights; when they are available later, the two kinds of values are not mixed."""
-    run, config = RunFolder(tmp_path / "run"), inception(tiny)
+    run, config = RunFolder(tmp_path / "run"), inception(tiny, "metrics.allow_missing=true")
     step = GAN.step
 
     def fail_after_the_first_evaluation(self, batch):
