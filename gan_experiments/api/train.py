@@ -24,6 +24,7 @@ from gan_experiments.core.dotted import value_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences, refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
+from gan_experiments.runs.initial import find_source
 from gan_experiments.runs.longer import LENGTH, changes_length, reopened, said
 from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.launch import SweepJob, run_sweep, sweep_problems, tidy_overrides
@@ -199,7 +200,8 @@ def train_sweep(
         configs = combinations(line)
     for config in configs:  # torch is imported with the first
         try:
-            checked_request(line, Config, warnings.append, config)
+            if (source := checked_request(line, Config, warnings.append, config).config.get("init_from")) is not None:
+                find_source(source)
         except ConfigError as error:
             problems += error.problems
     refuse(problems)

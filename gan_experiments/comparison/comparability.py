@@ -125,6 +125,13 @@ def _surroundings(runs: Sequence[CollectedRun]) -> list[str]:
         values = {as_text(value) for run in runs if (value := value_of(run.record, key)) is not None}
         if len(values) > 1:
             lines.append(f"Runs were made {meaning} ({key}: {first_few(sorted(values), _MOST_VALUES)}).")
+    sources: dict[str, set[str]] = {}
+    for run in runs:
+        sources.setdefault(as_text(run.config.get("init_from")), set()).add(
+            as_text(value_of(run.record, "init_from.hashes"))
+        )
+    for source in [source for source, hashes in sources.items() if len(hashes) > 1]:
+        lines.append(f"Runs with init_from={source} began with different weights: it has changed between them.")
     if any(value_of(run.record, "git.changed") for run in runs):
         lines.append("Some runs were made from code with uncommitted changes: their commit does not identify the code.")
     return lines

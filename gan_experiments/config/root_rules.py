@@ -93,6 +93,25 @@ def check_stop(key: str, options: Mapping[str, Any], config: ConfigView) -> Iter
     yield from check_within_run(key, "patience", "the run does not end early", config)
 
 
+def check_initial(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+    """Refuse options of the weights to begin with where there are none."""
+    if config.get("init_from") is None:
+        for name, value in options.items():
+            if value is not None:
+                yield Problem(f"{key}.{name}", "is of no use without init_from")
+
+
+def check_freeze(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+    """Refuse frozen parts of a discriminator that does not exist or is unrolled; warn of random weights that stay."""
+    frozen = [name for name in ("generator", "discriminator") if config.get(f"{key}.{name}") is not None]
+    if "discriminator" in frozen and config.component("model") and not config.get("model.discriminator"):
+        yield Problem(f"{key}.discriminator", "the model has no discriminator")
+    if "discriminator" in frozen and config.get("model.unroll_steps"):
+        yield Problem(f"{key}.discriminator", "model.unroll_steps steps with all weights; take unroll_steps=0")
+    for name in frozen if config.get("init_from") is None else ():
+        yield Problem(f"{key}.{name}", "random weights stay as they are: there is no init_from", warning=True)
+
+
 def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
     """Refuse ramps of what the system cannot change, to a value out of bounds, or that end before they start.
 

@@ -13,6 +13,7 @@ from pydantic import StringConstraints
 
 from gan_experiments.config import root_rules
 from gan_experiments.config.annotations import Component, Section, Slot
+from gan_experiments.config.sections import Average, Budget, Clip, Freeze, Initial, Ramp, Schedule, Share, Stop, Trainer
 from gan_experiments.core.types import (
     Described,
     Fraction,
@@ -28,7 +29,6 @@ FolderName = Annotated[
     Described("a folder name of letters, digits and . _ -"),
 ]
 SampleCount = Annotated[int, Interval(ge=2)]  # the variance of one image is not defined
-Share = Annotated[float, Interval(gt=0, le=1)]
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 
 
@@ -58,98 +58,6 @@ Callback = Annotated[
     Component, Slot(("pytorch_lightning:Callback", "gan_experiments.training.callbacks.base:LoopPart"), ("run",))
 ]
 Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run",))]
-
-
-@dataclass
-class Budget(Section):
-    """When a run is finished.
-
-    Attributes:
-        images: Real images the discriminator is shown.
-    """
-
-    images: PositiveInt
-
-
-@dataclass
-class Stop(Section):
-    """When a run ends before its budget is spent.
-
-    Attributes:
-        patience: Images seen without a better periodic evaluation; ``None``: it does not.
-    """
-
-    patience: PositiveInt | None = None
-
-    check = staticmethod(root_rules.check_stop)
-
-
-@dataclass
-class Average(Section):
-    """The moving average of the generator's weights.
-
-    Attributes:
-        half_life: Images after which an old weight counts half; 0 turns it off.
-        start: Images seen until which the average equals the network.
-        rampup: Largest half-life as a share of the images seen; ``None`` sets no bound.
-    """
-
-    half_life: NonNegativeInt
-    start: NonNegativeInt = 0
-    rampup: Share | None = None
-
-    check = staticmethod(root_rules.check_average)
-
-
-@dataclass
-class Schedule(Section):
-    """The factor of both learning rates over the run.
-
-    Attributes:
-        kind: How they fall from 1 at ``start`` to ``final`` at ``end``.
-        warmup: Images over which they rise from 0.
-        start: Images at which they begin to fall.
-        end: Images at which they have fallen; ``None``: the budget.
-        final: The factor from then on.
-    """
-
-    kind: Literal["constant", "linear", "cosine"]
-    warmup: NonNegativeInt
-    start: NonNegativeInt
-    end: PositiveInt | None
-    final: Fraction = 0.0
-
-    check = staticmethod(root_rules.check_schedule)
-
-
-@dataclass
-class Ramp(Section):
-    """Numbers of the config that move to another value during the run, from the one they have in the config.
-
-    Attributes:
-        keys: Which: ``penalty.<name>.weight``, ``ema.half_life``, ``optimizer.<network>.betas[<0 or 1>]``,
-            ``augment.<name>.p`` if it does not adapt, ``model.beta`` of a VAE.
-        to: Their value from ``end`` on.
-        end: Images at which the move ends; ``None``: the budget.
-        start: Images at which it begins.
-        kind: In a line, or along half a period of a cosine.
-    """
-
-    keys: list[str]
-    to: NonNegativeFloat
-    end: PositiveInt | None = None
-    start: NonNegativeInt = 0
-    kind: Literal["linear", "cosine"] = "cosine"
-
-    check = staticmethod(root_rules.check_ramp)
-
-
-@dataclass
-class Clip(Section):
-    """The largest norm of each network's gradient; ``None`` does not clip."""
-
-    generator: PositiveFloat | None
-    discriminator: PositiveFloat | None
 
 
 @dataclass
@@ -194,31 +102,6 @@ class Metrics(Section):
 
 
 @dataclass
-class Trainer(Section):
-    """Where a run is computed.
-
-    Attributes:
-        accelerator: Kind of device.
-        devices: Processes, one on each device, on every node; ``auto``: all there are.
-        num_nodes: Machines.
-        strategy: ``ddp`` for more than one process.
-        precision: Of the forward passes; penalties and metrics keep float32 and more.
-        deterministic: Refuse operations whose result depends on timing.
-        sync_batchnorm: Let several processes normalize over the batch of all.
-    """
-
-    accelerator: Literal["cpu", "gpu", "auto"]
-    devices: PositiveInt | Literal["auto"]
-    num_nodes: PositiveInt
-    strategy: Literal["auto", "ddp"]
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    deterministic: bool
-    sync_batchnorm: bool
-
-    check = staticmethod(root_rules.check_trainer)
-
-
-@dataclass
 class Config(Section):
     """The config of ``gan-train``.
 
@@ -236,6 +119,9 @@ class Config(Section):
         optimizer: Optimizers, schedule and clipping.
         ramps: Other numbers that change during the run, by a name for each move.
         stop: When the run ends before its budget is spent.
+        init_from: Weights to begin with: a run folder, a checkpoint or the file of a generator; ``None``: random ones.
+        init: What is taken from there.
+        freeze: What keeps its weights.
         metrics: Evaluation.
         trainer: Devices, processes and precision.
         callbacks: What watches the run, by name.
@@ -271,5 +157,8 @@ class Config(Section):
     retry: Literal["none", "failed"] = "none"
     ramps: dict[str, Ramp] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
+    init_from: str | None = None
+    init: Initial = field(default_factory=Initial)
+    freeze: Freeze = field(default_factory=Freeze)
 
     check = staticmethod(root_rules.check_config)

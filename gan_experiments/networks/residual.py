@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import ClassVar, Literal, NamedTuple
 
@@ -197,6 +198,15 @@ class Decoder(nn.Module):
             nn.Conv2d(widths[-1], facts.channels, 3, padding=1),
             nn.Tanh(),
         )
+
+    def in_order(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield the parts by name in the order in which they are computed."""
+        yield "project", self.project
+        yield "attention.0", self.attention[0]
+        for depth, block in enumerate(self.blocks):
+            yield f"blocks.{depth}", block
+            yield f"attention.{depth + 1}", self.attention[depth + 1]
+        yield "last", self.last
 
     def forward(self, vectors: Tensor, conditions: list[Tensor | None]) -> Tensor:
         """Map ``(B, length)`` and a condition for each block to ``(B, C, H, W)`` in [-1, 1]."""

@@ -26,6 +26,7 @@ class WeightClipping(Penalty):
 
     @torch.no_grad()
     def after_discriminator_step(self, discriminator: nn.Module) -> None:
-        """Clamp all parameters, including biases and gains."""
+        """Clamp all parameters, including biases and gains, but for frozen ones."""
         for parameter in discriminator.parameters():
-            parameter.clamp_(-self.bound, self.bound)
+            if parameter.requires_grad:
+                parameter.clamp_(-self.bound, self.bound)

@@ -35,7 +35,7 @@ def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
     Raises:
         ConfigError: The file is missing or damaged, or names another class.
     """
-    weights, metadata = _read(Path(path))
+    weights, metadata = read_generator_file(Path(path))
     try:
         architecture, facts = (json.loads(metadata[key]) for key in ("architecture", "facts"))
     except (KeyError, ValueError):
@@ -47,7 +47,12 @@ def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
     return generator.eval().requires_grad_(False)
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
+def read_generator_file(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
+    """Read the weights and the metadata of a file, without the network they are for.
+
+    Raises:
+        ConfigError: The file is missing or damaged.
+    """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file")
     try:

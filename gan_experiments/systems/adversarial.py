@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation, Penalty
 from gan_experiments.systems.base import OptimizerFactory, System
-from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
+from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
 from gan_experiments.systems.schedule import LearningRateSchedule
 
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
@@ -72,7 +72,7 @@ class AdversarialSystem(System):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Build one optimizer per network, the discriminator's first."""
-        return [keep_rates(self._factories[name](getattr(self, name).parameters())) for name in NETWORKS]
+        return [keep_rates(self._factories[name](trained(getattr(self, name)))) for name in NETWORKS]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""

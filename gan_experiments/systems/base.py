@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -17,9 +17,13 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError
 from gan_experiments.systems.optimization import clear_gradient, weights_of
 from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 _ABSENT = object()  # not ``None``, which a config can set
@@ -40,6 +44,7 @@ class System(pl.LightningModule):
         optimized: The networks with an optimizer of their own, in the order of the optimizers.
         ema: The moving average of the generator.
         ramps: Values that change during the run, by their keys in the config.
+        frozen: Names of the parts whose weights and buffers do not change.
         statistics: Losses, outputs, gradient norms and the like of the steps since they were last read.
         pauses: Returns whether anything is due after the step just taken; the run loop sets it.
         direct: Whether steps of optimizers bypass Lightning, whose hooks and wrappers take longer than a small network;
@@ -61,6 +66,7 @@ class System(pl.LightningModule):
         self.clock = clock
         self.seed = seed
         self.ramps: dict[str, ValueRamp] = {}
+        self.frozen: list[str] = []
         self.statistics = StepStatistics()
         self.pauses: Callable[[], bool] = lambda: True
         self.direct = False
@@ -74,6 +80,31 @@ class System(pl.LightningModule):
     def num_classes(self) -> int:
         """Number of classes of a conditional generator; 0 if it takes no labels."""
         return self.generator.facts.num_classes if self.generator.conditional else 0
+
+    def freeze_parts(self, network: str, parts: Sequence[str]) -> None:
+        """Keep parts of a network, by their names in it, as they are: no gradient, and always in evaluation mode.
+
+        Raises:
+            ConfigError: Nothing of the network is left to train.
+        """
+        self.frozen += [f"{network}.{part}" for part in parts]
+        for name, weight in self.named_parameters():
+            if self._is_frozen(name):
+                weight.requires_grad = False
+        if not any(weight.requires_grad for weight in getattr(self, network).parameters()):
+            raise ConfigError(f"freeze.{network}: nothing of the {network} is left to train")
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all modules; frozen ones stay in evaluation mode, in which no buffer changes."""
+        super().train(mode)
+        for name, module in self.named_modules() if self.frozen else ():
+            if self._is_frozen(name):
+                module.training = False
+        return self
+
+    def _is_frozen(self, name: str) -> bool:
+        return any(name == part or name.startswith(f"{part}.") for part in self.frozen)
 
     def learning_rates(self) -> dict[str, float]:
         """Return the learning rates of the last step, by network."""

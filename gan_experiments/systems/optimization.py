@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 
@@ -19,6 +19,11 @@ def scale_rates(optimizer: Optimizer, factor: float) -> None:
     """Set the learning rates to ``factor`` times those that the optimizer was built with."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor
+
+
+def trained(*networks: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of networks that are not frozen."""
+    return [weight for network in networks for weight in network.parameters() if weight.requires_grad]
 
 
 def weights_of(optimizer: Optimizer) -> list[Tensor]:

@@ -18,7 +18,7 @@ from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFloat
 from gan_experiments.systems.base import OptimizerFactory, System, evaluation_mode
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
-from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
+from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
 from gan_experiments.systems.schedule import LearningRateSchedule
 
 INITIAL_SIGMA = 0.5  # of a learned sigma; pixels are in [-1, 1]
@@ -189,7 +189,7 @@ class VAE(System):
     def configure_optimizers(self) -> Optimizer:
         """Build one optimizer for encoder, decoder and a learned ``sigma``."""
         learned = [] if self.log_sigma is None or not self.log_sigma.requires_grad else [self.log_sigma]
-        parameters = [*self.generator.parameters(), *self.encoder.parameters(), *learned]
+        parameters = [*trained(self.generator, self.encoder), *learned]
         return keep_rates(self._factories["generator"](parameters))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:

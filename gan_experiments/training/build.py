@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 
 from gan_experiments.config.signatures import signature_of
+from gan_experiments.core.blocks import chosen_parts
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.memory import within_memory
@@ -45,6 +46,7 @@ class Parts(NamedTuple):
         data: The dataset.
         loop: Monitors, evaluates, samples, saves and stops.
         resumed_at: Images seen in the checkpoint that the run resumes from; ``None`` for a new run.
+        initial: Where the weights of a new run come from, for its record; ``None``: they are random.
     """
 
     trainer: pl.Trainer
@@ -52,6 +54,7 @@ class Parts(NamedTuple):
     data: ImageData
     loop: RunLoop
     resumed_at: int | None = None
+    initial: dict[str, Any] | None = None
 
 
 def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
@@ -123,6 +126,10 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         d_steps=config["d_steps"],
     )
     system.ema.start, system.ema.rampup = config["ema"].get("start", 0), config["ema"].get("rampup")
+    for name, chosen in (config.get("freeze") or {}).items():
+        if chosen is not None:
+            from_image = name == "discriminator"
+            system.freeze_parts(name, chosen_parts(networks[name], chosen, from_image, f"freeze.{name}"))
     for ramp in config.get("ramps", {}).values():
         course = {name: value for name, value in _with_end(ramp, budget).items() if name != "keys"}
         system.ramps |= {key: ValueRamp(float(value_of(config, key)), **course) for key in ramp["keys"]}

@@ -24,6 +24,7 @@ from gan_experiments.runs.folder import RunFolder, is_main_process
 from gan_experiments.runs.longer import changes_length, check_length
 from gan_experiments.runs.provenance import provenance
 from gan_experiments.training.build import Parts, build
+from gan_experiments.training.initial import begin_with
 from gan_experiments.training.loop import run_loggers
 from gan_experiments.training.preflight import check_run
 from gan_experiments.training.restore import check_resumable, check_same_data
@@ -56,6 +57,8 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
     if checkpoint and changes_length(saved, config):
         check_length(saved, config, run.record(), checkpoint["images_seen"])
     parts = build(config, run)._replace(resumed_at=checkpoint["images_seen"] if checkpoint else None)
+    if checkpoint is None and config.get("init_from") is not None:
+        parts = parts._replace(initial=begin_with(parts.system, config["init_from"], config.get("init") or {}))
     if is_main_process():  # the others run what this one has accepted
         check_run(parts, config)
         if checkpoint:
@@ -126,6 +129,8 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         **provenance(),
     )
     if parts.resumed_at is None:
+        if parts.initial is not None:
+            run.update_record(init_from=parts.initial)
         names = parts.loop.evaluation.evaluator.names if parts.loop.evaluation else []
         metrics = [f"{kind}/{name}" for kind in ("metrics", "final") for name in names]
         overrides = [override.lstrip("+").partition("=")[0] for override in record.get("overrides", ())]

@@ -4,10 +4,13 @@ from config_view import config_view
 from gan_experiments.config.root_rules import (
     check_average,
     check_config,
+    check_freeze,
+    check_initial,
     check_metrics,
     check_optimizer,
     check_ramp,
     check_schedule,
+    check_stop,
     check_trainer,
 )
 from gan_experiments.metrics.kid import KID
@@ -202,3 +205,32 @@ def test_two_measures_do_not_share_a_value():
         "metrics.measures.known_distribution: metrics.features.prdc already computes precision, recall; "
         "keep one of the two"
     )
+
+
+def test_options_of_a_source_need_one():
+    options = {"networks": None, "generator": "raw", "strict": True}
+    assert lines(check_initial, "init", {"init": options, "init_from": None}) == [
+        "init.generator: is of no use without init_from",
+        "init.strict: is of no use without init_from",
+    ]
+    assert lines(check_initial, "init", {"init": options, "init_from": "run"}) == []
+
+
+def test_frozen_parts_need_a_network_that_is_not_unrolled_and_weights():
+    config = {"freeze": {"discriminator": 2}, "init_from": "run", "model": {"_target_": GAN, "discriminator": {"x": 1}}}
+    assert lines(check_freeze, "freeze", config) == []
+    unrolled = config | {"model": {**config["model"], "unroll_steps": 5}}
+    assert lines(check_freeze, "freeze", unrolled) == [
+        "freeze.discriminator: model.unroll_steps steps with all weights; take unroll_steps=0"
+    ]
+    assert lines(check_freeze, "freeze", config | {"model": {"_target_": VAE}}) == [
+        "freeze.discriminator: the model has no discriminator"
+    ]
+    (warning,) = check_freeze("freeze", {}, config_view(config | {"init_from": None}))
+    assert (warning.key, warning.warning) == ("freeze.discriminator", True)
+
+
+def test_patience_needs_an_evaluation():
+    config = {"stop": {"patience": 100}, "metrics": {}, "budget": {"images": 1000}}
+    assert lines(check_stop, "stop", config) == ["stop.patience: needs a periodic evaluation; metrics=none makes none"]
+    assert lines(check_stop, "stop", config | {"metrics": {"features": {"fid": {}}}}) == []
