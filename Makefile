@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test adversarial lint types audit check install clean
+.PHONY: run test adversarial lint types docs audit check install clean
 
 install: .venv/.installed
 
@@ -27,6 +27,11 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+
+# The site of the documentation; a warning is an error.
+docs: install
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
 
 # pip-audit has an environment of its own, so that its dependencies are not taken for ours.
 audit: install

@@ -1,0 +1,42 @@
+"""The documentation builds as a site without a warning, takes nothing from a network and has every option."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gan_experiments.config.files import conf_dir
+
+DOCS = Path(__file__).parent.parent / "docs"
+# A script or style from elsewhere; links to other sites are none.
+FETCHED = re.compile(
+    r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?:https?:)?//[^\"']+|@import|url\(https?:", re.I
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-d", str(folder / "doctrees")]
+    done = subprocess.run([*command, str(DOCS), str(folder / "html")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder / "html"
+
+
+def test_every_option_and_page_is_on_it(site):
+    for file in (path for path in conf_dir().glob("*/*.yaml") if path.parent.name != "compare"):
+        page = (site / "reference" / "config" / f"{file.parent.name}.html").read_text(encoding="utf-8")
+        assert f"{file.parent.name}={file.stem}" in page
+    for page in DOCS.glob("*.md"):
+        assert page.stem == "README" or "<h1>" in (site / f"{page.stem}.html").read_text(encoding="utf-8")
+    api = (site / "reference" / "api.html").read_text(encoding="utf-8")
+    assert all(
+        f'id="gan_experiments.{name}"' in api for name in ("compose", "train", "load_run", "evaluate", "compare")
+    )
+
+
+def test_nothing_is_fetched(site):
+    for page in (*site.rglob("*.html"), *site.rglob("*.css")):
+        assert not FETCHED.search(page.read_text(encoding="utf-8")), page
