@@ -74,7 +74,8 @@ def test_no_group_is_forgotten():
 
 def test_defaults_of_datasets_belong_to_those_with_a_known_truth():
     config = {option: compose("data", [f"dataset={option}"]).dataset for option in options("dataset")}
-    known = [option for option, dataset in config.items() if get_class(dataset._target_).has_known_distribution]
+    classes = {option: get_class(dataset._target_) for option, dataset in config.items()}
+    known = [option for option, cls in classes.items() if cls.has_known_distribution or cls.has_equilibrium]
     assert options("dataset_defaults") == sorted(["none", *known])
 
 
@@ -95,7 +96,9 @@ def test_two_steps(group, option, tmp_path, monkeypatch):
         overrides = added_to_others(option)
     if option in ("known_distribution", "mixture"):
         overrides += ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
-    if group == "model" and option in ("mlp", "mlp_vae"):
+    if option == "equilibrium":
+        overrides = [line for line in overrides if "channels" not in line] + ["dataset=dirac"]
+    if group == "model" and option in ("dirac", "linear_quadratic", "mlp", "mlp_vae"):
         overrides = [line for line in overrides if "channels" not in line]
     if (group == "model" and option == "mlp_vae") or "model=vae" in overrides:
         overrides = [line for line in overrides if "discriminator" not in line]

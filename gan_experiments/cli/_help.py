@@ -28,6 +28,8 @@ ABOUT = {
         Needs the extra: pip install 'gan-experiments[onnx]'.""",
     "sample": """Draw what the averaged generator of a run makes as a PNG: a grid of samples, interpolations, classes,
         truncation, directions of change, or samples beside their nearest real images.""",
+    "stability": """Find out whether training converges to an equilibrium that is known, orbits it or diverges: from the
+        Jacobian of the real training step there, the states of optimizers and penalties included.""",
 }
 
 EXAMPLES = {
@@ -57,6 +59,9 @@ gan-export run=outputs/<date>/<run> checkpoint=best output=generator.onnx""",
 gan-sample run=outputs/<date>/<run> output.count=100 seed=1 file=grid.png
 gan-sample run=outputs/<date>/<run> output=interpolation output.path=linear
 gan-sample run=outputs/<date>/<run> output=neighbours checkpoint=best""",
+    "stability": """gan-stability penalty=r1 optimizer.generator.lr=0.2 optimizer.discriminator.lr=0.2
+gan-stability loss=wasserstein model.update_order=simultaneous
+gan-stability dataset=gaussian model=linear_quadratic loss=wasserstein penalty=r1 penalty.r1.weight=10""",
 }
 
 

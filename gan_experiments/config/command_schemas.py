@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from annotated_types import Interval
+
+from gan_experiments.config import root_rules
 from gan_experiments.config.annotations import Component, Section, Slot
-from gan_experiments.config.schema import Dataset, Metrics, SampleCount
+from gan_experiments.config.schema import (
+    Augmentation,
+    Dataset,
+    Loss,
+    Metrics,
+    Optimizer,
+    Penalty,
+    SampleCount,
+    System,
+)
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
 
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
@@ -162,3 +174,38 @@ class ShardsConfig(Section):
     shard_images: PositiveInt
     seed: NonNegativeInt
     trusted: list[str]
+
+
+@dataclass
+class StabilityConfig(Section):
+    """The config of ``gan-stability``, see :func:`gan_experiments.api.stability.stability`.
+
+    Attributes:
+        dataset: Data on which the equilibrium is known.
+        model: A system with networks for which it is known.
+        loss: The adversarial loss.
+        penalty: Terms and constraints beside the loss, by name.
+        augment: What the discriminator sees images through, by name.
+        optimizer: Optimizers and clipping; a schedule would make every step another one.
+        seed: Of latents and noise.
+        batch_size: Images per step.
+        d_steps: Discriminator steps per generator step.
+        distance: From the equilibrium to the start of a run, where the step is not differentiable.
+        steps: Discriminator steps of that run.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    dataset: Dataset
+    model: System
+    loss: Loss
+    penalty: dict[str, Penalty]
+    augment: dict[str, Augmentation]
+    optimizer: Optimizer
+    seed: NonNegativeInt
+    batch_size: PositiveInt
+    d_steps: PositiveInt
+    distance: PositiveFloat
+    steps: Annotated[int, Interval(ge=8, le=1_000_000)]
+    trusted: list[str]
+
+    check = staticmethod(root_rules.check_stability)

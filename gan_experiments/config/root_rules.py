@@ -32,6 +32,18 @@ def check_config(key: str, options: Mapping[str, Any], config: ConfigView) -> It
                 yield Problem(f"ramps.{name}.keys", f"{number} is changed by ramps.{owners[number]} already")
 
 
+def check_stability(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+    """Refuse data and networks without a known equilibrium, and learning rates that change from step to step."""
+    dataset, generator = config.component("dataset"), config.component("model.generator")
+    if dataset is not None and not getattr(dataset, "has_equilibrium", False):
+        yield Problem("dataset", f"no equilibrium on {dataset.__name__} is known; take dirac or gaussian")
+    if generator is not None and not hasattr(generator, "to_equilibrium"):
+        text = f"no equilibrium of {generator.__name__} is known"
+        yield Problem("model", f"{text}; take dirac, or linear_quadratic with dataset=gaussian")
+    if config.get("optimizer.schedule.kind") not in (None, "constant") or config.get("optimizer.schedule.warmup"):
+        yield Problem("optimizer.schedule", "each step would be another one; take kind=constant and warmup=0")
+
+
 def check_trainer(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
     """Refuse float16 on the CPU."""
     if config.get(f"{key}.precision") == "16-mixed" and config.get(f"{key}.accelerator") == "cpu":

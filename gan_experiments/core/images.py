@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torch.nn.functional import pad
 from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
 from gan_experiments.core.files import replacing
+from gan_experiments.core.precision import in_float32
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -20,7 +22,7 @@ def to_float(images: Tensor) -> Tensor:
     Floating-point input, such as points in the plane, is in [-1, 1] already and keeps its values.
     """
     if images.is_floating_point():
-        return images.to(torch.float32)
+        return in_float32(images)
     return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
@@ -35,14 +37,14 @@ def as_measured(images: Tensor) -> Tensor:
 
 
 def is_points(images: Tensor) -> bool:
-    """Return whether images ``(B, C, H, W)`` are points in the plane: one pixel whose two channels are coordinates."""
-    return images.shape[-3:] == (2, 1, 1)
+    """Return whether images ``(B, C, H, W)`` are points: one pixel whose one or two channels are coordinates."""
+    return images.shape[-3:] in ((1, 1, 1), (2, 1, 1))
 
 
 def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32) -> Tensor:
     """Arrange images in rows, enlarging small ones by a whole factor.
 
-    Points in the plane become dots of one image instead.
+    Points become dots of one image instead, those on a line in its middle.
 
     Args:
         images: uint8, or float in [-1, 1]: ``(B, C, H, W)`` with one or three channels.
@@ -80,7 +82,8 @@ def label_rows(grid: Tensor, labels: Sequence[str], width: int = 96) -> Tensor:
 
 
 def _dots(points: Tensor, pixels: int = 256) -> Tensor:
-    """Draw points ``(B, 2)`` of [-1, 1], the second coordinate upwards, on white."""
+    """Draw points ``(B, 1)`` or ``(B, 2)`` of [-1, 1], the second coordinate upwards, on white."""
+    points = pad(points, (0, 2 - points.shape[1]))
     columns, rows = ((points * torch.tensor([1, -1]) + 1) / 2 * (pixels - 1)).round().long().clamp(1, pixels - 2).T
     image = torch.full((3, pixels, pixels), 255, dtype=torch.uint8)
     for down in (-1, 0, 1):

@@ -45,6 +45,7 @@ class ImageData(pl.LightningDataModule):
     Attributes:
         known: The facts, if they are the same for all options and known without reading any file.
         has_known_distribution: Whether the images are drawn from a known distribution.
+        has_equilibrium: Whether that of a GAN on it is known: its covariance is the attribute ``equilibrium``.
         has_labels: Whether the images can have labels.
         splits_without_labels: Values of the option ``split`` for which the images have no labels.
         known_distribution: That distribution, once the dataset is set up.
@@ -53,6 +54,7 @@ class ImageData(pl.LightningDataModule):
     provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program passes, not the config
     known: ClassVar[DataFacts | None] = None
     has_known_distribution: ClassVar[bool] = False
+    has_equilibrium: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
     splits_without_labels: ClassVar[tuple[str, ...]] = ()
     known_distribution: KnownDistribution | None = None

@@ -23,9 +23,9 @@ _MAX_COLUMNS = 32  # of a contact sheet
 def describe(data: ImageData) -> list[str]:
     """Summarize a dataset that is set up, as lines of text."""
     facts = data.facts
-    kind = (
-        "points in the plane" if is_points(data.images) else f"images of {facts.image_size}x{facts.image_size} pixels"
-    )
+    kind = f"images of {facts.image_size}x{facts.image_size} pixels"
+    if is_points(data.images):
+        kind = "points in the plane" if facts.channels > 1 else "points on a line"
     lines = [f"{facts.name}: {data.num_images:,} {kind}, {facts.channels} channel{'s' * (facts.channels > 1)}"]
     if data.num_training < data.num_images:
         lines.append(f"  trained on   {data.num_training:,} of them")

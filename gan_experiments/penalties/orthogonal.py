@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Penalty, Step
 from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 
@@ -41,6 +43,16 @@ class Orthogonal(Penalty):
     def generator(self, step: Step) -> Tensor | None:
         """Return the same of the generator's layers."""
         return _overlap(step.generator) if self.network in ("generator", "both") else None
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse networks that say that they have no matrices (``has_matrices``)."""
+        yield from super().check(key, options, config)
+        for name in ("generator", "discriminator"):
+            network = config.component(f"model.{name}")
+            if network and options["network"] in (name, "both") and not getattr(network, "has_matrices", True):
+                text = f"the weights of {network.__name__} are no matrices: there is nothing to make orthogonal"
+                yield Problem(f"{key}.network", text)
 
 
 def _overlap(network: nn.Module) -> Tensor:

@@ -88,11 +88,36 @@ class AdversarialSystem(System):
         return any(getattr(penalty, f"differentiates_{side}") for penalty in due)
 
 
-def check_generator_batch(key: str, config: ConfigView) -> Iterator[Problem]:
+def check_updates(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse fakes of the generator step and an order of updates that the rest of the config does not go with.
+
+    Warn of latent optimization that shared fakes hide from the generator.
+    """
+    if config.get(f"{key}.generator_batch") not in (None, 1):
+        yield from _check_generator_batch(key, config)
+    if config.get(f"{key}.update_order") == "simultaneous":
+        yield from _check_simultaneous(f"{key}.update_order", config)
+    for name, penalty in config.components("penalty").items():
+        moves = getattr(penalty, "latents", Penalty.latents) is not Penalty.latents
+        if moves and config.get(f"{key}.share_fakes"):
+            text = "with model.share_fakes the generator does not learn through the move of the latents"
+            yield Problem(f"penalty.{name}", text, warning=True)
+
+
+def _check_generator_batch(key: str, config: ConfigView) -> Iterator[Problem]:
     """Refuse what needs as many fakes as real images in the generator step."""
-    loss = config.component("loss")
+    where, loss = f"{key}.generator_batch", config.component("loss")
     if loss is not None and (getattr(loss, "pairs", False) or getattr(loss, "generator_needs_real", False)):
-        yield Problem(key, f"{loss.__name__} compares the generator's fakes with as many real images; take 1")
+        yield Problem(where, f"{loss.__name__} compares the generator's fakes with as many real images; take 1")
     for option in ("share_fakes", "unroll_steps"):
-        if config.get(f"model.{option}"):
-            yield Problem(key, f"model.{option} uses the discriminator step's number of fakes; take 1")
+        if config.get(f"{key}.{option}"):
+            yield Problem(where, f"{key}.{option} uses the discriminator step's number of fakes; take 1")
+
+
+def _check_simultaneous(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse several discriminator steps to one of the generator, and loss scaling."""
+    if config.get("d_steps") not in (None, 1):
+        yield Problem("d_steps", f"{key}=simultaneous takes one step of each network; set d_steps=1")
+    if config.get("trainer.precision") == "16-mixed":
+        reason = "the scale would change between the two gradients; bf16-mixed and 32-true work"
+        yield Problem("trainer.precision", f"16-mixed cannot be combined with {key}=simultaneous: {reason}")

@@ -227,14 +227,19 @@ class System(pl.LightningModule):
             for weight in frozen:
                 weight.requires_grad = True
 
-    def _minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+    def _minimize(self, loss: Tensor, optimizer: Optimizer, *between: Callable[[], None]) -> None:
+        """Compute the gradient, do what is to be done ``between``, and take the optimizer's step."""
         clear_gradient(optimizer)
         if self.direct:
             loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            self.manual_backward(loss)
+        for action in between:
+            action()
+        if self.direct:
             self.on_before_optimizer_step(optimizer)
             optimizer.step()
         else:
-            self.manual_backward(loss)
             wrappers: Any = self.optimizers()
             wrappers = wrappers if isinstance(wrappers, list) else [wrappers]
             wrappers[self.trainer.optimizers.index(optimizer)].step()

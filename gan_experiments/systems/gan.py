@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 from annotated_types import Interval
@@ -23,10 +23,10 @@ from gan_experiments.core.contracts import (
     Step,
 )
 from gan_experiments.core.images import to_float
-from gan_experiments.core.precision import without_autocast
+from gan_experiments.core.precision import in_float32, without_autocast
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import Repeats
-from gan_experiments.systems.adversarial import AdversarialSystem, check_generator_batch
+from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
 from gan_experiments.systems.base import OptimizerFactory
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
@@ -66,6 +66,8 @@ class GAN(AdversarialSystem):
         unroll_steps: Discriminator steps unrolled in the generator step (Metz et al. 2017), with their penalties and
             gradient clipping, on each process's slice of this step's images.
         generator_batch: Fakes of the generator step as a multiple of ``batch_size`` (Miyato et al. 2018: 2).
+        update_order: ``alternating``: the generator learns from the discriminator after its step; ``simultaneous``:
+            from the one before it (Mescheder, Nowozin & Geiger 2017).
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class GAN(AdversarialSystem):
         share_fakes: bool = False,
         unroll_steps: Annotated[int, Interval(ge=0, le=100)] = 0,
         generator_batch: Repeats = 1,
+        update_order: Literal["alternating", "simultaneous"] = "alternating",
     ) -> None:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
@@ -97,6 +100,7 @@ class GAN(AdversarialSystem):
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
         self.generator_batch = generator_batch
+        self._simultaneous = update_order == "simultaneous"
         self._layout = layout
         self._factories = optimizers
         self._schedule = schedule
@@ -115,9 +119,13 @@ class GAN(AdversarialSystem):
         share = self.share_fakes and generator_follows
         with torch.set_grad_enabled(share):
             fakes = self._draw_fakes("discriminator", real, labels)
-        self._discriminator_step(real, labels, fakes)
-        if generator_follows:
-            self._generator_step(real.detach(), labels, fakes if share else None)
+        if self._simultaneous:
+            between = partial(self._discriminator_step, real, labels, fakes)
+            self._generator_step(real.detach(), labels, fakes if share else None, between)
+        else:
+            self._discriminator_step(real, labels, fakes)
+            if generator_follows:
+                self._generator_step(real.detach(), labels, fakes if share else None)
         for augmentation in self.augmentations.values():  # last: both networks see the same probability
             augmentation.observe(self._real_output, self.clock.images_seen, self.clock.batch_size)
         self.clock.advance()
@@ -127,7 +135,7 @@ class GAN(AdversarialSystem):
         with self._training_only(optimizer):
             clean = fakes.images.detach()
             if self._differentiates_clean("fake"):
-                clean = clean.float().requires_grad_()
+                clean = in_float32(clean).requires_grad_()
             fake, fakes = self._augmented("fake", clean), fakes._replace(images=clean)
             if not fake.requires_grad:
                 fake = fake.detach().requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
@@ -165,7 +173,9 @@ class GAN(AdversarialSystem):
         step = self._step(fakes, labels, real, fake, of_real, of_fake)
         return self._add_penalties("discriminator", loss, penalties, step, values, *keys), step, values
 
-    def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
+    def _generator_step(
+        self, real: Tensor, labels: Tensor | None, shared: Fakes | None, *between: Callable[[], None]
+    ) -> None:
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
         with self._training_only(optimizer):
             fakes = shared or self._draw_fakes("generator", real, labels)
@@ -179,7 +189,8 @@ class GAN(AdversarialSystem):
                 fake_output = penalty.generator_outputs(fake_output, step)
             loss = self.loss.generator(fake_output, of_real and of_real.output)
             values = {"loss/generator": loss}
-            self._minimize(self._add_penalties("generator", loss, penalties, step, values), optimizer)
+            loss = self._add_penalties("generator", loss, penalties, step, values)
+        self._minimize(loss, optimizer, *between)
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
         values["gradient_norm/generator"] = self._gradient_norms["generator"]
         self.statistics.record(self.clock.step, values)
@@ -199,9 +210,9 @@ class GAN(AdversarialSystem):
         return Fakes(latents, labels, self.generator(latents, labels))
 
     def _discriminate(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutput:
-        """Return the discriminator's outputs in float32, whatever its precision."""
+        """Return the discriminator's outputs in at least float32, whatever its precision."""
         output, features = self.discriminator.forward_with_features(images, labels)
-        return DiscriminatorOutput(output.float(), features)
+        return DiscriminatorOutput(in_float32(output), features)
 
     def _unrolled(self, real: Tensor, labels: Tensor | None, fake: Tensor, fakes: Fakes) -> Discriminate:
         """Return the discriminator as it is after its next ``unroll_steps`` steps, each on these images."""
@@ -282,14 +293,8 @@ class GAN(AdversarialSystem):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse what cannot be unrolled; warn of latent optimization that shared fakes hide from the generator."""
+        """Refuse what cannot be unrolled or simultaneous; warn of latent optimization hidden by shared fakes."""
         yield from super().check(key, options, config)
+        yield from check_updates(key, config)
         if config.get(f"{key}.unroll_steps"):
             yield from check_unrolling(config)
-        if config.get(f"{key}.generator_batch") not in (None, 1):
-            yield from check_generator_batch(f"{key}.generator_batch", config)
-        for name, penalty in config.components("penalty").items():
-            moves = getattr(penalty, "latents", Penalty.latents) is not Penalty.latents
-            if moves and config.get(f"{key}.share_fakes"):
-                text = "with model.share_fakes the generator does not learn through the move of the latents"
-                yield Problem(f"penalty.{name}", text, warning=True)

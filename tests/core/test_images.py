@@ -89,3 +89,12 @@ def test_points_are_drawn_where_they_lie():
     assert dark[253:, :3].all()  # left below
     assert dark[:3, 253:].all()  # right above
     assert dark[64, 128]
+
+
+def test_points_on_a_line_become_dots_in_the_middle():
+    grid = image_grid(torch.tensor([-0.5, 0.5]).view(2, 1, 1, 1))
+    assert torch.equal(grid, image_grid(torch.tensor([[-0.5, 0.0], [0.5, 0.0]]).view(2, 2, 1, 1)))
+
+
+def test_points_keep_their_precision():
+    assert to_float(torch.ones(1, 1, 1, 1).double()).dtype == torch.float64

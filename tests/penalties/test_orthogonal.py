@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from config_view import problems
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from gan_experiments.networks.polynomial import LinearGenerator, PointGenerator, PolynomialDiscriminator
 from gan_experiments.penalties.orthogonal import Orthogonal
 
 
@@ -68,3 +70,16 @@ def test_the_shape_of_the_matrix_decides_the_way_and_not_the_value(parts, shape)
     (gradient,) = torch.autograd.grad(value, network.weight)
     gram = filters @ filters.T
     np.testing.assert_allclose(gradient.numpy(), 4 * (gram * (1 - np.eye(len(gram)))) @ filters, rtol=1e-9, atol=1e-12)
+
+
+def test_networks_without_matrices_are_refused():
+    def found(network):
+        model = {"generator": {"_target_": PointGenerator}, "discriminator": {"_target_": PolynomialDiscriminator}}
+        config = {"model": model, "penalty": {"orthogonal": {"_target_": Orthogonal, "network": network}}}
+        return [line.split(" of ")[1].split(" are ")[0] for line in problems(config, "penalty.orthogonal")]
+
+    assert found("generator") == ["PointGenerator"]
+    assert found("both") == ["PointGenerator", "PolynomialDiscriminator"]
+    config = {"model": {"generator": {"_target_": LinearGenerator}}, "penalty": {"o": {"_target_": Orthogonal}}}
+    config["penalty"]["o"]["network"] = "both"
+    assert problems(config, "penalty.o") == []

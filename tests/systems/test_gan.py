@@ -80,6 +80,49 @@ def test_training_is_the_algorithm_written_by_hand(built, share, d_steps):
             torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.parametrize("direct", [False, True])
+def test_simultaneous_updates_take_both_gradients_before_either_step(built, share, direct):
+    parts = built(
+        "model=mlp", "penalty=none", f"model.share_fakes={str(share).lower()}", "seed=7",
+        "model.update_order=simultaneous", "optimizer=sgd", "optimizer.discriminator.momentum=0.5",
+    )  # fmt: skip
+    generator, discriminator = copy.deepcopy(parts.system.generator), copy.deepcopy(parts.system.discriminator)
+    take = parts.system.step
+    parts.system.step = lambda batch: (setattr(parts.system, "direct", direct), take(batch))
+    system = fit(parts)
+
+    g_sgd = torch.optim.SGD(generator.parameters(), 0.01)
+    d_sgd = torch.optim.SGD(discriminator.parameters(), 0.01, momentum=0.5)
+    images = to_float(parts.data.images)
+    order = Stream(7, "order", 0).permutation(len(images))
+    for step in range(8):
+        real = images[order[step * 8 : (step + 1) * 8]]
+        d_fake, g_fake = (
+            generator(Stream(7, "latents", network, step).normal(8, generator.latent_dim))
+            for network in ("discriminator", "discriminator" if share else "generator")
+        )
+        of_discriminator = softplus(-discriminator(real)).mean() + softplus(discriminator(d_fake)).mean()
+        of_generator = softplus(-discriminator(g_fake)).mean()
+        d_gradient = torch.autograd.grad(of_discriminator, list(discriminator.parameters()), retain_graph=True)
+        g_gradient = torch.autograd.grad(of_generator, list(generator.parameters()))
+        for optimizer, gradients in ((d_sgd, d_gradient), (g_sgd, g_gradient)):
+            for weight, gradient in zip(optimizer.param_groups[0]["params"], gradients, strict=True):
+                weight.grad = gradient
+            optimizer.step()
+    for ours, theirs in ((system.generator, generator), (system.discriminator, discriminator)):
+        for name, weight in theirs.named_parameters():
+            torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-4, atol=1e-6)
+
+
+def test_simultaneous_updates_refuse_what_they_cannot_be():
+    config = {"model": {"_target_": GAN, "update_order": "simultaneous"}}
+    assert problems(config, "model") == []
+    found = problems(config | {"d_steps": 2, "trainer": {"precision": "16-mixed"}}, "model")
+    assert [line.partition(":")[0] for line in found] == ["d_steps", "trainer.precision"]
+    assert problems({"model": {"_target_": GAN}, "d_steps": 2}, "model") == []
+
+
 @pytest.mark.parametrize("network", ["generator", "discriminator"])
 def test_a_step_of_one_network_leaves_the_other_as_it_was(built, network):
     parts = built("penalty=r1")

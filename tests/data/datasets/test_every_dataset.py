@@ -41,7 +41,7 @@ def defaults(cls):
 def test_the_config_lists_every_argument_with_its_default(option):
     with initialize_config_dir(str(conf_dir()), version_base=None):
         config = OmegaConf.to_container(compose(f"dataset/{option}")["dataset"])
-    assert config == defaults(locate(config.pop("_target_")))
+    assert config == OmegaConf.to_container(OmegaConf.create(defaults(locate(config.pop("_target_")))))
 
 
 def folder(tmp_path, **options):
