@@ -31,6 +31,7 @@ OPTIMIZERS = {
     ],
     "Adam (0.5, 0.999), alternating": ["optimizer=adam", *(f"optimizer.{name}.lr=0.01" for name in BOTH)],
 }
+MOVES = 1e-3  # change by a step: it is no equilibrium of this combination
 WEIGHT = 0.3  # of every penalty that has one, in every step
 STARTED = {"lecam": ["penalty.lecam.start_images=0"]}
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
@@ -70,7 +71,9 @@ def cell(loss: str, penalty: str, overrides: list[str], steps: int) -> str:
     if checked.errors:
         return "-"
     found = stability(checked.config)
-    value = f"{found.distances[1][1]:.0e}" if found.distances else f"{found.radius:.4f}"
+    if found.residual > MOVES:
+        return "moves"
+    value = f"{max(found.last_quarter):.0e}" if found.distances else f"{found.radius:.4f}"
     return f"{value} {SHORT[found.verdict]}{'*' if found.distances else ''}"
 
 

@@ -29,15 +29,15 @@ class Stability(NamedTuple):
         neutral: How many eigenvalues are 1: directions along which there are further equilibria.
         period: Discriminator steps of a period, after which penalties and generator steps recur.
         residual: Largest change of a number of the state by a period that starts at the equilibrium.
-        distances: Smallest and largest distance of the weights from the equilibrium in the second and in the last
-            quarter of a run near it, if the step is not differentiable; otherwise empty.
+        distances: Of the weights from the equilibrium in a run near it, if the step is not differentiable; otherwise
+            empty. The first is that of the start.
     """
 
     eigenvalues: NDArray[np.complex128]
     neutral: int
     period: int
     residual: float
-    distances: tuple[tuple[float, float], ...] = ()
+    distances: tuple[float, ...] = ()
 
     @property
     def radius(self) -> float:
@@ -48,13 +48,21 @@ class Stability(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """``converges``, ``orbits`` or ``diverges``; NaN and overflow diverge."""
+        """``converges``, ``orbits`` or ``diverges``; of a run by the largest distances in two quarters of it."""
         if self.distances:
-            (_, before), (_, after) = self.distances
-            return "converges" if after < before / 2 else "orbits" if after < 2 * before else "diverges"
+            quarter = max(1, len(self.distances) // 4)
+            before, after = max(self.distances[quarter : 2 * quarter]), max(self.last_quarter)
+            if after < before / 2:
+                return "converges"
+            return "orbits" if after < max(2 * before, self.distances[0]) else "diverges"  # NaN diverges
         if abs(self.radius - 1) <= STEADY:
             return "orbits"
         return "converges" if self.radius < 1 else "diverges"
+
+    @property
+    def last_quarter(self) -> tuple[float, ...]:
+        """The distances in the last quarter of a run."""
+        return self.distances[-max(1, len(self.distances) // 4) :]
 
     @property
     def half_life(self) -> float:
@@ -75,14 +83,14 @@ def stability(config: Mapping[str, Any]) -> Stability:
     Raises:
         ConfigError: No equilibrium has been found.
     """
-    weights = _equilibrium(config)
+    known = _equilibrium(config)
     step = EquilibriumStep(config)
-    at = step.at(weights)
+    at = step.at(known)
     residual = float(np.abs(step(at) - at).max())
     jacobian = jacobian_of(step, at)
     if jacobian is None:
-        empty = np.zeros(0, dtype=np.complex128)
-        return Stability(empty, 0, step.period, residual, step.run(weights, config["distance"], config["steps"]))
+        distances = config["distance"], *map(float, step.run(known, config["distance"], config["steps"]))
+        return Stability(np.zeros(0, dtype=np.complex128), 0, step.period, residual, distances)
     eigenvalues = np.linalg.eigvals(jacobian).astype(np.complex128)
     neutral = np.abs(eigenvalues - 1) <= STEADY
     others = eigenvalues[~neutral]
@@ -114,7 +122,7 @@ def _column(step: EquilibriumStep, at: Array, centre: Array, index: int) -> Arra
 
 
 def _equilibrium(config: Mapping[str, Any]) -> Array:
-    """Return the weights of both networks at the equilibrium, where both gradients vanish: Newton's method.
+    """Return weights and buffers at the equilibrium, where both gradients vanish: Newton's method.
 
     It starts at the solution that the generator knows with a discriminator of zeros, which most often is the answer.
     """
@@ -122,15 +130,15 @@ def _equilibrium(config: Mapping[str, Any]) -> Array:
     model = {**config["model"], "update_order": "simultaneous", "unroll_steps": 0}
     descent = {**config, "optimizer": {**config["optimizer"], **optimizers}, "model": model, "d_steps": 1}
     step = EquilibriumStep(descent, lazy=False)
-    weights = step.at(step.start())
+    state = step.at(step.start())
     for _ in range(20):
-        change = step(weights) - weights
+        change = step(state) - state
         if np.abs(change).max() <= _RESIDUAL:
             break
-        jacobian = jacobian_of(step, weights)
+        jacobian = jacobian_of(step, state)
         if jacobian is None:
             break
-        weights = weights - np.linalg.lstsq(jacobian - np.eye(len(weights)), change, rcond=1e-9)[0]
-    if not np.isfinite(weights).all():
+        state = state - np.linalg.lstsq(jacobian - np.eye(len(state)), change, rcond=1e-9)[0]
+    if not np.isfinite(state).all():
         raise ConfigError("no equilibrium: from the known solution Newton's method leads nowhere")
-    return weights[: step.num_weights]
+    return state

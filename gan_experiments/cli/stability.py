@@ -47,9 +47,9 @@ def run(request: Request) -> int:
 
 def _in_words(found: Stability, config: Mapping[str, Any]) -> str:
     if found.distances:
-        low, high = found.distances[1]
-        start = f"from a distance of {config['distance']:g}, after {config['steps']:,} steps"
-        return f"{found.verdict}: {start}, it is between {low:.3g} and {high:.3g}"
+        low, high = min(found.last_quarter), max(found.last_quarter)
+        run = f"from {found.distances[0]:g}, the last quarter of {config['steps']:,} steps"
+        return f"{found.verdict}: {run} keeps a distance of {low:.3g} to {high:.3g}"
     if found.verdict == "orbits":
         return "orbits: to first order, displacements neither shrink nor grow (spectral radius 1)"
     change = "halves" if found.verdict == "converges" else "doubles"

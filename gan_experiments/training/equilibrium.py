@@ -53,7 +53,7 @@ class EquilibriumStep:
         self.system._trainer = trainer
         self._optimizers = trainer.optimizers = self.system.configure_optimizers()
         order = torch.arange(batch_size * self.period) % len(self._data.images)
-        self._batches = [Batch(self._data.images[part].double(), None) for part in order.split(batch_size)]
+        self._batches = [Batch(self._data.images[part].double(), None) for part in torch.split(order, batch_size)]
         buffers = [buffer for name, buffer in self.system.named_buffers() if not name.startswith("ema.")]
         kept = [buffer for buffer in buffers if buffer.is_floating_point()]
         self._counters = [buffer for buffer in buffers if not buffer.is_floating_point()]
@@ -74,12 +74,16 @@ class EquilibriumStep:
                 weight.zero_()
         return _vector(self._weights)
 
-    def at(self, weights: Array) -> Array:
-        """Return the state with these weights, buffers as they were made, and optimizers that have seen no gradient."""
+    def at(self, known: Array) -> Array:
+        """Return the state with these weights, and of optimizers that have seen no gradient.
+
+        Args:
+            known: The weights, or the weights and the buffers; otherwise buffers are as they were made.
+        """
         state = np.zeros(sum(tensor.numel() for tensor in self._tensors))
-        state[: len(weights)] = weights
         buffers = _vector(self._buffers)
-        state[len(weights) : len(weights) + len(buffers)] = buffers
+        state[self.num_weights : self.num_weights + len(buffers)] = buffers
+        state[: len(known)] = known
         return state
 
     def __call__(self, state: Array) -> Array:
@@ -94,10 +98,11 @@ class EquilibriumStep:
         self._take()
         return _vector(self._tensors)
 
-    def run(self, weights: Array, distance: float, steps: int) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Train from a ``distance`` to these weights; return the range of distances in the second and last quarter."""
-        moved = weights + distance * np.ones(len(weights)) / math.sqrt(len(weights))
-        self._set(self.at(moved))
+    def run(self, known: Array, distance: float, steps: int) -> Array:
+        """Train from a ``distance`` to these weights; return the distances to them after each period."""
+        weights, moved = known[: self.num_weights], self.at(known)
+        moved[: self.num_weights] += distance / math.sqrt(self.num_weights)
+        self._set(moved)
         for optimizer in self._optimizers:
             optimizer.state.clear()
         for counter in self._counters:
@@ -107,9 +112,7 @@ class EquilibriumStep:
             self._take()
             with np.errstate(over="ignore", invalid="ignore"):
                 distances.append(float(np.linalg.norm(_vector(self._weights) - weights)))
-        quarter = max(1, len(distances) // 4)
-        second, last = distances[quarter : 2 * quarter] or distances, distances[-quarter:]
-        return (min(second), max(second)), (min(last), max(last))
+        return np.array(distances)
 
     def _set(self, state: Array) -> None:
         parts = torch.split(torch.from_numpy(state), [tensor.numel() for tensor in self._tensors])

@@ -126,7 +126,8 @@ def test_adam_with_a_large_eps_is_descent_with_momentum_and_without_one_has_no_j
         np.sort([*np.abs(expected), 0.999, 0.999])[::-1], abs=1e-4
     )
     found = stability(config_of(*adam, "steps=200", "distance=0.01"))
-    assert len(found.distances) == 2
+    assert len(found.distances) == 201
+    assert found.distances[0] == 0.01
     assert math.isnan(found.radius)
 
 
@@ -156,9 +157,9 @@ def test_what_shrinks_grows_and_stays():
     def verdict(*distances):
         return Stability(np.zeros(0, dtype=complex), 0, 1, 0.0, distances).verdict
 
-    assert verdict((0.1, 0.2), (0.01, 0.02)) == "converges"
-    assert verdict((0.1, 0.2), (0.1, 0.3)) == "orbits"
-    assert verdict((0.1, 0.2), (0.1, 0.5)) == verdict((0.1, 0.2), (0.1, math.nan)) == "diverges"
+    assert verdict(0.1, 0.2, 0.2, 0.02) == "converges"
+    assert verdict(0.1, 0.2, 0.2, 0.3) == verdict(0.1, 0.01, 0.02, 0.09) == "orbits"
+    assert verdict(0.1, 0.2, 0.2, 0.5) == verdict(0.1, 0.2, 0.2, math.nan) == "diverges"
 
 
 def test_a_kink_is_no_derivative():
