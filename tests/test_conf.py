@@ -43,6 +43,10 @@ ADDED = {
     "prdc": [],
 }
 
+POLYGONS = ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
+DATA_OF = {"known_distribution": POLYGONS, "mixture": POLYGONS, "equilibrium": ["dataset=dirac"]}
+WITHOUT_CHANNELS = ("dirac", "linear_quadratic", "mlp", "mlp_vae", "equilibrium")
+
 
 def added_to_others(option):
     told = [line.format(option) for line in ADDED[option]]
@@ -94,11 +98,8 @@ def test_two_steps(group, option, tmp_path, monkeypatch):
         overrides = [line for line in overrides if not line.startswith("callbacks.")]
     if group == "metrics" and option in ADDED:
         overrides = added_to_others(option)
-    if option in ("known_distribution", "mixture"):
-        overrides += ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
-    if option == "equilibrium":
-        overrides = [line for line in overrides if "channels" not in line] + ["dataset=dirac"]
-    if group == "model" and option in ("dirac", "linear_quadratic", "mlp", "mlp_vae"):
+    overrides += DATA_OF.get(option, [])
+    if option in WITHOUT_CHANNELS:
         overrides = [line for line in overrides if "channels" not in line]
     if (group == "model" and option == "mlp_vae") or "model=vae" in overrides:
         overrides = [line for line in overrides if "discriminator" not in line]
