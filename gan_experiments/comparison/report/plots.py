@@ -68,7 +68,7 @@ def plots(comparison: Comparison) -> list[Plot]:
     made: list[Plot | None] = []
     with mpl.rc_context(_SETTINGS):
         made += [_curves(comparison, "images"), _curves(comparison, "seconds")]
-        made += [_distribution(comparison), _cost(comparison), _search(comparison)]
+        made += [_distribution(comparison), _effects(comparison), _cost(comparison), _search(comparison)]
     return [plot for plot in made if plot is not None]
 
 
@@ -165,8 +165,34 @@ def _distribution(comparison: Comparison) -> Plot:
     axes.set_yticks(range(len(arms)), [_short(arm.label) + text for arm, text in zip(arms, lost, strict=True)])
     axes.set_ylim(len(arms) - 0.4, -0.6)
     axes.set_xlabel(_score_axis(comparison))
-    caption = "Circles are seeds; the bar is the mean with its 95 % interval over the seeds that did not diverge."
+    caption = "A circle is a seed; the bar is the mean with its 95 % interval over the seeds that did not diverge."
     return Plot("Distribution over seeds", caption, _svg(figure))
+
+
+def _effects(comparison: Comparison) -> Plot | None:
+    """Draw the difference of each pair with its interval."""
+    pairs = [pair for pair in comparison.pairs if math.isfinite(pair.low)][:_MOST_ROWS]
+    if not pairs:
+        return None
+    figure, axes = _figure(1.1 + 0.3 * len(pairs))
+    axes.axvline(0, color="#333333", linewidth=1)
+    for row, pair in enumerate(pairs):
+        decided = pair.verdict in (statistics.BETTER, statistics.WORSE)
+        axes.plot([pair.low, pair.high], [row, row], "-", color="#0072B2", linewidth=2.5 if decided else 1.2)
+        face = "#0072B2" if decided else "white"
+        axes.plot([pair.difference], [row], "D", color="#0072B2", markerfacecolor=face, markersize=6)
+    names = [pair.first if comparison.baseline else f"{pair.first} against {pair.second}" for pair in pairs]
+    axes.set_yticks(range(len(pairs)), [_short(name) for name in names])
+    axes.set_ylim(len(pairs) - 0.4, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    against = f" against {comparison.baseline}" if comparison.baseline else ""
+    better = "right" if comparison.criterion.higher_is_better else "left"
+    axes.set_xlabel(for_plot(f"difference of {score_name(comparison)}{against}"))
+    caption = (
+        f"Difference of the means with its uncorrected 95 % interval: {better} of 0 the first arm is better. A filled "
+        "diamond on a thick line is a verdict, a hollow one is none."
+    )
+    return Plot("Differences between arms", caption, _svg(figure))
 
 
 def _cost(comparison: Comparison) -> Plot | None:

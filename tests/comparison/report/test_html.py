@@ -39,7 +39,7 @@ def test_the_page_stands_alone(report):
     assert not re.search(r"url\(|@import|http", re.sub(r"base64,[^\"]+", "", text))
     assert 'name=viewport content="width=device-width' in text
     assert "@media print" in text
-    assert page.tags.count("img") == 4 + 3
+    assert page.tags.count("img") == 5 + 3
 
 
 def test_the_page_reports_the_result(report):

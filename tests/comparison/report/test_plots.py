@@ -19,11 +19,13 @@ def drawn(comparison):
     return [plot.title for plot in made]
 
 
-USUAL = ["FID over images seen", "FID over training time", "Distribution over seeds", "Quality against cost"]
+CURVES = ["FID over images seen", "FID over training time"]
+USUAL = [*CURVES, "Distribution over seeds", "Quality against cost"]
 
 
 def test_there_is_a_plot_for_each_question(study, compared):
-    assert drawn(compared(study)) == USUAL
+    with_pairs = [*CURVES, "Distribution over seeds", "Differences between arms", "Quality against cost"]
+    assert drawn(compared(study)) == with_pairs
     assert drawn(compared(study, measure="is"))[0] == "IS over images seen"
 
 
@@ -57,7 +59,29 @@ def test_runs_without_rows_or_times_are_drawn(tmp_path, compared):
     study = write_study(tmp_path, {"hinge": [4.0, 4.1], "minimax": [5.0, 5.1]}, record={"seconds": None})
     for table in study.rglob("metrics.csv"):
         table.unlink()
-    assert drawn(compared(study)) == ["Distribution over seeds"]
+    assert drawn(compared(study)) == ["Distribution over seeds", "Differences between arms"]
+
+
+def test_differences_are_drawn_with_their_intervals_and_verdicts(study, compared, monkeypatch):
+    axes = []
+    figure = plots._figure
+
+    def kept(height):
+        made = figure(height)
+        axes.append(made[1])
+        return made
+
+    monkeypatch.setattr(plots, "_figure", kept)
+    comparison = compared(study, baseline="hinge")
+    plot = plots._effects(comparison)
+    (zero, *lines) = axes[0].get_lines()
+    (pair,) = [pair for pair in comparison.pairs if math.isfinite(pair.low)]
+    assert list(zero.get_xdata()) == [0, 0]
+    assert list(lines[0].get_xdata()) == [pair.low, pair.high]
+    assert list(lines[1].get_xdata()) == [pair.difference]
+    assert (pair.verdict, lines[1].get_markerfacecolor()) == ("worse", "#0072B2")
+    assert axes[0].get_yticklabels()[0].get_text() == pair.first == "wasserstein"
+    assert "left of 0 the first arm is better" in plot.caption
 
 
 def test_the_line_of_an_arm_is_its_median_seed(study):
