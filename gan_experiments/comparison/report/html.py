@@ -103,8 +103,7 @@ def _header(comparison: Comparison, name: str) -> str:
 
 
 def _verdict(comparison: Comparison) -> str:
-    lines = [f"<p>{for_html(line)}</p>" for line in verdict(comparison)]
-    lines += [f"<p class=soft>{for_html(line)}</p>" for line in measured(comparison)]
+    lines = [f"<p>{for_html(line)}</p>" for line in [*verdict(comparison), *measured(comparison)]]
     return f"<section class=verdict>{''.join(lines)}</section>"
 
 

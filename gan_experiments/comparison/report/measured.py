@@ -30,7 +30,7 @@ def measured(comparison: Comparison) -> list[str]:
     }
     if comparison.criterion.score == "final" and len(known) == 1:
         ((baseline, spread),) = known
-        lines.append(_against(comparison, baseline, spread))
+        lines += _against(comparison, baseline, spread)
     return lines
 
 
@@ -54,21 +54,21 @@ def _estimate(comparison: Comparison, run: CollectedRun) -> Estimate | None:
     return estimates(run.record).get(comparison.criterion.measure)
 
 
-def _against(comparison: Comparison, baseline: float, spread: float | None) -> str:
+def _against(comparison: Comparison, baseline: float, spread: float | None) -> list[str]:
     """Compare the best arm with the real baseline."""
     criterion, best = comparison.criterion, comparison.arms[0].final.median
     perfect = number(baseline) + ("" if spread is None else f" ± {number(spread)}")
     text = f"A perfect generator would get {perfect} (the real baseline)"
     if baseline <= 0 or not math.isfinite(best):
-        return f"{text}. {BASELINE_LIMITS}"
+        return [f"{text}. {BASELINE_LIMITS}"]
     share = best / baseline
-    text += f"; the best arm has {_times(share)} in the median. {BASELINE_LIMITS}"
-    if (1 / max(share, 1e-9) if criterion.higher_is_better else share) < _FAR:
-        return text
-    return (
-        f"{text} All arms are far from it: {score_name(comparison)} ranks generators that have hardly learned the "
-        "data, whose order says little about trained ones. Train longer before you compare."
-    )
+    lines = [f"{text}; the best arm has {_times(share)} in the median. {BASELINE_LIMITS}"]
+    if (1 / max(share, 1e-9) if criterion.higher_is_better else share) >= _FAR:
+        lines.append(
+            f"All arms are far from it: {score_name(comparison)} ranks generators that have hardly learned the data, "
+            "and their order says little about trained ones. Train longer before you compare."
+        )
+    return lines
 
 
 def _times(share: float) -> str:

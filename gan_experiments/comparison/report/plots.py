@@ -174,15 +174,17 @@ def _effects(comparison: Comparison) -> Plot | None:
     pairs = [pair for pair in comparison.pairs if math.isfinite(pair.low)][:_MOST_ROWS]
     if not pairs:
         return None
-    figure, axes = _figure(1.1 + 0.3 * len(pairs))
+    figure, axes = _figure(1.1 + (0.3 if comparison.baseline else 0.42) * len(pairs))
     axes.axvline(0, color="#333333", linewidth=1)
     for row, pair in enumerate(pairs):
         decided = pair.verdict in (statistics.BETTER, statistics.WORSE)
         axes.plot([pair.low, pair.high], [row, row], "-", color="#0072B2", linewidth=2.5 if decided else 1.2)
         face = "#0072B2" if decided else "white"
         axes.plot([pair.difference], [row], "D", color="#0072B2", markerfacecolor=face, markersize=6)
-    names = [pair.first if comparison.baseline else f"{pair.first} against {pair.second}" for pair in pairs]
-    axes.set_yticks(range(len(pairs)), [_short(name) for name in names])
+    seconds = ["" if comparison.baseline else f"\nagainst {_short(pair.second)}" for pair in pairs]
+    axes.set_yticks(
+        range(len(pairs)), [_short(pair.first) + second for pair, second in zip(pairs, seconds, strict=True)]
+    )
     axes.set_ylim(len(pairs) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     against = f" against {comparison.baseline}" if comparison.baseline else ""
