@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
@@ -69,6 +70,16 @@ def test_the_rates_of_stylegan2_ada_are_corrected_for_lazy_regularization():
         assert list(optimizer[network].betas) == pytest.approx([0.0, 0.99**share], rel=1e-12)
     assert (optimizer.generator.lr, round(optimizer.generator.betas[1], 3)) == (2.0e-3, 0.992)
     assert (round(optimizer.discriminator.lr, 6), round(optimizer.discriminator.betas[1], 4)) == (2.353e-3, 0.9906)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_its_average_holds_little_of_the_initial_weights_after_the_default_budget(recipe):
+    config = compose("train", [f"experiment={recipe}"])
+    step = config.batch_size * config.d_steps
+    seen = np.arange(0, config.budget.images, step)
+    half_lives = np.minimum(config.ema.half_life, np.inf if config.ema.rampup is None else config.ema.rampup * seen)
+    kept = np.where((half_lives > 0) & (seen >= config.ema.start), 0.5 ** (step / np.maximum(half_lives, 1e-9)), 0)
+    assert kept.prod() < 0.05
 
 
 def test_sngan_takes_128_fakes_in_the_generator_step():

@@ -32,6 +32,14 @@ def test_an_interval_covers_the_mean(count, name, least):
     assert name == "skewed" or covered / STUDIES <= 0.95 + SLACK or count == 2
 
 
+@pytest.mark.parametrize("count", [3, 5, 10])
+def test_an_interval_of_very_skewed_values_covers_what_the_ranking_says(count):
+    draw = np.random.default_rng(count)
+    intervals = [statistics.mean_interval(draw.lognormal(0, 1, count)) for _ in range(STUDIES)]
+    covered = sum(low <= math.exp(0.5) <= high for low, high in intervals) / STUDIES
+    assert 0.82 - SLACK <= covered <= 0.9 + SLACK
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_what_it_is_step_by_step(values):
     adjusted = statistics.holm(values, len(values))
