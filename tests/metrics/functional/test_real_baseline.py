@@ -55,7 +55,7 @@ def test_kernel_distance(samples, real):
     assert statistics.fmean(each["kid_spread"][0] for each in said) == pytest.approx(got[:, 1].mean().item(), rel=0.1)
 
 
-@pytest.mark.parametrize(("samples", "real"), SIZES)
+@pytest.mark.parametrize(("samples", "real"), [*SIZES, (40, 400)])
 def test_precision_recall_density_coverage(samples, real):
     scores = [precision_recall_density_coverage(draw(real), draw(samples)).means() for _ in range(40)]
     said = [expected_precision_recall_density_coverage(draw(real), samples) for _ in range(20)]
