@@ -6,10 +6,10 @@ import pytest
 from backbones import random_backbone
 from hydra.utils import get_class
 from omegaconf import OmegaConf
-from tiny import tiny_overrides
+from tiny import TRANSLATORS, tiny_overrides
 
 from gan_experiments.config.compose import compose
-from gan_experiments.metrics import diversity
+from gan_experiments.metrics import diversity, translation
 from gan_experiments.metrics.extractors import weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
@@ -17,6 +17,7 @@ from gan_experiments.training.build import build
 CONF = Path(__file__).parent.parent / "conf"
 TRAINED = (
     "model",
+    "task",
     "conditioning",
     "loss",
     "penalty",
@@ -31,16 +32,22 @@ NEEDS_ENERGY = ("ebgan", "began")
 NEEDS_VAE = (("loss", "none"), ("optimizer", "vae"), ("model", "vae"))
 
 
+POLYGONS = ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=50"]
+
 # A measure that is added to others, with what it asks of a run.
 ADDED = {
     "class_fid": ["conditioning=projection"],
     "classification_score": ["conditioning=projection", "metrics.measures.classification_score.training_images=256"],
     "fid_infinity": [],
     "kid": ["metrics.features.kid.subset_size=20"],
-    "lpips_diversity": ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=50", "metrics=[random,{}]"],
+    "lpips_diversity": [*POLYGONS, "metrics=[random,{}]"],
     "memorization": ["dataset.limit=1000"],
     "mixture": [],
     "prdc": [],
+    "pairs": ["model=pix2pix", "task=denoise"],
+    "lpips": ["model=pix2pix", "task=denoise", *POLYGONS, "metrics=[random,{}]"],
+    "cycle_error": ["model=cyclegan", "dataset=digits_twin"],
+    "label_kept": ["model=cut", "dataset=digits_twin", "metrics.measures.label_kept.training_images=256"],
 }
 
 POLYGONS = ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
@@ -50,7 +57,7 @@ WITHOUT_CHANNELS = ("dirac", "linear_quadratic", "mlp", "mlp_vae", "equilibrium"
 
 def added_to_others(option):
     told = [line.format(option) for line in ADDED[option]]
-    overrides = [*tiny_overrides(), "budget.images=16", f"metrics=[native,{option}]", *told]
+    overrides = [*tiny_overrides("budget.images=16", f"metrics=[native,{option}]", *told)]
     return [line for line in overrides if "random" not in str(told) or "native" not in line]
 
 
@@ -79,15 +86,29 @@ def test_no_group_is_forgotten():
 def test_defaults_of_datasets_belong_to_those_with_a_known_truth():
     config = {option: compose("data", [f"dataset={option}"]).dataset for option in options("dataset")}
     classes = {option: get_class(dataset._target_) for option, dataset in config.items()}
-    known = [option for option, cls in classes.items() if cls.has_known_distribution or cls.has_equilibrium]
+    known = [
+        option
+        for option, cls in classes.items()
+        if cls.has_known_distribution or cls.has_equilibrium or (cls.has_answers and cls.domains == "unpaired")
+    ]
     assert options("dataset_defaults") == sorted(["none", *known])
+
+
+def needed(group, option):
+    """Return the translator and the data that an option of translation is for."""
+    if group == "experiment":
+        return [f"model={option}", "task=denoise"] if option in TRANSLATORS else []
+    task = option if group == "task" else "denoise" if (group, option) == ("optimizer", "pix2pix") else "none"
+    coloured = ["dataset=stacked_digits", "dataset.num_images=64", "dataset_defaults=none"]
+    return [] if task == "none" else ["model=pix2pix", f"task={task}", *(coloured if task == "colorize" else [])]
 
 
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])
 def test_two_steps(group, option, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "download_url_to_file", no_network)  # Inception: training goes on with native
-    monkeypatch.setattr(diversity, "load_backbone", lambda _: random_backbone())
-    overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}")
+    for module in (diversity, translation):
+        monkeypatch.setattr(module, "load_backbone", lambda _: random_backbone())
+    overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}", *needed(group, option))
     if group == "loss" and option in NEEDS_ENERGY:
         overrides.append("model=autoencoder")
     if (group, option) in NEEDS_VAE:

@@ -6,6 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
+from tiny import TRANSLATORS  # tests/systems/test_translation.py trains those
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
@@ -16,7 +17,7 @@ from gan_experiments.training.build import build_system, construct
 
 LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
 PENALTIES = sorted(file.stem for file in (conf_dir() / "penalty").glob("*.yaml"))
-MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem != "base")
+MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem not in ("base", *TRANSLATORS))
 CONDITIONINGS = sorted(file.stem for file in (conf_dir() / "conditioning").glob("*.yaml"))
 REFUSED = {("relativistic_pairing", "top_k")}
 NETWORKS = ("discriminator", "generator")

@@ -187,14 +187,15 @@ def _shared(measure: Callable[[int, int], dict[str, Any]], protocol: Protocol) -
 def _measure_run(run: Run, protocol: Protocol, rank: int, world_size: int) -> dict[str, Any]:
     system, data = run.restore(protocol.checkpoint, protocol.accelerator, protocol.raw)
     from gan_experiments.training.build import build_evaluator
-    from gan_experiments.training.callbacks.evaluation import EvaluationSamples
+    from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples
 
     count = protocol.metrics["samples"] or protocol.metrics["final_samples"]
     seed = system.seed if protocol.seed is None else protocol.seed
     evaluator = build_evaluator(protocol.metrics, data, seed, labelled=system.num_classes > 0)
     evaluator.check(count, "metrics.samples")
     _read(data, rank, world_size)
-    sample = EvaluationSamples(system, count, seed, not protocol.raw, protocol.truncation)
+    sample = evaluation_samples(system, data.inputs, count, seed, not protocol.raw, protocol.truncation)
+    count = len(sample)
     provenance = {
         "samples": count,
         "generator": "raw" if protocol.raw else "ema",

@@ -14,6 +14,7 @@ from gan_experiments.config.schema import Config
 from gan_experiments.runs.folder import RunFolder
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from gan_experiments.core.contracts import Generator
@@ -116,6 +117,8 @@ class Run(os.PathLike[str]):
     def generator(self, raw: bool = False, checkpoint: str = "last", accelerator: Accelerator = "cpu") -> Generator:
         """Return the averaged generator in evaluation mode: latents ``(B, latent_dim)``, labels -> ``(B, C, H, W)``.
 
+        Of a run that translates images this is the translator from A to B: ``(B, C_in, H, W)`` -> ``(B, C, H, W)``.
+
         Args:
             raw: Return the generator as the last step left it, instead of its moving average.
             checkpoint: ``last``, ``best``, or the path of a file.
@@ -157,9 +160,41 @@ class Run(os.PathLike[str]):
             ConfigError: The labels do not fit the generator, a number is out of its range, or the run cannot be
                 restored.
         """
+        from gan_experiments.sampling.base import refuse_translator
         from gan_experiments.sampling.generate import generate
 
-        return generate(self.generator(raw, checkpoint, accelerator), n, seed, labels, truncation)
+        generator = self.generator(raw, checkpoint, accelerator)
+        refuse_translator(generator)
+        return generate(generator, n, seed, labels, truncation)
+
+    def translate(
+        self,
+        images: Tensor | NDArray[Any],
+        direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
+        raw: bool = False,
+        checkpoint: str = "last",
+        accelerator: Accelerator = "cpu",
+    ) -> Tensor:
+        """Translate images of any size with the translator of the run, without noise.
+
+        Args:
+            images: uint8 ``(N, C_in, H, W)``; for ``task=super_resolution`` the small ones.
+            direction: From domain A to B, or back, which CycleGAN can.
+            raw: Use the translator as the last step left it, instead of its moving average.
+            checkpoint: ``last``, ``best``, or the path of a file.
+            accelerator: Where to translate: ``auto`` takes CUDA if there is any.
+
+        Returns:
+            uint8 ``(N, C, H, W)`` on the CPU.
+
+        Raises:
+            ConfigError: The images have another shape, the run does not translate in this direction, or cannot be
+                restored.
+        """
+        from gan_experiments.api.translate import translate_images, translator_of
+
+        system, data = self.restore(checkpoint, accelerator, raw)
+        return translate_images(translator_of(system, direction, not raw), data, direction, images)
 
     def __fspath__(self) -> str:
         return os.fspath(self.folder)

@@ -26,6 +26,8 @@ ABOUT = {
     "shards": """Write a dataset as tar shards, as a run would see it: resized, in a random order, without a loss.""",
     "export": """Write the averaged generator of a run as an ONNX file, once ONNX Runtime has agreed with torch on it.
         Needs the extra: pip install 'gan-experiments[onnx]'.""",
+    "translate": """Translate image files with the translator of a run: one, or all of a folder, of any size; larger
+        ones in tiles that overlap. It writes a PNG for each.""",
     "sample": """Draw what the averaged generator of a run makes as a PNG: a grid of samples, interpolations, classes,
         truncation, directions of change, or samples beside their nearest real images.""",
     "stability": """Find out whether training converges to an equilibrium that is known, orbits it or diverges: from the
@@ -55,6 +57,8 @@ gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_cla
 gan-train dataset=shards dataset.urls='shards/{0000..0063}.tar' dataset.image_size=64""",
     "export": """gan-export run=outputs/<date>/<run>
 gan-export run=outputs/<date>/<run> checkpoint=best output=generator.onnx""",
+    "translate": """gan-translate run=outputs/<date>/<run> input=photos output=paintings
+gan-translate run=outputs/<date>/<run> input=painting.jpg output=photos direction=b_to_a""",
     "sample": """gan-sample run=outputs/<date>/<run>
 gan-sample run=outputs/<date>/<run> output.count=100 seed=1 file=grid.png
 gan-sample run=outputs/<date>/<run> output=interpolation output.path=linear

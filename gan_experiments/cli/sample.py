@@ -41,9 +41,11 @@ def run(request: Request) -> int:
     import torch
 
     from gan_experiments.core.images import save_png
+    from gan_experiments.sampling.base import refuse_translator
     from gan_experiments.training.build import construct
 
     system, data = sampled.restore(options["checkpoint"], options["accelerator"])
+    refuse_translator(system.ema.module)
     sheet = construct(options["output"], "output")
     if sheet.needs_data:
         data.prepare_data()

@@ -92,6 +92,31 @@ class SampleConfig(Section):
 
 
 @dataclass
+class TranslateConfig(Section):
+    """The config of ``gan-translate``.
+
+    Attributes:
+        run: The run's folder.
+        input: An image file, or a folder of them.
+        output: The folder to write to.
+        direction: From domain A to B, or back.
+        checkpoint: ``last``, ``best``, or a file.
+        generator: ``ema``, the averaged one, or ``raw``.
+        accelerator: Kind of device.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    input: str
+    output: str
+    direction: Literal["a_to_b", "b_to_a"]
+    checkpoint: str
+    generator: Literal["ema", "raw"]
+    accelerator: Literal["cpu", "gpu", "auto"]
+    trusted: list[str]
+
+
+@dataclass
 class ExportConfig(Section):
     """The config of ``gan-export``.
 

@@ -13,7 +13,7 @@ from pydantic import StringConstraints
 
 from gan_experiments.config import root_rules
 from gan_experiments.config.annotations import Component, Section, Slot
-from gan_experiments.config.sections import Average, Budget, Clip, Freeze, Initial, Ramp, Schedule, Share, Stop, Trainer
+from gan_experiments.config.sections import Average, Budget, Clip, Freeze, Initial, Ramp, Schedule, Stop, Trainer
 from gan_experiments.core.types import (
     Described,
     Fraction,
@@ -21,6 +21,7 @@ from gan_experiments.core.types import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Share,
 )
 
 FolderName = Annotated[
@@ -46,6 +47,7 @@ class OptimizerLimits:
 
 
 Dataset = Annotated[Component, Slot(("gan_experiments.data.base:ImageData",))]
+Task = Annotated[Component, Slot(("gan_experiments.data.tasks.base:Task",))]
 System = Annotated[Component, Slot(("gan_experiments.systems.base:System",))]
 Loss = Annotated[Component, Slot(("gan_experiments.core.contracts:Loss",))]
 Penalty = Annotated[Component, Slot(("gan_experiments.core.contracts:Penalty",))]
@@ -112,6 +114,7 @@ class Config(Section):
         budget: When the run is finished.
         ema: The moving average of the generator.
         dataset: The data; it knows the size, channels and classes of its images.
+        task: Derives the inputs of a translator from the images; ``None``: the dataset has them, or there are none.
         model: The system, with its networks in it.
         loss: The adversarial loss.
         penalty: Terms and constraints beside the loss, by name.
@@ -160,5 +163,6 @@ class Config(Section):
     init_from: str | None = None
     init: Initial = field(default_factory=Initial)
     freeze: Freeze = field(default_factory=Freeze)
+    task: Task | None = None
 
     check = staticmethod(root_rules.check_config)

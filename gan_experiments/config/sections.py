@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from annotated_types import Interval
+from typing import Literal
 
 from gan_experiments.config import root_rules
 from gan_experiments.config.annotations import Section
-from gan_experiments.core.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
-
-Share = Annotated[float, Interval(gt=0, le=1)]
+from gan_experiments.core.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Share
 
 
 @dataclass

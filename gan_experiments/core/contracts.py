@@ -17,6 +17,7 @@ from gan_experiments.core.rules import (
     check_kind,
     check_labels,
     check_several_processes,
+    check_translator,
     check_within_run,
 )
 from gan_experiments.core.step import Batch, DiscriminatorOutput, Step
@@ -78,6 +79,7 @@ class Penalty(nn.Module):
         second_order: Whether it differentiates a gradient, which excludes ``16-mixed``.
         needs_per_sample_gradients: Whether it constrains the gradient of each sample, which batch norm would mix.
         needs_features: Whether it calls ``discriminator.features(images, labels) -> (B, F)``.
+        needs_latents: Whether it generates from latents of its own, or differentiates by latents.
         couples_batch: Whether it compares samples of a batch, so that it depends on how processes share the batch.
         trains: The ``conditioning`` of the discriminator whose class head it trains; empty if it trains none.
         kind: Penalties of the same kind constrain the same quantity: two of them in one config give a warning.
@@ -93,6 +95,7 @@ class Penalty(nn.Module):
     second_order: ClassVar[bool] = False
     needs_per_sample_gradients: ClassVar[bool] = False
     needs_features: ClassVar[bool] = False
+    needs_latents: ClassVar[bool] = False
     couples_batch: ClassVar[bool] = False
     trains: ClassVar[str] = ""
     kind: ClassVar[str] = ""
@@ -136,6 +139,8 @@ class Penalty(nn.Module):
         without_features = getattr(discriminator, "features", None) in (None, Discriminator.features)
         if cls.needs_features and discriminator is not None and without_features:
             yield Problem(key, f"{cls.__name__} needs features, which {discriminator.__name__} does not have")
+        moves = cls.needs_latents or cls.latents is not Penalty.latents
+        yield from check_translator(key, "latents" * moves, config)
         yield from check_class_head(key, cls.trains, config)
         yield from check_kind(key, cls.kind, config)
         effect = "it acts in the first step only, with its weight multiplied by the interval"
@@ -299,5 +304,5 @@ class Augmentation(nn.Module):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Yield nothing: the rules are those of subclasses."""
-        yield from ()
+        """Refuse one that mixes in fakes for a system of translators."""
+        yield from check_translator(key, "images generated from noise" * cls.mixes_in_fakes, config)

@@ -36,6 +36,11 @@ def as_measured(images: Tensor) -> Tensor:
     return images if is_points(images) else to_uint8(images)
 
 
+def in_colour(images: Tensor) -> Tensor:
+    """Return images ``(B, C, H, W)`` with three channels: grey ones have the same value in each."""
+    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+
+
 def is_points(images: Tensor) -> bool:
     """Return whether images ``(B, C, H, W)`` are points: one pixel whose one or two channels are coordinates."""
     return images.shape[-3:] in ((1, 1, 1), (2, 1, 1))

@@ -143,6 +143,13 @@ def check_several_processes(key: str, config: ConfigView) -> Iterator[Problem]:
         yield Problem(key, text, warning=True)
 
 
+def check_translator(key: str, need: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a component that has a ``need`` which systems of translators do not meet; empty: it has none."""
+    system, component = config.component("model"), config.component(key)
+    if need and component is not None and getattr(system, "translates", False):
+        yield Problem(key, f"{component.__name__} needs {need}, which {system.__name__} has not; leave it out")  # type: ignore[union-attr]
+
+
 def _has_labels(dataset: type, config: ConfigView) -> bool:
     unlabelled = getattr(dataset, "splits_without_labels", ())
     return getattr(dataset, "has_labels", True) and option(config, "dataset", "split") not in unlabelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,45 @@ class Batch(NamedTuple):
         ahead = device.type == "cuda"
         labels = None if self.labels is None else self.labels.to(device, non_blocking=ahead)
         return Batch(self.images.to(device, non_blocking=ahead), labels)
+
+
+class TranslationBatch(NamedTuple):
+    """One batch of this process for a translator.
+
+    Attributes:
+        images: What it learns to make, uint8, ``(B, C, H, W)``.
+        inputs: What it starts from, uint8, ``(B, C_in, H, W)``; in a system of pairs they belong to the images.
+    """
+
+    images: Tensor
+    inputs: Tensor
+
+    def to(self, device: torch.device) -> TranslationBatch:
+        """Return the batch on ``device``; a copy from pinned memory to a GPU does not wait."""
+        ahead = device.type == "cuda"
+        return TranslationBatch(*(each.to(device, non_blocking=ahead) for each in self))
+
+
+class Translated(NamedTuple):
+    """Translated images of an evaluation, with what they are compared with; all on one device.
+
+    Attributes:
+        images: uint8, ``(B, C, H, W)``.
+        labels: ``None``: they were not made for a class.
+        inputs: What they were made from, uint8, ``(B, C_in, H, W)``.
+        answers: The right translations, uint8, ``(B, C, H, W)``; ``None`` where they are not known.
+        input_labels: Labels of the inputs, int64, ``(B,)``; ``None`` without labels.
+        classical: What the classical method of the task makes of the inputs, like ``images``; ``None`` without one.
+        back: Translates the images back, to uint8, ``(B, C_in, H, W)``; ``None`` for a system of one direction.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    inputs: Tensor
+    answers: Tensor | None
+    input_labels: Tensor | None
+    classical: Tensor | None
+    back: Callable[[], Tensor] | None
 
 
 class DiscriminatorOutput(NamedTuple):

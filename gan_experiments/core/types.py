@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 
 from annotated_types import Interval
@@ -24,6 +24,7 @@ NonNegativeInt = Annotated[int, Interval(ge=0)]
 PositiveFloat = Annotated[float, Interval(gt=0)]
 NonNegativeFloat = Annotated[float, Interval(ge=0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
+Share = Annotated[float, Interval(gt=0, le=1)]
 LongTail = Annotated[float, Interval(ge=1)]  # the largest class over the smallest
 Width = Annotated[int, Interval(ge=1, le=65_536)]  # channels, units or features of a layer
 Repeats = Annotated[int, Interval(ge=1, le=10_000)]  # of what takes time whenever it is done
@@ -40,6 +41,8 @@ class DataFacts:
         channels: Colour channels of an image.
         num_classes: Number of classes; 0 if the images carry no labels.
         num_images: Training images; ``None`` until the data has been looked at.
+        input_channels: Channels of the images that a translator starts from; ``None`` where images are generated from
+            noise. They have the same size.
     """
 
     name: str
@@ -47,10 +50,26 @@ class DataFacts:
     channels: int
     num_classes: int = 0
     num_images: int | None = None
+    input_channels: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts as plain values, for a record or a checkpoint."""
-        return asdict(self)
+        facts = asdict(self)
+        return facts if self.input_channels is not None else {k: facts[k] for k in facts if k != "input_channels"}
+
+    def reversed(self) -> DataFacts:
+        """Return the facts of the opposite direction: from the images to the inputs."""
+        return replace(self, channels=self._channels_in, input_channels=self.channels, num_classes=0)
+
+    def joint(self) -> DataFacts:
+        """Return the facts of inputs and images as the channels of one image."""
+        return replace(self, name=f"{self.name} with its inputs", channels=self._channels_in + self.channels)
+
+    @property
+    def _channels_in(self) -> int:
+        if self.input_channels is None:
+            raise ConfigError(f"dataset: {self.name} has no inputs to translate")
+        return self.input_channels
 
 
 class KnownDistribution(Protocol):

@@ -16,8 +16,10 @@ from gan_experiments.core.contracts import Batch, KnownDistribution
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.rules import check_within_image
+from gan_experiments.core.step import TranslationBatch
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
 from gan_experiments.data.batches import Batches, Fetch, InMemory, batches_at_once
+from gan_experiments.data.inputs import Inputs
 from gan_experiments.data.order import Order
 from gan_experiments.data.prefetch import Prefetched
 from gan_experiments.data.random_flip_crop import RandomFlipCrop
@@ -49,6 +51,10 @@ class ImageData(pl.LightningDataModule):
         has_labels: Whether the images can have labels.
         splits_without_labels: Values of the option ``split`` for which the images have no labels.
         known_distribution: That distribution, once the dataset is set up.
+        domains: ``paired`` or ``unpaired`` for a dataset with inputs of its own for a translator; empty for others.
+        has_answers: Whether the right translation of each input is known.
+        inputs: The inputs of a translator; ``None`` where there are none.
+        transform: Flips and crops of training images.
     """
 
     provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program passes, not the config
@@ -58,6 +64,9 @@ class ImageData(pl.LightningDataModule):
     has_labels: ClassVar[bool] = True
     splits_without_labels: ClassVar[tuple[str, ...]] = ()
     known_distribution: KnownDistribution | None = None
+    domains: ClassVar[str] = ""
+    has_answers: ClassVar[bool] = False
+    inputs: Inputs | None = None
 
     def __init__(
         self,
@@ -71,7 +80,7 @@ class ImageData(pl.LightningDataModule):
         super().__init__()
         self._takes_all = limit is None and per_class is None and long_tail == 1.0
         self._choose = partial(choose_subset, seed=seed, limit=limit, per_class=per_class, long_tail=long_tail)
-        self._transform = RandomFlipCrop(horizontal_flip, random_crop, seed)
+        self.transform = RandomFlipCrop(horizontal_flip, random_crop, seed)
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
@@ -183,11 +192,13 @@ class ImageData(pl.LightningDataModule):
 
     def provenance(self) -> dict[str, Any]:
         """Return plain values that identify the data: facts, fingerprint, number of training images."""
+        inputs = {} if self.inputs is None else {"inputs": self.inputs.provenance()}
         return {
             **self.facts.as_dict(),
             "num_images": self.num_images,
             "training_images": self.num_training,
             "fingerprint": self.fingerprint,
+            **inputs,
         }
 
     def reference(self, count: int | None = None, seed: int = 0) -> Tensor:
@@ -202,7 +213,7 @@ class ImageData(pl.LightningDataModule):
             raise ConfigError(f"{count} reference images requested, {self.facts.name} has {len(self.images)}")
         return self.images[Stream(seed, "reference").permutation(len(self.images))[:count]]
 
-    def train_dataloader(self) -> Iterable[Batch]:
+    def train_dataloader(self) -> Iterable[Batch | TranslationBatch]:
         """Return the endless batches of this process, starting where the module's clock stands.
 
         The images are kept on the GPU if they fit beside the networks; otherwise batches are sent there ahead of time.
@@ -215,10 +226,20 @@ class ImageData(pl.LightningDataModule):
         module: Any = self.trainer.lightning_module
         batch_size, processes = module.clock.batch_size, self.trainer.world_size
         self.check_batch_size(batch_size, processes)
-        fetch, immediate = self.fetch(self.trainer.strategy.root_device)
+        device = self.trainer.strategy.root_device
+        fetch, immediate = self.fetch(device)
         order = self.order(module.seed)
-        block = batches_at_once(self.images[0].nbytes * batch_size) if immediate else 1
-        batches = Batches(fetch, order, module.clock, self.trainer.global_rank, processes, self._transform, block)
+        rank, clock = self.trainer.global_rank, module.clock
+
+        def make(fetch: Fetch, order: Order, transform: RandomFlipCrop, image_bytes: int) -> Batches:
+            block = batches_at_once(image_bytes * batch_size) if immediate else 1
+            return Batches(fetch, order, clock, rank, processes, transform, block)
+
+        targets = make(fetch, order, self.transform, self.images[0].nbytes)
+        batches: Iterable[Batch | TranslationBatch] = targets
+        if self.inputs is not None and getattr(module, "translates", False):
+            held_on = device if immediate else torch.device("cpu")
+            batches = self.inputs.batches(targets, fetch, make, module, held_on, rank, processes)
         return batches if immediate else Prefetched(batches)
 
     def check_batch_size(self, batch_size: int, processes: int) -> None:
@@ -232,8 +253,8 @@ class ImageData(pl.LightningDataModule):
         if batch_size > self.num_training:
             size = f"{self.facts.name} has {self.num_training} images"
             raise ConfigError(f"batch_size: {batch_size} is larger than the dataset ({size})")
-        if self._transform.max_shift >= self.facts.image_size:
-            text = f"{self._transform.max_shift} pixels are not less than the {self.facts.image_size} of an image"
+        if self.transform.max_shift >= self.facts.image_size:
+            text = f"{self.transform.max_shift} pixels are not less than the {self.facts.image_size} of an image"
             raise ConfigError(f"dataset.random_crop: {text}")
         if batch_size % processes:
             raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")

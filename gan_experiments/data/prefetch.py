@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from gan_experiments.core.contracts import Batch
+from gan_experiments.core.step import Batch, TranslationBatch
 
+AnyBatch = Batch | TranslationBatch
 _AHEAD = 2  # batches
 
 
@@ -22,12 +23,12 @@ class Prefetched:
         batches: The batches to prefetch.
     """
 
-    def __init__(self, batches: Iterable[Batch]) -> None:
+    def __init__(self, batches: Iterable[AnyBatch]) -> None:
         self._batches = batches
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[AnyBatch]:
         """Yield batches; the thread ends when the iterator does."""
-        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+        ready: queue.Queue[AnyBatch | BaseException | None] = queue.Queue(_AHEAD)
         stop = threading.Event()
         thread = threading.Thread(target=self._work, args=(ready, stop), daemon=True)
         thread.start()
@@ -40,7 +41,7 @@ class Prefetched:
             stop.set()
             thread.join()
 
-    def _work(self, ready: queue.Queue[Batch | BaseException | None], stop: threading.Event) -> None:
+    def _work(self, ready: queue.Queue[AnyBatch | BaseException | None], stop: threading.Event) -> None:
         try:
             for batch in self._batches:
                 if not _put(ready, _pinned(batch), stop):
@@ -51,7 +52,7 @@ class Prefetched:
 
 
 def _put(
-    ready: queue.Queue[Batch | BaseException | None], item: Batch | BaseException | None, stop: threading.Event
+    ready: queue.Queue[AnyBatch | BaseException | None], item: AnyBatch | BaseException | None, stop: threading.Event
 ) -> bool:
     while not stop.is_set():
         try:
@@ -62,7 +63,8 @@ def _put(
     return False
 
 
-def _pinned(batch: Batch) -> Batch:
+def _pinned(batch: AnyBatch) -> AnyBatch:
     if not torch.cuda.is_available():
         return batch
-    return Batch(batch.images.pin_memory(), None if batch.labels is None else batch.labels.pin_memory())
+    pinned = (None if each is None else each.pin_memory() for each in batch)
+    return type(batch)(*pinned)  # type: ignore[arg-type]

@@ -45,6 +45,10 @@ class RandomFlipCrop:
                 images = _shifted(images, shift, axis)
         return images
 
+    def reseeded(self, seed: int) -> RandomFlipCrop:
+        """Return the same with other random numbers."""
+        return RandomFlipCrop(self._flip, self.max_shift, seed)
+
     def _drawn(self, start: int, count: int) -> Tensor:
         """Return three uniform random numbers for each position: ``(count, 3)``."""
         first, last = start // _BLOCK, (start + count - 1) // _BLOCK

@@ -11,6 +11,7 @@ from gan_experiments.core.contracts import Batch
 from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.randomness import derive_seed
+from gan_experiments.core.step import Translated
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.metrics.collect import rank_batches
 from gan_experiments.metrics.directions import directions
@@ -27,7 +28,7 @@ from gan_experiments.metrics.requirements import (
     warn_of_low_rank,
 )
 
-Sample = Callable[[int, int], Batch]
+Sample = Callable[[int, int], Batch | Translated]
 
 
 class Evaluator:
@@ -221,7 +222,8 @@ class Evaluator:
             measure.reset()
         in_features: list[tuple[str, FeatureMeasure]] | None = None
         for start, stop in batches:
-            images, labels = sample(start, stop - start)
+            batch = sample(start, stop - start)
+            images, labels = batch.images, batch.labels
             refuse_mismatched_images(images, self._data)
             if in_features is None:
                 in_features = self._start(batches[0][0], final, images.device, rank, world_size)
@@ -230,7 +232,7 @@ class Evaluator:
                 for measure in (measure for key, measure in in_features if key == name):
                     measure.update(extracted, real=False, labels=labels)
             for measure in of_images:
-                update_measure(measure, images, labels)
+                update_measure(measure, batch)
         if rank == 0:
             warn_of_low_rank(self._features(final), self.extractors, count, len(self._data.images), self._logged)
         return [*(in_features or ()), *(("", measure) for measure in of_images)]

@@ -14,6 +14,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.step import Batch, Translated
 from gan_experiments.metrics.collect import cpu_if_mps, rank_batches
 from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -83,6 +84,10 @@ class Measure(Metric):
     def prepare(self, data: ImageSource) -> None:
         """Take what it needs from the real images; a second call does nothing."""
 
+    def update_batch(self, batch: Batch | Translated) -> None:
+        """Add generated images; measures of translators override it."""
+        self.update(batch.images, labels=batch.labels)
+
     def scores(self) -> Values:
         """Return its ``values`` by name, over the images of all processes, and set ``margins``."""
         computed = self.compute()
@@ -122,7 +127,8 @@ class Measure(Metric):
         self.reset()
         for start, stop in rank_batches(len(chosen), batch_size, *processes):
             part = chosen[start:stop]
-            update_measure(self, data.images[part].to(self.device), None if data.labels is None else data.labels[part])
+            labels = None if data.labels is None else data.labels[part]
+            update_measure(self, Batch(data.images[part].to(self.device), labels))
         values = self.scores()
         self.reset()
         return {name: Baseline(value) for name, value in values.items()}
@@ -149,8 +155,9 @@ class Measure(Metric):
             yield Problem(key, f"{text}; take a synthetic dataset, such as dataset=ring or dataset=stacked_mnist")
 
 
-def update_measure(measure: Measure, images: Tensor, labels: Tensor | None) -> None:
+def update_measure(measure: Measure, batch: Batch | Translated) -> None:
     """Update a measure with generated images, on their device and in full float32."""
-    images, labels = cpu_if_mps(images, labels)
+    device = cpu_if_mps(batch.images)[0].device
+    parts = (each.to(device) if isinstance(each, Tensor) else each for each in batch)
     with full_float32():
-        measure.to(images.device).update(images, labels=None if labels is None else labels.to(images.device))
+        measure.to(device).update_batch(type(batch)(*parts))  # type: ignore[arg-type]

@@ -29,6 +29,7 @@ class PathLength(Penalty):
     """
 
     second_order: ClassVar[bool] = True
+    needs_latents: ClassVar[bool] = True
     target: Tensor
 
     def __init__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,8 @@ class ZCR(Penalty):
         discriminator_weight: Weight of the squared distance of scores, which the discriminator minimizes.
         generator_weight: Weight of the squared distance of images, which the generator maximizes.
     """
+
+    needs_latents: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -15,18 +15,19 @@ from gan_experiments.config.annotations import model_of
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.memory import within_memory
+from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.metrics.extractors.base import hash_weights
 from gan_experiments.runs.checkpoints import check_weights, load_weights
 
 
-def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator:
+def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator | Translator:
     """Load ``generator.safetensors`` of a run: the EMA generator, on the CPU and in evaluation mode.
 
     ``generator(latents, labels)`` maps standard normal latents ``(B, generator.latent_dim)`` and, if
     ``generator.conditional``, labels ``(B,)`` to images ``(B, C, H, W)`` in [-1, 1]; ``generator.facts`` describes the
     data it was trained on. Untrusted files are safe to load: they contain tensors and text, and a file that names a
-    class other than a generator of this package is refused.
+    class other than a generator of this package is refused. The file of a translator gives the translator from A to B.
 
     Args:
         path: The file.
@@ -64,14 +65,14 @@ def read_generator_file(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[st
 
 def _build(
     architecture: Any, facts: Any, trusted: Sequence[str], path: str | Path, weights: Mapping[str, torch.Tensor]
-) -> Generator:
+) -> Generator | Translator:
     """Build the network of an architecture, if it is that of the weights, without changing the global random state."""
     try:
         if not isinstance(architecture, Mapping) or TARGET not in architecture:
             raise RefusedTargetError("its architecture names no class")
         network = find_class(architecture[TARGET], trusted)
-        if not issubclass(network, Generator):
-            raise RefusedTargetError(f"{_path(network)} is not a Generator")
+        if not issubclass(network, (Generator, Translator)):
+            raise RefusedTargetError(f"{_path(network)} is not a Generator or Translator")
         plain = {key: value for key, value in architecture.items() if key != TARGET}
         with torch.random.fork_rng(devices=[]), within_memory(str(path), plain):
             options = {key: _built(value, trusted) for key, value in plain.items()}

@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.files import replacing
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
 
 TOLERANCE = 1e-4  # largest difference from torch; images are in [-1, 1]
@@ -34,14 +35,15 @@ def require_onnx() -> None:
         raise ConfigError(f"ONNX needs {', '.join(missing)}: pip install 'gan-experiments[onnx]'")
 
 
-def export_onnx(generator: Generator, path: Path) -> float:
+def export_onnx(generator: Generator | Translator, path: Path) -> float:
     """Write a generator as one ONNX file with the inputs ``latents`` and, if it is conditional, ``labels``.
 
-    The batch size is dynamic. Metadata of the model say what goes in, what comes out, and of which data it is. The file
-    is written only if ONNX Runtime agrees with torch.
+    The file of a translator has the input ``inputs``, of the size that it was trained on. The batch size is dynamic.
+    Metadata of the model say what goes in, what comes out, and of which data it is. The file is written only if ONNX
+    Runtime agrees with torch.
 
     Args:
-        generator: The generator, on the CPU and in evaluation mode.
+        generator: The generator or translator, on the CPU and in evaluation mode.
         path: The file, which is replaced.
 
     Returns:
@@ -71,21 +73,26 @@ def export_onnx(generator: Generator, path: Path) -> float:
     return difference
 
 
-def _add_metadata(generator: Generator, path: Path) -> None:
+def _add_metadata(generator: Generator | Translator, path: Path) -> None:
     """Add to a file what a script needs that has nothing else; ONNX Runtime shows it as the model's metadata."""
     import onnx
 
     model = onnx.load(str(path))
     facts = generator.facts
+    size = f"{facts.image_size}, {facts.image_size}) in [-1, 1]"
+    if isinstance(generator, Translator):
+        given = {"inputs": f"float32 (batch, {generator.input_channels}, {size}"}
+    else:
+        given = {"latents": f"float32 (batch, {generator.latent_dim}), standard normal"}
+        if generator.conditional:
+            given["labels"] = f"int64 (batch), 0 to {facts.num_classes - 1}"
     described = {
-        "latents": f"float32 (batch, {generator.latent_dim}), standard normal",
-        "images": f"float32 (batch, {facts.channels}, {facts.image_size}, {facts.image_size}) in [-1, 1]",
+        **given,
+        "images": f"float32 (batch, {facts.channels}, {size}",
         "facts": json.dumps(facts.as_dict()),
         "architecture": json.dumps(getattr(generator, "architecture", None)),
         "producer": f"gan-experiments {version('gan-experiments')}",
     }
-    if generator.conditional:
-        described["labels"] = f"int64 (batch), 0 to {facts.num_classes - 1}"
     onnx.helper.set_model_props(model, described)
     onnx.save(model, str(path))
 
@@ -97,15 +104,18 @@ def _root(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _inputs(generator: Generator, batch: int) -> dict[str, Tensor]:
+def _inputs(generator: Generator | Translator, batch: int) -> dict[str, Tensor]:
     stream = Stream("export", batch)
+    if isinstance(generator, Translator):
+        size = generator.facts.image_size
+        return {"inputs": stream.uniform(batch, generator.input_channels, size, size) * 2 - 1}
     inputs = {"latents": stream.normal(batch, generator.latent_dim)}
     if generator.conditional:
         inputs["labels"] = stream.integers(generator.facts.num_classes, batch)
     return inputs
 
 
-def _difference(generator: Generator, path: Path, batch: int) -> float:
+def _difference(generator: Generator | Translator, path: Path, batch: int) -> float:
     import onnxruntime
 
     inputs = _inputs(generator, batch)

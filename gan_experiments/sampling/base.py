@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors.base import ImageSource
 
@@ -51,6 +52,16 @@ def repeat_labels(labels: Tensor | None, times: int) -> Tensor | None:
 def device_of(generator: Generator) -> torch.device:
     """Return the device of the weights."""
     return next(generator.parameters()).device
+
+
+def refuse_translator(generator: nn.Module) -> None:
+    """Refuse a translator, which makes images from images.
+
+    Raises:
+        ConfigError: Names the command for it.
+    """
+    if isinstance(generator, Translator):
+        raise ConfigError("run: it translates images; gan-translate does that with images of yours (Run.translate)")
 
 
 def refuse_points(generator: Generator, output: str) -> None:

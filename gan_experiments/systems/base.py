@@ -17,7 +17,7 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.types import ConfigError
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.systems.optimization import clear_gradient, weights_of
 from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
@@ -25,6 +25,8 @@ from gan_experiments.systems.step_statistics import StepStatistics
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+NETWORKS = ("generator", "discriminator", "encoder")  # of a system, in the order in which they are built
+Shape = tuple[int, ...]
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 _ABSENT = object()  # not ``None``, which a config can set
 
@@ -41,6 +43,7 @@ class System(pl.LightningModule):
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
         adversarial: Whether a discriminator is trained.
+        translates: Whether it translates images instead of generating them from latents.
         optimized: The networks with an optimizer of their own, in the order of the optimizers.
         ema: The moving average of the generator.
         ramps: Values that change during the run, by their keys in the config.
@@ -53,9 +56,10 @@ class System(pl.LightningModule):
 
     provided: ClassVar[tuple[str, ...]] = (
         "loss", "penalties", "augmentations", "optimizers", "schedule", "clip",
-        "clock", "seed", "ema_half_life", "d_steps",
+        "clock", "seed", "ema_half_life", "d_steps", "backward_generator", "backward_discriminator",
     )  # fmt: skip
     adversarial: ClassVar[bool] = True
+    translates: ClassVar[bool] = False
     optimized: ClassVar[tuple[str, ...]] = ("generator",)
 
     def __init__(self, generator: Generator, ema_half_life: int, clock: Clock, seed: int) -> None:
@@ -106,6 +110,29 @@ class System(pl.LightningModule):
     def _is_frozen(self, name: str) -> bool:
         return any(name == part or name.startswith(f"{part}.") for part in self.frozen)
 
+    @property
+    def averages(self) -> dict[str, GeneratorEMA]:
+        """The moving averages, by the name of the attribute."""
+        return {"ema": self.ema}
+
+    @classmethod
+    def network_facts(cls, facts: DataFacts) -> dict[str, tuple[str, DataFacts]]:
+        """Return, for each network, the key below ``model`` that describes it and the facts that it is built from.
+
+        In the order in which they are built; a network that the config does not describe is not built.
+        """
+        return {name: (name, facts) for name in NETWORKS}
+
+    def shapes(self, facts: DataFacts) -> list[tuple[str, Shape, list[Shape]]]:
+        """Return, for each network, the shape of an input and those of its outputs, all without the batch."""
+        image, latents = (facts.channels, facts.image_size, facts.image_size), (self.latent_dim,)
+        cases: list[tuple[str, Shape, list[Shape]]] = [
+            ("generator", latents, [image]),
+            ("discriminator", image, [()]),
+            ("encoder", image, [latents, latents]),
+        ]
+        return [case for case in cases if getattr(self, case[0], None) is not None]
+
     def learning_rates(self) -> dict[str, float]:
         """Return the learning rates of the last step, by network."""
         raise NotImplementedError
@@ -114,7 +141,7 @@ class System(pl.LightningModule):
         """Return how many steps each network has taken."""
         raise NotImplementedError
 
-    def training_step(self, dataloader_iter: Iterator[tuple[Batch, int, int]]) -> None:
+    def training_step(self, dataloader_iter: Iterator[tuple[Any, int, int]]) -> None:
         """Take steps until something is due: what Lightning does around this call takes as long as a small step."""
         while True:
             batch, *_ = next(dataloader_iter)
@@ -124,8 +151,12 @@ class System(pl.LightningModule):
             if self.pauses():
                 return
 
-    def step(self, batch: Batch) -> None:
-        """Train on one batch, record the statistics of the step and advance the clock."""
+    def step(self, batch: Any) -> None:
+        """Train on one batch, record the statistics of the step and advance the clock.
+
+        Args:
+            batch: A ``Batch``; of a translator a ``TranslationBatch``.
+        """
         raise NotImplementedError
 
     def set_number(self, key: str, value: float) -> None:
@@ -187,7 +218,14 @@ class System(pl.LightningModule):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse a missing loss or discriminator optimizer; without a discriminator, refuse what would be ignored."""
+        """Refuse a missing loss or discriminator optimizer; without a discriminator, refuse what would be ignored.
+
+        Refuse a dataset with inputs for a system that does not translate them.
+        """
+        domains = getattr(config.component("dataset"), "domains", "")
+        if domains and not cls.translates:
+            text = f"{cls.__name__} generates images from noise and would ignore the inputs of the dataset"
+            yield Problem(key, f"{text}; take model={'pix2pix, ' * (domains == 'paired')}cyclegan or cut")
         yield from cls._check_missing(config) if cls.adversarial else cls._check_unused(config)
 
     @classmethod

@@ -22,8 +22,10 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.randomness import derive_seed
-from gan_experiments.core.types import ConfigError
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.base import ImageData
+from gan_experiments.data.inputs import Inputs
+from gan_experiments.data.tasks.base import Task
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.networks.batch_norm import synchronize_batch_norm
 from gan_experiments.runs.folder import RunFolder
@@ -33,8 +35,6 @@ from gan_experiments.training.callbacks.base import LoopPart
 from gan_experiments.training.callbacks.evaluation import Evaluation
 from gan_experiments.training.loggers.csv_table import MetricsTable
 from gan_experiments.training.loop import RunLoop
-
-NETWORKS = ("generator", "discriminator", "encoder")  # a system's networks, in the order in which they are built
 
 
 class Parts(NamedTuple):
@@ -63,7 +63,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     Raises:
         ConfigError: Parts do not fit each other, or the machine lacks what the trainer needs.
     """
-    data: ImageData = construct(config["dataset"], "dataset", seed=config["seed"])
+    data = build_data(config)
     system = build_system(config, data)
     if config["trainer"].get("sync_batchnorm") and (config["trainer"]["devices"], config["trainer"]["num_nodes"]) != (
         1,
@@ -99,24 +99,44 @@ def refuse_callbacks_of_epochs(names: Iterable[str], built: Iterable[Any]) -> No
         raise ConfigError(problems)
 
 
+def build_data(config: Mapping[str, Any]) -> ImageData:
+    """Build the dataset of a config, with the inputs that a task derives from its images.
+
+    Raises:
+        ConfigError: The task makes no sense for the images.
+    """
+    data: ImageData = construct(config["dataset"], "dataset", seed=config["seed"])
+    if config.get("task"):
+        task: Task = construct(config["task"], "task")
+        task.refuse(data.facts)
+        data.inputs = Inputs(data, data.facts.channels, paired=True, task=task)
+    return data
+
+
 def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     """Build the networks, initialized from the seed, and the system that trains them."""
     model = dict(config["model"])
+    facts = data.facts if data.inputs is None else data.inputs.facts
     networks: dict[str, Any] = {}
-    for name in [name for name in NETWORKS if name in model]:
-        node = model.pop(name)
+    seen: dict[str, DataFacts] = {}  # what each network is built for
+    for name, (key, seen[name]) in _class_of(model).network_facts(facts).items():
+        if key not in config["model"]:
+            continue
+        node = model.pop(key, config["model"][key])
         torch.manual_seed(derive_seed(config["seed"], "initialization", name))
-        latents = {"latent_dim": networks["generator"].latent_dim} if name == "encoder" else {}
-        networks[name] = construct(node, f"model.{name}", facts=data.facts, **latents)
+        generator, wanted = networks.get("generator"), getattr(locate(node["_target_"]), "provided", ())
+        of_it = {"generator": generator, "latent_dim": getattr(generator, "latent_dim", 0)}
+        given = {option: value for option, value in of_it.items() if option in wanted}
+        networks[name] = construct(node, f"model.{key}", facts=seen[name], **given)
         networks[name].architecture = dict(node)
-    budget = config["budget"]["images"]
+    budget, judged = config["budget"]["images"], seen.get("discriminator", facts)
     system: System = construct(
         model,
         "model",
         **networks,
         loss=construct(config["loss"]) if config["loss"] else None,
         penalties={name: construct(node) for name, node in config["penalty"].items()},
-        augmentations={name: construct(node, facts=data.facts) for name, node in config["augment"].items()},
+        augmentations={name: construct(node, facts=judged) for name, node in config["augment"].items()},
         optimizers={name: optimizer_factory(node) for name in networks if (node := config["optimizer"].get(name))},
         schedule=LearningRateSchedule(**_with_end(config["optimizer"]["schedule"], budget)),
         clip=config["optimizer"]["clip"],
@@ -141,7 +161,8 @@ def build_evaluation(config: Mapping[str, Any], data: ImageData, labelled: bool)
     metrics = config["metrics"]
     evaluator = build_evaluator(metrics, data, config["seed"], labelled)
     counts = metrics["every"], metrics["samples"], metrics["final_samples"]
-    return Evaluation(evaluator, *counts, allow_missing=metrics.get("allow_missing", False))
+    missing = metrics.get("allow_missing", False)
+    return Evaluation(evaluator, *counts, allow_missing=missing, inputs=data.inputs)
 
 
 def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, labelled: bool) -> Evaluator:
@@ -254,6 +275,13 @@ def locate(target: str) -> Callable[..., Any]:
     """Import the class that a ``_target_`` names."""
     module, _, name = target.rpartition(".")
     cls: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return cls
+
+
+def _class_of(node: Mapping[str, Any]) -> type[System]:
+    cls = locate(node["_target_"])
+    assert isinstance(cls, type)
+    assert issubclass(cls, System)
     return cls
 
 

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.initial import read_source
-from gan_experiments.systems.base import System
-from gan_experiments.training.build import NETWORKS
+from gan_experiments.systems.base import NETWORKS, System
 
 _MOST_NAMES = 10
 _FROM_IMAGE = ("discriminator", "encoder")  # networks whose first layer is the one at the image

@@ -13,14 +13,12 @@ from torch.func import functional_call
 
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.systems.base import System, evaluation_mode
+from gan_experiments.systems.base import Shape, System, evaluation_mode
 from gan_experiments.training.build import Parts
 from gan_experiments.training.memory import check_memory
 
 BATCH = 2  # of the dry run
 LARGE = 10_000_000  # parameters, above which a network takes more than 0.2 s on one core of a CPU
-
-Shape = tuple[int, ...]
 
 
 def check_run(parts: Parts, config: Mapping[str, Any]) -> None:
@@ -51,20 +49,12 @@ def dry_run(system: System, facts: DataFacts) -> dict[str, float]:
     Raises:
         ConfigError: Names the network with the actual and the expected shape, or the error that it raised.
     """
-    images: Shape = (BATCH, facts.channels, facts.image_size, facts.image_size)
-    latents: Shape = (BATCH, system.latent_dim)
-    cases: list[tuple[str, Shape, list[Shape]]] = [
-        ("generator", latents, [images]),
-        ("discriminator", images, [(BATCH,)]),
-        ("encoder", images, [latents, latents]),
-    ]
     problems, kept = [], {}
-    for name, shape, expected in cases:
-        network: nn.Module | None = getattr(system, name, None)
-        if network is None:
-            continue
+    for name, one_input, one_output in system.shapes(facts):
+        shape, expected = (BATCH, *one_input), [(BATCH, *each) for each in one_output]
+        network: nn.Module = getattr(system, name)
         actual, kept[name] = _output_shapes(name, network, shape, facts)
-        is_patch_map = name == "discriminator" and len(actual) == 1 and len(actual[0]) > 2 and actual[0][0] == BATCH
+        is_patch_map = expected == [(BATCH,)] and len(actual) == 1 and len(actual[0]) > 2 and actual[0][0] == BATCH
         if actual and actual != expected and not is_patch_map:
             text = f"returns {_show(actual)} for an input of {shape}, expected {_show(expected)}"
             problems.append(f"model.{name}: {type(network).__name__} {text}")

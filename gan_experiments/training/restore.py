@@ -16,7 +16,7 @@ from gan_experiments.data.base import ImageData
 from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_checkpoint, load_part, load_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
-from gan_experiments.training.build import Parts, build_system, construct, device_for_measuring
+from gan_experiments.training.build import Parts, build_data, build_system, device_for_measuring
 
 
 def restore(
@@ -44,15 +44,17 @@ def restore(
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
     check_clock(loaded, config, path)
-    data: ImageData = construct(config["dataset"], "dataset", seed=config["seed"])
+    data = build_data(config)
     if moved:
         data.prepare_data()
         data.setup()
         check_same_data(run.record(), data, moved)
     system = build_system(config, data)
-    load_part(system.ema.module, loaded, "ema.module.", path)
-    if raw:
-        load_part(system.generator, loaded, "generator.", path)
+    for name, average in system.averages.items():
+        load_part(average.module, loaded, f"{name}.module.", path)
+        if raw:
+            network = f"{name.removesuffix('ema')}generator"
+            load_part(getattr(system, network), loaded, f"{network}.", path)
     system.clock.images_seen = loaded["images_seen"]
     system.to(device)
     return system, data

@@ -227,6 +227,23 @@ def assert_two_train_the_run_of_one(call, tmp_path, *overrides):
     assert scores(two.record()) == pytest.approx(scores(one.record()), rel=1e-4)
 
 
+INSTANCE = ["model.generator.norm=instance", "model.discriminator.norm=instance"]
+TRANSLATORS = {
+    "cyclegan": ["model.cycle=1", "model.pool=20"],
+    "pix2pix": ["model.l1=1"],
+    "cut": [],
+    "fastcut": ["model.nce=1"],
+}
+
+
+@pytest.mark.parametrize(
+    "model", ["cyclegan", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pix2pix", "cut", "fastcut"))]
+)
+def test_two_processes_train_the_translator_of_one(call, tmp_path, model):
+    rates = [f"optimizer.{name}.lr=1e-3" for name in ("generator", "discriminator")]
+    assert_two_train_the_run_of_one(call, tmp_path, f"model={model}", *INSTANCE, *rates, *TRANSLATORS[model])
+
+
 def test_two_processes_train_the_autoencoder_of_one(call, tmp_path):
     rate = ("optimizer.generator._target_=torch.optim.SGD", "~optimizer.generator.betas", "optimizer.generator.lr=1e-4")
     overrides = tiny_overrides("model=mlp_vae", "metrics=none", "batch_size=16", *rate, f"output_dir={tmp_path}")

@@ -3,6 +3,7 @@ from dataclasses import fields
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from tiny import TRANSLATORS
 
 from gan_experiments.config import command_schemas, schema
 from gan_experiments.config.annotations import slot_in
@@ -14,6 +15,7 @@ from gan_experiments.config.command_schemas import (
     ExportConfig,
     SampleConfig,
     ShardsConfig,
+    TranslateConfig,
 )
 from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.files import INHERITED, conf_dir, own_files, root_dir
@@ -28,12 +30,14 @@ SCHEMAS = {
     "data": DataConfig,
     "compare": CompareConfig,
     "shards": ShardsConfig,
+    "translate": TranslateConfig,
 }
 GROUPS = [group for group in sorted(conf_dir().iterdir()) if root_dir(group.name) == conf_dir()]
 OPTIONS = [(group.name, file.stem) for group in GROUPS for file in sorted(group.glob("*.yaml"))]
 OPTIONS = [(group, option) for group, option in OPTIONS if option != INHERITED]
 RUN = ["run=outputs/x"]
 MISSING = {"evaluate": RUN, "sample": RUN, "export": RUN, "compare": ["study=outputs/x"], "shards": ["output=x"]}
+MISSING["translate"] = [*RUN, "input=x", "output=y"]
 SLOTS = {
     name: slot for module in (schema, command_schemas) for name, each in vars(module).items() if (slot := slot_in(each))
 }
@@ -52,7 +56,9 @@ def test_every_option_of_every_group_is_right(group, option):
     # A measure without a rhythm of its own is there to be added to others.
     adds = group == "metrics" and "\nevery:" not in (conf_dir() / group / f"{option}.yaml").read_text()
     line = f"{group}=[native,{option}]" if adds else f"{group}={option}"
-    large = ["dataset=cifar10"] if group == "experiment" else []  # some want more images than there are digits
+    # Some want more images than there are digits, some colours; translators want inputs.
+    large = ["dataset=cifar10"] if group == "experiment" or option == "colorize" else []
+    large += ["task=denoise"] if option in TRANSLATORS and group in ("model", "experiment") else []
     others = {"model": "loss", "metrics": "dataset", "dataset_defaults": "dataset"}
     problems, other = {}, others.get(group, "model")
     for choice in own_files("train").options(other):

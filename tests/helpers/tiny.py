@@ -18,6 +18,15 @@ TINY = (
 )
 
 
+# What makes a translator tiny beside that, with the data that it is trained on unless a test says otherwise.
+TRANSLATORS = {
+    "pix2pix": ["task=denoise"],
+    "cyclegan": ["dataset=digits_twin", "model.generator.blocks=1"],
+    "cut": ["dataset=digits_twin", "model.generator.blocks=1", "model.projection.features=8", "model.patches=9"],
+}
+TRANSLATORS["fastcut"] = TRANSLATORS["cut"]
+
+
 def tiny_overrides(*overrides):
     """Add what makes a run tiny to ``overrides``, as far as it belongs to the groups that they choose."""
     unfit = []
@@ -27,4 +36,11 @@ def tiny_overrides(*overrides):
         unfit += ["model.generator.channels", "model.discriminator.channels"]
     if "model=vae" in overrides:
         unfit.append("model.discriminator")
-    return [line for line in TINY if not line.startswith(tuple(unfit))] + list(overrides)
+    model = next((line.partition("=")[2] for line in overrides if line.startswith("model=")), "")
+    given = [line.partition("=")[0] for line in overrides]
+    own = [line for line in TRANSLATORS.get(model, []) if line.partition("=")[0] not in given]
+    if model in TRANSLATORS:
+        unfit.append("model.generator.latent_dim")
+        own = [line for line in own if "task" not in given or not line.startswith("dataset=")]
+        own += [] if "metrics" in given else ["metrics=native"]
+    return [line for line in TINY if not line.startswith(tuple(unfit))] + own + list(overrides)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tiny import TRANSLATORS
 
 from gan_experiments import load_generator
 from gan_experiments.config.compose import compose
@@ -17,7 +18,7 @@ from gan_experiments.sampling.truncation import Truncation
 from gan_experiments.training.build import construct
 from gan_experiments.training.callbacks.checkpoint import save_generator
 
-MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem != "base")
+MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem not in ("base", *TRANSLATORS))
 TINY = {"latent_dim": 16, "channels": 8, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8]}
 WITHOUT_DIRECTIONS = {"biggan"}  # its latents enter in parts, at every size
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tiny import TRANSLATORS
 from torch import nn
 
 from gan_experiments.config.compose import compose
@@ -13,7 +14,7 @@ from gan_experiments.config.files import conf_dir
 from gan_experiments.core.contracts import Discriminator, Encoder, Generator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.training import preflight
-from gan_experiments.training.build import build_system, construct
+from gan_experiments.training.build import build_data, build_system, construct
 from gan_experiments.training.preflight import dry_run
 
 MODELS = sorted({path.stem for path in (conf_dir() / "model").glob("*.yaml")} - {"base"})
@@ -170,8 +171,8 @@ def assert_unchanged(before, after):
 def test_no_bit_changes(model, large, monkeypatch):
     if large:
         monkeypatch.setattr(preflight, "LARGE", 0)
-    config = OmegaConf.to_container(compose("train", [f"model={model}"]), resolve=True)
-    data = construct(config["dataset"])
+    config = OmegaConf.to_container(compose("train", [f"model={model}", *TRANSLATORS.get(model, [])]), resolve=True)
+    data = build_data(config)
     system = build_system(config, data)
     before = everything(system)
     dry_run(system, data.facts)

@@ -50,15 +50,28 @@ class Framing:
             ValueError: The image is larger than Pillow considers safe, or its pixels are floating point.
         """
         refuse_bomb(image)
-        upright = _eight_bits(ImageOps.exif_transpose(image)).convert("L" if self.channels == 1 else "RGB")
+        upright = _upright(image, self.channels)
         if upright.size != (self.image_size, self.image_size):
             upright = upright.resize((self.image_size,) * 2, _FILTERS[self.resize], box=_square(*upright.size))
-        pixels = np.asarray(upright)
-        return pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1)
+        return _as_array(upright)
 
     def recipe(self) -> dict[str, Any]:
         """Return everything beside the files that determines the pixels."""
         return {"version": _VERSION, **asdict(self), "pillow": PIL.__version__}
+
+
+def as_pixels(image: Image.Image, channels: int) -> np.ndarray:
+    """Return the pixels of an image of any size, upright: uint8, ``(C, H, W)``."""
+    return _as_array(_upright(image, channels))
+
+
+def _upright(image: Image.Image, channels: int) -> Image.Image:
+    return _eight_bits(ImageOps.exif_transpose(image)).convert("L" if channels == 1 else "RGB")
+
+
+def _as_array(image: Image.Image) -> np.ndarray:
+    pixels = np.asarray(image)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def refuse_bomb(image: Image.Image) -> None:

@@ -8,18 +8,15 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import torch
-
 from gan_experiments.core.clock import Clock
-from gan_experiments.core.contracts import Batch
 from gan_experiments.core.estimate import Estimate
-from gan_experiments.core.images import as_measured
-from gan_experiments.core.randomness import Stream
-from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
+from gan_experiments.core.types import ConfigError, PositiveInt
+from gan_experiments.data.inputs import Inputs
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.extractors.base import WeightsMissingError
 from gan_experiments.runs.results import plain
-from gan_experiments.systems.base import System, evaluation_mode
+from gan_experiments.systems.base import System
+from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples
 
 MAX_SHARE = 0.1  # of the wall time, above which evaluating less often is suggested
 
@@ -52,6 +49,7 @@ class Evaluation:
         samples: Generated images of a periodic evaluation.
         final_samples: Generated images of the final evaluation.
         allow_missing: Go on without an extractor whose weights are not on this machine and cannot be fetched.
+        inputs: What a translator is given; at most as many images are measured.
 
     Attributes:
         selection: The measure that decides which evaluation is the best.
@@ -71,8 +69,10 @@ class Evaluation:
         samples: PositiveInt,
         final_samples: PositiveInt,
         allow_missing: bool = True,
+        inputs: Inputs | None = None,
     ) -> None:
         self.evaluator = evaluator
+        self._inputs = inputs
         self.every = every
         self.samples = samples
         self.final_samples = final_samples
@@ -106,7 +106,7 @@ class Evaluation:
                 advice = "metrics=native needs none, and metrics.allow_missing=true trains without them"
                 raise ConfigError([f"metrics: {problem}; {advice}" for problem in error.problems]) from error
             return  # ``prepare`` replaces the extractor, together with the other processes
-        self._check_counts()
+        self._check_counts(None if self._inputs is None else len(self._inputs.tested))
 
     def prepare(self, world_size: int, main: bool) -> None:
         """Load or train the extractors, without those whose weights cannot be fetched; all processes must call.
@@ -136,8 +136,8 @@ class Evaluation:
             world_size: Number of processes that share the images.
         """
         began, clock = time.perf_counter(), system.clock
-        images = EvaluationSamples(system, self.samples, system.seed)
-        values = self.evaluator(images, self.samples, rank, world_size)
+        images = evaluation_samples(system, self._inputs, self.samples, system.seed)
+        values = self.evaluator(images, len(images), rank, world_size)
         improved = self._is_better(values[self.selection])
         if improved:
             self.best = {**values, "images_seen": clock.images_seen}
@@ -145,8 +145,9 @@ class Evaluation:
         scalars = {f"metrics/{name}": value for name, value in values.items()}
         periodic_seconds = time.perf_counter() - began
         if clock.finished:
-            images = EvaluationSamples(system, self.final_samples, system.seed)
-            self.final = self.evaluator.final(images, self.final_samples, rank, world_size)
+            images = evaluation_samples(system, self._inputs, self.final_samples, system.seed)
+            self.final = self.evaluator.final(images, len(images), rank, world_size)
+            self.final_samples = len(images)
             scalars |= {f"final/{name}": estimate.value for name, estimate in self.final.items()}
         seconds = time.perf_counter() - began
         self._seconds += seconds
@@ -215,9 +216,11 @@ class Evaluation:
         waited = clock.images_seen - self.best.get("images_seen", 0)
         return self.patience is not None and waited >= self.patience
 
-    def _check_counts(self) -> None:
-        self.evaluator.check(self.samples, "metrics.samples", final=False)
-        self.evaluator.check(self.final_samples, "metrics.final_samples")
+    def _check_counts(self, available: int | None = None) -> None:
+        """Check the numbers of images, of which there may be fewer ``available`` than asked for."""
+        most = available or max(self.samples, self.final_samples)
+        self.evaluator.check(min(self.samples, most), "metrics.samples", final=False)
+        self.evaluator.check(min(self.final_samples, most), "metrics.final_samples")
 
     def _compare_extractors(self, missing: Mapping[str, str], main: bool) -> None:
         """Refuse other extractors than the run has been evaluated with so far; warn of other weights."""
@@ -249,36 +252,3 @@ def interval(periodic_seconds: float, images_per_second: float) -> int:
     exact = periodic_seconds * (1 / MAX_SHARE - 1) * images_per_second
     unit = int(10 ** max(0, math.floor(math.log10(max(exact, 1))) - 1))  # round up to two digits
     return math.ceil(exact / unit) * unit
-
-
-class EvaluationSamples:
-    """Generated images by index: a function of the weights and the seed, whatever the batch size.
-
-    Args:
-        system: Generates the images.
-        count: Number of images.
-        seed: Of the latents; they have a random stream of their own, so evaluating does not affect training.
-        ema: Use the averaged generator.
-        truncation: Truncation of the latents, as the generator defines it; ``None``: no truncation.
-    """
-
-    def __init__(
-        self, system: System, count: int, seed: int, ema: bool = True, truncation: float | None = None
-    ) -> None:
-        stream = Stream(seed, "evaluation")
-        self._system = system
-        self._ema = ema
-        self._truncation = truncation
-        self._latents = stream.normal(count, system.latent_dim)
-        self._labels = stream.integers(system.num_classes, count) if system.num_classes else None
-
-    def __call__(self, start: int, count: NonNegativeInt) -> Batch:
-        """Return the images ``start`` to ``start + count``, uint8 ``(count, C, H, W)``, with their labels."""
-        device, chosen = self._system.device, slice(start, start + count)
-        labels = None if self._labels is None else self._labels[chosen].to(device)
-        latents = self._latents[chosen].to(device)
-        if self._truncation is None:
-            return Batch(as_measured(self._system.sample(latents, labels, self._ema)), labels)
-        network: Any = self._system.ema.module if self._ema else self._system.generator
-        with torch.no_grad(), evaluation_mode(network):
-            return Batch(as_measured(network.truncated(latents, self._truncation, labels)), labels)

@@ -9,13 +9,17 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Batch
-from gan_experiments.core.images import image_grid, save_png
+from gan_experiments.core.images import image_grid, in_colour, save_png
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import PositiveInt
+from gan_experiments.data.base import ImageData
+from gan_experiments.data.inputs import Inputs
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
+from gan_experiments.systems.translation import TranslationSystem
 from gan_experiments.training.callbacks.base import LoopPart
+from gan_experiments.training.callbacks.evaluation_samples import TranslatedSamples
 
 MAX_COLUMNS = 32
 
@@ -24,7 +28,8 @@ class SampleGrid(LoopPart):
     """Writes grids of images of the averaged generator, always from the same latents, to ``samples/``.
 
     For a conditional generator with few classes, each column of the grid shows one class. A system may add grids of
-    its own, such as a VAE's reconstructions.
+    its own, such as a VAE's reconstructions. A translator's grid shows the same few inputs, each with its translation
+    and the right answer or, where that is not known, the translation back.
 
     Args:
         run: The run's folder.
@@ -41,10 +46,15 @@ class SampleGrid(LoopPart):
 
     def draw(self, system: System, data: ImageSource) -> dict[str, Tensor]:
         """Save the grids of this moment and return them by name: uint8, ``(3, H, W)``."""
-        count, columns = grid_shape(self.count, system.num_classes)
-        images = {"samples": fixed_samples(system, count, system.seed)}
-        images |= system.extra_grids(self._real_images(system, data), columns)
-        grids = {name: image_grid(each, columns) for name, each in images.items()}
+        if isinstance(system, TranslationSystem):
+            assert isinstance(data, ImageData)
+            assert data.inputs is not None
+            grids = {"samples": translation_grid(system, data.inputs, self.count)}
+        else:
+            count, columns = grid_shape(self.count, system.num_classes)
+            images = {"samples": fixed_samples(system, count, system.seed)}
+            images |= system.extra_grids(self._real_images(system, data), columns)
+            grids = {name: image_grid(each, columns) for name, each in images.items()}
         for name, grid in grids.items():
             save_png(grid, self._run.grid(system.clock.images_seen, "" if name == "samples" else name))
         return grids
@@ -54,6 +64,26 @@ class SampleGrid(LoopPart):
         chosen = Stream(system.seed, "pictures").permutation(len(data.images))[: max(1, self.count // 2)]
         labels = None if data.labels is None else data.labels[chosen].to(system.device)
         return Batch(data.images[chosen].to(system.device), labels)
+
+
+def translation_grid(system: TranslationSystem, inputs: Inputs, count: int) -> Tensor:
+    """Return rows of input, translation, and right answer or translation back: uint8, ``(3, H, W)``.
+
+    Two inputs stand beside each other in a row.
+
+    Args:
+        system: Translates with its averaged networks.
+        inputs: The inputs, of which the first of the tested ones are taken.
+        count: Largest number of images in the grid.
+    """
+    batch = TranslatedSamples(system, inputs, max(1, count // 3))(0, max(1, count // 3))
+    shown = [batch.inputs, batch.images]
+    if batch.answers is not None:
+        shown.append(batch.answers)
+    elif batch.back is not None:
+        shown.append(batch.back())
+    rows = torch.stack([in_colour(images) for images in shown], 1).flatten(0, 1)
+    return image_grid(rows, 2 * len(shown))
 
 
 def grid_shape(count: int, num_classes: int) -> tuple[int, int]:

@@ -41,7 +41,9 @@ def defaults(cls):
 def test_the_config_lists_every_argument_with_its_default(option):
     with initialize_config_dir(str(conf_dir()), version_base=None):
         config = OmegaConf.to_container(compose(f"dataset/{option}")["dataset"])
-    assert config == OmegaConf.to_container(OmegaConf.create(defaults(locate(config.pop("_target_")))))
+    expected = OmegaConf.to_container(OmegaConf.create(defaults(locate(config.pop("_target_")))))
+    # A dataset in a dataset has defaults of its own.
+    assert {name: "???" if isinstance(value, dict) else value for name, value in config.items()} == expected
 
 
 def folder(tmp_path, **options):

@@ -142,7 +142,7 @@ def test_the_best_evaluation_goes_by_the_direction_of_its_measure(monkeypatch, h
         def __call__(self, *_):
             return {"modes": next(values)}
 
-    monkeypatch.setattr(evaluation, "EvaluationSamples", lambda *_: None)
+    monkeypatch.setattr(evaluation, "evaluation_samples", lambda *_: range(10))
     measures = Measures(check=lambda *_, **__: None, selection="modes", higher_is_better={"modes": higher})
     part = Evaluation(measures, 100, 10, 10)
     clock = SimpleNamespace(finished=False, images_seen=100)

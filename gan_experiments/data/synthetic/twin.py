@@ -1,0 +1,96 @@
+"""Digits and their rotated, tinted, inverted twins: unpaired domains whose right translation is known."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import DataFacts, Fraction
+from gan_experiments.data.base import ImageData
+from gan_experiments.data.datasets.digits import Digits
+from gan_experiments.data.datasets.mnist import MNIST
+from gan_experiments.data.inputs import Inputs, StoredInputs
+
+_HELD_OUT = 10  # every tenth input is translated in evaluations and not trained on
+
+
+class DigitsTwin(ImageData):
+    """Digits of scikit-learn as domain A, the twins of other digits as domain B; both have three channels.
+
+    Half of the digits are in each domain, so no twin of an input is trained on; a tenth of domain A is kept for
+    evaluations. The division is the same for every run.
+
+    Args:
+        rotation: Degrees that the twin is turned by, counterclockwise.
+        invert: Whether dark and light are exchanged.
+        tint: Factors of red, green and blue, after that.
+        **options: Options of every dataset, about domain B.
+    """
+
+    domains: ClassVar[str] = "unpaired"
+    has_answers: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        rotation: Literal[0, 90, 180, 270] = 90,
+        invert: bool = True,
+        tint: tuple[Fraction, Fraction, Fraction] = (1.0, 0.8, 0.5),
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.rotation = rotation
+        self.invert = invert
+        self.tint = tint
+        self._single: ImageData = Digits()
+        self.inputs = Inputs(self, 3, paired=False, load=self._domain_a)
+
+    @property
+    def facts(self) -> DataFacts:
+        """The facts of the digits, with three channels."""
+        single = self._single.facts
+        count = None if single.num_images is None else single.num_images // 2
+        return DataFacts(f"{single.name}_twin", single.image_size, 3, single.num_classes, count)
+
+    def prepare_data(self) -> None:
+        """Download the digits if they are missing."""
+        self._single.prepare_data()
+
+    def load(self) -> tuple[Tensor, Tensor]:
+        """Return domain B: uint8 ``(N, 3, H, W)``, and labels ``(N,)``."""
+        images, labels = self._half(second=True)
+        return self.twin(images), labels
+
+    def twin(self, images: Tensor) -> Tensor:
+        """Return the right translation of images of domain A: uint8, ``(B, 3, H, W)``."""
+        turned = torch.rot90(images, self.rotation // 90, (-2, -1))
+        turned = 255 - turned if self.invert else turned
+        return (turned * torch.tensor(self.tint)[:, None, None]).round().to(torch.uint8)
+
+    def _domain_a(self) -> StoredInputs:
+        images, labels = self._half(second=False)
+        training = torch.arange(len(images))
+        return StoredInputs(images, labels, self.twin(images), training[training % _HELD_OUT > 0])
+
+    def _half(self, second: bool) -> tuple[Tensor, Tensor]:
+        labels = self._single.labels
+        assert labels is not None
+        order = Stream("twin", self._single.facts.name).permutation(len(labels))
+        half = len(order) // 2
+        chosen = order[half : 2 * half] if second else order[:half]
+        return self._single.images[chosen].expand(-1, 3, -1, -1).contiguous(), labels[chosen]
+
+
+class MNISTTwin(DigitsTwin):
+    """Digits of MNIST as domain A, the twins of other digits as domain B; both have three channels.
+
+    Args:
+        root: Folder that contains ``MNIST/raw``; default: the cache folder. Missing files are downloaded.
+        **options: As for ``DigitsTwin``.
+    """
+
+    def __init__(self, root: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._single = MNIST(root)

@@ -1,0 +1,54 @@
+"""Base class of tasks: how the inputs of a translator are derived from the images of any dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import DataFacts
+
+
+class Task:
+    """A degradation of images, which a translator learns to undo: the images are its targets.
+
+    Attributes:
+        classical_name: Name of the classical method that ``classical`` applies; empty if there is none.
+    """
+
+    classical_name: ClassVar[str] = ""
+
+    def __call__(self, images: Tensor, rng: Stream) -> Tensor:
+        """Return the inputs of images: uint8, ``(B, C, H, W)``, the same shape; random numbers come from ``rng``."""
+        raise NotImplementedError
+
+    def classical(self, inputs: Tensor) -> Tensor:
+        """Return the images that the classical method makes of inputs: uint8, ``(B, C, H, W)``.
+
+        By default the inputs themselves.
+        """
+        return inputs
+
+    def of_user(self, images: Tensor) -> Tensor:
+        """Return the inputs that a user's images stand for, which are degraded already: uint8, ``(B, C, H', W')``."""
+        return images
+
+    def refuse(self, facts: DataFacts) -> None:
+        """Refuse a dataset that the task makes no sense for, or whose images are too small.
+
+        Raises:
+            ConfigError: Says why.
+        """
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse a dataset that has inputs of its own, and systems that generate from noise."""
+        dataset, system = config.component("dataset"), config.component("model")
+        if dataset is not None and getattr(dataset, "domains", None):
+            yield Problem(key, f"{dataset.__name__} has inputs of its own; take task=none")
+        if system is not None and not getattr(system, "translates", False):
+            text = f"{system.__name__} generates images from noise and has no use for inputs"
+            yield Problem(key, f"{text}; take model=pix2pix, cyclegan or cut")

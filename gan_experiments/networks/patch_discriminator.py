@@ -1,0 +1,64 @@
+"""PatchGAN discriminator: a verdict on every patch of an image."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from gan_experiments.core.contracts import Discriminator
+from gan_experiments.core.types import ConfigError, DataFacts, Depth, Width
+from gan_experiments.networks.translation_layers import BlurDownsample, Norm, initialize, norm_layer
+
+PUBLISHED = 3  # halvings of the 70x70 PatchGAN
+_SMALLEST = 3  # pixels after the halvings: the last two layers take one each
+
+
+class PatchDiscriminator(Discriminator):
+    """4x4 convolutions whose outputs see patches: of 16, 34 or 70 pixels after 1, 2 or 3 halvings (Isola et al. 2017).
+
+    Args:
+        facts: Size and channels of the images.
+        channels: Of the first layer; doubles with every halving, up to eight times as many.
+        halvings: Layers that halve the size; ``None``: three, or as many as the image has pixels for.
+        norm: Normalization of all layers but the first and the last.
+        antialias: Halve with a blur (CUT) instead of strided convolutions.
+        init: Initial weights: normal (pix2pix, CycleGAN) or Xavier's (CUT).
+
+    Raises:
+        ConfigError: The images are too small.
+    """
+
+    def __init__(
+        self,
+        facts: DataFacts,
+        channels: Width = 64,
+        halvings: Depth | None = None,
+        norm: Norm = "instance",
+        antialias: bool = False,
+        init: Literal["normal", "xavier"] = "normal",
+    ) -> None:
+        super().__init__(facts)
+        fitting = [count for count in range(1, 11) if facts.image_size >> count >= _SMALLEST]
+        if not fitting or (halvings or 1) > fitting[-1]:
+            most = f"at most {fitting[-1]}" if fitting else "not even one"
+            text = f"{facts.name} has {facts.image_size} pixels, enough for {most}"
+            raise ConfigError(f"model.discriminator.halvings: {text}")
+        halvings = halvings or min(PUBLISHED, fitting[-1])
+        widths = [channels * min(2**layer, 8) for layer in range(halvings + 1)]
+        ins = [facts.channels, *widths]
+        bias = norm != "batch"  # batch norm has a shift of its own
+        layers: list[nn.Module] = []
+        for index, width in enumerate(widths):
+            halves = index < halvings
+            stride = 2 if halves and not antialias else 1
+            layers.append(nn.Conv2d(ins[index], width, 4, stride, 1, bias=bias or not index))
+            layers += [norm_layer(norm if index else "none", width), nn.LeakyReLU(0.2)]
+            layers += [BlurDownsample()] if halves and antialias else []
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1))
+        initialize(self, init)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map images ``(B, C, H, W)`` in [-1, 1] to a map of logits ``(B, 1, h, w)``."""
+        logits: Tensor = self.layers(images)
+        return logits

@@ -1,0 +1,119 @@
+"""The images that an evaluation measures: generated from latents, or translated from inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_experiments.core.contracts import Batch
+from gan_experiments.core.images import as_measured, to_float, to_uint8
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.step import Translated
+from gan_experiments.core.types import ConfigError, NonNegativeInt
+from gan_experiments.data.inputs import Inputs
+from gan_experiments.systems.base import System, evaluation_mode
+from gan_experiments.systems.translation import TranslationSystem
+
+
+def evaluation_samples(
+    system: System, inputs: Inputs | None, count: int, seed: int, ema: bool = True, truncation: float | None = None
+) -> EvaluationSamples | TranslatedSamples:
+    """Return the images to measure: generated from latents, or translated from inputs of the dataset.
+
+    Args:
+        system: Makes the images.
+        inputs: What a translator is given.
+        count: Number of images; of translators at most as many as there are inputs to translate.
+        seed: Of the latents.
+        ema: Use the averaged network.
+        truncation: Of the latents.
+
+    Raises:
+        ConfigError: Truncation of a translator, which has no latents.
+    """
+    if not isinstance(system, TranslationSystem):
+        return EvaluationSamples(system, count, seed, ema, truncation)
+    if truncation is not None:
+        raise ConfigError("truncation: is for latents, which a translator has not")
+    assert inputs is not None
+    return TranslatedSamples(system, inputs, count, ema)
+
+
+class TranslatedSamples:
+    """Translated images by index: a function of the weights, without noise.
+
+    Args:
+        system: Translates.
+        inputs: What it translates.
+        count: Largest number of images.
+        ema: Use the averaged translator.
+    """
+
+    def __init__(self, system: TranslationSystem, inputs: Inputs, count: int, ema: bool = True) -> None:
+        self._system, self._inputs, self._ema = system, inputs, ema
+        self._chosen = inputs.tested[:count]
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __call__(self, start: int, count: NonNegativeInt) -> Translated:
+        """Return the translations of the inputs ``start`` to ``start + count``, with all they are compared with."""
+        system, inputs, device = self._system, self._inputs, self._system.device
+        chosen = self._chosen[start : start + count]
+        given = inputs.of(chosen).to(device) if len(chosen) else torch.empty(0, *inputs.of(self._chosen[:1]).shape[1:])
+        images = to_uint8(system.translate(to_float(given), ema=self._ema))
+
+        def back() -> Tensor:
+            return to_uint8(system.translate(to_float(images), "b_to_a", self._ema))
+
+        return Translated(
+            images,
+            None,
+            given,
+            answers=_moved(inputs.answers_of(chosen), device),
+            input_labels=_moved(inputs.labels_of(chosen), device),
+            classical=inputs.classical(given),
+            back=back if "b_to_a" in system.directions else None,
+        )
+
+
+def _moved(values: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if values is None else values.to(device)
+
+
+class EvaluationSamples:
+    """Generated images by index: a function of the weights and the seed, whatever the batch size.
+
+    Args:
+        system: Generates the images.
+        count: Number of images.
+        seed: Of the latents; they have a random stream of their own, so evaluating does not affect training.
+        ema: Use the averaged generator.
+        truncation: Truncation of the latents, as the generator defines it; ``None``: no truncation.
+    """
+
+    def __init__(
+        self, system: System, count: int, seed: int, ema: bool = True, truncation: float | None = None
+    ) -> None:
+        stream = Stream(seed, "evaluation")
+        self._system = system
+        self._ema = ema
+        self._truncation = truncation
+        self._latents = stream.normal(count, system.latent_dim)
+        self._labels = stream.integers(system.num_classes, count) if system.num_classes else None
+
+    def __len__(self) -> int:
+        return len(self._latents)
+
+    def __call__(self, start: int, count: NonNegativeInt) -> Batch:
+        """Return the images ``start`` to ``start + count``, uint8 ``(count, C, H, W)``, with their labels."""
+        device, chosen = self._system.device, slice(start, start + count)
+        labels = None if self._labels is None else self._labels[chosen].to(device)
+        latents = self._latents[chosen].to(device)
+        if self._truncation is None:
+            return Batch(as_measured(self._system.sample(latents, labels, self._ema)), labels)
+        network: Any = self._system.ema.module if self._ema else self._system.generator
+        with torch.no_grad(), evaluation_mode(network):
+            return Batch(as_measured(network.truncated(latents, self._truncation, labels)), labels)
