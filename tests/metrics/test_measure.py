@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import torch
 from config_view import problems
 
+from gan_experiments.core.step import Batch
 from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.synthetic.points import Ring
 from gan_experiments.metrics.diversity import PerceptualDiversity
@@ -51,7 +52,7 @@ def test_measures_are_updated_in_full_float32(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     measures = [Mean(), Mean(2.0)]
     for measure in measures:
-        update_measure(measure, DATA.images, None)
+        update_measure(measure, Batch(DATA.images, None))
     assert [measure.compute() for measure in measures] == [{"mean": 4.5}, {"mean": 9.0}]
     assert not any(measure.tf32 for measure in measures)
     assert torch.backends.cudnn.allow_tf32
@@ -59,7 +60,7 @@ def test_measures_are_updated_in_full_float32(monkeypatch):
 
 def test_values_of_real_images_leave_the_measure_empty():
     measure = Mean()
-    update_measure(measure, DATA.images[:3], None)
+    update_measure(measure, Batch(DATA.images[:3], None))
     assert measure.real_baseline(Evaluated(DATA, 100, 4)) == {"mean": (4.5, None)}
     assert measure.count == 0
     some = [measure.real_baseline(Evaluated(DATA, 4, batch_size)) for batch_size in (1, 3)]
