@@ -15,7 +15,7 @@ MARGIN_LIMITS = (
     "Margins hold over the choice of generated images, not over seeds; with heavy-tailed features they are too small."
 )
 BASELINE_LIMITS = (
-    "With heavy-tailed features the real baseline of FID is up to a third off, and its standard deviation too small."
+    "With heavy-tailed features the real baseline of FID may be off by half, and its standard deviation is too small."
 )
 _DEFAULTS = (None, "none", "float32")  # options of an extractor that are not shown
 
