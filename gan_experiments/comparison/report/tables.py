@@ -179,7 +179,8 @@ def _cost(comparison: Comparison) -> Table:
     level = f"{comparison.criterion.measure.upper()} {number(comparison.threshold)}"
     note = (
         f"Share of seeds with a periodic evaluation that reaches {level}, and the median of real images and training "
-        "time until then, over all seeds. The other columns are medians over finished runs. Times exclude evaluation."
+        "time until then, over all seeds: never, if half of them do not reach it. The other columns are medians over "
+        "finished runs. Times exclude evaluation."
     )
     head = [
         "arm",
