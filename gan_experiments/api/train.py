@@ -219,7 +219,7 @@ def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
     config = request.config
     given = {override.lstrip("+").split("=", 1)[0] for override in request.overrides}
     edits = {key: value_of(config, key) for key in LENGTH if key in given} | dict(request.places)
-    saved = checked_run(folder, Config, config["trusted"], list(given), edits)
+    saved = checked_run(folder, Config, config["trusted"], list(given - request.choices.keys()), edits)
     changed = given - {*NON_RESULT_KEYS, *LENGTH}
     if any(key.split(".")[0] == "trainer" for key in changed):
         saved["trainer"] = {**config["trainer"], "precision": saved["trainer"]["precision"]}

@@ -231,7 +231,9 @@ def check_command_line(
         checked = check_values(config, schema)
         line.problems += checked.errors
         if config_dir is not None:
-            line.problems += outside_places(checked.config, [change.key for change in line.changes if change.line])
+            # Who chooses an option of a group by its name has not seen the places in it.
+            given = [change.key for change in line.changes if change.line and not change.group]
+            line.problems += outside_places(checked.config, given)
     hidden = [f"{group.replace('/', '.')}." for group in read.unknown_groups]
     line.problems = [each for each in dict.fromkeys(line.problems) if not each.key.startswith(tuple(hidden))]
     return line

@@ -100,6 +100,12 @@ def test_a_file_chooses_no_place_outside_the_output_folder(folder, key, value):
         assert problems(directory, "experiment=evil", f"{key}={value}") == []
 
 
+def test_to_choose_an_option_of_a_group_is_not_to_choose_the_places_in_it(folder):
+    directory = folder(logger__evil="a: {_target_: pytorch_lightning.loggers.CSVLogger, save_dir: /tmp/hacked}\n")
+    assert any(line.startswith("logger.a.save_dir: ") for line in problems(directory, "logger=evil"))
+    assert problems(directory, "logger=evil", "logger.a.save_dir=/tmp/mine") == []
+
+
 def test_a_place_of_a_sweeps_values_is_one_of_a_file(folder):
     text = "# @package _global_\nhydra: {sweeper: {params: {output_dir: '/tmp/a,/tmp/b'}}}\n"
     found = problems(folder(study__evil=text), "study=evil", multirun=True)

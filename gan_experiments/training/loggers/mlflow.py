@@ -1,0 +1,122 @@
+"""MLflow logger: scalars, sample grids, hyperparameters and final values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from itertools import islice
+from typing import Any
+
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.dotted import flatten
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.loggers.base import RunLogger
+
+_LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
+_AT_ONCE = 100  # parameters in a call
+_FOLDER = "gan_experiments.folder"  # the tag that tells which run of MLflow belongs to a run folder
+
+
+class MLflow(RunLogger):
+    """Logs to MLflow; a step is the images seen.
+
+    A run that resumes goes on in the same run of MLflow. What a killed process has logged behind its last checkpoint
+    cannot be deleted there; it is logged again with the same values.
+
+    Args:
+        run: The run's folder.
+        experiment: MLflow's name for what belongs together; default: that of the folder around the run's.
+        tracking_uri: Server or folder; default: ``MLFLOW_TRACKING_URI``, else the folder ``mlruns`` beside the run,
+            shown by ``MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri <folder>``.
+    """
+
+    def __init__(self, run: RunFolder, experiment: str | None = None, tracking_uri: str | None = None) -> None:
+        super().__init__()
+        self._folder = run
+        self._experiment = experiment or run.path.absolute().parent.name
+        given = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        self._uri = given or (run.path.absolute().parent / "mlruns").as_uri()
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> list[Problem]:
+        """Refuse the logger where its package is missing."""
+        if find_spec("mlflow") is not None:
+            return []
+        return [Problem(key, "mlflow is not installed: pip install 'gan-experiments[mlflow]'")]
+
+    @property
+    def name(self) -> str:
+        """The logger's name."""
+        return "mlflow"
+
+    @property
+    def version(self) -> str:
+        """The id of the run there."""
+        return str(self._id)
+
+    @cached_property
+    def experiment(self) -> Any:
+        """MLflow's client."""
+        from mlflow import MlflowClient
+
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # needs no database, and many jobs can write to it
+        return MlflowClient(self._uri)
+
+    @cached_property
+    def _id(self) -> str:
+        """The id of the run there: found by the folder's name and start, else made."""
+        client, path = self.experiment, self._folder.path.absolute()
+        known = client.get_experiment_by_name(self._experiment)
+        experiment = known.experiment_id if known else client.create_experiment(self._experiment)
+        mark = f"{path.name} {self._folder.record().get('started')}"
+        for run in client.search_runs([experiment], f"tags.`{_FOLDER}` = '{mark}'"):
+            client.update_run(run.info.run_id, status="RUNNING")
+            return str(run.info.run_id)
+        made = client.create_run(experiment, run_name=path.name, tags={_FOLDER: mark})
+        return str(made.info.run_id)
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: ``log_comparison`` receives them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars."""
+        for name, value in metrics.items():
+            self.experiment.log_metric(self._id, name, float(value), step=step)
+
+    @rank_zero_only
+    def log_image(self, name: str, image: Tensor, step: int) -> None:
+        """Log an image: uint8, ``(3, H, W)``."""
+        file = f"{name}/{step:09}.png"
+        self.experiment.log_image(self._id, image.permute(1, 2, 0).numpy(), file)
+
+    @rank_zero_only
+    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+        """Log the settings as parameters, and which of them the user has set as a tag."""
+        from mlflow.entities import Param
+
+        settings = ((key.replace("[", ".").replace("]", ""), str(value)) for key, value in flatten(config).items())
+        parameters = iter([Param(key, value[:_LONGEST]) for key, value in settings])
+        while part := list(islice(parameters, _AT_ONCE)):
+            self.experiment.log_batch(self._id, params=part)
+        self.experiment.set_tag(self._id, "overrides", " ".join(overrides))
+
+    @rank_zero_only
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Log margins and real baselines beside the final values, and how these were measured as a file."""
+        for key, value in flatten(results["final"]).items():
+            name = f"final/{key.replace('.', '_')}"
+            if not key.endswith(".value") and not isinstance(value, bool):  # values come as scalars
+                self.experiment.log_metric(self._id, name, float(value), step=step)
+        self.experiment.log_dict(self._id, dict(results["evaluation"]), "evaluation.json")
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """End the run there."""
+        if "_id" in self.__dict__:
+            self.experiment.set_terminated(self._id, "FINISHED" if status == "success" else "FAILED")

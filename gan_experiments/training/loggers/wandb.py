@@ -1,0 +1,105 @@
+"""Weights & Biases logger: scalars, sample grids, hyperparameters and final values."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any
+
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.dotted import flatten
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.loggers.base import RunLogger
+
+_CLOCK = "images_seen"
+
+
+class WeightsAndBiases(RunLogger):
+    """Logs to Weights & Biases, offline unless the environment says ``WANDB_MODE=online``; the axis is images seen.
+
+    A run that resumes goes on in the same run of Weights & Biases. What a killed process has logged behind its last
+    checkpoint cannot be deleted there; it is logged again with the same values.
+
+    Args:
+        run: The run's folder, which keeps what is logged offline: ``wandb sync <run>/wandb/offline-run-*``.
+        project: Their project; the entity is that of the environment, ``WANDB_ENTITY``.
+    """
+
+    def __init__(self, run: RunFolder, project: str = "gan_experiments") -> None:
+        super().__init__()
+        self._folder = run
+        self._project = project
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> list[Problem]:
+        """Refuse the logger where its package is missing."""
+        if find_spec("wandb") is not None:
+            return []
+        return [Problem(key, "wandb is not installed: pip install 'gan-experiments[wandb]'")]
+
+    @property
+    def name(self) -> str:
+        """The logger's name."""
+        return "wandb"
+
+    @property
+    def version(self) -> str:
+        """The id of the run there: the same after it has resumed or moved."""
+        about = f"{self._folder.path.name} {self._folder.record().get('started')}"
+        return hashlib.sha256(about.encode()).hexdigest()[:16]
+
+    @cached_property
+    def experiment(self) -> Any:
+        """The run of the package, begun when something is logged first."""
+        import wandb
+
+        run = wandb.init(
+            project=self._project,
+            id=self.version,
+            name=self._folder.path.name,
+            group=self._folder.path.parent.name,
+            dir=self._folder.path,
+            resume="allow",
+            mode=os.environ.get("WANDB_MODE", "offline"),  # type: ignore[arg-type]
+            settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
+        )
+        run.define_metric("*", step_metric=_CLOCK)
+        return run
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: ``log_comparison`` receives them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars."""
+        self.experiment.log({**metrics, _CLOCK: step})
+
+    @rank_zero_only
+    def log_image(self, name: str, image: Tensor, step: int) -> None:
+        """Log an image: uint8, ``(3, H, W)``."""
+        import wandb
+
+        self.experiment.log({name: wandb.Image(image.permute(1, 2, 0).numpy()), _CLOCK: step})
+
+    @rank_zero_only
+    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+        """Log the settings, with the overrides as a list of their own to filter by."""
+        self.experiment.config.update({**flatten(config), "overrides": list(overrides)}, allow_val_change=True)
+
+    @rank_zero_only
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Add final values, margins and real baselines to the run's summary, by dotted key."""
+        self.experiment.summary.update(flatten({"final": results["final"], "evaluation": results["evaluation"]}))
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is pending and end the run there."""
+        if "experiment" in self.__dict__:
+            self.experiment.finish(exit_code=0 if status == "success" else 1)
+            del self.experiment

@@ -1,0 +1,33 @@
+import pytest
+
+from gan_experiments.cli import train as command
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.loggers.wandb import WeightsAndBiases
+from gan_experiments.training.train import train
+
+wandb = pytest.importorskip("wandb", reason="needs wandb")
+LOGGER = {"wandb": {"_target_": f"{WeightsAndBiases.__module__}.WeightsAndBiases"}}
+
+
+def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    config, run = tiny("budget.images=64", "callbacks.monitor.every=16"), RunFolder(tmp_path / "study" / "run")
+    config["logger"] = LOGGER
+    run.path.mkdir(parents=True)
+    run.update_record(overrides=["loss=hinge"])
+    train({**config, "budget": {**config["budget"], "images": 32}}, run)
+    run.update_record(status="interrupted")
+    train(config, run)
+    files = sorted((run.path / "wandb").glob("offline-run-*/run-*.wandb"))
+    assert len({file.stem for file in files}) == 1
+    first, last = files[0].read_bytes(), files[-1].read_bytes()
+    assert b"loss._target_" in first
+    assert b"loss/generator" in last
+    assert b"final.fid.margin" in last
+    assert list((run.path / "wandb").glob("offline-run-*/files/media/images/samples_*.png"))
+
+
+def test_it_is_refused_where_its_package_is_missing(call, monkeypatch):
+    monkeypatch.setattr("gan_experiments.training.loggers.wandb.find_spec", lambda name: None)
+    code, _, err = call(command, "logger=[tensorboard,wandb]")
+    assert (code, "logger.wandb: wandb is not installed: pip install 'gan-experiments[wandb]'" in err) == (2, True)
