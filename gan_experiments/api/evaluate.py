@@ -91,7 +91,8 @@ def evaluate(
         overrides: As for ``gan-evaluate``, for single options: ``["metrics.weights=inception.pth"]``.
         metrics: Options of the group ``metrics``: ``"inception"``, ``["native", "kid"]``. ``None``: the run's own,
             which repeats its final values; ``native`` for images.
-        dataset: An option of the group ``dataset``: the real images to compare with.
+        dataset: An option of the group ``dataset``: the real images to compare with, where they are not those of the
+            run; a run is given as a ``Run`` then.
         samples: How many images are measured; ``None``: ``metrics.final_samples`` for a run, all of the images.
         checkpoint: ``last``, ``best``, or the path of a file.
         raw: Measure the generator as the last step left it, instead of its moving average.
@@ -107,8 +108,10 @@ def evaluate(
     Raises:
         ConfigError: Lists everything that is wrong: options, files, too few images, missing weights.
     """
-    of_run = dataset is None and not any(line.startswith("dataset=") for line in as_list(overrides))
-    own_metrics = of_run and metrics is None and not any(line.startswith("metrics") for line in as_list(overrides))
+    named = dataset is not None or any(line.startswith("dataset=") for line in as_list(overrides))
+    of_run = isinstance(source, Run) or not named
+    asks_metrics = metrics is not None or any(line.startswith("metrics") for line in as_list(overrides))
+    own_metrics = not named and not asks_metrics
     chosen = [metrics] if isinstance(metrics, str) else list(metrics or ())
     groups = [f"metrics=[{','.join(chosen)}]"] if chosen else []
     groups += [f"dataset={dataset}"] if dataset else []
@@ -130,7 +133,7 @@ def evaluate(
             else options["metrics"]
         )
         protocol = Protocol(chosen_metrics, checkpoint, raw, truncation, seed, accelerator, devices)
-        return measure_run(run, protocol, name)
+        return measure_run(run, protocol, name, options.get("dataset"))
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,18 @@ class Protocol:
     devices: int = 1
 
 
-def measure_run(run: Run, protocol: Protocol, name: str | None = None) -> EvaluationResult:
+def measure_run(
+    run: Run, protocol: Protocol, name: str | None = None, dataset: Mapping[str, Any] | None = None
+) -> EvaluationResult:
     """Measure the generator of a run and add the result to its record, under ``name``.
+
+    ``dataset`` is a checked config node of the real images, where they are not the run's own.
 
     Raises:
         ConfigError: The run cannot be restored, or the metrics do not fit it.
     """
-    record = _shared(partial(_measure_run, run, protocol), protocol)
-    name = name or _default_name(record, run.config.get("seed"))
+    record = _shared(partial(_measure_run, run, protocol, dataset), protocol)
+    name = name or _default_name(record, run.config.get("seed")) + (f"-{record['dataset']}" if dataset else "")
     earlier = run.record.get("evaluations") or {}
     run.files.update_record(evaluations=earlier | {name: record})
     title = f"{shown(run.folder)}, {protocol.checkpoint} checkpoint at {record['images_seen']:,} images: {name}"
@@ -184,8 +191,10 @@ def _shared(measure: Callable[[int, int], dict[str, Any]], protocol: Protocol) -
     return share_work(measure, protocol.devices, on_gpus)
 
 
-def _measure_run(run: Run, protocol: Protocol, rank: int, world_size: int) -> dict[str, Any]:
-    system, data = run.restore(protocol.checkpoint, protocol.accelerator, protocol.raw)
+def _measure_run(
+    run: Run, protocol: Protocol, dataset: Mapping[str, Any] | None, rank: int, world_size: int
+) -> dict[str, Any]:
+    system, data = run.restore(protocol.checkpoint, protocol.accelerator, protocol.raw, dataset)
     from gan_experiments.training.build import build_evaluator
     from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples
 

@@ -78,7 +78,11 @@ class Run(os.PathLike[str]):
         return read_metrics(self.files).numbers()
 
     def restore(
-        self, checkpoint: str = "last", accelerator: Accelerator = "cpu", raw: bool = False
+        self,
+        checkpoint: str = "last",
+        accelerator: Accelerator = "cpu",
+        raw: bool = False,
+        dataset: Mapping[str, Any] | None = None,
     ) -> tuple[System, ImageData]:
         """Return the system with the weights of its generator, and the dataset, which has not been read yet.
 
@@ -86,6 +90,7 @@ class Run(os.PathLike[str]):
             checkpoint: ``last``, ``best``, or the path of a file.
             accelerator: Where to put the system: ``auto`` takes CUDA if there is any.
             raw: Load the generator as the last step left it, too, not only its moving average.
+            dataset: A checked config node of other data to return in the place of the run's own.
 
         Raises:
             ConfigError: The config cannot be used, the checkpoint is missing, damaged, or of another network, or data
@@ -95,7 +100,7 @@ class Run(os.PathLike[str]):
         from gan_experiments.training.restore import restore
 
         with preserved_state():
-            return restore(config, self.files, checkpoint, accelerator, raw, self.places)
+            return restore(config, self.files, checkpoint, accelerator, raw, self.places, dataset)
 
     def system(self, checkpoint: str = "last", accelerator: Accelerator = "cpu") -> System:
         """Return the ``LightningModule`` that was trained, with all weights of a checkpoint.

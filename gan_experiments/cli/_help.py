@@ -28,6 +28,8 @@ ABOUT = {
         Needs the extra: pip install 'gan-experiments[onnx]'.""",
     "translate": """Translate image files with the translator of a run: one, or all of a folder, of any size; larger
         ones in tiles that overlap. It writes a PNG for each.""",
+    "import": """Make a run folder of the networks in a snapshot of StyleGAN2, StyleGAN2-ADA or R3GAN. Nothing in the
+        file is run: it is read as data, and its weights go into the networks here.""",
     "sample": """Draw what the averaged generator of a run makes as a PNG: a grid of samples, interpolations, classes,
         truncation, directions of change, or samples beside their nearest real images.""",
     "stability": """Find out whether training converges to an equilibrium that is known, orbits it or diverges: from the
@@ -59,6 +61,9 @@ gan-train dataset=shards dataset.urls='shards/{0000..0063}.tar' dataset.image_si
 gan-export run=outputs/<date>/<run> checkpoint=best output=generator.onnx""",
     "translate": """gan-translate run=outputs/<date>/<run> input=photos output=paintings
 gan-translate run=outputs/<date>/<run> input=painting.jpg output=photos direction=b_to_a""",
+    "import": """gan-import ffhq.pkl output=imported/ffhq
+gan-sample run=imported/ffhq output=truncation
+gan-evaluate run=imported/ffhq dataset=image_folder dataset.root=ffhq metrics=inception""",
     "sample": """gan-sample run=outputs/<date>/<run>
 gan-sample run=outputs/<date>/<run> output.count=100 seed=1 file=grid.png
 gan-sample run=outputs/<date>/<run> output=interpolation output.path=linear

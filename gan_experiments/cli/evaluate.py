@@ -27,10 +27,10 @@ def run(request: Request) -> int:
     options = request.config
     dataset, devices = options.get("dataset"), options["devices"]
     protocol = Protocol(options["metrics"], seed=options["seed"], accelerator=options["accelerator"], devices=devices)
-    if options["run"] is not None and options["fake"] is None and dataset is None:
+    if options["run"] is not None and options["fake"] is None:
         evaluated = load_run(options["run"], options["trusted"], request.places)
         protocol = replace(protocol, checkpoint=options["checkpoint"], raw=options["generator"] == "raw")
-        print(measure_run(evaluated, replace(protocol, truncation=options["truncation"]), options["name"]))
+        print(measure_run(evaluated, replace(protocol, truncation=options["truncation"]), options["name"], dataset))
         return 0
     if options["run"] is None and options["fake"] is not None and dataset is not None:
         path = existing_path(options["fake"])

@@ -134,6 +134,21 @@ class ExportConfig(Section):
 
 
 @dataclass
+class ImportConfig(Section):
+    """The config of ``gan-import``.
+
+    Attributes:
+        file: A snapshot that other code has written.
+        output: The run folder; ``None``: one in ``outputs/imported``, named as the file.
+        trusted: Not used: no class of a file is.
+    """
+
+    file: str
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
 class CompareConfig(Section):
     """The config of ``gan-compare``, see :func:`gan_experiments.comparison.comparison.compare`.
 

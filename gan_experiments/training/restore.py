@@ -26,6 +26,7 @@ def restore(
     accelerator: str,
     raw: bool = False,
     moved: Collection[str] = (),
+    dataset: Mapping[str, Any] | None = None,
 ) -> tuple[System, ImageData]:
     """Build the system of a run with the weights of one of its checkpoints, and its dataset.
 
@@ -36,9 +37,11 @@ def restore(
         accelerator: Device of the system: ``cpu``, ``gpu`` or ``auto``.
         raw: Load the weights of the generator without averaging, too; by default only the average is loaded.
         moved: Keys that say where the data lie now, which are read then, and must be the same.
+        dataset: The node of another dataset to return in the place of the run's, with images of the same shape.
 
     Raises:
-        ConfigError: The checkpoint is missing, damaged, of another network, or contains code; the data are others.
+        ConfigError: The checkpoint is missing, damaged, of another network, or contains code; the data are others, or
+            of another shape.
     """
     device = device_for_measuring(accelerator)
     path = find_checkpoint(run, checkpoint)
@@ -57,7 +60,16 @@ def restore(
             load_part(getattr(system, network), loaded, f"{network}.", path)
     system.clock.images_seen = loaded["images_seen"]
     system.to(device)
-    return system, data
+    return system, data if dataset is None else _other_data({**config, "dataset": dataset}, data)
+
+
+def _other_data(config: Mapping[str, Any], own: ImageData) -> ImageData:
+    data = build_data(config)
+    here, there = ((facts.image_size, facts.channels) for facts in (data.facts, own.facts))
+    if here != there:
+        shapes = [f"{channels} x {size} x {size}" for size, channels in (here, there)]
+        raise ConfigError(f"dataset: its images have {shapes[0]} values, those of the run {shapes[1]}")
+    return data
 
 
 def check_same_data(record: Mapping[str, Any], data: ImageData, moved: Collection[str]) -> None:

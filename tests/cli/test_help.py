@@ -3,7 +3,7 @@ import pytest
 from gan_experiments.cli._help import help_page
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "export", "compare", "stability"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "export", "compare", "stability", "import"])
 def test_the_help_is_about_the_program(name, tmp_path):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "my_own_loss.yaml").write_text("")
@@ -17,6 +17,9 @@ def test_the_help_is_about_the_program(name, tmp_path):
         for key in ("seed: 0", "batch_size: 128", "loss=non_saturating", "model=dcgan", "--multirun"):
             assert key in page
     else:
-        assert {"compare": "study: ???", "evaluate": "run: null", "stability": "distance: 0.1"}.get(
-            name, "run: ???"
-        ) in page
+        assert {
+            "compare": "study: ???",
+            "evaluate": "run: null",
+            "stability": "distance: 0.1",
+            "import": "file: ???",
+        }.get(name, "run: ???") in page

@@ -1,0 +1,122 @@
+"""``import_network``: makes a run folder of networks that other code has trained."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from gan_experiments.api.request import refuse
+from gan_experiments.api.run import Run
+from gan_experiments.api.state import preserved_state
+from gan_experiments.config.check import check_config
+from gan_experiments.config.compose import compose
+from gan_experiments.config.schema import Config
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_experiments.runs.foreign.networks import Foreign
+    from gan_experiments.systems.base import System
+
+_DATASET = "gan_experiments.data.datasets.unavailable.Unavailable"
+_PREFIXES = {"ema": "ema.module.", "generator": "generator.", "discriminator": "discriminator."}
+_CHUNK = 2**20
+
+
+def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] | None = None) -> Run:
+    """Make a run folder of a snapshot of StyleGAN2(-ADA) or R3GAN, without running anything of the file.
+
+    Its generator can be sampled, exported and, with ``dataset=``, evaluated; a run can begin with its weights.
+
+    Args:
+        file: The snapshot (``.pkl``).
+        output: The run folder; ``None``: one in ``outputs/imported``, named as the file.
+
+    Raises:
+        ConfigError: It is no snapshot, damaged, of another family, or of a network that differs; nothing is written.
+    """
+    path = Path(file).expanduser()
+    folder = RunFolder(Path(output or Path("outputs/imported") / path.stem))
+    if folder.path.exists():
+        raise ConfigError(f"output: {folder.path} exists and is not overwritten")
+    folder.check_place()
+    from gan_experiments.runs.foreign.networks import recognized
+    from gan_experiments.runs.foreign.tensors import foreign_file
+    from gan_experiments.training.build import build_system, construct
+
+    with preserved_state(), foreign_file(path) as content:
+        foreign = recognized(content)
+        config = _config(foreign)
+        system = build_system(config, construct(config["dataset"], "dataset", seed=0))
+        weights: dict[str, Tensor] = {}
+        for role, module in foreign.modules.items():
+            network: Any = system.discriminator if role == "discriminator" else system.generator
+            try:
+                own = module.rebuilt(content, network.state_dict(), role)
+            except ConfigError as error:
+                raise ConfigError(f"{path}: {error}") from None
+            weights |= {f"{_PREFIXES[role]}{name}": value for name, value in own.items()}
+    average = {name: value for name, value in weights.items() if name.startswith(_PREFIXES["ema"])}
+    if not average:  # of a snapshot without one
+        raw = _PREFIXES["generator"]
+        weights |= {f"{_PREFIXES['ema']}{k.removeprefix(raw)}": v for k, v in weights.items() if k.startswith(raw)}
+    _write(folder, config, system, weights, _origin(path, foreign))
+    return Run(folder.path)
+
+
+def _config(foreign: Foreign) -> dict[str, Any]:
+    """Return the config of a run of these networks.
+
+    Raises:
+        ConfigError: No run can have them.
+    """
+    composed = compose("train", ["metrics=none", "penalty=none", "logger=tensorboard", *foreign.overrides])
+    plain: Any = OmegaConf.to_container(composed, resolve=True)
+    facts = foreign.facts
+    dataset = {"image_size": facts.image_size, "channels": facts.channels, "num_classes": facts.num_classes}
+    config = {**plain, "dataset": {"_target_": _DATASET, **dataset}}
+    refuse([str(problem) for problem in check_config(config, Config).errors])
+    return config
+
+
+def _origin(path: Path, foreign: Foreign) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    networks = list(foreign.modules)
+    return {"file": str(path.resolve()), "sha256": digest.hexdigest(), "family": foreign.family, "networks": networks}
+
+
+def _write(
+    folder: RunFolder, config: dict[str, Any], system: System, weights: dict[str, Tensor], origin: dict[str, Any]
+) -> None:
+    """Write the run folder, its record last."""
+    import torch
+
+    from gan_experiments.core.files import replacing
+    from gan_experiments.runs.provenance import provenance
+    from gan_experiments.training.callbacks.checkpoint import save_generator
+
+    own = system.state_dict()
+    prefix = _PREFIXES["ema"]
+    system.ema.module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+    with folder.lock():
+        with replacing(folder.checkpoint("last")) as temporary:
+            kept = {name: weights[name] for name in own if name in weights}
+            torch.save({"state_dict": kept, "images_seen": 0}, temporary)
+        save_generator(system, folder.generator_file)
+        folder.write_config({**config, "name": None})
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        folder.update_record(
+            status="finished", reason=None, imported=origin, started=now, ended=now, seed=config["seed"],
+            budget=config["budget"], images_seen=0, steps={}, seconds=0.0, images_per_second=None,
+            dataset=system.generator.facts.as_dict(), final={}, best={}, overrides=[], choices={}, **provenance(),
+        )  # fmt: skip

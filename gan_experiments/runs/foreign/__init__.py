@@ -1,0 +1,1 @@
+"""Reads networks that other code has trained from its files, without running anything of it."""
