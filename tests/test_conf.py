@@ -52,7 +52,7 @@ ADDED = {
 
 POLYGONS = ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
 DATA_OF = {"known_distribution": POLYGONS, "mixture": POLYGONS, "equilibrium": ["dataset=dirac"]}
-WITHOUT_CHANNELS = ("dirac", "linear_quadratic", "mlp", "mlp_vae", "equilibrium")
+WITHOUT_CHANNELS = ("dirac", "linear_quadratic", "mlp", "mlp_points", "mlp_vae", "equilibrium")
 
 
 def added_to_others(option):

@@ -22,7 +22,14 @@ from yaml import YAMLError
 from gan_experiments.config.aliases import key_aliases
 from gan_experiments.config.check import check_values, unknown_key
 from gan_experiments.config.files import Composition, ConfigFiles, own_files
-from gan_experiments.config.overrides import Change, Overrides, add_dataset_defaults, parse_value, read_overrides
+from gan_experiments.config.overrides import (
+    Change,
+    Overrides,
+    add_dataset_defaults,
+    dataset_default_lines,
+    parse_value,
+    read_overrides,
+)
 from gan_experiments.config.places import DATA_PLACES, outside_places
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem
@@ -65,6 +72,7 @@ class CommandLine:
         """Return the config of one value of each change, by index, 0 by default; ``None`` if not even the files do."""
         picked = list(zip(self.changes, chosen or [0] * len(self.changes), strict=True))
         groups = [self._group_line(change, index) for change, index in picked if change.group]
+        groups += dataset_default_lines(groups, self.files)
         composed = self._compose([line for line in groups if line not in self._unusable])
         if composed is None:
             return None

@@ -147,9 +147,19 @@ def add_dataset_defaults(read: Overrides, files: ConfigFiles) -> None:
     dataset = chosen.get("dataset", ())
     if len(dataset) != 1 or _DATASET_DEFAULTS in chosen or _DATASET_DEFAULTS not in files.groups:
         return
-    if files.has_option(_DATASET_DEFAULTS, dataset[0]):
-        line = f"{_DATASET_DEFAULTS}={dataset[0]}"
+    for line in dataset_default_lines([f"dataset={dataset[0]}"], files):
         read.changes.append(Change(line, _DATASET_DEFAULTS, dataset, group=True, sweep=False))
+
+
+def dataset_default_lines(lines: Sequence[str], files: ConfigFiles) -> list[str]:
+    """Return what a job adds to its overrides ``lines``: the defaults of its dataset, as ``add_dataset_defaults`` does.
+
+    A sweep over several datasets has them job by job: Hydra has no way to say that two groups change together.
+    """
+    chosen = dict(line.lstrip("+").partition("=")[::2] for line in lines)
+    dataset = chosen.get("dataset", "")
+    known = _DATASET_DEFAULTS not in chosen and _DATASET_DEFAULTS in files.groups
+    return [f"{_DATASET_DEFAULTS}={dataset}"] if known and files.has_option(_DATASET_DEFAULTS, dataset) else []
 
 
 def parse_value(text: str) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_DAY = 86_400.0  # seconds
+
 
 @dataclass
 class Clock:
@@ -45,7 +47,9 @@ class Clock:
 
 
 def duration(seconds: float) -> str:
-    """Format a duration as ``minutes:seconds`` or ``hours:minutes:seconds``."""
+    """Format a duration as ``minutes:seconds`` or ``hours:minutes:seconds``, from two days on in days."""
+    if seconds >= 2 * _DAY:
+        return f"{seconds / _DAY:.1f} days"
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -24,18 +24,22 @@ class KnownDistributionMetric(Measure):
 
     Values:
         ``precision``: share of samples of high quality.
-        ``recall``: share of cells with at least one high-quality sample; ``modes`` is their number.
+        ``modes``: number of covered cells, those with at least a quarter of the high-quality samples that a perfect
+        generator has there; ``recall`` is their share. ``modes_published``: number of cells with at least one.
         ``reverse_kl``: Kullback-Leibler divergence of the distribution of all samples over cells, each in its nearest
         cell, from the uniform distribution, in nats; the logarithm of the number of cells if all samples are in one.
         ``reverse_kl_high_quality``: the same of the high-quality samples alone, as in the code of PacGAN.
     """
 
-    values: ClassVar[tuple[str, ...]] = ("precision", "recall", "modes", "reverse_kl", "reverse_kl_high_quality")
+    values: ClassVar[tuple[str, ...]] = (
+        *("precision", "recall", "modes", "modes_published", "reverse_kl", "reverse_kl_high_quality"),
+    )
     selection: ClassVar[str] = "reverse_kl"
     has_real_baseline: ClassVar[bool] = True
     needs_known_distribution: ClassVar[bool] = True
     higher_is_better = MappingProxyType(
-        {"precision": True, "recall": True, "modes": True, "reverse_kl": False, "reverse_kl_high_quality": False}
+        dict.fromkeys(("precision", "recall", "modes", "modes_published"), True)
+        | dict.fromkeys(("reverse_kl", "reverse_kl_high_quality"), False)
     )
     samples: Tensor
     high_quality: Tensor
@@ -68,7 +72,7 @@ class KnownDistributionMetric(Measure):
             self.high_quality += torch.bincount(cells[high_quality], minlength=len(self.samples))
 
     def compute(self) -> dict[str, float]:
-        """Return the five values."""
+        """Return the six values."""
         values = mode_coverage(self.samples, self.high_quality)
         self.margins = {"precision": margin_of_share(values["precision"], int(self.samples.sum()))}
         return values

@@ -18,6 +18,8 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.files import ConfigFiles
+from gan_experiments.config.overrides import dataset_default_lines
 from gan_experiments.config.plugins import plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
@@ -104,22 +106,27 @@ class _NoCallbacks:
         return _ignore
 
 
-class _PendingOnly:
-    """Launches those jobs of a grid that are not settled: to compose the config of one costs more than to skip it.
+class _Jobs:
+    """Launches those jobs that are not settled, each with the defaults of its own dataset.
+
+    To compose the config of one that is settled costs more than to skip it.
 
     Args:
         launcher: Hydra's.
         jobs: The jobs.
+        files: The YAML files of the command.
     """
 
-    def __init__(self, launcher: Launcher, jobs: Sweep) -> None:
+    def __init__(self, launcher: Launcher, jobs: Sweep, files: ConfigFiles) -> None:
         self._launcher = launcher
+        self._files = files
         self._settled = {_values(job.overrides) for job in jobs.jobs() if is_settled(job.before, jobs.retry)}
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Launch a batch of the sweeper's."""
         pending = [overrides for overrides in job_overrides if _values(overrides) not in self._settled]
-        return self._launcher.launch(pending, initial_job_idx) if pending else []
+        full = [[*overrides, *dataset_default_lines(overrides, self._files)] for overrides in pending]
+        return self._launcher.launch(full, initial_job_idx) if full else []
 
 
 def _values(overrides: Sequence[str]) -> frozenset[tuple[str, str]]:
@@ -182,7 +189,7 @@ def _launch(line: CommandLine, jobs: Sweep, job: SweepJob) -> None:
     context = HydraContext(config_loader=loader, callbacks=_NoCallbacks())  # type: ignore[arg-type]
     sweeper: Any = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=job, config=config)
     if line.is_grid:
-        sweeper.launcher = _PendingOnly(sweeper.launcher, jobs)
+        sweeper.launcher = _Jobs(sweeper.launcher, jobs, line.files)
         sweeper.validate_batch_is_legal = _ignore  # composes what has been checked
     try:
         sweeper.sweep(arguments=list(config.hydra.overrides.task))

@@ -100,10 +100,11 @@ class RunLoop(pl.Callback):
             self._log(trainer, self.monitor.read(system))
         if self.evaluation and clock.due(self.evaluation.every):
             improved = self._evaluate(trainer, self.evaluation, read)
-        if self.samples and clock.due(self.samples.every):
+        overdue = self.checkpoint is not None and self.checkpoint.is_overdue(trainer.world_size)
+        if self.samples and (overdue or clock.due(self.samples.every)):
             self._draw(trainer, self.samples)
         yield
-        if self.checkpoint and (improved or clock.due(self.checkpoint.every)):
+        if self.checkpoint and (improved or overdue or clock.due(self.checkpoint.every)):
             self.checkpoint.save(trainer, improved)
         if self.progress and trainer.is_global_zero:
             self.progress.update(clock, self.latest)
@@ -149,6 +150,8 @@ class RunLoop(pl.Callback):
         if self.checkpoint and clock.images_seen and trainer.is_global_zero:
             best = self.evaluation.best if self.evaluation else {}
             self.checkpoint.complete(system_of(trainer), best.get("images_seen"))
+        if self.checkpoint:
+            self.checkpoint.start()
         if self.progress and trainer.is_global_zero:
             self.progress.open(clock)
         self.stop.reclaim_sigterm()

@@ -171,7 +171,9 @@ def test_what_is_named_goes_before_the_defaults_of_a_dataset(folder):
 def test_hydra_gets_the_defaults_of_one_dataset_that_has_any(folder):
     assert check("dataset=ring").lines == ["dataset=ring", "dataset_defaults=ring"]
     assert check("dataset=digits").lines == ["dataset=digits"]
-    assert check("dataset=polygons,digits", multirun=True).lines == ["dataset=polygons,digits"]
+    line = check("dataset=polygons,digits", multirun=True)
+    assert line.lines == ["dataset=polygons,digits"]  # each job adds its own
+    assert [list(line.config([index]).metrics.get("measures", {})) for index in (0, 1)] == [["known_distribution"], []]
     assert "dataset_defaults" not in str(compose("data", ["dataset=ring"]))
     assert list(compose("evaluate", ["dataset=ring"]).metrics.features) == ["fid", "is"]
 

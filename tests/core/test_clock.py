@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_experiments.core.clock import Clock
+from gan_experiments.core.clock import Clock, duration
 
 
 @given(st.integers(1, 50), st.integers(1, 400), st.integers(1, 60))
@@ -19,3 +19,9 @@ def test_every_multiple_is_met_once_and_the_end_always(batch_size, budget, every
 def test_steps_count_batches():
     clock = Clock(8, 100, images_seen=16)
     assert clock.step == 2
+
+
+def test_long_durations_are_in_days():
+    assert [duration(seconds) for seconds in (59.6, 3600, 172_799, 172_800, 400_000)] == [
+        "1:00", "1:00:00", "47:59:59", "2.0 days", "4.6 days",
+    ]  # fmt: skip

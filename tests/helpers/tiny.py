@@ -32,7 +32,7 @@ def tiny_overrides(*overrides):
     unfit = []
     if "metrics=none" in overrides:
         unfit.append("metrics.extractors")
-    if "model=mlp" in overrides or "model=mlp_vae" in overrides:
+    if {"model=mlp", "model=mlp_points", "model=mlp_vae"} & set(overrides):
         unfit += ["model.generator.channels", "model.discriminator.channels"]
     if "model=vae" in overrides:
         unfit.append("model.discriminator")

@@ -33,7 +33,7 @@ def test_directions():
     }  # fmt: skip
     assert known.keys() - lower == {
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",
-        "lpips_diversity", "memorization_z",
+        "lpips_diversity", "memorization_z", "modes_published",
     }  # fmt: skip
 
 

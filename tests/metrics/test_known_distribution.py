@@ -51,6 +51,7 @@ def test_the_truth_itself():
         "precision": 1,
         "recall": 1,
         "modes": 4,
+        "modes_published": 4,
         "reverse_kl": 0,
         "reverse_kl_high_quality": 0,
     }
@@ -58,16 +59,17 @@ def test_the_truth_itself():
 
 def test_a_collapsed_set():
     found = measure(Corners.centers[2].repeat(100, 1))
-    assert found == {"precision": 1, "recall": 0.25, "modes": 1} | dict.fromkeys(
+    assert found == {"precision": 1, "recall": 0.25, "modes": 1, "modes_published": 1} | dict.fromkeys(
         ["reverse_kl", "reverse_kl_high_quality"], pytest.approx(math.log(4))
     )
 
 
-def test_uniform_noise():
+def test_uniform_noise_covers_no_mode_but_has_a_sample_near_each():
     noise = 2 * torch.rand(100000, 2, generator=torch.Generator().manual_seed(0)) - 1
     found = measure(noise)
     assert found["precision"] == pytest.approx(math.pi * 0.01, abs=0.002)  # four circles of 0.1 in an area of 4
-    assert found["recall"] == 1
+    assert found["recall"] == found["modes"] == 0
+    assert found["modes_published"] == 4
     assert found["reverse_kl"] == pytest.approx(0, abs=1e-4)
 
 
@@ -113,6 +115,7 @@ def test_it_goes_through_the_evaluator_by_itself():
             "precision": True,
             "recall": True,
             "modes": True,
+            "modes_published": True,
             "reverse_kl": False,
             "reverse_kl_high_quality": False,
         },
@@ -127,7 +130,7 @@ def test_it_goes_beside_an_extractor():
     )
     evaluator = pixels.evaluator(real, measures={"known_distribution": KnownDistributionMetric()})
     values = evaluator(from_tensor(real.images), 300)
-    assert list(values) == ["fid", "is", "precision", "recall", "modes", "reverse_kl", "reverse_kl_high_quality"]
+    assert list(values) == ["fid", "is", *KnownDistributionMetric.values]
     assert evaluator.selection == "fid"
     assert values["modes"] == 2
 
@@ -137,7 +140,7 @@ def test_a_run_on_the_ring_is_measured_in_points(fit):
     overrides += ["budget.images=256", "metrics.every=128", "metrics.samples=200", "metrics.final_samples=300"]
     run = fit(config=OmegaConf.to_container(compose("train", overrides), resolve=True))
     record = run.record()
-    assert set(record["final"]) == {"precision", "recall", "modes", "reverse_kl", "reverse_kl_high_quality"}
+    assert set(record["final"]) == set(KnownDistributionMetric.values)
     assert 0 < record["final"]["reverse_kl"]["value"] <= math.log(8)
     assert record["best"]["images_seen"] in (128, 256)
     with Image.open(sorted(run.samples.iterdir())[-1]) as picture:

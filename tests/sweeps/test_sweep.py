@@ -260,3 +260,16 @@ def test_a_sweep_in_which_nothing_varies_is_refused():
     (problem,) = problems("loss=hinge")
     assert problem.startswith("-m: nothing varies, so there is one run; give a key or a group several values")
     assert problems("seed=0,1") == problems("seed=range(0,1)") == []
+
+
+def test_each_job_has_the_defaults_of_its_own_dataset(sweep):
+    arguments = (*SWEEP, "dataset=ring,digits", "seed=3")
+    code, out, err = sweep(*arguments)
+    assert (code, sweep.begun) == (0, [3, 3]), out + err
+    runs = {folder.name: RunFolder(folder).read_config() for folder in Path("study").iterdir() if folder.is_dir()}
+    assert {name: list(config["metrics"].get("measures", {})) for name, config in runs.items()} == {
+        "ring-mlp_points-seed_3": ["known_distribution"],
+        "digits-dcgan-seed_3": [],
+    }
+    code, out, _ = sweep(*arguments)
+    assert (code, sweep.begun) == (0, [])

@@ -7,6 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+COVERED = (
+    0.25  # share of a mode's samples, of those that it would have of a perfect generator, from which it is covered
+)
+
 
 def mode_coverage(samples: Tensor, high_quality: Tensor) -> dict[str, float]:
     """Return how well samples cover modes of equal probability (Srivastava et al. 2017; Lin et al. 2018).
@@ -16,17 +20,20 @@ def mode_coverage(samples: Tensor, high_quality: Tensor) -> dict[str, float]:
         high_quality: The samples among them that are near enough to their mode: int64, ``(K,)``.
 
     Returns:
-        ``precision``: share of high-quality samples. ``recall``: share of modes with at least one high-quality sample;
-        ``modes``: their number. ``reverse_kl``: divergence ``KL(q || u)`` of the distribution ``q`` of all samples over
-        modes from the uniform distribution ``u``, in nats; ``log K`` if all samples are in one mode.
-        ``reverse_kl_high_quality``: the same of the high-quality samples alone, as in PacGAN: ``log K`` minus its
-        entropy of coverage; ``log K`` if there are none.
+        ``precision``: share of high-quality samples. ``modes``: number of covered modes, those with at least a quarter
+        of the high-quality samples that a perfect generator has there, which a cloud over all modes does not reach;
+        ``recall``: their share. ``modes_published``: number of modes with at least one high-quality sample, as in the
+        literature; of 10,000 samples of any cloud, a few lie near every mode. ``reverse_kl``: divergence
+        ``KL(q || u)`` of the distribution ``q`` of all samples over modes from the uniform distribution ``u``, in nats;
+        ``log K`` if all samples are in one mode. ``reverse_kl_high_quality``: the same of the high-quality samples
+        alone, as in PacGAN: ``log K`` minus its entropy of coverage; ``log K`` if there are none.
     """
-    modes = int((high_quality > 0).sum())
+    covered = int((high_quality >= COVERED * samples.sum() / len(samples)).sum())
     return {
         "precision": int(high_quality.sum()) / int(samples.sum()),
-        "recall": modes / len(high_quality),
-        "modes": float(modes),
+        "recall": covered / len(high_quality),
+        "modes": float(covered),
+        "modes_published": float((high_quality > 0).sum()),
         "reverse_kl": _divergence(samples),
         "reverse_kl_high_quality": _divergence(high_quality),
     }

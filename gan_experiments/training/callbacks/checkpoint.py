@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +13,7 @@ from typing import ClassVar
 import pytorch_lightning as pl
 
 from gan_experiments.core.files import replacing, write_tensors
-from gan_experiments.core.types import DivergedError, PositiveInt
+from gan_experiments.core.types import DivergedError, PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import hash_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System, system_of
@@ -28,14 +29,26 @@ class Checkpoint(LoopPart):
     Args:
         run: The run's folder.
         every: Images seen between two checkpoints; a new best evaluation saves one as well.
+        max_minutes: Minutes without a checkpoint after which the loop saves one, and draws the samples, whatever the
+            clock says. A run of several processes, which would have to agree on the time, has none.
     """
 
     role: ClassVar[str] = "checkpoint"
 
-    def __init__(self, run: RunFolder, every: PositiveInt = 50000) -> None:
+    def __init__(self, run: RunFolder, every: PositiveInt = 50000, max_minutes: PositiveFloat = 10.0) -> None:
         self.every = every
+        self.max_minutes = max_minutes
         self._run = run
         self._saved_at = -1
+        self._saved_time = time.monotonic()
+
+    def start(self) -> None:
+        """Count the minutes from now on."""
+        self._saved_time = time.monotonic()
+
+    def is_overdue(self, world_size: int) -> bool:
+        """Return whether too long a time has passed since the last checkpoint."""
+        return world_size == 1 and time.monotonic() - self._saved_time > 60 * self.max_minutes
 
     def save(self, trainer: pl.Trainer, improved: bool = False) -> None:
         """Save the run after the current step, once; all processes must call.
@@ -60,6 +73,7 @@ class Checkpoint(LoopPart):
             if trainer.is_global_zero:  # before ``last``: a run that is killed here makes all of them again
                 self._save_rest(system, temporary, improved)
         self._saved_at = system.clock.images_seen
+        self._saved_time = time.monotonic()
 
     def complete(self, system: System, best_at: float | None) -> None:
         """Make again what belongs to the last checkpoint, from which the run resumes.

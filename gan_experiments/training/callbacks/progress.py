@@ -16,29 +16,35 @@ from gan_experiments.core.types import PositiveFloat
 from gan_experiments.training.callbacks.base import LoopPart
 
 LINES = 20  # of a run whose standard error is no terminal
+_FIRST_STEPS, _FIRST_SECONDS = 10, 5.0  # after which the first line is printed
 SMOOTHING = 0.7  # weight of the previous value in the moving average of the speed
 
 
 class ProgressBar(LoopPart):
     """Shows images seen of the budget, images/s, losses or the bound, the latest FID and the time left.
 
-    On a terminal it is a bar; elsewhere (a log file, a cluster job) one line per twentieth of the budget.
+    On a terminal it is a bar; elsewhere (a log file, a cluster job) one line per twentieth of the budget, at least one
+    a minute, and a first one, which says how long the run will take, after ten steps and a few seconds.
 
     Args:
         refresh: Seconds between two updates of the bar.
+        longest: Seconds between two lines, at most.
     """
 
     role: ClassVar[str] = "progress"
 
-    def __init__(self, refresh: PositiveFloat = 0.5) -> None:
+    def __init__(self, refresh: PositiveFloat = 0.5, longest: PositiveFloat = 60.0) -> None:
         self.refresh = refresh
+        self.longest = longest
         self._bar: Progress | None = None
         self._last_time = 0.0
         self._last_images = 0
+        self._first = 0  # images seen from which the first line is printed
         self._speed = 0.0
 
     def open(self, clock: Clock) -> None:
         """Show the bar, on a terminal."""
+        self._first = clock.images_seen + _FIRST_STEPS * clock.batch_size
         self._last_time, self._last_images = time.monotonic(), clock.images_seen
         if sys.stderr.isatty():
             self._bar = Progress(
@@ -56,7 +62,7 @@ class ProgressBar(LoopPart):
             latest: The latest value of every scalar, by name.
         """
         if self._bar is None:
-            if clock.due(max(1, clock.budget // LINES)):
+            if clock.due(max(1, clock.budget // LINES)) or self._is_time(clock):
                 self._measure_speed(clock)
                 print(f"{self._line(clock, latest)} · {duration(self._left(clock))} left", file=sys.stderr, flush=True)
         elif time.monotonic() - self._last_time >= self.refresh or clock.finished:
@@ -70,6 +76,11 @@ class ProgressBar(LoopPart):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def _is_time(self, clock: Clock) -> bool:
+        seconds = time.monotonic() - self._last_time
+        is_first = not self._speed and clock.images_seen >= self._first
+        return seconds >= (min(_FIRST_SECONDS, self.longest) if is_first else self.longest)
 
     def _measure_speed(self, clock: Clock) -> None:
         now = time.monotonic()

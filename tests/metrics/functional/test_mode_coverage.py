@@ -4,6 +4,8 @@ import pytest
 import torch
 from scipy.stats import entropy
 
+from gan_experiments.core.randomness import Stream
+from gan_experiments.data.synthetic.points import Grid, Ring, SwissRoll
 from gan_experiments.metrics.functional.mode_coverage import mode_coverage
 
 
@@ -11,7 +13,13 @@ def test_values_of_a_partial_coverage():
     samples, high_quality = torch.tensor([5, 0, 15, 20]), torch.tensor([5, 0, 0, 11])
     values = mode_coverage(samples, high_quality)
     divergence = entropy(samples.numpy() / 40, [0.25] * 4)
-    expected = {"precision": 0.4, "recall": 0.5, "modes": 2, "reverse_kl": pytest.approx(divergence)}
+    expected = {
+        "precision": 0.4,
+        "recall": 0.5,
+        "modes": 2,
+        "modes_published": 2,
+        "reverse_kl": pytest.approx(divergence),
+    }
     near = entropy(high_quality.numpy() / 16, [0.25] * 4)
     assert values == expected | {"reverse_kl_high_quality": pytest.approx(near)}
 
@@ -31,3 +39,22 @@ def test_uniform_and_collapsed_samples_are_the_extremes():
     uniform, collapsed = torch.full((8,), 3), torch.tensor([9, 0, 0, 0, 0, 0, 0, 0])
     assert mode_coverage(uniform, uniform)["reverse_kl"] == 0
     assert mode_coverage(collapsed, collapsed)["reverse_kl"] == pytest.approx(torch.tensor(8.0).log().item())
+
+
+def test_a_mode_is_covered_by_a_quarter_of_its_samples():
+    samples = torch.tensor([10, 10, 10, 10])
+    values = mode_coverage(samples, torch.tensor([10, 3, 2, 1]))  # 2.5 of 10 are needed
+    assert (values["modes"], values["recall"], values["modes_published"]) == (2, 0.5, 4)
+
+
+@pytest.mark.parametrize("data", [Ring(), Grid(), SwissRoll()], ids=lambda data: data.facts.name)
+def test_no_cloud_covers_a_mode_and_the_distribution_covers_all(data):
+    distribution, stream = data.known_distribution, Stream("cloud")
+    for points in (stream.normal(10000, 2) / 2, 2 * stream.uniform(10000, 2) - 1):
+        cells, near = distribution.assign_modes(points.view(-1, 2, 1, 1))
+        counts = [torch.bincount(each, minlength=distribution.num_cells) for each in (cells, cells[near])]
+        assert mode_coverage(*counts)["modes"] == 0
+        assert mode_coverage(*counts)["modes_published"] > 0.9 * distribution.num_cells
+    cells, near = distribution.assign_modes(distribution.draw(10000, stream)[0].view(-1, 2, 1, 1))
+    counts = [torch.bincount(each, minlength=distribution.num_cells) for each in (cells, cells[near])]
+    assert mode_coverage(*counts)["modes"] == distribution.num_cells

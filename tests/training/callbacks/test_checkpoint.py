@@ -4,8 +4,10 @@ import shutil
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from same_run import assert_same_run
 
 from gan_experiments.runs.checkpoints import load_checkpoint
+from gan_experiments.training.callbacks import checkpoint
 
 
 def test_best_is_the_checkpoint_of_the_best_row(fit):
@@ -52,3 +54,16 @@ def test_a_file_system_without_hard_links_gets_a_copy(fit, monkeypatch):
     monkeypatch.setattr(shutil, "copyfile", lambda *paths, copy=shutil.copyfile: copied.append(copy(*paths)))
     assert load_checkpoint(fit().checkpoint("best"))["images_seen"] in (32, 64)
     assert copied
+
+
+def test_minutes_without_a_checkpoint_save_one_and_draw_the_samples(fit, monkeypatch):
+    """The weights are those of a run that saves at its end only."""
+    never = ("metrics=none", "callbacks.checkpoint.every=64", "callbacks.samples.every=64")
+    usual = fit(*never)
+    saved = []
+    save = checkpoint.Checkpoint.save
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", lambda self, *more: saved.append(self) or save(self, *more))
+    run = fit(*never, "callbacks.checkpoint.max_minutes=1e-9", folder="slow")
+    assert len(saved) == 8
+    assert len(list(run.samples.glob("0*.png"))) == 1 + 8
+    assert_same_run(run, usual)

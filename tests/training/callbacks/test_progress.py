@@ -3,6 +3,9 @@ import sys
 
 import pytest
 
+from gan_experiments.core.clock import Clock
+from gan_experiments.training.callbacks import progress
+
 
 class Terminal(io.StringIO):
     def isatty(self):
@@ -29,3 +32,18 @@ def test_a_terminal_gets_a_bar(fit, monkeypatch, width):
     fit("callbacks.progress.refresh=0.001")
     assert "64/64 images" in text.getvalue()
     assert "FID" in text.getvalue()
+
+
+def test_a_log_file_gets_a_line_when_ten_steps_have_shown_the_speed_and_then_after_the_longest_time(monkeypatch):
+    text, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(sys, "stderr", text)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    clock, bar = Clock(32, 800_000), progress.ProgressBar(longest=60)
+    bar.open(clock)
+    for _ in range(40):
+        clock.advance()
+        now[0] += 4.0
+        bar.update(clock, {})
+    lines = text.getvalue().splitlines()
+    assert [line.partition("/")[0] for line in lines] == ["320", "800", "1,280"]
+    assert lines[0].endswith("/800,000 images · 8/s · 27:46:00 left")  # 799,680 images, 8 a second
