@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan_experiments.api.request import Request
 from gan_experiments.cli._command import command, report
@@ -11,6 +13,13 @@ from gan_experiments.config.command_schemas import DataConfig, ShardsConfig
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
+
+if TYPE_CHECKING:
+    from gan_experiments.data.base import ImageData
+
+_LARGEST_SMALL = 64  # pixels
+_FEW = 5000  # images, below which a discriminator learns them by heart (Karras et al. 2020; Zhao et al. 2020)
+_PER_CLASS = 50  # images of a class that a class is worth conditioning on
 
 
 def main() -> None:
@@ -44,7 +53,24 @@ def run(request: Request) -> int:
     images, columns = sheet(data, options["count"], options["seed"])
     save_png(image_grid(images, columns), output)
     print(f"  sheet        {shown(output)}")
+    given = [line for line in request.overrides if line.startswith("dataset")]
+    print(f"to train on it:\n  {shlex.join(['gan-train', *given, *suggested(data)])}")
     return 0
+
+
+def suggested(data: ImageData) -> list[str]:
+    """Return overrides that suit image files of the user's: their size, their number, and whether they have classes.
+
+    A dataset of ours needs none: the defaults, or its own, suit it.
+    """
+    from gan_experiments.data.datasets.image_files import ImageFiles
+
+    if not isinstance(data, ImageFiles):
+        return []
+    large, few = data.facts.image_size > _LARGEST_SMALL, data.num_training < _FEW
+    overrides = ["experiment=small_folder"] if few and not large else ["augment=diffaugment"] * few
+    overrides += ["model=r3gan", "loss=relativistic_pairing", "penalty=r1_r2", "optimizer=r3gan"] if large else []
+    return overrides + ["conditioning=projection"] * (1 < data.facts.num_classes <= data.num_training // _PER_CLASS)
 
 
 def write(request: Request) -> int:

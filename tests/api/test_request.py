@@ -53,7 +53,7 @@ def test_a_problem_is_told_once():
 
 
 def test_a_warning_of_the_names_is_passed_on_and_refuses_nothing():
-    overrides = ["budget.images=3000", "ema.half_life=2000"]
+    overrides = ["budget.images=3000", "ema.half_life=2000", "ema.rampup=null"]
     line, warnings = checked_names(check_command_line("train", Config, overrides)), []
     assert checked_request(line, Config, warnings.append).overrides == overrides
     assert [text.partition(":")[0] for text in warnings] == ["ema.half_life"]

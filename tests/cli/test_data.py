@@ -1,3 +1,4 @@
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_digits_are_described(call):
     assert f"  channel 0    mean {levels.mean():.4g}, standard deviation {levels.std():.4g}" in lines
     assert "  duplicates   none" in lines
     (sheet,) = Path("outputs/data").iterdir()
-    assert lines[-1] == f"  sheet        {sheet}"
+    assert lines[-3:] == [f"  sheet        {sheet}", "to train on it:", "  gan-train dataset=digits"]
     with Image.open(sheet) as picture:
         assert picture.width == 10 * (32 + 2) + 2  # a column for each class
 
@@ -134,3 +135,22 @@ def test_shards_need_a_folder(call):
     code, _, err = call(data, "shards")
     assert code == 2
     assert err.splitlines() == ["Config error: 1 problem", "  output: missing: it has no default"]
+
+
+@pytest.mark.parametrize(
+    ("size", "suits"),
+    [
+        (8, "experiment=small_folder conditioning=projection"),
+        (128, "augment=diffaugment model=r3gan loss=relativistic_pairing penalty=r1_r2 optimizer=r3gan"),
+    ],
+)
+def test_the_last_line_is_a_command_that_trains_on_the_data(call, tmp_path, monkeypatch, size, suits):
+    monkeypatch.setattr(data, "_PER_CLASS", 5)
+    write_folder(tmp_path / "pictures", PICTURES)
+    arguments = ["dataset=image_folder", "dataset.root=pictures", f"dataset.image_size={size}"]
+    code, out, err = call(data, "describe", *arguments)
+    assert code == 0, err
+    line = out.splitlines()[-1].strip()
+    assert line.startswith(" ".join(["gan-train", *arguments, *suits.split()]))
+    code, _, err = call(train, *shlex.split(line)[1:], "--cfg", "job")
+    assert code == 0, err

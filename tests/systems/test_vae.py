@@ -131,7 +131,7 @@ def fit(parts):
 
 @pytest.mark.parametrize("beta", [1.0, 4.0])
 def test_training_is_the_algorithm_written_by_hand(built, beta):
-    parts = built(f"model.beta={beta}", "seed=7")
+    parts = built(f"model.beta={beta}", "model.sigma=null", "ema.rampup=null", "seed=7")
     decoder, encoder = copy.deepcopy(parts.system.generator), copy.deepcopy(parts.system.encoder)
     average, log_sigma = copy.deepcopy(decoder), torch.tensor(math.log(0.5), requires_grad=True)
     system = fit(parts)
@@ -170,7 +170,9 @@ def test_what_is_logged_has_no_beta_and_a_fixed_sigma_stays(built):
     assert latest["gradient_norm/generator"] > 1  # as it was before it was clipped
 
 
-@pytest.mark.parametrize("overrides", [["trainer.precision=bf16-mixed"], ["model.likelihood=bernoulli"]])
+@pytest.mark.parametrize(
+    "overrides", [["trainer.precision=bf16-mixed"], ["model.likelihood=bernoulli", "model.sigma=null"]]
+)
 def test_other_ways_to_train(built, overrides):
     parts = built(*overrides, "budget.images=1600")
     fit(parts)
