@@ -1,0 +1,151 @@
+"""Projection of real images onto a generator: the styles whose images come nearest, and the way between them."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+from torchvision.transforms.functional import pil_to_tensor
+
+from gan_experiments.core.contracts import Generator
+from gan_experiments.core.images import image_grid, to_float
+from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveFloat, PositiveInt
+from gan_experiments.data.files.pictures import open_picture
+from gan_experiments.metrics.extractors.base import ImageSource
+from gan_experiments.sampling.base import Sheet, device_of, refuse_points
+
+_STYLES = 1000  # of random latents, whose mean the search begins at and whose spread scales its noise
+_NOISE, _NOISY = 0.05, 0.75  # noise as a share of that spread, and the part of the search in which it falls to 0
+_RISE, _FALL = 0.05, 0.25  # parts of the search in which the rate rises and falls
+
+
+class Projection(Sheet):
+    """A row of images, a row of their projections, and a row between each two of those.
+
+    The schedule is that of the projector of StyleGAN2 (Karras et al. 2020, appendix D): from the mean style, Adam with
+    a rate that rises and falls, and noise that vanishes. The distance is the mean square between images and between
+    their halved copies, in the place of LPIPS, which needs weights; maps of noise stay as they are.
+
+    Args:
+        images: Image files, cropped to squares in the middle and resized.
+        steps: Steps of Adam.
+        rate: The largest learning rate.
+        between: Images from one projection to the next, both included.
+        label: The class of all images, for a conditional generator.
+    """
+
+    def __init__(
+        self,
+        images: list[str],
+        steps: PositiveInt = 300,
+        rate: PositiveFloat = 0.1,
+        between: PositiveInt = 8,
+        label: NonNegativeInt | None = None,
+    ) -> None:
+        self.images = images
+        self.steps = steps
+        self.rate = rate
+        self.between = between
+        self.label = label
+
+    def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
+        """Return the sheet: uint8, ``(3, H, W)``."""
+        refuse_points(generator, "projection")
+        if not self.images:
+            raise ConfigError("output.images: names no file")
+        labels = self._labels(generator)
+        targets = torch.stack([read_image(Path(path), generator.facts) for path in self.images])
+        targets = to_float(targets.to(device_of(generator)))
+        styles = project(generator, targets, labels, Stream(seed, "projection"), self.steps, self.rate)
+        columns = max(len(targets), self.between)
+        rows = [_row(targets, columns), _row(generator.synthesize(styles, labels), columns)]
+        positions = torch.linspace(0, 1, self.between, device=styles.device)[:, None]
+        for first, last in pairwise(styles):
+            own = None if labels is None else labels[:1].expand(self.between)
+            rows.append(_row(generator.synthesize(torch.lerp(first, last, positions), own), columns))
+        return image_grid(torch.cat(rows), columns=columns)
+
+    def _labels(self, generator: Generator) -> Tensor | None:
+        classes = generator.facts.num_classes if generator.conditional else 0
+        if (self.label is None) != (classes == 0) or (self.label or 0) >= max(classes, 1):
+            which = f"a class of 0 to {classes - 1}" if classes else "null: the generator takes no labels"
+            raise ConfigError(f"output.label: {self.label} is not {which}")
+        count = len(self.images)
+        return None if self.label is None else torch.full((count,), self.label, device=device_of(generator))
+
+
+def project(
+    generator: Generator, targets: Tensor, labels: Tensor | None, stream: Stream, steps: int, rate: float
+) -> Tensor:
+    """Return the styles ``(B, D)`` whose images are nearest to ``targets``, ``(B, C, H, W)`` in [-1, 1].
+
+    Args:
+        generator: In evaluation mode.
+        targets: The images.
+        labels: Their classes ``(B,)``, if the generator is conditional.
+        stream: Of the latents of the mean style, and of the noise.
+        steps: Steps of Adam.
+        rate: The largest learning rate.
+    """
+    device = targets.device
+    latents = stream.normal(_STYLES, generator.latent_dim).to(device)
+    drawn = generator.styles(latents, None if labels is None else labels[:1].expand(_STYLES))
+    spread = drawn.std(dim=0).norm() / math.sqrt(drawn.shape[1])
+    with torch.enable_grad():
+        styles = drawn.mean(dim=0).repeat(len(targets), 1).requires_grad_()
+        optimizer = torch.optim.Adam([styles], betas=(0.9, 0.999))
+        for step in range(steps):
+            done = step / steps
+            optimizer.param_groups[0]["lr"] = rate * _pace(done)
+            noise = stream.normal(*styles.shape).to(device)
+            strength = spread * _NOISE * max(0.0, 1.0 - done / _NOISY) ** 2
+            distance = image_distance(generator.synthesize(styles + noise * strength, labels), targets)
+            (styles.grad,) = torch.autograd.grad(distance, styles)
+            optimizer.step()
+    return styles.detach()
+
+
+def image_distance(images: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean square between images ``(B, C, H, W)``, plus that between their copies of half the size, and on.
+
+    Each image counts by itself: the sum over the batch.
+    """
+    total = images.new_zeros(())
+    while True:
+        total = total + (images - targets).square().mean(dim=(1, 2, 3)).sum()
+        if min(images.shape[2:]) < 4:
+            return total
+        images, targets = avg_pool2d(images, 2), avg_pool2d(targets, 2)
+
+
+def read_image(path: Path, facts: DataFacts) -> Tensor:
+    """Read an image file as a generator's images are: uint8 ``(C, H, W)``.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        with open_picture(path.expanduser()) as picture:
+            colours = picture.convert("L" if facts.channels == 1 else "RGB")
+    except Exception as error:  # Pillow raises exceptions of many types for damaged files
+        raise ConfigError(f"output.images: {path} cannot be read: {error}") from None
+    size = (facts.image_size, facts.image_size)
+    pixels: Tensor = pil_to_tensor(ImageOps.fit(colours, size, Image.Resampling.LANCZOS))
+    return pixels
+
+
+def _pace(done: float) -> float:
+    """Return the learning rate as a share of the largest, from the share of the steps that are done."""
+    fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1.0 - done) / _FALL))
+    return fall * min(1.0, done / _RISE)
+
+
+def _row(images: Tensor, columns: int) -> Tensor:
+    """Return a row of a sheet, filled with white up to its end."""
+    return torch.cat([images, images.new_ones(columns - len(images), *images.shape[1:])])
