@@ -25,6 +25,7 @@ COMMANDS = {  # of each table; what stands in <> is a file or folder of yours
     "extractors": "--rounds 5",
     "real_baseline": "",
     "verdict_errors": "--studies 4000",
+    "sequential": "--studies 2000",
     "measure_movement": "dataset=mnist",
     "input_cost": "--archive <a zip of pictures>",
     "loss_table": "--images 300000 --seeds 0 --folder <folder for its runs>",

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
@@ -13,6 +14,7 @@ from gan_experiments.comparison.collect import CollectedRun, Study, collect, col
 from gan_experiments.comparison.comparability import check_provenance, warnings
 from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
+from gan_experiments.comparison.sequential import Plan, read_plan
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.directions import higher_is_better
@@ -37,6 +39,7 @@ class Comparison:
         family: How many comparisons the correction counts.
         warnings: One line each.
         evaluation: The evaluation that the values are from; ``None``: those of the runs themselves.
+        plan: That of a sequential study, whose looks the tests and intervals allow for.
     """
 
     design: Design
@@ -49,6 +52,7 @@ class Comparison:
     family: int
     warnings: list[str]
     evaluation: str | None = None
+    plan: Plan | None = None
 
     def __repr__(self) -> str:
         from gan_experiments.comparison.report.wording import verdict
@@ -78,7 +82,7 @@ def compare(
     Args:
         study: The folder above the runs, several runs or run folders, or runs collected from them.
         factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
-        baseline: The arm that the others are compared with; ``None``: all pairs.
+        baseline: The arm that the others are compared with; ``None``: all pairs, or that of a sequential study's plan.
         measure: Name of the measure in the log.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
         evaluation: Name of an evaluation that ``gan-evaluate`` has made of all runs; ``None``: those of the runs.
@@ -92,6 +96,7 @@ def compare(
             arm, no run has logged the measure or says whether higher is better, or it was not measured in the same way
             in all runs.
     """
+    plan = read_plan(Path(study)) if isinstance(study, (str, os.PathLike)) else None
     study = _collected(study)
     if evaluation is not None:
         if score != "final":
@@ -103,14 +108,21 @@ def compare(
     measured = _measured(runs, measure, score)
     notes = check_provenance(measured, measure, allow_incomparable)
     criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
+    if plan is not None and baseline is None and plan.baseline in [arm.label for arm in design.arms]:
+        baseline = plan.baseline
     _refuse_unknown_baseline(design, baseline)
     level = _threshold(design, criterion, baseline, threshold)
     arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
     chosen, family = pairs_to_test(arms, baseline)
-    pairs = compare_arms(chosen, family, criterion.sign)
+    if plan is not None and design.within:
+        notes.append(
+            f"the study was sequential, but {', '.join(design.within)} vary in an arm: its looks are not allowed for"
+        )
+        plan = None
+    pairs = compare_arms(chosen, family, criterion.sign, plan)
     notes += warnings(design, study)
     reached = criterion.sign * level
-    return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation)
+    return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation, plan)
 
 
 def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:

@@ -58,7 +58,7 @@ class _Statistic(NamedTuple):
         return np.where(self.difference == 0, 1.0, np.where(self.error == 0, 0.0, values))
 
 
-def compare_values(first: ArrayLike, second: ArrayLike, matched: bool) -> Difference:
+def compare_values(first: ArrayLike, second: ArrayLike, matched: bool, level: float = ALPHA) -> Difference:
     """Test whether two arms differ.
 
     Seeds that are ``matched`` are tested both ways: as two samples at 80 % of the level, and in pairs at 20 %, which
@@ -72,13 +72,14 @@ def compare_values(first: ArrayLike, second: ArrayLike, matched: bool) -> Differ
         first: ``(n,)``, n at least 2.
         second: ``(m,)``, m at least 2.
         matched: Whether the arms have the same seeds, in this order.
+        level: One minus the coverage of the interval.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     floor = smallest_p(len(a), len(b))
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         p, ahead = _with_diverged(a, b)
         return Difference(max(p, floor), math.nan, math.nan, ahead, paired=False)
-    statistic, level, paired = _welch(a, b), ALPHA, False
+    statistic, paired = _welch(a, b), False
     p = float(statistic.p())
     if matched:
         in_pairs = _in_pairs(a, b)

@@ -12,8 +12,10 @@ import numpy as np
 from gan_experiments.comparison import statistics
 from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.comparison.difference import Difference, compare_values, seeds_needed
+from gan_experiments.comparison.sequential import Plan
 from gan_experiments.runs.metrics_table import Floats
 
+_UNTESTED = Difference(math.nan, math.nan, math.nan, ahead=False, paired=False)
 _MOST_PAIRED_ARMS = 8  # with more of them and no baseline, only the best arm is compared with the others
 
 
@@ -32,8 +34,8 @@ class PairResult:
         p: p value of the test of the difference; NaN if not tested.
         adjusted: The p value after Holm's correction.
         improvement: Probability that a seed of the first is better than one of the second.
-        verdict: The first is ``better`` or ``worse``, it is ``too close to call``, there are ``too few seeds`` for even
-            the largest difference to be significant, or it was ``not tested``.
+        verdict: The first is ``better`` or ``worse``, ``equivalent``, it is ``too close to call``, there are
+            ``too few seeds`` for even the largest difference to be significant, or it was ``not tested``.
         seeds_needed: Seeds per arm with which the test would probably be significant; ``None`` if it is, or if that is
             not known.
     """
@@ -64,15 +66,20 @@ def pairs_to_test(arms: Sequence[ArmResult], baseline: str | None) -> tuple[list
     return [(arm, other) for rank, arm in enumerate(firsts) for other in ended[rank + 1 :]], family
 
 
-def compare_arms(chosen: Sequence[tuple[ArmResult, ArmResult]], family: int, sign: float) -> list[PairResult]:
-    """Test pairs of arms; ``sign`` turns differences of outcomes into differences of logged values."""
-    tested = [_test(first, second) for first, second in chosen]
+def compare_arms(
+    chosen: Sequence[tuple[ArmResult, ArmResult]], family: int, sign: float, plan: Plan | None = None
+) -> list[PairResult]:
+    """Test pairs of arms; ``sign`` turns differences of outcomes into differences of logged values.
+
+    With the ``plan`` of a sequential study, tests and intervals allow for its looks; blocks are seeds then.
+    """
+    tested = [_test(first, second, plan) for first, second in chosen]
     known = [index for index, test in enumerate(tested) if not math.isnan(test.result.p)]
     adjusted = [math.nan] * len(tested)
     for index, value in zip(known, statistics.holm([tested[index].result.p for index in known], family), strict=True):
         adjusted[index] = value
     return [
-        _pair(first, second, test, value, family, sign)
+        _pair(first, second, test, value, family, sign, plan)
         for (first, second), test, value in zip(chosen, tested, adjusted, strict=True)
     ]
 
@@ -84,23 +91,37 @@ class _Tested(NamedTuple):
     result: Difference
 
 
-def _test(first: ArmResult, second: ArmResult) -> _Tested:
+def _test(first: ArmResult, second: ArmResult, plan: Plan | None) -> _Tested:
     common = [block for block in first.outcomes if block in second.outcomes]
     matched = len(common) == first.count == second.count
     a = np.array([first.outcomes[block] for block in (common if matched else first.outcomes)])
     b = np.array([second.outcomes[block] for block in (common if matched else second.outcomes)])
+    if plan is not None:
+        by_seed = [{int(block[0]): value for block, value in arm.outcomes.items()} for arm in (first, second)]
+        look = plan.test(*by_seed)
+        return _Tested(*look) if look else _Tested(a, b, matched, _UNTESTED)
     if min(len(a), len(b)) < 2:
-        return _Tested(a, b, matched, Difference(math.nan, math.nan, math.nan, ahead=False, paired=False))
+        return _Tested(a, b, matched, _UNTESTED)
     return _Tested(a, b, matched, compare_values(a, b, matched))
 
 
-def _pair(first: ArmResult, second: ArmResult, test: _Tested, adjusted: float, family: int, sign: float) -> PairResult:
+def _pair(
+    first: ArmResult,
+    second: ArmResult,
+    test: _Tested,
+    adjusted: float,
+    family: int,
+    sign: float,
+    plan: Plan | None,
+) -> PairResult:
     a, b, result = test.first, test.second, test.result
     finite = [values[np.isfinite(values)] for values in (a, b)]
     difference = float(finite[0].mean() - finite[1].mean()) if min(map(len, finite)) else math.nan
     significant = adjusted <= statistics.ALPHA
     verdict = (statistics.BETTER if result.ahead else statistics.WORSE) if significant else statistics.CLOSE
-    if statistics.smallest_p(len(a), len(b)) * family > statistics.ALPHA:
+    if plan is not None and plan.is_equivalent(result) and not significant:
+        verdict = statistics.EQUIVALENT
+    if plan is None and statistics.smallest_p(len(a), len(b)) * family > statistics.ALPHA:
         verdict = statistics.FEW_SEEDS
     return PairResult(
         first=first.label,
@@ -114,5 +135,5 @@ def _pair(first: ArmResult, second: ArmResult, test: _Tested, adjusted: float, f
         adjusted=adjusted,
         improvement=statistics.probability_of_improvement(a, b),
         verdict=statistics.UNTESTED if math.isnan(adjusted) else verdict,
-        seeds_needed=None if significant else seeds_needed(a, b, test.matched, family),
+        seeds_needed=None if significant or plan is not None else seeds_needed(a, b, test.matched, family),
     )

@@ -23,6 +23,7 @@ LEVEL = 0.95  # coverage of intervals
 ALPHA = 0.05  # significance level, over the whole family of comparisons
 FEW = 10  # values; with fewer the bootstrap under-covers
 BETTER, WORSE, CLOSE, FEW_SEEDS, UNTESTED = "better", "worse", "too close to call", "too few seeds", "not tested"
+EQUIVALENT = "equivalent"  # of sequential studies with a smallest difference
 _RESAMPLES = 9999
 
 

@@ -33,6 +33,7 @@ from gan_experiments.sweeps.plan import Sweep
 from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.directions import direction_lines
 from gan_experiments.sweeps.search.options import search_problems
+from gan_experiments.sweeps.sequential import is_sequential, sequential_problems
 from gan_experiments.sweeps.table import print_table
 
 # Hydra would make a folder of its own per job, log into it, and go there.
@@ -151,6 +152,9 @@ def sweep_problems(line: CommandLine) -> list[Problem]:
     if _is_search(line):
         own = [change.line for change in line.changes if change.line]
         problems += search_problems(line.hydra.sweeper, own, line.files.loader)
+    if is_sequential(line):
+        own = [change.line for change in line.changes if change.line]
+        problems += sequential_problems(line.hydra.sweeper, own, line.files.loader)
     return problems
 
 

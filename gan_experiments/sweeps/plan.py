@@ -21,6 +21,7 @@ from gan_experiments.runs.config_differences import changed
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import own_choices, run_name
 from gan_experiments.sweeps.job import is_settled
+from gan_experiments.sweeps.sequential import is_sequential, most_runs
 
 _HYDRAS_OWN = "multirun/"  # where Hydra puts a sweep that nobody has given a folder
 
@@ -162,7 +163,9 @@ def folder_of(config: DictConfig) -> Path:
 
 
 def _size(line: CommandLine) -> int:
-    """Return how many jobs a search makes up, if its sweeper says so."""
+    """Return how many jobs a sweeper makes up at most, if it says so."""
+    if is_sequential(line):
+        return most_runs(line)
     sweeper = line.hydra.sweeper
     arms = [len(change.values) for change in line.changes if change.key in sweeper.get("per", ())]
     return int(sweeper.get("n_trials", 0)) * math.prod(arms)

@@ -9,7 +9,7 @@ from gan_experiments.comparison import statistics
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.difference import MOST_SEEDS
 from gan_experiments.comparison.pairs import PairResult
-from gan_experiments.comparison.statistics import BETTER, CLOSE, FEW_SEEDS, UNTESTED, WORSE
+from gan_experiments.comparison.statistics import BETTER, CLOSE, EQUIVALENT, FEW_SEEDS, UNTESTED, WORSE
 from gan_experiments.core.text import first_few
 
 _MOST_NAMES = 7  # in a sentence
@@ -22,21 +22,32 @@ def verdict(comparison: Comparison) -> list[str]:
         return [untested]
     if comparison.baseline is not None:
         pairs = comparison.pairs
-        words = (BETTER, WORSE, CLOSE, FEW_SEEDS)
+        words = (BETTER, WORSE, EQUIVALENT, CLOSE, FEW_SEEDS)
         results = "; ".join(_of_one_verdict(pairs, word) for word in words if _first(pairs, word))
-        return [f"Against the baseline {comparison.baseline}: {results}.", *_outlook(comparison, pairs)]
+        return [
+            f"Against the baseline {comparison.baseline}: {results}.",
+            *_outlook(comparison, pairs),
+            *_looks(comparison),
+        ]
     leader = comparison.arms[0]
     pairs = [pair for pair in comparison.pairs if pair.first == leader.label]
-    ahead, behind, close = ([pair.second for pair in pairs if pair.verdict == word] for word in (BETTER, WORSE, CLOSE))
+    ahead, behind, alike, close = (
+        [pair.second for pair in pairs if pair.verdict == word] for word in (BETTER, WORSE, EQUIVALENT, CLOSE)
+    )
     results = f"better than {listed(ahead)}" if ahead else "not significantly better than any other arm"
     results += f"; worse than {listed(behind)} in its mean" if behind else ""
+    results += f"; {EQUIVALENT} to {listed(alike)}" if alike else ""
     results += f"; {CLOSE} against {listed(close)}" if close else ""
-    return [f"{leader.label} ranks first with {_reached(comparison)}: {results}.", *_outlook(comparison, pairs)]
+    return [
+        f"{leader.label} ranks first with {_reached(comparison)}: {results}.",
+        *_outlook(comparison, pairs),
+        *_looks(comparison),
+    ]
 
 
 def seeds_needed_text(pair: PairResult) -> str:
     """Return the estimated seeds per arm for a verdict; a hyphen if there is one."""
-    if pair.verdict in (BETTER, WORSE, UNTESTED):
+    if pair.verdict in (BETTER, WORSE, EQUIVALENT, UNTESTED):
         return "-"
     return f"> {MOST_SEEDS:,}" if pair.seeds_needed is None else f"{pair.seeds_needed:,}"
 
@@ -166,7 +177,18 @@ def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
         line += f", not corrected for {family}" if family > 1 else ""
         least = statistics.least_seeds(family)
         lines.append(f"{line}, and fewer than {least} seeds per arm decide nothing." if few else f"{line}.")
-    if undecided:
+    if undecided and comparison.plan is None:
         needed = listed([f"{seeds_needed_text(pair)} for {getattr(pair, other)}" for pair in undecided])
         lines.append(f"Estimated seeds per arm for a verdict, if the observed differences are real: {needed}.")
     return lines
+
+
+def _looks(comparison: Comparison) -> list[str]:
+    """Return what a sequential study's p values and intervals allow for."""
+    if comparison.plan is None:
+        return []
+    *first, last = map(str, comparison.plan.looks)
+    looks = f"{', '.join(first)} and {last}" if first else last
+    text = f"The study was sequential, with looks after {looks} seeds"
+    text += ": p values and intervals of differences allow for that"
+    return [f"{text}; means of single arms and their intervals do not."]

@@ -1,0 +1,132 @@
+"""Options of a sequential study: ``hydra.sweeper`` when seeds are added in rounds, and the arms it compares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep
+from omegaconf import DictConfig, OmegaConf
+
+from gan_experiments.config.annotations import Section
+from gan_experiments.config.check import check_values
+from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.targets import TARGET
+from gan_experiments.core.checks import Problem
+from gan_experiments.core.types import PositiveFloat
+
+Seeds = Annotated[int, Interval(ge=2, le=1000)]
+Rounds = Annotated[int, Interval(ge=1, le=50)]
+
+
+@dataclass
+class SequentialConfig(Section):
+    """Config of a sequential study.
+
+    Attributes:
+        baseline: The arm that the others are compared with; ``None``: all pairs.
+        max_seeds: Most seeds of an arm.
+        first_seeds: Seeds of each arm in the first round.
+        rounds: Most rounds, after each of which the arms are compared.
+        smallest_difference: Arms that differ by less are equivalent; ``None``: seeds are added until one is better.
+        measure: What runs are compared by.
+        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
+        better: Whether lower or higher values are better; ``known``: as the records of the runs say.
+        params: What varies, in the syntax of sweeps on the command line, which overrides it; seeds in it do not count.
+    """
+
+    baseline: str | None
+    max_seeds: Seeds
+    first_seeds: Seeds
+    rounds: Rounds
+    smallest_difference: PositiveFloat | None
+    measure: str
+    score: Literal["final", "best"]
+    better: Literal["known", "lower", "higher"]
+    params: dict[str, Any]
+
+    def lines(self, overrides: Sequence[str]) -> list[str]:
+        """Return ``params`` and the overrides of the command line as overrides, in this order."""
+        return [*(f"{key}={value}" for key, value in self.params.items()), *overrides]
+
+
+def looks(first: int, most: int, rounds: int) -> tuple[int, ...]:
+    """Return the seeds of an arm after each round: from ``first`` to ``most``, by about the same factor."""
+    steps = max(1, rounds - 1)
+    grown = {round(first * (most / first) ** (step / steps)) for step in range(rounds)}
+    return tuple(sorted(grown | {most}))[-rounds:]
+
+
+def read_arms(lines: Sequence[str], loader: ConfigLoader | None = None) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the overrides that all arms share, and those of each, by its label: its values, joined by ``/``.
+
+    Raises:
+        ValueError: Nothing varies but the seed, or a key has no single values.
+    """
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(lines))
+    fixed, swept = [], {}
+    for key, override in {override.get_key_element(): override for override in overrides}.items():
+        if key.lstrip("+") == "seed":
+            continue
+        if key.lstrip("+") == "name":
+            raise ValueError("name: every run needs its own folder; leave it out")
+        if not override.is_sweep_override():
+            fixed.append(key if override.is_delete() else f"{key}={override.get_value_element_as_str()}")
+        elif isinstance(override.value(), IntervalSweep):
+            raise ValueError(f"{key}: an interval has no single values to compare")
+        else:
+            swept[key] = list(dict.fromkeys(override.sweep_string_iterator()))
+    arms = {
+        "/".join(chosen): list(map("=".join, zip(swept, chosen, strict=True))) for chosen in product(*swept.values())
+    }
+    if len(arms) < 2:
+        raise ValueError("nothing to compare: give a key or a group several values, such as loss=hinge,wasserstein")
+    return fixed, arms
+
+
+def sequential_config(node: Mapping[str, Any]) -> SequentialConfig:
+    """Return the config of a study from the node ``hydra.sweeper``, which has been checked."""
+    return SequentialConfig(**{key: value for key, value in node.items() if key != TARGET})
+
+
+def sequential_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
+    """Yield what is wrong with the options of a sequential study and with its arms.
+
+    Args:
+        sweeper: Hydra's node of the sweeper.
+        overrides: Of the command line.
+        loader: Hydra's, which knows the options of groups.
+    """
+    checked = check_values(sweeper, SequentialConfig)
+    problems = [problem for problem in checked.errors if problem.key != TARGET]
+    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
+    if problems:
+        return
+    config = sequential_config(checked.config)
+    if config.first_seeds > config.max_seeds:
+        text = f"{config.first_seeds} are more than the {config.max_seeds} of hydra.sweeper.max_seeds"
+        yield Problem("hydra.sweeper.first_seeds", text)
+    try:
+        _, arms = read_arms(config.lines(overrides), loader)
+    except ValueError as error:
+        yield Problem("", str(error))
+        return
+    if config.baseline is not None and config.baseline not in arms:
+        yield Problem("hydra.sweeper.baseline", f"no arm is called {config.baseline!r} ({', '.join(arms)})")
+
+
+def is_sequential(line: CommandLine) -> bool:
+    """Tell whether the sweeper of a command line is the one that adds seeds in rounds."""
+    return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".SequentialSweeper")
+
+
+def most_runs(line: CommandLine) -> int:
+    """Return how many runs a sequential study has at most."""
+    sizes = [len(change.values) for change in line.changes if change.key != "seed" and change.values]
+    return int(line.hydra.sweeper.max_seeds) * math.prod(sizes)

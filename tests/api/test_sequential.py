@@ -1,0 +1,105 @@
+"""Rounds of a study, with a stand-in for the launcher that writes records."""
+
+import math
+
+import pytest
+
+from gan_experiments.api.sequential import SequentialStudy
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.sweeps.sequential import SequentialConfig
+
+FIDS = {"good": 0.0, "bad": 9.0, "fair": 0.1}
+EVALUATION = {"features": {"fid": {"values": ["fid"], "higher_is_better": {"fid": False}}}}
+
+
+def config(**options):
+    fields = {"baseline": None, "max_seeds": 9, "first_seeds": 6, "rounds": 2, "smallest_difference": None}
+    return SequentialConfig(
+        **{**fields, "measure": "fid", "score": "final", "better": "known", "params": {}, **options}
+    )
+
+
+class Launcher:
+    """Writes the record of each job; ``ends`` says how some of them end, by arm and seed."""
+
+    def __init__(self, study, ends=None):
+        self.study, self.ends, self.batches = study, ends or {}, []
+
+    def folder_of(self, overrides):
+        return self.study / "-".join(overrides).replace("=", "_")
+
+    def __call__(self, batch):
+        self.batches.append([tuple(lines) for lines in batch])
+        for _, arm, seed in batch:
+            name, number = arm.partition("=")[2], int(seed.partition("=")[2])
+            status = self.ends.get((name, number), "finished")
+            value = FIDS[name] + math.sin(7.0 * number + sum(map(ord, name))) / 2
+            RunFolder(self.folder_of((_, arm, seed))).update_record(
+                status=status, final={"fid": {"value": value}} if status == "finished" else None, evaluation=EVALUATION
+            )
+
+
+@pytest.fixture
+def study(tmp_path):
+    def run(*arms, ends=None, fixed="d_steps=1", **options):
+        launcher = Launcher(tmp_path / "study", ends)
+        lines = {arm: [f"loss={arm}"] for arm in arms}
+        made = SequentialStudy(launcher.study, [fixed], lines, config(**options), launcher, launcher.folder_of)
+        return made.run(), launcher
+
+    return run
+
+
+def test_seeds_are_added_to_the_arms_in_question(study, capsys):
+    interim, launcher = study("good", "bad", "fair")
+    first, second = launcher.batches
+    assert len(first) == 18
+    assert sorted(second) == sorted(
+        ("d_steps=1", f"loss={arm}", f"seed={seed}") for arm in ("good", "fair") for seed in (6, 7, 8)
+    )
+    assert interim.open == ["good", "fair"]
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "after 6 seeds: good is better than bad; bad is worse than fair; open: good and fair"
+
+
+def test_a_settled_study_stops(study, capsys):
+    interim, launcher = study("good", "bad", baseline="good")
+    assert (interim.verdicts, interim.open) == ({("bad", "good"): "worse"}, [])
+    assert len(launcher.batches) == 1
+    assert capsys.readouterr().out == "after 6 seeds: bad is worse than good; nothing is open\n"
+
+
+def test_a_study_that_is_interrupted_goes_on_as_planned(study):
+    with pytest.raises(KeyboardInterrupt):
+        study("good", "fair", ends={("fair", 3): "interrupted"})
+    interim, launcher = study("good", "fair")
+    assert launcher.batches[0] == [("d_steps=1", "loss=fair", "seed=3")]
+    again, launcher = study("good", "fair")
+    assert (again, launcher.batches) == (interim, [])
+    with pytest.raises(ConfigError, match=r"smallest_difference: None in the plan"):
+        study("good", "fair", smallest_difference=1.0)
+
+
+def test_diverged_runs_are_infinitely_bad_and_failed_ones_missing(study):
+    ends = {("fair", seed): "diverged" for seed in range(9)} | {("good", 2): "failed"}
+    interim, _ = study("good", "fair", ends=ends)
+    assert interim.verdicts == {("good", "fair"): "better"}
+    _, launcher = study("good", "fair", fixed="retry=failed")
+    assert ("retry=failed", "loss=good", "seed=2") in launcher.batches[0]
+
+
+def test_higher_can_be_better(study):
+    interim, _ = study("good", "bad", better="higher")
+    assert interim.verdicts == {("good", "bad"): "worse"}
+
+
+def test_what_no_run_has_measured_ends_the_study(study):
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.measure: a finished run has no final 'kid' \(fid\)"):
+        study("good", "bad", measure="kid")
+
+
+def test_nothing_is_written_where_no_verdict_can_come_of_it(study, tmp_path):
+    with pytest.raises(ConfigError, match="2 seeds are too few"):
+        study("good", "bad", max_seeds=2, first_seeds=2)
+    assert not (tmp_path / "study").exists()
