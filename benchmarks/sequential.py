@@ -125,10 +125,9 @@ def rows(cells: Sequence[Cell], studies: int) -> Iterator[str]:
         runs = np.mean([each.runs for each in found]) / (MOST * len(cell.means))
         shown = f"{', '.join(f'{mean:g}' for mean in cell.means)}" if len(set(cell.means)) > 1 else "all 0"
         design = f"{len(cell.means)}{'' if cell.baseline else ', all pairs'}"
-        line = (
-            f"| {cell.law} | {design} | {shown} | {cell.correlation:g} | {cell.diverging:.0%} | {np.mean(false):.1%} |"
-        )
-        line += f" {np.mean(covered):.1%} | {np.mean(same):.1%} | {runs:.0%} |"
+        about = [cell.law, design, shown, f"{cell.correlation:g}", f"{cell.diverging:.0%}"]
+        figures = [f"{np.mean(values):.1%}" if values else "-" for values in (false, covered, same)]
+        line = f"| {' | '.join([*about, *figures, f'{runs:.0%}'])} |"
         print(line, f"{time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
         yield line
 
@@ -156,15 +155,16 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     arguments = parser.parse_args()
     sequential.compare_values = remembered
+    counts = looks(FIRST, MOST, ROUNDS)
     lines = [
         "# Errors and cost of sequential studies",
         "",
         f"    python {shlex.join(sys.argv)}",
         "",
-        f"{arguments.studies:,} simulated studies a cell, looks after",
-        f"{', '.join(map(str, looks(FIRST, MOST, ROUNDS)))} seeds. The first arm is the baseline, but for all pairs.",
-        "False: better or worse where there is no difference, or the wrong way, in any comparison of a study.",
-        " Covered: intervals of differences, of arms without a diverged seed. As the fixed design: all verdicts are",
+        f"{arguments.studies:,} simulated studies a cell, looks after {', '.join(map(str, counts))} seeds."
+        " The first arm is the baseline, but for all pairs; means",
+        "are in standard deviations. False: better or worse where there is no difference, or the wrong way, in any comparison",
+        "of a study. Covered: intervals of differences, of arms without a diverged seed. As the fixed design: all verdicts are",
         f"those of {MOST} seeds of each arm. Runs: as a share of those.",
         "",
         *rows(NONE, arguments.studies),
