@@ -163,8 +163,10 @@ def main() -> None:
         "",
         f"{arguments.studies:,} simulated studies a cell, looks after {', '.join(map(str, counts))} seeds."
         " The first arm is the baseline, but for all pairs; means",
-        "are in standard deviations. False: better or worse where there is no difference, or the wrong way, in any comparison",
-        "of a study. Covered: intervals of differences, of arms without a diverged seed. As the fixed design: all verdicts are",
+        "are in standard deviations. False: better or worse where there is no difference, or the wrong way, in any"
+        " comparison",
+        "of a study. Covered: intervals of differences, of arms without a diverged seed. As the fixed design: all"
+        " verdicts are",
         f"those of {MOST} seeds of each arm. Runs: as a share of those.",
         "",
         *rows(NONE, arguments.studies),
