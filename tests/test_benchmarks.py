@@ -81,3 +81,21 @@ def test_a_row_of_the_gpus_table_is_measured(scripts, monkeypatch, capsys):
     options = SimpleNamespace(accelerator="cpu", steps=2, overrides=tiny)
     gpu.work("mlp", gpu.Setting(), options)
     assert json.loads(capsys.readouterr().out)["speed"] > 0
+
+
+def test_a_first_command_is_judged_by_a_perfect_generator(scripts, monkeypatch):
+    first = scripts("first_commands")
+    near, far = (SimpleNamespace(value=value, real_baseline=0.99, higher_is_better=True) for value in (0.95, 0.4))
+    assert [first.verdict({"precision": each}, 1.25) for each in (near, far)] == ["good", "poor"]
+    near, far = (SimpleNamespace(value=value, real_baseline=0.07, higher_is_better=False) for value in (0.25, 80.0))
+    assert [first.verdict({"fid": each}, 1.25) for each in (near, far)] == ["good", "poor"]
+    assert first.verdict({}, 1.25) == ""
+    commands = [command[0] for command in first.rows(None)]
+    assert {"dataset=ring", "model=vae", "experiment=wgan_gp"} <= set(commands)
+    assert len(commands) == len(set(commands))
+
+
+def test_a_first_command_that_is_refused_says_why(scripts, tmp_path):
+    options = SimpleNamespace(folder=tmp_path, factor=1.25)
+    cells = scripts("first_commands").train(["dataset=rnig"], "0", options)
+    assert cells[-1].startswith("exit code 2: dataset: no option 'rnig'; did you mean 'ring'?")

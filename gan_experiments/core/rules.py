@@ -8,6 +8,7 @@ from typing import Any
 
 from gan_experiments.core.checks import ConfigView, Problem
 
+LARGE_MODELS, LARGE_SIZES = ("model=r3gan", "model=stylegan2"), (128, 256, 512, 1024)  # that they support, in pixels
 GENERATOR, DISCRIMINATOR = "model.generator", "model.discriminator"
 _CONDITIONING_OPTIONS = ("conditional", "conditioning")  # either makes a network use labels
 
@@ -39,6 +40,8 @@ def check_image_size(key: str, fitting: tuple[int, ...] | None, config: ConfigVi
         return
     listed = ", ".join(map(str, fitting))
     hint = "; set dataset.image_size" if config.get("dataset.image_size") else ""
+    if size in LARGE_SIZES:
+        hint += f"{' or' if hint else ';'} take a model of large images: {' or '.join(LARGE_MODELS)}"
     yield Problem(key, f"{network.__name__} supports image sizes {listed}; {dataset.__name__} has {size}{hint}")
 
 

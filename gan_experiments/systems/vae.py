@@ -49,7 +49,8 @@ class VAE(System):
         seed: Seed of all random numbers.
         ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
         likelihood: Of the pixels: Gaussian, or for grayscale images Bernoulli with the gray level as probability.
-        sigma: Standard deviation of the Gaussian; ``None``: learned, one for all pixels (Rybkin et al. 2021).
+        sigma: Standard deviation of the Gaussian; ``None``: learned, one for all pixels (Rybkin et al. 2021); ``auto``:
+            0.5 for images of 8 pixels, and in proportion to the square root of their side.
         beta: Weight of the divergence (Higgins et al. 2017).
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
 
@@ -70,7 +71,7 @@ class VAE(System):
         seed: int,
         ema_half_life: int,
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
-        sigma: PositiveFloat | None = None,
+        sigma: PositiveFloat | Literal["auto"] | None = None,
         beta: NonNegativeFloat = 1.0,
         channels_last: bool = False,
     ) -> None:
@@ -85,6 +86,8 @@ class VAE(System):
         self.beta = beta
         self.log_sigma: nn.Parameter | None = None
         if likelihood == "gaussian":
+            # The divergence has to hold its ground against more pixels: otherwise samples of the prior are no images.
+            sigma = INITIAL_SIGMA * math.sqrt(facts.image_size / 8) if sigma == "auto" else sigma
             start = torch.tensor(math.log(sigma or INITIAL_SIGMA))
             self.log_sigma = nn.Parameter(start, requires_grad=sigma is None)
         self._layout = layout
@@ -170,7 +173,7 @@ class VAE(System):
         yield from super().check(key, options, config)
         if config.get(f"{key}.likelihood") != "bernoulli":
             return
-        if config.get(f"{key}.sigma") is not None:
+        if config.get(f"{key}.sigma") not in (None, "auto"):
             text = f"a Bernoulli likelihood has no sigma; set it to null, or take {key}.likelihood=gaussian"
             yield Problem(f"{key}.sigma", text)
         if config.get("trainer.precision") not in (None, "32-true"):

@@ -158,6 +158,13 @@ def test_training_is_the_algorithm_written_by_hand(built, beta):
             torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-3, atol=1e-5)
 
 
+def test_an_automatic_sigma_grows_with_the_square_root_of_the_side(built):
+    at_8 = built("model.sigma=auto").system.log_sigma
+    at_32 = built("model.sigma=auto", "dataset=polygons", "dataset.num_images=50").system.log_sigma
+    assert [each.exp().item() for each in (at_8, at_32)] == pytest.approx([0.5, 1.0])
+    assert not at_8.requires_grad
+
+
 def test_what_is_logged_has_no_beta_and_a_fixed_sigma_stays(built):
     parts = built("model.beta=3", "model.sigma=0.3", "callbacks.monitor.every=64", "optimizer.clip.generator=1.0")
     fit(parts)
@@ -170,9 +177,7 @@ def test_what_is_logged_has_no_beta_and_a_fixed_sigma_stays(built):
     assert latest["gradient_norm/generator"] > 1  # as it was before it was clipped
 
 
-@pytest.mark.parametrize(
-    "overrides", [["trainer.precision=bf16-mixed"], ["model.likelihood=bernoulli", "model.sigma=null"]]
-)
+@pytest.mark.parametrize("overrides", [["trainer.precision=bf16-mixed"], ["model.likelihood=bernoulli"]])
 def test_other_ways_to_train(built, overrides):
     parts = built(*overrides, "budget.images=1600")
     fit(parts)
