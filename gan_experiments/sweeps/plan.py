@@ -125,6 +125,7 @@ def plan(line: CommandLine) -> Sweep:
             raise ConfigError("resume, rerun: not in a sweep, whose jobs go on by themselves")
         if not line.is_grid:
             swept = {change.key for change in line.changes if change.sweep}
+            swept |= {"seed"} if is_sequential(line) else set()
             return Search(folder, swept, _size(line), plain["budget"]["images"], plain["retry"] == "failed")
         overrides = [_override(change, index) for change, index in zip(line.changes, chosen, strict=True)]
         run = RunFolder(folder / (plain["name"] or run_name(line.choices, overrides)))

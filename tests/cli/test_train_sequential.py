@@ -25,7 +25,7 @@ if f"{loss}{config['seed']}" == os.environ.get("CUT_OFF"):
 run.update_record(status="finished", images_seen=100, budget=config["budget"], final={"fid": {"value": fid}}, **known)
 """
 STUDY = (
-    "-m", "hydra/sweeper=sequential", "hydra.sweep.dir=study", "loss=hinge,wasserstein", "seed=range(0,3)",
+    "-m", "hydra/sweeper=sequential", "hydra.sweep.dir=study", "loss=hinge,wasserstein",
     "budget.images=100", "hydra.sweeper.baseline=hinge", "hydra.sweeper.max_seeds=9", "hydra.sweeper.first_seeds=6",
     "hydra.sweeper.rounds=2",
 )  # fmt: skip
@@ -54,6 +54,7 @@ def test_a_study_stops_where_the_answer_is_known_and_goes_on_after_a_kill(study,
     assert code == 0, told
     assert "after 6 seeds: wasserstein is worse than hinge; nothing is open" in told
     assert len(list(Path("study").glob("*/record.json"))) == 12
+    assert "loss=wasserstein seed=5" in told
 
     code, told, _ = call(compare, "study=study")
     assert code == 0
