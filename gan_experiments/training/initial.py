@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import is_main_process
 from gan_experiments.runs.initial import read_source
 from gan_experiments.systems.base import NETWORKS, System
 
@@ -69,7 +70,9 @@ def begin_with(system: System, init_from: str, options: Mapping[str, Any]) -> di
         raise ConfigError(f"init_from: {init_from} differs: {first_few(left, _MOST_NAMES)}")
     system.ema.module.load_state_dict(system.generator.state_dict())
     said = ", ".join(f"{count} tensors of the {name}" for name, count in taken.items())
-    _log.warning("begins with %s from %s%s", said, init_from, f"; not: {first_few(left, _MOST_NAMES)}" if left else "")
+    if is_main_process():
+        rest = f"; not: {first_few(left, _MOST_NAMES)}" if left else ""
+        _log.warning("begins with %s from %s%s", said, init_from, rest)
     return source.origin | {"source": init_from, "taken": taken, "left": left}
 
 

@@ -174,4 +174,5 @@ def _silence_lightning() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*`dataloader_iter`.*")
+    warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training")  # frozen parts are
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used")
