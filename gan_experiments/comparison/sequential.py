@@ -7,7 +7,7 @@ stopping cannot spoil (Liu & Anderson 2008); Holm's correction of such values ho
 Bretz 2013).
 
 Arms have equally many seeds at a look, where the test of a fixed design is at its best. A test martingale would need no
-plan of looks, but with few seeds of an unknown scale it has far less power.
+plan of looks; it was not tried.
 """
 
 from __future__ import annotations
