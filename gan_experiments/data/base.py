@@ -133,9 +133,10 @@ class ImageData(pl.LightningDataModule):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of every pixel and label, which identifies the data behind a result."""
+        """A hash of every pixel and label, inputs that are not derived included: it identifies the data of a result."""
         digest = hashlib.blake2b(digest_size=16)
-        for name, tensor in (("images", self.images), ("labels", self.labels)):
+        inputs = None if self.inputs is None else self.inputs.stored_images
+        for name, tensor in (("images", self.images), ("labels", self.labels), ("inputs", inputs)):
             if tensor is not None:
                 digest.update(f"{name}{tuple(tensor.shape)}".encode())
                 digest.update(tensor.contiguous().numpy().data)

@@ -103,6 +103,11 @@ class Inputs:
         answers = self._data.images if self.paired else self._stored and self._stored.answers
         return None if answers is None else answers[indices]
 
+    @property
+    def stored_images(self) -> Tensor | None:
+        """All inputs, if the dataset holds them."""
+        return self._stored.images if self._stored is not None else None
+
     def classical(self, inputs: Tensor) -> Tensor | None:
         """Return what the task's classical method makes of inputs; ``None`` without one."""
         return self.task.classical(inputs) if self.task is not None and self.task.classical_name else None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Discriminator
+from gan_experiments.core.precision import without_autocast
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeFloat, PositiveFloat, PositiveInt
 from gan_experiments.systems.patch_nce import PatchProjection, draw_positions, patch_nce
@@ -86,5 +87,6 @@ class CUT(TranslationSystem):
         queries = self.projection(queried, positions)
         with torch.no_grad():
             keys = self.projection(given, positions)
-        each = [patch_nce(query, key, self.temperature) for query, key in zip(queries, keys, strict=True)]
+        with without_autocast(self.device):
+            each = [patch_nce(query, key, self.temperature) for query, key in zip(queries, keys, strict=True)]
         return {"nce": self.nce * torch.stack(each).mean()}

@@ -124,7 +124,9 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         seed=config["seed"],
         budget=config["budget"],
         dataset=parts.data.provenance(),
-        parameters={name: _size(part) for name, part in system.named_children() if _size(part) and name != "ema"},
+        parameters={
+            name: _size(part) for name, part in system.named_children() if _size(part) and not name.endswith("ema")
+        },
         processes=parts.trainer.world_size,
         **provenance(),
     )
@@ -151,6 +153,11 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
         ended=_now(),
         **fields,
     )
+
+
+def _trained_size(name: str, module: nn.Module) -> int:
+    """Return the number of parameters of a part of a system; 0 of a moving average."""
+    return 0 if name.endswith("ema") else _size(module)
 
 
 def _size(module: nn.Module) -> int:

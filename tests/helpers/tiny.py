@@ -27,6 +27,18 @@ TRANSLATORS = {
 TRANSLATORS["fastcut"] = TRANSLATORS["cut"]
 
 
+# Adam divides by the size of the gradient: where that is rounding error, so is the step. SGD shows the gradients.
+SGD = [
+    line
+    for name in ("generator", "discriminator")
+    for line in (
+        f"optimizer.{name}._target_=torch.optim.SGD",
+        f"~optimizer.{name}.betas",
+        f"optimizer.{name}.lr=0.001",
+    )
+]
+
+
 def tiny_overrides(*overrides):
     """Add what makes a run tiny to ``overrides``, as far as it belongs to the groups that they choose."""
     unfit = []

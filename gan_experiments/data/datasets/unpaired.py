@@ -98,10 +98,6 @@ class Unpaired(ImageData):
         both = (("A: ", self._a), ("B: ", self._b))
         return {name + title: words for name, each in both for title, words in each.about_files().items()}
 
-    def provenance(self) -> dict[str, Any]:
-        """Return, beside the rest, the fingerprint of domain A."""
-        return {**super().provenance(), "fingerprint_a": self._a.fingerprint}
-
 
 class TwoClasses(ImageData):
     """Two classes of any dataset as the domains A and B.
