@@ -21,7 +21,7 @@ VALUES = (
     -1, 0, 0.5, 10**15, 10**30, 10**400, 1e15, 1e308, 1e-308, math.nan, math.inf, True, "", "text", "\x1b[31m\n",
     [], [-1], [10**15], {}, {"a": [1]}, None,
 )  # fmt: skip
-GROUPS = ("model", "conditioning", "loss", "penalty", "augment", "optimizer", "metrics", "dataset", "trainer")
+GROUPS = ("model", "task", "conditioning", "loss", "penalty", "augment", "optimizer", "metrics", "dataset", "trainer")
 # What the option of a group needs besides.
 BESIDES = {
     "model=autoencoder": ["loss=ebgan"],
@@ -37,6 +37,20 @@ BESIDES = {
     "metrics=memorization": ["metrics=[native,memorization]", "dataset.limit=1000"],
     "metrics=mixture": ["metrics=[native,mixture]", "dataset=polygons"],
     "metrics=prdc": ["metrics=[native,prdc]"],
+    "metrics=pairs": ["metrics=[native,pairs]", "model=pix2pix", "task=denoise"],
+    "metrics=lpips": ["metrics=[native,lpips]", "model=pix2pix", "task=denoise", "dataset=polygons"],
+    "metrics=cycle_error": ["metrics=[native,cycle_error]", "model=cyclegan"],
+    "metrics=label_kept": ["metrics=[native,label_kept]", "model=cut"],
+    "metrics=equilibrium": ["dataset=dirac"],
+    "model=dirac": ["dataset=dirac"],
+    "model=linear_quadratic": ["dataset=gaussian"],
+    "model=mlp_points": ["dataset=ring"],
+    **{f"task={task}": ["model=pix2pix"] for task in ("deblur", "denoise", "edges", "inpaint", "super_resolution")},
+    "task=colorize": ["model=pix2pix", "dataset=stacked_digits"],
+    "optimizer=pix2pix": ["model=pix2pix"],
+    "dataset=paired": ["model=pix2pix", "task=none", "dataset.root=nowhere"],
+    "dataset=unpaired": ["model=cyclegan", "dataset.root_a=nowhere", "dataset.root_b=nowhere"],
+    "dataset=two_classes": ["model=cyclegan", "dataset@dataset.of=digits", "dataset.class_a=3", "dataset.class_b=5"],
     "metrics=known_distribution": ["dataset=stacked_digits"],
     "dataset=image_archive": ["dataset.path=nowhere.zip"],
     "dataset=image_folder": ["dataset.root=nowhere"],

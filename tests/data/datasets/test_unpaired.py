@@ -6,8 +6,10 @@ import torch
 from config_view import problems
 from PIL import Image
 
+from gan_experiments.config.compose import compose
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets.digits import Digits
+from gan_experiments.data.datasets.mnist import MNIST
 from gan_experiments.data.datasets.unpaired import TwoClasses, Unpaired
 from gan_experiments.systems.gan import GAN
 
@@ -74,6 +76,13 @@ def test_two_classes_are_two_domains(name):
     threes = digits.images[digits.labels == 3]
     assert torch.equal(data.inputs.of(torch.arange(len(threes))), threes)
     assert data.facts.name == "digits_3_to_5"
+
+
+def test_the_dataset_that_has_the_classes_is_chosen_like_any_other():
+    config = compose(
+        "train", ["dataset=two_classes", "dataset@dataset.of=mnist", "dataset.class_a=3", "dataset.class_b=5"]
+    )
+    assert config.dataset.of._target_ == f"{MNIST.__module__}.{MNIST.__name__}"
 
 
 def test_a_class_that_does_not_exist_is_refused():
