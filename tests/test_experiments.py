@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
-from tiny import tiny_overrides
+from tiny import TRANSLATORS, tiny_overrides
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
@@ -29,7 +29,8 @@ def test_it_names_its_paper_and_holds_differences_only(file):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_it_has_no_problems_and_no_warnings(recipe):
-    config = compose("train", [f"experiment={recipe}", "dataset=cifar10"])
+    task = ["task=denoise"] if recipe in TRANSLATORS else []
+    config = compose("train", [f"experiment={recipe}", "dataset=cifar10", *task])
     assert check_config(config, Config).problems == []
 
 
@@ -37,7 +38,8 @@ def test_it_has_no_problems_and_no_warnings(recipe):
 def test_it_trains(recipe, tmp_path):
     fully_connected = "MLP" in compose("train", [f"experiment={recipe}"]).model.generator._target_
     small = SMALL_MLP if fully_connected else []
-    lines = tiny_overrides("metrics=none", *(["model=mlp"] if fully_connected else []))
+    model = ["model=mlp"] if fully_connected else [f"model={recipe}", "task=denoise"] * (recipe in TRANSLATORS)
+    lines = tiny_overrides("metrics=none", *model)
     lines = [line for line in lines if line not in ("model=mlp", "budget.images=64")]
     config = compose(
         "train", [f"experiment={recipe}", *lines, *small, "dataset=digits", "d_steps=1", "budget.images=16"]

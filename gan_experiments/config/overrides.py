@@ -157,9 +157,10 @@ def dataset_default_lines(lines: Sequence[str], files: ConfigFiles) -> list[str]
     A sweep over several datasets has them job by job: Hydra has no way to say that two groups change together.
     """
     chosen = dict(line.lstrip("+").partition("=")[::2] for line in lines)
-    dataset = chosen.get("dataset", "")
-    known = _DATASET_DEFAULTS not in chosen and _DATASET_DEFAULTS in files.groups
-    return [f"{_DATASET_DEFAULTS}={dataset}"] if known and files.has_option(_DATASET_DEFAULTS, dataset) else []
+    dataset = chosen.get("dataset")
+    if dataset is None or _DATASET_DEFAULTS in chosen or _DATASET_DEFAULTS not in files.groups:
+        return []
+    return [f"{_DATASET_DEFAULTS}={dataset}"] if files.has_option(_DATASET_DEFAULTS, dataset) else []
 
 
 def parse_value(text: str) -> Any:

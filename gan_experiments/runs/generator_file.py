@@ -77,8 +77,8 @@ def _build(
         with torch.random.fork_rng(devices=[]), within_memory(str(path), plain):
             options = {key: _built(value, trusted) for key, value in plain.items()}
             model_of(cast(type, network), frozenset({"facts"})).model_validate(plain, context=[])
-            with torch.device("meta"):  # a few bytes can ask for more memory than there is
-                check_weights(network(DataFacts(**facts), **options), weights, Path(path))
+            if bare := _without_storage(network, facts, options):  # a few bytes can ask for more than there is
+                check_weights(bare, weights, Path(path))
             generator = network(DataFacts(**facts), **options)
     except RefusedTargetError as error:
         raise ConfigError(f"{path}: refused: {error}") from None
@@ -89,6 +89,15 @@ def _build(
     except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
         raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
     return generator
+
+
+def _without_storage(network: type[Generator], facts: Any, options: Mapping[str, Any]) -> Generator | None:
+    """Build a network whose weights take no memory; ``None`` if it looks at their values, as a user's may."""
+    try:
+        with torch.device("meta"):
+            return network(DataFacts(**facts), **options)
+    except (ConfigError, NotImplementedError, RuntimeError):
+        return None
 
 
 def _built(value: Any, trusted: Sequence[str]) -> Any:

@@ -14,7 +14,10 @@ from gan_experiments.training.train import train
 @pytest.fixture
 def translated(tiny, tmp_path):
     def make(*overrides):
-        config, folder = tiny("metrics=none", "budget.images=16", *overrides), RunFolder(tmp_path / "run")
+        config, folder = (
+            tiny("metrics=none", "budget.images=16", "ema.rampup=null", *overrides),
+            RunFolder(tmp_path / "run"),
+        )
         folder.write_config(config)
         train(config, folder)
         return load_run(folder.path)

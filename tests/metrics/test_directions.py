@@ -29,11 +29,13 @@ def test_directions():
     lower = {name for name, higher in known.items() if not higher}
     assert lower == {
         "fid", "fid_infinity", "class_fid", "class_fid_worst", "kid", "kid_spread", "reverse_kl",
-        "reverse_kl_high_quality", "memorization",
+        "reverse_kl_high_quality", "memorization", "cycle_error", "equilibrium_distance", "lpips", "lpips_classical",
+        "lpips_input",
     }  # fmt: skip
     assert known.keys() - lower == {
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",
-        "lpips_diversity", "memorization_z", "modes_published",
+        "lpips_diversity", "memorization_z", "modes_published", "label_kept", "label_kept_answer", "psnr", "psnr_classical",
+        "psnr_input", "ssim", "ssim_classical", "ssim_input",
     }  # fmt: skip
 
 

@@ -18,7 +18,8 @@ from gan_experiments.sampling.truncation import Truncation
 from gan_experiments.training.build import construct
 from gan_experiments.training.callbacks.checkpoint import save_generator
 
-MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem not in ("base", *TRANSLATORS))
+NOT_OF_IMAGES = {"base", "dirac", "linear_quadratic", *TRANSLATORS}  # nor from latents
+MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem not in NOT_OF_IMAGES)
 TINY = {"latent_dim": 16, "channels": 8, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8]}
 WITHOUT_DIRECTIONS = {"biggan"}  # its latents enter in parts, at every size
 

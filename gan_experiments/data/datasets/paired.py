@@ -96,10 +96,10 @@ class Paired(ImageData):
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse other sources than ``root`` alone, or ``root_a`` with ``root_b``."""
         yield from super().check(key, options, config)
-        given = tuple(options.get(name) is not None for name in ("root", "root_a", "root_b"))
-        if given not in ((True, False, False), (False, True, True)):
+        given = [name for name in ("root", "root_a", "root_b") if options.get(name) is not None]
+        if given not in (["root"], ["root_a", "root_b"]):
             text = "give root, of pictures with both images side by side, or root_a and root_b"
-            yield Problem(f"{key}.root", text, missing=not any(given))
+            yield Problem(f"{key}.{given[-1] if given else 'root'}", text, missing=not given)
 
     @property
     def facts(self) -> DataFacts:
