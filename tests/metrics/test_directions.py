@@ -34,8 +34,8 @@ def test_directions():
     }  # fmt: skip
     assert known.keys() - lower == {
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",
-        "lpips_diversity", "memorization_z", "modes_published", "label_kept", "label_kept_answer", "psnr", "psnr_classical",
-        "psnr_input", "ssim", "ssim_classical", "ssim_input",
+        "lpips_diversity", "memorization_z", "modes_published", "label_kept", "label_kept_answer", "psnr",
+        "psnr_classical", "psnr_input", "ssim", "ssim_classical", "ssim_input",
     }  # fmt: skip
 
 
