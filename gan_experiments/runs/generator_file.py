@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
+from torch import nn
 
 from gan_experiments.config.annotations import model_of
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
@@ -91,7 +92,7 @@ def _build(
     return generator
 
 
-def _without_storage(network: type[Generator], facts: Any, options: Mapping[str, Any]) -> Generator | None:
+def _without_storage(network: type[nn.Module], facts: Any, options: Mapping[str, Any]) -> nn.Module | None:
     """Build a network whose weights take no memory; ``None`` if it looks at their values, as a user's may."""
     try:
         with torch.device("meta"):
