@@ -96,6 +96,8 @@ class RunFolder:
                 raise PermissionError(errno.EACCES, f"no permission to write to {existing}")
         except OSError as error:
             raise ConfigError(f"output_dir: {self.path}: cannot be written to: {error.strerror}") from None
+        if self.record_file.is_dir():
+            raise ConfigError(f"{self.record_file}: is a folder, where a run has a file")
 
     def ask_to_stop(self, reason: str) -> None:
         """Ask for the run to be saved and stopped, on whatever machine it runs."""

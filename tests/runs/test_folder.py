@@ -110,6 +110,12 @@ def test_a_place_where_no_folder_can_be_made_is_refused(tmp_path, place):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_folder_in_the_place_of_the_record_is_refused(tmp_path):
+    (tmp_path / "run" / "record.json").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"record\.json: is a folder"):
+        RunFolder(tmp_path / "run").check_place()
+
+
 def test_a_place_without_permission_is_refused(tmp_path, monkeypatch):
     RunFolder(tmp_path / "a" / "b").check_place()
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
