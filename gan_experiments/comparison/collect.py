@@ -171,6 +171,7 @@ def _read(folder: RunFolder, name: str) -> CollectedRun:
         status = record.get("status")
         reason = "has no status: the run never began" if status is None else f"unknown status {status!r}"
         raise ConfigError(f"{folder.record_file}: {reason}")
-    if not isinstance(config.get("seed"), int):
+    seed = config.get("seed")
+    if not isinstance(seed, int) or abs(seed) >= 2**64:  # one of thousands of digits could not even be printed
         raise ConfigError(f"{folder.config_file}: not the config of a run (it has no seed)")
     return CollectedRun(name, folder, flatten(config), record, read_metrics(folder).curves())

@@ -11,13 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gan_experiments.core.types import ConfigError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path, whose file replaces ``path`` once the block has ended without an error."""
+    """Yield a temporary path, whose file replaces ``path`` once the block has ended without an error.
+
+    Raises:
+        ConfigError: A folder is in its place.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder, where a file is to be written")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

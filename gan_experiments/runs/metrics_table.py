@@ -61,7 +61,7 @@ class LoggedMetrics(NamedTuple):
         seconds = _interpolated(images, columns.get(_SECONDS, np.full_like(images, np.nan)))
         curves = {}
         for column, values in columns.items():
-            logged = ~np.isnan(values)
+            logged = ~np.isnan(values) & np.isfinite(images)
             if column.startswith(_MEASURES) and logged.any():
                 curves[column.removeprefix(_MEASURES)] = Curve(images[logged], values[logged], seconds[logged])
         return curves
