@@ -84,7 +84,8 @@ def test_a_longer_run_ends_with_the_bits_of_a_run_of_that_budget(call, caplog):
     longer = train([*overrides, "name=longer"])
     code, _, err = call(command, f"resume={longer.folder}", "budget.images=128")
     assert code == 0, err
-    assert caplog.messages == [f"{longer.folder} goes on from 64 images to 128 (before: 64)"]
+    said = [line for line in caplog.messages if "goes on" in line]  # others depend on how fast the machine is
+    assert said == [f"{longer.folder} goes on from 64 images to 128 (before: 64)"]
     whole = train([*overrides, "budget.images=128", "name=whole"])
     assert_same_end(longer, whole)
     assert longer.record["final"] == whole.record["final"]
@@ -102,7 +103,8 @@ def test_schedules_that_end_with_the_budget_are_said_in_the_record(call, caplog)
     run = train(tiny_overrides("metrics=none", "optimizer.schedule.kind=linear", "name=falls"))
     code, _, err = call(command, f"resume={run.folder}", "budget.images=96")
     assert code == 0, err
-    assert caplog.messages[-1].endswith("optimizer.schedule ended there and now ends at 96")
+    (said,) = [line for line in caplog.messages if "goes on" in line]
+    assert said.endswith("optimizer.schedule ended there and now ends at 96")
     assert run.record["earlier_ends"][0]["moved"] == ["optimizer.schedule"]
 
 
