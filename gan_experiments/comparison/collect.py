@@ -113,7 +113,7 @@ def with_evaluation(study: Study, evaluation: str) -> Study:
     lacking = [run.name for run in finished if not evaluation_of(run.record, evaluation)]
     known = {name for run in finished for name in evaluation_names(run.record)}
     if lacking:
-        hint = suggest(evaluation, known, listed=True) if known else ""
+        hint = suggest(evaluation, known, listed=True) if known and evaluation not in known else ""
         names = f"{len(lacking)} of {len(finished)} finished runs: {first_few(lacking, _MOST_REASONS)}"
         advice = f"make it with gan-evaluate run=<folder> name={evaluation}"
         raise ConfigError(f"evaluation: {evaluation!r} is missing in {names}{hint}; {advice}")

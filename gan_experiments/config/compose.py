@@ -29,8 +29,9 @@ from gan_experiments.config.overrides import (
     dataset_default_lines,
     parse_value,
     read_overrides,
+    take_places_of_run,
 )
-from gan_experiments.config.places import DATA_PLACES, outside_places
+from gan_experiments.config.places import outside_places
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line
@@ -270,20 +271,10 @@ def _read(
     files = own_files(config_name) if config_dir is None else ConfigFiles(config_name, config_dir)
     read = read_overrides(list(overrides), files, multirun)
     add_dataset_defaults(read, files)
-    places = _places_of_run(read)
+    places = take_places_of_run(read)
     line = CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes), multirun)
     line.places = places
     return line, read
-
-
-def _places_of_run(read: Overrides) -> dict[str, Any]:
-    """Take out what says where the dataset of an existing run lies: the config of the command has another dataset."""
-    given = {change.key for change in read.changes}
-    if not given & {"resume", "run"} or "dataset" in given:
-        return {}
-    moved = [change for change in read.changes if change.key in DATA_PLACES and len(change.values) == 1]
-    read.changes = [change for change in read.changes if change not in moved]
-    return {change.key: parse_value(change.values[0]) for change in moved}
 
 
 def _grid_problems(line: CommandLine) -> Iterator[Problem]:

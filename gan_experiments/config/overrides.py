@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from gan_experiments.config.aliases import option_aliases
 from gan_experiments.config.files import ConfigFiles
+from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import not_installed
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
@@ -161,6 +162,16 @@ def dataset_default_lines(lines: Sequence[str], files: ConfigFiles) -> list[str]
     if dataset is None or _DATASET_DEFAULTS in chosen or _DATASET_DEFAULTS not in files.groups:
         return []
     return [f"{_DATASET_DEFAULTS}={dataset}"] if files.has_option(_DATASET_DEFAULTS, dataset) else []
+
+
+def take_places_of_run(read: Overrides) -> dict[str, Any]:
+    """Take out what says where the dataset of an existing run lies: the config of the command has another dataset."""
+    given = {change.key for change in read.changes}
+    if not given & {"resume", "run"} or "dataset" in given:
+        return {}
+    moved = [change for change in read.changes if change.key in DATA_PLACES and len(change.values) == 1]
+    read.changes = [change for change in read.changes if change not in moved]
+    return {change.key: parse_value(change.values[0]) for change in moved}
 
 
 def parse_value(text: str) -> Any:

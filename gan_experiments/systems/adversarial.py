@@ -10,12 +10,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.contracts import Augmentation, Penalty
+from gan_experiments.core.contracts import Augmentation, Penalty, Step
+from gan_experiments.core.precision import without_autocast
 from gan_experiments.systems.base import OptimizerFactory, System
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
 from gan_experiments.systems.schedule import LearningRateSchedule
 
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
+
+
+def penalties_due(penalties: Mapping[str, Penalty], count: int) -> dict[str, Penalty]:
+    """Return the penalties that act in step ``count`` of a network, by name."""
+    return {name: penalty for name, penalty in penalties.items() if count % penalty.interval == 0}
 
 
 class AdversarialSystem(System):
@@ -80,7 +86,37 @@ class AdversarialSystem(System):
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
 
     def _due(self, count: int) -> dict[str, Penalty]:
-        return {name: penalty for name, penalty in self.penalties.items() if count % penalty.interval == 0}
+        return penalties_due(self.penalties, count)
+
+    def _add_penalties(
+        self,
+        network: str,
+        loss: Tensor,
+        penalties: Mapping[str, Penalty],
+        step: Step,
+        values: dict[str, Tensor],
+        *keys: str,
+        suffix: str = "",
+    ) -> Tensor:
+        """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and to ``values``.
+
+        Args:
+            network: ``"discriminator"`` or ``"generator"``.
+            loss: Its loss without them.
+            penalties: Those that are due, by name.
+            step: What they are computed from.
+            values: What is logged.
+            *keys: Tell apart the random streams of steps with the same clock.
+            suffix: Ends the names of the values.
+        """
+        with without_autocast(self.device):
+            for name, penalty in penalties.items():
+                step.rng = self._stream("penalty", network, name, *keys)
+                value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
+                if value is not None:
+                    values[f"penalty/{network}/{name}{suffix}"] = value
+                    loss = loss + penalty.weight * penalty.interval * value
+        return loss
 
     def _differentiates_clean(self, side: str) -> bool:
         """Return whether a penalty of this step needs the gradient by the images of ``side`` before augmentation."""

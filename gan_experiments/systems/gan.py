@@ -23,7 +23,7 @@ from gan_experiments.core.contracts import (
     Step,
 )
 from gan_experiments.core.images import to_float
-from gan_experiments.core.precision import in_float32, without_autocast
+from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import Repeats
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
@@ -226,25 +226,6 @@ class GAN(AdversarialSystem):
         keep: list[Any] = [self.generator, self.loss, self.penalties]  # their buffers change in a step
         call = unrolled(self.discriminator, optimizer, objective, self.unroll_steps, keep, self._clip["discriminator"])
         return partial(call, self._discriminate)
-
-    def _add_penalties(
-        self,
-        network: str,
-        loss: Tensor,
-        penalties: Mapping[str, Penalty],
-        step: Step,
-        values: dict[str, Tensor],
-        *keys: str,
-    ) -> Tensor:
-        """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and to ``values``."""
-        with without_autocast(self.device):
-            for name, penalty in penalties.items():
-                step.rng = self._stream("penalty", network, name, *keys)
-                value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
-                if value is not None:
-                    values[f"penalty/{network}/{name}"] = value
-                    loss = loss + penalty.weight * penalty.interval * value
-        return loss
 
     def _step(
         self,

@@ -17,11 +17,10 @@ from gan_experiments.core.contracts import (
     Step,
 )
 from gan_experiments.core.images import to_float
-from gan_experiments.core.precision import without_autocast
 from gan_experiments.core.randomness import Stream, derive_seed, seed_noise
 from gan_experiments.core.step import TranslationBatch
 from gan_experiments.core.translator import Translator
-from gan_experiments.systems.adversarial import AdversarialSystem
+from gan_experiments.systems.adversarial import AdversarialSystem, penalties_due
 
 
 class Side(NamedTuple):
@@ -48,9 +47,18 @@ class Side(NamedTuple):
         """Keys of its random streams, after those of the purpose."""
         return (self.name,) if self.name else ()
 
+    @property
+    def suffix(self) -> str:
+        """Ends the names of its values in the log."""
+        return "/backward" if self.name else ""
+
     def value(self, name: str) -> str:
         """Return the name of one of its values in the log."""
-        return f"{name}/backward" if self.name else name
+        return f"{name}{self.suffix}"
+
+    def due(self, count: int) -> dict[str, Penalty]:
+        """Return the penalties that act in step ``count``, by name."""
+        return penalties_due(self.penalties, count)
 
 
 class Shown(NamedTuple):
@@ -120,7 +128,7 @@ class TranslatorTraining(AdversarialSystem):
             values["loss/discriminator"] = total
             self._minimize(total, optimizer)
         for each in shown:
-            for penalty in self._due(self.clock.step).values():
+            for penalty in each.side.due(self.clock.step).values():
                 penalty.after_discriminator_step(each.side.discriminator)
             for name, augmentation in each.side.augmentations.items():
                 if (probability := augmentation.probability) is not None:
@@ -131,7 +139,8 @@ class TranslatorTraining(AdversarialSystem):
 
     def _discriminator_loss(self, shown: Shown, values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the loss of a discriminator with its penalties, and its outputs for real images."""
-        side, due = shown.side, self._due(self.clock.step)
+        side = shown.side
+        due = side.due(self.clock.step)
         clean = [
             images.detach().float().requires_grad_(self._differentiates_clean(role))
             for role, images in (("real", shown.real), ("fake", self.shown_fake(shown)))
@@ -146,15 +155,16 @@ class TranslatorTraining(AdversarialSystem):
         kind = side.loss.discriminator_output
         values[side.value(f"{kind}/real")], values[side.value(f"{kind}/fake")] = of_real.output, of_fake.output
         step = self._penalty_step(side, seen[0], seen[1], of_real, of_fake, clean)
-        return self._add_penalties("discriminator", side, loss, due, step, values), of_real.output.detach()
+        loss = self._add_penalties("discriminator", loss, due, step, values, *side.keys, suffix=side.suffix)
+        return loss, of_real.output.detach()
 
     def _generator_step(self, shown: list[Shown], made: Mapping[str, Tensor]) -> None:
-        optimizer, due = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
+        optimizer = self._optimizer("generator")
         values: dict[str, Tensor] = {}
         with self._training_only(optimizer):
             total = torch.zeros((), device=self.device)
             for each in shown:
-                total = total + self._generator_loss(each, due, values)
+                total = total + self._generator_loss(each, values)
             for name, term in self.terms(made).items():
                 values[f"loss/{name}"] = term
                 total = total + term
@@ -167,20 +177,21 @@ class TranslatorTraining(AdversarialSystem):
         values["gradient_norm/generator"] = self._gradient_norms["generator"]
         self.statistics.record(self.clock.step, values)
 
-    def _generator_loss(self, shown: Shown, due: Mapping[str, Penalty], values: dict[str, Tensor]) -> Tensor:
+    def _generator_loss(self, shown: Shown, values: dict[str, Tensor]) -> Tensor:
         """Return the weighted adversarial loss of a translator with its penalties."""
         side, real = shown.side, shown.real.detach()
+        due = side.due(self.clock.step // self.d_steps)
         fake = self._augmented(side, "fake", shown.fake)
         real = self._augmented(side, "real", real) if side.loss.generator_needs_real else real
         of_real = self._discriminate(side, real) if side.loss.generator_needs_real else None
         of_fake = self._discriminate(side, fake)
         step = self._penalty_step(side, real, fake, of_real, of_fake, [real, shown.fake])
         output = of_fake.output
-        for name in due:
-            output = side.penalties[name].generator_outputs(output, step)
+        for penalty in due.values():
+            output = penalty.generator_outputs(output, step)
         loss = self.adversarial_weight * side.loss.generator(output, of_real and of_real.output)
         values[side.value("loss/adversarial")] = loss
-        return self._add_penalties("generator", side, loss, due, step, values)
+        return self._add_penalties("generator", loss, due, step, values, *side.keys, suffix=side.suffix)
 
     def _discriminate(self, side: Side, images: Tensor) -> DiscriminatorOutput:
         """Return the discriminator's outputs in float32, whatever its precision."""
@@ -192,26 +203,6 @@ class TranslatorTraining(AdversarialSystem):
         for name, augmentation in side.augmentations.items():
             images = augmentation(images, self._stream("augment", role, name, *side.keys), self.clock.images_seen)
         return images
-
-    def _add_penalties(
-        self,
-        network: str,
-        side: Side,
-        loss: Tensor,
-        due: Mapping[str, Penalty],
-        step: Step,
-        values: dict[str, Tensor],
-    ) -> Tensor:
-        """Add the terms of penalties for ``network``, computed in float32, to its loss and to ``values``."""
-        with without_autocast(self.device):
-            for name in due:
-                penalty = side.penalties[name]
-                step.rng = self._stream("penalty", network, name, *side.keys)
-                value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
-                if value is not None:
-                    values[side.value(f"penalty/{network}/{name}")] = value
-                    loss = loss + penalty.weight * penalty.interval * value
-        return loss
 
     def _penalty_step(
         self,

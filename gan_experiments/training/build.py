@@ -65,10 +65,8 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     """
     data = build_data(config)
     system = build_system(config, data)
-    if config["trainer"].get("sync_batchnorm") and (config["trainer"]["devices"], config["trainer"]["num_nodes"]) != (
-        1,
-        1,
-    ):
+    processes = config["trainer"]["devices"], config["trainer"]["num_nodes"]
+    if config["trainer"].get("sync_batchnorm") and processes != (1, 1):
         synchronize_batch_norm(system)
     built = [construct(node, run=run) for node in config["callbacks"].values()]
     refuse_callbacks_of_epochs(config["callbacks"], built)

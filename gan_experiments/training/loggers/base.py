@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor
+
+from gan_experiments.core.text import first_line
+
+_log = logging.getLogger(__name__)
+_Logger = TypeVar("_Logger", bound="RunLogger")
+_Given = ParamSpec("_Given")
+
+
+def tolerant(method: Callable[Concatenate[_Logger, _Given], None]) -> Callable[Concatenate[_Logger, _Given], None]:
+    """Let training go on where a method of a logger fails, without that logger from then on; warn of it once."""
+
+    @wraps(method)
+    def call(self: _Logger, /, *arguments: _Given.args, **options: _Given.kwargs) -> None:
+        if self.failed:
+            return
+        try:
+            method(self, *arguments, **options)
+        except Exception as error:  # a service's, or its package's, whatever it is
+            self.failed = True
+            _log.warning("%s: %s; training goes on without it", self.name, first_line(error))
+
+    return call
 
 
 class RunLogger(Logger):
@@ -14,7 +38,12 @@ class RunLogger(Logger):
 
     A logger of Lightning's own that is not a ``RunLogger`` receives scalars only. The constructor must not create
     files: a run is built before its folder exists.
+
+    Attributes:
+        failed: Whether it has been given up, see ``tolerant``.
     """
+
+    failed = False
 
     def log_image(self, name: str, image: Tensor, step: int) -> None:
         """Log an image: uint8, ``(3, H, W)``."""

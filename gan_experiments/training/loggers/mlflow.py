@@ -15,7 +15,7 @@ from torch import Tensor
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import RunLogger
+from gan_experiments.training.loggers.base import RunLogger, tolerant
 
 _LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
 _AT_ONCE = 100  # parameters in a call
@@ -26,7 +26,8 @@ class MLflow(RunLogger):
     """Logs to MLflow; a step is the images seen.
 
     A run that resumes goes on in the same run of MLflow. What a killed process has logged behind its last checkpoint
-    cannot be deleted there; it is logged again with the same values.
+    cannot be deleted there; it is logged again with the same values. If the service
+    or its package fails, training goes on without it.
 
     Args:
         run: The run's folder.
@@ -56,11 +57,11 @@ class MLflow(RunLogger):
 
     @property
     def version(self) -> str:
-        """The id of the run there."""
-        return str(self._id)
+        """The id of the run there; empty before something is logged."""
+        return str(self.__dict__.get("_id", ""))
 
     @cached_property
-    def experiment(self) -> Any:
+    def _client(self) -> Any:
         """MLflow's client."""
         from mlflow import MlflowClient
 
@@ -70,7 +71,7 @@ class MLflow(RunLogger):
     @cached_property
     def _id(self) -> str:
         """The id of the run there: found by the folder's name and start, else made."""
-        client, path = self.experiment, self._folder.path.absolute()
+        client, path = self._client, self._folder.path.absolute()
         known = client.get_experiment_by_name(self._experiment)
         experiment = known.experiment_id if known else client.create_experiment(self._experiment)
         mark = f"{path.name} {self._folder.record().get('started')}"
@@ -84,18 +85,21 @@ class MLflow(RunLogger):
         """Do nothing: ``log_comparison`` receives them."""
 
     @rank_zero_only
+    @tolerant
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log scalars."""
         for name, value in metrics.items():
-            self.experiment.log_metric(self._id, name, float(value), step=step)
+            self._client.log_metric(self._id, name, float(value), step=step)
 
     @rank_zero_only
+    @tolerant
     def log_image(self, name: str, image: Tensor, step: int) -> None:
         """Log an image: uint8, ``(3, H, W)``."""
         file = f"{name}/{step:09}.png"
-        self.experiment.log_image(self._id, image.permute(1, 2, 0).numpy(), file)
+        self._client.log_image(self._id, image.permute(1, 2, 0).numpy(), file)
 
     @rank_zero_only
+    @tolerant
     def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
         """Log the settings as parameters, and which of them the user has set as a tag."""
         from mlflow.entities import Param
@@ -103,20 +107,22 @@ class MLflow(RunLogger):
         settings = ((key.replace("[", ".").replace("]", ""), str(value)) for key, value in flatten(config).items())
         parameters = iter([Param(key, value[:_LONGEST]) for key, value in settings])
         while part := list(islice(parameters, _AT_ONCE)):
-            self.experiment.log_batch(self._id, params=part)
-        self.experiment.set_tag(self._id, "overrides", " ".join(overrides))
+            self._client.log_batch(self._id, params=part)
+        self._client.set_tag(self._id, "overrides", " ".join(overrides))
 
     @rank_zero_only
+    @tolerant
     def log_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values, and how these were measured as a file."""
         for key, value in flatten(results["final"]).items():
             name = f"final/{key.replace('.', '_')}"
             if not key.endswith(".value") and not isinstance(value, bool):  # values come as scalars
-                self.experiment.log_metric(self._id, name, float(value), step=step)
-        self.experiment.log_dict(self._id, dict(results["evaluation"]), "evaluation.json")
+                self._client.log_metric(self._id, name, float(value), step=step)
+        self._client.log_dict(self._id, dict(results["evaluation"]), "evaluation.json")
 
     @rank_zero_only
+    @tolerant
     def finalize(self, status: str) -> None:
         """End the run there."""
         if "_id" in self.__dict__:
-            self.experiment.set_terminated(self._id, "FINISHED" if status == "success" else "FAILED")
+            self._client.set_terminated(self._id, "FINISHED" if status == "success" else "FAILED")

@@ -15,7 +15,7 @@ from torch import Tensor
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import RunLogger
+from gan_experiments.training.loggers.base import RunLogger, tolerant
 
 _CLOCK = "images_seen"
 
@@ -24,7 +24,8 @@ class WeightsAndBiases(RunLogger):
     """Logs to Weights & Biases, offline unless the environment says ``WANDB_MODE=online``; the axis is images seen.
 
     A run that resumes goes on in the same run of Weights & Biases. What a killed process has logged behind its last
-    checkpoint cannot be deleted there; it is logged again with the same values.
+    checkpoint cannot be deleted there; it is logged again with the same values. If the service
+    or its package fails, training goes on without it.
 
     Args:
         run: The run's folder, which keeps what is logged offline: ``wandb sync <run>/wandb/offline-run-*``.
@@ -55,8 +56,8 @@ class WeightsAndBiases(RunLogger):
         return hashlib.sha256(about.encode()).hexdigest()[:16]
 
     @cached_property
-    def experiment(self) -> Any:
-        """The run of the package, begun when something is logged first."""
+    def _run(self) -> Any:
+        """The run of the package, begun when something is logged first; Lightning asks all processes for ``experiment``."""
         import wandb
 
         run = wandb.init(
@@ -76,30 +77,35 @@ class WeightsAndBiases(RunLogger):
         """Do nothing: ``log_comparison`` receives them."""
 
     @rank_zero_only
+    @tolerant
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log scalars."""
-        self.experiment.log({**metrics, _CLOCK: step})
+        self._run.log({**metrics, _CLOCK: step})
 
     @rank_zero_only
+    @tolerant
     def log_image(self, name: str, image: Tensor, step: int) -> None:
         """Log an image: uint8, ``(3, H, W)``."""
         import wandb
 
-        self.experiment.log({name: wandb.Image(image.permute(1, 2, 0).numpy()), _CLOCK: step})
+        self._run.log({name: wandb.Image(image.permute(1, 2, 0).numpy()), _CLOCK: step})
 
     @rank_zero_only
+    @tolerant
     def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
         """Log the settings, with the overrides as a list of their own to filter by."""
-        self.experiment.config.update({**flatten(config), "overrides": list(overrides)}, allow_val_change=True)
+        self._run.config.update({**flatten(config), "overrides": list(overrides)}, allow_val_change=True)
 
     @rank_zero_only
+    @tolerant
     def log_final(self, results: Mapping[str, Any], step: int) -> None:
         """Add final values, margins and real baselines to the run's summary, by dotted key."""
-        self.experiment.summary.update(flatten({"final": results["final"], "evaluation": results["evaluation"]}))
+        self._run.summary.update(flatten({"final": results["final"], "evaluation": results["evaluation"]}))
 
     @rank_zero_only
+    @tolerant
     def finalize(self, status: str) -> None:
         """Write what is pending and end the run there."""
-        if "experiment" in self.__dict__:
-            self.experiment.finish(exit_code=0 if status == "success" else 1)
-            del self.experiment
+        if "_run" in self.__dict__:
+            self._run.finish(exit_code=0 if status == "success" else 1)
+            del self._run

@@ -4,7 +4,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.loggers.base import RunLogger
 from gan_experiments.training.loggers.csv_table import MetricsTable
+from gan_experiments.training.loggers.mlflow import MLflow
 from gan_experiments.training.loggers.tensorboard import TensorBoard
+from gan_experiments.training.loggers.wandb import WeightsAndBiases
 from gan_experiments.training.train import train
 
 
@@ -51,7 +53,12 @@ def test_another_logger_receives_images_and_settings_too(tiny, tmp_path, monkeyp
     ]
 
 
-@pytest.mark.parametrize("cls", [MetricsTable, TensorBoard])
+@pytest.mark.parametrize("cls", [MLflow, WeightsAndBiases])
+def test_a_run_of_several_processes_is_not_begun_by_each(cls, tmp_path):
+    assert not hasattr(cls(RunFolder(tmp_path / "run")), "experiment")  # which Lightning asks for in every process
+
+
+@pytest.mark.parametrize("cls", [MetricsTable, TensorBoard, MLflow, WeightsAndBiases])
 def test_building_a_logger_creates_no_file(cls, tmp_path):
     logger = cls(RunFolder(tmp_path / "run"))
     assert isinstance(logger, RunLogger)

@@ -48,6 +48,21 @@ def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp
     assert {"samples/000000000.png", "samples/000000064.png"} <= images
 
 
+def test_training_goes_on_where_the_service_fails(tiny, tmp_path, logged, monkeypatch, caplog):
+    asked = []
+
+    def fail(*_, **__):
+        asked.append(1)
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_metric", fail)
+    config, run = tiny("budget.images=32", "metrics=none"), RunFolder(tmp_path / "study" / "run")
+    config["logger"] = LOGGER
+    train(config, run)
+    assert run.record()["status"] == "finished"
+    assert caplog.messages.count("mlflow: nobody answers; training goes on without it") == len(asked) == 1
+
+
 def test_it_is_refused_where_its_package_is_missing(call, monkeypatch):
     monkeypatch.setattr("gan_experiments.training.loggers.mlflow.find_spec", lambda name: None)
     code, _, err = call(command, "logger=[tensorboard,mlflow]")

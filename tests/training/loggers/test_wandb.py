@@ -27,6 +27,18 @@ def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp
     assert list((run.path / "wandb").glob("offline-run-*/files/media/images/samples_*.png"))
 
 
+def test_training_goes_on_where_the_service_fails(tiny, tmp_path, monkeypatch, caplog):
+    def fail(**_):
+        raise wandb.errors.CommError("nobody answers")
+
+    monkeypatch.setattr(wandb, "init", fail)
+    config, run = tiny("budget.images=32", "metrics=none"), RunFolder(tmp_path / "study" / "run")
+    config["logger"] = LOGGER
+    train(config, run)
+    assert run.record()["status"] == "finished"
+    assert caplog.messages.count("wandb: nobody answers; training goes on without it") == 1
+
+
 def test_it_is_refused_where_its_package_is_missing(call, monkeypatch):
     monkeypatch.setattr("gan_experiments.training.loggers.wandb.find_spec", lambda name: None)
     code, _, err = call(command, "logger=[tensorboard,wandb]")
