@@ -9,6 +9,7 @@ from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream, derive_seed
 from gan_experiments.core.types import DataFacts
 from gan_experiments.data.order import Order
+from gan_experiments.penalties.r1 import R1
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.cyclegan import CycleGAN
 from gan_experiments.training.build import build
@@ -85,3 +86,13 @@ def test_both_translators_begin_with_weights_of_their_own(tiny, tmp_path):
     system = build(tiny("model=cyclegan", "metrics=none"), RunFolder(tmp_path / "run")).system
     pair = system.generator.state_dict(), system.backward_generator.state_dict()
     assert not torch.equal(*(each["head.1.weight"] for each in pair))
+
+
+def test_each_side_has_penalties_of_its_own_after_a_step_too(tiny, tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(R1, "after_discriminator_step", lambda self, network: called.append((self, network)))
+    parts = build(tiny("model=cyclegan", "penalty=r1", "metrics=none", "budget.images=8"), RunFolder(tmp_path / "run"))
+    parts.trainer.fit(parts.system, datamodule=parts.data)
+    expected = [(side.penalties["r1"], side.discriminator) for side in parts.system.sides]
+    assert [(id(a), id(b)) for a, b in called] == [(id(a), id(b)) for a, b in expected]
+    assert expected[0][0] is not expected[1][0]

@@ -57,7 +57,7 @@ class WeightsAndBiases(RunLogger):
 
     @cached_property
     def _run(self) -> Any:
-        """The run of the package, begun when something is logged first; Lightning asks all processes for ``experiment``."""
+        """The run of the package, begun by the first value; Lightning would ask all processes for ``experiment``."""
         import wandb
 
         run = wandb.init(
