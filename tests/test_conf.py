@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from tiny import TRANSLATORS, tiny_overrides
 
 from gan_experiments.config.compose import compose
+from gan_experiments.core import weights
 from gan_experiments.metrics import diversity, translation
-from gan_experiments.metrics.extractors import weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
 

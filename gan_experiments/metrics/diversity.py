@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-from gan_experiments.metrics.extractors.base import ImageSource, hash_weights
-from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding, load_backbone
+from gan_experiments.core.perceptual import PerceptualEmbedding, load_backbone
+from gan_experiments.core.weights import hash_weights
+from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.measure import Measure
 
 

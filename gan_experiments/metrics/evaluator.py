@@ -13,9 +13,10 @@ from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.step import Translated
 from gan_experiments.core.types import ConfigError, PositiveInt
+from gan_experiments.core.weights import WeightsMissingError
 from gan_experiments.metrics.collect import rank_batches
 from gan_experiments.metrics.directions import directions
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, WeightsMissingError, extract, versions
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, extract, versions
 from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.measure import Evaluated, Measure, update_measure

@@ -16,8 +16,9 @@ from torch import Tensor
 from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.weights import hash_weights
 from gan_experiments.metrics.collect import FeatureStates, cpu_if_mps, rank_batches
-from gan_experiments.metrics.extractors.base import Extracted, Extractor, ImageSource, extract, hash_weights
+from gan_experiments.metrics.extractors.base import Extracted, Extractor, ImageSource, extract
 from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
 from gan_experiments.metrics.functional.expected_frechet import BASELINE_PARTS
 from gan_experiments.metrics.moments import Moments

@@ -11,11 +11,12 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.images import in_colour
+from gan_experiments.core.perceptual import PerceptualEmbedding, load_backbone
 from gan_experiments.core.step import Batch, Translated
+from gan_experiments.core.weights import hash_weights
 from gan_experiments.metrics.classifier import TrainingImages
-from gan_experiments.metrics.extractors.base import ImageSource, hash_weights
+from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.extractors.native import NativeClassifier
-from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding, load_backbone
 from gan_experiments.metrics.functional.margins import margin_of_mean
 from gan_experiments.metrics.measure import Measure, Values
 

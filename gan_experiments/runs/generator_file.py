@@ -18,7 +18,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.metrics.extractors.base import hash_weights
+from gan_experiments.core.weights import hash_weights
 from gan_experiments.runs.checkpoints import check_weights, load_weights
 
 

@@ -58,7 +58,7 @@ def read_source(init_from: str, generator: str = "ema") -> Source:
         ConfigError: There is no such source, it is damaged, or has no raw generator.
     """
     path = find_source(init_from)
-    from gan_experiments.metrics.extractors.base import hash_weights
+    from gan_experiments.core.weights import hash_weights
 
     if path.suffix == _FILE:
         if generator == "raw":

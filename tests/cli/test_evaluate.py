@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from gan_experiments.cli import evaluate
+from gan_experiments.core import weights
 from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.synthetic.points import Ring
-from gan_experiments.metrics.extractors import weights
 from gan_experiments.runs.folder import RunFolder
 
 SMALL = ("metrics.extractors.native.width=4", "metrics.extractors.native.training_images=2000")

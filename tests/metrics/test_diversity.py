@@ -5,8 +5,8 @@ import pytest
 import torch
 from backbones import random_backbone
 
+from gan_experiments.core.perceptual import PerceptualEmbedding
 from gan_experiments.metrics.diversity import PerceptualDiversity
-from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding
 from gan_experiments.metrics.measure import Evaluated
 
 IMAGES = torch.randint(256, (7, 1, 32, 36), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

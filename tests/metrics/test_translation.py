@@ -8,13 +8,13 @@ from config_view import problems
 from scipy.ndimage import gaussian_filter
 from torchmetrics.image import PeakSignalNoiseRatio
 
+from gan_experiments.core.perceptual import PerceptualEmbedding
 from gan_experiments.core.step import Translated
 from gan_experiments.core.types import DataFacts
 from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.datasets.unpaired import TwoClasses
 from gan_experiments.data.synthetic.twin import DigitsTwin
 from gan_experiments.metrics import translation
-from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding
 from gan_experiments.metrics.measure import update_measure
 from gan_experiments.metrics.translation import LPIPS, PSNR, SSIM, CycleError, LabelKept
 from gan_experiments.systems.cyclegan import CycleGAN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -12,13 +11,9 @@ from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.precision import full_float32
-from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.core.types import DataFacts
 
 _PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
-
-
-class WeightsMissingError(ConfigError):
-    """Weights are not on this machine and cannot be downloaded; the message says which file to put where."""
 
 
 class ImageSource(Protocol):
@@ -111,16 +106,6 @@ def extract(network: nn.Module, images: Tensor) -> Extracted:
         output = network(shown)
     features, logits = (output, output) if isinstance(output, Tensor) else output
     return Extracted(features[: len(images)], None if logits is None else logits[: len(images)])
-
-
-def hash_weights(weights: Mapping[str, Tensor]) -> str:
-    """Return a hash of the names, shapes and values of a state dict, the same on every device."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(weights):
-        tensor = weights[name].detach().cpu().contiguous()
-        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def versions(extractors: Iterable[Extractor]) -> dict[str, str]:

@@ -17,8 +17,8 @@ from torch.nn.functional import interpolate
 from torch.nn.utils import fuse_conv_bn_eval
 
 from gan_experiments.core.types import ConfigError, PositiveInt
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.weights import find_weights, is_published, read_weights, refuse_other_weights
+from gan_experiments.core.weights import find_weights, hash_weights, is_published, read_weights, refuse_other_weights
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 _SIZE = 299
 _DIGEST = "6726825d"  # first digits of the SHA-256 of the published weights; part of the name of their file

@@ -19,6 +19,7 @@ from torch import Tensor
 from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.weights import hash_weights
 from gan_experiments.metrics.classifier import (
     BATCH_SIZE,
     LEARNING_RATE,
@@ -28,7 +29,7 @@ from gan_experiments.metrics.classifier import (
     correct_predictions,
     train_classifier,
 )
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 _log = logging.getLogger(__name__)
 

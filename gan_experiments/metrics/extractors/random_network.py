@@ -7,8 +7,9 @@ from torch import Tensor
 
 from gan_experiments.core.images import to_float
 from gan_experiments.core.types import NonNegativeInt
+from gan_experiments.core.weights import hash_weights
 from gan_experiments.metrics.classifier import Classifier, ClassifierWidth
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 
 class RandomNetwork(Extractor):

@@ -12,8 +12,8 @@ from torch.nn.functional import interpolate
 from torchvision.models import get_model, get_model_weights, list_models
 
 from gan_experiments.core.types import ConfigError, PositiveInt
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.weights import find_weights, read_weights, refuse_other_weights
+from gan_experiments.core.weights import find_weights, hash_weights, read_weights, refuse_other_weights
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 
 class TorchvisionClassifier(Extractor):

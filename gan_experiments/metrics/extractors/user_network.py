@@ -13,8 +13,8 @@ from torch.nn.functional import interpolate
 
 from gan_experiments.core.images import to_float
 from gan_experiments.core.types import ConfigError, PositiveInt
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, hash_weights
-from gan_experiments.metrics.extractors.weights import read_weights, refuse_other_weights
+from gan_experiments.core.weights import hash_weights, read_weights, refuse_other_weights
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 
 class UserNetwork(Extractor):

@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 
 from gan_experiments.core.files import replacing, write_tensors
 from gan_experiments.core.types import DivergedError, PositiveFloat, PositiveInt
-from gan_experiments.metrics.extractors.base import hash_weights
+from gan_experiments.core.weights import hash_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System, system_of
 from gan_experiments.training.callbacks.base import LoopPart

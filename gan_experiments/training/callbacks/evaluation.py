@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.types import ConfigError, PositiveInt
+from gan_experiments.core.weights import WeightsMissingError
 from gan_experiments.data.inputs import Inputs
 from gan_experiments.metrics.evaluator import Evaluator
-from gan_experiments.metrics.extractors.base import WeightsMissingError
 from gan_experiments.runs.results import plain
 from gan_experiments.systems.base import System
 from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples

@@ -1,6 +1,6 @@
 import torch
 
-from gan_experiments.metrics.extractors.base import hash_weights
+from gan_experiments.core.weights import hash_weights
 
 
 def test_hash_is_of_names_shapes_and_values():

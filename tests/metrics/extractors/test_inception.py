@@ -7,9 +7,10 @@ import pytest
 import torch
 from pixels import source
 
+from gan_experiments.core import weights
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.extractors import weights
-from gan_experiments.metrics.extractors.base import WeightsMissingError, hash_weights, versions
+from gan_experiments.core.weights import WeightsMissingError, hash_weights
+from gan_experiments.metrics.extractors.base import versions
 from gan_experiments.metrics.extractors.inception import Inception, resize_tf1
 from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.fid import FID

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from gan_experiments.core import weights
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.extractors import weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import summary
 from gan_experiments.systems.gan import GAN

@@ -12,7 +12,7 @@ from torchvision.models import AlexNet_Weights, alexnet
 
 from gan_experiments.core.images import to_float
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.extractors.weights import find_weights, read_weights
+from gan_experiments.core.weights import find_weights, read_weights
 
 MIN_PIXELS = 32
 
@@ -56,7 +56,7 @@ class PerceptualEmbedding(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map uint8 images ``(B, C, H, W)``, grey or coloured, to ``(B, D)``.
+        """Map images ``(B, C, H, W)``, grey or coloured, uint8 or float in [-1, 1], to ``(B, D)``.
 
         Raises:
             ValueError: The images are smaller than 32 pixels, too small for AlexNet, or have two channels.
@@ -73,15 +73,21 @@ class PerceptualEmbedding(nn.Module):
         return torch.cat(parts, 1)
 
 
-def load_backbone(weights: str | None = None) -> dict[str, Tensor]:
+def load_backbone(
+    weights: str | None = None, key: str = "metrics.measures.lpips_diversity.weights"
+) -> dict[str, Tensor]:
     """Return the weights of torchvision's AlexNet from a file; by default they are downloaded into the cache folder.
+
+    Args:
+        weights: The file; ``None``: the published weights.
+        key: Config key that the file is given at.
 
     Raises:
         ConfigError: The weights are not available; the message says which file to download and where to put it.
     """
     address = AlexNet_Weights.IMAGENET1K_V1.url
-    digest, key = Path(address).stem.rpartition("-")[2], "metrics.measures.lpips_diversity.weights"
-    return read_weights(find_weights(weights, "LPIPS", address, digest, key))
+    digest = Path(address).stem.rpartition("-")[2]
+    return read_weights(find_weights(weights, "LPIPS", address, digest, key), key)
 
 
 def _linear_weights() -> list[Tensor]:

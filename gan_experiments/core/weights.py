@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -17,9 +17,12 @@ from torch.hub import download_url_to_file
 from gan_experiments.core.cache import cache_folder, read_or_make
 from gan_experiments.core.files import replacing
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.extractors.base import WeightsMissingError
 
 _TIMEOUT = 30.0  # seconds without an answer from the server
+
+
+class WeightsMissingError(ConfigError):
+    """Weights are not on this machine and cannot be downloaded; the message says which file to put where."""
 
 
 def find_weights(chosen: str | None, network: str, url: str, digest: str, key: str = "metrics.weights") -> Path:
@@ -65,7 +68,7 @@ def is_published(path: Path, digest: str) -> bool:
     return sha256.hexdigest().startswith(digest)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path, key: str = "metrics.weights") -> dict[str, Tensor]:
     """Read a state dict onto the CPU; only tensors and plain containers are accepted.
 
     Raises:
@@ -74,16 +77,18 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise ConfigError(f"metrics.weights: {path} is damaged, or holds code instead of weights") from None
+        raise ConfigError(f"{key}: {path} is damaged, or holds code instead of weights") from None
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         reason = f"{str(error) or 'empty'}".splitlines()[0]
-        raise ConfigError(f"metrics.weights: {path} cannot be read: {reason}") from None
+        raise ConfigError(f"{key}: {path} cannot be read: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ConfigError(f"metrics.weights: {path} is not a state dict: names with a tensor each")
+        raise ConfigError(f"{key}: {path} is not a state dict: names with a tensor each")
     return state
 
 
-def refuse_other_weights(state: dict[str, Tensor], network: nn.Module, path: Path, name: str) -> None:
+def refuse_other_weights(
+    state: dict[str, Tensor], network: nn.Module, path: Path, name: str, key: str = "metrics.weights"
+) -> None:
     """Refuse weights whose names or shapes are not those of ``network``.
 
     Raises:
@@ -96,9 +101,17 @@ def refuse_other_weights(state: dict[str, Tensor], network: nn.Module, path: Pat
     differences = ((missing, "missing"), (unknown, "unknown"), (shapes, "of another shape"))
     listed = [f"{len(keys)} {difference} ({keys[0]} ...)" for keys, difference in differences if keys]
     if listed:
-        raise ConfigError(
-            f"metrics.weights: {path} holds the weights of another network than {name}: {', '.join(listed)}"
-        )
+        raise ConfigError(f"{key}: {path} holds the weights of another network than {name}: {', '.join(listed)}")
+
+
+def hash_weights(weights: Mapping[str, Tensor]) -> str:
+    """Return a hash of the names, shapes and values of a state dict, the same on every device."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

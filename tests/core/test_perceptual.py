@@ -5,10 +5,10 @@ import torch
 from backbones import random_backbone
 from torchmetrics.functional.image.lpips import _LPIPS
 
+from gan_experiments.core import weights as weights_module
 from gan_experiments.core.images import to_float
+from gan_experiments.core.perceptual import PerceptualEmbedding, load_backbone
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.extractors import weights as weights_module
-from gan_experiments.metrics.extractors.perceptual import PerceptualEmbedding, load_backbone
 
 IMAGES = torch.randint(256, (5, 3, 40, 36), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 

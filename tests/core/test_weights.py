@@ -5,10 +5,15 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core import weights
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.extractors import weights
-from gan_experiments.metrics.extractors.base import WeightsMissingError
-from gan_experiments.metrics.extractors.weights import find_weights, is_published, read_weights, refuse_other_weights
+from gan_experiments.core.weights import (
+    WeightsMissingError,
+    find_weights,
+    is_published,
+    read_weights,
+    refuse_other_weights,
+)
 
 
 @pytest.fixture
