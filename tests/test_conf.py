@@ -44,6 +44,7 @@ ADDED = {
     "memorization": ["dataset.limit=1000"],
     "mixture": [],
     "prdc": [],
+    "sfid": [],
     "pairs": ["model=pix2pix", "task=denoise"],
     "lpips": ["model=pix2pix", "task=denoise", *POLYGONS, "metrics=[random,{}]"],
     "cycle_error": ["model=cyclegan", "dataset=digits_twin"],

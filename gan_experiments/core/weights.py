@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.hub import download_url_to_file
 
@@ -69,16 +71,17 @@ def is_published(path: Path, digest: str) -> bool:
 
 
 def read_weights(path: Path, key: str = "metrics.weights") -> dict[str, Tensor]:
-    """Read a state dict onto the CPU; only tensors and plain containers are accepted.
+    """Read a state dict, ``.safetensors`` or pickled, onto the CPU; only tensors and plain containers are accepted.
 
     Raises:
         ConfigError: The file is damaged, or holds something else.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        safe = path.suffix == ".safetensors"
+        state = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ConfigError(f"{key}: {path} is damaged, or holds code instead of weights") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         reason = f"{str(error) or 'empty'}".splitlines()[0]
         raise ConfigError(f"{key}: {path} cannot be read: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -27,19 +27,24 @@ _STAGES = (
     "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e",
     "Mixed_7a", "Mixed_7b", "Mixed_7c",
 )  # fmt: skip
+_SPATIAL = ("Mixed_6d", 7)  # the stage whose 1x1 convolution sFID looks at (TensorFlow's mixed_6), and its channels
 _PROBE = 16  # real images on which bfloat16 is compared with float32
 
 
 class Inception(Extractor):
-    """The pool features and, without their bias, the 1,008 logits of the Inception network of 2015.
+    """Pool features and, without their bias, the 1,008 logits of the Inception network of 2015; or maps of features.
 
     Batch norms are folded into the convolutions and the memory format is channels last, which changes features by
     rounding only. Grey images are repeated in three channels.
 
     Args:
         weights: File of the weights; default: downloaded once into the cache folder.
-        resize: Filter from any size to 299 pixels: ``tf1``, TensorFlow 1's bilinear filter, that of published FIDs, or
-            ``antialiased``, torchmetrics' default. They give different FIDs.
+        resize: Filter from any size to 299 pixels: ``tf1``, TensorFlow 1's bilinear filter, that of published FIDs and
+            of torch-fidelity; ``antialiased``, torchmetrics' bilinear filter; ``pytorch_fid``, PyTorch's bilinear
+            filter, with the scale to [-1, 1] of pytorch-fid; or ``clean_fid``, Pillow's bicubic filter on floats
+            (Parmar et al. 2022). They give different FIDs.
+        features: ``pool``, or ``spatial``: the first 7 channels of 17 x 17 pixels that sFID compares, without logits
+            (Nash et al. 2021, section 4.2; the layer is that of the code of Dhariwal & Nichol 2021).
         precision: ``bfloat16`` is three times as fast on a CPU that supports it, and changes FID by several percent:
             its values cannot be compared with float32. The provenance has the relative error of its features.
         batch_size: Images at a time; default: 8 on the CPU, where that is fastest, 128 elsewhere.
@@ -53,15 +58,18 @@ class Inception(Extractor):
     def __init__(
         self,
         weights: str | None = None,
-        resize: Literal["tf1", "antialiased"] = "tf1",
+        resize: Literal["tf1", "antialiased", "pytorch_fid", "clean_fid"] = "tf1",
+        features: Literal["pool", "spatial"] = "pool",
         precision: Literal["float32", "bfloat16"] = "float32",
         batch_size: PositiveInt | None = None,
     ) -> None:
         super().__init__()
         if find_spec("torch_fidelity") is None:
             raise ConfigError("metrics: Inception needs torch-fidelity: pip install 'gan-experiments[inception]'")
-        self.name = "inception" if resize == "tf1" else f"inception_{resize}"
-        self.num_features = 2048
+        self._spatial = features == "spatial"
+        unusual = [resize] * (resize != "tf1") + [features] * self._spatial
+        self.name = "_".join(["inception", *unusual])
+        self.num_features = 2023 if self._spatial else 2048
         self._weights = weights
         self._resize = resize
         self._precision = precision
@@ -95,29 +103,28 @@ class Inception(Extractor):
             drift = (self(probe)[0] - exact).norm() / exact.norm()
             self._details["drift"] = round(drift.item(), 6)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map uint8 ``(B, C, H, W)`` to features ``(B, 2048)`` and logits ``(B, 1008)``, float32."""
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map uint8 ``(B, C, H, W)`` to pool features ``(B, 2048)`` and logits ``(B, 1008)``, or maps ``(B, 2023)``."""
         if self._network is None:
             raise RuntimeError("call prepare(data) before the first image")
         size = self._batch_size or (8 if images.device.type == "cpu" else 128)
         pieces = [self._part(part) for part in torch.split(images, size)]
         features, logits = zip(*pieces, strict=True)
-        return torch.cat(features), torch.cat(logits)
+        return torch.cat(features), None if self._spatial else torch.cat(logits)
 
     def provenance(self) -> dict[str, Any]:
         """Return what the features depend on, with resize, precision and whether the weights are the published ones."""
         return {**super().provenance(), **self._details}
 
-    def _part(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _part(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         assert self._network is not None
-        pixels = images.float().expand(-1, 3, -1, -1)
-        if self._resize == "tf1":
-            pixels = resize_tf1(pixels, _SIZE)
-        else:
-            pixels = interpolate(pixels, size=(_SIZE, _SIZE), mode="bilinear", antialias=True)
         head: nn.Linear = self._network.get_submodule("fc")  # type: ignore[assignment]
-        maps = ((pixels - 128) / 128).to(head.weight.dtype).contiguous(memory_format=torch.channels_last)
+        pixels = prepare_pixels(images.float().expand(-1, 3, -1, -1), self._resize)
+        maps = pixels.to(head.weight.dtype).contiguous(memory_format=torch.channels_last)
         for stage in _STAGES:
+            if self._spatial and stage == _SPATIAL[0]:
+                convolution = self._network.get_submodule(f"{stage}.branch1x1")
+                return convolution(maps)[:, : _SPATIAL[1]].float().flatten(1), None
             maps = self._network.get_submodule(stage)(maps)
         features = maps.float().mean((2, 3))
         return features, features @ head.weight.float().T
@@ -156,6 +163,20 @@ def build(state: dict[str, Tensor], path: Path) -> nn.Module:
             module.bn = nn.Identity()
     folded: nn.Module = network.requires_grad_(False).to(memory_format=torch.channels_last)
     return folded
+
+
+def prepare_pixels(pixels: Tensor, resize: str) -> Tensor:
+    """Resize float ``(B, 3, H, W)`` in [0, 255] to 299 pixels and scale it to about [-1, 1]."""
+    size = (_SIZE, _SIZE)
+    if resize == "pytorch_fid":
+        return interpolate(pixels, size=size, mode="bilinear") / 127.5 - 1
+    if resize == "clean_fid":
+        pixels = interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 255)
+    elif resize == "antialiased":
+        pixels = interpolate(pixels, size=size, mode="bilinear", antialias=True)
+    else:
+        pixels = resize_tf1(pixels, _SIZE)
+    return (pixels - 128) / 128
 
 
 def resize_tf1(images: Tensor, size: int) -> Tensor:

@@ -21,6 +21,7 @@ from gan_experiments.metrics.functional.expected_frechet import (
 from gan_experiments.metrics.functional.extrapolated_frechet import extrapolated_frechet_distance
 from gan_experiments.metrics.functional.frechet import frechet_distance
 from gan_experiments.metrics.functional.gaussian import Gaussian, fit_gaussian
+from gan_experiments.metrics.functional.gaussian_kernel import GaussianMMD, expected_gaussian_mmd, gaussian_mmd
 from gan_experiments.metrics.functional.inception_score import inception_score
 from gan_experiments.metrics.functional.kernel_distance import kernel_distance, polynomial_mmd
 from gan_experiments.metrics.functional.margins import jackknife_margin, margin_of_mean, margin_of_share
@@ -37,6 +38,7 @@ __all__ = [
     "ClassifierTraining",
     "DataCopying",
     "Gaussian",
+    "GaussianMMD",
     "LabelledImages",
     "PRDCScores",
     "RealParts",
@@ -47,12 +49,14 @@ __all__ = [
     "divide",
     "expected_class_wise_distances",
     "expected_frechet_distance",
+    "expected_gaussian_mmd",
     "expected_inception_score",
     "expected_kernel_distance",
     "expected_precision_recall_density_coverage",
     "extrapolated_frechet_distance",
     "fit_gaussian",
     "frechet_distance",
+    "gaussian_mmd",
     "inception_score",
     "jackknife_margin",
     "kernel_distance",

@@ -3,15 +3,18 @@
 import hashlib
 import io
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pixels import source
+from torch.nn.functional import interpolate
 
 from gan_experiments.core import weights
 from gan_experiments.core.types import ConfigError
 from gan_experiments.core.weights import WeightsMissingError, hash_weights
 from gan_experiments.metrics.extractors.base import versions
-from gan_experiments.metrics.extractors.inception import Inception, resize_tf1
+from gan_experiments.metrics.extractors.inception import Inception, prepare_pixels, resize_tf1
 from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import inception_score
@@ -137,6 +140,55 @@ def test_resize_is_that_of_torch_fidelity(size):
     pixels = torch.randint(0, 256, (2, 3, size, size), generator=torch.Generator().manual_seed(0)).float()
     theirs = interpolate_bilinear_2d_like_tensorflow1x(pixels, size=(299, 299), align_corners=False)
     assert torch.allclose(resize_tf1(pixels, 299), theirs, atol=1e-3, rtol=0)
+
+
+def as_pytorch_fid_has_it(image):
+    """``ToTensor``, then ``InceptionV3.forward`` of pytorch-fid."""
+    pixels = interpolate(image[None].double() / 255, size=(299, 299), mode="bilinear", align_corners=False)
+    return (2 * pixels - 1)[0]
+
+
+def as_clean_fid_has_it(image):
+    """``make_resizer("PIL", False, "bicubic", ...)``, and the scale of ``InceptionV3W``, of clean-fid."""
+    resized = [
+        np.asarray(Image.fromarray(channel).resize((299, 299), Image.Resampling.BICUBIC)).clip(0, 255)
+        for channel in image.numpy().astype(np.float32)
+    ]
+    return (torch.from_numpy(np.stack(resized)).double() - 128) / 128
+
+
+@pytest.mark.parametrize("size", [28, 64, 512])
+@pytest.mark.parametrize(
+    ("resize", "theirs"), [("pytorch_fid", as_pytorch_fid_has_it), ("clean_fid", as_clean_fid_has_it)]
+)
+def test_the_resizes_of_others(resize, theirs, size):
+    image = torch.randint(0, 256, (3, size, size + 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    assert torch.allclose(prepare_pixels(image[None].float(), resize)[0].double(), theirs(image), atol=1e-4, rtol=0)
+
+
+def test_each_resize_has_a_name_and_pixels_of_its_own(file, images):
+    resizes = ("tf1", "antialiased", "pytorch_fid", "clean_fid")
+    names = [Inception(str(file), resize=resize).name for resize in resizes]
+    assert names == ["inception", "inception_antialiased", "inception_pytorch_fid", "inception_clean_fid"]
+    half = torch.nn.functional.pad(images.float(), (0, 600, 0, 600))  # larger than 299 pixels: antialiasing matters
+    pixels = [prepare_pixels(half, resize) for resize in resizes]
+    assert all((one - other).abs().max() > 0.1 for i, one in enumerate(pixels) for other in pixels[:i])
+
+
+def test_spatial_features_are_the_first_channels_of_a_convolution_in_the_middle(file, images, theirs):
+    """``mixed_6/conv`` in the graph of TensorFlow, as the code of Dhariwal & Nichol reads it."""
+    extractor = prepared(file, images, features="spatial")
+    features, logits = extractor(images)
+    maps = []
+    hook = theirs.Mixed_6d.branch1x1.register_forward_hook(lambda _, __, output: maps.append(output))
+    theirs(images)
+    hook.remove()
+    assert features.shape == (2, extractor.num_features) == (2, 7 * 17 * 17)
+    expected = maps[0][:, :7].flatten(1)
+    assert (features - expected).norm() < 1e-4 * expected.norm()
+    assert features.std() > 0.01
+    assert logits is None
+    assert extractor.provenance()["name"] == "inception_spatial"
 
 
 def test_bfloat16_tells_its_drift_and_has_statistics_of_its_own(file, images, tf1):
