@@ -154,6 +154,15 @@ def test_two_steps_of_each_network_with_each_loss(model, loss):
                 assert moved == (name == network), f"{name} in the step of the {network}"
 
 
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_two_steps_of_each_penalty_on_packs_of_images_compared_over_the_batch(penalty):
+    compared = ["model.discriminator.packing=2", "model.discriminator.minibatch=discrimination"]
+    config = config_of("non_saturating", penalty, *compared)
+    assert check(config) == []
+    _, moves = train(config, parameters)
+    assert all(len(moves[network]) == 2 for network in NETWORKS)
+
+
 def test_every_way_of_conditioning_is_met():
     heads = {conditioned(model, loss).model.discriminator.get("conditioning")
              for model in MODELS if "mlp" in model and conditioned(model, LOSSES[0]) for loss in LOSSES}  # fmt: skip

@@ -16,6 +16,7 @@ from gan_experiments.core.rules import (
     check_image_size,
     check_kind,
     check_labels,
+    check_packing,
     check_several_processes,
     check_translator,
     check_within_run,
@@ -233,6 +234,8 @@ class Discriminator(nn.Module):
         image_sizes: Image sizes in pixels that it accepts; ``None`` for any.
         output: ``"logits"``, or ``"energy"`` for the reconstruction error of an autoencoder.
         conditional: Whether it uses labels.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
+        input_channels: Channels of what it sees at a time.
         class_head: Module that a penalty calls on features to classify or embed them; ``None`` without one.
     """
 
@@ -242,10 +245,16 @@ class Discriminator(nn.Module):
     conditional: bool = False
     class_head: nn.Module | None
 
-    def __init__(self, facts: DataFacts) -> None:
+    def __init__(self, facts: DataFacts, packing: int = 1) -> None:
         super().__init__()
         self.facts = facts
+        self.packing = packing
+        self.input_channels = packing * facts.channels
         self.class_head = None
+
+    def packed(self, images: Tensor) -> Tensor:
+        """Join each ``packing`` consecutive images: ``(B, C, H, W)`` to ``(B / packing, packing * C, H, W)``."""
+        return images.reshape(-1, self.input_channels, *images.shape[2:]) if self.packing > 1 else images
 
     def forward_with_features(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Return the output of ``forward`` and the features ``(B, F)`` it was computed from, in one pass."""
@@ -256,14 +265,21 @@ class Discriminator(nn.Module):
         raise NotImplementedError
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map images ``(B, C, H, W)`` in [-1, 1] to outputs ``(B,)``, larger for real under ``"logits"``."""
+        """Map images ``(B, C, H, W)`` in [-1, 1] to outputs ``(B,)``, larger for real under ``"logits"``.
+
+        With ``packing`` there is one output for as many images: ``(B / packing,)``.
+        """
         raise NotImplementedError
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse images of a size that does not fit, missing labels, and a generator that ignores classes."""
+        """Refuse images of a size that does not fit, missing labels, and a generator that ignores classes.
+
+        Refuse packs of images of different classes, and a batch that is no whole number of packs.
+        """
         yield from check_image_size(key, cls.image_sizes, config)
         yield from check_labels(key, config)
+        yield from check_packing(key, config)
 
 
 class Augmentation(nn.Module):

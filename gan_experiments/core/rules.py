@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 from gan_experiments.core.checks import ConfigView, Problem
@@ -73,6 +74,31 @@ def check_labels(key: str, config: ConfigView) -> Iterator[Problem]:
     if other_conditional is False:
         hint = f"set {other_option} too (conditioning=... sets both), or conditioning=none"
         yield Problem(where, f"{other} is not conditional, but both networks must be: {hint}")
+
+
+def check_packing(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse packs of images of different classes, and a batch that a process cannot divide into packs."""
+    packing, batch_size = option(config, key, "packing"), config.get("batch_size")
+    if not isinstance(packing, int) or packing == 1:
+        return
+    where, conditional = conditioning_option(config, key)
+    if conditional:
+        yield Problem(f"{key}.packing", f"{packing} images of different classes have no common label; set {where}=none")
+    processes = [config.get(f"trainer.{name}") for name in ("devices", "num_nodes")]
+    share = packing * (prod(processes) if all(isinstance(count, int) for count in processes) else 1)
+    if isinstance(batch_size, int) and batch_size % share:
+        fits = [count for count in (batch_size // share * share, (batch_size // share + 1) * share) if count]
+        text = f"{batch_size} images are no whole number of packs of {packing} in each process"
+        yield Problem("batch_size", f"{text}; {' and '.join(map(str, fits))} {'are' if len(fits) > 1 else 'is'}")
+
+
+def check_gradients_of_samples(key: str, instead: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn of an option that makes images of a batch depend on each other, with a penalty on the gradient of each."""
+    value = option(config, *key.rpartition(".")[::2])
+    for name, penalty in config.components("penalty").items():
+        if getattr(penalty, "needs_per_sample_gradients", False):
+            reason = "the gradient at an image then depends on the other images of the batch"
+            yield Problem(key, f"{value!r} with penalty.{name}: {reason}; take {instead}", warning=True)
 
 
 def check_class_head(key: str, trains: str, config: ConfigView) -> Iterator[Problem]:

@@ -28,6 +28,7 @@ Share = Annotated[float, Interval(gt=0, le=1)]
 LongTail = Annotated[float, Interval(ge=1)]  # the largest class over the smallest
 Width = Annotated[int, Interval(ge=1, le=65_536)]  # channels, units or features of a layer
 Repeats = Annotated[int, Interval(ge=1, le=10_000)]  # of what takes time whenever it is done
+Packing = Annotated[int, Interval(ge=1, le=100)]  # images that a discriminator sees at a time
 Depth = Annotated[int, Interval(ge=1, le=100)]  # layers or blocks: each takes time, however small
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Discriminator
-from gan_experiments.core.types import DataFacts, Width
+from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.sizes import stages
 
 # Image size: size of the innermost feature maps, and how often the image is halved to reach it.
@@ -28,6 +28,7 @@ class AutoencoderDiscriminator(Discriminator):
         norm: Normalization before every activation but the first. Batch norm is not offered: the energy of an image
             would depend on the other images of its batch.
         error: Mean over pixels of absolute (``"l1"``, Berthelot) or squared (``"l2"``, Zhao) differences.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
 
     Raises:
         ConfigError: The image size is not supported.
@@ -43,10 +44,11 @@ class AutoencoderDiscriminator(Discriminator):
         code_dim: Width = 64,
         norm: Literal["layer", "none"] = "layer",
         error: Literal["l1", "l2"] = "l1",
+        packing: Packing = 1,
     ) -> None:
-        super().__init__(facts)
+        super().__init__(facts, packing)
         end, halvings = stages("autoencoder", facts, _STAGES)
-        widths = [facts.channels, *(channels * 2**stage for stage in range(halvings))]
+        widths = [self.input_channels, *(channels * 2**stage for stage in range(halvings))]
         encoder: list[nn.Module] = []
         decoder: list[nn.Module] = []
         for depth, (outer, inner) in enumerate(pairwise(widths)):
@@ -61,12 +63,12 @@ class AutoencoderDiscriminator(Discriminator):
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to codes ``(B, code_dim)``; labels are not used."""
-        code: Tensor = self.encoder(images)
+        code: Tensor = self.encoder(self.packed(images))
         return code
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` in [-1, 1] to energies ``(B,)``, at least 0; labels are not used."""
-        difference: Tensor = self.decoder(self.features(images)) - images
+        difference: Tensor = self.decoder(self.features(images)) - self.packed(images)
         return (difference.abs() if self.error == "l1" else difference.square()).flatten(1).mean(dim=1)
 
 

@@ -15,8 +15,9 @@ from torch.nn.functional import normalize, one_hot
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
 from gan_experiments.core.precision import in_float32, without_autocast
-from gan_experiments.core.rules import option
+from gan_experiments.core.rules import check_gradients_of_samples, option
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.networks.minibatch import Minibatch, minibatch_layer
 
 Conditioning = Literal["none", "concatenation", "projection", "classifier", "contrastive"]
 
@@ -36,13 +37,18 @@ class ConditionalDiscriminator(Discriminator):
     Args:
         facts: Size, channels and classes of the images.
         conditioning: How it uses labels.
+        packing: Images that it sees at a time.
+        minibatch: What the output depends on of the other images of the batch: see ``networks/minibatch.py``.
 
     Raises:
         ConfigError: The images have no labels.
     """
 
-    def __init__(self, facts: DataFacts, conditioning: Conditioning) -> None:
-        super().__init__(facts)
+    def __init__(
+        self, facts: DataFacts, conditioning: Conditioning, packing: int = 1, minibatch: Minibatch = "none"
+    ) -> None:
+        super().__init__(facts, packing)
+        self._minibatch = minibatch
         self.conditional = conditioning != "none"
         self.conditioning = conditioning
         if self.conditional:
@@ -52,7 +58,8 @@ class ConditionalDiscriminator(Discriminator):
     def add_heads(self, num_features: int, bias: bool = True) -> None:
         """Create the layers on features ``(B, num_features)``; a subclass calls it last in its constructor."""
         classes = self.facts.num_classes
-        self.head = nn.Linear(num_features, 1, bias=bias)
+        self.minibatch, added = minibatch_layer(self._minibatch, num_features)
+        self.head = nn.Linear(num_features + added, 1, bias=bias)
         self.projection = nn.Embedding(classes, num_features) if self.conditioning == "projection" else None
         self.class_head = None
         if self.conditioning == "classifier":
@@ -71,7 +78,8 @@ class ConditionalDiscriminator(Discriminator):
         features = self.features(images, labels)
         with without_autocast(features.device):
             features = in_float32(features)
-            output: Tensor = self.head(features).squeeze(1)
+            seen = features if self.minibatch is None else self.minibatch(features)
+            output: Tensor = self.head(seen).squeeze(1)
             if self.projection is not None:
                 output = output + (self.projection(labels) * features).sum(dim=1)
         return DiscriminatorOutput(output, features)
@@ -81,7 +89,8 @@ class ConditionalDiscriminator(Discriminator):
         return self.forward_with_features(images, labels).output
 
     def with_planes(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """Return images with one-hot class channels ``(B, C + K, H, W)`` under concatenation, else the images."""
+        """Return packed images, with one-hot class channels ``(B, C + K, H, W)`` under concatenation."""
+        images = self.packed(images)
         if not self.seen_classes:
             return images
         planes = one_hot_of(labels, self.seen_classes, images)[:, :, None, None].expand(-1, -1, *images.shape[2:])
@@ -89,8 +98,10 @@ class ConditionalDiscriminator(Discriminator):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse a class head that no penalty trains."""
+        """Refuse a class head that no penalty trains; warn of penalties on the gradient of each of images compared."""
         yield from super().check(key, options, config)
+        if option(config, key, "minibatch") not in (None, "none"):
+            yield from check_gradients_of_samples(f"{key}.minibatch", "none", config)
         conditioning = option(config, key, "conditioning")
         trained = any(getattr(penalty, "trains", "") for penalty in config.components("penalty").values())
         if conditioning in _TRAINED_BY and not trained:

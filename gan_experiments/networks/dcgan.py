@@ -10,10 +10,11 @@ from annotated_types import Interval
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.rules import option
-from gan_experiments.core.types import DataFacts, Width
+from gan_experiments.core.rules import check_gradients_of_samples, option
+from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
+from gan_experiments.networks.minibatch import Minibatch
 from gan_experiments.networks.sizes import stages
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
@@ -82,6 +83,8 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         spectral_norm: Divide every weight by its largest singular value (Miyato et al. 2018).
         dropout: Probability of dropping a channel after every activation, in training.
         conditioning: How it uses labels.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
+        minibatch: What the output depends on of the other images of the batch.
 
     Raises:
         ConfigError: The image size is not supported, or the images have no labels to condition on.
@@ -97,13 +100,15 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         spectral_norm: bool = False,
         dropout: Dropout = 0.0,
         conditioning: Conditioning = "none",
+        packing: Packing = 1,
+        minibatch: Minibatch = "none",
     ) -> None:
-        super().__init__(facts, conditioning)
+        super().__init__(facts, conditioning, packing, minibatch)
         end, halvings = stages("dcgan", facts, _STAGES)
         widths = [channels * 2**stage for stage in range(halvings)]
         bias = norm == "none"
         layers: list[nn.Module] = []
-        for depth, (fan_in, fan_out) in enumerate(pairwise([facts.channels + self.seen_classes, *widths])):
+        for depth, (fan_in, fan_out) in enumerate(pairwise([self.input_channels + self.seen_classes, *widths])):
             layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias))
             layers += _norm_and_activation(norm if depth else "none", fan_out, nn.LeakyReLU(0.2, inplace=True))
             layers += [nn.Dropout2d(dropout)] if dropout else []
@@ -122,13 +127,8 @@ class DCGANDiscriminator(ConditionalDiscriminator):
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Warn of batch norm with a penalty on the gradient of each sample."""
         yield from super().check(key, options, config)
-        if option(config, key, "norm") != "batch":
-            return
-        for name, penalty in config.components("penalty").items():
-            if getattr(penalty, "needs_per_sample_gradients", False):
-                reason = "the gradient at an image then depends on the other images of the batch"
-                text = f"'batch' with penalty.{name}: {reason}; take layer, instance or none"
-                yield Problem(f"{key}.norm", text, warning=True)
+        if option(config, key, "norm") == "batch":
+            yield from check_gradients_of_samples(f"{key}.norm", "layer, instance or none", config)
 
 
 def _doubling(upsampling: str, fan_in: int, fan_out: int, bias: bool) -> list[nn.Module]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
-from gan_experiments.core.types import DataFacts, PositiveFloat, Width
+from gan_experiments.core.types import DataFacts, Packing, PositiveFloat, Width
 from gan_experiments.networks.conditioning import (
     ConditionalDiscriminator,
     Conditioning,
     LayeredGenerator,
     with_one_hot,
 )
+from gan_experiments.networks.minibatch import Minibatch
+
+_PIECES = 5  # of maxout; Lin et al. 2018
 
 
 class MLPGenerator(LayeredGenerator):
-    """Latents to images through fully connected layers with ReLU; tanh at the end.
+    """Latents to images through fully connected layers with ReLU.
 
     If conditional, the one-hot class is appended to the latent (Mirza & Osindero 2014).
 
@@ -25,6 +29,8 @@ class MLPGenerator(LayeredGenerator):
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
         hidden: Units of each hidden layer, starting at the latent.
+        norm: Normalization of every hidden layer, before its ReLU.
+        output: What the last layer ends with: tanh, or nothing, so that images and points are not bounded.
         conditional: Whether it generates images of a given class.
 
     Raises:
@@ -36,19 +42,25 @@ class MLPGenerator(LayeredGenerator):
         facts: DataFacts,
         latent_dim: Width = 100,
         hidden: Sequence[Width] = (256,),
+        norm: Literal["batch", "none"] = "none",
+        output: Literal["tanh", "linear"] = "tanh",
         conditional: bool = False,
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
         widths = [self.input_dim, *hidden]
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
-            layers += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]
+            layers.append(nn.Linear(fan_in, fan_out))
+            layers += [nn.BatchNorm1d(fan_out)] if norm == "batch" else []
+            layers.append(nn.ReLU(inplace=True))
+        layers.append(nn.Linear(widths[-1], facts.channels * facts.image_size**2))
+        layers += [nn.Tanh()] if output == "tanh" else []
         shape = (facts.channels, facts.image_size, facts.image_size)
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], _size(facts)), nn.Tanh(), nn.Unflatten(1, shape))
+        self.layers = nn.Sequential(*layers, nn.Unflatten(1, shape))
 
 
 class MLPDiscriminator(ConditionalDiscriminator):
-    """Images to logits through fully connected layers with LeakyReLU(0.2).
+    """Images to logits through fully connected layers with LeakyReLU(0.2) or maxout.
 
     Args:
         facts: Size, channels and classes of the images.
@@ -56,6 +68,9 @@ class MLPDiscriminator(ConditionalDiscriminator):
         conditioning: How it uses labels.
         input_scale: Factor of the images before the first layer. Points need more than 1: with the usual initialization
             a network of inputs in [-1, 1] is smooth, and learns to tell points that are 0.01 apart very slowly.
+        activation: LeakyReLU(0.2), or the largest of five linear functions (maxout, Goodfellow et al. 2013).
+        packing: Images that it sees at a time (Lin et al. 2018, PacGAN).
+        minibatch: What the output depends on of the other images of the batch.
 
     Raises:
         ConfigError: The images have no labels to condition on.
@@ -67,22 +82,37 @@ class MLPDiscriminator(ConditionalDiscriminator):
         hidden: Sequence[Width] = (256,),
         conditioning: Conditioning = "none",
         input_scale: PositiveFloat = 1.0,
+        activation: Literal["leaky_relu", "maxout"] = "leaky_relu",
+        packing: Packing = 1,
+        minibatch: Minibatch = "none",
     ) -> None:
-        super().__init__(facts, conditioning)
+        super().__init__(facts, conditioning, packing, minibatch)
         self.input_scale = input_scale
-        widths = [_size(facts) + self.seen_classes, *hidden]
+        widths = [self.input_channels * facts.image_size**2 + self.seen_classes, *hidden]
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
-            layers += [nn.Linear(fan_in, fan_out), nn.LeakyReLU(0.2, inplace=True)]
+            if activation == "maxout":
+                layers.append(Maxout(fan_in, fan_out))
+            else:
+                layers += [nn.Linear(fan_in, fan_out), nn.LeakyReLU(0.2, inplace=True)]
         self.layers = nn.Sequential(*layers)
         self.add_heads(widths[-1])
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the last hidden layer, ``(B, hidden[-1])``; concatenation uses labels ``(B,)``."""
-        scaled = images.flatten(1) * self.input_scale if self.input_scale != 1 else images.flatten(1)
+        pixels = self.packed(images).flatten(1)
+        scaled = pixels * self.input_scale if self.input_scale != 1 else pixels
         features: Tensor = self.layers(with_one_hot(scaled, labels, self.seen_classes))
         return features
 
 
-def _size(facts: DataFacts) -> int:
-    return facts.channels * facts.image_size**2
+class Maxout(nn.Linear):
+    """The largest of ``pieces`` linear functions of the input, for each unit (Goodfellow et al. 2013, eq. 1)."""
+
+    def __init__(self, fan_in: int, fan_out: int, pieces: int = _PIECES) -> None:
+        super().__init__(fan_in, fan_out * pieces)
+        self.pieces = pieces
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(B, fan_in)`` to ``(B, fan_out)``."""
+        return super().forward(input).view(len(input), -1, self.pieces).amax(dim=2)

@@ -17,7 +17,7 @@ from torch.nn.functional import leaky_relu
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, Generator
 from gan_experiments.core.rules import image_size, option
-from gan_experiments.core.types import ConfigError, DataFacts, Depth, Width
+from gan_experiments.core.types import ConfigError, DataFacts, Depth, Packing, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.networks.sizes import stages
@@ -159,6 +159,7 @@ class R3GANDiscriminator(Discriminator):
         expansion: Channels inside a block, as a multiple of its stage's.
         group_width: Channels per group of the 3x3 convolutions; fewer channels form one group.
         conditioning: ``projection``: the logit is the inner product of features and label embedding.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
 
     Raises:
         ConfigError: The image size is not supported, channels do not divide into groups, or there are no labels.
@@ -175,12 +176,13 @@ class R3GANDiscriminator(Discriminator):
         expansion: Width = 2,
         group_width: Width = 16,
         conditioning: Literal["none", "projection"] = "none",
+        packing: Packing = 1,
     ) -> None:
-        super().__init__(facts)
+        super().__init__(facts, packing)
         self.conditional = conditioning != "none"
         end, widths = _widths(facts, channels, max_channels)
         depth, widths = blocks * len(widths), widths[::-1]
-        layers: list[nn.Module] = [_drawn(nn.Conv2d(facts.channels, widths[0], 1, bias=False))]
+        layers: list[nn.Module] = [_drawn(nn.Conv2d(self.input_channels, widths[0], 1, bias=False))]
         for index, width in enumerate(widths):
             if index:
                 layers += [Downsample(), *_change(widths[index - 1], width)]
@@ -193,7 +195,7 @@ class R3GANDiscriminator(Discriminator):
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the sums over the last maps, ``(B, F)``; labels are not used."""
-        features: Tensor = self.layers(images)
+        features: Tensor = self.layers(self.packed(images))
         return features
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

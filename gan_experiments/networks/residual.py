@@ -11,7 +11,7 @@ from torch.nn.functional import relu
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.precision import in_float32
-from gan_experiments.core.types import ConfigError, DataFacts, Width
+from gan_experiments.core.types import ConfigError, DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, require_labels
 from gan_experiments.networks.layers import (
     DiscriminatorBlock,
@@ -21,6 +21,7 @@ from gan_experiments.networks.layers import (
     class_map,
     normalize_spectrally,
 )
+from gan_experiments.networks.minibatch import Minibatch
 
 Attention = Literal["none", "half", "quarter"]
 Init = Literal["xavier", "orthogonal"]
@@ -121,6 +122,8 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         init: Initialization: Xavier's (Miyato 2018) or orthogonal (Brock 2019).
         spectral_norm: Divide every weight by its largest singular value.
         conditioning: How it uses labels.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
+        minibatch: What the output depends on of the other images of the batch.
 
     Raises:
         ConfigError: The image size is not supported, or the images have no labels to condition on.
@@ -137,11 +140,13 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         init: Init = "xavier",
         spectral_norm: bool = True,
         conditioning: Conditioning = "none",
+        packing: Packing = 1,
+        minibatch: Minibatch = "none",
     ) -> None:
-        super().__init__(facts, conditioning)
+        super().__init__(facts, conditioning, packing, minibatch)
         plan = plan_of(facts)
         halvings = plan.wide_halvings if wide and plan.wide_halvings is not None else plan.halvings
-        widths = [facts.channels + self.seen_classes, *(channels * factor for factor in plan.discriminator)]
+        widths = [self.input_channels + self.seen_classes, *(channels * factor for factor in plan.discriminator)]
         layers: list[nn.Module] = []
         for depth, (fan_in, fan_out) in enumerate(pairwise(widths)):
             hidden = fan_out if wide or not depth else fan_in

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gan_experiments.core.types import DataFacts, Width
+from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
+from gan_experiments.networks.minibatch import Minibatch
 from gan_experiments.networks.sizes import stages
 
 # Image size: size of the smallest feature maps, and how often they double from there.
@@ -62,6 +63,8 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         channels: Channels of the layer nearest the image; they double with every halving of the size.
         spectral_norm: Divide every weight by its largest singular value.
         conditioning: How it uses labels.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
+        minibatch: What the output depends on of the other images of the batch.
 
     Raises:
         ConfigError: The image size is not supported, or the images have no labels to condition on.
@@ -75,11 +78,13 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         channels: Width = 64,
         spectral_norm: bool = True,
         conditioning: Conditioning = "none",
+        packing: Packing = 1,
+        minibatch: Minibatch = "none",
     ) -> None:
-        super().__init__(facts, conditioning)
+        super().__init__(facts, conditioning, packing, minibatch)
         end, halvings = stages("sndcgan", facts, _STAGES)
         layers: list[nn.Module] = []
-        fan_in = facts.channels + self.seen_classes
+        fan_in = self.input_channels + self.seen_classes
         for width in (channels * 2**stage for stage in range(halvings)):
             layers += [nn.Conv2d(fan_in, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)]
             layers += [nn.Conv2d(width, width, 4, stride=2, padding=1), nn.LeakyReLU(0.1, inplace=True)]

@@ -170,27 +170,3 @@ class MappingNetwork(nn.Module):
         for layer in self.layers:
             values = activation(layer(values))
         return values
-
-
-class MinibatchStd(nn.Module):
-    """Minibatch standard deviation: a channel with the deviation within a group (Karras et al. 2018, section 3).
-
-    Groups are consecutive samples of the batch, of ``group_size`` or the next smaller divisor of the batch size.
-
-    Args:
-        group_size: Images in a group.
-    """
-
-    def __init__(self, group_size: int) -> None:
-        super().__init__()
-        self.group_size = group_size
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map ``(B, C, H, W)`` to ``(B, C + 1, H, W)``: the standard deviation, averaged over C, H and W."""
-        batch = len(images)
-        size = next(size for size in range(min(self.group_size, batch), 0, -1) if batch % size == 0)
-        groups = images.reshape(batch // size, size, -1)
-        deviation = (groups.var(dim=1, correction=0) + _EPSILON).sqrt().mean(dim=1)
-        channel = deviation.repeat_interleave(size, output_size=batch).to(images.dtype)
-        height, width = images.shape[2:]
-        return torch.cat([images, channel[:, None, None, None].expand(-1, -1, height, width)], dim=1)

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Discriminator, Generator
 from gan_experiments.core.distributed import mean_over_processes
-from gan_experiments.core.types import DataFacts, Depth, Fraction, NonNegativeInt, PositiveFloat, Width
+from gan_experiments.core.types import DataFacts, Depth, Fraction, NonNegativeInt, Packing, PositiveFloat, Width
 from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.minibatch import MinibatchStd
 from gan_experiments.networks.sizes import stages
 from gan_experiments.networks.style_blocks import DiscriminatorBlock, StyledLayer, SynthesisBlock, add_image
 from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
     EqualizedLinear,
     MappingNetwork,
-    MinibatchStd,
     activation,
 )
 
@@ -162,6 +162,7 @@ class StyleGAN2Discriminator(Discriminator):
             Karras et al. 2020, StyleGAN2-ADA).
         mapping_layers: Layers of the label's mapping network.
         mapping_lr: Learning rate multiplier of the mapping network.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
 
     Raises:
         ConfigError: The image size is not supported, or the images have no labels to condition on.
@@ -179,17 +180,18 @@ class StyleGAN2Discriminator(Discriminator):
         conditioning: Literal["none", "projection"] = "none",
         mapping_layers: Depth = 8,
         mapping_lr: PositiveFloat = 0.01,
+        packing: Packing = 1,
     ) -> None:
-        super().__init__(facts)
+        super().__init__(facts, packing)
         self.conditional = conditioning != "none"
         widths = _widths(facts, channels, max_channels)[::-1]
         blocks = []
         for (size, width), (_, after) in pairwise(widths):
-            sees = facts.channels if form == "skip" or size == facts.image_size else 0
+            sees = self.input_channels if form == "skip" or size == facts.image_size else 0
             blocks.append(DiscriminatorBlock(width, after, sees, form == "residual", form == "skip"))
         self.blocks = nn.ModuleList(blocks)
         end, last = widths[-1]
-        self.from_image = EqualizedConv2d(facts.channels, last, 1) if form == "skip" else None
+        self.from_image = EqualizedConv2d(self.input_channels, last, 1) if form == "skip" else None
         self.deviation = MinibatchStd(group_size) if group_size else nn.Identity()
         self.convolution = EqualizedConv2d(last + bool(group_size), last, 3)
         self.hidden = EqualizedLinear(last * end**2, last)
@@ -200,7 +202,7 @@ class StyleGAN2Discriminator(Discriminator):
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the last hidden layer ``(B, F)``; labels are not used."""
-        maps = None
+        images, maps = self.packed(images), None
         for block in self.blocks:
             maps, images = block(maps, images)
         maps = add_image(self.from_image, maps, images)

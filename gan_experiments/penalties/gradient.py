@@ -27,7 +27,9 @@ def image_gradient(
     output: Tensor | None = None,
     at: Tensor | None = None,
 ) -> Tensor:
-    """Return the differentiable gradient of each sample's score by its image, flattened: ``(B, C * H * W)``.
+    """Return the differentiable gradient of each score by its image, flattened: ``(B, C * H * W)``.
+
+    Of a discriminator that sees packs of images, it is that by all images of the pack: ``(B / packing, -1)``.
 
     Args:
         discriminator: The discriminator.
@@ -42,7 +44,7 @@ def image_gradient(
             images = images.detach().requires_grad_(True)
         output = discriminator(images, labels)
     (gradient,) = torch.autograd.grad(scores(output).sum(), images if at is None else at, create_graph=True)
-    return in_float32(gradient).flatten(1)
+    return in_float32(gradient).reshape(len(output), -1)
 
 
 def squared_slope(

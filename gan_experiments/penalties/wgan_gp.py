@@ -15,8 +15,9 @@ from gan_experiments.penalties.gradient import image_gradient
 
 
 def between(step: Step) -> Tensor:
-    """Return one random point on the line from each real to its fake: ``(B, C, H, W)``."""
-    share = step.rng.uniform(len(step.real), 1, 1, 1)
+    """Return one random point on the line from each real, or pack of reals, to its fake: ``(B, C, H, W)``."""
+    packing = getattr(step.discriminator, "packing", 1)
+    share = step.rng.uniform(len(step.real) // packing, 1, 1, 1).repeat_interleave(packing, dim=0)
     return share * in_float32(step.real.detach()) + (1 - share) * in_float32(step.fake)
 
 

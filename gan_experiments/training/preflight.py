@@ -51,8 +51,9 @@ def dry_run(system: System, facts: DataFacts) -> dict[str, float]:
     """
     problems, kept = [], {}
     for name, one_input, one_output in system.shapes(facts):
-        shape, expected = (BATCH, *one_input), [(BATCH, *each) for each in one_output]
         network: nn.Module = getattr(system, name)
+        packing = getattr(network, "packing", 1)
+        shape, expected = (BATCH * packing, *one_input), [(BATCH, *each) for each in one_output]
         actual, kept[name] = _output_shapes(name, network, shape, facts)
         is_patch_map = expected == [(BATCH,)] and len(actual) == 1 and len(actual[0]) > 2 and actual[0][0] == BATCH
         if actual and actual != expected and not is_patch_map:
@@ -75,7 +76,7 @@ def _output_shapes(name: str, network: nn.Module, shape: Shape, facts: DataFacts
     kept = _Kept()
     inputs = [torch.zeros(shape, device=device)]
     if getattr(network, "conditional", False) and facts.num_classes:
-        inputs.append(torch.zeros(BATCH, dtype=torch.long, device=device))
+        inputs.append(torch.zeros(shape[0], dtype=torch.long, device=device))
     try:
         with torch.random.fork_rng(devices=[]), evaluation_mode(network), saved_tensors_hooks(kept.add, kept.get):
             output = functional_call(network, tensors, tuple(inputs))
@@ -87,7 +88,7 @@ def _output_shapes(name: str, network: nn.Module, shape: Shape, facts: DataFacts
         text = f"{type(error).__name__}: {' '.join(str(error).split())} ({own.filename}, line {own.lineno})"
         raise ConfigError(f"model.{name}: {type(network).__name__} fails on an input of {shape}: {text}") from error
     outputs = output if isinstance(output, (tuple, list)) else [output]
-    return [tuple(each.shape) if isinstance(each, Tensor) else () for each in outputs], kept.size / BATCH
+    return [tuple(each.shape) if isinstance(each, Tensor) else () for each in outputs], kept.size / shape[0]
 
 
 class _Kept:

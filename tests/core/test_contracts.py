@@ -122,6 +122,38 @@ def test_comparing_a_batch_is_warned_of_on_several_processes(group, component):
     assert warnings(config | {"trainer": {"devices": 0, "num_nodes": 1}}, key, refused=["trainer.devices"]) == []
 
 
+class PackingDiscriminator(Discriminator):
+    def __init__(self, facts, conditioning="none", packing=1):
+        super().__init__(facts, packing)
+
+
+@pytest.mark.parametrize(
+    ("options", "rest", "lines"),
+    [
+        ({"packing": 2}, {"batch_size": 8}, []),
+        ({"packing": 1}, {"batch_size": 9}, []),
+        ({"packing": 3}, {"batch_size": 8}, ["batch_size: 8 images are no whole number of packs of 3"]),
+        ({"packing": 3}, {"batch_size": 2}, ["batch_size: 2 images are no whole number of packs of 3"]),
+        ({"packing": 2}, {"batch_size": 6, "trainer": {"devices": 2, "num_nodes": 1}}, ["batch_size: 6 images are no"]),
+    ],
+)  # fmt: skip
+def test_a_batch_is_a_whole_number_of_packs(options, rest, lines):
+    config = {"model": {"discriminator": {"_target_": PackingDiscriminator} | options}} | rest
+    found = problems(config, "model.discriminator")
+    assert [line.startswith(start) for line, start in zip(found, lines, strict=True)] == [True] * len(lines)
+
+
+def test_packs_have_no_common_label():
+    config = {
+        "model": {"discriminator": {"_target_": PackingDiscriminator, "packing": 2, "conditioning": "projection"}}
+    }
+    (line,) = problems(config, "model.discriminator")
+    assert line == (
+        "model.discriminator.packing: 2 images of different classes have no common label; "
+        "set model.discriminator.conditioning=none"
+    )
+
+
 def test_a_second_derivative_refuses_loss_scaling():
     config = {"penalty": {"r1": {"_target_": SecondOrder}}, "trainer": {"precision": "16-mixed"}}
     (line,) = problems(config, "penalty.r1")

@@ -4,12 +4,15 @@ import pytest
 import torch
 
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.networks.autoencoder import AutoencoderDiscriminator
 from gan_experiments.networks.biggan import BigGANGenerator
 from gan_experiments.networks.conditioning import Conditioning
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_experiments.networks.r3gan import R3GANDiscriminator
 from gan_experiments.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gan_experiments.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from gan_experiments.networks.stylegan2 import StyleGAN2Discriminator
 
 ATTENTION = {"attention": "quarter", "spectral_norm": True}
 PAIRS = {
@@ -109,3 +112,30 @@ def test_gradient_penalties_can_be_differentiated(name):
     gradients = [parameter.grad for parameter in discriminator.parameters() if parameter.grad is not None]
     assert gradients
     assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+PACKING = {
+    **{name: (make, options) for name, (_, _, make, options) in PAIRS.items()},
+    "autoencoder": (AutoencoderDiscriminator, {}),
+    "r3gan": (R3GANDiscriminator, {}),
+    "stylegan2": (StyleGAN2Discriminator, {}),
+    "stylegan2_skip": (StyleGAN2Discriminator, {"form": "skip"}),
+}
+
+
+@pytest.mark.parametrize("name", PACKING)
+def test_packs_are_images_with_more_channels(name):
+    """The same weights without packing, on images of three times as many channels."""
+    make, options = PACKING[name]
+    options = options if name == "mlp" else {"channels": 2, **options}
+    torch.manual_seed(0)
+    packed = make(DataFacts("images", 8, 2), packing=3, **options)
+    plain = make(DataFacts("images", 8, 6), **options)
+    plain.load_state_dict(packed.state_dict())
+    images = torch.randn(12, 2, 8, 8)
+    joined = torch.stack([torch.cat(list(images[first : first + 3])) for first in range(0, 12, 3)])
+    packed.eval(), plain.eval()
+    output = packed(images)
+    assert output.shape == (4,)
+    torch.testing.assert_close(output, plain(joined))
+    torch.testing.assert_close(packed.features(images), plain.features(joined))

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -38,3 +39,26 @@ def test_memory_format_of_the_images_does_not_matter():
 def test_latent_dim_is_known():
     assert MLPGenerator(FACTS[0], latent_dim=7).latent_dim == 7
     assert not MLPGenerator(FACTS[0]).conditional
+
+
+def test_maxout_is_the_largest_of_five_linear_functions():
+    network = MLPDiscriminator(FACTS[0], hidden=[3], activation="maxout")
+    points = torch.randn(4, 2, 1, 1)
+    weight, bias = (part.detach().numpy() for part in (network.layers[0].weight, network.layers[0].bias))
+    pieces = (points.flatten(1).numpy() @ weight.T + bias).reshape(4, 3, 5)
+    np.testing.assert_allclose(network.features(points).detach().numpy(), pieces.max(axis=2), rtol=1e-5)
+
+
+def test_the_networks_of_pacgan_for_points():
+    """Lin et al. 2018, appendix: 4 x 400 with batch norm and ReLU, z of 2; 3 x 200 of five maxout pieces."""
+    generator = MLPGenerator(FACTS[0], 2, hidden=[400] * 4, norm="batch", output="linear")
+    count = 2 * 400 + 400 + 3 * (400 * 400 + 400) + 4 * 2 * 400 + 400 * 2 + 2
+    assert sum(weight.numel() for weight in generator.parameters()) == count
+    with torch.no_grad():
+        generator.layers[-2].weight.mul_(100)
+        assert generator(torch.randn(64, 2)).abs().max() > 1
+    hidden = generator.layers[:3](torch.randn(64, 2))  # linear, batch norm, ReLU
+    torch.testing.assert_close(generator.layers[:2](torch.randn(64, 2)).mean(0), torch.zeros(400), rtol=0, atol=1e-5)
+    assert hidden.min() == 0
+    pairs = MLPDiscriminator(FACTS[0], hidden=[200] * 3, activation="maxout", packing=2)
+    assert sum(weight.numel() for weight in pairs.parameters()) == 5 * (5 * 200 + 2 * 201 * 200) + 201

@@ -1,7 +1,6 @@
 import copy
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.functional import conv2d
@@ -11,7 +10,6 @@ from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
     EqualizedLinear,
     MappingNetwork,
-    MinibatchStd,
     ModulatedConv2d,
     activation,
     unit_length,
@@ -103,29 +101,6 @@ def test_the_learning_rate_of_an_equalized_layer_is_multiplied():
         torch.testing.assert_close(moved, torch.full_like(moved, 1e-3 * multiplier / 10), rtol=1e-2, atol=1e-8)
         moved = (layer(torch.zeros(1, 100)) - start).abs()
         torch.testing.assert_close(moved, torch.full_like(moved, 1e-3 * multiplier), rtol=1e-2, atol=1e-8)
-
-
-@pytest.mark.parametrize(("batch", "asked", "size"), [(8, 4, 4), (6, 4, 3), (4, 32, 4), (3, 2, 1), (7, 4, 1)])
-def test_minibatch_deviation_is_numpys(batch, asked, size):
-    images = torch.randn(batch, 5, 4, 4)
-    result = MinibatchStd(asked)(images)
-    assert torch.equal(result[:, :-1], images)
-    for start in range(0, batch, size):
-        deviation = np.sqrt(images[start : start + size].numpy().var(axis=0) + 1e-8).mean()
-        np.testing.assert_allclose(result[start : start + size, -1].numpy(), deviation, rtol=1e-5)
-
-
-def test_minibatch_deviation_of_half_a_batch_is_that_of_the_whole():
-    """Processes that share a batch see the groups that one process would."""
-    images, layer = torch.randn(8, 5, 4, 4), MinibatchStd(4)
-    torch.testing.assert_close(torch.cat([layer(images[:4]), layer(images[4:])]), layer(images), rtol=0, atol=0)
-
-
-def test_minibatch_deviation_of_equal_images_can_be_differentiated_twice():
-    images = torch.ones(4, 2, 3, 3, requires_grad=True)
-    (slope,) = torch.autograd.grad(MinibatchStd(4)(images)[:, -1].sum(), images, create_graph=True)
-    slope.square().sum().backward()
-    assert images.grad.isfinite().all()
 
 
 def test_mapping_ignores_the_length_of_latents_and_sees_labels():

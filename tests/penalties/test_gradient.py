@@ -47,3 +47,11 @@ def test_it_runs_the_discriminator_again_only_if_it_has_to(parts):
     images.requires_grad_()
     image_gradient(discriminator, images, None, discriminator(images))
     assert discriminator.calls == 3
+
+
+def test_the_gradient_of_a_pack_is_that_by_all_its_images():
+    """Of D(x1, x2) = w1 x1 + w2 x2 it is (w1, w2) for every pack."""
+    weight = torch.randn(2 * 18)
+    images = torch.randn(6, 2, 3, 3, requires_grad=True)
+    gradient = image_gradient(lambda images, labels=None: images.reshape(3, -1) @ weight, images, None)
+    torch.testing.assert_close(gradient, weight.expand(3, -1))

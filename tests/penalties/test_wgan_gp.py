@@ -30,3 +30,12 @@ def test_norms_are_per_sample(parts):
     value = WGANGP().discriminator(step)
     torch.testing.assert_close(value, (norms - 1).square().mean())
     assert not torch.isclose(value, (norms.square().sum().sqrt() - 1).square())
+
+
+def test_a_pack_has_one_share_for_all_its_images(parts):
+    discriminator = parts.SmallDiscriminator()
+    discriminator.packing = 2
+    step = parts.step(discriminator=discriminator)
+    share = ((between(step) - step.fake) / (step.real - step.fake)).flatten(1).mean(1)
+    torch.testing.assert_close(share[::2], share[1::2], rtol=1e-3, atol=1e-4)
+    assert (share[0] - share[2]).abs() > 0.05
