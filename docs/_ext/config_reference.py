@@ -13,6 +13,8 @@ PAGES = "reference/config"  # below the documentation; not committed
 TARGET = re.compile(r"^\s*_target_: *([\w.]+)", re.MULTILINE)
 COMMANDS = {
     "train": "gan-train", "evaluate": "gan-evaluate", "compare/compare": "gan-compare", "sample": "gan-sample",
+    "runs": "gan-runs", "runs_follow": "gan-runs follow", "runs_compare": "gan-runs compare",
+    "runs_archive": "gan-runs archive", "runs_delete": "gan-runs delete",
     "export": "gan-export", "data": "gan-data describe", "shards": "gan-data shards",
 }  # fmt: skip
 

@@ -106,3 +106,9 @@ def without_folder(arguments: Sequence[str]) -> list[str]:
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("-cd", "--config-dir")
     return parser.parse_known_args(list(arguments))[1]
+
+
+def quoted(path: str) -> str:
+    """Return a path as a value of an override, whatever characters are in it."""
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -21,6 +21,15 @@ ABOUT = {
         record.""",
     "compare": """Compare the runs of a study, sorted into arms by what varies, with the uncertainty over seeds. It
         writes a page, tables and data into the study's folder, and prints what they show.""",
+    "runs": """List run folders with their status, progress, newest values, size and age. The other verbs: gan-runs
+        follow, compare, archive, delete (gan-runs delete --help); folders of runs may stand by
+        themselves: gan-runs outputs/losses.""",
+    "runs_follow": """Print the progress of runs that are being trained, until they have ended; Ctrl-C ends the printing
+        only.""",
+    "runs_compare": """Show runs side by side: the settings that differ, how far they are, their newest values.""",
+    "runs_archive": """Write each run folder as a zip archive, and read that back. The folder stays.""",
+    "runs_delete": """Delete run folders, after showing which: with yes=true, or if you say so on a terminal. A run that
+        is being trained is never deleted, nor is a folder without the record of a run.""",
     "data": """Describe a dataset as a run would see it, with a contact sheet: counts, sizes, classes, mean and spread,
         duplicates, broken files. The other verb, gan-data shards, writes it as tar shards: gan-data shards --help.""",
     "shards": """Write a dataset as tar shards, as a run would see it: resized, in a random order, without a loss.""",
@@ -51,7 +60,18 @@ gan-evaluate run=outputs/<date>/<run> 'metrics=[native,kid,prdc]'
 gan-evaluate fake=folder_of_pngs dataset=cifar10""",
     "compare": """gan-compare study=outputs/losses
 gan-compare study=outputs/losses factor=loss baseline=non_saturating measure=fid
+gan-compare 'runs=[outputs/*/digits-*,/other/machine/digits-*]'
 gan-compare study=outputs/grid 'factor=[loss,penalty]' score=best threshold=10""",
+    "runs": """gan-runs
+gan-runs outputs/losses sort=fid
+gan-runs 'outputs/*/digits-*' 'status=[failed,interrupted]'
+gan-runs group='2026-11-*' name='*hinge*'""",
+    "runs_follow": """gan-runs follow
+gan-runs follow outputs/<date>/<run>""",
+    "runs_compare": """gan-runs compare outputs/<date>/<run> outputs/<date>/<run>""",
+    "runs_archive": """gan-runs archive outputs/losses output=/archive""",
+    "runs_delete": """gan-runs delete outputs/<date>/<run>
+gan-runs delete outputs status=failed yes=true""",
     "data": """gan-data describe dataset=mnist
 gan-data describe dataset=image_folder dataset.root=my_photos dataset.image_size=64 count=256
 gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_class=100 output=part.png""",
@@ -76,7 +96,9 @@ gan-stability dataset=gaussian model=linear_quadratic loss=wasserstein penalty=r
 
 def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
     """Return the help of a command: what it does, the groups with their options, the keys, examples, flags."""
-    program = {"data": "gan-data describe", "shards": "gan-data shards"}.get(config_name, f"gan-{config_name}")
+    program = {"data": "gan-data describe", "shards": "gan-data shards"}.get(
+        config_name, f"gan-{config_name.replace('_', ' ')}"
+    )
     groups, keys = _read_root(root_dir(config_name) / f"{config_name}.yaml")
     folders = [conf_dir()] + ([Path(config_dir)] if config_dir else [])
     parts = [

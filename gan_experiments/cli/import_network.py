@@ -6,6 +6,7 @@ import sys
 
 from gan_experiments.api.import_network import import_network
 from gan_experiments.api.request import Request
+from gan_experiments.cli._arguments import quoted
 from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import ImportConfig
 from gan_experiments.runs.summary import shown
@@ -13,7 +14,7 @@ from gan_experiments.runs.summary import shown
 
 def main() -> None:
     """Run the command; the file may stand by itself."""
-    sys.argv[1:] = [argument if _is_option(argument) else f"file={_quoted(argument)}" for argument in sys.argv[1:]]
+    sys.argv[1:] = [argument if _is_option(argument) else f"file={quoted(argument)}" for argument in sys.argv[1:]]
     command("import", ImportConfig, run)
 
 
@@ -28,11 +29,6 @@ def run(request: Request) -> int:
 
 def _is_option(argument: str) -> bool:
     return "=" in argument or argument.startswith("-")
-
-
-def _quoted(path: str) -> str:
-    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from gan_experiments.core.dotted import flatten, value_of
 from gan_experiments.core.text import first_few, suggest
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.find import is_run
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import Curve, read_metrics
 from gan_experiments.runs.results import evaluation_names, evaluation_of
+from gan_experiments.runs.state import STATUSES
 
-STATUSES = ("finished", "diverged", "failed", "interrupted", "pruned", "running")
 OUTPUT = "comparison"  # the folder that a comparison writes, below the study's
 _DEPTH = 2  # folders below the study that are searched
 _MOST_REASONS = 10
@@ -86,7 +87,7 @@ def collect(study: str | os.PathLike[str]) -> Study:
     study = Path(study)
     if not study.is_dir():
         raise ConfigError(f"study: {study} is not a folder")
-    if _looks_like_run(study):
+    if is_run(study):
         raise ConfigError(f"study: {study} is one run; a study is the folder above several (try study={study.parent})")
     return _collected(((folder.relative_to(study).as_posix(), folder) for folder in _folders(study, _DEPTH)), study)
 
@@ -146,17 +147,13 @@ def _collected(folders: Iterable[tuple[str, Path]], where: object) -> Study:
     return Study(runs, left_out)
 
 
-def _looks_like_run(folder: Path) -> bool:
-    return (folder / "config.yaml").is_file() or (folder / "record.json").is_file()
-
-
 def _folders(above: Path, depth: int) -> Iterator[Path]:
     """Yield run folders, and folders that neither are nor contain one."""
     for folder in sorted(above.iterdir()):
         if folder.name.startswith(".") or folder.name == OUTPUT or not folder.is_dir():
             continue
-        below = list(_folders(folder, depth - 1)) if depth > 1 and not _looks_like_run(folder) else []
-        if any(_looks_like_run(path) for path in below):
+        below = list(_folders(folder, depth - 1)) if depth > 1 and not is_run(folder) else []
+        if any(is_run(path) for path in below):
             yield from below
         else:
             yield folder

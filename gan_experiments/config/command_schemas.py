@@ -21,6 +21,7 @@ from gan_experiments.config.schema import (
 )
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
 
+Status = Literal["finished", "running", "interrupted", "failed", "diverged", "pruned", "unknown"]
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
 
 
@@ -153,7 +154,8 @@ class CompareConfig(Section):
     """The config of ``gan-compare``, see :func:`gan_experiments.comparison.comparison.compare`.
 
     Attributes:
-        study: The folder above the runs.
+        study: The folder above the runs; ``None``: ``runs`` says which.
+        runs: Run folders, folders above some, or patterns of either, in place of ``study``.
         factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
         baseline: The arm that the others are compared with; ``None``: all pairs.
         measure: Name of the measure in the log.
@@ -163,10 +165,11 @@ class CompareConfig(Section):
         threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
             arm where it is worst.
         allow_incomparable: Compare values although they were not measured in the same way.
-        output: The folder of the report; ``None``: ``comparison`` in the study's.
+        output: The folder of the report; ``None``: ``comparison`` in the study's, or in that which all runs are below.
     """
 
-    study: str
+    study: str | None
+    runs: str | list[str] | None
     factor: str | list[str] | None
     baseline: str | None
     measure: str
@@ -176,6 +179,89 @@ class CompareConfig(Section):
     threshold: float | None
     allow_incomparable: bool
     output: str | None
+
+
+@dataclass
+class RunsConfig(Section):
+    """The config of ``gan-runs``.
+
+    Attributes:
+        runs: Run folders, folders above some, or patterns of either.
+        status: Only runs of this status, or of these.
+        name: A pattern for the name of the folder.
+        group: A pattern for the name of the folder above it: a day or a study.
+        sort: What the list is sorted by; a name of a measure: from the worst value to the best.
+    """
+
+    runs: str | list[str]
+    status: Status | list[Status] | None
+    name: str | None
+    group: str | None
+    sort: str
+
+
+@dataclass
+class RunsFollowConfig(Section):
+    """The config of ``gan-runs follow``.
+
+    Attributes:
+        runs: Run folders, folders above some, or patterns of either.
+        name: A pattern for the name of the folder.
+        group: A pattern for the name of the folder above it: a day or a study.
+        every: Seconds between two looks at the folders.
+    """
+
+    runs: str | list[str]
+    name: str | None
+    group: str | None
+    every: PositiveFloat
+
+
+@dataclass
+class RunsCompareConfig(Section):
+    """The config of ``gan-runs compare``.
+
+    Attributes:
+        runs: Run folders, folders above some, or patterns of either.
+        status: Only runs of this status, or of these.
+        name: A pattern for the name of the folder.
+        group: A pattern for the name of the folder above it: a day or a study.
+    """
+
+    runs: str | list[str]
+    status: Status | list[Status] | None
+    name: str | None
+    group: str | None
+
+
+@dataclass
+class RunsArchiveConfig(RunsCompareConfig):
+    """The config of ``gan-runs archive``.
+
+    Attributes:
+        runs: Run folders, folders above some, or patterns of either.
+        status: Only runs of this status, or of these.
+        name: A pattern for the name of the folder.
+        group: A pattern for the name of the folder above it: a day or a study.
+        output: The folder of the archives; ``None``: that which the run folder is in.
+    """
+
+    output: str | None
+
+
+@dataclass
+class RunsDeleteConfig(RunsCompareConfig):
+    """The config of ``gan-runs delete``.
+
+    Attributes:
+        runs: Run folders, folders above some, or patterns of either.
+        status: Only runs of this status, or of these.
+        name: A pattern for the name of the folder.
+        group: A pattern for the name of the folder above it: a day or a study.
+        yes: Delete without asking.
+    """
+
+    yes: bool
 
 
 @dataclass

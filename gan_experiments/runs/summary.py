@@ -109,10 +109,10 @@ def describe_provenance(provenance: dict[str, Any]) -> list[str]:
 
 
 def _with_margin(value: float, margin: float | None) -> str:
-    return _number(value) + (f" ± {_number(margin)}" if margin is not None else "")
+    return number(value) + (f" ± {number(margin)}" if margin is not None else "")
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return a number with three decimals, a small one with three significant digits."""
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.1 else f"{value:.3g}"
 

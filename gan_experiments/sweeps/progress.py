@@ -72,7 +72,7 @@ class SweepProgress:
             self._initial.setdefault(job, state.images)
         if not self._console.is_terminal:
             changed = [(job, states[job]) for job in ended if states[job].touched]
-            self._print([f"{state.status} {job.name}: {_details(job, state)}" for job, state in changed])
+            self._print([f"{state.status} {job.name}: {state.progress()}" for job, state in changed])
         return states
 
     def _has_ended(self, state: JobState) -> bool:
@@ -81,7 +81,7 @@ class SweepProgress:
         )
 
     def _lines(self, states: dict[Job, JobState]) -> list[str]:
-        running = [f"{job.name}: {_details(job, state)}" for job, state in states.items() if state.status == "running"]
+        running = [f"{job.name}: {state.progress()}" for job, state in states.items() if state.status == "running"]
         elapsed = time.monotonic() - self._begun
         gained = sum(state.images - self._initial[job] for job, state in states.items())
         to_come = self._sweep.to_come()
@@ -96,14 +96,3 @@ class SweepProgress:
     def _print(self, lines: list[str]) -> None:
         for line in lines:
             self._console.print(printable(line), markup=False, soft_wrap=True)
-
-
-def _details(job: Job, state: JobState) -> str:
-    parts = [f"{state.images:,}/{job.budget:,} images"]
-    parts += [f"{name.upper()} {value:.2f}" for name, value in list(state.measures.items())[:1]]
-    if state.status == "running" and state.speed:
-        parts[1:1] = [f"{state.speed:,.0f}/s"]
-        parts.append(f"{duration(max(0, job.budget - state.images) / state.speed)} left")
-    if state.reason:
-        parts.append(state.reason)
-    return " · ".join(parts)

@@ -27,6 +27,25 @@ def test_a_study_is_compared(call, tmp_path):
     )
 
 
+def test_runs_from_anywhere_are_compared_as_those_of_a_study_are(call, tmp_path):
+    for day in range(2):
+        write_study(
+            tmp_path / "outputs" / f"day{day}", {loss: fids[2 * day : 2 * day + 3] for loss, fids in FIDS.items()}
+        )
+    for run in (tmp_path / "outputs" / "day1").iterdir():  # other seeds than those of the first day
+        text = (run / "config.yaml").read_text()
+        seed = int(run.name.rpartition("_")[2])
+        (run / "config.yaml").write_text(text.replace(f"\nseed: {seed}\n", f"\nseed: {seed + 3}\n"))
+    code, out, err = call(compare, "runs=outputs/*/digits-*")
+    assert (code, err) == (0, "")
+    assert "hinge ranks first" in out
+    assert "report  outputs/comparison/report.html" in out
+    assert len((tmp_path / "outputs" / "comparison" / "runs.csv").read_text().splitlines()) == 13
+    code, _, err = call(compare, "runs=[outputs/day0,outputs/day1/digits-dcgan-loss_hinge-seed_0]", "output=mine")
+    assert (code, err) == (0, "")
+    assert len(Path("mine/runs.csv").read_text().splitlines()) == 8
+
+
 def test_without_torch_and_in_no_time(tmp_path):
     write_study(tmp_path / "losses", FIDS)
     program = (
@@ -45,6 +64,8 @@ def test_without_torch_and_in_no_time(tmp_path):
     [
         ([], "study: missing"),
         (["study=nowhere"], "study: nowhere is not a folder"),
+        (["study=losses", "runs=losses"], "study: given together with runs"),
+        (["runs=nowhere/*"], "runs: nowhere/*: there is no such folder"),
         (["study=losses/digits-dcgan-loss_hinge-seed_0"], "is one run; a study is the folder above several"),
         (["study=empty"], "study: no run can be read in empty"),
         (["study=losses", "factor=penalty"], "factor: penalty is none in all 10 runs (what varies: loss)"),

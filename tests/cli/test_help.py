@@ -18,7 +18,9 @@ def test_the_help_is_about_the_program(name, tmp_path):
             assert key in page
     else:
         assert {
-            "compare": "study: ???",
+            "compare": "study: null",
+            "runs": "runs: outputs",
+            "runs_follow": "runs: outputs",
             "evaluate": "run: null",
             "stability": "distance: 0.1",
             "import": "file: ???",

@@ -13,6 +13,11 @@ from gan_experiments.config.command_schemas import (
     DataConfig,
     EvaluateConfig,
     ExportConfig,
+    RunsArchiveConfig,
+    RunsCompareConfig,
+    RunsConfig,
+    RunsDeleteConfig,
+    RunsFollowConfig,
     SampleConfig,
     ShardsConfig,
     TranslateConfig,
@@ -31,12 +36,18 @@ SCHEMAS = {
     "compare": CompareConfig,
     "shards": ShardsConfig,
     "translate": TranslateConfig,
+    "runs": RunsConfig,
+    "runs_follow": RunsFollowConfig,
+    "runs_compare": RunsCompareConfig,
+    "runs_archive": RunsArchiveConfig,
+    "runs_delete": RunsDeleteConfig,
 }
 GROUPS = [group for group in sorted(conf_dir().iterdir()) if root_dir(group.name) == conf_dir()]
 OPTIONS = [(group.name, file.stem) for group in GROUPS for file in sorted(group.glob("*.yaml"))]
 OPTIONS = [(group, option) for group, option in OPTIONS if option != INHERITED]
 RUN = ["run=outputs/x"]
-MISSING = {"evaluate": RUN, "sample": RUN, "export": RUN, "compare": ["study=outputs/x"], "shards": ["output=x"]}
+MISSING = {"evaluate": RUN, "sample": RUN, "export": RUN, "shards": ["output=x"]}
+MISSING |= {f"runs_{verb}": ["runs=x"] for verb in ("compare", "archive", "delete")}
 MISSING["translate"] = [*RUN, "input=x", "output=y"]
 SLOTS = {
     name: slot for module in (schema, command_schemas) for name, each in vars(module).items() if (slot := slot_in(each))

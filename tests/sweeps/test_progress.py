@@ -17,7 +17,7 @@ def test_a_running_job_is_read_from_its_table(job, monkeypatch, capsys):
         time.sleep(0.2)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("1 of 3 jobs done · 0:00 so far")
-    assert lines[1] == "a=1: 200/1,000 images · 40/s · FID 9.50 · 0:20 left"
+    assert lines[1] == "a=1: 200/1,000 images · 40/s · FID 9.500 · 0:20 left"
 
 
 def test_a_job_that_ends_is_reported_once(job, monkeypatch, capsys):
@@ -27,4 +27,4 @@ def test_a_job_that_ends_is_reported_once(job, monkeypatch, capsys):
         time.sleep(0.1)
         running.folder.update_record(status="failed", reason="a fault")
         time.sleep(0.1)
-    assert capsys.readouterr().err == "failed a=1: 200/1,000 images · FID 9.50 · a fault\n"
+    assert capsys.readouterr().err == "failed a=1: 200/1,000 images · FID 9.500 · a fault\n"

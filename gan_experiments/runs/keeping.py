@@ -1,0 +1,71 @@
+"""Archives and deletes run folders, none of which is being trained. Imports no torch."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+import zipfile
+from pathlib import Path
+
+from gan_experiments.core.files import replacing
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.state import STATUSES, size_and_time
+
+_QUIET = 3600.0  # seconds after which a run of another machine is taken for dead: not all file systems share locks
+
+
+def why_kept(folder: RunFolder) -> str | None:
+    """Return why a folder must stay: it is no run with a record of ours, or is being trained; ``None``: it need not."""
+    record = folder.record()
+    if folder.path.is_symlink():
+        return "is a link to a folder"
+    if record.get("status") not in STATUSES:
+        return "has no record of a run that can be read"
+    if folder.held():
+        return "is being trained"
+    if any(path != folder.record_file for path in folder.path.rglob(folder.record_file.name)):
+        return "holds other runs"
+    elsewhere = record["status"] == "running" and record.get("host") not in (None, socket.gethostname())
+    if elsewhere and time.time() - size_and_time(folder.path)[1] < _QUIET:
+        return f"is being trained on {record['host']}, or was within the hour"
+    return None
+
+
+def archive(folder: RunFolder, file: Path) -> None:
+    """Write a run folder as a zip archive, and read it back; the folder stays.
+
+    Raises:
+        HeldError: The run is being trained.
+        ConfigError: The file exists.
+        OSError: It cannot be written, or does not hold what the folder does.
+    """
+    if file.exists():
+        raise ConfigError(f"output: {file} exists and is not overwritten")
+    with folder.lock(), replacing(file) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as packed:
+            for path in sorted(folder.path.rglob("*")):
+                if path.is_file() and path.name != ".lock":
+                    packed.write(path, Path(folder.path.name, path.relative_to(folder.path)))
+        with zipfile.ZipFile(temporary) as packed:
+            if (damaged := packed.testzip()) is not None:
+                raise OSError(f"{file}: {damaged} cannot be read back")
+
+
+def delete(folder: RunFolder) -> None:
+    """Delete a run folder with all that is in it; its record goes last, so that what is cut off can be repeated.
+
+    Raises:
+        HeldError: The run is being trained.
+        ConfigError: The folder must stay, see ``why_kept``.
+    """
+    if (reason := why_kept(folder)) is not None:
+        raise ConfigError(f"{folder.path}: {reason}; it is not deleted")
+    with folder.lock():
+        for path in sorted(folder.path.iterdir(), key=lambda path: path == folder.record_file):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        folder.path.rmdir()

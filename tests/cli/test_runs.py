@@ -1,0 +1,154 @@
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from synthetic import write_run, write_study
+
+from gan_experiments.cli import runs
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    write_study(tmp_path / "outputs" / "losses", {"hinge": [4.0, 4.2], "wasserstein": [9.0]})
+    write_run(tmp_path / "outputs" / "2026-11-21" / "mine", fid=2.0, status="failed", record={"reason": "a fault"})
+    return tmp_path / "outputs"
+
+
+def listed(out):
+    return [line.split()[0] for line in out.splitlines()[1:-1]]
+
+
+@pytest.mark.usefixtures("outputs")
+def test_runs_of_all_days_and_studies_are_listed(call):
+    code, out, err = call(runs)
+    assert (code, err) == (0, "")
+    head, *lines, total = out.splitlines()
+    assert head.split() == ["run", "status", "images", "newest", "values", "size", "age"]
+    assert len(lines) == 4
+    (mine,) = [line for line in lines if "mine" in line]
+    assert mine.split()[:3] == ["outputs/2026-11-21/mine", "failed", "100,000"]
+    assert "FID 3.294" in mine
+    assert total.startswith("4 runs, ")
+    assert total.endswith(": 3 finished, 1 failed")
+
+
+@pytest.mark.usefixtures("outputs")
+def test_runs_are_filtered_and_sorted(call):
+    _, out, _ = call(runs, "sort=fid", "group=losses")
+    assert [name.rpartition("-")[0].rpartition("_")[2] for name in listed(out)] == ["wasserstein", "hinge", "hinge"]
+    _, out, _ = call(runs, "name=*hinge*", "outputs/losses")
+    assert len(listed(out)) == 2
+    _, out, _ = call(runs, "status=[failed,running]")
+    assert listed(out) == ["outputs/2026-11-21/mine"]
+
+
+@pytest.mark.usefixtures("outputs")
+def test_runs_are_compared_side_by_side(call):
+    hinge, wasserstein = "outputs/losses/digits-dcgan-loss_hinge-seed_0", "outputs/losses/*wasserstein*"
+    code, out, err = call(runs, "compare", hinge, wasserstein)
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:-1]}
+    assert rows["loss._target_"] == [
+        "'gan_experiments.losses.hinge.Hinge'",
+        "'gan_experiments.losses.wasserstein.Wasserstein'",
+    ]
+    assert rows["fid"] == ["4.000", "9.000"]
+    assert "seed" not in rows
+
+
+def test_runs_are_archived(call, outputs):
+    code, out, err = call(runs, "archive", "outputs/losses", "output=kept")
+    assert (code, err) == (0, "")
+    files = sorted(Path("kept/losses").iterdir())
+    assert len(files) == 3
+    with zipfile.ZipFile(files[0]) as packed:
+        assert f"{files[0].stem}/config.yaml" in packed.namelist()
+    assert str(files[0]) in out
+    assert len(list((outputs / "losses").iterdir())) == 3
+
+
+def test_nothing_is_deleted_before_somebody_has_said_so(call, outputs, monkeypatch):
+    code, out, err = call(runs, "delete", "outputs/losses")
+    assert code == 2
+    assert len(listed(out)) == 3
+    assert "yes: nothing is deleted; yes=true deletes what is listed above" in err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: "")
+    assert call(runs, "delete", "outputs/losses")[0] == 0
+    assert len(list((outputs / "losses").iterdir())) == 3
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    assert call(runs, "delete", "outputs/losses/digits-dcgan-loss_wasserstein-seed_0")[0] == 0
+    code, out, _ = call(runs, "delete", "outputs/losses", "yes=true")
+    assert code == 0
+    assert "Deleted 2 runs" in out
+    assert list((outputs / "losses").iterdir()) == []
+    assert (outputs / "2026-11-21" / "mine").exists()
+
+
+def test_one_run_that_must_stay_keeps_all(call, outputs):
+    (outputs / "losses" / "no run").mkdir()
+    (outputs / "losses" / "no run" / "config.yaml").touch()
+    code, out, err = call(runs, "delete", "outputs/losses", "yes=true")
+    assert (code, out) == (2, "")
+    assert "runs: outputs/losses/no run has no record of a run" in err
+    assert len(list((outputs / "losses").iterdir())) == 4
+
+
+def test_a_run_is_followed_to_its_end(outputs, tmp_path):
+    run = write_run(outputs / "now" / "run", status="running", record={"reason": None, "budget": {"images": 200_000}})
+    program = "from gan_experiments.cli.runs import main; main()"
+    command = [sys.executable, "-c", program, "follow", "every=0.05"]
+    with run.lock():
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline().startswith("run: 100,000/200,000 images · FID ")
+        with run.metrics_file.open("a") as table:
+            table.write("110000,0.7,110.0,5.5,8.7\n")
+        assert process.stdout.readline() == "run: 110,000/200,000 images · FID 5.500, IS 8.700\n"
+        run.update_record(status="diverged", reason="NaN in the loss")
+    assert process.stdout.readline() == "outputs/now/run: diverged\n"
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["nowhere"], "runs: nowhere: there is no such folder"),
+        (["status=gone"], "status: 'gone' is not one of"),
+        (["status=diverged"], "status: none of 4 runs is diverged (failed, finished)"),
+        (["name=*minimax*"], "name: no run matches '*minimax*'"),
+        (["sort=kid"], "sort: no run has a value 'kid'; did you mean"),
+        (["delete"], "runs: missing"),
+        (["follow"], "none of these is running"),
+        (["compare", "outputs/2026-11-21"], "one run alone"),
+        (["yes=true"], "yes: no such key"),
+    ],
+)
+@pytest.mark.usefixtures("outputs")
+def test_wrong_input_is_a_clear_line(call, arguments, text):
+    code, out, err = call(runs, *arguments)
+    assert (code, out) == (2, "")
+    assert text in err
+
+
+@pytest.mark.usefixtures("outputs")
+def test_without_torch(tmp_path):
+    program = (
+        "import sys; from gan_experiments.cli import runs\n"
+        "try: runs.main()\nexcept SystemExit as end: assert not end.code\n"
+        "assert not {'torch', 'pytorch_lightning', 'scipy', 'matplotlib'} & set(sys.modules)"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_of_every_verb(call):
+    for verb in ("", "follow", "compare", "archive", "delete"):
+        words = [verb] if verb else []
+        code, out, _ = call(runs, *words, "--help")
+        assert code == 0
+        assert f"usage: {' '.join(['gan-runs', *words])} [group" in out
