@@ -62,12 +62,19 @@ class ConfigFiles:
         self.config_name = config_name
         self.loader = _loader(root_dir(config_name), None if config_dir is None else Path(config_dir).absolute())
         self._composed: dict[tuple[str, ...], Composition] = {}
-        if config_name not in self.loader.get_group_options(""):
+        self._options: dict[str, list[str]] = {}
+        if config_name not in self._all_options(""):
             raise ConfigError(f"--config-name: there is no config {config_name!r} in {config_dir or conf_dir()}")
 
     def options(self, group: str) -> list[str]:
         """Return the options of a group, ours and the user's; empty if there is no such group."""
-        return [option for option in self.loader.get_group_options(group) if option != INHERITED]
+        return [option for option in self._all_options(group) if option != INHERITED]
+
+    def _all_options(self, group: str) -> list[str]:
+        """Ask Hydra for the options of a group once: it copies all that it has read for every answer."""
+        if group not in self._options:
+            self._options[group] = self.loader.get_group_options(group)
+        return self._options[group]
 
     def has_option(self, group: str, option: str) -> bool:
         """Tell whether a group has an option; it may lie in a folder below."""
@@ -81,7 +88,7 @@ class ConfigFiles:
         own = self.compose([]).config
         unknown = OmegaConf.is_missing(own, key) or OmegaConf.is_interpolation(own, key)
         is_value = key in own.keys() and (unknown or not OmegaConf.is_dict(own[key]))  # noqa: SIM118 - "in" omits "???"
-        return bool(key) and not is_value and bool(self.loader.get_group_options(key))
+        return bool(key) and not is_value and bool(self._all_options(key))
 
     @cached_property
     def groups(self) -> set[str]:
