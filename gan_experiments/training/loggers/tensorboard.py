@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_file_loader import RawEventFileL
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.summary.writer import event_file_writer
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams as hparams_summary
@@ -25,6 +27,7 @@ from gan_experiments.runs.summary import as_markdown
 from gan_experiments.training.loggers.base import RunLogger
 
 _log = logging.getLogger(__name__)
+_excepthook = threading.excepthook
 
 
 class TensorBoard(TensorBoardLogger, RunLogger):
@@ -38,6 +41,7 @@ class TensorBoard(TensorBoardLogger, RunLogger):
         super().__init__(save_dir=str(run.path), name="", version="", default_hp_metric=False)
         self._folder = run.path
         self._failed = False
+        threading.excepthook = _without_traceback
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -109,6 +113,13 @@ class TensorBoard(TensorBoardLogger, RunLogger):
                     writer = RecordWriter(file)
                     for raw in kept:
                         writer.write(raw)
+
+
+def _without_traceback(arguments: threading.ExceptHookArgs) -> None:
+    """Print no traceback for the thread that writes events: what it raises, the next call of the writer raises."""
+    is_writer = type(arguments.thread).__module__ == event_file_writer.__name__
+    if not (is_writer and isinstance(arguments.exc_value, OSError)):
+        _excepthook(arguments)
 
 
 def _events(path: Path) -> Iterator[tuple[bytes, int]]:

@@ -1,5 +1,6 @@
 import errno
 import os
+import threading
 
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -108,3 +109,19 @@ def test_training_goes_on_where_no_events_can_be_written(tmp_path, monkeypatch, 
     board.finalize("success")
     (record,) = caplog.records
     assert f"{tmp_path}: TensorBoard's events cannot be written: No space left on device" in record.getMessage()
+
+
+def test_a_writer_that_fails_prints_no_traceback(tmp_path, monkeypatch, capfd, caplog):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    board = TensorBoard(RunFolder(tmp_path))
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # not pytest's
+    writer = board.experiment._get_file_writer().event_writer._async_writer
+    monkeypatch.setattr(writer._worker._record_writer, "write", full)
+    board.log_metrics({"loss": 1.0}, 8)
+    writer._worker.join(10)
+    assert not writer._worker.is_alive()
+    board.log_metrics({"loss": 1.0}, 16)
+    assert "Traceback" not in capfd.readouterr().err
+    assert "TensorBoard's events cannot be written: No space left on device" in caplog.text

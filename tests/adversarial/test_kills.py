@@ -1,0 +1,107 @@
+"""Sweeps whose processes are killed at random moments: what they end with is what they end with undisturbed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from same_run import assert_same_run
+from tiny import tiny_overrides
+
+from gan_experiments.runs.folder import RunFolder
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a sweep in /proc")
+
+EVERY = ("callbacks.checkpoint.every=300", "callbacks.monitor.every=70", "metrics.every=400")
+SWEEPS = {
+    "dcgan": ("budget.images=4000",),
+    "vae": ("model=vae", "budget.images=4000"),
+    "points": (
+        "dataset=ring", "dataset.num_points=500", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]",
+        "budget.images=8000",
+    ),
+    "pix2pix": ("model=pix2pix", "task=denoise", "budget.images=800"),
+    "two processes": ("trainer=ddp_cpu", "budget.images=2000"),
+}  # fmt: skip
+KILLS = 3
+
+
+def command(system, folder):
+    overrides = tiny_overrides(*SWEEPS[system], *EVERY)
+    if system == "points":  # which has networks and measures of its own
+        overrides = [line for line in overrides if ".channels" not in line and ".native" not in line]
+    jobs = ("-m", "seed=0,1", "retry=failed", f"hydra.sweep.dir={folder}")
+    return [sys.executable, "-m", "gan_experiments.cli.train", *overrides, *jobs]
+
+
+def processes(folder):
+    """Return the sweep, its server, its jobs and what these have started: all that works in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(path / "cwd") == str(folder) and (path / "stat").read_text().rpartition(")")[2][1] != "Z":
+                found.append(int(path.name))
+        except OSError:  # it has just ended
+            continue
+    return sorted(found)
+
+
+def wait_until_none(folder):
+    end = time.monotonic() + 60
+    while left := processes(folder):
+        assert time.monotonic() < end, f"processes {left} go on without the sweep"
+        time.sleep(0.05)
+
+
+def run_with_kills(system, folder, chance, seconds):
+    """Start a sweep until it ends by itself, and kill one of its processes up to ``KILLS`` times; returns who was."""
+    killed = []
+    for _ in range(KILLS + 1):
+        with (folder / "output").open("w") as output:
+            sweep = subprocess.Popen(command(system, "study"), cwd=folder, stdout=output, stderr=output)
+        if len(killed) < KILLS:
+            try:
+                sweep.wait(chance.uniform(0.1, 1.0) * seconds)
+            except subprocess.TimeoutExpired:
+                victim = chance.choice(processes(folder))
+                killed.append("sweep" if victim == sweep.pid else "job or server")
+                os.kill(victim, signal.SIGKILL)
+        code = sweep.wait(300)
+        wait_until_none(folder)
+        if code == 0:
+            return killed
+    raise AssertionError((folder / "output").read_text())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the folder of a sweep that nobody disturbs and the seconds that it takes, once for each system."""
+    done = {}
+
+    def make(system):
+        if system not in done:
+            folder, began = tmp_path_factory.mktemp("whole"), time.monotonic()
+            subprocess.run(command(system, "study"), cwd=folder, check=True, capture_output=True)
+            done[system] = folder / "study", time.monotonic() - began
+        return done[system]
+
+    return make
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("system", SWEEPS)
+def test_a_sweep_that_is_killed_ends_with_the_same_bits(system, seed, whole, tmp_path):
+    undisturbed, seconds = whole(system)
+    killed = run_with_kills(system, tmp_path, random.Random(seed), seconds)
+    print(f"killed: {', '.join(killed) or 'none, it was too fast'}")
+    runs = sorted(path.parent for path in undisturbed.glob("*/record.json"))
+    assert len(runs) == 2
+    for run in runs:
+        again = RunFolder(tmp_path / "study" / run.name)
+        assert again.record()["status"] == "finished"
+        assert_same_run(RunFolder(run), again)
+        assert not list(again.path.rglob("*.tmp"))
