@@ -6,7 +6,7 @@ import pytest
 from backbones import random_backbone
 from hydra.utils import get_class
 from omegaconf import OmegaConf
-from tiny import TRANSLATORS, tiny_overrides
+from tiny import LARGE, LARGE_IMAGES, TRANSLATORS, tiny_overrides
 
 from gan_experiments.config.compose import compose
 from gan_experiments.core import weights
@@ -97,6 +97,10 @@ def test_defaults_of_datasets_belong_to_those_with_a_known_truth():
 
 def needed(group, option):
     """Return the translator and the data that an option of translation is for."""
+    if option in LARGE:
+        unflipped = "horizontal_flip" in (CONF / group / f"{option}.yaml").read_text()  # polygons have no such option
+        model = ["model=fastgan"] if option == "reconstruction" else []
+        return [*LARGE_IMAGES, *model, *["~dataset.horizontal_flip"] * unflipped]
     if group == "experiment":
         return [f"model={option}", "task=denoise"] if option in TRANSLATORS else []
     task = option if group == "task" else "denoise" if (group, option) == ("optimizer", "pix2pix") else "none"
@@ -114,7 +118,7 @@ def test_two_steps(group, option, tmp_path, monkeypatch):
         overrides.append("model=autoencoder")
     if (group, option) in NEEDS_VAE:
         overrides.append("model=vae")
-    if group == "experiment":
+    if group == "experiment" and option not in LARGE:
         overrides.append("dataset=digits")  # what is at hand
     if (group, option) == ("callbacks", "none"):
         overrides = [line for line in overrides if not line.startswith("callbacks.")]

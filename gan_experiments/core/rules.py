@@ -92,9 +92,14 @@ def check_packing(key: str, config: ConfigView) -> Iterator[Problem]:
         yield Problem("batch_size", f"{text}; {' and '.join(map(str, fits))} {'are' if len(fits) > 1 else 'is'}")
 
 
-def check_gradients_of_samples(key: str, instead: str, config: ConfigView) -> Iterator[Problem]:
-    """Warn of an option that makes images of a batch depend on each other, with a penalty on the gradient of each."""
-    value = option(config, *key.rpartition(".")[::2])
+def check_gradients_of_samples(
+    key: str, instead: str, config: ConfigView, value: str | None = None
+) -> Iterator[Problem]:
+    """Warn of an option that makes images of a batch depend on each other, with a penalty on the gradient of each.
+
+    ``value`` says what does; by default the value of the option.
+    """
+    value = value or option(config, *key.rpartition(".")[::2])
     for name, penalty in config.components("penalty").items():
         if getattr(penalty, "needs_per_sample_gradients", False):
             reason = "the gradient at an image then depends on the other images of the batch"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gan_experiments.core.frozen import weight_hashes
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
 from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_checkpoint, load_part, load_weights
@@ -90,6 +91,19 @@ def check_same_data(record: Mapping[str, Any], data: ImageData, moved: Collectio
         raise ConfigError(f"{key}: the record of the run has no fingerprint to compare these data with")
     if known not in (None, data.fingerprint):
         raise ConfigError(f"{key}: other data than the run was trained on: fingerprint {data.fingerprint}, not {known}")
+
+
+def check_same_pretrained(record: Mapping[str, Any], system: System) -> None:
+    """Refuse pretrained, frozen networks that are not those that a run has been trained with.
+
+    Raises:
+        ConfigError: Names the first one that differs.
+    """
+    known, here = record.get("pretrained"), weight_hashes(system)
+    other = [name for name in here if isinstance(known, Mapping) and known.get(name) != here[name]]
+    if other:
+        text = f"its weights are not those that the run has been trained with: {here[other[0]]}"
+        raise ConfigError(f"model: {other[0]}: {text}")
 
 
 def check_resumable(checkpoint: Mapping[str, Any], config: Mapping[str, Any], parts: Parts, path: Path) -> None:

@@ -17,6 +17,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from gan_experiments.core.files import remove_leftovers
+from gan_experiments.core.frozen import weight_hashes
 from gan_experiments.core.types import DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
@@ -27,7 +28,7 @@ from gan_experiments.training.build import Parts, build
 from gan_experiments.training.initial import begin_with
 from gan_experiments.training.loop import run_loggers
 from gan_experiments.training.preflight import check_run
-from gan_experiments.training.restore import check_resumable, check_same_data
+from gan_experiments.training.restore import check_resumable, check_same_data, check_same_pretrained
 
 INTERRUPTED_EXIT = 128  # plus the signal's number, as in shells
 
@@ -63,6 +64,7 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
         check_run(parts, config)
         if checkpoint:
             check_resumable(checkpoint, config, parts, path)
+            check_same_pretrained(run.record(), parts.system)
             check_same_data(
                 run.record(), parts.data, moved=differences(saved["dataset"], config["dataset"], "dataset.")
             )
@@ -128,6 +130,7 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
             name: _size(part) for name, part in system.named_children() if _size(part) and not name.endswith("ema")
         },
         processes=parts.trainer.world_size,
+        **({"pretrained": hashes} if (hashes := weight_hashes(system)) else {}),
         **provenance(),
     )
     if parts.resumed_at is None:

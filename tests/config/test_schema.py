@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 import yaml
 from omegaconf import OmegaConf
-from tiny import TRANSLATORS
+from tiny import LARGE, TRANSLATORS
 
 from gan_experiments.config import command_schemas, schema
 from gan_experiments.config.annotations import slot_in
@@ -68,7 +68,7 @@ def test_every_option_of_every_group_is_right(group, option):
     adds = group == "metrics" and "\nevery:" not in (conf_dir() / group / f"{option}.yaml").read_text()
     line = f"{group}=[native,{option}]" if adds else f"{group}={option}"
     # Some want more images than there are digits, some colours; translators want inputs.
-    large = ["dataset=cifar10"] if group == "experiment" or option == "colorize" else []
+    large = ["dataset=cifar10"] if group == "experiment" or option in {"colorize", *LARGE} else []
     large += ["task=denoise"] if option in TRANSLATORS and group in ("model", "experiment") else []
     others = {"model": "loss", "metrics": "dataset", "dataset_defaults": "dataset"}
     problems, other = {}, others.get(group, "model")

@@ -26,6 +26,10 @@ TRANSLATORS = {
 }
 TRANSLATORS["fastcut"] = TRANSLATORS["cut"]
 
+# Models, recipes and penalties that the 8 pixels of the default dataset are too small for, and images for them.
+LARGE = {"fastgan", "reconstruction"}
+LARGE_IMAGES = ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=64"]
+
 
 # Adam divides by the size of the gradient: where that is rounding error, so is the step. SGD shows the gradients.
 SGD = [

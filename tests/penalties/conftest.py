@@ -57,7 +57,7 @@ class Counting(nn.Module):
 
 
 class SmallDiscriminator(nn.Module):
-    """A smooth convolutional network that offers its features."""
+    """A smooth convolutional network that offers its features, and reconstructs images from them."""
 
     def __init__(self):
         super().__init__()
@@ -69,6 +69,9 @@ class SmallDiscriminator(nn.Module):
 
     def forward(self, images, labels=None):
         return self.head(self.features(images)).squeeze(1)
+
+    def reconstruct(self, features, images, quarters):
+        return [(features[:, :32].view_as(images), images * (1 + quarters.view(-1, 1, 1, 1)))]
 
 
 class SmallGenerator(nn.Module):

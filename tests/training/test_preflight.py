@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tiny import TRANSLATORS
+from tiny import LARGE, LARGE_IMAGES, TRANSLATORS
 from torch import nn
 
 from gan_experiments.config.compose import compose
@@ -171,7 +171,9 @@ def assert_unchanged(before, after):
 def test_no_bit_changes(model, large, monkeypatch):
     if large:
         monkeypatch.setattr(preflight, "LARGE", 0)
-    config = OmegaConf.to_container(compose("train", [f"model={model}", *TRANSLATORS.get(model, [])]), resolve=True)
+    narrow = [f"model.{network}.channels=4" for network in ("generator", "discriminator")]
+    more = [*LARGE_IMAGES, *narrow] if model in LARGE else TRANSLATORS.get(model, [])
+    config = OmegaConf.to_container(compose("train", [f"model={model}", *more]), resolve=True)
     data = build_data(config)
     system = build_system(config, data)
     before = everything(system)
