@@ -36,6 +36,7 @@ POLYGONS = ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=50"
 
 # A measure that is added to others, with what it asks of a run.
 ADDED = {
+    "authpct": [],
     "class_fid": ["conditioning=projection"],
     "classification_score": ["conditioning=projection", "metrics.measures.classification_score.training_images=256"],
     "fid_infinity": [],
@@ -43,8 +44,12 @@ ADDED = {
     "lpips_diversity": [*POLYGONS, "metrics=[random,{}]"],
     "memorization": ["dataset.limit=1000"],
     "mixture": [],
+    "prd": [],
     "prdc": [],
     "sfid": [],
+    "swd": [*POLYGONS, "metrics=[random,{}]", "metrics.measures.swd.patches=4", "metrics.measures.swd.directions=8"],
+    "vendi": [],
+    "ms_ssim": [*POLYGONS, "metrics=[random,{}]"],
     "pairs": ["model=pix2pix", "task=denoise"],
     "lpips": ["model=pix2pix", "task=denoise", *POLYGONS, "metrics=[random,{}]"],
     "cycle_error": ["model=cyclegan", "dataset=digits_twin"],

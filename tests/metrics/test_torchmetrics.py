@@ -12,15 +12,17 @@ from pixels import Pixels, source
 from torch import nn
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.functional.image.lpips import _LPIPS
-from torchmetrics.image import inception
+from torchmetrics.image import MultiScaleStructuralSimilarityIndexMeasure, inception
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from torchmetrics.wrappers import FeatureShare
 
 from gan_experiments.core.images import to_float
+from gan_experiments.metrics.authenticity import AuthPct
 from gan_experiments.metrics.class_fid import ClassFID
 from gan_experiments.metrics.classification_score import ClassificationScore
+from gan_experiments.metrics.cmmd import CMMD
 from gan_experiments.metrics.diversity import PerceptualDiversity
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.fid_infinity import FIDInfinity
@@ -28,7 +30,11 @@ from gan_experiments.metrics.inception_score import InceptionScore
 from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.known_distribution import KnownDistributionMetric
 from gan_experiments.metrics.memorization import Memorization
+from gan_experiments.metrics.prd import PRD
 from gan_experiments.metrics.prdc import PRDC
+from gan_experiments.metrics.structural_diversity import StructuralDiversity
+from gan_experiments.metrics.swd import SWD
+from gan_experiments.metrics.vendi import Vendi
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 REAL, FAKE = source().images, source(seed=1, bright=1.2).images[:300]
@@ -56,11 +62,12 @@ def updated(metric):
 
 @pytest.mark.parametrize(
     "metric", [FID, InceptionScore, KID, PRDC, ClassFID, FIDInfinity, Memorization, PerceptualDiversity,
-               ClassificationScore, KnownDistributionMetric],
+               ClassificationScore, KnownDistributionMetric, CMMD, Vendi, AuthPct, PRD, StructuralDiversity, SWD],
 )  # fmt: skip
 def test_every_measure_is_a_metric_of_torchmetrics(metric):
     parents = {FID: FrechetInceptionDistance, InceptionScore: inception.InceptionScore, KID: KernelInceptionDistance,
-               PerceptualDiversity: LearnedPerceptualImagePatchSimilarity}  # fmt: skip
+               PerceptualDiversity: LearnedPerceptualImagePatchSimilarity,
+               StructuralDiversity: MultiScaleStructuralSimilarityIndexMeasure}  # fmt: skip
     assert issubclass(metric, parents.get(metric, Metric))
     assert isinstance(metric(), Metric)
 

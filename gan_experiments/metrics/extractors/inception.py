@@ -44,7 +44,7 @@ class Inception(Extractor):
             filter, with the scale to [-1, 1] of pytorch-fid; or ``clean_fid``, Pillow's bicubic filter on floats
             (Parmar et al. 2022). They give different FIDs.
         features: ``pool``, or ``spatial``: the first 7 channels of 17 x 17 pixels that sFID compares, without logits
-            (Nash et al. 2021, section 4.2; the layer is that of the code of Dhariwal & Nichol 2021).
+            (Nash et al. 2021; the layer is that of the code of Dhariwal & Nichol 2021).
         precision: ``bfloat16`` is three times as fast on a CPU that supports it, and changes FID by several percent:
             its values cannot be compared with float32. The provenance has the relative error of its features.
         batch_size: Images at a time; default: 8 on the CPU, where that is fastest, 128 elsewhere.

@@ -3,6 +3,7 @@
 Everything random in them is a function of a ``seed`` argument. The classes in ``gan_experiments.metrics`` call these.
 """
 
+from gan_experiments.metrics.functional.authenticity import authenticity, expected_authenticity
 from gan_experiments.metrics.functional.class_wise_frechet import class_wise_frechet_distances
 from gan_experiments.metrics.functional.classification_accuracy import (
     AugmentationGain,
@@ -27,11 +28,18 @@ from gan_experiments.metrics.functional.kernel_distance import kernel_distance, 
 from gan_experiments.metrics.functional.margins import jackknife_margin, margin_of_mean, margin_of_share
 from gan_experiments.metrics.functional.mode_coverage import mode_coverage
 from gan_experiments.metrics.functional.precision_recall import PRDCScores, precision_recall_density_coverage
+from gan_experiments.metrics.functional.precision_recall_curve import (
+    PrecisionRecallCurve,
+    expected_precision_recall_curve,
+    precision_recall_curve,
+)
 from gan_experiments.metrics.functional.real_baseline import (
     expected_inception_score,
     expected_kernel_distance,
     expected_precision_recall_density_coverage,
 )
+from gan_experiments.metrics.functional.sliced_wasserstein import sliced_wasserstein_distance
+from gan_experiments.metrics.functional.vendi import expected_vendi_score, vendi_score
 
 __all__ = [
     "AugmentationGain",
@@ -41,18 +49,23 @@ __all__ = [
     "GaussianMMD",
     "LabelledImages",
     "PRDCScores",
+    "PrecisionRecallCurve",
     "RealParts",
     "augmentation_gain",
+    "authenticity",
     "class_wise_frechet_distances",
     "classification_accuracy_score",
     "data_copying",
     "divide",
+    "expected_authenticity",
     "expected_class_wise_distances",
     "expected_frechet_distance",
     "expected_gaussian_mmd",
     "expected_inception_score",
     "expected_kernel_distance",
+    "expected_precision_recall_curve",
     "expected_precision_recall_density_coverage",
+    "expected_vendi_score",
     "extrapolated_frechet_distance",
     "fit_gaussian",
     "frechet_distance",
@@ -64,5 +77,8 @@ __all__ = [
     "margin_of_share",
     "mode_coverage",
     "polynomial_mmd",
+    "precision_recall_curve",
     "precision_recall_density_coverage",
+    "sliced_wasserstein_distance",
+    "vendi_score",
 ]
