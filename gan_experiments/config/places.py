@@ -24,7 +24,7 @@ _PLACES = {
         "dir",
         "name",
     ),
-    *("root_dir", "default_root_dir", "sub_dir", "version", "offline_directory", "tracking_uri"),
+    *("root_dir", "default_root_dir", "sub_dir", "version", "offline_directory", "tracking_uri", "repo"),
 }
 
 # Where a dataset reads its files: not part of what the data are, so it may change with the machine.

@@ -1,16 +1,21 @@
-"""The base class of a run's loggers: what they can do besides logging scalars."""
+"""The base classes of a run's loggers: what they can do besides logging scalars."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from importlib.util import find_spec
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from pytorch_lightning.loggers.logger import Logger
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.dotted import flatten
 from gan_experiments.core.text import first_line
+from gan_experiments.runs.folder import RunFolder
 
 _log = logging.getLogger(__name__)
 _Logger = TypeVar("_Logger", bound="RunLogger")
@@ -67,3 +72,54 @@ class RunLogger(Logger):
 
     def rewind(self, images_seen: int) -> None:
         """Delete what was logged after ``images_seen``: the run resumes there and logs it again."""
+
+
+class ServiceLogger(RunLogger):
+    """A logger that hands everything to a package of its own, which is an extra.
+
+    A run that resumes goes on in the same run there. What a killed process has logged behind its last checkpoint cannot
+    be deleted there; it is logged again with the same values. If the service or its package fails, training goes on
+    without it.
+
+    Args:
+        run: The run's folder.
+
+    Attributes:
+        package: The package, as it is imported.
+        extra: The extra that installs it, and the logger's name.
+    """
+
+    package: ClassVar[str]
+    extra: ClassVar[str]
+
+    def __init__(self, run: RunFolder) -> None:
+        super().__init__()
+        self._folder = run
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> list[Problem]:
+        """Refuse the logger where its package is missing."""
+        if find_spec(cls.package) is not None:
+            return []
+        return [Problem(key, f"{cls.package} is not installed: pip install 'gan-experiments[{cls.extra}]'")]
+
+    @property
+    def name(self) -> str:
+        """The logger's name."""
+        return self.extra
+
+    @property
+    def version(self) -> str:
+        """The id of the run: the same after it has resumed or moved."""
+        about = f"{self._folder.path.name} {self._folder.record().get('started')}"
+        return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: ``log_comparison`` receives them."""
+
+
+def final_numbers(results: Mapping[str, Any]) -> dict[str, float]:
+    """Return margins and real baselines of a final evaluation as scalars by name; its values are logged as such."""
+    fields = flatten(results["final"]).items()
+    kept = {key: value for key, value in fields if not key.endswith(".value") and not isinstance(value, bool)}
+    return {f"final/{key.replace('.', '_')}": float(value) for key, value in kept.items()}

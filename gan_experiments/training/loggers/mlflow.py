@@ -5,29 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import RunLogger, tolerant
+from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
 
 _LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
 _AT_ONCE = 100  # parameters in a call
 _FOLDER = "gan_experiments.folder"  # the tag that tells which run of MLflow belongs to a run folder
 
 
-class MLflow(RunLogger):
+class MLflow(ServiceLogger):
     """Logs to MLflow; a step is the images seen.
-
-    A run that resumes goes on in the same run of MLflow. What a killed process has logged behind its last checkpoint
-    cannot be deleted there; it is logged again with the same values. If the service
-    or its package fails, training goes on without it.
 
     Args:
         run: The run's folder.
@@ -36,24 +30,13 @@ class MLflow(RunLogger):
             shown by ``MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri <folder>``.
     """
 
+    package = extra = "mlflow"
+
     def __init__(self, run: RunFolder, experiment: str | None = None, tracking_uri: str | None = None) -> None:
-        super().__init__()
-        self._folder = run
+        super().__init__(run)
         self._experiment = experiment or run.path.absolute().parent.name
         given = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
         self._uri = given or (run.path.absolute().parent / "mlruns").as_uri()
-
-    @classmethod
-    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> list[Problem]:
-        """Refuse the logger where its package is missing."""
-        if find_spec("mlflow") is not None:
-            return []
-        return [Problem(key, "mlflow is not installed: pip install 'gan-experiments[mlflow]'")]
-
-    @property
-    def name(self) -> str:
-        """The logger's name."""
-        return "mlflow"
 
     @property
     def version(self) -> str:
@@ -80,9 +63,6 @@ class MLflow(RunLogger):
             return str(run.info.run_id)
         made = client.create_run(experiment, run_name=path.name, tags={_FOLDER: mark})
         return str(made.info.run_id)
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: ``log_comparison`` receives them."""
 
     @rank_zero_only
     @tolerant
@@ -114,10 +94,8 @@ class MLflow(RunLogger):
     @tolerant
     def log_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values, and how these were measured as a file."""
-        for key, value in flatten(results["final"]).items():
-            name = f"final/{key.replace('.', '_')}"
-            if not key.endswith(".value") and not isinstance(value, bool):  # values come as scalars
-                self._client.log_metric(self._id, name, float(value), step=step)
+        for name, value in final_numbers(results).items():
+            self._client.log_metric(self._id, name, value, step=step)
         self._client.log_dict(self._id, dict(results["evaluation"]), "evaluation.json")
 
     @rank_zero_only

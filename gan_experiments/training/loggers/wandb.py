@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import RunLogger, tolerant
+from gan_experiments.training.loggers.base import ServiceLogger, tolerant
 
 _CLOCK = "images_seen"
 
 
-class WeightsAndBiases(RunLogger):
+class WeightsAndBiases(ServiceLogger):
     """Logs to Weights & Biases, offline unless the environment says ``WANDB_MODE=online``; the axis is images seen.
-
-    A run that resumes goes on in the same run of Weights & Biases. What a killed process has logged behind its last
-    checkpoint cannot be deleted there; it is logged again with the same values. If the service
-    or its package fails, training goes on without it.
 
     Args:
         run: The run's folder, which keeps what is logged offline: ``wandb sync <run>/wandb/offline-run-*``.
         project: Their project; the entity is that of the environment, ``WANDB_ENTITY``.
     """
 
+    package = extra = "wandb"
+
     def __init__(self, run: RunFolder, project: str = "gan_experiments") -> None:
-        super().__init__()
-        self._folder = run
+        super().__init__(run)
         self._project = project
-
-    @classmethod
-    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> list[Problem]:
-        """Refuse the logger where its package is missing."""
-        if find_spec("wandb") is not None:
-            return []
-        return [Problem(key, "wandb is not installed: pip install 'gan-experiments[wandb]'")]
-
-    @property
-    def name(self) -> str:
-        """The logger's name."""
-        return "wandb"
-
-    @property
-    def version(self) -> str:
-        """The id of the run there: the same after it has resumed or moved."""
-        about = f"{self._folder.path.name} {self._folder.record().get('started')}"
-        return hashlib.sha256(about.encode()).hexdigest()[:16]
 
     @cached_property
     def _run(self) -> Any:
@@ -62,7 +38,7 @@ class WeightsAndBiases(RunLogger):
 
         run = wandb.init(
             project=self._project,
-            id=self.version,
+            id=self.version[:16],
             name=self._folder.path.name,
             group=self._folder.path.parent.name,
             dir=self._folder.path,
@@ -72,9 +48,6 @@ class WeightsAndBiases(RunLogger):
         )
         run.define_metric("*", step_metric=_CLOCK)
         return run
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: ``log_comparison`` receives them."""
 
     @rank_zero_only
     @tolerant

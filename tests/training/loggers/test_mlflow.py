@@ -64,7 +64,7 @@ def test_training_goes_on_where_the_service_fails(tiny, tmp_path, logged, monkey
 
 
 def test_it_is_refused_where_its_package_is_missing(call, monkeypatch):
-    monkeypatch.setattr("gan_experiments.training.loggers.mlflow.find_spec", lambda name: None)
+    monkeypatch.setattr("gan_experiments.training.loggers.base.find_spec", lambda name: None)
     code, _, err = call(command, "logger=[tensorboard,mlflow]")
     assert (code, "logger.mlflow: mlflow is not installed: pip install 'gan-experiments[mlflow]'" in err) == (2, True)
 

@@ -40,6 +40,6 @@ def test_training_goes_on_where_the_service_fails(tiny, tmp_path, monkeypatch, c
 
 
 def test_it_is_refused_where_its_package_is_missing(call, monkeypatch):
-    monkeypatch.setattr("gan_experiments.training.loggers.wandb.find_spec", lambda name: None)
+    monkeypatch.setattr("gan_experiments.training.loggers.base.find_spec", lambda name: None)
     code, _, err = call(command, "logger=[tensorboard,wandb]")
     assert (code, "logger.wandb: wandb is not installed: pip install 'gan-experiments[wandb]'" in err) == (2, True)

@@ -1,0 +1,93 @@
+"""Aim logger: scalars, sample grids, hyperparameters and final values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from gan_experiments.core.files import write_text
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
+
+_HASH_FILE = "aim.txt"  # in the run's folder; Aim makes up the id of a run itself
+
+
+class Aim(ServiceLogger):
+    """Logs to Aim, which needs no server; a step is the images seen.
+
+    Args:
+        run: The run's folder.
+        repo: Aim's repository; default: the folder around the run's, shown by ``aim up --repo <folder>``.
+        experiment: Aim's name for what belongs together; default: that of the folder around the run's.
+    """
+
+    package = extra = "aim"
+
+    def __init__(self, run: RunFolder, repo: str | None = None, experiment: str | None = None) -> None:
+        super().__init__(run)
+        above = run.path.absolute().parent
+        self._repo = repo or str(above)
+        self._experiment = experiment or above.name
+
+    @cached_property
+    def _run(self) -> Any:
+        """The run of the package, begun by the first value."""
+        from aim import Repo, Run
+
+        file = self._folder.path / _HASH_FILE
+        repo = Repo.from_path(self._repo, init=True)
+        known = file.read_text(encoding="utf-8").strip() if file.exists() else None
+        known = known if known is not None and repo.run_exists(known) else None
+        run = Run(
+            known,
+            repo=repo,
+            experiment=self._experiment,
+            force_resume=known is not None,
+            system_tracking_interval=None,
+            capture_terminal_logs=False,
+        )
+        run.name = self._folder.path.name
+        write_text(file, run.hash)
+        return run
+
+    @rank_zero_only
+    @tolerant
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars."""
+        for name, value in metrics.items():
+            self._run.track(float(value), name=name, step=step)
+
+    @rank_zero_only
+    @tolerant
+    def log_image(self, name: str, image: Tensor, step: int) -> None:
+        """Log an image: uint8, ``(3, H, W)``."""
+        import aim
+        from PIL.Image import fromarray
+
+        self._run.track(aim.Image(fromarray(image.permute(1, 2, 0).numpy()), format="png"), name=name, step=step)
+
+    @rank_zero_only
+    @tolerant
+    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+        """Log the settings, and which of them the user has set."""
+        self._run["config"] = dict(config)
+        self._run["overrides"] = list(overrides)
+
+    @rank_zero_only
+    @tolerant
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Log margins and real baselines beside the final values, and how these were measured."""
+        self.log_metrics(final_numbers(results), step)
+        self._run["evaluation"] = dict(results["evaluation"])
+
+    @rank_zero_only
+    @tolerant
+    def finalize(self, status: str) -> None:
+        """Write what is pending and end the run there."""
+        if "_run" in self.__dict__:
+            self._run.close()
+            del self._run

@@ -1,0 +1,89 @@
+"""Comet logger: scalars, sample grids, hyperparameters and final values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from gan_experiments.core.dotted import flatten
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
+
+_ONLINE = "COMET_START_ONLINE"  # Comet's own variable
+
+
+class Comet(ServiceLogger):
+    """Logs to Comet, offline unless the environment says ``COMET_START_ONLINE=1``; a step is the images seen.
+
+    Args:
+        run: The run's folder, which keeps what is logged offline: ``comet upload <run>/comet/*.zip``.
+        project: Their project.
+    """
+
+    package, extra = "comet_ml", "comet"
+
+    def __init__(self, run: RunFolder, project: str = "gan_experiments") -> None:
+        super().__init__(run)
+        self._project = project
+
+    @cached_property
+    def _run(self) -> Any:
+        """The experiment of the package, begun by the first value."""
+        online = os.environ.get(_ONLINE, "0").lower() in ("1", "true")
+        if not online:
+            os.environ.setdefault("COMET_ERROR_TRACKING_ENABLE", "false")  # else its package calls home all the same
+        import comet_ml
+
+        folder = self._folder.path / "comet"
+        folder.mkdir(exist_ok=True)
+        own = ("auto_metric_logging", "auto_param_logging", "parse_args", "log_code", "log_git_metadata")
+        off = dict.fromkeys([*own, "log_git_patch", "log_env_details", "auto_output_logging"], False)
+        settings = comet_ml.ExperimentConfig(
+            name=self._folder.path.name, offline_directory=str(folder), display_summary_level=0, **off
+        )
+        return comet_ml.start(
+            project_name=self._project,
+            experiment_key=self.version,
+            mode="get_or_create",
+            online=online,
+            experiment_config=settings,
+        )
+
+    @rank_zero_only
+    @tolerant
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars."""
+        self._run.log_metrics(dict(metrics), step=step)
+
+    @rank_zero_only
+    @tolerant
+    def log_image(self, name: str, image: Tensor, step: int) -> None:
+        """Log an image: uint8, ``(3, H, W)``."""
+        self._run.log_image(image.permute(1, 2, 0).numpy(), name=name, step=step)
+
+    @rank_zero_only
+    @tolerant
+    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+        """Log the settings as parameters, and which of them the user has set."""
+        self._run.log_parameters(flatten(config))
+        self._run.log_other("overrides", " ".join(overrides))
+
+    @rank_zero_only
+    @tolerant
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Log margins and real baselines beside the final values, and how these were measured."""
+        self._run.log_metrics(final_numbers(results), step=step)
+        self._run.log_others(flatten({"evaluation": results["evaluation"]}))
+
+    @rank_zero_only
+    @tolerant
+    def finalize(self, status: str) -> None:
+        """Write what is pending and end the experiment there."""
+        if "_run" in self.__dict__:
+            self._run.end()
+            del self._run

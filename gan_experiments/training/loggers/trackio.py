@@ -1,0 +1,82 @@
+"""Trackio logger: scalars, sample grids, hyperparameters and final values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from gan_experiments.core.dotted import flatten
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
+
+
+class Trackio(ServiceLogger):
+    """Logs to trackio, on this machine unless its own variables name a server or a Space; a step is the images seen.
+
+    Trackio keeps all projects in one folder of the user's, ``TRACKIO_DIR``, which ``trackio show`` reads.
+
+    Args:
+        run: The run's folder.
+        project: Their project.
+    """
+
+    package = extra = "trackio"
+
+    def __init__(self, run: RunFolder, project: str = "gan_experiments") -> None:
+        super().__init__(run)
+        self._project = project
+        self._settings: dict[str, Any] = {}
+
+    @cached_property
+    def _run(self) -> Any:
+        """The run of the package, begun by the first value; a name there is an id, so it ends in that of the run."""
+        import trackio
+
+        if not self._settings:  # a run that resumes: an empty config would replace the one that is there
+            self._settings = flatten(self._folder.read_config())
+        return trackio.init(
+            project=self._project,
+            name=f"{self._folder.path.name}-{self.version[:8]}",
+            group=self._folder.path.absolute().parent.name,
+            config=self._settings,
+            resume="allow",
+            embed=False,
+            auto_log_gpu=False,
+            auto_log_cpu=False,
+        )
+
+    @rank_zero_only
+    @tolerant
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars."""
+        self._run.log(dict(metrics), step=step)
+
+    @rank_zero_only
+    @tolerant
+    def log_image(self, name: str, image: Tensor, step: int) -> None:
+        """Log an image: uint8, ``(3, H, W)``."""
+        import trackio
+
+        self._run.log({name: trackio.Image(image.permute(1, 2, 0).numpy())}, step=step)
+
+    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+        """Keep the settings for the beginning of the run there, which takes them."""
+        self._settings = {**flatten(config), "overrides": " ".join(overrides)}
+
+    @rank_zero_only
+    @tolerant
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Log margins and real baselines beside the final values."""
+        self._run.log(final_numbers(results), step=step)
+
+    @rank_zero_only
+    @tolerant
+    def finalize(self, status: str) -> None:
+        """Write what is pending and end the run there."""
+        if "_run" in self.__dict__:
+            self._run.finish()
+            del self._run
