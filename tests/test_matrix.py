@@ -61,6 +61,9 @@ def network_of(model, conditioning):
         f"model.{name}.{key}={str(value).replace(' ', '')}"
         for name in NETWORKS for key, value in SHRUNK.items() if key in chosen[name]
     ]  # fmt: skip
+    small += (
+        [f"model.{name}.spectral_norm=false" for name in NETWORKS] if model == "biggan_deep" else []
+    )  # slow to build
     output = find_class(chosen.discriminator._target_).output
     small += ["loss=ebgan"] if output == "energy" else []
     sizes = find_class(chosen.generator._target_).image_sizes

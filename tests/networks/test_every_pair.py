@@ -6,6 +6,7 @@ import torch
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.autoencoder import AutoencoderDiscriminator
 from gan_experiments.networks.biggan import BigGANGenerator
+from gan_experiments.networks.biggan_deep import BigGANDeepDiscriminator, BigGANDeepGenerator
 from gan_experiments.networks.conditioning import Conditioning
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -26,6 +27,12 @@ PAIRS = {
         {"embedding_dim": 3},
         ResidualDiscriminator,
         {"attention": "half", "init": "orthogonal"},
+    ),
+    "biggan_deep": (
+        BigGANDeepGenerator,
+        {"embedding_dim": 3, "attention": "quarter"},
+        BigGANDeepDiscriminator,
+        {"attention": "quarter"},
     ),
 }
 CONDITIONINGS = Conditioning.__args__
