@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
-from tiny import LARGE_IMAGES, TRANSLATORS  # tests/systems/test_translation.py trains those
+from tiny import LARGE_IMAGES, SGD, TRANSLATORS  # tests/systems/test_translation.py trains those
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
@@ -165,6 +165,26 @@ def test_two_steps_of_each_penalty_on_packs_of_images_compared_over_the_batch(pe
     assert check(config) == []
     _, moves = train(config, parameters)
     assert all(len(moves[network]) == 2 for network in NETWORKS)
+
+
+PARTS = [(loss, "none") for loss in LOSSES] + [
+    ("non_saturating", penalty) for penalty in PENALTIES if penalty != "none"
+]
+
+
+@pytest.mark.parametrize(("loss", "penalty"), PARTS)
+def test_two_steps_in_parts_are_those_of_the_batch_or_refused(loss, penalty):
+    whole, parts = (
+        config_of(loss, penalty, *SGD, "model.generator.norm=none", f"model.microbatch={size}") for size in ("null", 4)
+    )
+    if lines := check(parts):
+        assert all(line.startswith("model.microbatch: ") for line in lines)
+        return
+    expected, found = (train(config, parameters) for config in (whole, parts))
+    assert found[0] == pytest.approx(expected[0], rel=1e-4, abs=1e-6)
+    for network in NETWORKS:
+        assert len(found[1][network]) == 2 * len(expected[1][network])
+        torch.testing.assert_close(found[1][network][-1], expected[1][network][-1], rtol=1e-4, atol=1e-6)
 
 
 def test_every_way_of_conditioning_is_met():

@@ -37,7 +37,8 @@ class Loss(nn.Module):
         generator_needs_real: Whether ``generator`` compares fakes with reals, as the relativistic losses do.
         discriminator_output: The kind of output it is computed on: ``"logits"``, or ``"energy"`` of an autoencoder.
         pairs: Whether it compares each fake with one real; a conditional fake then has the class of that real.
-        couples_batch: Whether it compares samples of a batch, so that it depends on how processes share the batch.
+        couples_batch: Whether it compares samples of a batch, so that a batch cannot be computed in parts.
+        gathers_batch: Whether it then compares those of all processes, not only those of its own.
         shift_invariant: Whether it depends only on differences of outputs, so that their sign means nothing.
     """
 
@@ -45,6 +46,7 @@ class Loss(nn.Module):
     pairs: ClassVar[bool] = False
     discriminator_output: ClassVar[str] = "logits"
     couples_batch: ClassVar[bool] = False
+    gathers_batch: ClassVar[bool] = False
     shift_invariant: ClassVar[bool] = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -81,7 +83,8 @@ class Penalty(nn.Module):
         needs_per_sample_gradients: Whether it constrains the gradient of each sample, which batch norm would mix.
         needs_features: Whether it calls ``discriminator.features(images, labels) -> (B, F)``.
         needs_latents: Whether it generates from latents of its own, or differentiates by latents.
-        couples_batch: Whether it compares samples of a batch, so that it depends on how processes share the batch.
+        couples_batch: Whether it compares samples of a batch, so that a batch cannot be computed in parts.
+        gathers_batch: Whether it then compares those of all processes, not only those of its own.
         trains: The ``conditioning`` of the discriminator whose class head it trains; empty if it trains none.
         kind: Penalties of the same kind constrain the same quantity: two of them in one config give a warning.
         before_augmentation: Whether it differentiates by the step's clean images instead of the augmented ones.
@@ -98,6 +101,7 @@ class Penalty(nn.Module):
     needs_features: ClassVar[bool] = False
     needs_latents: ClassVar[bool] = False
     couples_batch: ClassVar[bool] = False
+    gathers_batch: ClassVar[bool] = False
     trains: ClassVar[str] = ""
     kind: ClassVar[str] = ""
     before_augmentation: bool = False
@@ -234,6 +238,8 @@ class Discriminator(nn.Module):
         image_sizes: Image sizes in pixels that it accepts; ``None`` for any.
         output: ``"logits"``, or ``"energy"`` for the reconstruction error of an autoencoder.
         conditional: Whether it uses labels.
+        couples_batch: Of any module in it: ``True`` if it compares all images of a batch; if it compares groups of
+            consecutive images, their number.
         packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
         input_channels: Channels of what it sees at a time.
         class_head: Module that a penalty calls on features to classify or embed them; ``None`` without one.

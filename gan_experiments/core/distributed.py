@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.nn import functional as differentiable
 from torch.multiprocessing.spawn import ProcessExitedException, spawn
 
 from gan_experiments.core.types import ConfigError
@@ -28,6 +29,20 @@ def mean_over_processes(values: Tensor) -> Tensor:
         dist.all_reduce(values)
         values /= dist.get_world_size()
     return values
+
+
+def gathered(values: Tensor) -> Tensor:
+    """Return the values of all processes by rank, ``(processes * B, ...)``, the same on each.
+
+    The backward pass adds up the gradients of all processes, which averaging over them divides by their number, so that
+    a mean over processes of losses of gathered values has the gradient that one process would compute.
+    """
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return values
+    slots = [torch.zeros_like(values)] * dist.get_world_size()
+    slots[dist.get_rank()] = values
+    everything: Tensor = differentiable.all_reduce(torch.cat(slots))  # type: ignore[no-untyped-call]
+    return everything
 
 
 def all_gather(value: Value) -> list[Value]:

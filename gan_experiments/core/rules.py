@@ -172,6 +172,7 @@ def check_several_processes(key: str, config: ConfigView) -> Iterator[Problem]:
         and (devices != 1 or nodes != 1)
         and component
         and getattr(component, "couples_batch", False)
+        and not getattr(component, "gathers_batch", False)
     ):
         text = f"{component.__name__} compares the images of a batch; each process compares only those of its own part"
         yield Problem(key, text, warning=True)

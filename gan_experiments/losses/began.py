@@ -21,6 +21,8 @@ class BEGAN(Loss):
     """
 
     discriminator_output: ClassVar[str] = "energy"
+    couples_batch: ClassVar[bool] = True
+    gathers_batch: ClassVar[bool] = True
     k: Tensor
 
     def __init__(self, gamma: Fraction = 0.5, lambda_k: NonNegativeFloat = 0.001) -> None:

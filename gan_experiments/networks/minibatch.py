@@ -10,6 +10,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.core.distributed import gathered
+
 Minibatch = Literal["none", "deviation", "discrimination"]
 
 _GROUP = 4  # of the deviation; Karras et al. 2018
@@ -26,10 +28,9 @@ class MinibatchStd(nn.Module):
         group_size: Images in a group.
     """
 
-    couples_batch: ClassVar[bool] = True
-
     def __init__(self, group_size: int = _GROUP) -> None:
         super().__init__()
+        self.couples_batch = group_size
         self.group_size = group_size
 
     def forward(self, images: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ class MinibatchDiscrimination(nn.Module):
     """Features of how close each sample is to the others of its batch (Salimans et al. 2016, section 3.2).
 
     ``o_k(x_i) = sum_{j != i} exp(-||M_ik - M_jk||_1)`` for vectors ``M_ik`` that are linear in the features of ``x_i``.
-    The paper's sum includes ``j = i``, which adds 1 to all.
+    With several processes the batch is that of all. The paper's sum includes ``j = i``, which adds 1 to all.
 
     Args:
         num_features: Length of a feature vector.
@@ -68,7 +69,7 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(B, F)`` to ``(B, F + K)``."""
         vectors = self.project(features).view(len(features), self.kernels, -1)  # (B, K, D)
-        distances = (vectors[:, None] - vectors[None]).abs().sum(dim=3)  # (B, B, K)
+        distances = (vectors[:, None] - gathered(vectors)[None]).abs().sum(dim=3)  # (B, processes * B, K)
         return torch.cat([features, (-distances).exp().sum(dim=1) - 1], dim=1)
 
 

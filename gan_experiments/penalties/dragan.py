@@ -25,6 +25,8 @@ class DRAGAN(Penalty):
 
     second_order: ClassVar[bool] = True
     needs_per_sample_gradients: ClassVar[bool] = True
+    couples_batch: ClassVar[bool] = True
+    gathers_batch: ClassVar[bool] = True
     kind: ClassVar[str] = "gradient_norm"
 
     def __init__(self, weight: NonNegativeFloat = 10.0, interval: PositiveInt = 1) -> None:

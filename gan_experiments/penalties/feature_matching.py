@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.distributed import gathered
 from gan_experiments.core.precision import in_float32
 
 
@@ -15,9 +16,11 @@ class FeatureMatching(Penalty):
     """Fakes should have the mean features of reals (Salimans et al. 2016, section 3.1), in addition to the loss."""
 
     needs_features: ClassVar[bool] = True
+    couples_batch: ClassVar[bool] = True
+    gathers_batch: ClassVar[bool] = True
 
     def generator(self, step: Step) -> Tensor:
-        """Return ``||E h(x) - E h(G(z))||^2``, of the means over the batch of this process."""
+        """Return ``||E h(x) - E h(G(z))||^2``, of the means over the batch of all processes."""
         with torch.no_grad():
             real = _mean_features(step.discriminator, step.real, step.labels)
         fake = _mean_features(step.discriminator, step.fake, step.fake_labels)
@@ -26,4 +29,4 @@ class FeatureMatching(Penalty):
 
 def _mean_features(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor:
     features: Tensor = discriminator.features(in_float32(images), labels)  # type: ignore[operator]
-    return in_float32(features).mean(dim=0)
+    return gathered(in_float32(features).mean(dim=0, keepdim=True)).mean(dim=0)

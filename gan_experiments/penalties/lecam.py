@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +33,8 @@ class LeCam(Penalty):
         start_images: Images seen before the term is active; the default is the usual 1,000 steps of 64 images.
     """
 
+    couples_batch: ClassVar[bool] = True
+    gathers_batch: ClassVar[bool] = True
     averages: Tensor
     updates: Tensor
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.distributed import gathered
 from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 from gan_experiments.penalties.gradient import image_gradient
 from gan_experiments.penalties.wgan_gp import between
@@ -22,6 +23,8 @@ class MaxGradientPenalty(Penalty):
 
     second_order: ClassVar[bool] = True
     needs_per_sample_gradients: ClassVar[bool] = True
+    couples_batch: ClassVar[bool] = True
+    gathers_batch: ClassVar[bool] = True
     kind: ClassVar[str] = "gradient_norm"
 
     def __init__(self, weight: NonNegativeFloat = 10.0, interval: PositiveInt = 1) -> None:
@@ -30,4 +33,4 @@ class MaxGradientPenalty(Penalty):
     def discriminator(self, step: Step) -> Tensor:
         """Return ``max ||grad D||^2``, the norm per sample, the maximum over the batch of this process."""
         gradient = image_gradient(step.discriminator, between(step), step.labels)
-        return gradient.square().sum(dim=1).max()
+        return gathered(gradient.square().sum(dim=1)).max()

@@ -30,6 +30,8 @@ class PathLength(Penalty):
 
     second_order: ClassVar[bool] = True
     needs_latents: ClassVar[bool] = True
+    couples_batch: ClassVar[bool] = True
+    gathers_batch: ClassVar[bool] = True
     target: Tensor
 
     def __init__(

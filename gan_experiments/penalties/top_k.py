@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -24,6 +24,8 @@ class TopK(Penalty):
         floor: Smallest share of the batch.
         decay_every: Images between two decays; the default is an epoch of CIFAR-10.
     """
+
+    couples_batch: ClassVar[bool] = True
 
     def __init__(self, gamma: Fraction = 0.99, floor: Fraction = 0.5, decay_every: PositiveInt = 50_000) -> None:
         super().__init__()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, TypeVar
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.contracts import Augmentation, Penalty, Step
+from gan_experiments.core.contracts import Augmentation, Discriminator, Penalty, Step
 from gan_experiments.core.precision import without_autocast
 from gan_experiments.systems.base import OptimizerFactory, System
+from gan_experiments.systems.microbatch import with_same_buffers
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
 from gan_experiments.systems.schedule import LearningRateSchedule
 
+Item = TypeVar("Item")
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
 
 
@@ -36,6 +38,7 @@ class AdversarialSystem(System):
     optimized: ClassVar[tuple[str, ...]] = NETWORKS
     penalties: Mapping[str, Penalty]
     augmentations: Mapping[str, Augmentation]
+    discriminator: Discriminator
     d_steps: int
     _factories: Mapping[str, OptimizerFactory]
     _schedule: LearningRateSchedule
@@ -84,6 +87,13 @@ class AdversarialSystem(System):
         """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
         network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
+
+    def _in_parts(self, parts: Sequence[Item]) -> Iterator[Item]:
+        """Yield parts of a step, each with its share of the random numbers, and the same buffers to start from."""
+        for index, part in with_same_buffers(parts, [self.generator, self.discriminator]):
+            self._part = index, len(parts)
+            yield part
+        self._part = 0, 1
 
     def _due(self, count: int) -> dict[str, Penalty]:
         return penalties_due(self.penalties, count)

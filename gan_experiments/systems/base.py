@@ -74,6 +74,7 @@ class System(pl.LightningModule):
         self.statistics = StepStatistics()
         self.pauses: Callable[[], bool] = lambda: True
         self.direct = False
+        self._part = (0, 1)  # which part of a step is computed, and how many there are
 
     @property
     def latent_dim(self) -> int:
@@ -249,29 +250,42 @@ class System(pl.LightningModule):
 
     def _stream(self, *keys: str) -> Stream:
         """Return the random stream of this step for the purpose that ``keys`` name."""
-        world = self.trainer.world_size
-        return Stream(self.seed, *keys, self.clock.step, rank=self.global_rank, world_size=world, device=self.device)
+        index, parts = self._part
+        rank, world = self.global_rank * parts + index, self.trainer.world_size * parts
+        return Stream(self.seed, *keys, self.clock.step, rank=rank, world_size=world, device=self.device)
 
     @contextmanager
     def _training_only(self, optimizer: Optimizer) -> Iterator[None]:
-        """Compute no gradient of the weights of other optimizers during a block."""
-        others = [other for other in self.trainer.optimizers if other is not optimizer]
-        frozen = [weight for other in others for weight in weights_of(other) if weight.requires_grad]
-        for weight in frozen:
-            weight.requires_grad = False
+        """Compute gradients of the weights of ``optimizer`` only, during a block; blocks can be nested."""
+        changed = [
+            weight
+            for other in self.trainer.optimizers
+            for weight in weights_of(other)
+            if weight.requires_grad is not (other is optimizer)
+        ]
+        for weight in changed:
+            weight.requires_grad = not weight.requires_grad
         try:
             yield
         finally:
-            for weight in frozen:
-                weight.requires_grad = True
+            for weight in changed:
+                weight.requires_grad = not weight.requires_grad
 
     def _minimize(self, loss: Tensor, optimizer: Optimizer, *between: Callable[[], None]) -> None:
-        """Compute the gradient, do what is to be done ``between``, and take the optimizer's step."""
-        clear_gradient(optimizer)
+        """Compute the gradient, do what is to be done ``between``, and take the optimizer's step.
+
+        If the step has several parts, their gradients are averaged, and the rest is done in the last of them.
+        """
+        index, parts = self._part
+        if index == 0:
+            clear_gradient(optimizer)
+        loss = loss / parts if parts > 1 else loss
         if self.direct:
             loss.backward()  # type: ignore[no-untyped-call]
         else:
             self.manual_backward(loss)
+        if index + 1 < parts:
+            return
         for action in between:
             action()
         if self.direct:

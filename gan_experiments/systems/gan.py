@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Interval
@@ -25,21 +25,20 @@ from gan_experiments.core.contracts import (
 from gan_experiments.core.images import to_float
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import derive_seed, seed_noise
-from gan_experiments.core.types import Repeats
+from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
 from gan_experiments.systems.base import OptimizerFactory
+from gan_experiments.systems.microbatch import (
+    Fakes,
+    Part,
+    check_microbatch,
+    divided,
+    refuse_coupling_networks,
+)
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
 
 Discriminate = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
-
-
-class Fakes(NamedTuple):
-    """Generated images ``(B, C, H, W)`` with the latents ``(B, latent_dim)`` and labels ``(B,)`` they came from."""
-
-    latents: Tensor
-    labels: Tensor | None
-    images: Tensor
 
 
 class GAN(AdversarialSystem):
@@ -68,6 +67,11 @@ class GAN(AdversarialSystem):
         generator_batch: Fakes of the generator step as a multiple of ``batch_size`` (Miyato et al. 2018: 2).
         update_order: ``alternating``: the generator learns from the discriminator after its step; ``simultaneous``:
             from the one before it (Mescheder, Nowozin & Geiger 2017).
+        microbatch: Images per process that a step computes at a time, which takes less memory and gives the same
+            gradients up to rounding; noise within networks, such as dropout, is drawn anew. ``None``: all at once.
+
+    Raises:
+        ConfigError: Networks compare the images of a batch, and there are microbatches.
     """
 
     def __init__(
@@ -89,7 +93,10 @@ class GAN(AdversarialSystem):
         unroll_steps: Annotated[int, Interval(ge=0, le=100)] = 0,
         generator_batch: Repeats = 1,
         update_order: Literal["alternating", "simultaneous"] = "alternating",
+        microbatch: PositiveInt | None = None,
     ) -> None:
+        if microbatch is not None:
+            refuse_coupling_networks({"generator": generator, "discriminator": discriminator}, microbatch)
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
         self.discriminator = discriminator.to(memory_format=layout)
@@ -100,35 +107,58 @@ class GAN(AdversarialSystem):
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
         self.generator_batch = generator_batch
+        self.microbatch = microbatch
         self._simultaneous = update_order == "simultaneous"
         self._layout = layout
         self._factories = optimizers
         self._schedule = schedule
         self._clip = clip
         self._gradient_norms: dict[str, Tensor] = {}
-        self._real_output: Tensor = torch.empty(0)
+        self._real_outputs: list[Tensor] = []
         self._clean_real: Tensor = torch.empty(0)
 
     def step(self, batch: Batch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
-        real, labels = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
-        self._clean_real = real.requires_grad_(self._differentiates_clean("real"))
-        real = self._augmented("real", real)
+        shown = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows
+        parts = [self._prepared(*part, share) for part in self._in_parts(divided(shown, self.microbatch))]
+        self._real_outputs.clear()
+        if self._simultaneous:
+            self._generator_steps(parts, share, partial(self._discriminator_steps, parts))
+        else:
+            self._discriminator_steps(parts)
+            if generator_follows:
+                self._generator_steps(parts, share)
+        for augmentation in self.augmentations.values():  # last: both networks see the same probability
+            augmentation.observe(torch.cat(self._real_outputs), self.clock.images_seen, self.clock.batch_size)
+        self.clock.advance()
+
+    def _prepared(self, images: Tensor, labels: Tensor | None, share: bool) -> Part:
+        clean = images.requires_grad_(self._differentiates_clean("real"))
+        real = self._augmented("real", clean)
         with torch.set_grad_enabled(share):
             fakes = self._draw_fakes("discriminator", real, labels)
-        if self._simultaneous:
-            between = partial(self._discriminator_step, real, labels, fakes)
-            self._generator_step(real.detach(), labels, fakes if share else None, between)
-        else:
-            self._discriminator_step(real, labels, fakes)
-            if generator_follows:
-                self._generator_step(real.detach(), labels, fakes if share else None)
-        for augmentation in self.augmentations.values():  # last: both networks see the same probability
-            augmentation.observe(self._real_output, self.clock.images_seen, self.clock.batch_size)
-        self.clock.advance()
+        return Part(real, labels, fakes, clean)
+
+    def _discriminator_steps(self, parts: list[Part]) -> None:
+        for part in self._in_parts(parts):
+            self._clean_real = part.clean
+            self._discriminator_step(part.real, part.labels, part.fakes)
+        for penalty in self._due(self.clock.step).values():
+            penalty.after_discriminator_step(self.discriminator)
+        probabilities = {name: each.probability for name, each in self.augmentations.items()}
+        values = {f"augment/{name}": value.clone() for name, value in probabilities.items() if value is not None}
+        values["gradient_norm/discriminator"] = self._gradient_norms["discriminator"]
+        self.statistics.record(self.clock.step, values)
+
+    def _generator_steps(self, parts: list[Part], share: bool, *between: Callable[[], None]) -> None:
+        for part in self._in_parts(parts):
+            self._clean_real = part.clean
+            self._generator_step(part.real.detach(), part.labels, part.fakes if share else None, *between)
+        self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
+        self.statistics.record(self.clock.step, {"gradient_norm/generator": self._gradient_norms["generator"]})
 
     def _discriminator_step(self, real: Tensor, labels: Tensor | None, fakes: Fakes) -> None:
         optimizer, penalties = self._optimizer("discriminator"), self._due(self.clock.step)
@@ -141,13 +171,7 @@ class GAN(AdversarialSystem):
                 fake = fake.detach().requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
             loss, step, values = self._discriminator_loss(real, labels, fake, fakes, penalties)
             self._minimize(loss, optimizer)
-        self._real_output = step.real_output.detach()  # type: ignore[union-attr]
-        for penalty in penalties.values():
-            penalty.after_discriminator_step(self.discriminator)
-        for name, augmentation in self.augmentations.items():
-            if (probability := augmentation.probability) is not None:
-                values[f"augment/{name}"] = probability.clone()
-        values["gradient_norm/discriminator"] = self._gradient_norms["discriminator"]
+        self._real_outputs.append(step.real_output.detach())  # type: ignore[union-attr]
         self.statistics.record(self.clock.step, values)
 
     def _discriminator_loss(
@@ -190,10 +214,8 @@ class GAN(AdversarialSystem):
             loss = self.loss.generator(fake_output, of_real and of_real.output)
             values = {"loss/generator": loss}
             loss = self._add_penalties("generator", loss, penalties, step, values)
-        self._minimize(loss, optimizer, *between)
-        self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
-        values["gradient_norm/generator"] = self._gradient_norms["generator"]
-        self.statistics.record(self.clock.step, values)
+            self.statistics.record(self.clock.step, values)
+            self._minimize(loss, optimizer, *between)
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
         """Generate the fakes of the step of ``network``; ``paired``: the labels of the real images."""
@@ -279,3 +301,5 @@ class GAN(AdversarialSystem):
         yield from check_updates(key, config)
         if config.get(f"{key}.unroll_steps"):
             yield from check_unrolling(config)
+        if config.get(f"{key}.microbatch") is not None:
+            yield from check_microbatch(key, config)

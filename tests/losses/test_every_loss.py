@@ -84,7 +84,7 @@ def test_patch_maps_count_as_so_many_outputs(name, options):
 
 @every_loss
 def test_says_truly_whether_samples_of_a_batch_meet(name, options):
-    loss = build(name, options).eval()
+    loss = build(name, options)  # in training mode, where it may keep a state
     torch.manual_seed(0)
     real, fake = torch.rand(8) * 3, torch.rand(8) * 3
 
