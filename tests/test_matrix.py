@@ -26,6 +26,7 @@ TINY = {
     "logits": ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],
     "energy": ["model=autoencoder", "model.generator.channels=2", "model.discriminator.channels=2"],
 }
+PLAIN = [penalty for penalty in PENALTIES if penalty != "reconstruction"]  # those of the networks above
 WITH_DECODERS = ["model=fastgan", "model.generator.channels=2", "model.discriminator.channels=2", *LARGE_IMAGES]
 SMALLEST = {"lecam": ["penalty.lecam.start_images=0"], "path_length": ["penalty.path_length.interval=1"]}
 
