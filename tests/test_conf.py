@@ -10,7 +10,7 @@ from tiny import LARGE, LARGE_IMAGES, TRANSLATORS, tiny_overrides
 
 from gan_experiments.config.compose import compose
 from gan_experiments.core import weights
-from gan_experiments.metrics import diversity, translation
+from gan_experiments.metrics import diversity, path_length, translation
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
 
@@ -44,6 +44,7 @@ ADDED = {
     "lpips_diversity": [*POLYGONS, "metrics=[random,{}]"],
     "memorization": ["dataset.limit=1000"],
     "mixture": [],
+    "ppl": [*POLYGONS, "metrics=[random,{}]", "metrics.measures.ppl.network=alex"],
     "prd": [],
     "prdc": [],
     "sfid": [],
@@ -116,8 +117,8 @@ def needed(group, option):
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])
 def test_two_steps(group, option, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "download_url_to_file", no_network)  # Inception: training goes on with native
-    for module in (diversity, translation):
-        monkeypatch.setattr(module, "load_backbone", lambda _: random_backbone())
+    for module in (diversity, path_length, translation):
+        monkeypatch.setattr(module, "load_backbone", lambda *_: random_backbone())
     overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}", *needed(group, option))
     if group == "loss" and option in NEEDS_ENERGY:
         overrides.append("model=autoencoder")

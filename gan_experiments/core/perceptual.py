@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torchmetrics
 from torch import Tensor, nn
-from torchvision.models import AlexNet_Weights, alexnet
+from torchvision.models import AlexNet_Weights, VGG16_Weights, alexnet, vgg16
 
 from gan_experiments.core.images import to_float
 from gan_experiments.core.types import ConfigError
@@ -16,20 +17,27 @@ from gan_experiments.core.weights import find_weights, read_weights
 
 MIN_PIXELS = 32
 
-_LAYERS = ((0, 2), (2, 5), (5, 8), (8, 10), (10, 12))  # slices of AlexNet, each ending in a ReLU
+Backbone = Literal["alex", "vgg"]
+
+_NETWORKS = {"alex": (alexnet, AlexNet_Weights.IMAGENET1K_V1), "vgg": (vgg16, VGG16_Weights.IMAGENET1K_V1)}
+_LAYERS = {  # slices of their features, each ending in a ReLU
+    "alex": ((0, 2), (2, 5), (5, 8), (8, 10), (10, 12)),
+    "vgg": ((0, 4), (4, 9), (9, 16), (16, 23), (23, 30)),
+}
 _SHIFT = (-0.030, -0.088, -0.188)  # mean of ImageNet, for images in [-1, 1]
 _SCALE = (0.458, 0.448, 0.450)
 _EPSILON = 1e-8
 
 
 class PerceptualEmbedding(nn.Module):
-    """Maps images to vectors whose squared Euclidean distance is LPIPS with AlexNet, version 0.1.
+    """Maps images to vectors whose squared Euclidean distance is LPIPS, version 0.1, with AlexNet or VGG16.
 
     LPIPS is a weighted mean of squared differences of unit-length features (Zhang et al. 2018, equation 1). With
     features multiplied by the square roots of the weights, it is a squared distance.
 
     Args:
-        backbone: Weights of torchvision's AlexNet: its state dict.
+        backbone: Weights of torchvision's network: its state dict.
+        network: ``alex``, or ``vgg``, which perceptual path lengths are measured with.
 
     Raises:
         ConfigError: The weights are of another network.
@@ -38,20 +46,21 @@ class PerceptualEmbedding(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, backbone: Mapping[str, Tensor]) -> None:
+    def __init__(self, backbone: Mapping[str, Tensor], network: Backbone = "alex") -> None:
         super().__init__()
-        prefix = "features."  # the layers after them, 57 of the 61 million weights, are not used
+        prefix = "features."  # the layers after them, most of the weights, are not used
         features = {name[len(prefix) :]: value for name, value in backbone.items() if name.startswith(prefix)}
         with torch.device("meta"):
-            layers = alexnet(weights=None).features
+            layers = _NETWORKS[network][0](weights=None).features
         try:
             layers.load_state_dict(features, assign=True)
         except RuntimeError as error:
-            raise ConfigError("LPIPS: these are not the weights of torchvision's AlexNet") from error
-        self.slices = nn.ModuleList(layers[start:stop] for start, stop in _LAYERS)
+            name = {"alex": "AlexNet", "vgg": "VGG16"}[network]
+            raise ConfigError(f"LPIPS: these are not the weights of torchvision's {name}") from error
+        self.slices = nn.ModuleList(layers[start:stop] for start, stop in _LAYERS[network])
         self.register_buffer("shift", torch.tensor(_SHIFT).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(_SCALE).view(1, 3, 1, 1))
-        for layer, weights in enumerate(_linear_weights()):
+        for layer, weights in enumerate(_linear_weights(network)):
             self.register_buffer(f"roots{layer}", weights.sqrt())
         self.eval().requires_grad_(False)
 
@@ -59,7 +68,7 @@ class PerceptualEmbedding(nn.Module):
         """Map images ``(B, C, H, W)``, grey or coloured, uint8 or float in [-1, 1], to ``(B, D)``.
 
         Raises:
-            ValueError: The images are smaller than 32 pixels, too small for AlexNet, or have two channels.
+            ValueError: The images are smaller than 32 pixels, too small for the network, or have two channels.
         """
         if min(images.shape[-2:]) < MIN_PIXELS or images.shape[1] not in (1, 3):
             raise ValueError(f"LPIPS needs grey or coloured images of {MIN_PIXELS} pixels, not {tuple(images.shape)}")
@@ -74,24 +83,25 @@ class PerceptualEmbedding(nn.Module):
 
 
 def load_backbone(
-    weights: str | None = None, key: str = "metrics.measures.lpips_diversity.weights"
+    weights: str | None = None, key: str = "metrics.measures.lpips_diversity.weights", network: Backbone = "alex"
 ) -> dict[str, Tensor]:
-    """Return the weights of torchvision's AlexNet from a file; by default they are downloaded into the cache folder.
+    """Return the weights of torchvision's network from a file; by default they are downloaded into the cache folder.
 
     Args:
         weights: The file; ``None``: the published weights.
         key: Config key that the file is given at.
+        network: ``alex`` or ``vgg``.
 
     Raises:
         ConfigError: The weights are not available; the message says which file to download and where to put it.
     """
-    address = AlexNet_Weights.IMAGENET1K_V1.url
+    address = _NETWORKS[network][1].url
     digest = Path(address).stem.rpartition("-")[2]
     return read_weights(find_weights(weights, "LPIPS", address, digest, key), key)
 
 
-def _linear_weights() -> list[Tensor]:
+def _linear_weights(network: str) -> list[Tensor]:
     """Return the weights of the channels of each layer, from torchmetrics: ``(1, C, 1, 1)`` each."""
-    path = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models" / "alex.pth"
+    path = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models" / f"{network}.pth"
     weights = torch.load(path, map_location="cpu", weights_only=True)
-    return [weights[f"lin{layer}.model.1.weight"] for layer in range(len(_LAYERS))]
+    return [weights[f"lin{layer}.model.1.weight"] for layer in range(len(_LAYERS[network]))]

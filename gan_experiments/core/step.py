@@ -48,6 +48,23 @@ class TranslationBatch(NamedTuple):
         return TranslationBatch(*(each.to(device, non_blocking=ahead) for each in self))
 
 
+class Generated(NamedTuple):
+    """Generated images of an evaluation, and how to walk from their latents to others; all on one device.
+
+    Attributes:
+        images: uint8, ``(B, C, H, W)``; points are float32 in [-1, 1].
+        labels: int64, ``(B,)``; ``None`` without labels.
+        step: ``step(space, sampling, epsilon)`` returns two images ``(B, C, H, W)`` in [-1, 1] for each: at a position
+            on the path from its latent to another, and ``epsilon`` of the path further. In the space of latents,
+            ``z``, the path is spherical, in that of styles, ``w``, straight; the position is random (``full``) or the
+            beginning (``end``). ``None`` for truncated latents, between which the path is not known.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    step: Callable[[str, str, float], tuple[Tensor, Tensor]] | None
+
+
 class Translated(NamedTuple):
     """Translated images of an evaluation, with what they are compared with; all on one device.
 

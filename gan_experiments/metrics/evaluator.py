@@ -11,7 +11,7 @@ from gan_experiments.core.contracts import Batch
 from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.randomness import derive_seed
-from gan_experiments.core.step import Translated
+from gan_experiments.core.step import Generated, Translated
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import WeightsMissingError
 from gan_experiments.metrics.collect import rank_batches
@@ -29,7 +29,7 @@ from gan_experiments.metrics.requirements import (
     warn_of_low_rank,
 )
 
-Sample = Callable[[int, int], Batch | Translated]
+Sample = Callable[[int, int], Batch | Generated | Translated]
 
 
 class Evaluator:

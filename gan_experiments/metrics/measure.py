@@ -14,7 +14,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.step import Batch, Translated
+from gan_experiments.core.step import Batch, Generated, Translated
 from gan_experiments.metrics.collect import cpu_if_mps, rank_batches
 from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -84,8 +84,8 @@ class Measure(Metric):
     def prepare(self, data: ImageSource) -> None:
         """Take what it needs from the real images; a second call does nothing."""
 
-    def update_batch(self, batch: Batch | Translated) -> None:
-        """Add generated images; measures of translators override it."""
+    def update_batch(self, batch: Batch | Generated | Translated) -> None:
+        """Add generated images; measures of translators, and of what a generator makes of a path, override it."""
         self.update(batch.images, labels=batch.labels)
 
     def scores(self) -> Values:
@@ -155,7 +155,7 @@ class Measure(Metric):
             yield Problem(key, f"{text}; take a synthetic dataset, such as dataset=ring or dataset=stacked_mnist")
 
 
-def update_measure(measure: Measure, batch: Batch | Translated) -> None:
+def update_measure(measure: Measure, batch: Batch | Generated | Translated) -> None:
     """Update a measure with generated images, on their device and in full float32."""
     device = cpu_if_mps(batch.images)[0].device
     parts = (each.to(device) if isinstance(each, Tensor) else each for each in batch)

@@ -12,7 +12,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.images import in_colour
 from gan_experiments.core.perceptual import PerceptualEmbedding, load_backbone
-from gan_experiments.core.step import Batch, Translated
+from gan_experiments.core.step import Batch, Generated, Translated
 from gan_experiments.core.weights import hash_weights
 from gan_experiments.metrics.classifier import TrainingImages
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -44,7 +44,7 @@ class TranslationMeasure(Measure):
         """Return the values of each image: float ``(B, V)``, NaN where there is none."""
         raise NotImplementedError
 
-    def update_batch(self, batch: Batch | Translated) -> None:
+    def update_batch(self, batch: Batch | Generated | Translated) -> None:
         """Add translated images."""
         self.update(batch)
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from backbones import random_backbone
 from torchmetrics.functional.image.lpips import _LPIPS
+from torchvision.models import vgg16
 
 from gan_experiments.core import weights as weights_module
 from gan_experiments.core.images import to_float
@@ -23,16 +24,20 @@ def embedding(weights):
     return PerceptualEmbedding(weights)
 
 
-@pytest.fixture(scope="module")
-def theirs(weights):
+def theirs_of(weights, net):
     """The same random backbone in torchmetrics' implementation, with the trained weights of the channels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.nn.init, "normal_", lambda tensor, *_: tensor)  # of 57 million weights that nobody uses
         patch.setattr(torch.nn.init, "kaiming_uniform_", lambda tensor, **_: tensor)
-        network = _LPIPS(pretrained=True, net="alex", pnet_rand=True)
+        network = _LPIPS(pretrained=True, net=net, pnet_rand=True)
     for name, layer in itertools.chain(*(getattr(network.net, f"slice{n}").named_children() for n in range(1, 6))):
         layer.load_state_dict({key: weights[f"features.{name}.{key}"] for key in layer.state_dict()})
     return lambda first, second: network(to_float(first), to_float(second)).flatten()
+
+
+@pytest.fixture(scope="module")
+def theirs(weights):
+    return theirs_of(weights, "alex")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -42,6 +47,16 @@ def test_squared_distances_are_lpips(embedding, theirs, channels):
     expected = theirs(first.expand(-1, 3, -1, -1), second.expand(-1, 3, -1, -1))
     assert distances.min() > 0.01
     torch.testing.assert_close(distances, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_with_vgg16_it_is_that_of_torchmetrics():
+    weights = random_backbone(network=vgg16)
+    embedding = PerceptualEmbedding(weights, "vgg")
+    distances = (embedding(IMAGES[:1]) - embedding(IMAGES[1:2])).square()
+    expected = theirs_of(weights, "vgg")(IMAGES[:1], IMAGES[1:2])
+    torch.testing.assert_close(distances.sum(1), expected, rtol=1e-4, atol=1e-7)
+    with pytest.raises(ConfigError, match="not the weights of torchvision's VGG16"):
+        PerceptualEmbedding(random_backbone(), "vgg")
 
 
 def test_weights_come_from_a_file(weights, embedding, tmp_path, monkeypatch):

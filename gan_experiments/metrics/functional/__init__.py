@@ -27,6 +27,7 @@ from gan_experiments.metrics.functional.inception_score import inception_score
 from gan_experiments.metrics.functional.kernel_distance import kernel_distance, polynomial_mmd
 from gan_experiments.metrics.functional.margins import jackknife_margin, margin_of_mean, margin_of_share
 from gan_experiments.metrics.functional.mode_coverage import mode_coverage
+from gan_experiments.metrics.functional.path_length import mean_without_extremes, perceptual_path_lengths
 from gan_experiments.metrics.functional.precision_recall import PRDCScores, precision_recall_density_coverage
 from gan_experiments.metrics.functional.precision_recall_curve import (
     PrecisionRecallCurve,
@@ -75,7 +76,9 @@ __all__ = [
     "kernel_distance",
     "margin_of_mean",
     "margin_of_share",
+    "mean_without_extremes",
     "mode_coverage",
+    "perceptual_path_lengths",
     "polynomial_mmd",
     "precision_recall_curve",
     "precision_recall_density_coverage",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from gan_experiments.core.contracts import Batch
 from gan_experiments.core.images import as_measured, to_float, to_uint8
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.step import Translated
+from gan_experiments.core.step import Generated, Translated
 from gan_experiments.core.types import ConfigError, NonNegativeInt
 from gan_experiments.data.inputs import Inputs
+from gan_experiments.sampling.interpolation import slerp
 from gan_experiments.systems.base import System, evaluation_mode
 from gan_experiments.systems.translation import TranslationSystem
 
@@ -99,6 +101,7 @@ class EvaluationSamples:
     ) -> None:
         stream = Stream(seed, "evaluation")
         self._system = system
+        self._seed = seed
         self._ema = ema
         self._truncation = truncation
         self._latents = stream.normal(count, system.latent_dim)
@@ -107,13 +110,47 @@ class EvaluationSamples:
     def __len__(self) -> int:
         return len(self._latents)
 
-    def __call__(self, start: int, count: NonNegativeInt) -> Batch:
+    def __call__(self, start: int, count: NonNegativeInt) -> Generated:
         """Return the images ``start`` to ``start + count``, uint8 ``(count, C, H, W)``, with their labels."""
         device, chosen = self._system.device, slice(start, start + count)
         labels = None if self._labels is None else self._labels[chosen].to(device)
         latents = self._latents[chosen].to(device)
         if self._truncation is None:
-            return Batch(as_measured(self._system.sample(latents, labels, self._ema)), labels)
-        network: Any = self._system.ema.module if self._ema else self._system.generator
+            images = self._system.sample(latents, labels, self._ema)
+            return Generated(as_measured(images), labels, partial(self._step, chosen, labels))
+        with torch.no_grad(), evaluation_mode(self._network):
+            return Generated(as_measured(self._network.truncated(latents, self._truncation, labels)), labels, None)
+
+    @property
+    def _network(self) -> Any:
+        return self._system.ema.module if self._ema else self._system.generator
+
+    @cached_property
+    def _others(self) -> tuple[Tensor, Tensor]:
+        """The latents that paths lead to, and random positions on them."""
+        stream = Stream(self._seed, "evaluation", "paths")
+        return stream.normal(*self._latents.shape), stream.uniform(len(self._latents), 1)
+
+    def _step(
+        self, chosen: slice, labels: Tensor | None, space: str, sampling: str, epsilon: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return the images before and after a small step, as ``Generated`` has it; positions are added in float64."""
+        device, (others, positions) = self._system.device, self._others
+        first, last = (ends[chosen].double().to(device) for ends in (self._latents, others))
+        begin = positions[chosen].double().to(device) * (sampling == "full")
+        network = self._network
         with torch.no_grad(), evaluation_mode(network):
-            return Batch(as_measured(network.truncated(latents, self._truncation, labels)), labels)
+            if space == "w":
+                first, last = (network.styles(ends.float(), labels).double() for ends in (first, last))
+            path, make = (torch.lerp, network.synthesize) if space == "w" else (arc, network)
+            before, after = (make(path(first, last, begin + step).float(), labels) for step in (0, epsilon))
+        return before, after
+
+
+def arc(first: Tensor, last: Tensor, position: Tensor) -> Tensor:
+    """Return the spherical interpolation of the directions of vectors ``(B, D)``, with the norms in between.
+
+    To a mapping that normalizes latents it is the path of Karras et al. 2019; others get latents of a usual length.
+    """
+    norm = torch.lerp(first.norm(dim=-1, keepdim=True), last.norm(dim=-1, keepdim=True), position)
+    return norm * slerp(normalize(first, dim=-1), normalize(last, dim=-1), position)
