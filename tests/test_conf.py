@@ -39,6 +39,7 @@ ADDED = {
     "authpct": [],
     "class_fid": ["conditioning=projection"],
     "classification_score": ["conditioning=projection", "metrics.measures.classification_score.training_images=256"],
+    "cmmd": [],
     "fid_infinity": [],
     "kid": ["metrics.features.kid.subset_size=20"],
     "lpips_diversity": [*POLYGONS, "metrics=[random,{}]"],
