@@ -27,6 +27,7 @@ COMMANDS = {  # of each table; what stands in <> is a file or folder of yours
     "verdict_errors": "--studies 4000",
     "sequential": "--studies 2000",
     "measure_movement": "dataset=mnist",
+    "diagnosis": "",
     "input_cost": "--archive <a zip of pictures>",
     "loss_table": "--images 300000 --seeds 0 --folder <folder for its runs>",
     "first_commands": "--folder <folder for its runs>",

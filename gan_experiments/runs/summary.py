@@ -8,6 +8,7 @@ from typing import Any
 
 from gan_experiments.core.escape import for_markdown, printable
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs import findings
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import estimates
 
@@ -42,12 +43,23 @@ def _summary(run: RunFolder) -> str:
     share = record.get("evaluation_share")
     if share:
         lines.append(f"  evaluation   {share:.0%} of the time")
+    lines += after_training(run)
     lines.append(f"  folder       {shown(run.path)}")
     grids = sorted(run.samples.glob("[0-9]*.png"))
     if grids:
         lines.append(f"  samples      {shown(grids[-1])}")
     lines.append(f"  TensorBoard  tensorboard --logdir {shown(run.path.parent)}")
     return "\n".join(map(printable, lines))
+
+
+def after_training(run: RunFolder) -> list[str]:
+    """Return a line for each finding of a run, and one with what to try, if there is anything."""
+    record = run.record()
+    lines = [f"  found        {line}" for line in findings.lines(record)]
+    remedy = findings.advice(record, run.read_config())
+    if remedy:
+        lines.append(f"  try          {remedy}")
+    return [printable(line) for line in lines]
 
 
 def measures(record: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.types import DivergedError
 
 SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits
+RANKED = {"logits": 1, "energy": -1}  # kinds of outputs, and which way those of real images lie from those of fakes
 CAPACITY = 1000  # unread steps that are kept before they are checked and dropped
 
 
@@ -52,7 +53,7 @@ class StepStatistics:
         """Do the same as ``read``, without clearing anything."""
         means: dict[str, float] = {}
         faults: list[tuple[int, str]] = []
-        for name, values in self._values.items():
+        for name, values in {**self._values, **self._ranked()}.items():
             # Several only if another number of processes has taken the run up since the last reading.
             groups = [list(group) for _, group in groupby(values, key=attrgetter("shape"))]
             tables = [torch.stack(group).float().reshape(len(group), -1) for group in groups]
@@ -70,6 +71,15 @@ class StepStatistics:
             terms = ", ".join(name for when, name in faults if when == step)
             raise DivergedError(f"{terms} is no longer finite at step {step}")
         return means
+
+    def _ranked(self) -> dict[str, list[Tensor]]:
+        """Return, for each step, in which pairs of the batch the discriminator ranks the real image above the fake."""
+        for kind, sign in RANKED.items():
+            real, fake = (self._values.get(f"{kind}/{which}", []) for which in ("real", "fake"))
+            if real and fake and real[0].shape == fake[0].shape:
+                pairs = zip(real, fake, strict=True)
+                return {"accuracy/ranking": [(sign * (one - other) > 0).float() for one, other in pairs]}
+        return {}
 
     def state_dict(self) -> dict[str, tuple[list[int], Tensor]]:
         """Return the unread values of all processes, so that a resumed run logs the same means; all must call.

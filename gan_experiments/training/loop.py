@@ -11,9 +11,12 @@ from pytorch_lightning.strategies import SingleDeviceStrategy
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from gan_experiments.core.clock import Clock
+from gan_experiments.core.types import DivergedError
+from gan_experiments.data.base import ImageData
 from gan_experiments.systems.base import system_of
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
 from gan_experiments.training.callbacks.evaluation import Evaluation
+from gan_experiments.training.callbacks.failure_monitor import FailureMonitor
 from gan_experiments.training.callbacks.monitor import Monitor
 from gan_experiments.training.callbacks.progress import LINES, ProgressBar
 from gan_experiments.training.callbacks.samples import SampleGrid
@@ -52,6 +55,7 @@ class RunLoop(pl.Callback):
         samples: Grids of generated images.
         checkpoint: Saves the run.
         progress: Progress bar.
+        failures: Names what goes wrong; needs the rows of the monitor.
 
     Attributes:
         latest: The latest value of every scalar that was logged, by name.
@@ -65,12 +69,14 @@ class RunLoop(pl.Callback):
         samples: SampleGrid | None = None,
         checkpoint: Checkpoint | None = None,
         progress: ProgressBar | None = None,
+        failures: FailureMonitor | None = None,
     ) -> None:
         self.monitor = monitor
         self.evaluation = evaluation
         self.samples = samples
         self.checkpoint = checkpoint
         self.progress = progress
+        self.failures = failures
         self.stop = Stop()
         self.latest: dict[str, float] = {}
         self._step: Iterator[None] = iter(())
@@ -97,7 +103,7 @@ class RunLoop(pl.Callback):
         clock, improved = system.clock, False
         read = self.monitor is not None and clock.due(self.monitor.every)
         if self.monitor and read:
-            self._log(trainer, self.monitor.read(system))
+            self._read(trainer, self.monitor)
         if self.evaluation and clock.due(self.evaluation.every):
             improved = self._evaluate(trainer, self.evaluation, read)
         overdue = self.checkpoint is not None and self.checkpoint.is_overdue(trainer.world_size)
@@ -126,8 +132,18 @@ class RunLoop(pl.Callback):
         if self.monitor:
             self.monitor.exclude(seconds)
             if system.clock.ended_early and not read:
-                self._log(trainer, self.monitor.read(system))
+                self._read(trainer, self.monitor)
+        if self.failures and trainer.is_global_zero:
+            self._log(trainer, self.failures.after_evaluation(system, _data_of(trainer)))
         return improved
+
+    def _read(self, trainer: pl.Trainer, monitor: Monitor) -> None:
+        """Log a row of the monitor, and look at it for failures."""
+        system = system_of(trainer)
+        row = monitor.read(system)
+        self._log(trainer, row)
+        if self.failures and trainer.is_global_zero:
+            self._log(trainer, self.failures.after_row(system, _data_of(trainer), row))
 
     def with_callbacks(self, callbacks: Sequence[pl.Callback]) -> list[pl.Callback]:
         """Return the callbacks of a trainer: this loop, the user's ``callbacks``, and the second half of this loop."""
@@ -152,6 +168,8 @@ class RunLoop(pl.Callback):
             self.checkpoint.complete(system_of(trainer), best.get("images_seen"))
         if self.checkpoint:
             self.checkpoint.start()
+        if self.failures and trainer.is_global_zero:
+            self.failures.start()
         if self.progress and trainer.is_global_zero:
             self.progress.open(clock)
         self.stop.reclaim_sigterm()
@@ -188,9 +206,11 @@ class RunLoop(pl.Callback):
             self.progress.close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Close the progress bar, so that the error is readable."""
+        """Close the progress bar, so that the error is readable; name a divergence."""
         if self.progress:
             self.progress.close()
+        if self.failures and isinstance(exception, DivergedError) and trainer.is_global_zero:
+            self.failures.diverged(str(exception), system_of(trainer).clock)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of all parts that have one."""
@@ -202,7 +222,8 @@ class RunLoop(pl.Callback):
             part.load_state_dict(state_dict[name])
 
     def _stateful(self) -> Mapping[str, Stateful]:
-        parts: dict[str, Stateful | None] = {"monitor": self.monitor, "evaluation": self.evaluation}
+        parts: dict[str, Stateful | None]
+        parts = {"monitor": self.monitor, "evaluation": self.evaluation, "failures": self.failures}
         return {name: part for name, part in parts.items() if part is not None}
 
     def _log(self, trainer: pl.Trainer, values: Mapping[str, float]) -> None:
@@ -212,7 +233,7 @@ class RunLoop(pl.Callback):
 
     def _draw(self, trainer: pl.Trainer, samples: SampleGrid) -> None:
         if trainer.is_global_zero:
-            system, data = system_of(trainer), trainer.datamodule  # type: ignore[attr-defined]
+            system, data = system_of(trainer), _data_of(trainer)
             for name, grid in samples.draw(system, data).items():
                 for logger in run_loggers(trainer):
                     logger.log_image(name, grid, system.clock.images_seen)
@@ -228,6 +249,11 @@ class _SecondHalf(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._loop.finish_step()
+
+
+def _data_of(trainer: pl.Trainer) -> ImageData:
+    data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
+    return data
 
 
 def run_loggers(trainer: pl.Trainer) -> list[RunLogger]:

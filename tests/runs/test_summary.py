@@ -36,6 +36,7 @@ def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     run = RunFolder("study/run")
     run.update_record(**RECORD)
+    run.write_config({"penalty": {}})
     run.samples.mkdir()
     for images in (100, 200_000):
         run.grid(images).touch()
@@ -49,6 +50,16 @@ def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeyp
         "  samples      study/run/samples/0000200000.png",
         "  TensorBoard  tensorboard --logdir study",
     ]
+
+
+def test_a_summary_says_what_was_found_and_what_to_try(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.write_config({"penalty": {}})
+    found = {"oscillation": {"began": 5000, "ended": None, "reason": "every 6 rows"}}
+    run.update_record(**RECORD, findings=found)
+    lines = summary(run).splitlines()
+    assert "  found        oscillation, from 5,000 images on: every 6 rows" in lines
+    assert "  try          penalty=r1: nothing keeps the discriminator smooth" in lines
 
 
 def test_a_table_has_value_margin_baseline_spread_and_provenance():

@@ -50,7 +50,17 @@ def test_logits_of_a_batch_give_their_mean_and_how_often_their_sign_is_right():
         statistics.record(step, {"logits/real": logits, "logits/fake": logits, "energy/real": logits})
     assert statistics.read() == {
         "logits/real": 2.0, "accuracy/real": 0.75, "logits/fake": 2.0, "accuracy/fake": 0.25, "energy/real": 2.0,
+        "accuracy/ranking": 0.0,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "share"), [("logits", 0.75), ("energy", 0.25)])
+def test_how_often_a_real_image_is_ranked_above_a_fake_one(kind, share):
+    statistics = StepStatistics()
+    real, fake = torch.tensor([1.0, 2.0, 3.0, -2.0]), torch.tensor([0.0, 1.0, 2.0, 4.0])
+    for step in range(2):
+        statistics.record(step, {f"{kind}/real": real - 100 * step, f"{kind}/fake": fake - 100 * step})
+    assert statistics.read()["accuracy/ranking"] == share
 
 
 def test_a_resumed_run_reads_the_same_means():

@@ -82,7 +82,7 @@ def test_a_callback_of_the_users_sees_the_values_of_its_step_and_is_saved_with_i
     assert [values["metrics/fid"] is not None for values in user.seen] == [False, False, False, True]
     states = load_checkpoint(run.checkpoint("last"))["callbacks"]
     assert states["Counting"] == {"steps": 4}
-    assert states["RunLoop"].keys() == {"monitor", "evaluation"}
+    assert states["RunLoop"].keys() == {"monitor", "evaluation", "failures"}
     assert states["RunLoop"]["evaluation"]["best"]["images_seen"] == 32
 
 
@@ -122,7 +122,7 @@ def test_a_better_evaluation_is_saved_at_once(tiny, tmp_path, monkeypatch, impro
     assert all(latest["metrics/fid"] == 1.0 for latest, _ in saved)
 
 
-@pytest.mark.parametrize("part", ["monitor", "samples", "checkpoint", "progress"])
+@pytest.mark.parametrize("part", ["monitor", "samples", "checkpoint", "progress", "failures"])
 def test_every_part_can_be_switched_off(tiny, tmp_path, part):
     run = RunFolder(tmp_path / "run")
     assert train(tiny(f"~callbacks.{part}"), run) == 0

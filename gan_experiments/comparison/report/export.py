@@ -12,6 +12,7 @@ from gan_experiments.comparison.arms import costs_of
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.core.dotted import flatten
+from gan_experiments.runs.findings import findings
 from gan_experiments.runs.results import estimates, scores
 
 _PROVENANCE = ("versions", "git", "host", "device", "threads", "processes", "dataset", "parameters", "evaluation")
@@ -83,6 +84,7 @@ def _run_row(label: str, run: CollectedRun, varying: list[str]) -> dict[str, Any
         row[f"lowest/{name}"], row[f"highest/{name}"] = float(curve.values.min()), float(curve.values.max())
     row |= costs_of(run)
     row |= {key: record.get(key) for key in _STATUS}
+    row["findings"] = " ".join(finding.name for finding in findings(record)) or None
     provenance = flatten({key: record[key] for key in _PROVENANCE if key in record})
     return {key: _cell(value) for key, value in (row | provenance).items()}
 

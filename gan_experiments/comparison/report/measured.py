@@ -10,10 +10,10 @@ from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report.wording import number, score_name
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.text import first_few
+from gan_experiments.runs.findings import is_far
 from gan_experiments.runs.results import estimates
 from gan_experiments.runs.summary import BASELINE_LIMITS, describe_provenance
 
-_FAR = 30  # times the real baseline, from which on even the best arm has hardly learned the data
 _MOST_WAYS = 3
 
 
@@ -63,7 +63,7 @@ def _against(comparison: Comparison, baseline: float, spread: float | None) -> l
         return [f"{text}. {BASELINE_LIMITS}"]
     share = best / baseline
     lines = [f"{text}; the best arm has {_times(share)} in the median. {BASELINE_LIMITS}"]
-    if (1 / max(share, 1e-9) if criterion.higher_is_better else share) >= _FAR:
+    if is_far(best, baseline, criterion.higher_is_better):
         lines.append(
             f"All arms are far from it: {score_name(comparison)} ranks generators that have hardly learned the data, "
             "and their order says little about trained ones. Train longer before you compare."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+from statistics import median
 from typing import NamedTuple
 
 import rich.box
@@ -22,6 +25,7 @@ from gan_experiments.comparison.report.wording import (
     spread_text,
 )
 from gan_experiments.core.escape import for_html, for_markdown, printable
+from gan_experiments.runs.findings import TITLES, Finding, findings, title
 
 _MOST_ROWS = 30  # in the terminal
 
@@ -46,7 +50,13 @@ class Table(NamedTuple):
 
 def tables(comparison: Comparison) -> list[Table]:
     """Return the tables of a comparison that are not empty."""
-    made = [_ranking(comparison), _pairs(comparison), _cost(comparison), _differences(comparison)]
+    made = [
+        _ranking(comparison),
+        _pairs(comparison),
+        _cost(comparison),
+        _findings(comparison),
+        _differences(comparison),
+    ]
     return [table for table in made if table.rows]
 
 
@@ -195,6 +205,27 @@ def _cost(comparison: Comparison) -> Table:
         "G updates",
     ]
     return Table("Cost", note, head, rows)
+
+
+def _findings(comparison: Comparison) -> Table:
+    found = {arm.label: [findings(run.record) for run in arm.arm.runs.values()] for arm in comparison.arms}
+    known = {each.name for runs in found.values() for each in chain(*runs)}
+    names = [name for name in TITLES if name in known]
+    rows = [[label, *(_seeds_with(name, runs) for name in names)] for label, runs in found.items()]
+    note = (
+        "Failures of training that the failure monitor has named, by how many runs of the arm and from how many images "
+        "seen on, the median; over: those in which it did not last. A hyphen: none."
+    )
+    return Table("Findings", note, ["arm", *(title(name) for name in names)], rows if names else [])
+
+
+def _seeds_with(name: str, runs: Sequence[Sequence[Finding]]) -> str:
+    own = [each for each in chain(*runs) if each.name == name]
+    if not own:
+        return "-"
+    over = sum(each.ended is not None for each in own)
+    text = f"{len(own)} of {len(runs)}, from {amount(median(each.began for each in own))} on"
+    return text + (f" ({over} over)" if over else "")
 
 
 def _differences(comparison: Comparison) -> Table:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.functional.distances import nearest_distances
+from gan_experiments.metrics.functional.distances import nearest_distances, squared_distances
+
+_TIMES_NEARER = 3  # to one training sample than to the next: a copy
 
 
 class DataCopying(NamedTuple):
@@ -49,6 +51,22 @@ def data_copying(training: Tensor, held_out: Tensor, fake: Tensor) -> DataCopyin
     closer = 1 - (nearer + not_farther).double() / (2 * len(new))
     probability = closer.mean().item()
     return DataCopying(probability, (0.5 - probability) / _deviation(torch.cat([generated, new]), len(new)), closer)
+
+
+def share_of_copies(samples: Tensor, training: Tensor, among: bool = False) -> float:
+    """Return the share of samples that are copies of a training sample: thrice as near to it as to any other one.
+
+    The criterion of Yoon et al. 2023, "Diffusion probabilistic models generalize when they fail to memorize".
+
+    Args:
+        samples: ``(M, D)``.
+        training: ``(N, D)``, at least 2.
+        among: Whether the samples are training samples: each is compared with the others, of which 2 are needed.
+    """
+    own = int(among)
+    chunks = squared_distances(samples, training, training.double().mean(0))
+    nearest = torch.cat([distances.topk(2 + own, largest=False).values for _, distances in chunks])[:, own:]
+    return float((_TIMES_NEARER**2 * nearest[:, 0] < nearest[:, 1]).double().mean())
 
 
 def _deviation(distances: Tensor, held_out: int) -> float:
