@@ -56,7 +56,7 @@ def after_training(run: RunFolder) -> list[str]:
     """Return a line for each finding of a run, and one with what to try, if there is anything."""
     record = run.record()
     lines = [f"  found        {line}" for line in findings.lines(record)]
-    remedy = findings.advice(record, run.read_config())
+    remedy = findings.advice(record, run.read_config() if run.config_file.exists() else {})
     if remedy:
         lines.append(f"  try          {remedy}")
     return [printable(line) for line in lines]

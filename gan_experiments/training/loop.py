@@ -141,9 +141,9 @@ class RunLoop(pl.Callback):
         """Log a row of the monitor, and look at it for failures."""
         system = system_of(trainer)
         row = monitor.read(system)
-        self._log(trainer, row)
         if self.failures and trainer.is_global_zero:
-            self._log(trainer, self.failures.after_row(system, _data_of(trainer), row))
+            row |= self.failures.after_row(system, _data_of(trainer), row)
+        self._log(trainer, row)
 
     def with_callbacks(self, callbacks: Sequence[pl.Callback]) -> list[pl.Callback]:
         """Return the callbacks of a trainer: this loop, the user's ``callbacks``, and the second half of this loop."""
@@ -228,7 +228,7 @@ class RunLoop(pl.Callback):
 
     def _log(self, trainer: pl.Trainer, values: Mapping[str, float]) -> None:
         self.latest.update(values)
-        for logger in trainer.loggers:
+        for logger in trainer.loggers if values else ():
             logger.log_metrics(dict(values), step=system_of(trainer).clock.images_seen)
 
     def _draw(self, trainer: pl.Trainer, samples: SampleGrid) -> None:

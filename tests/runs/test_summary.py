@@ -36,7 +36,6 @@ def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     run = RunFolder("study/run")
     run.update_record(**RECORD)
-    run.write_config({"penalty": {}})
     run.samples.mkdir()
     for images in (100, 200_000):
         run.grid(images).touch()
