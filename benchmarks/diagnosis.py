@@ -139,7 +139,8 @@ def lines(options: argparse.Namespace) -> Iterator[str]:
     healthy = sum(count for (cause, _), count in confusion.items() if cause == NONE)
     yield ""
     clean = confusion[NONE, NONE]
-    yield f"The first finding is the planted one in {right} of {planted} runs; {clean} of {healthy} healthy ones have none"
+    healthy_text = f"{clean} of {healthy} healthy runs have none"
+    yield f"The first finding is the planted one in {right} of {planted} runs; {healthy_text}."
     yield ""
     yield from head("planted / first found", *causes)
     for cause in causes:
