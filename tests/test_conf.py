@@ -6,7 +6,7 @@ import pytest
 from backbones import random_backbone
 from hydra.utils import get_class
 from omegaconf import OmegaConf
-from tiny import LARGE, LARGE_IMAGES, TRANSLATORS, tiny_overrides
+from tiny import LARGE, TRANSLATORS, tiny_overrides
 
 from gan_experiments.config.compose import compose
 from gan_experiments.core import weights
@@ -106,8 +106,7 @@ def needed(group, option):
     """Return the translator and the data that an option of translation is for."""
     if option in LARGE:
         unflipped = "horizontal_flip" in (CONF / group / f"{option}.yaml").read_text()  # polygons have no such option
-        model = ["model=fastgan"] if option == "reconstruction" else []
-        return [*LARGE_IMAGES, *model, *["~dataset.horizontal_flip"] * unflipped]
+        return [*LARGE[option], *["~dataset.horizontal_flip"] * unflipped]
     if group == "experiment":
         return [f"model={option}", "task=denoise"] if option in TRANSLATORS else []
     task = option if group == "task" else "denoise" if (group, option) == ("optimizer", "pix2pix") else "none"

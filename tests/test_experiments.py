@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
-from tiny import LARGE, LARGE_IMAGES, TRANSLATORS, tiny_overrides
+from tiny import LARGE, TRANSLATORS, tiny_overrides
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
@@ -41,7 +41,7 @@ def test_it_trains(recipe, tmp_path):
     model = ["model=mlp"] if fully_connected else [f"model={recipe}", "task=denoise"] * (recipe in TRANSLATORS)
     lines = tiny_overrides("metrics=none", *model)
     lines = [line for line in lines if line not in ("model=mlp", "budget.images=64")]
-    images = [*LARGE_IMAGES, "~dataset.horizontal_flip"] if recipe in LARGE else ["dataset=digits"]
+    images = LARGE.get(recipe, ["dataset=digits"]) + ["~dataset.horizontal_flip"] * (recipe == "fastgan")
     config = compose("train", [f"experiment={recipe}", *lines, *small, *images, "d_steps=1", "budget.images=16"])
     parts = build(OmegaConf.to_container(config, resolve=True), RunFolder(tmp_path))
     parts.trainer.fit(parts.system, datamodule=parts.data)

@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
-from tiny import LARGE_IMAGES, SGD, TRANSLATORS  # tests/systems/test_translation.py trains those
+from tiny import LARGE, SGD, TRANSLATORS  # tests/systems/test_translation.py trains those
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
@@ -21,13 +21,15 @@ MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if f
 CONDITIONINGS = sorted(file.stem for file in (conf_dir() / "conditioning").glob("*.yaml"))
 REFUSED = {("relativistic_pairing", "top_k"), ("began", "reconstruction"), ("ebgan", "reconstruction")}
 NETWORKS = ("discriminator", "generator")
-SHRUNK = {"channels": 2, "hidden": [16], "latent_dim": 12, "embedding_dim": 4}
+SHRUNK = {
+    "channels": 2, "hidden": [16], "latent_dim": 12, "embedding_dim": 4, "weights": "random", "resolution": 128
+}  # fmt: skip
 TINY = {
     "logits": ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],
     "energy": ["model=autoencoder", "model.generator.channels=2", "model.discriminator.channels=2"],
 }
 PLAIN = [penalty for penalty in PENALTIES if penalty != "reconstruction"]  # those of the networks above
-WITH_DECODERS = ["model=fastgan", "model.generator.channels=2", "model.discriminator.channels=2", *LARGE_IMAGES]
+WITH_DECODERS = ["model.generator.channels=2", "model.discriminator.channels=2", *LARGE["reconstruction"]]
 SMALLEST = {"lecam": ["penalty.lecam.start_images=0"], "path_length": ["penalty.path_length.interval=1"]}
 
 
@@ -65,12 +67,13 @@ def network_of(model, conditioning):
     small += (
         [f"model.{name}.spectral_norm=false" for name in NETWORKS] if model == "biggan_deep" else []
     )  # slow to build
+    small.append(f"batch_size={2 if model == 'projected_gan' else 8}")  # its feature network is large
     output = find_class(chosen.discriminator._target_).output
     small += ["loss=ebgan"] if output == "energy" else []
     sizes = find_class(chosen.generator._target_).image_sizes
     if sizes and 8 not in sizes:
         small += ["dataset=polygons", f"dataset.image_size={min(sizes)}", "dataset.num_images=16"]
-    config = composed(f"model={model}", f"conditioning={conditioning}", "penalty=none", "batch_size=8", *small)
+    config = composed(f"model={model}", f"conditioning={conditioning}", "penalty=none", *small)
     return None if conditioning != "none" and check(config) else config
 
 

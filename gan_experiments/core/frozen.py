@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -32,10 +33,9 @@ class Frozen(nn.Module):
         """The network."""
         return self._held[0]
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Any:
         """Return what the network makes of its inputs."""
-        result: Tensor = self.network(inputs)
-        return result
+        return self.network(inputs)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Frozen:
         self.network._apply(fn, recurse)  # type: ignore[no-untyped-call]

@@ -26,9 +26,13 @@ TRANSLATORS = {
 }
 TRANSLATORS["fastcut"] = TRANSLATORS["cut"]
 
-# Models, recipes and penalties that the 8 pixels of the default dataset are too small for, and images for them.
-LARGE = {"fastgan", "reconstruction"}
+# Models, recipes and penalties that the 8 pixels of the default dataset are too small for, and what they need instead.
 LARGE_IMAGES = ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=64"]
+LARGE = {
+    "fastgan": LARGE_IMAGES,
+    "reconstruction": [*LARGE_IMAGES, "model=fastgan"],
+    "projected_gan": [*LARGE_IMAGES, "model.discriminator.weights=random", "model.discriminator.resolution=128"],
+}
 
 
 # Adam divides by the size of the gradient: where that is rounding error, so is the step. SGD shows the gradients.

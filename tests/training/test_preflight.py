@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tiny import LARGE, LARGE_IMAGES, TRANSLATORS
+from tiny import LARGE, TRANSLATORS
 from torch import nn
 
 from gan_experiments.config.compose import compose
@@ -172,7 +172,7 @@ def test_no_bit_changes(model, large, monkeypatch):
     if large:
         monkeypatch.setattr(preflight, "LARGE", 0)
     narrow = [f"model.{network}.channels=4" for network in ("generator", "discriminator")]
-    more = [*LARGE_IMAGES, *narrow] if model in LARGE else TRANSLATORS.get(model, [])
+    more = [*LARGE[model], *narrow] if model in LARGE else TRANSLATORS.get(model, [])
     config = OmegaConf.to_container(compose("train", [f"model={model}", *more]), resolve=True)
     data = build_data(config)
     system = build_system(config, data)

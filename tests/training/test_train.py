@@ -8,9 +8,10 @@ import time
 import pytest
 import torch
 from same_run import assert_same_run
-from tiny import TINY
+from tiny import LARGE, TINY
 
 from gan_experiments.core.types import ConfigError, DivergedError
+from gan_experiments.networks import projected
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
@@ -194,6 +195,17 @@ def test_the_record_says_what_the_result_depends_on(fit):
     assert record["versions"]["torch"] == torch.__version__.split("+")[0]
     assert record["parameters"]["generator"] > 0
     assert record["steps"] == {"discriminator": 8, "generator": 8}
+
+
+def test_pretrained_networks_are_in_the_record_and_stay_the_same(fit, tiny, monkeypatch):
+    chosen = ["model=projected_gan", *LARGE["projected_gan"], "metrics=none", "batch_size=2", "budget.images=4"]
+    run = fit(*chosen, "penalty=none")
+    assert list(run.record()["pretrained"]) == ["discriminator.backbone"]
+    assert not [name for name in load_checkpoint(run.checkpoint("last"))["state_dict"] if "backbone" in name]
+    prepare(tiny(*chosen, "penalty=none"), run)
+    monkeypatch.setattr(projected, "derive_seed", lambda *_: 7)
+    with pytest.raises(ConfigError, match=r"discriminator\.backbone: its weights are not those that the run has been"):
+        prepare(tiny(*chosen, "penalty=none"), run)
 
 
 WRONG = {
