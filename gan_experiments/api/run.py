@@ -159,7 +159,7 @@ class Run(os.PathLike[str]):
             accelerator: Where to generate: ``auto`` takes CUDA if there is any.
 
         Returns:
-            uint8 ``(n, C, H, W)`` on the CPU; of a dataset of points float32 in [-1, 1].
+            uint8 ``(n, C, H, W)`` on the CPU, uint16 for data of 16 bits; of a dataset of points float32 in [-1, 1].
 
         Raises:
             ConfigError: The labels do not fit the generator, a number is out of its range, or the run cannot be
@@ -183,14 +183,14 @@ class Run(os.PathLike[str]):
         """Translate images of any size with the translator of the run, without noise.
 
         Args:
-            images: uint8 ``(N, C_in, H, W)``; for ``task=super_resolution`` the small ones.
+            images: uint8 ``(N, C_in, H, W)``, uint16 for data of 16 bits; for ``task=super_resolution`` the small ones.
             direction: From domain A to B, or back, which CycleGAN can.
             raw: Use the translator as the last step left it, instead of its moving average.
             checkpoint: ``last``, ``best``, or the path of a file.
             accelerator: Where to translate: ``auto`` takes CUDA if there is any.
 
         Returns:
-            uint8 ``(N, C, H, W)`` on the CPU.
+            The same type, ``(N, C, H, W)`` on the CPU.
 
         Raises:
             ConfigError: The images have another shape, the run does not translate in this direction, or cannot be

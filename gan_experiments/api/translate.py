@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gan_experiments.core.types import ConfigError
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
     from gan_experiments.core.translator import Translator
     from gan_experiments.data.base import ImageData
+    from gan_experiments.data.files.pictures import Picture
     from gan_experiments.systems.base import System
 
 _LISTED = 10  # files that a message names
@@ -38,7 +38,7 @@ def translator_of(system: System, direction: str, ema: bool = True) -> Translato
 
 
 def translate_images(translator: Translator, data: ImageData, direction: str, images: Any) -> Tensor:
-    """Translate images: uint8 ``(N, C_in, H, W)`` to uint8 ``(N, C, H', W')`` on the CPU.
+    """Translate images: uint8 ``(N, C_in, H, W)``, uint16 if the data have 16 bits, to the same on the CPU.
 
     Images that a task degrades by a rule, such as small ones for super-resolution, are prepared as its inputs are.
 
@@ -50,16 +50,17 @@ def translate_images(translator: Translator, data: ImageData, direction: str, im
     from gan_experiments.sampling.tiles import translate_image
 
     given = torch.as_tensor(images)
-    if given.dtype != torch.uint8 or given.ndim != 4 or given.shape[1] != translator.input_channels:
-        wanted = f"uint8 (N, {translator.input_channels}, H, W)"
+    dtype = torch.uint16 if translator.facts.bits == 16 else torch.uint8
+    if given.dtype != dtype or given.ndim != 4 or given.shape[1] != translator.input_channels:
+        wanted = f"{str(dtype).removeprefix('torch.')} (N, {translator.input_channels}, H, W)"
         raise ConfigError(f"images: {wanted} expected, not {given.dtype} {tuple(given.shape)}")
     if data.inputs is not None and data.inputs.task is not None and direction == "a_to_b":
         given = data.inputs.task.of_user(given)
     return torch.stack([translate_image(translator, image) for image in given])
 
 
-def input_files(path: Path, output: Path) -> list[tuple[Path, Path]]:
-    """Return the image files at a path, each with the PNG file that is written for it.
+def input_files(path: Path, output: Path, suffix: str = ".png") -> list[tuple[Path, Path]]:
+    """Return the image files at a path, each with the file of this suffix that is written for it.
 
     Raises:
         ConfigError: There are none, two of them would be written to one file, or a file exists already.
@@ -68,10 +69,10 @@ def input_files(path: Path, output: Path) -> list[tuple[Path, Path]]:
     from gan_experiments.data.files.listing import Folder, list_images
 
     if path.is_file():
-        pairs = [(path, output / f"{path.stem}.png")]
+        pairs = [(path, output / f"{path.stem}{suffix}")]
     elif path.is_dir():
         names = list_images(Folder(path, "input"), "").names
-        pairs = [(path / name, (output / name).with_suffix(".png")) for name in names]
+        pairs = [(path / name, (output / name).with_suffix(suffix)) for name in names]
     else:
         raise ConfigError(f"input: there is no file or folder {path}")
     targets = [target for _, target in pairs]
@@ -85,8 +86,8 @@ def input_files(path: Path, output: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def read_inputs(files: list[tuple[Path, Path]], channels: int) -> Iterator[tuple[Tensor, Path]]:
-    """Yield images, uint8 ``(1, C, H, W)``, with the file to write, after all files have been opened once.
+def read_inputs(files: list[tuple[Path, Path]], channels: int, bits: int = 8) -> Iterator[tuple[Tensor, Path]]:
+    """Yield images, uint8 or uint16 ``(1, C, H, W)``, with the file to write, after all files have been opened once.
 
     Raises:
         ConfigError: A file is no image, or larger than is safe.
@@ -98,7 +99,7 @@ def read_inputs(files: list[tuple[Path, Path]], channels: int) -> Iterator[tuple
     from gan_experiments.data.files.pictures import open_picture
     from gan_experiments.data.files.unreadable import problem
 
-    def opened(path: Path) -> Image.Image:
+    def opened(path: Path) -> Picture:
         image = open_picture(path)
         refuse_bomb(image)
         return image
@@ -114,4 +115,4 @@ def read_inputs(files: list[tuple[Path, Path]], channels: int) -> Iterator[tuple
         raise ConfigError(f"input: {len(bad):,} of {len(files):,} files cannot be read: {first_few(bad, _LISTED)}")
     for path, target in files:
         with opened(path) as image:
-            yield torch.from_numpy(as_pixels(image, channels).copy())[None], target
+            yield torch.from_numpy(as_pixels(image, channels, bits).copy())[None], target

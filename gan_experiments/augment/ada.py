@@ -1,12 +1,14 @@
 """Adaptive discriminator augmentation (StyleGAN2-ADA).
 
-B: batch, C: channels, S: height and width in pixels.
+B: batch, C: channels, H, W: height and width in pixels.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from itertools import accumulate, pairwise, repeat
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,9 @@ from torch.nn.functional import conv2d
 
 from gan_experiments.augment.adaptive import Adaptive, Sign
 from gan_experiments.augment.warp import Warp, blit, mirror_pad
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.rules import check_colours
 from gan_experiments.core.types import ConfigError, DataFacts, Fraction, PositiveInt
 
 _BANDS = 4
@@ -76,7 +80,7 @@ class ADA(Adaptive):
         color: Brightness, contrast, luma inversion, hue, saturation.
         filter: Amplification of frequency bands.
         noise: Gaussian noise.
-        cutout: A grey square of half the image size.
+        cutout: A grey hole of half the height and width.
 
     Raises:
         ConfigError: The images have other than one or three channels.
@@ -105,13 +109,19 @@ class ADA(Adaptive):
             raise ConfigError(f"augment.ada: supports images of 1 or 3 channels; {facts.name} has {facts.channels}")
         self.shares = {"blit": blit, "geometric": geometric, "color": color, "filter": filter}
         self.shares |= {"noise": noise, "cutout": cutout}
-        self.warp = Warp(facts.image_size)
+        self.warp = Warp((facts.height, facts.width))
         self.register_buffer("bands", _band_filters(), persistent=False)
         self.register_buffer("power", torch.tensor(_BAND_POWER), persistent=False)
         self.register_buffer("cross", torch.tensor(_CROSS) / math.sqrt(3), persistent=False)
 
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse images that are neither grey nor RGB."""
+        yield from super().check(key, options, config)
+        yield from check_colours(key, config)
+
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
-        """Return augmented images ``(B, C, S, S)``."""
+        """Return augmented images ``(B, C, H, W)``."""
         draw = Draw(rng, len(images), self.p)
         with torch.autocast(images.device.type, enabled=False):
             values = images.to(torch.promote_types(images.dtype, torch.float32))
@@ -124,8 +134,7 @@ class ADA(Adaptive):
     def _blit(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
         flip = draw.chosen(share) & (draw.uniform() < 0.5)
         quarters = (4 * draw.uniform()).long() * draw.chosen(share)
-        reach = 0.125 * images.shape[-1]
-        shift = torch.stack([(2 * draw.uniform() - 1) * reach for _ in range(2)], dim=1)
+        shift = torch.stack([(2 * draw.uniform() - 1) * (0.125 * side) for side in images.shape[2:]], dim=1)
         return blit(images, flip, quarters, shift.round().long() * draw.chosen(share)[:, None])
 
     def _geometric(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
@@ -138,7 +147,7 @@ class ADA(Adaptive):
         unscale = torch.diag_embed(torch.stack([1 / scale, 1 / scale], dim=1))
         unstretch = torch.diag_embed(torch.stack([stretch, 1 / stretch], dim=1))
         turn_back, turn_back_first = _rotation(-draw.angle(after)), _rotation(-draw.angle(before))
-        shift = 0.125 * images.shape[-1] * torch.stack([draw.normal(), draw.normal()], dim=1) * moved[:, None]
+        shift = torch.stack([0.125 * side * draw.normal() for side in images.shape[2:]], dim=1) * moved[:, None]
         matrix = unscale @ turn_back_first @ unstretch @ turn_back
         warped = self.warp(images, matrix.to(images.dtype), shift.to(images.dtype))
         return _where(scaled | before | stretched | after | moved, warped, images)
@@ -175,8 +184,8 @@ class ADA(Adaptive):
             gains = gains * one / (power * one.square()).sum(dim=1, keepdim=True).sqrt()
             any_chosen = any_chosen | chosen
         taps = gains @ self.bands.to(images.dtype)  # (B, K)
-        batch, channels, size, _ = images.shape
-        padded = mirror_pad(images, taps.shape[1] // 2).reshape(1, batch * channels, *2 * [size + taps.shape[1] - 1])
+        batch, channels = images.shape[:2]
+        padded = mirror_pad(images, taps.shape[1] // 2).flatten(0, 1)[None]
         taps = taps.repeat_interleave(channels, dim=0)[:, None]
         for weight in (taps[:, :, :, None], taps[:, :, None, :]):
             padded = conv2d(padded, weight, groups=batch * channels)
@@ -190,9 +199,8 @@ class ADA(Adaptive):
 
     def _cutout(self, images: Tensor, draw: Draw, share: float, rng: Stream) -> Tensor:
         chosen = draw.chosen(share)
-        size = images.shape[-1]
-        line = (torch.arange(size, device=images.device) + 0.5) / size
-        rows, columns = ((line - draw.uniform()[:, None]).abs() < 0.25 for _ in range(2))
+        lines = ((torch.arange(size, device=images.device) + 0.5) / size for size in images.shape[2:])
+        rows, columns = ((line - draw.uniform()[:, None]).abs() < 0.25 for line in lines)
         hole = rows[:, :, None] & columns[:, None, :] & chosen[:, None, None]
         return images.masked_fill(hole[:, None], 0.0)
 

@@ -18,7 +18,7 @@ class DiffAugment(Augmentation):
         p: Share of the images that are augmented; 1 as published.
         color: Whether to change colours.
         translation: Largest translation relative to the image size, with grey padding; 0: none.
-        cutout: Side of the grey square relative to the image size; 0: none.
+        cutout: Height and width of the grey hole relative to those of the image; 0: none.
 
     Raises:
         ConfigError: The images are points.
@@ -65,23 +65,27 @@ def _around(centre: Tensor, images: Tensor, factor: Tensor) -> Tensor:
 
 def _translated(images: Tensor, moves: Tensor, ratio: float) -> Tensor:
     """Translate images by whole pixels; ``moves`` in [0, 1), ``(B, 2)``, spans the range."""
-    channels, size = images.shape[1], images.shape[-1]
-    reach = int(size * ratio + 0.5)
-    shift = (moves * (2 * reach + 1)).long() - reach
-    line = torch.arange(size, device=images.device)
-    rows, columns = (line - shift[:, axis, None] for axis in (0, 1))  # (B, S)
-    inside = ((rows >= 0) & (rows < size))[:, :, None] & ((columns >= 0) & (columns < size))[:, None, :]
-    source = rows.clamp(0, size - 1)[:, :, None] * size + columns.clamp(0, size - 1)[:, None, :]
+    channels, height, width = images.shape[1:]
+    lines = []
+    for axis, size in enumerate((height, width)):
+        reach = int(size * ratio + 0.5)
+        shift = (moves[:, axis, None] * (2 * reach + 1)).long() - reach
+        lines.append(torch.arange(size, device=images.device) - shift)  # (B, size)
+    rows, columns = lines
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    source = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
     source = source.flatten(1)[:, None].expand(-1, channels, -1)
     return images.flatten(2).gather(2, source).view(images.shape) * inside[:, None]
 
 
 def _outside(images: Tensor, centre: Tensor, ratio: float) -> Tensor:
-    """Return a mask ``(B, 1, S, S)``: 0 in a square around ``centre`` ``(B, 2)``, in [0, 1) of the image; 1 outside."""
-    size = images.shape[-1]
-    side = int(size * ratio + 0.5)
-    # As published: the centre may be any pixel, and one more if the side is even, so the square may be cut off.
-    first = (centre * (size + 1 - side % 2)).long() - side // 2
-    line = torch.arange(size, device=images.device)
-    rows, columns = ((line >= first[:, axis, None]) & (line < first[:, axis, None] + side) for axis in (0, 1))
+    """Return a mask ``(B, 1, H, W)``: 0 in a hole around ``centre`` ``(B, 2)``, in [0, 1) of the image; 1 outside."""
+    holes = []
+    for axis, size in enumerate(images.shape[2:]):
+        side = int(size * ratio + 0.5)
+        # As published: the centre may be any pixel, and one more if the side is even, so the hole may be cut off.
+        first = (centre[:, axis, None] * (size + 1 - side % 2)).long() - side // 2
+        line = torch.arange(size, device=images.device)
+        holes.append((line >= first) & (line < first + side))
+    rows, columns = holes
     return (~(rows[:, :, None] & columns[:, None, :]))[:, None].to(images.dtype)

@@ -1,6 +1,6 @@
 """Exact pixel moves, and antialiased affine warping, with mirrored padding.
 
-B: batch, C: channels, S: height and width in pixels.
+B: batch, C: channels, H, W: height and width in pixels, S: either of them.
 """
 
 from __future__ import annotations
@@ -30,25 +30,28 @@ def mirrored(positions: Tensor, size: int) -> Tensor:
 
 
 def mirror_pad(images: Tensor, margin: int) -> Tensor:
-    """Pad images ``(B, C, S, S)`` by any number of mirrored pixels on every side."""
-    size = images.shape[-1]
-    positions = mirrored(torch.arange(-margin, size + margin, device=images.device), size)
-    return images.index_select(2, positions).index_select(3, positions)
+    """Pad images ``(B, C, H, W)`` by any number of mirrored pixels on every side."""
+    rows, columns = (
+        mirrored(torch.arange(-margin, size + margin, device=images.device), size) for size in images.shape[2:]
+    )
+    return images.index_select(2, rows).index_select(3, columns)
 
 
 def blit(images: Tensor, flip: Tensor, quarters: Tensor, shift: Tensor) -> Tensor:
     """Mirror images left to right, rotate them by quarter turns, then translate them by whole pixels: exactly.
 
     Args:
-        images: ``(B, C, S, S)``.
+        images: ``(B, C, H, W)``; a quarter turn of a rectangle is filled with mirrored pixels, and is off by half
+            a pixel where one side is even and the other is not.
         flip: Bool, ``(B,)``.
         quarters: Quarter turns counter-clockwise, int64, ``(B,)``.
         shift: Pixels downwards and to the right, int64, ``(B, 2)``.
     """
-    batch, channels, size = images.shape[:3]
-    line = 2 * torch.arange(size, device=images.device) - (size - 1)  # half pixels from the centre: integers
-    down = (line[:, None] - 2 * shift[:, 0, None, None]).expand(batch, size, size)
-    right = (line[None, :] - 2 * shift[:, 1, None, None]).expand(batch, size, size)
+    batch, channels, *sides = images.shape
+    # Half pixels from the centre: integers.
+    lines = [2 * torch.arange(size, device=images.device) - (size - 1) for size in sides]
+    down = (lines[0][:, None] - 2 * shift[:, 0, None, None]).expand(batch, *sides)
+    right = (lines[1][None, :] - 2 * shift[:, 1, None, None]).expand(batch, *sides)
     cosine = (1 - quarters.remainder(4)) * (1 - quarters.remainder(2))
     sine = (2 - quarters.remainder(4)) * quarters.remainder(2)
     down, right = (
@@ -56,8 +59,10 @@ def blit(images: Tensor, flip: Tensor, quarters: Tensor, shift: Tensor) -> Tenso
         cosine[:, None, None] * right - sine[:, None, None] * down,
     )
     right = torch.where(flip[:, None, None], -right, right)
-    rows, columns = (mirrored((positions + size - 1) // 2, size) for positions in (down, right))
-    source = (rows * size + columns).flatten(1)[:, None].expand(-1, channels, -1)
+    rows, columns = (
+        mirrored((positions + size - 1) // 2, size) for positions, size in zip((down, right), sides, strict=True)
+    )
+    source = (rows * sides[1] + columns).flatten(1)[:, None].expand(-1, channels, -1)
     return images.flatten(2).gather(2, source).view(images.shape)
 
 
@@ -65,50 +70,55 @@ class Warp(nn.Module):
     """Affine warping with bilinear sampling at twice the resolution (Karras et al. 2020, ADA, appendix B).
 
     Args:
-        size: Height and width of the images, S.
+        sides: Height and width of the images.
     """
 
-    up: Tensor
-    down: Tensor
-
-    def __init__(self, size: int) -> None:
+    def __init__(self, sides: tuple[int, int]) -> None:
         super().__init__()
-        self.register_buffer("up", _doubling(size), persistent=False)
-        self.register_buffer("down", _halving(size), persistent=False)
+        self._sides = sides
+        for size in set(sides):
+            self.register_buffer(f"up{size}", _doubling(size), persistent=False)
+            self.register_buffer(f"down{size}", _halving(size), persistent=False)
 
     def forward(self, images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
-        """Sample images ``(B, C, S, S)`` at ``matrix (x - shift)`` for every pixel x.
+        """Sample images ``(B, C, H, W)`` at ``matrix (x - shift)`` for every pixel x.
 
         Args:
             images: Float32 or float64.
             matrix: Inverse of the affine map, ``(B, 2, 2)``, on vectors (down, right) from the centre.
             shift: Pixels downwards and to the right, ``(B, 2)``.
         """
-        up, down = self.up.to(images.dtype), self.down.to(images.dtype)
-        doubled = up @ images @ up.T
-        grid = 2 * (2 * (self._positions(matrix, shift) + _NEAR) + _DELAY) + 1
-        read: Tensor = _Sample.apply(doubled, grid / len(up) - 1)
-        return down @ read @ down.T
+        up_rows, up_columns = (self.get_buffer(f"up{size}").to(images.dtype) for size in self._sides)
+        down_rows, down_columns = (self.get_buffer(f"down{size}").to(images.dtype) for size in self._sides)
+        doubled = up_rows @ images @ up_columns.T
+        grid = [2 * (2 * (each + _NEAR) + _DELAY) + 1 for each in self._positions(matrix, shift)]
+        scaled = torch.stack([grid[1] / len(up_columns) - 1, grid[0] / len(up_rows) - 1], dim=3)
+        read: Tensor = _Sample.apply(doubled, scaled)
+        return down_rows @ read @ down_columns.T
 
-    def _positions(self, matrix: Tensor, shift: Tensor) -> Tensor:
+    def _positions(self, matrix: Tensor, shift: Tensor) -> list[Tensor]:
         """Return the positions to sample for the doubled result and the margin that the filter needs.
 
         Returns:
-            ``(B, 2 S + 10, 2 S + 10, 2)``, right and down, in pixels from the first pixel.
+            Down and right, in pixels from the first pixel: ``(B, 2 H + 10, 2 W + 10)`` each.
         """
-        size, doubled = self.down.shape
-        line = torch.arange(doubled, device=matrix.device, dtype=matrix.dtype) - _REACH
-        line = (line - _DELAY) / 2 - (size - 1) / 2  # pixels from the centre
-        down, right = line[:, None] - shift[:, 0, None, None], line[None, :] - shift[:, 1, None, None]
+        lines = [
+            (torch.arange(2 * (size + _REACH), device=matrix.device, dtype=matrix.dtype) - _REACH - _DELAY) / 2
+            - (size - 1) / 2  # pixels from the centre
+            for size in self._sides
+        ]
+        down, right = lines[0][:, None] - shift[:, 0, None, None], lines[1][None, :] - shift[:, 1, None, None]
         cells = matrix[:, :, :, None, None]
-        positions = torch.stack(
-            [cells[:, 1, 0] * down + cells[:, 1, 1] * right, cells[:, 0, 0] * down + cells[:, 0, 1] * right], dim=3
-        )
-        positions = positions + (size - 1) / 2
-        folded = (positions + 0.5).remainder(2 * size)
-        folded = torch.minimum(folded, 2 * size - folded) - 0.5
-        near = (positions > -_NEAR) & (positions < size - 1 + _NEAR)  # the doubled image has this margin itself
-        return torch.where(near, positions, folded)
+        read = [cells[:, axis, 0] * down + cells[:, axis, 1] * right for axis in (0, 1)]
+        return [_folded(each + (size - 1) / 2, size) for each, size in zip(read, self._sides, strict=True)]
+
+
+def _folded(positions: Tensor, size: int) -> Tensor:
+    """Reflect positions far outside ``size`` pixels into them; the doubled image has a margin itself."""
+    folded = (positions + 0.5).remainder(2 * size)
+    folded = torch.minimum(folded, 2 * size - folded) - 0.5
+    near = (positions > -_NEAR) & (positions < size - 1 + _NEAR)
+    return torch.where(near, positions, folded)
 
 
 def _doubling(size: int) -> Tensor:

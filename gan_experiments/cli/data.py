@@ -67,7 +67,7 @@ def suggested(data: ImageData) -> list[str]:
 
     if not isinstance(data, ImageFiles):
         return []
-    large, few = data.facts.image_size > _LARGEST_SMALL, data.num_training < _FEW
+    large, few = data.facts.shorter_side > _LARGEST_SMALL, data.num_training < _FEW
     overrides = ["experiment=small_folder"] if few and not large else ["augment=diffaugment"] * few
     overrides += ["model=r3gan", "loss=relativistic_pairing", "penalty=r1_r2", "optimizer=r3gan"] if large else []
     return overrides + ["conditioning=projection"] * (1 < data.facts.num_classes <= data.num_training // _PER_CLASS)
@@ -85,7 +85,10 @@ def write(request: Request) -> int:
     data.prepare_data()
     data.setup()
     urls = write_shards(data, Path(options["output"]).expanduser(), options["shard_images"], options["seed"])
-    line = f"gan-train dataset=shards dataset.urls='{urls}' dataset.channels={data.facts.channels}"
+    facts, size = data.facts, f"dataset.image_size=[{data.facts.height},{data.facts.width}]"
+    others = [size] * (facts.height != facts.width) + [f"dataset.channels={facts.channels}"]
+    others += [f"dataset.bits={facts.bits}"] * (facts.bits != 8)
+    line = f"gan-train dataset=shards dataset.urls='{urls}' {' '.join(others)}"
     print(f"wrote {data.num_training:,} images; to train on them:\n  {line}")
     return 0
 

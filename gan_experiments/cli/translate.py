@@ -17,17 +17,19 @@ def main() -> None:
 
 
 def run(request: Request) -> int:
-    """Write a PNG for each image file, and say where."""
+    """Write a PNG, or an array where no PNG holds the channels, for each image file, and say where."""
     options = request.config
     trained = load_run(options["run"], options["trusted"])
     from gan_experiments.api.translate import input_files, read_inputs, translate_images, translator_of
-    from gan_experiments.core.images import save_png
+    from gan_experiments.core.images import picture_suffix, save_png
 
     output = Path(options["output"]).expanduser()
     system, data = trained.restore(options["checkpoint"], options["accelerator"], options["generator"] == "raw")
     translator = translator_of(system, options["direction"], options["generator"] == "ema")
-    files = input_files(Path(options["input"]).expanduser(), output)
-    for image, target in read_inputs(files, translator.input_channels):
+    bits = translator.facts.bits
+    suffix = picture_suffix(translator.facts.channels, bits)
+    files = input_files(Path(options["input"]).expanduser(), output, suffix)
+    for image, target in read_inputs(files, translator.input_channels, bits):
         target.parent.mkdir(parents=True, exist_ok=True)
         save_png(translate_images(translator, data, options["direction"], image)[0], target)
     print(f"{len(files):,} image{'s' * (len(files) > 1)} in {shown(output)}")

@@ -20,6 +20,7 @@ from gan_experiments.core.rules import (
     check_several_processes,
     check_translator,
     check_within_run,
+    refuse_rectangle,
 )
 from gan_experiments.core.step import Batch, DiscriminatorOutput, Step
 from gan_experiments.core.types import DataFacts, KnownDistribution, NonNegativeFloat, PositiveInt
@@ -158,18 +159,22 @@ class Generator(nn.Module):
 
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
-        image_sizes: Image sizes in pixels that it can generate; ``None`` for any.
+        image_sizes: Image sizes in pixels that it can generate, of rectangles the shorter side; ``None`` for any.
+        side_multiple: What the longer side of rectangles must be a multiple of: one number, or one for each shorter
+            side; ``None``: it takes squares only.
         latent_dim: Length of a latent vector, drawn from a standard normal.
         conditional: Whether ``forward`` uses labels.
     """
 
     provided: ClassVar[tuple[str, ...]] = ("facts",)
     image_sizes: ClassVar[tuple[int, ...] | None] = None
+    side_multiple: ClassVar[int | Mapping[int, int] | None] = None
     latent_dim: int
     conditional: bool = False
 
     def __init__(self, facts: DataFacts) -> None:
         super().__init__()
+        refuse_rectangle(type(self), facts)
         self.facts = facts
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -211,9 +216,11 @@ class Encoder(nn.Module):
     """A network from images to a Gaussian with diagonal covariance over latents."""
 
     provided: ClassVar[tuple[str, ...]] = ("facts", "latent_dim")
+    side_multiple: ClassVar[int | Mapping[int, int] | None] = None
 
     def __init__(self, facts: DataFacts, latent_dim: int) -> None:
         super().__init__()
+        refuse_rectangle(type(self), facts)
         self.facts = facts
         self.latent_dim = latent_dim
 
@@ -223,8 +230,8 @@ class Encoder(nn.Module):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Yield nothing: the rules are those of subclasses."""
-        yield from ()
+        """Refuse rectangles that do not fit."""
+        yield from check_image_size(key, None, config)
 
 
 class Discriminator(nn.Module):
@@ -235,7 +242,8 @@ class Discriminator(nn.Module):
 
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
-        image_sizes: Image sizes in pixels that it accepts; ``None`` for any.
+        image_sizes: Image sizes in pixels that it accepts, of rectangles the shorter side; ``None`` for any.
+        side_multiple: What the longer side of rectangles must be a multiple of, as in :class:`Generator`.
         output: ``"logits"``, or ``"energy"`` for the reconstruction error of an autoencoder.
         conditional: Whether it uses labels.
         couples_batch: Of any module in it: ``True`` if it compares all images of a batch; if it compares groups of
@@ -247,12 +255,14 @@ class Discriminator(nn.Module):
 
     provided: ClassVar[tuple[str, ...]] = ("facts",)
     image_sizes: ClassVar[tuple[int, ...] | None] = None
+    side_multiple: ClassVar[int | Mapping[int, int] | None] = None
     output: ClassVar[str] = "logits"
     conditional: bool = False
     class_head: nn.Module | None
 
     def __init__(self, facts: DataFacts, packing: int = 1) -> None:
         super().__init__()
+        refuse_rectangle(type(self), facts)
         self.facts = facts
         self.packing = packing
         self.input_channels = packing * facts.channels

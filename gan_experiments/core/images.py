@@ -1,10 +1,15 @@
-"""Conversion between uint8 and float images, image grids, and PNG files."""
+"""Conversion between stored and float images, image grids, and image files.
+
+Images are stored as uint8, those of 16 bits as uint16, and points in the plane as floating point in [-1, 1].
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -17,28 +22,46 @@ from gan_experiments.core.precision import in_float32
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Map uint8 images ``(..., C, H, W)`` of [0, 255] to float32 of [-1, 1]; the memory format stays.
+    """Map stored images ``(..., C, H, W)`` of [0, 255] or [0, 65535] to float32 of [-1, 1]; the memory format stays.
 
     Floating-point input, such as points in the plane, is in [-1, 1] already and keeps its values.
     """
     if images.is_floating_point():
         return in_float32(images)
-    return images.to(torch.float32).div_(127.5).sub_(1.0)
+    return images.to(torch.float32).div_(torch.iinfo(images.dtype).max / 2).sub_(1.0)
 
 
 def to_uint8(images: Tensor) -> Tensor:
     """Map float images ``(..., C, H, W)`` of [-1, 1] to uint8: rounded, clamped, the inverse of ``to_float``."""
-    return images.to(torch.float32).add(1.0).mul_(127.5).round_().clamp_(0.0, 255.0).to(torch.uint8)
+    return _to_stored(images, torch.uint8)
 
 
-def as_measured(images: Tensor) -> Tensor:
-    """Convert generated images to the type that metrics take: uint8, or floating point for points in the plane."""
-    return images if is_points(images) else to_uint8(images)
+def as_measured(images: Tensor, bits: int = 8) -> Tensor:
+    """Convert generated images to the type that the data have and metrics take."""
+    return images if is_points(images) else _to_stored(images, torch.uint16 if bits == 16 else torch.uint8)
+
+
+def _to_stored(images: Tensor, dtype: torch.dtype) -> Tensor:
+    largest = float(torch.iinfo(dtype).max)
+    return images.to(torch.float32).add(1.0).mul_(largest / 2).round_().clamp_(0.0, largest).to(dtype)
+
+
+def grey_levels(images: Tensor) -> Tensor:
+    """Return stored images as float32 in grey levels of 255, which 16 bits divide further."""
+    return images.float() / 257 if images.dtype == torch.uint16 else images.float()
+
+
+def to_eight_bits(images: Tensor) -> Tensor:
+    """Return images of 16 bits as uint8, for a network or a file that takes 8 bits; others as they are."""
+    return grey_levels(images).round_().to(torch.uint8) if images.dtype == torch.uint16 else images
 
 
 def in_colour(images: Tensor) -> Tensor:
-    """Return images ``(B, C, H, W)`` with three channels: grey ones have the same value in each."""
-    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+    """Return images ``(B, C, H, W)`` with three channels to look at.
+
+    Grey ones have the same value in each; of two channels the first is shown, of more the first three.
+    """
+    return images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
 
 
 def is_points(images: Tensor) -> bool:
@@ -46,28 +69,31 @@ def is_points(images: Tensor) -> bool:
     return images.shape[-3:] in ((1, 1, 1), (2, 1, 1))
 
 
-def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32) -> Tensor:
+def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32, bits: int = 8) -> Tensor:
     """Arrange images in rows, enlarging small ones by a whole factor.
 
     Points become dots of one image instead, those on a line in its middle.
 
     Args:
-        images: uint8, or float in [-1, 1]: ``(B, C, H, W)`` with one or three channels.
+        images: Stored, or float in [-1, 1]: ``(B, C, H, W)``, which ``in_colour`` shows.
         columns: Images in a row.
         min_pixels: Images of at least this height, in pixels, are not enlarged.
+        bits: 16 to keep the 16 bits of grey images.
 
     Returns:
-        uint8, ``(3, H', W')``, on the CPU.
+        uint8, ``(3, H', W')``, on the CPU; uint16, ``(1, H', W')``, of grey images with 16 bits.
     """
     images = images.detach().cpu()
     if is_points(images):
         return _dots(images.flatten(1))
-    if images.dtype != torch.uint8:
-        images = to_uint8(images)
+    deep = bits == 16 and images.shape[1] < 3
+    if images.is_floating_point():
+        images = as_measured(images, 16 if deep else 8)
+    images = in_colour(images if deep else to_eight_bits(images))
     factor = max(1, -(-min_pixels // images.shape[-2]))
     enlarged = images.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
     grid: Tensor = make_grid(enlarged, nrow=columns, padding=2)
-    return grid
+    return grid[:1] if deep else grid
 
 
 def label_rows(grid: Tensor, labels: Sequence[str], width: int = 96) -> Tensor:
@@ -97,9 +123,22 @@ def _dots(points: Tensor, pixels: int = 256) -> Tensor:
     return image
 
 
-def save_png(grid: Tensor, path: str | Path) -> None:
-    """Write a uint8 image ``(3, H, W)`` or ``(1, H, W)`` as a PNG, atomically."""
-    pixels = grid.permute(1, 2, 0).contiguous().numpy()
-    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+def picture_suffix(channels: int, bits: int) -> str:
+    """Return the suffix of the files of images: ``.png``, or ``.npy`` for those that no PNG holds here."""
+    return ".png" if channels == 1 or (channels <= 4 and bits == 8) else ".npy"
+
+
+def encode_picture(image: Tensor) -> bytes:
+    """Return the content of the file of an image ``(C, H, W)``, uint8 or uint16; an array is ``(H, W, C)``."""
+    pixels, file = image.permute(1, 2, 0).contiguous().numpy(), io.BytesIO()
+    if picture_suffix(len(image), 16 if image.dtype == torch.uint16 else 8) == ".npy":
+        np.save(file, pixels)
+    else:
+        Image.fromarray(pixels[:, :, 0] if len(image) == 1 else pixels).save(file, format="PNG")
+    return file.getvalue()
+
+
+def save_png(image: Tensor, path: str | Path) -> None:
+    """Write an image ``(C, H, W)``, uint8 or uint16, as a PNG, atomically; as an array if no PNG holds it."""
     with replacing(Path(path)) as temporary:
-        image.save(temporary, format="PNG")
+        temporary.write_bytes(encode_picture(image))

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.types import ConfigError, DataFacts
 
 LARGE_MODELS, LARGE_SIZES = ("model=r3gan", "model=stylegan2"), (128, 256, 512, 1024)  # that they support, in pixels
 GENERATOR, DISCRIMINATOR = "model.generator", "model.discriminator"
@@ -26,24 +27,69 @@ def option(config: ConfigView, key: str, name: str) -> Any:
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
-def image_size(config: ConfigView) -> int | None:
+def image_sides(config: ConfigView) -> tuple[int, int] | None:
     """Return height and width of the dataset's images, if the config or the dataset's class gives them."""
     size = option(config, "dataset", "image_size")
     if size is None and not _given(config, "dataset").get("image_size"):
         size = getattr(getattr(config.component("dataset"), "known", None), "image_size", None)
-    return size if isinstance(size, int) else None
+    match size:
+        case int():
+            return size, size
+        case [int() as height, int() as width]:
+            return height, width
+    return None
+
+
+def image_size(config: ConfigView) -> int | None:
+    """Return the shorter side of the dataset's images, if the config or the dataset's class gives their size."""
+    sides = image_sides(config)
+    return min(sides) if sides else None
 
 
 def check_image_size(key: str, fitting: tuple[int, ...] | None, config: ConfigView) -> Iterator[Problem]:
-    """Refuse a dataset whose images have another size than one of ``fitting``; ``None`` fits all."""
-    dataset, size, network = config.component("dataset"), image_size(config), config.component(key)
-    if dataset is None or network is None or size is None or fitting is None or size in fitting:
+    """Refuse a dataset whose images have another shorter side than one of ``fitting``, or do not fit as rectangles.
+
+    ``None`` fits all.
+    """
+    dataset, sides, network = config.component("dataset"), image_sides(config), config.component(key)
+    if dataset is None or network is None or sides is None:
+        return
+    size = min(sides)
+    if fitting is None or size in fitting:
+        text = unfit_rectangle(network, *sides)
+        yield from [Problem(key, text)] if text else []
         return
     listed = ", ".join(map(str, fitting))
     hint = "; set dataset.image_size" if config.get("dataset.image_size") else ""
     if size in LARGE_SIZES:
         hint += f"{' or' if hint else ';'} take a model of large images: {' or '.join(LARGE_MODELS)}"
     yield Problem(key, f"{network.__name__} supports image sizes {listed}; {dataset.__name__} has {size}{hint}")
+
+
+def unfit_rectangle(network: type, height: int, width: int) -> str:
+    """Return why images of this size do not fit a network, by its ``side_multiple``; empty for those that do."""
+    shorter, longer = sorted((height, width))
+    multiple = getattr(network, "side_multiple", None)
+    if isinstance(multiple, Mapping):
+        multiple = multiple.get(shorter)
+    if shorter == longer or (multiple and longer % multiple == 0):
+        return ""
+    name = network.__name__
+    if multiple is None:
+        return f"{name} takes square images only, not {height} x {width} pixels (height x width)"
+    need = f"{name} takes rectangles whose longer side is a multiple of {multiple} where the shorter one is {shorter}"
+    return f"{need}, not {height} x {width} pixels (height x width)"
+
+
+def refuse_rectangle(network: type, facts: DataFacts) -> None:
+    """Refuse images that a network does not fit by its ``side_multiple``.
+
+    Raises:
+        ConfigError: Says which sizes it takes.
+    """
+    text = unfit_rectangle(network, facts.height, facts.width)
+    if text:
+        raise ConfigError(f"model: {text}")
 
 
 def conditioning_option(config: ConfigView, key: str) -> tuple[str, bool | None]:
@@ -122,6 +168,16 @@ def check_class_head(key: str, trains: str, config: ConfigView) -> Iterator[Prob
         text = f"{penalty.__name__} trains the class head of a discriminator with conditioning={trains}"
         hint = f"; set {DISCRIMINATOR}.conditioning={trains} and {GENERATOR}.conditional=true" if has_option else ""
         yield Problem(key, f"{text}; that of {discriminator.__name__} is {value}{hint}")
+
+
+def check_colours(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse images that are neither grey nor RGB for a component that takes no others."""
+    dataset, component = config.component("dataset"), config.component(key)
+    given = [option(config, "dataset", name) for name in ("channels", "channels_b")]
+    channels = next((each for each in given if isinstance(each, int)), 3)
+    if component is not None and dataset is not None and channels not in (1, 3):
+        have = f"those of {dataset.__name__} have {channels} channels"
+        yield Problem(key, f"{component.__name__} takes grey and RGB images only; {have}")
 
 
 def check_within_image(key: str, name: str, config: ConfigView) -> Iterator[Problem]:

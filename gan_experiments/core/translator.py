@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.rules import check_image_size
+from gan_experiments.core.rules import check_image_size, refuse_rectangle
 from gan_experiments.core.types import ConfigError, DataFacts
 
 
@@ -18,7 +18,9 @@ class Translator(nn.Module):
 
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
-        image_sizes: Image sizes in pixels that it can be trained on; ``None`` for any.
+        image_sizes: Image sizes in pixels that it can be trained on, of rectangles the shorter side; ``None`` for any.
+        side_multiple: What the longer side of rectangles must be a multiple of: one number, or one for each shorter
+            side; ``None``: it is trained on squares only.
         input_channels: Channels of the images it starts from.
         multiple: Height and width of its input must be multiples of this many pixels.
         any_size: Whether it takes larger images than it was trained on; otherwise these are translated in tiles.
@@ -26,6 +28,7 @@ class Translator(nn.Module):
 
     provided: ClassVar[tuple[str, ...]] = ("facts",)
     image_sizes: ClassVar[tuple[int, ...] | None] = None
+    side_multiple: ClassVar[int | Mapping[int, int] | None] = None
     architecture: Mapping[str, Any]
     multiple: int = 1
     any_size: bool = True
@@ -36,6 +39,7 @@ class Translator(nn.Module):
             raise ConfigError(f"model: {type(self).__name__} translates images; {facts.name} has no inputs")
         if facts.image_size == 1:
             raise ConfigError(f"model: {type(self).__name__} translates images; {facts.name} has points")
+        refuse_rectangle(type(self), facts)
         self.facts = facts
         self.input_channels = facts.input_channels
 

@@ -26,6 +26,7 @@ NonNegativeFloat = Annotated[float, Interval(ge=0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Share = Annotated[float, Interval(gt=0, le=1)]
 LongTail = Annotated[float, Interval(ge=1)]  # the largest class over the smallest
+ImageSize = PositiveInt | tuple[PositiveInt, PositiveInt]  # of squares, or height and width
 Width = Annotated[int, Interval(ge=1, le=65_536)]  # channels, units or features of a layer
 Repeats = Annotated[int, Interval(ge=1, le=10_000)]  # of what takes time whenever it is done
 Packing = Annotated[int, Interval(ge=1, le=100)]  # images that a discriminator sees at a time
@@ -38,25 +39,58 @@ class DataFacts:
 
     Attributes:
         name: The dataset's name.
-        image_size: Height and width in pixels.
-        channels: Colour channels of an image.
+        image_size: Height and width in pixels: one number for squares, two for rectangles.
+        channels: Channels of an image: 1 for grey, 3 for RGB, any other number for other pictures.
         num_classes: Number of classes; 0 if the images carry no labels.
         num_images: Training images; ``None`` until the data has been looked at.
         input_channels: Channels of the images that a translator starts from; ``None`` where images are generated from
             noise. They have the same size.
+        bits: Of a value in the data: 8 or 16.
     """
 
     name: str
-    image_size: int
+    image_size: int | tuple[int, int]
     channels: int
     num_classes: int = 0
     num_images: int | None = None
     input_channels: int | None = None
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        """Give squares one number, also where a file or a config has two."""
+        if not isinstance(self.image_size, int):
+            height, width = self.image_size
+            object.__setattr__(self, "image_size", height if height == width else (height, width))
+
+    @property
+    def height(self) -> int:
+        """Height of an image in pixels."""
+        return self.image_size if isinstance(self.image_size, int) else self.image_size[0]
+
+    @property
+    def width(self) -> int:
+        """Width of an image in pixels."""
+        return self.image_size if isinstance(self.image_size, int) else self.image_size[1]
+
+    @property
+    def shorter_side(self) -> int:
+        """The smaller one of height and width."""
+        return min(self.height, self.width)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of an image: channels, height, width."""
+        return self.channels, self.height, self.width
+
+    @property
+    def levels(self) -> int:
+        """The largest value in the data: 255 or 65535."""
+        return (1 << self.bits) - 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the facts as plain values, for a record or a checkpoint."""
-        facts = asdict(self)
-        return facts if self.input_channels is not None else {k: facts[k] for k in facts if k != "input_channels"}
+        """Return the facts as plain values, for a record or a checkpoint; without those that say the usual."""
+        usual = {"input_channels": None, "bits": 8}
+        return {key: value for key, value in asdict(self).items() if key not in usual or value != usual[key]}
 
     def reversed(self) -> DataFacts:
         """Return the facts of the opposite direction: from the images to the inputs."""

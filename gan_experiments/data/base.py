@@ -113,7 +113,7 @@ class ImageData(pl.LightningDataModule):
     def load(self) -> tuple[Tensor, Tensor | None]:
         """Read all images, uint8 ``(N, C, H, W)``, and labels, int64 ``(N,)``, or ``None`` for unlabelled data.
 
-        Points are float32 in [-1, 1] instead: 256 levels are too coarse for them.
+        Images of 16 bits are uint16. Points are float32 in [-1, 1] instead: 256 levels are too coarse for them.
         """
         raise NotImplementedError
 
@@ -123,7 +123,7 @@ class ImageData(pl.LightningDataModule):
 
     @property
     def images(self) -> Tensor:
-        """All images, which generated ones are compared with: uint8, ``(N, C, H, W)``."""
+        """All images, which generated ones are compared with: uint8 or uint16, ``(N, C, H, W)``."""
         return self._loaded[0]
 
     @property
@@ -254,8 +254,8 @@ class ImageData(pl.LightningDataModule):
         if batch_size > self.num_training:
             size = f"{self.facts.name} has {self.num_training} images"
             raise ConfigError(f"batch_size: {batch_size} is larger than the dataset ({size})")
-        if self.transform.max_shift >= self.facts.image_size:
-            text = f"{self.transform.max_shift} pixels are not less than the {self.facts.image_size} of an image"
+        if self.transform.max_shift >= self.facts.shorter_side:
+            text = f"{self.transform.max_shift} pixels are not less than the {self.facts.shorter_side} of an image"
             raise ConfigError(f"dataset.random_crop: {text}")
         if batch_size % processes:
             raise ConfigError(f"batch_size: {batch_size} cannot be divided among {processes} processes")

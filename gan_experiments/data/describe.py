@@ -23,7 +23,7 @@ _MAX_COLUMNS = 32  # of a contact sheet
 def describe(data: ImageData) -> list[str]:
     """Summarize a dataset that is set up, as lines of text."""
     facts = data.facts
-    kind = f"images of {facts.image_size}x{facts.image_size} pixels"
+    kind = f"images of {facts.width}x{facts.height} pixels{' of 16 bits' * (facts.bits == 16)}"
     if is_points(data.images):
         kind = "points in the plane" if facts.channels > 1 else "points on a line"
     lines = [f"{facts.name}: {data.num_images:,} {kind}, {facts.channels} channel{'s' * (facts.channels > 1)}"]

@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import ZipInfo
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from gan_experiments.core.text import first_few, first_line
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.data.files.framing import as_pixels, in_pages
 from gan_experiments.data.files.listing import Archive, Folder, list_images
+from gan_experiments.data.files.pictures import ArrayPicture, Picture
 
 _MAX_LISTED = 3  # files that a message names
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of Pillow, by channels
+_KINDS = {
+    "L": "grey", "I;16": "grey of 16 bits", "RGB": "colour", "P": "colour", "LA": "grey with transparency",
+    "RGBA": "with transparency", "F": "floating point",
+}  # fmt: skip
 
 
 def load_fakes(path: Path, facts: DataFacts) -> Tensor:
@@ -30,7 +37,7 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
         facts: Facts of the dataset.
 
     Returns:
-        Images, uint8 ``(N, C, H, W)``; points, float32 ``(N, 2, 1, 1)``.
+        Images, uint8 or uint16 ``(N, C, H, W)``; points, float32 ``(N, 2, 1, 1)``.
 
     Raises:
         ConfigError: There are no images, or some cannot be read or do not match in size, channels or range.
@@ -43,7 +50,7 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
     folder = path.is_dir()
     source: Folder | Archive = Folder(path, "fake") if folder or path.suffix != ".zip" else Archive(path, "fake")
     names = list_images(source, "").names
-    images, problems = np.empty((len(names), facts.channels, facts.image_size, facts.image_size), np.uint8), []
+    images, problems = np.empty((len(names), *facts.shape), _dtype(facts)), []
     with source.opened() as open_:
         for index, name in enumerate(names):
             try:
@@ -67,17 +74,23 @@ def fakes_from_array(array: np.ndarray, facts: DataFacts, name: Path | str = "th
     return (_from_points if facts.image_size == 1 else _from_array)(array, name, facts)
 
 
-def _pixels(image: Image.Image, facts: DataFacts) -> NDArray[np.uint8]:
-    modes = {1: ("L",), 3: ("RGB", "P")}[facts.channels]
-    if image.size != (facts.image_size, facts.image_size):
-        size = facts.image_size
-        raise ValueError(f"{image.width}x{image.height} pixels, those of {facts.name} have {size}x{size}")
-    if image.mode not in modes:
-        kinds = {"L": "grey", "RGB": "colour", "P": "colour", "RGBA": "with transparency", "F": "floating point"}
-        kind, expected = kinds.get(image.mode, f"of mode {image.mode}"), "grey" if facts.channels == 1 else "colour"
-        raise ValueError(f"{kind}, those of {facts.name} are {expected}")
-    pixels: NDArray[np.uint8] = np.asarray(image.convert(modes[0]))
-    return pixels.reshape(1, *pixels.shape) if facts.channels == 1 else pixels.transpose(2, 0, 1)
+def _pixels(image: Picture, facts: DataFacts) -> NDArray[Any]:
+    if image.size != (facts.width, facts.height):
+        sizes = [f"{one.width}x{one.height}" for one in (image, facts)]
+        raise ValueError(f"{sizes[0]} pixels, those of {facts.name} have {sizes[1]}")
+    if isinstance(image, ArrayPicture):
+        if image.planes.dtype != _dtype(facts):
+            raise ValueError(f"of {image.planes.dtype}, those of {facts.name} are {_dtype(facts).__name__}")
+    elif not in_pages(image, facts.channels, facts.bits):
+        mode = "I;16" if facts.bits == 16 else _MODES.get(facts.channels, "")
+        if image.mode != mode and (image.mode, mode) != ("P", "RGB"):
+            kind = _KINDS.get(image.mode, f"of mode {image.mode}")
+            raise ValueError(f"{kind}, those of {facts.name} are {_KINDS.get(mode, f'of {facts.channels} channels')}")
+    return as_pixels(image, facts.channels, facts.bits)
+
+
+def _dtype(facts: DataFacts) -> type[np.uint8 | np.uint16]:
+    return np.uint16 if facts.bits == 16 else np.uint8
 
 
 def _read_array(path: Path, min_dims: int) -> np.ndarray:
@@ -107,19 +120,20 @@ def _refuse_bomb(entries: Sequence[ZipInfo]) -> None:
 
 
 def _from_array(array: np.ndarray, path: Path | str, facts: DataFacts) -> Tensor:
-    size, channels = facts.image_size, facts.channels
+    channels, height, width = facts.shape
+    wanted = f"{_dtype(facts).__name__} in [0, {facts.levels}]"
     if array.dtype.kind not in "biuf":
-        raise ConfigError(f"fake: {path} contains {array.dtype}, not numbers; save uint8 in [0, 255]")
-    if array.dtype != np.uint8:
+        raise ConfigError(f"fake: {path} contains {array.dtype}, not numbers; save {wanted}")
+    if array.dtype != _dtype(facts):
         low, high = (float(pick(array)) if array.size else 0.0 for pick in (np.min, np.max))
         content = f"{array.dtype} in [{low:.3g}, {high:.3g}]"
-        raise ConfigError(f"fake: {path} contains {content}; save uint8 in [0, 255]: the range cannot be guessed")
+        raise ConfigError(f"fake: {path} contains {content}; save {wanted}: the range cannot be guessed")
     if array.ndim == 3:
         array = array[..., None]
-    if array.shape[1:] == (size, size, channels):
+    if array.shape[1:] == (height, width, channels):
         array = array.transpose(0, 3, 1, 2)
-    if array.shape[1:] != (channels, size, size) or not len(array):
-        expected = f"(N, {size}, {size}, {channels}) like {facts.name}"
+    if array.shape[1:] != facts.shape or not len(array):
+        expected = f"(N, {height}, {width}, {channels}) like {facts.name}"
         raise ConfigError(f"fake: {path} contains an array {array.shape}, not {expected}")
     return torch.from_numpy(np.ascontiguousarray(array))
 

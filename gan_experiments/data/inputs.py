@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,8 +72,7 @@ class Inputs:
     @property
     def facts(self) -> DataFacts:
         """The facts of the dataset with those of the inputs, from which translators are built."""
-        facts = self._data.facts
-        return DataFacts(**{**facts.as_dict(), "input_channels": self.channels})
+        return replace(self._data.facts, input_channels=self.channels)
 
     @cached_property
     def tested(self) -> Tensor:

@@ -43,7 +43,7 @@ class Classifier(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def _build(self, facts: DataFacts, width: int) -> None:
-        halvings = max(0, math.ceil(math.log2(facts.image_size / 4)))
+        halvings = max(0, math.ceil(math.log2(facts.shorter_side / 4)))
         strides = [1] * (3 - halvings) + [2] * halvings
         widths = [facts.channels, *(width * min(2**stage, 4) for stage in range(len(strides)))]
         layers: list[nn.Module] = []

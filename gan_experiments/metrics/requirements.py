@@ -63,7 +63,7 @@ def refuse_mismatched_images(images: Tensor, data: ImageSource) -> None:
     real, name = data.images, data.facts.name
     if images.dtype != real.dtype:
         actual = f"{images.dtype} in [{images.min():.3g}, {images.max():.3g}]" if len(images) else str(images.dtype)
-        advice = "gan_experiments.core.images.to_uint8 converts from [-1, 1]"
+        advice = "gan_experiments.core.images.as_measured converts from [-1, 1]"
         raise ConfigError(f"generated images are {actual}, those of {name} {real.dtype}: {advice}")
     for unit, dimension in (("channels", 1), ("pixels in height", 2), ("pixels in width", 3)):
         if images.shape[dimension] != real.shape[dimension]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 from torchmetrics.image import MultiScaleStructuralSimilarityIndexMeasure
 
+from gan_experiments.core.images import grey_levels
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.functional.margins import margin_of_mean
 from gan_experiments.metrics.measure import Measure
@@ -51,7 +52,7 @@ class StructuralDiversity(Measure, MultiScaleStructuralSimilarityIndexMeasure):
         self, images: Tensor, real: bool = False, labels: Tensor | None = None
     ) -> None:
         """Add generated images ``(B, C, H, W)``, uint8, in pairs; a last one without another is left out."""
-        pairs = images[: len(images) // 2 * 2].float()
+        pairs = grey_levels(images[: len(images) // 2 * 2])
         if real or not len(pairs):
             return
         self._scales = scales_of(min(images.shape[2:]))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.images import in_colour
+from gan_experiments.core.images import grey_levels, in_colour
 from gan_experiments.core.perceptual import PerceptualEmbedding, load_backbone
 from gan_experiments.core.step import Batch, Generated, Translated
 from gan_experiments.core.weights import hash_weights
@@ -102,7 +102,7 @@ class AnswerMeasure(TranslationMeasure):
     needs_answers: ClassVar[bool] = True
 
     def compare(self, images: Tensor, answers: Tensor) -> Tensor:
-        """Return the value of each image: float ``(B,)``; both are uint8 with as many channels."""
+        """Return the value of each image: float ``(B,)``; both are of one type, with as many channels."""
         raise NotImplementedError
 
     def of_images(self, batch: Translated) -> Tensor:
@@ -127,7 +127,7 @@ class PSNR(AnswerMeasure):
 
     def compare(self, images: Tensor, answers: Tensor) -> Tensor:
         """Return the mean squared errors, in squared grey levels of 255."""
-        return (images.double() - answers.double()).square().flatten(1).mean(1)
+        return (grey_levels(images).double() - grey_levels(answers).double()).square().flatten(1).mean(1)
 
     def mean(self, of_images: Tensor) -> float:
         """Return the ratio for the mean of the squared errors; the error of rounding to grey levels is its limit."""
@@ -157,12 +157,12 @@ class SSIM(AnswerMeasure):
         Raises:
             ValueError: They are smaller than 6 pixels.
         """
-        if data.facts.image_size < _WINDOW // 2 + 1:
-            raise ValueError(f"SSIM needs images of {_WINDOW // 2 + 1} pixels, not {data.facts.image_size}")
+        if data.facts.shorter_side < _WINDOW // 2 + 1:
+            raise ValueError(f"SSIM needs images of {_WINDOW // 2 + 1} pixels, not {data.facts.shorter_side}")
 
     def compare(self, images: Tensor, answers: Tensor) -> Tensor:
         """Return the similarity of each image."""
-        both = images.double(), answers.double()
+        both = grey_levels(images).double(), grey_levels(answers).double()
         similar = structural_similarity_index_measure(*both, data_range=_LARGEST, reduction="none")
         assert isinstance(similar, Tensor)  # without full_image there is no second result
         return similar
@@ -226,7 +226,8 @@ class CycleError(TranslationMeasure):
     def of_images(self, batch: Translated) -> Tensor:
         """Return the mean absolute difference of each input."""
         assert batch.back is not None
-        return (batch.back().double() - batch.inputs.double()).abs().flatten(1).mean(1, keepdim=True)
+        back, inputs = grey_levels(batch.back()), grey_levels(batch.inputs)
+        return (back.double() - inputs.double()).abs().flatten(1).mean(1, keepdim=True)
 
 
 class LabelKept(TranslationMeasure):
@@ -282,10 +283,13 @@ class LabelKept(TranslationMeasure):
             yield Problem(key, f"LabelKept needs labels, which {dataset.__name__} has not")
 
 
-def _like(images: Tensor, answers: Tensor) -> Tensor:
-    """Return images with as many channels as the answers: grey ones repeated, coloured ones averaged."""
+def _like(images: Tensor, answers: Tensor) -> Tensor | None:
+    """Return images with as many channels as the answers: grey ones repeated, coloured ones averaged.
+
+    ``None`` where they cannot be compared.
+    """
     if images.shape[1] == answers.shape[1]:
         return images
-    if images.shape[1] == 1:
+    if (images.shape[1], answers.shape[1]) == (1, 3):
         return in_colour(images)
-    return images.float().mean(1, keepdim=True).round().to(torch.uint8)
+    return images.float().mean(1, keepdim=True).round().to(images.dtype) if answers.shape[1] == 1 else None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.types import DataFacts, Packing, Width
-from gan_experiments.networks.sizes import stages
+from gan_experiments.networks.sizes import multiples, stages
 
 # Image size: size of the innermost feature maps, and how often the image is halved to reach it.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (8, 3)}
@@ -35,6 +35,7 @@ class AutoencoderDiscriminator(Discriminator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
+    side_multiple = multiples(_STAGES)
     output: ClassVar[str] = "energy"
 
     def __init__(
@@ -56,9 +57,9 @@ class AutoencoderDiscriminator(Discriminator):
             back = nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1)
             encoder += [down, *_norm_and_activation(norm if depth else "none", inner)]
             decoder = [*_norm_and_activation(norm, inner), back, *decoder]
-        flat = widths[-1] * end**2
+        flat = widths[-1] * end[0] * end[1]
         self.encoder = nn.Sequential(*encoder, nn.Flatten(), nn.Linear(flat, code_dim))
-        self.decoder = nn.Sequential(nn.Linear(code_dim, flat), nn.Unflatten(1, (widths[-1], end, end)), *decoder)
+        self.decoder = nn.Sequential(nn.Linear(code_dim, flat), nn.Unflatten(1, (widths[-1], *end)), *decoder)
         self.error = error
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.types import ConfigError, DataFacts, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.layers import normalize_spectrally, vector_map
-from gan_experiments.networks.residual import Attention, Decoder, initialize, plan_of
+from gan_experiments.networks.residual import PLANS, Attention, Decoder, initialize, multiples_of, plan_of
 
 
 class BigGANGenerator(Generator):
@@ -36,6 +36,7 @@ class BigGANGenerator(Generator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+    side_multiple = multiples_of(PLANS)
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from gan_experiments.networks.layers import (
     vector_map,
 )
 from gan_experiments.networks.minibatch import Minibatch
-from gan_experiments.networks.residual import Attention, Plan, initialize
+from gan_experiments.networks.residual import Attention, Plan, initialize, multiples_of
 
 # 128 and 256: from the paper; 32 and 64: from the first author's code; 8, 16 and 28: that of 32 with one doubling less.
 # The discriminator's widths begin with that of its first convolution.
@@ -125,6 +125,7 @@ class BigGANDeepGenerator(Generator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
+    side_multiple = multiples_of(PLANS)
 
     def __init__(
         self,
@@ -145,13 +146,15 @@ class BigGANDeepGenerator(Generator):
         self.embedding = nn.Embedding(facts.num_classes, embedding_dim) if conditional else None
         length = latent_dim + embedding_dim * conditional
         widths = [channels * factor for factor in plan.generator]
-        self.project = nn.Linear(length, widths[0] * plan.start**2)
-        self.unflatten = nn.Unflatten(1, (widths[0], plan.start, plan.start))
+        growth = facts.shorter_side // plan.start  # from the first feature maps to the image
+        start = facts.height // growth, facts.width // growth
+        self.project = nn.Linear(length, widths[0] * start[0] * start[1])
+        self.unflatten = nn.Unflatten(1, (widths[0], *start))
         blocks: list[nn.Module] = []
         for depth, (fan_in, fan_out) in enumerate(pairwise(widths), start=1):
             blocks.append(DeepGeneratorBlock(fan_in, fan_in, vector_map(length), doubles=False))
             blocks.append(DeepGeneratorBlock(fan_in, fan_out, vector_map(length), doubles=True))
-            if _SHARES[attention] * plan.start * 2**depth == facts.image_size:
+            if _SHARES[attention] * 2**depth == growth:
                 blocks.append(SelfAttention(fan_out))
         self.blocks = nn.ModuleList(blocks)
         self.last = nn.Sequential(
@@ -193,6 +196,7 @@ class BigGANDeepDiscriminator(ConditionalDiscriminator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
+    side_multiple = multiples_of(PLANS)
 
     def __init__(
         self,
@@ -231,10 +235,10 @@ def _plan_of(facts: DataFacts) -> Plan:
     Raises:
         ConfigError: The size is not supported.
     """
-    if facts.image_size not in PLANS:
-        sizes = ", ".join(map(str, PLANS))
-        raise ConfigError(f"model: biggan_deep supports image sizes {sizes}; {facts.name} has {facts.image_size}")
-    return PLANS[facts.image_size]
+    if facts.shorter_side not in PLANS:
+        sizes, size = ", ".join(map(str, PLANS)), facts.shorter_side
+        raise ConfigError(f"model: biggan_deep supports image sizes {sizes}; {facts.name} has {size}")
+    return PLANS[facts.shorter_side]
 
 
 def _initialize(network: nn.Module) -> None:

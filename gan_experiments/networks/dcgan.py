@@ -15,7 +15,7 @@ from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.minibatch import Minibatch
-from gan_experiments.networks.sizes import stages
+from gan_experiments.networks.sizes import multiples, stages
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
 
@@ -43,6 +43,7 @@ class DCGANGenerator(LayeredGenerator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
+    side_multiple = multiples(_STAGES)
 
     def __init__(
         self,
@@ -58,8 +59,8 @@ class DCGANGenerator(LayeredGenerator):
         widths = [channels * 2**stage for stage in reversed(range(doublings))]
         bias = norm == "none"
         layers: list[nn.Module] = [
-            nn.Linear(self.input_dim, widths[0] * start**2, bias=bias),
-            nn.Unflatten(1, (widths[0], start, start)),
+            nn.Linear(self.input_dim, widths[0] * start[0] * start[1], bias=bias),
+            nn.Unflatten(1, (widths[0], *start)),
             *_norm_and_activation(norm, widths[0], nn.ReLU(inplace=True)),
         ]
         for fan_in, fan_out in pairwise(widths):
@@ -91,6 +92,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
+    side_multiple = multiples(_STAGES)
 
     def __init__(
         self,
@@ -113,7 +115,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
             layers += _norm_and_activation(norm if depth else "none", fan_out, nn.LeakyReLU(0.2, inplace=True))
             layers += [nn.Dropout2d(dropout)] if dropout else []
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.add_heads(widths[-1] * end**2, bias=bias)
+        self.add_heads(widths[-1] * end[0] * end[1], bias=bias)
         _initialize(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=True)

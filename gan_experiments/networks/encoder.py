@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -26,6 +27,8 @@ class DCGANEncoder(Encoder):
         norm: Normalization after every convolution but the first.
     """
 
+    side_multiple = 1
+
     def __init__(
         self,
         facts: DataFacts,
@@ -35,13 +38,13 @@ class DCGANEncoder(Encoder):
     ) -> None:
         super().__init__(facts, latent_dim)
         layers: list[nn.Module] = []
-        width, size = facts.channels, facts.image_size
-        while size % 2 == 0 and size > _SMALLEST:
+        width, sides = facts.channels, facts.shape[1:]
+        while all(side % 2 == 0 and side > _SMALLEST for side in sides):
             wider, normalized = width * 2 if layers else channels, norm == "batch" and bool(layers)
             layers.append(nn.Conv2d(width, wider, 4, stride=2, padding=1, bias=not normalized))
             layers += [nn.BatchNorm2d(wider)] * normalized + [nn.LeakyReLU(0.2, inplace=True)]
-            width, size = wider, size // 2
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * size**2, 2 * latent_dim))
+            width, sides = wider, (sides[0] // 2, sides[1] // 2)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * math.prod(sides), 2 * latent_dim))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, C, H, W)`` in [-1, 1] to mean and logarithm of the variance, each ``(B, latent_dim)``."""
@@ -58,9 +61,11 @@ class MLPEncoder(Encoder):
         hidden: Units of each hidden layer, starting at the image.
     """
 
+    side_multiple = 1
+
     def __init__(self, facts: DataFacts, latent_dim: Width, hidden: Sequence[Width] = (500,)) -> None:
         super().__init__(facts, latent_dim)
-        widths = [facts.channels * facts.image_size**2, *hidden]
+        widths = [math.prod(facts.shape), *hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]

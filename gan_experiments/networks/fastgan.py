@@ -161,11 +161,10 @@ def sizes_of(facts: DataFacts, start: int) -> list[int]:
     Raises:
         ConfigError: The image size is not supported.
     """
-    if facts.image_size not in SIZES:
-        raise ConfigError(
-            f"model: fastgan supports image sizes {', '.join(map(str, SIZES))}; {facts.name} has {facts.image_size}"
-        )
-    return [start * 2**depth for depth in range((facts.image_size // start).bit_length())]
+    size = facts.height  # and width: it takes squares only
+    if size not in SIZES:
+        raise ConfigError(f"model: fastgan supports image sizes {', '.join(map(str, SIZES))}; {facts.name} has {size}")
+    return [start * 2**depth for depth in range((size // start).bit_length())]
 
 
 def initialize(network: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -37,6 +38,8 @@ class MLPGenerator(LayeredGenerator):
         ConfigError: The images have no labels to condition on.
     """
 
+    side_multiple = 1
+
     def __init__(
         self,
         facts: DataFacts,
@@ -53,10 +56,9 @@ class MLPGenerator(LayeredGenerator):
             layers.append(nn.Linear(fan_in, fan_out))
             layers += [nn.BatchNorm1d(fan_out)] if norm == "batch" else []
             layers.append(nn.ReLU(inplace=True))
-        layers.append(nn.Linear(widths[-1], facts.channels * facts.image_size**2))
+        layers.append(nn.Linear(widths[-1], math.prod(facts.shape)))
         layers += [nn.Tanh()] if output == "tanh" else []
-        shape = (facts.channels, facts.image_size, facts.image_size)
-        self.layers = nn.Sequential(*layers, nn.Unflatten(1, shape))
+        self.layers = nn.Sequential(*layers, nn.Unflatten(1, facts.shape))
 
 
 class MLPDiscriminator(ConditionalDiscriminator):
@@ -76,6 +78,8 @@ class MLPDiscriminator(ConditionalDiscriminator):
         ConfigError: The images have no labels to condition on.
     """
 
+    side_multiple = 1
+
     def __init__(
         self,
         facts: DataFacts,
@@ -88,7 +92,7 @@ class MLPDiscriminator(ConditionalDiscriminator):
     ) -> None:
         super().__init__(facts, conditioning, packing, minibatch)
         self.input_scale = input_scale
-        widths = [self.input_channels * facts.image_size**2 + self.seen_classes, *hidden]
+        widths = [self.input_channels * facts.height * facts.width + self.seen_classes, *hidden]
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
             if activation == "maxout":

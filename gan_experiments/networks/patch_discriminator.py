@@ -29,6 +29,8 @@ class PatchDiscriminator(Discriminator):
         ConfigError: The images are too small.
     """
 
+    side_multiple = 1
+
     def __init__(
         self,
         facts: DataFacts,
@@ -39,10 +41,10 @@ class PatchDiscriminator(Discriminator):
         init: Literal["normal", "xavier"] = "normal",
     ) -> None:
         super().__init__(facts)
-        fitting = [count for count in range(1, 11) if facts.image_size >> count >= _SMALLEST]
+        fitting = [count for count in range(1, 11) if facts.shorter_side >> count >= _SMALLEST]
         if not fitting or (halvings or 1) > fitting[-1]:
             most = f"at most {fitting[-1]}" if fitting else "not even one"
-            text = f"{facts.name} has {facts.image_size} pixels, enough for {most}"
+            text = f"{facts.name} has {facts.shorter_side} pixels, enough for {most}"
             raise ConfigError(f"model.discriminator.halvings: {text}")
         halvings = halvings or min(PUBLISHED, fitting[-1])
         widths = [channels * min(2**layer, 8) for layer in range(halvings + 1)]

@@ -33,12 +33,14 @@ class ModuleGenerator(Generator):
         ConfigError: The module fails or returns another shape, or the images have no labels.
     """
 
+    side_multiple = 1
+
     def __init__(self, facts: DataFacts, module: nn.Module, latent_dim: Width = 128, conditional: bool = False) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
         self.conditional = conditional
         self.module = module
-        shape = (_TRIAL_BATCH, facts.channels, facts.image_size, facts.image_size)
+        shape = (_TRIAL_BATCH, *facts.shape)
         images = _trial("model.generator", self, torch.zeros(_TRIAL_BATCH, latent_dim))
         if images.shape != shape:
             text = f"{type(module).__name__} returns the shape {tuple(images.shape)} for {_TRIAL_BATCH} latents"
@@ -66,6 +68,8 @@ class ModuleDiscriminator(Discriminator):
         ConfigError: The module fails, returns no batch of logits, or has no such submodule; the images have no labels.
     """
 
+    side_multiple = 1
+
     def __init__(
         self, facts: DataFacts, module: nn.Module, conditional: bool = False, features: str | None = None
     ) -> None:
@@ -77,7 +81,7 @@ class ModuleDiscriminator(Discriminator):
         if features is not None and features not in known:
             text = f"{type(module).__name__} has no submodule {features!r} ({', '.join(known) or 'it has none'})"
             raise ConfigError(f"model.discriminator.features: {text}")
-        images = torch.zeros(_TRIAL_BATCH, facts.channels, facts.image_size, facts.image_size)
+        images = torch.zeros(_TRIAL_BATCH, *facts.shape)
         output = _trial("model.discriminator", self, images)
         if output.ndim == 0 or len(output) != _TRIAL_BATCH:
             text = f"{type(module).__name__} returns the shape {tuple(output.shape)} for {_TRIAL_BATCH} images"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -22,11 +23,12 @@ class PointGenerator(Generator):
     """
 
     has_matrices: ClassVar[bool] = False
+    side_multiple = 1
 
     def __init__(self, facts: DataFacts, latent_dim: Width = 1) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.point = nn.Parameter(torch.empty(facts.channels, facts.image_size, facts.image_size).uniform_(-1, 1))
+        self.point = nn.Parameter(torch.empty(facts.shape).uniform_(-1, 1))
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the image for each of the latents ``(B, latent_dim)``: ``(B, C, H, W)``, not bounded."""
@@ -46,15 +48,16 @@ class LinearGenerator(Generator):
         latent_dim: Length of a latent vector, the rank of the covariance of the images.
     """
 
+    side_multiple = 1
+
     def __init__(self, facts: DataFacts, latent_dim: Width = 1) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.weight = nn.Parameter(torch.empty(_size(facts), latent_dim).uniform_(-1, 1) / latent_dim**0.5)
+        self.weight = nn.Parameter(torch.empty(math.prod(facts.shape), latent_dim).uniform_(-1, 1) / latent_dim**0.5)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return ``A z``, ``(B, C, H, W)``, not bounded."""
-        shape = self.facts.channels, self.facts.image_size, self.facts.image_size
-        return (latents.to(self.weight.dtype) @ self.weight.T).view(-1, *shape)
+        return (latents.to(self.weight.dtype) @ self.weight.T).view(-1, *self.facts.shape)
 
     def to_equilibrium(self, covariance: Tensor) -> None:
         """Move to the principal components, scaled: ``A A^T`` is the ``covariance`` ``(D, D)`` of the equilibrium."""
@@ -84,11 +87,12 @@ class PolynomialDiscriminator(Discriminator):
     """
 
     has_matrices: ClassVar[bool] = False
+    side_multiple = 1
 
     def __init__(self, facts: DataFacts, degree: Literal[1, 2] = 1, bias: bool = False) -> None:
         super().__init__(facts)
         self.degree = degree
-        size = _size(facts)
+        size = math.prod(facts.shape)
         count = size if degree == 1 else size * (size + 1) // 2
         self.weight = nn.Parameter(torch.empty(count).uniform_(-1, 1) / count**0.5)
         self.bias = nn.Parameter(torch.zeros(())) if bias else None
@@ -111,7 +115,3 @@ class PolynomialDiscriminator(Discriminator):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map images ``(B, C, H, W)`` to outputs ``(B,)``."""
         return self.forward_with_features(images).output
-
-
-def _size(facts: DataFacts) -> int:
-    return facts.channels * facts.image_size**2

@@ -20,7 +20,7 @@ from gan_experiments.core.rules import image_size, option
 from gan_experiments.core.types import ConfigError, DataFacts, Depth, Packing, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
-from gan_experiments.networks.sizes import stages
+from gan_experiments.networks.sizes import multiples, stages
 
 _SLOPE = 0.2
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))  # keeps the variance of normal values through LeakyReLU(0.2)
@@ -66,13 +66,13 @@ class ResidualBlock(nn.Module):
 class GeneratorBasis(nn.Module):
     """The smallest feature maps: one learned map per channel, scaled by a linear function of the latents."""
 
-    def __init__(self, latent_dim: int, channels: int, size: int) -> None:
+    def __init__(self, latent_dim: int, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.basis = nn.Parameter(torch.randn(1, channels, size, size))
+        self.basis = nn.Parameter(torch.randn(1, channels, *size))
         self.linear = _drawn(nn.Linear(latent_dim, channels, bias=False))
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Map ``(B, latent_dim)`` to ``(B, C, size, size)``."""
+        """Map ``(B, latent_dim)`` to ``(B, C, *size)``."""
         scales: Tensor = self.linear(latents)
         return self.basis * scales[:, :, None, None]
 
@@ -98,6 +98,7 @@ class R3GANGenerator(Generator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+    side_multiple = multiples(_STAGES)
 
     def __init__(
         self,
@@ -166,6 +167,7 @@ class R3GANDiscriminator(Discriminator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+    side_multiple = multiples(_STAGES)
 
     def __init__(
         self,
@@ -231,7 +233,7 @@ def _change(before: int, after: int) -> list[nn.Module]:
     return [] if before == after else [_drawn(nn.Conv2d(before, after, 1, bias=False))]
 
 
-def _widths(facts: DataFacts, channels: int, max_channels: int) -> tuple[int, list[int]]:
+def _widths(facts: DataFacts, channels: int, max_channels: int) -> tuple[tuple[int, int], list[int]]:
     """Return the smallest size, and the channels of each stage from there to the image."""
     start, doublings = stages("r3gan", facts, _STAGES)
     return start, [min(channels * 2**stage, max_channels) for stage in range(doublings, -1, -1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import ClassVar, Literal, NamedTuple
 
@@ -28,7 +28,7 @@ Init = Literal["xavier", "orthogonal"]
 
 
 class Plan(NamedTuple):
-    """The architecture for one image size; widths are multiples of ``channels``.
+    """The architecture for one image size, of rectangles the shorter side; widths are multiples of ``channels``.
 
     Attributes:
         start: Size of the generator's first feature maps.
@@ -58,6 +58,11 @@ PLANS = {
 }
 
 
+def multiples_of(plans: Mapping[int, Plan]) -> dict[int, int]:
+    """Return what the longer side of rectangles must be a multiple of, so that both networks keep every pixel."""
+    return {size: max(size // plan.start, 2**plan.halvings) for size, plan in plans.items()}
+
+
 class ResidualGenerator(Generator):
     """Latents to images through residual blocks, each of which doubles the feature map; tanh at the end.
 
@@ -77,6 +82,7 @@ class ResidualGenerator(Generator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+    side_multiple = multiples_of(PLANS)
 
     def __init__(
         self,
@@ -130,6 +136,7 @@ class ResidualDiscriminator(ConditionalDiscriminator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+    side_multiple = multiples_of(PLANS)
 
     def __init__(
         self,
@@ -188,13 +195,15 @@ class Decoder(nn.Module):
         super().__init__()
         plan = plan_of(facts)
         widths = [channels * factor for factor in plan.generator]
+        growth = facts.shorter_side // plan.start  # from the first feature maps to the image
+        start = facts.height // growth, facts.width // growth
         self.project = nn.Sequential(
-            nn.Linear(length, widths[0] * plan.start**2), nn.Unflatten(1, (widths[0], plan.start, plan.start))
+            nn.Linear(length, widths[0] * start[0] * start[1]), nn.Unflatten(1, (widths[0], *start))
         )
         self.num_blocks = len(widths) - 1
         self.blocks = nn.ModuleList(GeneratorBlock(*pair, make_map) for pair in pairwise(widths))
         self.attention = nn.ModuleList(
-            SelfAttention(width) if _share(attention) * plan.start * 2**depth == facts.image_size else nn.Identity()
+            SelfAttention(width) if _share(attention) * 2**depth == growth else nn.Identity()
             for depth, width in enumerate(widths)
         )
         self.last = nn.Sequential(
@@ -228,10 +237,10 @@ def plan_of(facts: DataFacts) -> Plan:
     Raises:
         ConfigError: The size is not supported.
     """
-    if facts.image_size not in PLANS:
-        sizes = ", ".join(map(str, PLANS))
-        raise ConfigError(f"model: residual networks support image sizes {sizes}; {facts.name} has {facts.image_size}")
-    return PLANS[facts.image_size]
+    if facts.shorter_side not in PLANS:
+        sizes, size = ", ".join(map(str, PLANS)), facts.shorter_side
+        raise ConfigError(f"model: residual networks support image sizes {sizes}; {facts.name} has {size}")
+    return PLANS[facts.shorter_side]
 
 
 def initialize(network: nn.Module, init: Init) -> None:

@@ -28,6 +28,7 @@ class ResNetTranslator(Translator):
     """
 
     multiple = 4
+    side_multiple = 4
 
     def __init__(
         self,
@@ -39,9 +40,10 @@ class ResNetTranslator(Translator):
         init: Literal["normal", "xavier"] = "normal",
     ) -> None:
         super().__init__(facts)
-        if facts.image_size < _SMALLEST or facts.image_size % self.multiple:
+        size = facts.shorter_side
+        if size < _SMALLEST or size % self.multiple:
             sizes = f"multiples of {self.multiple} pixels from {_SMALLEST} on"
-            raise ConfigError(f"model.generator: ResNetTranslator takes {sizes}; {facts.name} has {facts.image_size}")
+            raise ConfigError(f"model.generator: ResNetTranslator takes {sizes}; {facts.name} has {size}")
         bias = norm != "batch"  # batch norm has a shift of its own
 
         def after(width: int) -> list[nn.Module]:

@@ -11,7 +11,7 @@ from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.minibatch import Minibatch
-from gan_experiments.networks.sizes import stages
+from gan_experiments.networks.sizes import multiples, stages
 
 # Image size: size of the smallest feature maps, and how often they double from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 48: (6, 3), 64: (8, 3)}
@@ -33,6 +33,7 @@ class SNDCGANGenerator(LayeredGenerator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
+    side_multiple = multiples(_STAGES)
 
     def __init__(
         self,
@@ -45,8 +46,8 @@ class SNDCGANGenerator(LayeredGenerator):
         start, doublings = stages("sndcgan", facts, _STAGES)
         widths = [channels * 2**stage for stage in reversed(range(doublings + 1))]
         layers: list[nn.Module] = [
-            nn.Linear(self.input_dim, widths[0] * start**2),
-            nn.Unflatten(1, (widths[0], start, start)),
+            nn.Linear(self.input_dim, widths[0] * start[0] * start[1]),
+            nn.Unflatten(1, (widths[0], *start)),
         ]
         for fan_in, fan_out in pairwise(widths):
             layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1))
@@ -71,6 +72,7 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
+    side_multiple = multiples(_STAGES)
 
     def __init__(
         self,
@@ -92,7 +94,7 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         last = channels * 2**halvings
         layers += [nn.Conv2d(fan_in, last, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.add_heads(last * end**2)
+        self.add_heads(last * end[0] * end[1])
         _initialize(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=True)

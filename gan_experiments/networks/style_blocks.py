@@ -25,12 +25,12 @@ class StyledLayer(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, fan_in: int, fan_out: int, size: int, style_dim: int, upsample: bool) -> None:
+    def __init__(self, fan_in: int, fan_out: int, size: tuple[int, int], style_dim: int, upsample: bool) -> None:
         super().__init__()
         self.convolution = ModulatedConv2d(fan_in, fan_out, 3, style_dim, upsample=upsample)
         self.strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(fan_out))
-        self.register_buffer("noise", torch.randn(1, 1, size, size))
+        self.register_buffer("noise", torch.randn(1, 1, *size))
 
     def forward(self, images: Tensor, styles: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` and styles ``(B, D)`` to the next layer."""
@@ -57,7 +57,14 @@ class SynthesisBlock(nn.Module):
     """The layers of one resolution: one at the smallest, two at the others."""
 
     def __init__(
-        self, fan_in: int, fan_out: int, size: int, style_dim: int, image_channels: int, first: bool, shortcut: bool
+        self,
+        fan_in: int,
+        fan_out: int,
+        size: tuple[int, int],
+        style_dim: int,
+        image_channels: int,
+        first: bool,
+        shortcut: bool,
     ) -> None:
         super().__init__()
         layers = [] if first else [StyledLayer(fan_in, fan_out, size, style_dim, upsample=True)]

@@ -17,7 +17,7 @@ from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.types import DataFacts, Depth, Fraction, NonNegativeInt, Packing, PositiveFloat, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.minibatch import MinibatchStd
-from gan_experiments.networks.sizes import stages
+from gan_experiments.networks.sizes import multiples, stages
 from gan_experiments.networks.style_blocks import DiscriminatorBlock, StyledLayer, SynthesisBlock, add_image
 from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
@@ -59,6 +59,7 @@ class StyleGAN2Generator(Generator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+    side_multiple = multiples(_STAGES)
     average: Tensor
 
     def __init__(
@@ -84,10 +85,10 @@ class StyleGAN2Generator(Generator):
         self.mapping_network = MappingNetwork(latent_dim, classes, style_dim, mapping_layers, mapping_lr)
         self.register_buffer("average", torch.zeros(style_dim))
         widths = _widths(facts, channels, max_channels)
-        self.constant = nn.Parameter(torch.randn(1, widths[0][1], widths[0][0], widths[0][0]))
+        self.constant = nn.Parameter(torch.randn(1, widths[0][1], *widths[0][0]))
         blocks, before = [], 0
         for size, width in widths:
-            draws = facts.channels if form == "skip" or size == facts.image_size else 0
+            draws = facts.channels if form == "skip" or size == facts.shape[1:] else 0
             blocks.append(SynthesisBlock(before, width, size, style_dim, draws, not before, form == "residual"))
             before = width
         self.blocks = nn.ModuleList(blocks)
@@ -169,6 +170,7 @@ class StyleGAN2Discriminator(Discriminator):
     """
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
+    side_multiple = multiples(_STAGES)
 
     def __init__(
         self,
@@ -187,14 +189,14 @@ class StyleGAN2Discriminator(Discriminator):
         widths = _widths(facts, channels, max_channels)[::-1]
         blocks = []
         for (size, width), (_, after) in pairwise(widths):
-            sees = self.input_channels if form == "skip" or size == facts.image_size else 0
+            sees = self.input_channels if form == "skip" or size == facts.shape[1:] else 0
             blocks.append(DiscriminatorBlock(width, after, sees, form == "residual", form == "skip"))
         self.blocks = nn.ModuleList(blocks)
         end, last = widths[-1]
         self.from_image = EqualizedConv2d(self.input_channels, last, 1) if form == "skip" else None
         self.deviation = MinibatchStd(group_size) if group_size else nn.Identity()
         self.convolution = EqualizedConv2d(last + bool(group_size), last, 3)
-        self.hidden = EqualizedLinear(last * end**2, last)
+        self.hidden = EqualizedLinear(last * end[0] * end[1], last)
         self.head = EqualizedLinear(last, last if self.conditional else 1)
         if self.conditional:
             require_labels(facts)
@@ -218,8 +220,8 @@ class StyleGAN2Discriminator(Discriminator):
         return product / math.sqrt(output.shape[1])
 
 
-def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[int, int]]:
-    """Return all resolutions from the smallest to that of the image, each with its channels."""
-    start, doublings = stages("stylegan2", facts, _STAGES)
+def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[tuple[int, int], int]]:
+    """Return all resolutions, height and width, from the smallest to that of the image, each with its channels."""
+    _, doublings = stages("stylegan2", facts, _STAGES)
     after = range(doublings, -1, -1)  # remaining doublings
-    return [(start * 2 ** (doublings - left), min(channels * 2**left, max_channels)) for left in after]
+    return [((facts.height >> left, facts.width >> left), min(channels * 2**left, max_channels)) for left in after]

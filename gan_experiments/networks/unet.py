@@ -18,8 +18,8 @@ _DROPPED_FROM = 4  # the first stage with dropout, counted from the image, of ne
 class UNetTranslator(Translator):
     """Halvings down to one pixel, doublings back, and skips between stages of one size (Isola et al. 2017, 6.1.1).
 
-    The stages go to one pixel for images of any size: other sizes than powers of two are padded to the next one. The
-    noise is dropout in the inner stages, in training only.
+    The stages go to one pixel for images of any size: other sizes than powers of two are padded to the next one, and
+    the longer side of rectangles to a multiple of that. The noise is dropout in the inner stages, in training only.
 
     Args:
         facts: Size and channels of inputs and images.
@@ -29,12 +29,15 @@ class UNetTranslator(Translator):
         noise: Whether there is dropout.
     """
 
+    side_multiple = 1
+
     def __init__(self, facts: DataFacts, channels: Width = 64, norm: Norm = "batch", noise: bool = True) -> None:
         super().__init__(facts)
-        if not _SMALLEST <= facts.image_size <= _LARGEST:
+        size = facts.shorter_side
+        if not _SMALLEST <= size <= _LARGEST:
             sizes = f"images of {_SMALLEST} to {_LARGEST} pixels"
-            raise ConfigError(f"model.generator: a U-Net takes {sizes}; {facts.name} has {facts.image_size}")
-        stages = (facts.image_size - 1).bit_length()
+            raise ConfigError(f"model.generator: a U-Net takes {sizes}; {facts.name} has {size}")
+        stages = (size - 1).bit_length()
         self.multiple, self.any_size = 2**stages, False
         widths = [channels * min(2**stage, 8) for stage in range(stages)]
         bias = norm != "batch"  # batch norm has a shift of its own
@@ -57,7 +60,7 @@ class UNetTranslator(Translator):
     def forward(self, images: Tensor, rng: Stream | None = None) -> Tensor:
         """Map ``(B, C_in, H, W)`` to ``(B, C, H, W)``; height and width are at most those of ``facts``."""
         height, width = images.shape[-2:]
-        below, right = self.multiple - height, self.multiple - width
+        below, right = -height % self.multiple, -width % self.multiple
         maps, skips = pad(images, (0, right, 0, below), mode="replicate") if below or right else images, []
         for stage, (conv, norm) in enumerate(zip(self.down, self.down_norm, strict=True)):
             maps = norm(conv(leaky_relu(maps, 0.2) if stage else maps))

@@ -79,7 +79,7 @@ def _add_metadata(generator: Generator | Translator, path: Path) -> None:
 
     model = onnx.load(str(path))
     facts = generator.facts
-    size = f"{facts.image_size}, {facts.image_size}) in [-1, 1]"
+    size = f"{facts.height}, {facts.width}) in [-1, 1]"
     if isinstance(generator, Translator):
         given = {"inputs": f"float32 (batch, {generator.input_channels}, {size}"}
     else:
@@ -107,8 +107,8 @@ def _root(error: BaseException) -> str:
 def _inputs(generator: Generator | Translator, batch: int) -> dict[str, Tensor]:
     stream = Stream("export", batch)
     if isinstance(generator, Translator):
-        size = generator.facts.image_size
-        return {"inputs": stream.uniform(batch, generator.input_channels, size, size) * 2 - 1}
+        size = generator.facts.shape[1:]
+        return {"inputs": stream.uniform(batch, generator.input_channels, *size) * 2 - 1}
     inputs = {"latents": stream.normal(batch, generator.latent_dim)}
     if generator.conditional:
         inputs["labels"] = stream.integers(generator.facts.num_classes, batch)

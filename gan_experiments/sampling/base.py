@@ -26,6 +26,8 @@ class Sheet:
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
         """Return the sheet of a generator in evaluation mode: uint8, ``(3, H, W)``.
 
+        Where it keeps the 16 bits of grey images: uint16, ``(1, H, W)``.
+
         Raises:
             ConfigError: The sheet cannot be drawn with this generator.
         """

@@ -39,4 +39,8 @@ class Classes(Sheet):
             raise ConfigError(f"output.classes: {problem}; {generator.facts.name} has 0 to {num_classes - 1}")
         latents = draw_latents(generator, self.count, seed)
         labels = torch.tensor(chosen, device=latents.device).repeat(self.count)
-        return image_grid(generator(latents.repeat_interleave(len(chosen), dim=0), labels), columns=len(chosen))
+        return image_grid(
+            generator(latents.repeat_interleave(len(chosen), dim=0), labels),
+            columns=len(chosen),
+            bits=generator.facts.bits,
+        )

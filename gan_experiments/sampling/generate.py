@@ -33,7 +33,7 @@ def generate(
         truncation: As the generator defines it; ``None``: none.
 
     Returns:
-        uint8 ``(count, C, H, W)`` on the CPU; points float32 in [-1, 1].
+        uint8 ``(count, C, H, W)`` on the CPU, uint16 for data of 16 bits; points float32 in [-1, 1].
 
     Raises:
         ConfigError: The labels do not fit the generator, or a number is out of its range.
@@ -49,7 +49,7 @@ def generate(
         part = latents[start : start + BATCH]
         chosen = None if classes is None else classes[start : start + BATCH]
         images = generator(part, chosen) if truncation is None else generator.truncated(part, truncation, chosen)
-        batches.append(as_measured(images).cpu())
+        batches.append(as_measured(images, generator.facts.bits).cpu())
     return torch.cat(batches)
 
 

@@ -26,4 +26,5 @@ class Grid(Sheet):
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
         """Return the sheet: uint8, ``(3, H, W)``."""
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
-        return image_grid(generator(latents, labels), columns=math.ceil(math.sqrt(self.count)))
+        columns = math.ceil(math.sqrt(self.count))
+        return image_grid(generator(latents, labels), columns, bits=generator.facts.bits)

@@ -44,7 +44,7 @@ class Interpolation(Sheet):
         positions = torch.linspace(0, 1, self.steps, device=first.device)[None, :, None]
         between = (slerp if self.path == "spherical" else torch.lerp)(first[:, None], last[:, None], positions)
         labels = repeat_labels(cycle_labels(generator, self.count), self.steps)
-        return image_grid(generator(between.flatten(0, 1), labels), columns=self.steps)
+        return image_grid(generator(between.flatten(0, 1), labels), columns=self.steps, bits=generator.facts.bits)
 
 
 def slerp(first: Tensor, last: Tensor, position: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.images import image_grid, to_uint8
+from gan_experiments.core.images import as_measured, image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points
@@ -37,7 +37,7 @@ class Neighbours(Sheet):
         """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "neighbours")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
-        samples = to_uint8(generator(latents, labels))
+        samples = as_measured(generator(latents, labels), generator.facts.bits)
         extractor = self.extractor
         extractor.prepare(data)
         extractor.to(samples.device)

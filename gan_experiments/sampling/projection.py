@@ -7,15 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
-from torchvision.transforms.functional import pil_to_tensor
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid, to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveFloat, PositiveInt
+from gan_experiments.data.files.framing import Framing
 from gan_experiments.data.files.pictures import open_picture
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, device_of, refuse_points
@@ -33,7 +32,7 @@ class Projection(Sheet):
     their halved copies, in the place of LPIPS, which needs weights; maps of noise stay as they are.
 
     Args:
-        images: Image files, cropped to squares in the middle and resized.
+        images: Image files, cropped in the middle and resized.
         steps: Steps of Adam.
         rate: The largest learning rate.
         between: Images from one projection to the next, both included.
@@ -69,7 +68,7 @@ class Projection(Sheet):
         for first, last in pairwise(styles):
             own = None if labels is None else labels[:1].expand(self.between)
             rows.append(_row(generator.synthesize(torch.lerp(first, last, positions), own), columns))
-        return image_grid(torch.cat(rows), columns=columns)
+        return image_grid(torch.cat(rows), columns=columns, bits=generator.facts.bits)
 
     def _labels(self, generator: Generator) -> Tensor | None:
         classes = generator.facts.num_classes if generator.conditional else 0
@@ -125,19 +124,17 @@ def image_distance(images: Tensor, targets: Tensor) -> Tensor:
 
 
 def read_image(path: Path, facts: DataFacts) -> Tensor:
-    """Read an image file as a generator's images are: uint8 ``(C, H, W)``.
+    """Read an image file as a generator's images are: uint8 or uint16 ``(C, H, W)``.
 
     Raises:
         ConfigError: It cannot be read.
     """
     try:
         with open_picture(path.expanduser()) as picture:
-            colours = picture.convert("L" if facts.channels == 1 else "RGB")
+            framing = Framing(facts.image_size, facts.channels, "lanczos", facts.bits)
+            return torch.from_numpy(framing(picture).copy())
     except Exception as error:  # Pillow raises exceptions of many types for damaged files
         raise ConfigError(f"output.images: {path} cannot be read: {error}") from None
-    size = (facts.image_size, facts.image_size)
-    pixels: Tensor = pil_to_tensor(ImageOps.fit(colours, size, Image.Resampling.LANCZOS))
-    return pixels
 
 
 def _pace(done: float) -> float:

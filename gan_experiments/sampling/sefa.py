@@ -60,7 +60,9 @@ class SeFa(Sheet):
         moved = styles[None, :, None] + moves[:, None] * chosen[:, None, None]  # (N, B, steps, D)
         rows = repeat_labels(labels, self.steps)
         labels = None if rows is None else rows.repeat(len(chosen))
-        return image_grid(generator.synthesize(moved.flatten(0, 2), labels), columns=self.steps)
+        return image_grid(
+            generator.synthesize(moved.flatten(0, 2), labels), columns=self.steps, bits=generator.facts.bits
+        )
 
 
 def directions(weight: Tensor) -> Tensor:

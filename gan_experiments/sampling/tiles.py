@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gan_experiments.core.images import to_float, to_uint8
+from gan_experiments.core.images import as_measured, to_float
 from gan_experiments.core.translator import Translator
 
 WHOLE = 1024  # pixels: larger images are translated in tiles of half that size
@@ -22,36 +22,38 @@ def translate_image(translator: Translator, image: Tensor) -> Tensor:
 
     Args:
         translator: The translator.
-        image: uint8, ``(C_in, H, W)``.
+        image: uint8, or uint16 of a translator of 16 bits, ``(C_in, H, W)``.
 
     Returns:
-        uint8, ``(C, H, W)`` on the CPU.
+        The same type, ``(C, H, W)`` on the CPU.
     """
     device = next(translator.parameters()).device
     height, width = image.shape[-2:]
-    tile = _tile_size(translator, max(height, width))
+    bits, tile = translator.facts.bits, _tile_size(translator, height, width)
     if tile is None:
         multiple = translator.multiple
         padded = _padded(to_float(image[None]), -(-height // multiple) * multiple, -(-width // multiple) * multiple)
-        return to_uint8(translator(padded.to(device))[0, :, :height, :width]).cpu()
-    padded = _padded(to_float(image[None]), max(height, tile), max(width, tile))
+        return as_measured(translator(padded.to(device))[0, :, :height, :width], bits).cpu()
+    padded = _padded(to_float(image[None]), max(height, tile[0]), max(width, tile[1]))
     total = torch.zeros(translator.facts.channels, *padded.shape[-2:])
     weights = torch.zeros(padded.shape[-2:])
     window = _window(tile)
-    for top in _starts(padded.shape[-2], tile):
-        for left in _starts(padded.shape[-1], tile):
-            here = (slice(top, top + tile), slice(left, left + tile))
+    for top in _starts(padded.shape[-2], tile[0]):
+        for left in _starts(padded.shape[-1], tile[1]):
+            here = (slice(top, top + tile[0]), slice(left, left + tile[1]))
             part = translator(padded[:, :, here[0], here[1]].to(device))[0].float().cpu()
             total[:, here[0], here[1]] += part * window
             weights[here] += window
-    return to_uint8((total / weights)[:, :height, :width])
+    return as_measured((total / weights)[:, :height, :width], bits)
 
 
-def _tile_size(translator: Translator, largest: int) -> int | None:
+def _tile_size(translator: Translator, height: int, width: int) -> tuple[int, int] | None:
     """Return the height and width of tiles; ``None`` for an image that is translated as a whole."""
-    if not translator.any_size:
-        return translator.facts.image_size if largest != translator.facts.image_size else None
-    return None if largest <= WHOLE else WHOLE // 2
+    if translator.any_size:
+        return None if max(height, width) <= WHOLE else (WHOLE // 2, WHOLE // 2)
+    own = translator.facts.height, translator.facts.width
+    fits = height <= own[0] and width <= own[1] and (height == own[0] or width == own[1])
+    return None if fits else own
 
 
 def _padded(image: Tensor, height: int, width: int) -> Tensor:
@@ -67,9 +69,11 @@ def _starts(length: int, tile: int) -> list[int]:
     return [round(index * (length - tile) / (count - 1)) for index in range(count)]
 
 
-def _window(tile: int) -> Tensor:
-    """Return weights ``(tile, tile)`` that rise from the border over an eighth of the size."""
-    line = torch.arange(tile)
-    rise = (torch.minimum(line, tile - 1 - line) + 1) / (max(1, tile // _OVERLAP) + 1)
-    rise = rise.clamp_max(1.0)
-    return torch.outer(rise, rise)
+def _window(tile: tuple[int, int]) -> Tensor:
+    """Return weights ``tile`` that rise from the border over an eighth of the size."""
+    rises = []
+    for size in tile:
+        line = torch.arange(size)
+        rise = (torch.minimum(line, size - 1 - line) + 1) / (max(1, size // _OVERLAP) + 1)
+        rises.append(rise.clamp_max(1.0))
+    return torch.outer(*rises)

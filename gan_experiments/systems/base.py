@@ -126,7 +126,7 @@ class System(pl.LightningModule):
 
     def shapes(self, facts: DataFacts) -> list[tuple[str, Shape, list[Shape]]]:
         """Return, for each network, the shape of an input and those of its outputs, all without the batch."""
-        image, latents = (facts.channels, facts.image_size, facts.image_size), (self.latent_dim,)
+        image, latents = facts.shape, (self.latent_dim,)
         cases: list[tuple[str, Shape, list[Shape]]] = [
             ("generator", latents, [image]),
             ("discriminator", image, [()]),

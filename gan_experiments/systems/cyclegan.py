@@ -61,9 +61,8 @@ class CycleGAN(TranslationSystem):
             raise ConfigError(f"model.identity: an image is compared with its translation, but {channels}; set it to 0")
         self.sides.append(self._add_side("backward_", backward_generator, backward_discriminator))
         self.cycle, self.identity = cycle, identity
-        size = (facts.image_size, facts.image_size)
-        self.pool = ImagePool(pool, (facts.channels, *size))
-        self.backward_pool = ImagePool(pool, (generator.input_channels, *size))
+        self.pool = ImagePool(pool, facts.shape)
+        self.backward_pool = ImagePool(pool, facts.reversed().shape)
 
     @classmethod
     def network_facts(cls, facts: DataFacts) -> dict[str, tuple[str, DataFacts]]:

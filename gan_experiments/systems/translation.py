@@ -130,7 +130,7 @@ class TranslationSystem(TranslatorTraining):
     def shapes(self, facts: DataFacts) -> list[tuple[str, Shape, list[Shape]]]:
         """Return, for each network, the shape of an input and those of its outputs, all without the batch."""
         shapes: list[tuple[str, Shape, list[Shape]]] = []
-        size = (facts.image_size, facts.image_size)
+        size = facts.shape[1:]
         for side in self.sides:
             one = side.generator
             shapes.append((f"{side.name}generator", (one.input_channels, *size), [(one.facts.channels, *size)]))

@@ -22,7 +22,6 @@ from gan_experiments.systems.optimization import clip_gradient, keep_rates, scal
 from gan_experiments.systems.schedule import LearningRateSchedule
 
 INITIAL_SIGMA = 0.5  # of a learned sigma; pixels are in [-1, 1]
-GREY_LEVEL = 2 / 255  # width of one of 256 levels in [-1, 1]
 
 
 class Bound(NamedTuple):
@@ -84,10 +83,11 @@ class VAE(System):
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
         self.encoder = encoder.to(memory_format=layout)
         self.beta = beta
+        self._level = 2 / facts.levels  # the width of one in [-1, 1]
         self.log_sigma: nn.Parameter | None = None
         if likelihood == "gaussian":
             # The divergence has to hold its ground against more pixels: otherwise samples of the prior are no images.
-            sigma = INITIAL_SIGMA * math.sqrt(facts.image_size / 8) if sigma == "auto" else sigma
+            sigma = INITIAL_SIGMA * math.sqrt(math.sqrt(facts.height * facts.width) / 8) if sigma == "auto" else sigma
             start = torch.tensor(math.log(sigma or INITIAL_SIGMA))
             self.log_sigma = nn.Parameter(start, requires_grad=sigma is None)
         self._layout = layout
@@ -128,7 +128,7 @@ class VAE(System):
             values["vae/sigma"] = self.log_sigma.detach().exp()
             if not is_points(images):
                 nats = (divergence - fits) / images[0].numel()
-                values["vae/bits_per_dim"] = (nats - math.log(GREY_LEVEL)) / math.log(2)
+                values["vae/bits_per_dim"] = (nats - math.log(self._level)) / math.log(2)
         self.statistics.record(self.clock.step, values)
         self.clock.advance()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +60,7 @@ def _models(parts: Parts, config: Mapping[str, Any]) -> dict[str, int]:
 def _moments(parts: Parts, config: Mapping[str, Any], activations: Mapping[str, float]) -> dict[str, float]:
     """Return what is needed for a while, beside the networks: in a step, in an evaluation, for a grid."""
     facts, latents = parts.data.facts, parts.system.latent_dim * _NUMBER
-    image = facts.channels * facts.image_size**2
+    image = math.prod(facts.shape)
     share = config["model"].get("microbatch") or config["batch_size"] / parts.trainer.world_size
     if config["trainer"]["precision"] != "32-true":
         share /= 2  # most of what is kept has 16 bits

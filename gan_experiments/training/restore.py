@@ -66,9 +66,9 @@ def restore(
 
 def _other_data(config: Mapping[str, Any], own: ImageData) -> ImageData:
     data = build_data(config)
-    here, there = ((facts.image_size, facts.channels) for facts in (data.facts, own.facts))
-    if here != there:
-        shapes = [f"{channels} x {size} x {size}" for size, channels in (here, there)]
+    here, there = data.facts, own.facts
+    if (here.shape, here.bits) != (there.shape, there.bits):
+        shapes = [" x ".join(map(str, facts.shape)) + " 16-bit" * (facts.bits == 16) for facts in (here, there)]
         raise ConfigError(f"dataset: its images have {shapes[0]} values, those of the run {shapes[1]}")
     return data
 

@@ -78,12 +78,12 @@ def test_each_image_is_blitted_its_own_way():
 @pytest.mark.parametrize("size", [4, 8, 28])
 def test_no_map_changes_nothing(size):
     images = torch.randn(2, 3, size, size)
-    same = Warp(size)(images, torch.eye(2).expand(2, 2, 2), STILL.expand(2, 2))
+    same = Warp((size, size))(images, torch.eye(2).expand(2, 2, 2), STILL.expand(2, 2))
     torch.testing.assert_close(same, images, rtol=0, atol=1e-4)
 
 
 def test_whole_moves_are_exact_and_half_ones_go_half_of_the_way():
-    images, warp, identity = smooth(), Warp(64), torch.eye(2)[None]
+    images, warp, identity = smooth(), Warp((64, 64)), torch.eye(2)[None]
     moved = warp(images, identity, torch.tensor([[3.0, -2.0]]))
     torch.testing.assert_close(moved[:, :, 3:, :-2], images[:, :, :-3, 2:], rtol=0, atol=1e-4)
     half = warp(images, identity, torch.tensor([[0.0, 0.5]]))
@@ -99,19 +99,19 @@ def test_maps_are_torchvisions(angle, scale, move):
     images = smooth()
     expected = affine(images, angle, list(move), scale, [0.0, 0.0], InterpolationMode.BILINEAR)
     matrix = rotation(angle) / scale  # the inverse: clockwise back
-    warped = Warp(64)(images, matrix, torch.tensor([[float(move[1]), float(move[0])]]))
+    warped = Warp((64, 64))(images, matrix, torch.tensor([[float(move[1]), float(move[0])]]))
     torch.testing.assert_close(centre(warped, 20), centre(expected, 20), rtol=0, atol=0.03)
 
 
 def test_a_half_turn_is_a_double_mirror():
     """What would show a shift of the filter: pixels must turn about the centre of the image."""
     images = smooth()
-    turned = Warp(64)(images, rotation(180), STILL)
+    turned = Warp((64, 64))(images, rotation(180), STILL)
     torch.testing.assert_close(centre(turned, 2), centre(images.flip(2, 3), 2), rtol=0, atol=5e-3)
 
 
 def test_a_map_and_its_inverse_lose_little():
-    images, warp = smooth(), Warp(64)
+    images, warp = smooth(), Warp((64, 64))
     there = warp(images, rotation(33) * 1.1, STILL)
     back = warp(there, torch.linalg.inv(rotation(33) * 1.1), STILL)
     torch.testing.assert_close(centre(back, 16), centre(images, 16), rtol=0, atol=0.02)
@@ -119,9 +119,9 @@ def test_a_map_and_its_inverse_lose_little():
 
 def test_far_away_the_world_is_mirrored():
     images = smooth()
-    moved = Warp(64)(images, torch.eye(2)[None], torch.tensor([[0.0, 64.0]]))
+    moved = Warp((64, 64))(images, torch.eye(2)[None], torch.tensor([[0.0, 64.0]]))
     torch.testing.assert_close(centre(moved, 1), centre(images.flip(3), 1), rtol=0, atol=0.02)
-    small = Warp(64)(images, 40 * torch.eye(2)[None], STILL)
+    small = Warp((64, 64))(images, 40 * torch.eye(2)[None], STILL)
     assert small.isfinite().all()
     assert small.abs().max() <= images.abs().max() * 2
 
@@ -139,6 +139,6 @@ def test_a_warp_can_be_differentiated_twice():
     torch.manual_seed(0)
     images = torch.randn(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
     matrix, shift = rotation(20).double() * 1.2, torch.tensor([[0.3, -0.2]], dtype=torch.float64)
-    warp = Warp(4)
+    warp = Warp((4, 4))
     assert gradcheck(lambda values: warp(values, matrix, shift), images)
     assert gradgradcheck(lambda values: warp(values, matrix, shift).square(), images)

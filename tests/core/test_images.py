@@ -1,8 +1,17 @@
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from gan_experiments.core.images import as_measured, image_grid, save_png, to_float, to_uint8
+from gan_experiments.core.images import (
+    as_measured,
+    image_grid,
+    picture_suffix,
+    save_png,
+    to_eight_bits,
+    to_float,
+    to_uint8,
+)
 
 LEVELS = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
 
@@ -98,3 +107,36 @@ def test_points_on_a_line_become_dots_in_the_middle():
 
 def test_points_keep_their_precision():
     assert to_float(torch.ones(1, 1, 1, 1).double()).dtype == torch.float64
+
+
+DEEP = torch.arange(65536, dtype=torch.int32).to(torch.uint16).view(1, 1, 256, 256)
+
+
+def test_all_levels_of_sixteen_bits_come_back(tmp_path):
+    floats = to_float(DEEP)
+    assert (floats.min(), floats.max()) == (-1, 1)
+    assert torch.equal(as_measured(floats, bits=16), DEEP)
+    assert as_measured(floats).max() == 255
+    save_png(DEEP[0], tmp_path / "deep.png")
+    with Image.open(tmp_path / "deep.png") as image:
+        assert image.mode == "I;16"
+        assert np.array_equal(np.asarray(image), DEEP[0, 0].numpy())
+
+
+def test_a_grid_keeps_sixteen_bits_of_grey_images_only():
+    grid = image_grid(DEEP, columns=1, bits=16)
+    assert (grid.dtype, grid.shape[0]) == (torch.uint16, 1)
+    assert grid.float().max() == 65535
+    assert image_grid(DEEP.expand(1, 3, 256, 256), columns=1, bits=16).dtype == torch.uint8
+    assert image_grid(DEEP, columns=1).dtype == torch.uint8
+    assert torch.equal(to_eight_bits(DEEP), as_measured(to_float(DEEP)))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+def test_any_number_of_channels_can_be_shown_and_written(tmp_path, channels):
+    images = torch.randint(0, 256, (4, channels, 8, 10), dtype=torch.uint8)
+    assert image_grid(images, columns=2).shape[0] == 3
+    file = tmp_path / f"image{picture_suffix(channels, 8)}"
+    save_png(images[0], file)
+    read = np.load(file) if channels == 6 else np.atleast_3d(np.asarray(Image.open(file)))
+    assert np.array_equal(read, images[0].permute(1, 2, 0).numpy())

@@ -7,7 +7,7 @@ KNOWN = {16: (4, 2), 8: (2, 2)}
 
 
 def test_a_supported_size_has_its_stages():
-    assert stages("net", DataFacts("images", 16, 3), KNOWN) == (4, 2)
+    assert stages("net", DataFacts("images", 16, 3), KNOWN) == ((4, 4), 2)
 
 
 @pytest.mark.parametrize(("size", "hint"), [(9, ""), (1, "; for points take model=mlp metrics=known_distribution")])

@@ -17,7 +17,7 @@ def _seed():
 
 
 def test_noise_is_new_in_training_and_fixed_in_evaluation():
-    layer = StyledLayer(3, 4, 8, 5, upsample=True)
+    layer = StyledLayer(3, 4, (8, 8), 5, upsample=True)
     nn.init.ones_(layer.strength)
     images, styles = torch.randn(2, 3, 4, 4), torch.randn(2, 5)
     assert not torch.equal(layer(images, styles), layer(images, styles))
@@ -35,7 +35,7 @@ def test_images_are_not_demodulated_and_at_least_float32():
 
 
 def test_skip_sums_the_image_of_each_size():
-    block = SynthesisBlock(4, 6, 8, 5, image_channels=3, first=False, shortcut=False).eval()
+    block = SynthesisBlock(4, 6, (8, 8), 5, image_channels=3, first=False, shortcut=False).eval()
     maps, image, styles = torch.randn(2, 4, 4, 4), torch.randn(2, 3, 4, 4), torch.randn(2, 3, 5)
     values = block.layers[1](block.layers[0](maps, styles[:, 0]), styles[:, 1])
     got_values, got_image = block(maps, image, styles)
@@ -45,7 +45,7 @@ def test_skip_sums_the_image_of_each_size():
 
 
 def test_a_residual_synthesis_block_halves_the_variance_of_the_sum():
-    block = SynthesisBlock(4, 6, 8, 5, image_channels=0, first=False, shortcut=True).eval()
+    block = SynthesisBlock(4, 6, (8, 8), 5, image_channels=0, first=False, shortcut=True).eval()
     maps, styles = torch.randn(2, 4, 4, 4), torch.randn(2, 3, 5)
     values = block.layers[1](block.layers[0](maps, styles[:, 0]), styles[:, 1])
     expected = (values + Upsample()(block.shortcut(maps))) / math.sqrt(2)
@@ -55,7 +55,7 @@ def test_a_residual_synthesis_block_halves_the_variance_of_the_sum():
 
 
 def test_the_first_block_has_one_layer_and_keeps_the_size():
-    block = SynthesisBlock(0, 6, 4, 5, image_channels=3, first=True, shortcut=True).eval()
+    block = SynthesisBlock(0, 6, (4, 4), 5, image_channels=3, first=True, shortcut=True).eval()
     values, image = block(torch.randn(2, 6, 4, 4), None, torch.randn(2, 2, 5))
     assert len(block.layers) == 1
     assert block.shortcut is None

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from torchvision import datasets
 
 from gan_experiments.core.cache import cache_folder
-from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, ImageSize, NonNegativeInt, PositiveInt
 from gan_experiments.data.datasets.image_files import ImageFiles
 from gan_experiments.data.datasets.torchvision_data import FAILURES, download, reason
 from gan_experiments.data.files.framing import Resize
@@ -21,14 +21,14 @@ _FILES = "img_align_celeba (the folder of img_align_celeba.zip) and list_eval_pa
 
 
 class CelebA(ImageFiles):
-    """CelebA: aligned faces of celebrities, the central square of 178x218 pixels, without labels (Liu et al. 2015).
+    """CelebA: aligned faces of celebrities, the middle of 178x218 pixels, without labels (Liu et al. 2015).
 
     The download needs the package gdown.
 
     Args:
         root: Folder that contains ``celeba``; default: the cache folder. Missing files are downloaded.
         split: 162,770 images, 19,867, 19,962 or all 202,599.
-        image_size: Height and width in pixels.
+        image_size: Height and width in pixels, one number for squares.
         resize: Resampling filter; all are antialiased.
         limit: See ``ImageData``; options about classes or unreadable files do not apply.
         horizontal_flip: See ``ImageData``.
@@ -42,7 +42,7 @@ class CelebA(ImageFiles):
         self,
         root: str | None = None,
         split: Literal["train", "valid", "test", "all"] = "train",
-        image_size: PositiveInt = 64,
+        image_size: ImageSize = 64,
         resize: Resize = "lanczos",
         limit: PositiveInt | None = None,
         horizontal_flip: bool = False,

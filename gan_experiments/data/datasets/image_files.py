@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.cache import cache_folder
-from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, ImageSize, NonNegativeInt
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.files.framing import Channels, Framing, Resize, guess_size
+from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.listing import Archive, Folder, Listing, list_images
 from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 
@@ -23,8 +23,10 @@ class ImageFiles(ImageData):
 
     Args:
         folder: Subfolder to read; default: ``train`` if the folders are splits, otherwise all of them.
-        image_size: Height and width in pixels; default: the shorter side of the first image, if at most 256.
-        channels: 1 for grey, 3 for RGB.
+        image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image, if
+            at most 256.
+        channels: 1 for grey, 3 for RGB; 2 and 4 add transparency; any other number needs arrays or pages of TIFF files.
+        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         max_bad: Number of unreadable files to tolerate; they are left out and counted.
         **options: Options of every dataset.
@@ -38,8 +40,9 @@ class ImageFiles(ImageData):
     def __init__(
         self,
         folder: str | None = None,
-        image_size: PositiveInt | None = None,
+        image_size: ImageSize | None = None,
         channels: Channels = 3,
+        bits: Bits = 8,
         resize: Resize = "lanczos",
         max_bad: NonNegativeInt = 10,
         **options: Any,
@@ -48,6 +51,7 @@ class ImageFiles(ImageData):
         self._subfolder = folder
         self._image_size = image_size
         self._channels = channels
+        self._bits = bits
         self._resize: Resize = resize
         self._max_bad = max_bad
 
@@ -60,7 +64,7 @@ class ImageFiles(ImageData):
         """
         count = len(self._pixels.images) if "_pixels" in self.__dict__ else None
         classes = len(self.listing.class_names)
-        return DataFacts(self._name, self.framing.image_size, self.framing.channels, classes, count)
+        return DataFacts(self._name, self.framing.image_size, self._channels, classes, count, bits=self._bits)
 
     @property
     def split(self) -> str:
@@ -81,7 +85,7 @@ class ImageFiles(ImageData):
     def framing(self) -> Framing:
         """How an image file becomes the pixels of the dataset."""
         size = self._image_size or guess_size(self.listing.names[0], self.source.opened())
-        return Framing(size, self._channels, self._resize)
+        return Framing(size, self._channels, self._resize, self._bits)
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -93,7 +97,7 @@ class ImageFiles(ImageData):
         below = {"folder": [self.listing.below]} if self.listing.below else {}
         return below | {
             "in files": [f"{size} {count:,}" for size, count in self._pixels.sizes.items()],
-            "resized": [f"{self.framing.resize}, central square"],
+            "resized": [f"{self.framing.resize}, {self.framing.part}"],
             "unreadable": [f"{name} ({reason})" for name, reason in self.skipped.items()],
             "ignored": list(self.listing.ignored),
         }
@@ -107,7 +111,7 @@ class ImageFiles(ImageData):
         self.setup()
 
     def load(self) -> tuple[Tensor, Tensor | None]:
-        """Map the images: uint8 ``(N, C, H, W)``; labels ``(N,)`` if there are class folders."""
+        """Map the images: uint8 or uint16 ``(N, C, H, W)``; labels ``(N,)`` if there are class folders."""
         labels = self.listing.labels
         if labels is None:
             return self._pixels.images, None

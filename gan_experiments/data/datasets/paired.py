@@ -8,17 +8,17 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal
 
-from PIL import Image
 from torch import Tensor
 
 from gan_experiments.core.cache import cache_folder
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.text import first_few
-from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, ImageSize
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.datasets.unpaired import source_at
-from gan_experiments.data.files.framing import Channels, Framing, Resize, guess_size
+from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.listing import Archive, Folder, Listing, Opener, list_images
+from gan_experiments.data.files.pictures import Picture
 from gan_experiments.data.files.pixel_cache import load_pixels
 from gan_experiments.data.inputs import Inputs, StoredInputs
 
@@ -42,7 +42,7 @@ class Half:
         """Yield a function that opens the half of a picture by its name."""
         with self.source.opened() as open_:
 
-            def open_half(name: str) -> Image.Image:
+            def open_half(name: str) -> Picture:
                 picture = open_(name)
                 middle = picture.width // 2
                 return picture.crop(
@@ -60,9 +60,11 @@ class Paired(ImageData):
         root_a: Folder or archive of the inputs, instead of ``root``.
         root_b: Folder or archive of the images, with the same names up to the suffix.
         inputs: Which half of a side-by-side picture is the input.
-        image_size: Height and width in pixels; default: the shorter side of the first image, if at most 256.
-        channels_a: Of the inputs: 1 for grey, 3 for RGB.
+        image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image, if
+            at most 256.
+        channels_a: Of the inputs: 1 for grey, 3 for RGB, or another number, as in :class:`ImageFiles`.
         channels_b: Of the images.
+        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         **options: Options of every dataset.
     """
@@ -77,9 +79,10 @@ class Paired(ImageData):
         root_a: str | None = None,
         root_b: str | None = None,
         inputs: Literal["left", "right"] = "left",
-        image_size: PositiveInt | None = None,
+        image_size: ImageSize | None = None,
         channels_a: Channels = 3,
         channels_b: Channels = 3,
+        bits: Bits = 8,
         resize: Resize = "lanczos",
         **options: Any,
     ) -> None:
@@ -90,6 +93,7 @@ class Paired(ImageData):
         self._opened: list[Any] = sides if root else list(self._files)
         self._side = inputs if root else ""
         self._size, self._channels, self._resize = image_size, (channels_a, channels_b), resize
+        self._bits: Bits = bits
         self.inputs = Inputs(self, channels_a, paired=True, load=lambda: StoredInputs(self._pixels(0)))
 
     @classmethod
@@ -105,7 +109,8 @@ class Paired(ImageData):
     def facts(self) -> DataFacts:
         """The facts of the images that are to be made."""
         name = "_to_".join(each.path.resolve().stem for each in self._files)
-        return DataFacts(name, self._framings[1].image_size, self._channels[1], 0, len(self._listings[-1].names))
+        size, count = self._framings[1].image_size, len(self._listings[-1].names)
+        return DataFacts(name, size, self._channels[1], 0, count, bits=self._bits)
 
     def prepare_data(self) -> None:
         """Decode the images, unless they are in the cache.
@@ -137,7 +142,7 @@ class Paired(ImageData):
     @cached_property
     def _framings(self) -> list[Framing]:
         size = self._size or guess_size(self._listings[-1].names[0], self._opened[1].opened())
-        return [Framing(size, channels, self._resize) for channels in self._channels]
+        return [Framing(size, channels, self._resize, self._bits) for channels in self._channels]
 
     def _pixels(self, which: int) -> Tensor:
         listing = self._listings[min(which, len(self._files) - 1)]

@@ -17,9 +17,12 @@ from torch import Tensor
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.text import show
-from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, ImageSize
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.files.framing import Channels, Framing, Resize
+from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize
+from gan_experiments.data.files.pictures import ArrayPicture, Picture
+
+_MOST_CHANNELS = 64
 
 
 @runtime_checkable
@@ -37,13 +40,15 @@ class TorchDataset(ImageData):
     """The items of a map-style PyTorch dataset, read once into one uint8 tensor.
 
     An item is an image, or a tuple or list that starts with an image and its label. An image is a PIL image, a tensor
-    ``(H, W)`` or ``(C, H, W)``, or an array ``(H, W)`` or ``(H, W, C)``, in uint8 or floating point. A label is a class
-    number, counted from 0, or ``None``. Images are cropped to the central square and resized like image files.
+    ``(H, W)`` or ``(C, H, W)``, or an array ``(H, W)`` or ``(H, W, C)``, in uint8, uint16 or floating point. A label is
+    a class number, counted from 0, or ``None``. Images are cropped in the middle and resized like image files.
 
     Args:
         dataset: The dataset. Its attribute ``classes``, if there is one, lists the names of the classes.
-        image_size: Height and width in pixels; default: the shorter side of the first image, whose size all must have.
+        image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image,
+            whose size all must have.
         channels: 1 for grey, 3 for RGB; default: the channels of the first image, which all must have.
+        bits: 8, or 16 to keep the range of uint16 and of floating point.
         resize: Resampling filter; all are antialiased.
         value_range: Black and white in floating-point images, which are refused without it.
         **options: Options of every dataset.
@@ -52,8 +57,9 @@ class TorchDataset(ImageData):
     def __init__(
         self,
         dataset: MapDataset,
-        image_size: PositiveInt | None = None,
+        image_size: ImageSize | None = None,
         channels: Channels | None = None,
+        bits: Bits = 8,
         resize: Resize = "lanczos",
         value_range: tuple[float, float] | None = None,
         **options: Any,
@@ -67,6 +73,7 @@ class TorchDataset(ImageData):
         self._dataset = dataset
         self._image_size = image_size
         self._channels = channels
+        self._bits = bits
         self._resize: Resize = resize
         self._value_range = value_range
 
@@ -86,7 +93,8 @@ class TorchDataset(ImageData):
             ConfigError: An item that had to be read is not an image with a valid label.
         """
         framing, count = self.framing, len(self._dataset)
-        return DataFacts(self._name, framing.image_size, framing.channels, self._count_classes(), count)
+        classes = self._count_classes()
+        return DataFacts(self._name, framing.image_size, framing.channels, classes, count, bits=self._bits)
 
     @property
     def class_names(self) -> list[str]:
@@ -97,16 +105,18 @@ class TorchDataset(ImageData):
     def framing(self) -> Framing:
         """How an item becomes the pixels of the dataset."""
         image, _ = self._first
-        return Framing(self._image_size or min(image.size), self._channels or _channels(image), self._resize)
+        return Framing(
+            self._image_size or min(image.size), self._channels or _channels(image), self._resize, self._bits
+        )
 
     def load(self) -> tuple[Tensor, Tensor | None]:
-        """Read all items: images, uint8 ``(N, C, H, W)``, and labels, int64 ``(N,)``.
+        """Read all items: images, uint8 or uint16 ``(N, C, H, W)``, and labels, int64 ``(N,)``.
 
         Raises:
             ConfigError: An item is not an image with a valid label, or differs from the first; or a class is empty.
         """
-        count, size = len(self._dataset), self.framing.image_size
-        images = np.empty((count, self.framing.channels, size, size), np.uint8)
+        count = len(self._dataset)
+        images = np.empty((count, *self.framing.shape), self.framing.dtype)
         labels: list[Any] = []
         console = Console(stderr=True)
         indices = track(range(count), f"reading {self._name}", console=console, disable=not console.is_terminal)
@@ -140,20 +150,20 @@ class TorchDataset(ImageData):
         return [str(name) for name in getattr(self._dataset, "classes", None) or []]
 
     @cached_property
-    def _first(self) -> tuple[Image.Image, int | None]:
+    def _first(self) -> tuple[Picture, int | None]:
         return self._read(0)
 
-    def _read(self, index: int) -> tuple[Image.Image, int | None]:
+    def _read(self, index: int) -> tuple[Picture, int | None]:
         with torch.random.fork_rng(devices=[]):  # a random transform gives the same image at every read
             torch.default_generator.manual_seed(derive_seed("torch_dataset", index))
             item = self._dataset[index]
         image, label = (*item, None)[:2] if isinstance(item, tuple | list) and item else (item, None)
         try:
-            return _image(image, self._value_range), _label(label)
+            return _image(image, self._value_range, self._bits), _label(label)
         except ValueError as error:
             raise ConfigError(f"dataset.dataset: item {index}: {error}") from error
 
-    def _compare(self, image: Image.Image, label: int | None, index: int) -> None:
+    def _compare(self, image: Picture, label: int | None, index: int) -> None:
         """Refuse an item that differs from the first one where no option says what to do."""
         first, first_label = self._first
         difference = ""
@@ -180,11 +190,13 @@ class TorchDataset(ImageData):
             raise ConfigError(f"dataset.dataset: no item has label {empty}; labels must number the classes from 0")
 
 
-def _channels(image: Image.Image) -> Channels:
+def _channels(image: Picture) -> Channels:
+    if isinstance(image, ArrayPicture):
+        return len(image.planes)
     return 1 if image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I") else 3
 
 
-def _image(value: Any, value_range: tuple[float, float] | None) -> Image.Image:
+def _image(value: Any, value_range: tuple[float, float] | None, bits: int) -> Picture:
     if isinstance(value, Image.Image):
         return value
     if not isinstance(value, Tensor | np.ndarray):
@@ -193,25 +205,36 @@ def _image(value: Any, value_range: tuple[float, float] | None) -> Image.Image:
     array = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
-        expected = "tensors are (C, H, W), arrays (H, W, C), with 1, 3 or 4 channels"
+    if not array.size or not (array.ndim == 2 or (array.ndim == 3 and _has_channels_last(array))):
+        expected = f"tensors are (C, H, W), arrays (H, W, C), with 1 to {_MOST_CHANNELS} channels"
         raise ValueError(f"an image cannot have the shape {tuple(value.shape)}: {expected}")
-    return Image.fromarray(np.ascontiguousarray(_eight_bits(array, value_range)))
+    levels = _levels(array, value_range, bits)
+    if levels.dtype == np.uint8 and (levels.ndim == 2 or levels.shape[2] in (3, 4)):
+        return Image.fromarray(np.ascontiguousarray(levels))
+    return ArrayPicture(np.atleast_3d(levels).transpose(2, 0, 1))
 
 
-def _eight_bits(array: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    if array.dtype == np.uint8:
+def _has_channels_last(array: np.ndarray) -> bool:
+    """Tell whether the last axis can be that of channels: three or four, or another number below height and width."""
+    height, width, channels = array.shape
+    return channels in (3, 4) or channels < min(height, width, _MOST_CHANNELS + 1)
+
+
+def _levels(array: np.ndarray, value_range: tuple[float, float] | None, bits: int) -> np.ndarray:
+    """Return an image as uint8 or uint16: floating point with as many bits as are asked for."""
+    if array.dtype in (np.uint8, np.uint16):
         return array
     if array.dtype.kind != "f":
-        raise ValueError(f"an image cannot be {array.dtype}: return uint8 in [0, 255] or floating point")
+        raise ValueError(f"an image cannot be {array.dtype}: return uint8, uint16 or floating point")
     content = f"{array.dtype} in [{array.min():.3g}, {array.max():.3g}]"
     if value_range is None:
         raise ValueError(f"the image is {content}; set dataset.value_range, to [0, 1] or [-1, 1] for example")
     black, white = value_range
-    levels = (array.astype(np.float64) - black) * (255 / (white - black)) if black < white else np.full(1, np.nan)
-    if not ((levels > -0.5) & (levels < 255.5)).all():  # false for NaN, too
+    most = 2**bits - 1
+    levels = (array.astype(np.float64) - black) * (most / (white - black)) if black < white else np.full(1, np.nan)
+    if not ((levels > -0.5) & (levels < most + 0.5)).all():  # false for NaN, too
         raise ValueError(f"the image is {content}, outside dataset.value_range=[{black:g}, {white:g}]")
-    return levels.round().astype(np.uint8)
+    return levels.round().astype(np.uint8 if bits == 8 else np.uint16)
 
 
 def _label(value: Any) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,10 +11,10 @@ from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.text import suggest
-from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, ImageSize, NonNegativeInt
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.datasets.image_files import ImageFiles
-from gan_experiments.data.files.framing import Channels, Resize
+from gan_experiments.data.files.framing import Bits, Channels, Resize
 from gan_experiments.data.files.listing import Archive, Folder
 from gan_experiments.data.inputs import Inputs, StoredInputs
 
@@ -45,9 +46,11 @@ class Unpaired(ImageData):
     Args:
         root_a: Folder or archive of domain A, the inputs.
         root_b: Folder or archive of domain B.
-        image_size: Height and width in pixels; default: the shorter side of the first image of B, if at most 256.
-        channels_a: 1 for grey, 3 for RGB.
+        image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image of
+            B, if at most 256.
+        channels_a: 1 for grey, 3 for RGB, or another number, as in :class:`ImageFiles`.
         channels_b: The same for B.
+        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         max_bad: Number of unreadable files to tolerate in each domain.
         **options: Options of every dataset.
@@ -60,15 +63,16 @@ class Unpaired(ImageData):
         self,
         root_a: str,
         root_b: str,
-        image_size: PositiveInt | None = None,
+        image_size: ImageSize | None = None,
         channels_a: Channels = 3,
         channels_b: Channels = 3,
+        bits: Bits = 8,
         resize: Resize = "lanczos",
         max_bad: NonNegativeInt = 10,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        files: dict[str, Any] = {"resize": resize, "max_bad": max_bad}
+        files: dict[str, Any] = {"resize": resize, "max_bad": max_bad, "bits": bits}
         self._b = Domain(source_at(root_b, "dataset.root_b"), image_size=image_size, channels=channels_b, **files)
         size = self._b.framing.image_size
         self._a = Domain(source_at(root_a, "dataset.root_a"), image_size=size, channels=channels_a, **files)
@@ -78,7 +82,7 @@ class Unpaired(ImageData):
     def facts(self) -> DataFacts:
         """The facts of domain B; the name holds both."""
         facts = self._b.facts
-        return DataFacts(f"{self._a.facts.name}_to_{facts.name}", facts.image_size, facts.channels, 0, facts.num_images)
+        return replace(facts, name=f"{self._a.facts.name}_to_{facts.name}", num_classes=0)
 
     def prepare_data(self) -> None:
         """Decode the image files of both domains, unless they are in the cache.
@@ -131,7 +135,7 @@ class TwoClasses(ImageData):
         """The facts of the dataset, without classes."""
         facts = self._of.facts
         a, b = (str(each) for each in self._classes)
-        return DataFacts(f"{facts.name}_{a}_to_{b}", facts.image_size, facts.channels)
+        return replace(facts, name=f"{facts.name}_{a}_to_{b}", num_classes=0, num_images=None)
 
     def prepare_data(self) -> None:
         """Fetch the dataset, and look both classes up.

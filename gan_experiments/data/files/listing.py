@@ -17,7 +17,7 @@ from PIL import Image
 
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
-from gan_experiments.data.files.pictures import formats, open_picture
+from gan_experiments.data.files.pictures import ARRAY, Picture, formats, open_picture
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
 LARGEST_FILE = 2**30  # bytes of an image file, unpacked
@@ -54,7 +54,7 @@ class Listing:
 class Opener(Protocol):
     """A function that opens an image file by its name; thread-safe."""
 
-    def __call__(self, name: str) -> Image.Image:
+    def __call__(self, name: str) -> Picture:
         """Return the image; its pixels are read later."""
 
 
@@ -147,7 +147,7 @@ class Archive:
         """Yield a function that opens its images."""
         with self._archive() as archive:
 
-            def open_(name: str) -> Image.Image:
+            def open_(name: str) -> Picture:
                 if archive.getinfo(name).file_size > LARGEST_FILE:
                     raise ValueError("unpacks to more than 1 GiB")
                 return open_picture(archive.read(name))
@@ -260,10 +260,11 @@ def _hidden(name: str) -> bool:
 
 
 def _image_names(files: Sequence[File]) -> set[str]:
-    """Return the names with an image suffix; if there are none, those without any suffix."""
+    """Return the names with an image suffix; if there are none, those of arrays, or else those without any suffix."""
     ends = {file.name: os.path.splitext(file.name)[1].lower() for file in files if not file.name.endswith("/")}
     images = {name for name, suffix in ends.items() if suffix in suffixes()}
-    return images or {name for name, suffix in ends.items() if not suffix}
+    arrays = {name for name, suffix in ends.items() if suffix == ARRAY}
+    return images or arrays or {name for name, suffix in ends.items() if not suffix}
 
 
 @cache

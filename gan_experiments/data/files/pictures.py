@@ -3,14 +3,61 @@
 from __future__ import annotations
 
 import io
+import math
 import stat
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+ARRAY = ".npy"  # suffix of NumPy's arrays, whose files begin with:
+_MAGIC = b"\x93NUMPY"
 # Decoded by Pillow and its libraries; others are rare, or handed to an external program (EPS to Ghostscript).
 _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+
+
+class ArrayPicture:
+    """An array in the place of an image of Pillow, which knows neither 16 bits of colour nor more than four channels.
+
+    Args:
+        planes: uint8 or uint16, ``(C, H, W)``.
+    """
+
+    def __init__(self, planes: np.ndarray) -> None:
+        self.planes = planes
+        self.height, self.width = planes.shape[1:]
+        self.size = self.width, self.height
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> ArrayPicture:
+        """Take an array ``(H, W)``, ``(H, W, C)``, or ``(C, H, W)`` where C is less than H and W.
+
+        Raises:
+            ValueError: The array has another type or shape.
+        """
+        if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3) or not array.size:
+            raise ValueError(f"an array {array.shape} of {array.dtype}, not (H, W, C) of uint8 or uint16")
+        if array.ndim == 2:
+            return cls(array[None])
+        return cls(array if array.shape[0] < min(array.shape[1:]) else array.transpose(2, 0, 1))
+
+    def crop(self, box: tuple[int, int, int, int]) -> ArrayPicture:
+        """Return the part from left and top to right and bottom."""
+        left, top, right, bottom = box
+        return ArrayPicture(self.planes[:, top:bottom, left:right])
+
+    def load(self) -> None:
+        """Do nothing: pixels are read as they are needed."""
+
+    def __enter__(self) -> ArrayPicture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+
+Picture = Image.Image | ArrayPicture
 
 
 @cache
@@ -20,15 +67,30 @@ def formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def open_picture(source: Path | bytes) -> Image.Image:
+def open_picture(source: Path | bytes) -> Picture:
     """Return the image of a file, or of a file's content; its pixels are read later.
 
     Raises:
-        ValueError: It is a device or a pipe, which could be read without end.
+        ValueError: It is a device or a pipe, which could be read without end, or an array that is no image.
         OSError: It cannot be opened, or is of no such format.
     """
     if isinstance(source, bytes):
+        if source.startswith(_MAGIC):
+            return ArrayPicture.of(_array(source))
         return Image.open(io.BytesIO(source), formats=formats())
     if not stat.S_ISREG(source.stat().st_mode):
         raise ValueError("not a regular file")
+    if source.suffix.lower() == ARRAY:  # mapped, which refuses a header that claims more than there is
+        return ArrayPicture.of(np.load(source, mmap_mode="r", allow_pickle=False))
     return Image.open(source, formats=formats())
+
+
+def _array(content: bytes) -> np.ndarray:
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    if math.prod(shape) * dtype.itemsize > len(content) - file.tell():
+        raise ValueError("an array that is shorter than its header says")
+    array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+    return array

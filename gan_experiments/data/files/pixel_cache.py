@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import sys
 from collections import Counter
@@ -43,7 +44,7 @@ class Pixels:
     """The decoded images of a list of image files.
 
     Attributes:
-        images: uint8, ``(N, C, H, W)``, mapped from the cache file, so only pages in use take memory.
+        images: uint8 or uint16, ``(N, C, H, W)``, mapped from the cache file, so only pages in use take memory.
         skipped: Indices of the unreadable files in the list, with the reason.
         sizes: Number of files with each image size, such as ``"640x480"``.
     """
@@ -80,10 +81,10 @@ def load_pixels(
     """
     recipe = json.dumps({"content": listing_key, **framing.recipe()}, sort_keys=True)
     key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
-    file = folder / f"{name}-{key}.u8"
+    file = folder / f"{name}-{key}.u{framing.bits}"
 
     try:
-        found = read_or_make(file, lambda: _read(file), lambda: _decode(file, names, opened, framing, max_bad))
+        found = read_or_make(file, lambda: _read(file, framing), lambda: _decode(file, names, opened, framing, max_bad))
     except OSError as error:
         place = "$GAN_EXPERIMENTS_CACHE says where else"
         raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
@@ -93,15 +94,15 @@ def load_pixels(
     return found
 
 
-def _read(file: Path) -> Pixels | None:
+def _read(file: Path, framing: Framing) -> Pixels | None:
     """Map a cache file; ``None`` if it is missing or incomplete."""
     try:
         about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         shape = about["shape"]
-        if file.stat().st_size != np.prod(shape):
+        if file.stat().st_size != np.prod(shape) * framing.bits // 8:
             return None
         # Copy-on-write: torch knows no tensors that cannot be written to.
-        images = torch.from_numpy(np.memmap(file, np.uint8, mode="c", shape=tuple(shape)))
+        images = torch.from_numpy(np.memmap(file, framing.dtype, mode="c", shape=tuple(shape)))
         skipped = {int(index): reason for index, reason in about["skipped"].items()}
         return Pixels(images, skipped, about["sizes"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -112,10 +113,10 @@ def _decode(
     file: Path, names: Sequence[str], opened: AbstractContextManager[Opener], framing: Framing, max_bad: int
 ) -> Pixels:
     """Write the file and map it."""
-    _require_space(file.parent, len(names) * framing.channels * framing.image_size**2)
+    _require_space(file.parent, len(names) * _image_bytes(framing))
     with opened as open_:
         _write(file, names, open_, framing, max_bad)
-    pixels = _read(file)
+    pixels = _read(file, framing)
     assert pixels is not None
     return pixels
 
@@ -137,7 +138,7 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
             else:
                 sizes[frame.size] += 1
                 out.write(frame.pixels.tobytes())
-    shape = [len(names) - len(skipped), framing.channels, framing.image_size, framing.image_size]
+    shape = [len(names) - len(skipped), *framing.shape]
     about = {"shape": shape, "skipped": skipped, "sizes": dict(sizes.most_common()), "recipe": framing.recipe()}
     write_json(file.with_suffix(".json"), about)
     print(f"decoded {shape[0]:,} images into {file}", file=sys.stderr)
@@ -145,7 +146,7 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
 
 def _frames(names: Sequence[str], open_: Opener, framing: Framing) -> Iterator[_Frame]:
     """Decode image files in order, in parallel."""
-    size = max(1, _CHUNK_BYTES // (framing.channels * framing.image_size**2))
+    size = max(1, _CHUNK_BYTES // _image_bytes(framing))
     chunks = (names[start : start + size] for start in range(0, len(names), size))
     for frames in in_order(lambda chunk: _chunk(chunk, open_, framing), chunks):
         yield from frames
@@ -161,6 +162,10 @@ def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
             return _Frame(framing(image), f"{image.width}x{image.height}")
     except Exception as error:  # Pillow raises exceptions of many types for damaged files
         return _Frame(None, "", problem(error))
+
+
+def _image_bytes(framing: Framing) -> int:
+    return math.prod(framing.shape) * framing.bits // 8
 
 
 def _named(names: Sequence[str], skipped: dict[int, str]) -> dict[str, str]:

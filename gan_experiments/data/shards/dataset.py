@@ -18,10 +18,10 @@ from torch import Tensor
 from gan_experiments.core.cache import cache_folder
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.text import first_line, show
-from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveInt
+from gan_experiments.core.types import ConfigError, DataFacts, ImageSize, NonNegativeInt, PositiveInt
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.batches import Fetch
-from gan_experiments.data.files.framing import Channels, Framing, Resize, guess_size
+from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 from gan_experiments.data.order import Order, ShardOrder
 from gan_experiments.data.shards.index import ShardIndex, load_index
@@ -40,8 +40,10 @@ class Shards(ImageData):
 
     Args:
         urls: The shards, such as ``data/train-{0000..0063}.tar``; several patterns are joined by ``::``.
-        image_size: Height and width in pixels; default: the shorter side of the first image, if at most 256.
-        channels: 1 for grey, 3 for RGB.
+        image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image, if
+            at most 256.
+        channels: 1 for grey, 3 for RGB; 2 and 4 add transparency; any other number needs arrays or pages of TIFF files.
+        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         max_bad: Number of unreadable images to tolerate; they are left out and counted.
         reference_images: Number of images to compare with, spread over the shards; the same for every seed.
@@ -53,8 +55,9 @@ class Shards(ImageData):
     def __init__(
         self,
         urls: str,
-        image_size: PositiveInt | None = None,
+        image_size: ImageSize | None = None,
         channels: Channels = 3,
+        bits: Bits = 8,
         resize: Resize = "lanczos",
         max_bad: NonNegativeInt = 10,
         reference_images: PositiveInt = 10000,
@@ -66,6 +69,7 @@ class Shards(ImageData):
         self._urls = urls
         self._image_size = image_size
         self._channels = channels
+        self._bits = bits
         self._resize: Resize = resize
         self._max_bad = max_bad
         self._reference_images = reference_images
@@ -80,7 +84,7 @@ class Shards(ImageData):
             ConfigError: Shards are missing or damaged, or the first image is large and no ``image_size`` is given.
         """
         classes = len(self.index.class_sizes)
-        return DataFacts(self._name, self.framing.image_size, self.framing.channels, classes, self.num_images)
+        return DataFacts(self._name, self.framing.image_size, self._channels, classes, self.num_images, bits=self._bits)
 
     @property
     def class_names(self) -> list[str]:
@@ -97,7 +101,7 @@ class Shards(ImageData):
         """How an image file becomes the pixels of the dataset."""
         first = self.index.name(0)
         size = self._image_size or guess_size(first, ShardFiles(self.index).opened({first: 0}))
-        return Framing(size, self._channels, self._resize)
+        return Framing(size, self._channels, self._resize, self._bits)
 
     @property
     def num_images(self) -> int:
@@ -140,7 +144,7 @@ class Shards(ImageData):
         return {
             "shards": [f"{len(self._shards):,}"],
             "in files": [f"{size} {count:,}" for size, count in self.index.sizes.items()],
-            "resized": [f"{self.framing.resize}, central square"],
+            "resized": [f"{self.framing.resize}, {self.framing.part}"],
             "unreadable": [f"{name} ({reason})" for name, reason in bad.items()],
         } | ({"no image in": [f"{self.index.others:,} samples"]} if self.index.others else {})
 

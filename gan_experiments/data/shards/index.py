@@ -26,7 +26,7 @@ from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import refuse_bomb
 from gan_experiments.data.files.listing import LARGEST_FILE, suffixes
-from gan_experiments.data.files.pictures import open_picture
+from gan_experiments.data.files.pictures import ARRAY, open_picture
 from gan_experiments.data.files.unreadable import problem, refuse, warn
 from gan_experiments.data.parallel import in_order
 
@@ -216,11 +216,11 @@ def _scan(shard: Path) -> tuple[np.ndarray, ShardStatistics]:
     from webdataset.tariterators import group_by_keys  # the format's rule for which files form a sample
 
     statistics, entries = ShardStatistics(), []
-    formats = {suffix[1:] for suffix in suffixes()}
+    formats, array = {suffix[1:] for suffix in suffixes()}, ARRAY[1:]
     try:
         with shard.open("rb") as file:
-            for sample in group_by_keys(_members(shard, file), suffixes={*formats, "cls"}):
-                image = next((suffix for suffix in sample if suffix in formats), None)
+            for sample in group_by_keys(_members(shard, file), suffixes={*formats, array, "cls"}):
+                image = next((suffix for suffix in sample if suffix in formats), array if array in sample else None)
                 if image is None:
                     statistics.others += 1
                     if "cls" in sample:

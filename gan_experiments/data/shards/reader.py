@@ -89,8 +89,7 @@ class ShardReader:
         Raises:
             ConfigError: Too many images are unreadable.
         """
-        size = self._framing.image_size
-        images = np.empty((len(numbers), self._framing.channels, size, size), np.uint8)
+        images = np.empty((len(numbers), *self._framing.shape), self._framing.dtype)
         self._files.close_some()
         requested = numbers.tolist()
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import tempfile
 from pathlib import Path
 
 import torch
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from gan_experiments.core.images import is_points
+from gan_experiments.core.images import encode_picture, is_points, picture_suffix
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
@@ -23,7 +21,7 @@ from gan_experiments.data.shards.dataset import CLASS_NAMES, Shards
 
 
 def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) -> str:
-    """Write the training images, cropped and resized, in random order, as lossless PNG files in tar shards.
+    """Write the training images, cropped and resized, in random order, as lossless files in tar shards.
 
     Args:
         data: A dataset that is set up.
@@ -68,15 +66,9 @@ def _write(data: ImageData, indices: Tensor, file: Path) -> None:
     from webdataset import TarWriter
 
     labels = None if data.labels is None else data.labels[indices].tolist()
-    encoded = in_order(lambda index: _png(data.images[index]), indices.tolist())
+    encoded = in_order(lambda index: encode_picture(data.images[index]), indices.tolist())
+    suffix = picture_suffix(data.facts.channels, data.facts.bits)[1:]
     with file.open("wb") as out, TarWriter(out, mtime=0) as shard:
-        for number, (index, png) in enumerate(zip(indices.tolist(), encoded, strict=True)):
+        for number, (index, content) in enumerate(zip(indices.tolist(), encoded, strict=True)):
             label = {} if labels is None else {"cls": str(labels[number])}
-            shard.write({"__key__": f"{index:08}", "png": png, **label})
-
-
-def _png(image: Tensor) -> bytes:
-    pixels = image.permute(1, 2, 0).numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
+            shard.write({"__key__": f"{index:08}", suffix: content, **label})

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import DataFacts
+
+
+def as_stored(values: Tensor, images: Tensor) -> Tensor:
+    """Round and clip ``values``, in the levels of ``images``, to their type: uint8 or uint16."""
+    return values.round().clamp(0, torch.iinfo(images.dtype).max).to(images.dtype)
+
+
+def grey_level(images: Tensor) -> float:
+    """Return how many levels of ``images`` are one grey level of 255: 1, or 257 for 16 bits."""
+    return torch.iinfo(images.dtype).max / 255
 
 
 class Task:
@@ -22,7 +33,7 @@ class Task:
     classical_name: ClassVar[str] = ""
 
     def __call__(self, images: Tensor, rng: Stream) -> Tensor:
-        """Return the inputs of images: uint8, ``(B, C, H, W)``, the same shape; random numbers come from ``rng``."""
+        """Return the inputs of images ``(B, C, H, W)``, of the same type and shape; all random numbers from ``rng``."""
         raise NotImplementedError
 
     def classical(self, inputs: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.rules import option
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.data.tasks.base import Task
+from gan_experiments.data.tasks.base import Task, as_stored
 
 _LUMA = (0.299, 0.587, 0.114)  # of ITU-R BT.601
 
@@ -27,7 +27,7 @@ class Colorize(Task):
     def of_user(self, images: Tensor) -> Tensor:
         """Return the luma of images ``(B, 3, H, W)`` in three channels."""
         luma = torch.einsum("bchw,c->bhw", images.float(), torch.tensor(_LUMA, device=images.device))
-        return luma.round().to(torch.uint8)[:, None].expand_as(images).contiguous()
+        return as_stored(luma, images)[:, None].expand_as(images).contiguous()
 
     def refuse(self, facts: DataFacts) -> None:
         """Refuse images without colours.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, PositiveFloat
-from gan_experiments.data.tasks.base import Task
+from gan_experiments.data.tasks.base import Task, as_stored
 
 _REACH = 3  # standard deviations that the kernel extends to either side
 
@@ -28,7 +27,7 @@ class Deblur(Task):
     def __call__(self, images: Tensor, rng: Stream) -> Tensor:
         """Return blurred images ``(B, C, H, W)``, which are reflected at the border."""
         blurred: Tensor = gaussian_blur(images.float(), [2 * self._reach + 1] * 2, [self.sigma] * 2)
-        return blurred.round().clamp(0, 255).to(torch.uint8)
+        return as_stored(blurred, images)
 
     def refuse(self, facts: DataFacts) -> None:
         """Refuse images smaller than the filter.
@@ -36,9 +35,9 @@ class Deblur(Task):
         Raises:
             ConfigError: Says how small.
         """
-        if self._reach >= facts.image_size:
+        if self._reach >= facts.shorter_side:
             text = f"{self.sigma:g} blurs over {self._reach} pixels to either side"
-            raise ConfigError(f"task.sigma: {text}; {facts.name} has {facts.image_size}")
+            raise ConfigError(f"task.sigma: {text}; {facts.name} has {facts.shorter_side}")
 
     @property
     def _reach(self) -> int:

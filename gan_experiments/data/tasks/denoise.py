@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import PositiveFloat
-from gan_experiments.data.tasks.base import Task
+from gan_experiments.data.tasks.base import Task, as_stored, grey_level
 
 
 class Denoise(Task):
@@ -27,11 +26,11 @@ class Denoise(Task):
 
     def __call__(self, images: Tensor, rng: Stream) -> Tensor:
         """Return noisy images ``(B, C, H, W)``."""
-        noisy = images + self.sigma * rng.normal(*images.shape)
-        return noisy.round_().clamp_(0, 255).to(torch.uint8)
+        noise = self.sigma * grey_level(images) * rng.normal(*images.shape)
+        return as_stored(images.float() + noise, images)
 
     def classical(self, inputs: Tensor) -> Tensor:
         """Return the median of the 3x3 pixels around each, at the border of those that there are by reflection."""
         padded = pad(inputs.float(), (1, 1, 1, 1), mode="reflect")
         around = padded.unfold(2, 3, 1).unfold(3, 3, 1).flatten(-2)  # (B, C, H, W, 9)
-        return around.median(-1).values.to(torch.uint8)
+        return as_stored(around.median(-1).values, inputs)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import Share
-from gan_experiments.data.tasks.base import Task
+from gan_experiments.data.tasks.base import Task, grey_level
 
 HOLE = 128  # grey level of what is missing
 
@@ -32,7 +32,8 @@ class Inpaint(Task):
         inside = [
             self._inside(length, place[:, axis].to(images.device)) for axis, length in enumerate(images.shape[-2:])
         ]
-        return images.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[:, None], HOLE)
+        hole = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
+        return torch.where(hole, images.new_full((), HOLE * int(grey_level(images))), images)
 
     def _inside(self, length: int, place: Tensor) -> Tensor:
         """Return which of ``length`` lines are in the hole of each image: bool ``(B, length)``."""

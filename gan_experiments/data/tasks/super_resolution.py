@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import torch
 from annotated_types import Interval
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.data.tasks.base import Task
+from gan_experiments.data.tasks.base import Task, as_stored
 
 
 class SuperResolution(Task):
@@ -45,11 +44,11 @@ class SuperResolution(Task):
         Raises:
             ConfigError: Says which size.
         """
-        if facts.image_size % self.factor:
-            size = f"the {facts.image_size} pixels of {facts.name}"
-            raise ConfigError(f"task.factor: {self.factor} does not divide {size}")
+        unfit = next((side for side in (facts.height, facts.width) if side % self.factor), None)
+        if unfit is not None:
+            raise ConfigError(f"task.factor: {self.factor} does not divide the {unfit} pixels of {facts.name}")
 
 
 def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     resized = interpolate(images.float(), size, mode="bicubic", antialias=True, align_corners=False)
-    return resized.round().clamp(0, 255).to(torch.uint8)
+    return as_stored(resized, images)

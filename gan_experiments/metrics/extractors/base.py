@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.precision import full_float32
-from gan_experiments.core.types import DataFacts
+from gan_experiments.core.rules import check_colours
+from gan_experiments.core.types import ConfigError, DataFacts
 
 _PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
 
@@ -52,9 +53,12 @@ class Extractor(nn.Module):
         num_features: Length of a feature vector.
         weight_hash: Hash of the weights: values from different weights cannot be compared.
         packages: Distributions that provide its network, besides PyTorch and torchvision.
+        of_photographs: Whether its network takes what photographs have: one or three channels of 8 bits. Images of 16
+            bits are rounded for it, which its provenance says.
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
+    of_photographs: ClassVar[bool] = False
     name: str
     num_features: int
     weight_hash: str
@@ -82,8 +86,21 @@ class Extractor(nn.Module):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Yield nothing: the rules are those of subclasses."""
-        yield from ()
+        """Refuse other channels than those of photographs, where its network takes no others."""
+        yield from check_colours(key, config) if cls.of_photographs else ()
+
+
+def like_photographs(name: str, data: ImageSource) -> dict[str, Any]:
+    """Return what an extractor ``of_photographs`` adds to its provenance: nothing, or that 16 bits are rounded to 8.
+
+    Raises:
+        ConfigError: The images have neither one nor three channels.
+    """
+    if data.facts.channels not in (1, 3):
+        raise ConfigError(
+            f"metrics: {name} takes grey and RGB images; {data.facts.name} has {data.facts.channels} channels"
+        )
+    return {"rounded_to_bits": 8} if data.facts.bits == 16 else {}
 
 
 class Extracted(NamedTuple):

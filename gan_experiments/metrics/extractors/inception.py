@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils import fuse_conv_bn_eval
 
+from gan_experiments.core.images import to_eight_bits
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import find_weights, hash_weights, is_published, read_weights, refuse_other_weights
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, like_photographs
 
 _SIZE = 299
 _DIGEST = "6726825d"  # first digits of the SHA-256 of the published weights; part of the name of their file
@@ -54,6 +55,7 @@ class Inception(Extractor):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("torch-fidelity",)
+    of_photographs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -91,11 +93,13 @@ class Inception(Extractor):
             raise ConfigError(f"metrics: Inception needs images; {data.facts.name} holds points")
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
+        photographs = like_photographs(self.name, data)
         path = find_weights(self._weights, "Inception", URL_INCEPTION_V3, _DIGEST)
         state = read_weights(path)
         self._network = build(state, path)
         self.weight_hash = hash_weights(state)
         self._details = {"resize": self._resize, "precision": self._precision, "published": is_published(path, _DIGEST)}
+        self._details |= photographs
         if self._precision == "bfloat16":
             probe = data.images[:_PROBE]
             exact, _ = self(probe)
@@ -119,7 +123,7 @@ class Inception(Extractor):
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         assert self._network is not None
         head: nn.Linear = self._network.get_submodule("fc")  # type: ignore[assignment]
-        pixels = prepare_pixels(images.float().expand(-1, 3, -1, -1), self._resize)
+        pixels = prepare_pixels(to_eight_bits(images).float().expand(-1, 3, -1, -1), self._resize)
         maps = pixels.to(head.weight.dtype).contiguous(memory_format=torch.channels_last)
         for stage in _STAGES:
             if self._spatial and stage == _SPATIAL[0]:

@@ -13,9 +13,10 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import to_pil_image
 
 from gan_experiments.core.cache import cache_folder
+from gan_experiments.core.images import to_eight_bits
 from gan_experiments.core.types import ConfigError, PositiveInt, Share
 from gan_experiments.core.weights import WeightsMissingError, find_weights, hash_weights, read_weights
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, like_photographs
 
 _OFFSET = 0.1  # that DINOv2's code adds to the number of patches before it resamples its position embeddings
 
@@ -46,6 +47,7 @@ class TimmNetwork(Extractor):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("timm", "pillow")
+    of_photographs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class TimmNetwork(Extractor):
         self._preparation = resolve_data_config(chosen, pretrained_cfg=published.to_dict())
         self._transform = create_transform(**self._preparation)
         self._network: nn.Module | None = None
+        self._details: dict[str, Any] = {}
 
     @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
@@ -92,6 +95,7 @@ class TimmNetwork(Extractor):
             return
         if data.images.is_floating_point():
             raise ConfigError(f"metrics: {self.name} needs images; {data.facts.name} holds points")
+        self._details = like_photographs(self.name, data)
         path = self._find_weights()
         network = self._build(read_weights(path), path)
         self.weight_hash = hash_weights(network.state_dict())
@@ -116,6 +120,7 @@ class TimmNetwork(Extractor):
             "features": "output" if self._output else "embedding",
             "preparation": {"resize": "Pillow, 8 bits"} | {key: self._preparation[key] for key in keys},
             "positions": self._positions,
+            **self._details,
         }
 
     def _find_weights(self) -> Path:
@@ -151,7 +156,7 @@ class TimmNetwork(Extractor):
 
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor]:
         network: Any = self._network
-        pictures = [to_pil_image(image) for image in images.cpu().expand(-1, 3, -1, -1)]
+        pictures = [to_pil_image(image) for image in to_eight_bits(images).cpu().expand(-1, 3, -1, -1)]
         pixels = torch.stack([self._transform(picture) for picture in pictures]).to(images.device)
         embedding = network.forward_head(network.forward_features(pixels), pre_logits=True)
         return embedding, network.get_classifier()(embedding)

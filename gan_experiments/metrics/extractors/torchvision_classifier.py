@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torchvision
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.models import get_model, get_model_weights, list_models
 
+from gan_experiments.core.images import to_eight_bits
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import find_weights, hash_weights, read_weights, refuse_other_weights
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, like_photographs
 
 
 class TorchvisionClassifier(Extractor):
@@ -31,6 +32,8 @@ class TorchvisionClassifier(Extractor):
         ConfigError: torchvision has no such classifier.
     """
 
+    of_photographs: ClassVar[bool] = True
+
     def __init__(self, model: str = "resnet50", weights: str | None = None, batch_size: PositiveInt = 32) -> None:
         super().__init__()
         available = list_models(module=torchvision.models)
@@ -42,6 +45,7 @@ class TorchvisionClassifier(Extractor):
         self._published = get_model_weights(model).DEFAULT
         self._network: nn.Module | None = None
         self._head: nn.Linear | None = None
+        self._details: dict[str, Any] = {}
 
     @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
@@ -55,6 +59,7 @@ class TorchvisionClassifier(Extractor):
             return
         if data.images.is_floating_point():
             raise ConfigError(f"metrics: {self.name} needs images; {data.facts.name} holds points")
+        self._details = like_photographs(self.name, data)
         address = self._published.url
         digest = Path(address).stem.rpartition("-")[2]
         path = find_weights(self._weights, self.name, address, digest)
@@ -83,7 +88,7 @@ class TorchvisionClassifier(Extractor):
 
     def provenance(self) -> dict[str, Any]:
         """Return what the features depend on, with the filter and the size that images are resized to."""
-        return {**super().provenance(), "resize": f"antialiased to {self._size}"}
+        return {**super().provenance(), "resize": f"antialiased to {self._size}", **self._details}
 
     @property
     def _size(self) -> int:
@@ -92,6 +97,6 @@ class TorchvisionClassifier(Extractor):
     def _normalized(self, images: Tensor) -> Tensor:
         preset = self._published.transforms()
         mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (preset.mean, preset.std))
-        pixels = images.float().div(255).expand(-1, 3, -1, -1)
+        pixels = to_eight_bits(images).float().div(255).expand(-1, 3, -1, -1)
         pixels = interpolate(pixels, size=(self._size, self._size), mode="bilinear", antialias=True)
         return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)

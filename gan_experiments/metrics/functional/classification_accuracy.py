@@ -90,7 +90,7 @@ def classification_accuracy_score(
         raise ValueError(f"trained on {(channels, height, width)} and tested on {tuple(test.images.shape[1:])}")
     if not (len(train) and len(test)):
         raise ValueError("a classifier needs images to learn from and images to be tested on")
-    facts = DataFacts("classification", height, channels, num_classes)
+    facts = DataFacts("classification", (height, width), channels, num_classes)
     with torch.inference_mode(False), torch.enable_grad():
         network = Classifier(facts, training.width, training.seed, "classification", "weights")
         network = network.to(train.images.device)

@@ -47,7 +47,7 @@ def read_stylegan2(
     for role in modules:
         rename = _discriminator_name if role == "discriminator" else _generator_name
         small = 4
-        named = {name: rename(name, facts.image_size, small) for name in shapes[role]}
+        named = {name: rename(name, facts.height, small) for name in shapes[role]}
         names[role] = {name: here for name, here in named.items() if here}
     return overrides, facts, names
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from gan_experiments.core.images import as_measured, to_float, to_uint8
+from gan_experiments.core.images import as_measured, to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.step import Generated, Translated
 from gan_experiments.core.types import ConfigError, NonNegativeInt
@@ -65,10 +65,11 @@ class TranslatedSamples:
         system, inputs, device = self._system, self._inputs, self._system.device
         chosen = self._chosen[start : start + count]
         given = inputs.of(chosen).to(device) if len(chosen) else torch.empty(0, *inputs.of(self._chosen[:1]).shape[1:])
-        images = to_uint8(system.translate(to_float(given), ema=self._ema))
+        bits = inputs.facts.bits
+        images = as_measured(system.translate(to_float(given), ema=self._ema), bits)
 
         def back() -> Tensor:
-            return to_uint8(system.translate(to_float(images), "b_to_a", self._ema))
+            return as_measured(system.translate(to_float(images), "b_to_a", self._ema), bits)
 
         return Translated(
             images,
@@ -111,15 +112,17 @@ class EvaluationSamples:
         return len(self._latents)
 
     def __call__(self, start: int, count: NonNegativeInt) -> Generated:
-        """Return the images ``start`` to ``start + count``, uint8 ``(count, C, H, W)``, with their labels."""
+        """Return the images ``start`` to ``start + count``, stored ``(count, C, H, W)``, with their labels."""
         device, chosen = self._system.device, slice(start, start + count)
+        bits = self._system.generator.facts.bits
         labels = None if self._labels is None else self._labels[chosen].to(device)
         latents = self._latents[chosen].to(device)
         if self._truncation is None:
             images = self._system.sample(latents, labels, self._ema)
-            return Generated(as_measured(images), labels, partial(self._step, chosen, labels))
+            return Generated(as_measured(images, bits), labels, partial(self._step, chosen, labels))
         with torch.no_grad(), evaluation_mode(self._network):
-            return Generated(as_measured(self._network.truncated(latents, self._truncation, labels)), labels, None)
+            images = self._network.truncated(latents, self._truncation, labels)
+        return Generated(as_measured(images, bits), labels, None)
 
     @property
     def _network(self) -> Any:
