@@ -139,8 +139,8 @@ class ProjectedDiscriminator(Discriminator):
         conditioning: Literal["none", "projection"] = "none",
     ) -> None:
         super().__init__(facts)
-        if misfit := _misfit(facts.image_size, resolution):
-            raise ConfigError(f"model.discriminator: {misfit}; {facts.name} has {facts.image_size}")
+        if misfit := _misfit(facts.shorter_side, resolution):
+            raise ConfigError(f"model.discriminator: {misfit}; {facts.name} has {facts.shorter_side}")
         if facts.channels not in (1, 3):
             raise ConfigError(f"model.discriminator: it sees grey or coloured images, not {facts.channels} channels")
         self.conditional = conditioning != "none"
