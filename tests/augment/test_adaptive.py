@@ -1,10 +1,7 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from config_view import problems, warnings
+from processes import in_two_processes
 
 from gan_experiments.augment.ada import ADA
 from gan_experiments.augment.adaptive import Adaptive
@@ -76,31 +73,17 @@ def test_what_adapts_keeps_its_state_and_nothing_else_in_a_checkpoint(augmentati
     assert set(augmentation.state_dict()) == {"p", "signs"}
 
 
-PARTS = """
-import sys, torch
-import torch.distributed as dist, torch.multiprocessing as mp
-from gan_experiments.augment.adaptive import Adaptive
-
 def observe(rank, folder):
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     augmentation = Adaptive(0.5, 0.2, 2, 100)
     for step in range(2):
         signs = [1.0, 1.0, 1.0, -1.0] if rank == 0 else [1.0, -1.0, -1.0, -1.0]
         augmentation.observe(torch.tensor(signs), 8 * step, 8)
-    open(f"{folder}/{rank}", "w").write(str(round(augmentation.p.item(), 6)))
-    dist.barrier()
-    dist.destroy_process_group()
-
-if __name__ == "__main__":
-    mp.start_processes(observe, (sys.argv[1],), 2, start_method="fork")
-"""
+    (folder / str(rank)).write_text(str(round(augmentation.p.item(), 6)))
 
 
 def test_processes_move_together_by_what_all_of_them_saw(tmp_path):
     """Together the signs are even, which is below the target; to the first process alone they are not."""
-    script = Path(tmp_path) / "parts.py"
-    script.write_text(PARTS)
-    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=120)
+    in_two_processes(observe, tmp_path, tmp_path)
     assert [(tmp_path / str(rank)).read_text() for rank in (0, 1)] == ["0.34", "0.34"]
 
 

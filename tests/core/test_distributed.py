@@ -1,24 +1,19 @@
 """What processes agree on, in two real processes."""
 
-import subprocess
-import sys
-
-import torch
-
-from gan_experiments.core.distributed import mean_over_processes
-
-SCRIPT = """
-import os, sys, tempfile
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from processes import in_two_processes
 
 from gan_experiments.core.distributed import all_gather, mean_over_processes
 from gan_experiments.losses.began import BEGAN
+from gan_experiments.losses.dual_contrastive import DualContrastive
+from gan_experiments.losses.relativistic_average import RelativisticAverage
+from gan_experiments.networks.minibatch import MinibatchDiscrimination
+from gan_experiments.penalties.feature_matching import _mean_features
+from gan_experiments.penalties.max_gradient_penalty import gathered
 
 
-def work(rank, path):
-    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
+def agree(rank):
     values = torch.tensor([1.0, 10.0]) * (rank + 1)
     assert mean_over_processes(values).tolist() == [1.5, 15.0]
     assert values.tolist() == [rank + 1.0, 10.0 * (rank + 1)]
@@ -26,14 +21,6 @@ def work(rank, path):
     loss = BEGAN(gamma=0.5, lambda_k=0.1)
     loss.discriminator(torch.tensor([1.0 + rank]), torch.tensor([0.1 * rank]))
     assert abs(loss.k.item() - 0.1 * (0.5 * 1.5 - 0.05)) < 1e-6, loss.k
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(work, (os.path.join(folder, "rendezvous"),), nprocs=2)
-"""
 
 
 def test_alone_a_process_keeps_its_values():
@@ -43,20 +30,7 @@ def test_alone_a_process_keeps_its_values():
 
 
 def test_two_processes_agree_on_the_mean_and_on_the_state_made_of_it(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 0, result.stderr
-
-
-SCRIPT = """
-import os, sys, tempfile
-import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
-from gan_experiments.losses.dual_contrastive import DualContrastive
-from gan_experiments.losses.relativistic_average import RelativisticAverage
-from gan_experiments.networks.minibatch import MinibatchDiscrimination
+    in_two_processes(agree, tmp_path)
 
 
 def averages(weight, images):
@@ -70,13 +44,10 @@ def contrasts(weight, images):
 
 
 def largest(weight, images):
-    from gan_experiments.penalties.max_gradient_penalty import gathered
     return gathered((images @ weight).square().sum(1)).max()
 
 
 def features(weight, images):
-    from gan_experiments.penalties.feature_matching import _mean_features
-
     class Network:
         def features(self, images, labels):
             return (images @ weight).tanh()
@@ -93,37 +64,25 @@ def slopes(weight, images):
     return slope.square().sum(1).mean()
 
 
-def work(rank, path):
-    draw = torch.Generator().manual_seed(0)
-    images, weight = torch.randn(6, 3, generator=draw), torch.randn(3, 2, generator=draw)
-    cases = [averages, contrasts, largest, features, slopes]
-    expected = []
-    for case in cases:  # before there are processes
-        one = weight.clone().requires_grad_(True)
-        value = case(one, images)
-        expected.append((value, *torch.autograd.grad(value, one)))
-    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
-    for case, (value, gradient) in zip(cases, expected):
-        one = weight.clone().requires_grad_(True)
-        share = case(one, images[3 * rank : 3 * rank + 3])
-        (found,) = torch.autograd.grad(share, one)
-        share = share.detach()
-        for each in (share, found):
-            dist.all_reduce(each)
-        torch.testing.assert_close(share / 2, value.detach(), msg=case.__name__)
-        torch.testing.assert_close(found / 2, gradient, msg=case.__name__)
-    dist.barrier()
-    dist.destroy_process_group()
+CASES = (averages, contrasts, largest, features, slopes)
 
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(work, (os.path.join(folder, "rendezvous"),), nprocs=2)
-"""
+def value_and_gradient(case, weight, images):
+    weight = weight.clone().requires_grad_(True)
+    value = case(weight, images)
+    return value.detach(), *torch.autograd.grad(value, weight)
+
+
+def share_of(rank, weight, images, whole):
+    for case, expected in zip(CASES, whole, strict=True):
+        found = value_and_gradient(case, weight, images[3 * rank : 3 * rank + 3])
+        for one, other in zip(found, expected, strict=True):
+            dist.all_reduce(one)
+            torch.testing.assert_close(one / 2, other, msg=case.__name__)
 
 
 def test_what_is_gathered_has_value_and_gradient_of_one_process(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    result = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    draw = torch.Generator().manual_seed(0)
+    images, weight = torch.randn(6, 3, generator=draw), torch.randn(3, 2, generator=draw)
+    whole = [value_and_gradient(case, weight, images) for case in CASES]
+    in_two_processes(share_of, tmp_path, weight, images, whole)

@@ -10,6 +10,8 @@ from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.extractors.base import Extractor
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import InceptionScore
+from gan_experiments.metrics.kid import KID
+from gan_experiments.metrics.prdc import PRDC
 
 
 def source(seed=0, count=500, bright=1.0, labels=None):
@@ -60,3 +62,7 @@ def from_tensor(images, labels=None):
         return Batch(images[part], None if labels is None else labels[part])
 
     return sample
+
+
+def measures():
+    return {"fid": FID(), "is": InceptionScore(), "kid": KID(subsets=5, subset_size=20), "prdc": PRDC()}

@@ -1,8 +1,7 @@
 """Real baselines between evaluations."""
 
 import pytest
-from evaluate_in_parts import measures
-from pixels import evaluator, from_tensor, source
+from pixels import evaluator, from_tensor, measures, source
 
 from gan_experiments.metrics import baseline_cache
 from gan_experiments.metrics.fid import FID

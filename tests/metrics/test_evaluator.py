@@ -1,24 +1,20 @@
 import json
 import math
-import subprocess
-import sys
-from pathlib import Path
+import os
 
 import pytest
 import torch
-from evaluate_in_parts import measures
 from gaussians import reference_distance
 from hypothesis import given
 from hypothesis import strategies as st
-from pixels import Pixels, evaluator, from_tensor, source
+from pixels import Pixels, evaluator, from_tensor, measures, source
+from processes import in_two_processes
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.collect import rank_batches
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.fid import FID
 from gan_experiments.runs.results import plain
-
-DISTRIBUTED = Path(__file__).parents[1] / "helpers" / "evaluate_in_parts.py"
 
 
 def test_fid_is_the_distance_of_the_gaussians():
@@ -149,10 +145,21 @@ def test_processes_share_the_same_batches(count, batch_size, world_size):
     assert max(sizes) - min(sizes) <= 1
 
 
+def evaluate_together(rank, folder, counts):
+    os.environ["GAN_EXPERIMENTS_CACHE"] = str(folder / "cache")  # of this process alone
+    sample = from_tensor(source(seed=1).images)
+    together = evaluator(features=measures())
+    found = [together(sample, count, rank, 2) for count in counts]
+    found.append(plain(together.final(sample, counts[0], rank, 2)))
+    again = evaluator(features=measures())  # reads what the first has left in the cache
+    found.append(again(sample, counts[0], rank, 2))
+    (folder / f"{rank}.json").write_text(json.dumps(found))
+
+
 def test_two_processes_find_what_one_finds(tmp_path):
     """Of 300 images both have a share, of different size; of 40, a single batch, one of them has none."""
     counts = (300, 40)
-    subprocess.run([sys.executable, str(DISTRIBUTED), str(tmp_path), *map(str, counts)], check=True, timeout=120)
+    in_two_processes(evaluate_together, tmp_path, tmp_path, counts)
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
     assert found[0] == found[1]
     alone, sample = evaluator(source(), features=measures()), from_tensor(source(seed=1).images)

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from evaluate_in_parts import measures
-from pixels import evaluator, from_tensor, source
+from pixels import evaluator, from_tensor, measures, source
 
 from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.kid import KID

@@ -1,14 +1,13 @@
 """Our metrics as torchmetrics has them: beside their parent classes, in collections, and over two processes."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from backbones import random_backbone
 from pixels import Pixels, source
+from processes import in_two_processes
 from torch import nn
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.functional.image.lpips import _LPIPS
@@ -198,50 +197,23 @@ def test_the_example_in_the_docs():
     assert names["encoder"].network.extracted == len(REAL) + len(FAKE)
 
 
-SCRIPT = """
-import sys, tempfile
-import torch, torch.distributed as dist
-from torch.multiprocessing.spawn import spawn
-from pixels import Pixels, source
-from gan_experiments.metrics.fid import FID
-from gan_experiments.metrics.inception_score import InceptionScore
-from gan_experiments.metrics.prdc import PRDC
-from torchmetrics import MetricCollection
-
-
-def made(images, fakes):
+def both_ways(images, fakes):
     metrics = MetricCollection([FID(Pixels()), InceptionScore(Pixels(), splits=1), PRDC(Pixels())])
     metrics.update(images, real=True)
     metrics.update(fakes, real=False)
     return metrics
 
 
-def work(rank, store):
+def add_up(rank, alone):
     real, fake = source().images, source(seed=1).images[:301]
-    alone = made(real, fake).compute()
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    metrics = made(real[rank::2], fake[rank::2])
-    for again in range(2):  # the states of a process come back after each
+    metrics = both_ways(real[rank::2], fake[rank::2])
+    for _ in range(2):  # the states of a process come back after each
         for name, value in metrics.compute().items():
             values, expected = (each[0] if isinstance(each, tuple) else each for each in (value, alone[name]))
             torch.testing.assert_close(values, expected, rtol=1e-6, atol=1e-9)
         for metric in metrics.values():
             metric._computed = None
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        spawn(work, (folder + "/store",), nprocs=2)
-"""
 
 
 def test_states_add_up_over_two_processes(tmp_path):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    paths = [str(Path(__file__).parents[1] / "helpers"), *sys.path]
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], env={"PYTHONPATH": ":".join(paths), "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    in_two_processes(add_up, tmp_path, both_ways(source().images, source(seed=1).images[:301]).compute())

@@ -1,24 +1,14 @@
 """Batch normalization over processes, in two real processes, against one that has the whole batch."""
 
 import copy
-import subprocess
-import sys
 
 import pytest
 import torch
+import torch.distributed as dist
+from processes import in_two_processes
 from torch import nn
 
 from gan_experiments.networks.batch_norm import SynchronizedBatchNorm, synchronize_batch_norm
-from gan_experiments.networks.layers import ConditionalBatchNorm2d, class_map
-
-SCRIPT = """
-import copy, os, tempfile
-import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
-from torch import nn
-
-from gan_experiments.networks.batch_norm import synchronize_batch_norm
 from gan_experiments.networks.layers import ConditionalBatchNorm2d, class_map
 
 
@@ -50,8 +40,7 @@ def gradients(network, x, y):
     return scores.detach(), slope.detach(), [p.grad for p in network.parameters()]
 
 
-def work(rank, path):
-    dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
+def agrees_with_the_whole_batch(rank):
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(8, 2, 4, 4, generator=generator) * 3 + 1
     y = torch.randint(2, (8,), generator=generator)
@@ -64,30 +53,19 @@ def work(rank, path):
     torch.testing.assert_close(found[0], expected[0][part], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found[1], expected[1][part], rtol=1e-4, atol=1e-5)
     assert not torch.allclose(other[0], expected[0][part], atol=1e-2)
-    for one, two in zip(expected[2], found[2]):
+    for one, two in zip(expected[2], found[2], strict=True):
         dist.all_reduce(two)
         torch.testing.assert_close(two / 2, one, rtol=1e-3, atol=1e-5)
-    for one, two in zip(whole.buffers(), shared.buffers()):
+    for one, two in zip(whole.buffers(), shared.buffers(), strict=True):
         torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
     copied = copy.deepcopy(shared).eval()  # as the moving average is
     torch.testing.assert_close(copied(x, y), whole.eval()(x, y), rtol=1e-4, atol=1e-5)
     half = shared.first(x).half()
     assert shared.plain(half).dtype == torch.float16
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(work, (os.path.join(folder, "rendezvous"),), nprocs=2)
-"""
 
 
 def test_two_processes_compute_outputs_and_both_derivatives_of_the_whole_batch(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    result = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    in_two_processes(agrees_with_the_whole_batch, tmp_path)
 
 
 def layers():

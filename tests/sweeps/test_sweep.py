@@ -20,7 +20,6 @@ CHILD = """
 import json, os, signal, sys
 from pathlib import Path
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.sweeps.launch import SweepJob
 path, config = json.loads(os.environ["GAN_EXPERIMENTS_WORKER"])
 run, seed, images = RunFolder(path), config["seed"], config["budget"]["images"]
 with open("begun", "a") as file:
