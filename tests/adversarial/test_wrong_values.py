@@ -31,18 +31,19 @@ BESIDES = {
     "optimizer=vae": ["model=vae"],
     "metrics=class_fid": ["metrics=[native,class_fid]", "conditioning=projection"],
     "metrics=classification_score": ["metrics=[native,classification_score]", "conditioning=projection"],
-    "metrics=fid_infinity": ["metrics=[native,fid_infinity]"],
     "metrics=kid": ["metrics=[native,kid]", "metrics.features.kid.subset_size=20"],
     "metrics=lpips_diversity": ["metrics=[native,lpips_diversity]", "dataset=polygons"],
     "metrics=memorization": ["metrics=[native,memorization]", "dataset.limit=1000"],
     "metrics=mixture": ["metrics=[native,mixture]", "dataset=polygons"],
-    "metrics=prdc": ["metrics=[native,prdc]"],
     "metrics=pairs": ["metrics=[native,pairs]", "model=pix2pix", "task=denoise"],
     "metrics=lpips": ["metrics=[native,lpips]", "model=pix2pix", "task=denoise", "dataset=polygons"],
     "metrics=cycle_error": ["metrics=[native,cycle_error]", "model=cyclegan"],
     "metrics=label_kept": ["metrics=[native,label_kept]", "model=cut"],
     "metrics=equilibrium": ["dataset=dirac"],
     "model=dirac": ["dataset=dirac"],
+    "model=fastgan": ["dataset=polygons"],
+    "penalty=reconstruction": ["model=fastgan", "dataset=polygons"],
+    **{f"penalty={name}": ["model=sngan"] for name in ("dragan", "max_gradient_penalty", "wgan_gp")},
     "model=linear_quadratic": ["dataset=gaussian"],
     "model=mlp_points": ["dataset=ring"],
     **{f"task={task}": ["model=pix2pix"] for task in ("deblur", "denoise", "edges", "inpaint", "super_resolution")},
@@ -79,13 +80,15 @@ AT_HAND = ("digits", "grid", "ring", "swiss_roll", "polygons", "stacked_digits")
 @cache
 def config_of(base):
     """Return the tiny config with one option of a group, and its keys that no earlier base has."""
-    lines = [base, *BESIDES.get(base, [])]
-    for leave_out in ((), ("model.",), ("metrics.extractors",), ("model.", "metrics.extractors")):
-        chosen = [line for line in tiny_overrides(*lines) if not (leave_out and line.startswith(leave_out))]
-        try:
-            return OmegaConf.to_container(compose("train", chosen), resolve=True)
-        except ConfigError as error:
-            last = error
+    group, _, option = base.partition("=")
+    beside_others = [[f"metrics=[native,{option}]"]] if group == "metrics" else []  # what brings no samples of its own
+    for lines in ([base, *BESIDES.get(base, [])], *beside_others):
+        for leave_out in ((), ("model.",), ("metrics.extractors",), ("model.", "metrics.extractors")):
+            chosen = [line for line in tiny_overrides(*lines) if not (leave_out and line.startswith(leave_out))]
+            try:
+                return OmegaConf.to_container(compose("train", chosen), resolve=True)
+            except ConfigError as error:
+                last = error
     raise last
 
 
