@@ -1,10 +1,13 @@
 """The names of the package, which are imported when they are used."""
 
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 import gan_experiments
 
@@ -38,6 +41,7 @@ def run(code):
 def test_the_import_and_errors_of_names_need_no_torch(tmp_path):
     code = """
 import sys
+from pathlib import Path
 import gan_experiments
 assert {"torch", "hydra", "omegaconf", "numpy"}.isdisjoint(sys.modules)
 for function in (gan_experiments.compose, gan_experiments.train):
@@ -59,3 +63,18 @@ assert "matplotlib.pyplot" not in sys.modules
 def test_a_function_is_not_hidden_by_a_package_of_its_name():
     run("import gan_experiments.cli.compare, gan_experiments as gan\nassert all(map(callable, map(gan.__getattr__, "
         "gan.__all__)))\nassert all(callable(getattr(gan, name)) for name in gan.__all__)")  # fmt: skip
+
+
+def test_every_way_to_install_asks_for_the_same():
+    root = Path(__file__).parent.parent
+    text = (root / "pyproject.toml").read_text()
+    needed = re.findall(r'^    "([^"]+)",', text.partition("\ndependencies = [")[2].partition("\n]")[0], re.MULTILINE)
+    names = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+    conda = yaml.safe_load((root / "environment.yml").read_text())["dependencies"]
+    listed = [each for each in conda if isinstance(each, str) and not each.startswith(("python=", "pip"))]
+    assert listed == [re.sub(r"^(torch|matplotlib)\b(?![a-z-])", lambda name: names[name[0]], each) for each in needed]
+    copied = re.findall(r"^COPY (.+) \S+$", (root / "Dockerfile").read_text(), re.MULTILINE)
+    allowed = set((root / ".dockerignore").read_text().split())
+    for name in " ".join(copied).split():
+        assert (root / name).exists(), name
+        assert f"!{name}" in allowed

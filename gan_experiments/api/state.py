@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
+from gan_experiments.core.signals import signals
+
+_SIGNALS = signals("SIGINT", "SIGTERM", "SIGUSR2")
 _LOGGERS = ("pytorch_lightning", "lightning.pytorch")
 
 
@@ -44,7 +47,7 @@ def _signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only that one can set handlers
         yield
         return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)}
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
         yield
     finally:

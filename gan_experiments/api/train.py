@@ -21,6 +21,7 @@ from gan_experiments.api.state import preserved_state
 from gan_experiments.config.compose import CommandLine, check_command_line, combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.core.dotted import value_of
+from gan_experiments.core.lock import POSIX
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences, refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
@@ -188,6 +189,8 @@ def train_sweep(
     Raises:
         ConfigError: Lists everything that is wrong in any combination.
     """
+    if not POSIX:
+        raise ConfigError("-m: sweeps need Linux or macOS; on Windows, run them in WSL")
     problems = [str(problem) for problem in sweep_problems(line)]
     warnings: list[str] = []
     try:

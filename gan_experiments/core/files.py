@@ -44,7 +44,9 @@ def read_bytes(path: Path, most: int = 2**26) -> bytes:
     Raises:
         OSError: It is missing, no regular file (a pipe would keep its reader waiting), or larger than ``most`` bytes.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    # The first is of Windows, where a file would be read as text; the second of all other systems.
+    flags = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, os.O_RDONLY | flags)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-import resource
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -16,8 +16,12 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from gan_experiments.core.dotted import flatten
+from gan_experiments.core.lock import POSIX
 from gan_experiments.core.text import first_line, show
 from gan_experiments.core.types import ConfigError
+
+if POSIX:
+    import resource
 
 _CREATORS: frozenset[Callable[..., Any]] = frozenset({
     torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.randint, torch.randperm,
@@ -33,6 +37,8 @@ _MESSAGES = re.compile(r"allocate|overflow|out of memory|array is too big|maximu
 @cache
 def total_memory() -> int:
     """Return the bytes of memory that this process may use: those of the machine, unless it is given less."""
+    if not POSIX:
+        return sys.maxsize  # Windows does not say: the error of an allocation is shown as it comes
     page, pages = (os.sysconf(name) for name in ("SC_PAGE_SIZE", "SC_PHYS_PAGES"))
     limits = [int(text) for file in _LIMITS if file.exists() and (text := file.read_text().strip()).isdigit()]
     own, _ = resource.getrlimit(resource.RLIMIT_AS)
@@ -45,6 +51,16 @@ def used_memory() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes that this process has used, those of the GPU where it uses one; ``None``: unknown."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return int(torch.cuda.max_memory_allocated())
+    if not POSIX:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def show_bytes(count: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan_experiments.core.memory import total_memory
 from gan_experiments.core.text import first_few, first_line
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.files.framing import as_pixels, in_pages
@@ -114,7 +114,7 @@ def _read_array(path: Path, min_dims: int) -> np.ndarray:
 
 def _refuse_bomb(entries: Sequence[ZipInfo]) -> None:
     """Refuse an archive that unpacks to more than the machine's memory; an entry's header may claim what it likes."""
-    size, memory = sum(entry.file_size for entry in entries), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    size, memory = sum(entry.file_size for entry in entries), total_memory()
     if size > memory:
         raise ValueError(f"it unpacks to {size / 2**30:,.0f} GiB, this machine has {memory / 2**30:,.0f} GiB of memory")
 

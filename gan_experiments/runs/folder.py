@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from gan_experiments.core.files import read_bytes, write_json, write_text
+from gan_experiments.core.lock import is_locked, locked
 from gan_experiments.core.types import ConfigError
 from gan_experiments.core.yaml_size import refuse_huge
 
@@ -141,44 +141,37 @@ class RunFolder:
         """Write the resolved config atomically."""
         write_text(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
 
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the process that trains the run."""
+        return self.path / ".lock"
+
     @contextmanager
-    def lock(self) -> Iterator[int]:
+    def lock(self) -> Iterator[int | None]:
         """Lock the folder; the operating system releases the lock however the process ends.
 
         Yields:
-            The file descriptor of the lock: a process that inherits it holds the lock as well.
+            The file descriptor of the lock, see ``gan_experiments.core.lock.locked``.
 
         Raises:
             HeldError: Another process holds the lock.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            self._acquire(descriptor)
-            yield descriptor
-        finally:
-            os.close(descriptor)  # not unlocked: a process that has inherited it may live longer
-
-    def _acquire(self, descriptor: int) -> None:
         give_up = time.monotonic() + _GRACE
-        while True:
-            try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > give_up:
-                    raise HeldError(f"{self.path}: another process is training this run") from None
-            time.sleep(_GRACE / 10)
+        with ExitStack() as stack:
+            while True:
+                try:
+                    descriptor = stack.enter_context(locked(self.lock_file))
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > give_up:
+                        raise HeldError(f"{self.path}: another process is training this run") from None
+                time.sleep(_GRACE / 10)
+            yield descriptor
 
     def held(self) -> bool:
         """Return whether a process is training the run."""
-        try:
-            with (self.path / ".lock").open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_locked(self.lock_file)
 
     def beside(self) -> RunFolder:
         """Return the first folder ``<name>-2``, ``<name>-3`` ... that does not exist."""

@@ -46,7 +46,7 @@ def archive(folder: RunFolder, file: Path) -> None:
     with folder.lock(), replacing(file) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as packed:
             for path in sorted(folder.path.rglob("*")):
-                if path.is_file() and path.name != ".lock":
+                if path.is_file() and path != folder.lock_file:
                     packed.write(path, Path(folder.path.name, path.relative_to(folder.path)))
         with zipfile.ZipFile(temporary) as packed:
             if (damaged := packed.testzip()) is not None:
@@ -66,6 +66,7 @@ def delete(folder: RunFolder) -> None:
         for path in sorted(folder.path.iterdir(), key=lambda path: path == folder.record_file):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            else:
+            elif path != folder.lock_file:
                 path.unlink()
-        folder.path.rmdir()
+    folder.lock_file.unlink(missing_ok=True)
+    folder.path.rmdir()

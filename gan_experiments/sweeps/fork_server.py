@@ -22,11 +22,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from gan_experiments.core.signals import signals
+
 SERVER = "GAN_EXPERIMENTS_SERVER"  # tells a program to serve, and on which socket
 PARENT = "GAN_EXPERIMENTS_PARENT"  # the process without which a job does not go on
 
 _LOOK_EVERY = 1.0  # seconds between two looks whether the process that a server works for is still there
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)  # a cluster tells everybody
+_IGNORED = signals("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # a cluster tells everybody
 _TEXT = 32  # bytes; more than a number has
 
 _servers: dict[object, ForkServer | None] = {}  # of this process, at most one

@@ -19,13 +19,14 @@ from datetime import datetime, timezone
 from types import FrameType
 from typing import Any
 
+from gan_experiments.core.signals import signals
 from gan_experiments.runs.config_differences import refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder
 from gan_experiments.sweeps.fork_server import PARENT, Process, start
 
 SAFE_PATH = "PYTHONSAFEPATH"  # Python's own, since 3.11
 
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ask a process to end: the job can go on from there
+_STOPS = signals("SIGINT", "SIGTERM", "SIGHUP")  # ask a process to end: the job can go on from there
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _LOOK_EVERY = 1.0  # seconds between two looks for a file that asks a run to stop
 _LONGEST = 20_000  # characters of output that a record keeps
@@ -50,6 +51,7 @@ def run_job(folder: RunFolder, config: Mapping[str, Any], told: Mapping[str, Any
     if is_settled(folder.record(), retry):
         return
     with suppress(HeldError), folder.lock() as lock:
+        assert lock is not None  # sweeps are refused on Windows
         if is_settled(folder.record(), retry):
             return
         folder.write_config({**config, "name": folder.path.name, "retry": "none"})

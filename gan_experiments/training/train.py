@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -12,12 +10,12 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.frozen import weight_hashes
+from gan_experiments.core.memory import peak_memory
 from gan_experiments.core.types import DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
@@ -152,7 +150,7 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
         steps=parts.system.updates(),
         seconds=seconds,
         images_per_second=clock.images_seen / seconds if seconds else None,
-        peak_memory_bytes=_peak_memory(),
+        peak_memory_bytes=peak_memory(),
         ended=_now(),
         **fields,
     )
@@ -165,14 +163,6 @@ def _trained_size(name: str, module: nn.Module) -> int:
 
 def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _peak_memory() -> int:
-    """Return the peak memory of this process in bytes: of the GPU if it trains on one."""
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        return int(torch.cuda.max_memory_allocated())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def _now() -> str:

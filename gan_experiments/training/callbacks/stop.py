@@ -11,7 +11,9 @@ from types import FrameType
 import torch
 import torch.distributed as dist
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)  # clusters send SIGUSR2 some time before they end a job
+from gan_experiments.core.signals import signals
+
+SIGNALS = signals("SIGINT", "SIGTERM", "SIGUSR2")  # clusters send SIGUSR2 some time before they end a job
 AGREE_EVERY = 20  # steps between two agreements of several processes on whether to stop
 
 

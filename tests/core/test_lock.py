@@ -1,0 +1,73 @@
+import subprocess
+import sys
+
+import pytest
+
+from gan_experiments.core import lock
+from gan_experiments.core.lock import is_locked, locked
+
+HOLD = """
+import sys
+from pathlib import Path
+from gan_experiments.core import lock
+lock.POSIX = {posix}
+with lock.locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("posix", [True, False], ids=["flock", "filelock"])
+def test_a_file_is_locked_by_one_process_until_that_ends(tmp_path, monkeypatch, posix):
+    monkeypatch.setattr(lock, "POSIX", posix)
+    file = tmp_path / ".lock"
+    assert not is_locked(file)
+    command = [sys.executable, "-c", HOLD.format(posix=posix), file]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "locked\n"
+        assert is_locked(file)
+        with pytest.raises(BlockingIOError), locked(file):
+            pass
+        process.kill()
+    assert not is_locked(file)
+    with locked(file) as descriptor:
+        assert (descriptor is not None) == posix
+        assert is_locked(file)
+    assert not is_locked(file)
+
+
+# What Windows lacks is taken away once the packages of others, which have their own ways there, are imported.
+WITHOUT = """
+import os, signal, sys
+import filelock, hydra, matplotlib.pyplot, optuna, pydantic, pytorch_lightning, rich.live, scipy.stats, sklearn.datasets
+import tensorboard, torch.utils.tensorboard, torchmetrics, torchvision, yaml
+from hydra.core.global_hydra import GlobalHydra
+for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[name] = None
+for name in ("SIGHUP", "SIGUSR1", "SIGUSR2"):
+    delattr(signal, name)
+for name in ("fork", "killpg", "setsid", "pidfd_open"):
+    delattr(os, name)
+os.name = "nt"
+import gan_experiments.core.lock
+os.name = "posix"  # for Python's own modules
+import importlib, pkgutil
+for module in pkgutil.walk_packages(gan_experiments.__path__, "gan_experiments."):
+    importlib.import_module(module.name)
+signal.SIGUSR1 = 10  # for Lightning, which asks sys.platform
+from gan_experiments.cli.train import main
+sys.argv[1:] = sys.argv[1:] or ["-m", "seed=0,1"]
+main()
+"""
+
+
+def test_without_what_windows_lacks_a_run_is_trained_and_a_sweep_is_refused(tmp_path):
+    from tiny import tiny_overrides
+
+    for arguments, code, text in [
+        (tiny_overrides("metrics=none", "budget.images=16"), 0, "16 images in"),
+        ([], 2, "sweeps need Linux or macOS"),
+    ]:
+        command = [sys.executable, "-c", WITHOUT, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, text in done.stdout + done.stderr) == (code, True), done.stderr[-2000:]
