@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / ".github").rglob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(DOCS / "tutorials").glob("*.md"), *(ROOT / ".github").rglob("*.md")]
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PROJECT = (ROOT / "pyproject.toml").read_text()
@@ -29,7 +30,7 @@ def anchors(page):
         yield f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files_and_headings(page):
     for link in re.findall(r"\]\(([^()\s]+)\)", FENCE.sub("", page.read_text())):
         if re.match(r"[a-z]+:", link):
@@ -44,6 +45,8 @@ def test_every_page_is_in_the_index():
     linked = re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", (ROOT / "docs" / "README.md").read_text(), re.MULTILINE)
     indexes = ("README.md", "index.md")  # on a code host, and of the site
     assert sorted(linked) == sorted(page.name for page in (ROOT / "docs").glob("*.md") if page.name not in indexes)
+    for page in (ROOT / "docs" / "tutorials").glob("*.md"):
+        assert all(f"tutorials/{page.stem}" in (ROOT / "docs" / index).read_text() for index in indexes), page
 
 
 def test_the_architecture_shows_every_package():
@@ -67,7 +70,7 @@ def test_files_that_are_named_exist(page):
             assert any((base / path).exists() for base in bases), path
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["docs/tutorials/add_a_loss.md", "CONTRIBUTING.md"])
 def test_components_that_are_shown_pass_the_linter(page):
     files = re.findall(r"`(gan_experiments/[\w/]+\.py)`.*?\n```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert files
