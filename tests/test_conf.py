@@ -41,6 +41,7 @@ ADDED = {
     "classification_score": ["conditioning=projection", "metrics.measures.classification_score.training_images=256"],
     "cmmd": [],
     "fid_infinity": [],
+    "fls": ["dataset.limit=1000", "metrics.features.fls.images=50"],
     "kid": ["metrics.features.kid.subset_size=20"],
     "lpips_diversity": [*POLYGONS, "metrics=[random,{}]"],
     "memorization": ["dataset.limit=1000"],

@@ -20,6 +20,7 @@ from gan_experiments.metrics.functional.expected_frechet import (
     expected_frechet_distance,
 )
 from gan_experiments.metrics.functional.extrapolated_frechet import extrapolated_frechet_distance
+from gan_experiments.metrics.functional.feature_likelihood import feature_likelihood_score
 from gan_experiments.metrics.functional.frechet import frechet_distance
 from gan_experiments.metrics.functional.gaussian import Gaussian, fit_gaussian
 from gan_experiments.metrics.functional.gaussian_kernel import GaussianMMD, expected_gaussian_mmd, gaussian_mmd
@@ -68,6 +69,7 @@ __all__ = [
     "expected_precision_recall_density_coverage",
     "expected_vendi_score",
     "extrapolated_frechet_distance",
+    "feature_likelihood_score",
     "fit_gaussian",
     "frechet_distance",
     "gaussian_mmd",
