@@ -15,7 +15,7 @@ COMMANDS = {
     "train": "gan-train", "evaluate": "gan-evaluate", "compare/compare": "gan-compare", "sample": "gan-sample",
     "runs": "gan-runs", "runs_follow": "gan-runs follow", "runs_compare": "gan-runs compare",
     "runs_archive": "gan-runs archive", "runs_delete": "gan-runs delete",
-    "export": "gan-export", "data": "gan-data describe", "shards": "gan-data shards",
+    "export": "gan-export", "diagnose": "gan-diagnose", "data": "gan-data describe", "shards": "gan-data shards",
 }  # fmt: skip
 
 

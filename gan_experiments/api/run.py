@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from gan_experiments.api.diagnose import Diagnosis
     from gan_experiments.core.contracts import Generator
     from gan_experiments.data.base import ImageData
     from gan_experiments.runs.metrics_table import Floats
@@ -200,6 +201,20 @@ class Run(os.PathLike[str]):
 
         system, data = self.restore(checkpoint, accelerator, raw)
         return translate_images(translator_of(system, direction, not raw), data, direction, images)
+
+    def diagnose(self, images: int | None = None, checkpoint: str = "last") -> Diagnosis:
+        """Replay the run from a checkpoint, as it was and with one thing changed at a time, as ``gan-diagnose`` does.
+
+        Args:
+            images: Of each replay; ``None``: as many as the rules look at that name failures.
+            checkpoint: ``last``, ``best``, or the path of a file.
+
+        Raises:
+            ConfigError: The run cannot be used, or has no such checkpoint.
+        """
+        from gan_experiments.api.diagnose import diagnose
+
+        return diagnose(self, images, checkpoint)
 
     def __fspath__(self) -> str:
         return os.fspath(self.folder)

@@ -43,6 +43,9 @@ ABOUT = {
         truncation, directions of change, projections of image files, or samples beside their nearest real images.""",
     "stability": """Find out whether training converges to an equilibrium that is known, orbits it or diverges: from the
         Jacobian of the real training step there, the states of optimizers and penalties included.""",
+    "diagnose": """Find out what would have helped a run: replay it from a checkpoint, as it was and with one thing
+        changed at a time, for a few rows each, and say which of the replays end without a failure. The run itself
+        stays as it is.""",
 }
 
 EXAMPLES = {
@@ -88,6 +91,9 @@ gan-evaluate run=imported/ffhq dataset=image_folder dataset.root=ffhq metrics=in
 gan-sample run=outputs/<date>/<run> output.count=100 seed=1 file=grid.png
 gan-sample run=outputs/<date>/<run> output=interpolation output.path=linear
 gan-sample run=outputs/<date>/<run> output=neighbours checkpoint=best""",
+    "diagnose": """gan-diagnose run=outputs/<date>/<run>
+gan-diagnose run=outputs/<date>/<run> checkpoint=best images=100000
+gan-diagnose run=outputs/<date>/<run> 'only=[half the rates,r1 x 2]' output=diagnosis""",
     "stability": """gan-stability penalty=r1 optimizer.generator.lr=0.2 optimizer.discriminator.lr=0.2
 gan-stability loss=wasserstein model.update_order=simultaneous
 gan-stability dataset=gaussian model=linear_quadratic loss=wasserstein penalty=r1 penalty.r1.weight=10""",

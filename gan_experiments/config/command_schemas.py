@@ -135,6 +135,27 @@ class ExportConfig(Section):
 
 
 @dataclass
+class DiagnoseConfig(Section):
+    """The config of ``gan-diagnose``, see :func:`gan_experiments.api.diagnose.diagnose`.
+
+    Attributes:
+        run: The run's folder.
+        checkpoint: ``last``, ``best``, or a file: where the replays start.
+        images: Of each replay; ``None``: as many as the rules look at.
+        only: Names of the changes to try; ``None``: all that fit the run.
+        output: The folder to write to; ``None``: the run's.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    run: str
+    checkpoint: str
+    images: PositiveInt | None
+    only: list[str] | None
+    output: str | None
+    trusted: list[str]
+
+
+@dataclass
 class ImportConfig(Section):
     """The config of ``gan-import``.
 

@@ -69,7 +69,8 @@ def advice(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """
     lasting = [finding.name for finding in findings(record) if finding.ended is None]
     if lasting:
-        return _REMEDIES[lasting[0]](config) if lasting[0] in _REMEDIES else ""
+        remedy = _REMEDIES[lasting[0]](config) if lasting[0] in _REMEDIES else ""
+        return f"{remedy} (gan-diagnose tries it and more)" if remedy else ""
     far = [
         name
         for name, each in estimates(record).items()

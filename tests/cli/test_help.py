@@ -3,7 +3,9 @@ import pytest
 from gan_experiments.cli._help import help_page
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "sample", "export", "compare", "stability", "import"])
+@pytest.mark.parametrize(
+    "name", ["train", "evaluate", "sample", "export", "compare", "stability", "diagnose", "import"]
+)
 def test_the_help_is_about_the_program(name, tmp_path):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "my_own_loss.yaml").write_text("")

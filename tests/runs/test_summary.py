@@ -58,7 +58,7 @@ def test_a_summary_says_what_was_found_and_what_to_try(tmp_path):
     run.update_record(**RECORD, findings=found)
     lines = summary(run).splitlines()
     assert "  found        oscillation, from 5,000 images on: every 6 rows" in lines
-    assert "  try          penalty=r1: nothing keeps the discriminator smooth" in lines
+    assert "  try          penalty=r1: nothing keeps the discriminator smooth (gan-diagnose tries it and more)" in lines
 
 
 def test_a_table_has_value_margin_baseline_spread_and_provenance():

@@ -1,0 +1,210 @@
+"""``diagnose``: replays a run from a checkpoint, as it was and with named changes, and says which of them survive."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_experiments.api.request import checked_run, refuse
+from gan_experiments.api.run import Run
+from gan_experiments.api.state import preserved_state
+from gan_experiments.config.check import check_config
+from gan_experiments.config.schema import Config
+from gan_experiments.core.escape import for_markdown
+from gan_experiments.core.files import write_json, write_text
+from gan_experiments.core.text import first_line, suggest
+from gan_experiments.core.types import ConfigError, DivergedError
+from gan_experiments.runs.findings import findings, lines, title
+from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.results import estimates
+
+JSON, MARKDOWN = "diagnosis.json", "diagnosis.md"
+
+
+class Trial(NamedTuple):
+    """One replay.
+
+    Attributes:
+        name: What was changed, in words.
+        changes: The same as other values of keys of the config.
+        failures: The names of the failures that last at its end; ``refused`` if the change was not possible.
+        reason: Why, a line.
+        values: The scores at its end, by name.
+    """
+
+    name: str
+    changes: Mapping[str, Any]
+    failures: tuple[str, ...]
+    reason: str
+    values: Mapping[str, float]
+
+    @property
+    def survives(self) -> bool:
+        """Whether no failure lasts at its end."""
+        return not self.failures
+
+
+class Diagnosis(NamedTuple):
+    """What would have helped a run.
+
+    Attributes:
+        run: The run folder.
+        found: A line for each finding of the run itself.
+        start: Images seen at the checkpoint.
+        images: Images of each replay.
+        rows: Rows of ``metrics.csv`` that the replay and the run itself have both logged after the checkpoint.
+        difference: The first difference between them; empty if they are the same, bit for bit.
+        trials: The replays; the first is of the run as it was.
+    """
+
+    run: str
+    found: list[str]
+    start: int
+    images: int
+    rows: int
+    difference: str
+    trials: list[Trial]
+
+    @property
+    def verdict(self) -> str:
+        """Which changes survive, in a sentence."""
+        before, *others = self.trials
+        survivors = [trial.name for trial in others if trial.survives]
+        if before.survives:
+            return f"No failure lasts {self.images:,} images after the checkpoint, as it was: more images would tell."
+        failure = " and ".join(title(name) for name in before.failures)
+        if not survivors:
+            return f"As it was, the replay ends with {failure}, and no change survives: an earlier checkpoint might."
+        return f"As it was, the replay ends with {failure}; these survive: {', '.join(survivors)}."
+
+    @property
+    def replayed(self) -> str:
+        """How the replay compares with the run's own steps, in a sentence."""
+        if not self.rows:
+            return "The run has logged no row after the checkpoint that the replay could be compared with."
+        if self.difference:
+            return f"The replay differs from the run itself: {self.difference}."
+        return f"The replay repeats the run, bit for bit: {self.rows} row{'s' * (self.rows > 1)} of metrics.csv."
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        trials = [{**trial._asdict(), "survives": trial.survives} for trial in self.trials]
+        return {**self._asdict(), "trials": trials, "verdict": self.verdict}
+
+    def markdown(self) -> str:
+        """Return it as a page."""
+        scores = list(dict.fromkeys(name for trial in self.trials for name in trial.values))
+        head = ["replay", "changes", "survives", "why not", *(name.upper() for name in scores)]
+        rows = [head, ["---"] * len(head), *(self._row(trial, scores) for trial in self.trials)]
+        table = "\n".join(f"| {' | '.join(map(for_markdown, row))} |" for row in rows)
+        found = "\n".join(f"- {for_markdown(line)}" for line in self.found) or "Nothing was found while it trained."
+        facts = f"From {self.start:,} images on, {self.images:,} images each. {self.replayed}"
+        parts = [f"# {Path(self.run).name}", self.verdict, found, facts, table]
+        return "\n\n".join(for_markdown(part) if part in (self.verdict, facts) else part for part in parts) + "\n"
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write both files into a folder and return them."""
+        write_json(folder / JSON, self.plain())
+        write_text(folder / MARKDOWN, self.markdown())
+        return [folder / JSON, folder / MARKDOWN]
+
+    def __str__(self) -> str:
+        rows = [f"  {trial.name:<30} {'survives' if trial.survives else trial.reason}" for trial in self.trials]
+        return "\n".join([*rows, "", self.replayed, self.verdict])
+
+    @staticmethod
+    def _row(trial: Trial, scores: Sequence[str]) -> list[str]:
+        changes = " ".join(f"{key}={value}" for key, value in trial.changes.items() if not isinstance(value, Mapping))
+        changes = changes or " ".join(f"+{key}" for key in trial.changes)
+        values = [f"{trial.values[name]:.4g}" if name in trial.values else "" for name in scores]
+        return [trial.name, changes, "yes" if trial.survives else "no", trial.reason, *values]
+
+
+def diagnose(
+    run: Run,
+    images: int | None = None,
+    checkpoint: str = "last",
+    only: Sequence[str] | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> Diagnosis:
+    """Replay a run from a checkpoint, as it was and with one thing changed at a time; the run itself stays as it is.
+
+    Args:
+        run: Trained on one device; more are replayed by one process, whose bits may differ.
+        images: Of each replay; ``None``: 16 rows of its monitor, or 32 where it oscillates: what the rules look at.
+        checkpoint: ``last``, ``best``, or the path of a file.
+        only: Names of the changes to try; ``None``: all that this run can have.
+        say: Called with a line after each replay.
+
+    Raises:
+        ConfigError: The run cannot be used, or has no such checkpoint or change.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    config = checked_run(run.files, Config, run.trusted, edits=run.places)
+    from gan_experiments.training import counterfactuals, failures
+
+    start = counterfactuals.read_start(run.files, config, checkpoint)
+    seen = start["images_seen"]
+    named = counterfactuals.counterfactuals(config, seen)
+    unknown = [name for name in only or () if name not in named]
+    refuse([f"only: {name!r} is no change of this run{suggest(name, named, listed=True)}" for name in unknown])
+    oscillates = any(each.name == "oscillation" and each.ended is None for each in findings(run.record))
+    rows = failures.WINDOW if oscillates else 2 * failures.ROWS
+    images = images or rows * counterfactuals.every_of(config)
+    first = counterfactuals.AS_IT_WAS
+    chosen = [name for name in named if name == first or only is None or name in only]
+    trials: list[Trial] = []
+    with tempfile.TemporaryDirectory(prefix="gan-diagnose-") as root:
+        folders = [RunFolder(Path(root) / f"{index:02}") for index in range(len(chosen))]
+        for name, folder in zip(chosen, folders, strict=True):
+            trials.append(_try(run.files, config, start, name, named[name], seen + images, folder))
+            say(f"{name}: {'survives' if trials[-1].survives else trials[-1].reason}")
+        compared, difference = counterfactuals.compare_rows(run.files, folders[0], seen)
+    return Diagnosis(str(run.folder), lines(run.record), seen, images, compared, difference, trials)
+
+
+def _try(
+    run: RunFolder,
+    config: Mapping[str, Any],
+    start: Mapping[str, Any],
+    name: str,
+    changes: Mapping[str, Any],
+    until: int,
+    folder: RunFolder,
+) -> Trial:
+    """Train one replay until ``until`` images, and return what became of it."""
+    from gan_experiments.training.counterfactuals import config_of_replay, write_start
+    from gan_experiments.training.train import train
+
+    changed = config_of_replay(config, until, dict(changes))
+    errors = [str(problem) for problem in check_config(changed, Config, config["trusted"]).errors]
+    try:
+        refuse(errors)
+        write_start(folder, run, start, dict(changes), config)
+        with preserved_state(), _quiet():
+            code = train(changed, folder)
+    except ConfigError as error:
+        return Trial(name, changes, ("refused",), f"not possible: {first_line(error)}", {})
+    except DivergedError:
+        code = 0
+    if code:
+        raise KeyboardInterrupt
+    lasting = [finding for finding in findings(folder.record()) if finding.ended is None]
+    reason = "; ".join(f"{title(finding.name)}: {finding.reason}" for finding in lasting)
+    values = {key: each.value for key, each in estimates(folder.record()).items()}
+    return Trial(name, changes, tuple(finding.name for finding in lasting), reason, values)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Print no line when a replay fails: the table says it."""
+    logger = logging.getLogger("gan_experiments.training.callbacks.failure_monitor")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before

@@ -1,0 +1,14 @@
+from gan_experiments.cli import diagnose
+
+
+def test_the_command_writes_where_it_is_asked_to(fit, tiny, call, tmp_path):
+    config = tiny("model=mlp", "model.generator.hidden=[4]", "model.discriminator.hidden=[4]", "metrics=none")
+    run = fit(config=config)
+    run.write_config(config)
+    code, out, err = call(diagnose, f"run={run.path}", "images=32", "only=[half the rates]", "output=there")
+    assert code == 0, err
+    assert "No failure lasts 32 images after the checkpoint" in out
+    assert err.splitlines()[-2:] == ["as it was: survives", "half the rates: survives"]
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["diagnosis.json", "diagnosis.md"]
+    code, _, err = call(diagnose, f"run={tmp_path / 'none'}")
+    assert (code, "not a run folder" in err) == (2, True)
