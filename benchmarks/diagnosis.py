@@ -2,7 +2,7 @@
 
     python benchmarks/diagnosis.py --output benchmarks/results/diagnosis.md
 
-A run is named by its first finding. The networks are tiny, so that all runs take about a quarter of an hour of one core.
+A run is named by its first finding. The networks are tiny, so that all runs take a quarter of an hour of one core.
 """
 
 from __future__ import annotations
