@@ -30,21 +30,34 @@ from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.metrics.functional import (
     ClassifierTraining,
     LabelledImages,
+    authenticity,
     class_wise_frechet_distances,
     classification_accuracy_score,
     data_copying,
     fit_gaussian,
     frechet_distance,
+    gaussian_mmd,
     inception_score,
     kernel_distance,
+    precision_recall_curve,
     precision_recall_density_coverage,
+    vendi_score,
 )
 from gan_experiments.training.build import construct
 
 TRAINING_IMAGES = 20000  # of the classifier of the classification accuracy score
 UP, DOWN, STILL = "up", "down", "still"
-WORSE = {"fid": UP, "kid": UP, "is": DOWN, "precision": DOWN, "density": DOWN, "coverage": DOWN}
-FEWER = {"fid": UP, "kid": UP, "recall": DOWN, "coverage": DOWN}
+WORSE = {
+    "fid": UP,
+    "kid": UP,
+    "cmmd": UP,
+    "authpct": UP,
+    "is": DOWN,
+    "precision": DOWN,
+    "density": DOWN,
+    "coverage": DOWN,
+}
+FEWER = {"fid": UP, "kid": UP, "cmmd": UP, "prd recall": DOWN, "recall": DOWN, "coverage": DOWN}
 
 
 @dataclass
@@ -109,11 +122,17 @@ def mislabel(draws: Draws, share: float) -> LabelledImages:
 
 
 CORRUPTIONS = [
-    Corruption("blur, pixels", [0, 0.4, 0.6, 0.8, 1.2], blur, {**WORSE, "cas": DOWN}),
+    Corruption(
+        "blur, pixels", [0, 0.4, 0.6, 0.8, 1.2], blur, {**WORSE, "prd precision": DOWN, "vendi": DOWN, "cas": DOWN}
+    ),
     Corruption("noise, grey levels", [0, 4, 8, 16, 32], noise, WORSE),
-    Corruption("classes dropped", [0, 2, 4, 6, 8], drop, {**FEWER, "is": DOWN, "cas": DOWN, "precision": STILL}),
+    Corruption(
+        "classes dropped", [0, 2, 4, 6, 8], drop, {**FEWER, "vendi": DOWN, "is": DOWN, "cas": DOWN, "precision": STILL}
+    ),
     Corruption("times each image", [1, 2, 5, 20, 100], duplicate, {**FEWER, "precision": STILL}),
-    Corruption("share copied", [0, 0.25, 0.5, 0.75, 1], copy, {"copying": UP, "fid": DOWN, "precision": UP}),
+    Corruption(
+        "share copied", [0, 0.25, 0.5, 0.75, 1], copy, {"copying": UP, "authpct": DOWN, "fid": DOWN, "precision": UP}
+    ),
     Corruption(
         "share mislabelled", [0, 0.25, 0.5, 0.75, 1], mislabel, {"class-wise fid": UP, "cas": DOWN, "fid": STILL}
     ),
@@ -143,9 +162,14 @@ class AllMetrics:
         features, logits = self.features(images)
         values = {
             "fid": frechet_distance(fit_gaussian(self.training), fit_gaussian(features)),
-            "kid": kernel_distance(self.training, features, 0)[0],
+            "kid": kernel_distance(self.training, features, 0, subset_size=min(1000, len(features)))[0],
             "is": inception_score(logits, seed=0)[0],
             **precision_recall_density_coverage(self.training, features).means(),
+            "cmmd": gaussian_mmd(self.training, features).distance,
+            "vendi": vendi_score(features),
+            "prd precision": (curve := precision_recall_curve(self.training, features, 0)).f_precision,
+            "prd recall": curve.f_recall,
+            "authpct": 100 * authenticity(self.training, features).double().mean().item(),
             "copying": data_copying(self.training, self.held_out, features).probability,
             "class-wise fid": float("nan"),
         }
@@ -217,13 +241,20 @@ def number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
 
 
-ROWS = [("fid", "class-wise fid"), ("is",), ("precision", "recall"), ("density", "coverage"), ("copying", "cas")]
+ROWS = [
+    ("fid", "class-wise fid"),
+    ("is", "vendi"),
+    ("precision", "recall"),
+    ("density", "coverage"),
+    ("prd precision", "prd recall"),
+    ("copying", "cas"),
+]
 
 
 def plot(results: dict[str, list[dict[str, float]]]) -> Figure:
     """Plot every metric over the steps: a column for each corruption, a row for metrics of one scale."""
     with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(11, 8), layout="constrained")
+        figure = Figure(figsize=(11, 9.5), layout="constrained")
         panels = figure.subplots(len(ROWS), len(CORRUPTIONS), sharex="col", sharey="row")
         for corruption, column in zip(CORRUPTIONS, panels.T, strict=True):
             for names, panel in zip(ROWS, column, strict=True):

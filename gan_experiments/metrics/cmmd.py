@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from annotated_types import Interval
 from torch import nn
 
-from gan_experiments.core.types import PositiveFloat
 from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.gaussian_kernel import expected_gaussian_mmd, gaussian_mmd
 from gan_experiments.metrics.functional.margins import margin_of_mean
 from gan_experiments.metrics.measure import Baseline, Values
+
+Bandwidth = Annotated[float, Interval(ge=1e-3, le=1e6)]  # beyond, all kernels are 0 or 1 to rounding
 
 
 class CMMD(FeatureMeasure):
@@ -35,7 +37,7 @@ class CMMD(FeatureMeasure):
     baseline_version: ClassVar[int] = 1
 
     def __init__(
-        self, feature: nn.Module | None = None, bandwidth: PositiveFloat = 10.0, reset_real_features: bool = True
+        self, feature: nn.Module | None = None, bandwidth: Bandwidth = 10.0, reset_real_features: bool = True
     ) -> None:
         super().__init__(feature, reset_real_features)
         self.bandwidth = bandwidth

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -13,12 +14,14 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.perceptual import Backbone, PerceptualEmbedding, load_backbone
 from gan_experiments.core.step import Batch, Generated, Translated
-from gan_experiments.core.types import ConfigError, PositiveFloat
+from gan_experiments.core.types import ConfigError
 from gan_experiments.core.weights import hash_weights
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.metrics.functional.margins import margin_of_mean
 from gan_experiments.metrics.functional.path_length import mean_without_extremes, perceptual_path_lengths
 from gan_experiments.metrics.measure import Measure
+
+StepLength = Annotated[float, Interval(ge=1e-6, le=1)]  # shorter ones are lost in the rounding of images
 
 _SIDE = 256  # pixels; larger images are reduced to it
 
@@ -49,7 +52,7 @@ class PathLength(Measure):
         self,
         space: Literal["z", "w"] = "z",
         sampling: Literal["full", "end"] = "full",
-        epsilon: PositiveFloat = 1e-4,
+        epsilon: StepLength = 1e-4,
         network: Backbone = "vgg",
         weights: str | None = None,
     ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from backbones import random_backbone
-from pixels import Pixels, source
+from pixels import Pixels, noise, source
 from processes import in_two_processes
 from torch import nn
 from torchmetrics import Metric, MetricCollection
@@ -198,13 +198,30 @@ def test_the_example_in_the_docs():
 
 
 def both_ways(images, fakes):
-    metrics = MetricCollection([FID(Pixels()), InceptionScore(Pixels(), splits=1), PRDC(Pixels())])
+    kinds = FID, PRDC, CMMD, Vendi, AuthPct
+    metrics = MetricCollection([InceptionScore(Pixels(), splits=1), *(kind(Pixels()) for kind in kinds)])
     metrics.update(images, real=True)
     metrics.update(fakes, real=False)
     return metrics
 
 
+LARGE = noise(size=32, count=60)
+
+
+def of_images(images):
+    """Those that are measured without an extractor, in whole batches of a process."""
+    measures = SWD(images=40, patches=4, directions=8), StructuralDiversity()
+    for measure in measures:
+        measure.prepare(LARGE)
+        for part in images.split(10):
+            measure.update(part)
+    return [measure.scores() for measure in measures]
+
+
 def add_up(rank, alone):
+    alone, alone_of_images = alone
+    for found, expected in zip(of_images(LARGE.images[rank * 30 :][:30]), alone_of_images, strict=True):
+        assert found == pytest.approx(expected, rel=1e-5)
     real, fake = source().images, source(seed=1).images[:301]
     metrics = both_ways(real[rank::2], fake[rank::2])
     for _ in range(2):  # the states of a process come back after each
@@ -216,4 +233,5 @@ def add_up(rank, alone):
 
 
 def test_states_add_up_over_two_processes(tmp_path):
-    in_two_processes(add_up, tmp_path, both_ways(source().images, source(seed=1).images[:301]).compute())
+    alone = both_ways(source().images, source(seed=1).images[:301]).compute()
+    in_two_processes(add_up, tmp_path, (alone, of_images(LARGE.images)))

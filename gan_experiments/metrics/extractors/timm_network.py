@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.transforms.functional import to_pil_image
 
 from gan_experiments.core.cache import cache_folder
 from gan_experiments.core.images import to_eight_bits
-from gan_experiments.core.types import ConfigError, PositiveInt, Share
+from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import WeightsMissingError, find_weights, hash_weights, read_weights
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, like_photographs
+
+Side = Annotated[int, Interval(ge=8, le=4096)]
+CropShare = Annotated[float, Interval(ge=0.1, le=1)]
 
 _OFFSET = 0.1  # that DINOv2's code adds to the number of patches before it resamples its position embeddings
 
@@ -54,9 +58,9 @@ class TimmNetwork(Extractor):
         model: str,
         weights: str | None = None,
         features: Literal["embedding", "output"] = "embedding",
-        image_size: PositiveInt | None = None,
+        image_size: Side | None = None,
         crop: Literal["center", "squash", "border"] | None = None,
-        crop_share: Share | None = None,
+        crop_share: CropShare | None = None,
         positions: Literal["timm", "dinov2"] = "timm",
         batch_size: PositiveInt = 32,
     ) -> None:

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from gan_experiments.metrics.functional.distances import squared_distances
 
+_TIE = 1e-9  # relative; distances this close count as equal
+
 
 def authenticity(training: Tensor, fake: Tensor) -> Tensor:
     """Return which generated samples are authentic: bool, ``(M,)``; AuthPct is 100 times their share.
 
-    A sample is, if its nearest training sample has another training sample that is nearer to it (Alaa et al. 2022,
-    in the form of the code of Jiralerspong et al. 2023). Memory: both sets, and 2^24 distances at a time.
+    A sample is, if its nearest training sample has another training sample that is nearer to it (Alaa et al. 2022, in
+    the form of the code of Jiralerspong et al. 2023). Of several that are nearest, the one with the nearest neighbour
+    counts. Memory: both sets, and 2^24 distances at a time.
 
     Args:
         training: Features of the samples that the generator was trained on: ``(N, D)``, at least two.
@@ -23,10 +26,13 @@ def authenticity(training: Tensor, fake: Tensor) -> Tensor:
     Raises:
         ValueError: There are fewer than two training samples.
     """
-    near, _ = _two_nearest(training)
-    center = training.double().mean(0)
-    nearest = [distances.min(1) for _, distances in squared_distances(fake, training, center)]
-    return torch.cat([near[found.indices, 0] < found.values for found in nearest])
+    radii = _two_nearest(training)[0][:, 0]
+    authentic = []
+    for _, distances in squared_distances(fake, training, training.double().mean(0)):
+        least = distances.amin(1)
+        near = distances <= least[:, None] * (1 + _TIE)
+        authentic.append(torch.where(near, radii, torch.inf).amin(1) < least * (1 - _TIE))
+    return torch.cat(authentic)
 
 
 def expected_authenticity(training: Tensor, samples: int) -> tuple[float, float]:
