@@ -85,7 +85,7 @@ class AdversarialSystem(System):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
-        network = next(name for name, own in zip(NETWORKS, self.trainer.optimizers, strict=True) if own is optimizer)
+        network = NETWORKS[self.trainer.optimizers.index(optimizer)]
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
 
     def _in_parts(self, parts: Sequence[Item]) -> Iterator[Item]:
@@ -119,6 +119,8 @@ class AdversarialSystem(System):
             *keys: Tell apart the random streams of steps with the same clock.
             suffix: Ends the names of the values.
         """
+        if not penalties:
+            return loss
         with without_autocast(self.device):
             for name, penalty in penalties.items():
                 step.rng = self._stream("penalty", network, name, *keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
@@ -18,7 +19,7 @@ from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.systems.optimization import clear_gradient, weights_of
+from gan_experiments.systems.optimization import clear_gradient, take_step, weights_of
 from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
 
@@ -144,6 +145,7 @@ class System(pl.LightningModule):
 
     def training_step(self, dataloader_iter: Iterator[tuple[Any, int, int]]) -> None:
         """Take steps until something is due: what Lightning does around this call takes as long as a small step."""
+        vars(self).update(self._modules)  # where Python looks first; the way through nn.Module takes ten times as long
         while True:
             batch, *_ = next(dataloader_iter)
             for key, ramp in self.ramps.items():
@@ -250,9 +252,15 @@ class System(pl.LightningModule):
 
     def _stream(self, *keys: str) -> Stream:
         """Return the random stream of this step for the purpose that ``keys`` name."""
-        index, parts = self._part
-        rank, world = self.global_rank * parts + index, self.trainer.world_size * parts
-        return Stream(self.seed, *keys, self.clock.step, rank=rank, world_size=world, device=self.device)
+        (index, parts), (rank, world, device) = self._part, self._process
+        return Stream(
+            self.seed, *keys, self.clock.step, rank=rank * parts + index, world_size=world * parts, device=device
+        )
+
+    @cached_property
+    def _process(self) -> tuple[int, int, torch.device]:
+        """The rank of this process, their number, and its device: to ask Lightning in every step takes long."""
+        return self.global_rank, self.trainer.world_size, self.device
 
     @contextmanager
     def _training_only(self, optimizer: Optimizer) -> Iterator[None]:
@@ -290,7 +298,7 @@ class System(pl.LightningModule):
             action()
         if self.direct:
             self.on_before_optimizer_step(optimizer)
-            optimizer.step()
+            take_step(optimizer)
         else:
             wrappers: Any = self.optimizers()
             wrappers = wrappers if isinstance(wrappers, list) else [wrappers]

@@ -224,8 +224,8 @@ class GAN(AdversarialSystem):
         if self.num_classes and labels is None:
             labels = self._stream("labels", network).integers(self.num_classes, batch)
         latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
-        empty = real.new_empty(0)
         for name, penalty in self.penalties.items():
+            empty = real.new_empty(0)
             step = self._step(Fakes(latents, labels, empty), None, real, empty, None, DiscriminatorOutput(empty, None))
             step.rng = self._stream("latents", network, name)
             latents = penalty.latents(step)

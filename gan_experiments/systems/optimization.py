@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 
 def keep_rates(optimizer: Optimizer) -> Optimizer:
@@ -37,10 +40,23 @@ def clear_gradient(optimizer: Optimizer) -> None:
         weight.grad = None
 
 
+def take_step(optimizer: Optimizer) -> None:
+    """Do what ``step`` does, without its profiling; where something is hooked to the step, call it as it is."""
+    hooks = (
+        _global_optimizer_pre_hooks, optimizer._optimizer_step_pre_hooks,
+        _global_optimizer_post_hooks, optimizer._optimizer_step_post_hooks,
+    )  # fmt: skip
+    step: Any = optimizer.step
+    if any(hooks) or not getattr(step, "hooked", False):
+        step()
+    else:
+        step.__wrapped__(optimizer)
+
+
 def clip_gradient(optimizer: Optimizer, largest: float | None) -> Tensor:
     """Return the norm of the gradient over all parameters of ``optimizer``, and clip the gradient to ``largest``."""
     parameters = weights_of(optimizer)
-    norms = torch._foreach_norm([weight.grad for weight in parameters if weight.grad is not None])
+    norms = torch._foreach_norm([grad for weight in parameters if (grad := weight.grad) is not None])
     norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
     if largest is not None:
         clip_grads_with_norm_(parameters, largest, norm)

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates
+from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, take_step
 
 
 @pytest.fixture
@@ -30,3 +31,35 @@ def test_parameters_without_a_gradient_do_not_count(optimizer):
     (first,), _ = (group["params"] for group in optimizer.param_groups)
     first.grad = torch.tensor([0.0, 2.0])
     assert clip_gradient(optimizer, None) == 2.0
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop])
+def test_a_step_without_profiling_is_the_same_step(kind):
+    own, others = (nn.Parameter(torch.ones(3)) for _ in range(2))
+    optimizers = [kind([weight], lr=0.1) for weight in (own, others)]
+    for count in range(1, 3):
+        for weight in (own, others):
+            weight.grad = torch.tensor([1.0, 2.0, 3.0]) * count
+        take_step(optimizers[0])
+        optimizers[1].step()
+        assert torch.equal(own, others)
+        assert own.requires_grad
+
+
+def test_what_is_hooked_to_a_step_or_put_in_its_place_is_called(optimizer):
+    called = []
+    for weight in (weight for group in optimizer.param_groups for weight in group["params"]):
+        weight.grad = torch.ones(2)
+    handles = [
+        optimizer.register_step_pre_hook(lambda *_: called.append("pre")),
+        optimizer.register_step_post_hook(lambda *_: called.append("post")),
+        register_optimizer_step_post_hook(lambda *_: called.append("global")),
+    ]
+    take_step(optimizer)
+    for handle in handles:
+        take_step(optimizer)
+        handle.remove()
+    assert called == ["pre", "post", "global", "pre", "post", "global", "post", "global", "global"]
+    optimizer.step = lambda: called.append("own")
+    take_step(optimizer)
+    assert called[-1] == "own"

@@ -45,23 +45,21 @@ class TensorBoard(TensorBoardLogger, RunLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log scalars."""
+        """Log scalars, as one event: an event for each would take as long as several small steps."""
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
         with self._warning():
-            super().log_metrics(metrics, step)
+            self.experiment._get_file_writer().add_summary(Summary(value=values), step)
 
     @contextmanager
     def _warning(self) -> Iterator[None]:
         """Let training go on where events cannot be written, on a full disk for instance; warn of it once."""
         try:
             yield
-        except (OSError, ValueError) as error:
-            cause = error.__cause__ if isinstance(error, ValueError) else error  # Lightning calls it a ValueError
-            if not isinstance(cause, OSError):
-                raise
+        except OSError as error:
             if not self._failed:
                 free = shutil.disk_usage(self._folder).free
                 text = "%s: TensorBoard's events cannot be written: %s (%d bytes are free); training goes on without"
-                _log.warning(text, self._folder, cause.strerror, free)
+                _log.warning(text, self._folder, error.strerror, free)
             self._failed = True
 
     @rank_zero_only

@@ -8,7 +8,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.tensorboard import TensorBoard
+from gan_experiments.training.loggers.tensorboard import TensorBoard, _events
 
 
 def scalars(run, tag="loss"):
@@ -32,6 +32,16 @@ def test_what_was_logged_after_the_checkpoint_is_taken_back(tmp_path):
     write(run, [30, 40, 50])
     assert scalars(run) == [(clock, clock / 10) for clock in (10, 20, 30, 40, 50)]
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_row_of_scalars_is_one_event(tmp_path):
+    board = TensorBoard(RunFolder(tmp_path))
+    board.log_metrics({"loss": 0.5, "speed": 3.0}, 10)
+    board.experiment.close()
+    (path,) = tmp_path.glob("events*")
+    assert [step for _, step in _events(path)] == [0, 10]  # the first one tells the version
+    run = RunFolder(tmp_path)
+    assert (scalars(run, "loss"), scalars(run, "speed")) == ([(10, 0.5)], [(10, 3.0)])
 
 
 def test_a_killed_writers_half_event_is_dropped(tmp_path):
@@ -101,7 +111,7 @@ def test_training_goes_on_where_no_events_can_be_written(tmp_path, monkeypatch, 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    for name in ("add_scalar", "add_image", "flush", "close"):
+    for name in ("_get_file_writer", "add_image", "flush", "close"):
         monkeypatch.setattr(board.experiment, name, full)
     board.log_metrics({"loss": 1.0}, 8)
     board.log_image("samples", torch.zeros(3, 4, 4, dtype=torch.uint8), 8)
