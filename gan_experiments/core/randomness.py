@@ -11,7 +11,7 @@ from torch import Tensor
 
 def derive_seed(*keys: int | str) -> int:
     """Return a 63-bit seed that is a function of ``keys`` alone, the same on every machine."""
-    text = "\x1f".join(f"{type(key).__name__}:{key}" for key in keys)
+    text = "\x1f".join([f"{type(key).__name__}:{key}" for key in keys])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 

@@ -166,7 +166,7 @@ class GAN(AdversarialSystem):
             clean = fakes.images.detach()
             if self._differentiates_clean("fake"):
                 clean = in_float32(clean).requires_grad_()
-            fake, fakes = self._augmented("fake", clean), fakes._replace(images=clean)
+            fake, fakes = self._augmented("fake", clean), Fakes(fakes.latents, fakes.labels, clean)
             if not fake.requires_grad:
                 fake = fake.detach().requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
             loss, step, values = self._discriminator_loss(real, labels, fake, fakes, penalties)

@@ -15,7 +15,7 @@ from gan_experiments.core.types import DivergedError
 
 SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits
 RANKED = {"logits": 1, "energy": -1}  # kinds of outputs, and which way those of real images lie from those of fakes
-CAPACITY = 1000  # unread steps that are kept before they are checked and dropped
+CAPACITY = 4000  # unread records, of which a step makes some, that are kept before they are checked and dropped
 
 
 class StepStatistics:
@@ -25,15 +25,12 @@ class StepStatistics:
     """
 
     def __init__(self) -> None:
-        self._values: dict[str, list[Tensor]] = {}
-        self._steps: dict[str, list[int]] = {}
+        self._rows: list[tuple[int, dict[str, Tensor]]] = []
 
     def record(self, step: int, values: Mapping[str, Tensor]) -> None:
         """Store the ``values`` of ``step``; the values of one name must have the same shape in every step."""
-        for name, value in values.items():
-            self._values.setdefault(name, []).append(value.detach())
-            self._steps.setdefault(name, []).append(step)
-        if any(len(steps) >= CAPACITY for steps in self._steps.values()):
+        self._rows.append((step, {name: value.detach() for name, value in values.items()}))
+        if len(self._rows) >= CAPACITY:
             self.read()
 
     def read(self) -> dict[str, float]:
@@ -45,41 +42,40 @@ class StepStatistics:
             DivergedError: Names the first step with a value that was not finite, and that value.
         """
         means = self.check()
-        self._values.clear()
-        self._steps.clear()
+        self._rows.clear()
         return means
 
     def check(self) -> dict[str, float]:
         """Do the same as ``read``, without clearing anything."""
         means: dict[str, float] = {}
         faults: list[tuple[int, str]] = []
-        for name, values in {**self._values, **self._ranked()}.items():
-            # Several only if another number of processes has taken the run up since the last reading.
-            groups = [list(group) for _, group in groupby(values, key=attrgetter("shape"))]
-            tables = [torch.stack(group).float().reshape(len(group), -1) for group in groups]
-            columns = {name: torch.cat([table.mean(1) for table in tables])}
+        steps, values = self._columns()
+        tables = {name: _tables(column) for name, column in values.items()}
+        for name, own in {**tables, **_ranked(tables)}.items():
+            columns = {name: torch.cat([table.mean(1) for table in own])}
             if name in SIGNS:
-                correct = [(table * SIGNS[name] > 0).float().mean(1) for table in tables]
+                correct = [(table * SIGNS[name] > 0).float().mean(1) for table in own]
                 columns[name.replace("logits", "accuracy")] = torch.cat(correct)
             for title, column in zip(columns, _gathered(torch.stack(list(columns.values()))), strict=True):
                 means[title] = float(column.mean())
                 bad = (~column.isfinite()).nonzero()
                 if len(bad):
-                    faults.append((self._steps[name][int(bad[0])], title))
+                    faults.append((steps[name][int(bad[0])], title))
         if faults:
             step = min(faults)[0]
             terms = ", ".join(name for when, name in faults if when == step)
             raise DivergedError(f"{terms} is no longer finite at step {step}")
         return means
 
-    def _ranked(self) -> dict[str, list[Tensor]]:
-        """Return, for each step, in which pairs of the batch the discriminator ranks the real image above the fake."""
-        for kind, sign in RANKED.items():
-            real, fake = (self._values.get(f"{kind}/{which}", []) for which in ("real", "fake"))
-            if real and fake and real[0].shape == fake[0].shape:
-                pairs = zip(real, fake, strict=True)
-                return {"accuracy/ranking": [(sign * (one - other) > 0).float() for one, other in pairs]}
-        return {}
+    def _columns(self) -> tuple[dict[str, list[int]], dict[str, list[Tensor]]]:
+        """Return, by name, the steps with unread values and these values."""
+        steps: dict[str, list[int]] = {}
+        columns: dict[str, list[Tensor]] = {}
+        for step, values in self._rows:
+            for name, value in values.items():
+                steps.setdefault(name, []).append(step)
+                columns.setdefault(name, []).append(value)
+        return steps, columns
 
     def state_dict(self) -> dict[str, tuple[list[int], Tensor]]:
         """Return the unread values of all processes, so that a resumed run logs the same means; all must call.
@@ -87,9 +83,10 @@ class StepStatistics:
         Returns:
             By name: the steps, and a tensor ``(processes, steps, ...)``.
         """
-        own = {name: torch.stack(values).cpu() for name, values in self._values.items()}
+        steps, columns = self._columns()
+        own = {name: torch.stack(values).cpu() for name, values in columns.items()}
         everyone = all_gather(own) if _world_size() > 1 else [own]
-        return {name: (self._steps[name], torch.stack([each[name] for each in everyone])) for name in own}
+        return {name: (steps[name], torch.stack([each[name] for each in everyone])) for name in own}
 
     def load_state_dict(self, state: Mapping[str, tuple[list[int], Tensor]], device: torch.device) -> None:
         """Restore the unread values: each process its own, or all of them if there are more or fewer processes now.
@@ -97,15 +94,34 @@ class StepStatistics:
         Raises:
             ValueError: There are not as many values as steps.
         """
-        self._values, self._steps = {}, {}
+        self._rows = []
         for name, (steps, tables) in state.items():
             if tables.ndim < 2 or tables.shape[1] != len(steps):
                 raise ValueError(f"statistics of {name}: not as many values as steps; saved by an earlier version?")
             same = len(tables) == _world_size()
             rank = dist.get_rank() if same and len(tables) > 1 else 0
             table = tables[rank] if same else tables.transpose(0, 1)
-            self._values[name] = list(table.to(device).unbind(0))
-            self._steps[name] = list(steps)
+            values = table.to(device).unbind(0)
+            self._rows += [(step, {name: value}) for step, value in zip(steps, values, strict=True)]
+
+
+def _tables(values: list[Tensor]) -> list[Tensor]:
+    """Stack the values of many steps, float32 ``(steps, ...)``: one table for each shape.
+
+    There are several only if another number of processes has taken the run up since the last reading.
+    """
+    groups = [list(group) for _, group in groupby(values, key=attrgetter("shape"))]
+    return [torch.stack(group).float().reshape(len(group), -1) for group in groups]
+
+
+def _ranked(tables: Mapping[str, list[Tensor]]) -> dict[str, list[Tensor]]:
+    """Return, for each step, in which pairs of the batch the discriminator ranks the real image above the fake."""
+    for kind, sign in RANKED.items():
+        real, fake = (tables.get(f"{kind}/{which}", []) for which in ("real", "fake"))
+        if real and fake and real[0].shape == fake[0].shape:
+            pairs = zip(real, fake, strict=True)
+            return {"accuracy/ranking": [(sign * (one - other) > 0).float() for one, other in pairs]}
+    return {}
 
 
 def _world_size() -> int:
