@@ -118,6 +118,7 @@ def build(model: str, size: int, options: argparse.Namespace, channels_last: boo
 
     class Images:
         facts = DataFacts("random", size, 3, 10)
+        inputs = None
 
     try:
         system = build_system(config, Images())  # type: ignore[arg-type]

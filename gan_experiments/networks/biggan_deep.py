@@ -15,6 +15,7 @@ from torch.nn.functional import relu
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.types import ConfigError, DataFacts, Packing, Width
+from gan_experiments.networks.block import Block
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, require_labels
 from gan_experiments.networks.layers import (
     ConditionalBatchNorm2d,
@@ -43,7 +44,7 @@ _SHARES = {"none": 0, "half": 2, "quarter": 4}
 _RATIO = 4  # of the channels of a block to those inside
 
 
-class DeepGeneratorBlock(nn.Module):
+class DeepGeneratorBlock(Block):
     """A bottleneck block: 1x1, two 3x3 and a 1x1 convolution after a normalization each; the shortcut drops channels.
 
     Args:
@@ -75,7 +76,7 @@ class DeepGeneratorBlock(nn.Module):
         return residual + (upsample(kept) if self.doubles else kept)
 
 
-class DeepDiscriminatorBlock(nn.Module):
+class DeepDiscriminatorBlock(Block):
     """A bottleneck block: 1x1, two 3x3 and a 1x1 convolution; the shortcut gets its further channels from a 1x1 one.
 
     Args:

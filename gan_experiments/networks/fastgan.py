@@ -14,6 +14,7 @@ from torch.nn.functional import glu
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.types import ConfigError, DataFacts, Width
+from gan_experiments.networks.block import Block
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.layers import ConditionalBatchNorm2d, MakeMap, normalize_spectrally, upsample
 
@@ -25,7 +26,7 @@ _START = 4  # size of the first feature maps
 _FACTORS = {4: 16, 8: 8, 16: 4, 32: 2, 64: 2, 128: 1, 256: 1 / 2, 512: 1 / 4, 1024: 1 / 8}
 
 
-class UpBlock(nn.Module):
+class UpBlock(Block):
     """Upsampling, then one or two of: 3x3 convolution, noise if there are two, batch norm, gated linear unit.
 
     In training the noise is drawn in every pass, from the global random state, which every step seeds. In evaluation it

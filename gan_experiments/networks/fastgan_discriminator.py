@@ -17,6 +17,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput
 from gan_experiments.core.rules import check_gradients_of_samples
 from gan_experiments.core.types import DataFacts, Width
+from gan_experiments.networks.block import Block
 from gan_experiments.networks.fastgan import SIZES, Excitation, UpBlock, initialize, sizes_of, widths_of
 from gan_experiments.networks.layers import normalize_spectrally
 
@@ -26,7 +27,7 @@ _LARGEST = 256  # of the feature maps after the first layers
 _FACTORS = {4: 16, 8: 8, 16: 4, 32: 2, 64: 1, 128: 1 / 2, 256: 1 / 4, 512: 1 / 8}
 
 
-class DownBlock(nn.Module):
+class DownBlock(Block):
     """Halving, as the mean of two ways: two convolutions, and average pooling with a 1x1 convolution."""
 
     def __init__(self, fan_in: int, fan_out: int) -> None:

@@ -14,10 +14,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, scaled_dot_product_attention
 from torch.nn.utils import parametrizations
 
+from gan_experiments.networks.block import Block
+
 MakeMap = Callable[[int], nn.Module]  # from channels to a module that maps a condition to ``(B, channels)``
 
 
-class SelfAttention(nn.Module):
+class SelfAttention(Block):
     """Self-attention over the positions of a feature map: ``x + gate * attention(x)`` (Zhang et al. 2019, section 3).
 
     As in the authors' code, queries and keys have an eighth of the channels, values half of them, and keys and values
@@ -99,7 +101,7 @@ def downsample(maps: Tensor) -> Tensor:
     return avg_pool2d(maps, 2)
 
 
-class GeneratorBlock(nn.Module):
+class GeneratorBlock(Block):
     """A residual block that doubles the feature map (Gulrajani et al. 2017; Miyato et al. 2018, figure 8).
 
     Args:
@@ -124,7 +126,7 @@ class GeneratorBlock(nn.Module):
         return result
 
 
-class DiscriminatorBlock(nn.Module):
+class DiscriminatorBlock(Block):
     """A residual block that may halve the feature map (Gulrajani et al. 2017; Miyato et al. 2018, figure 8).
 
     Args:

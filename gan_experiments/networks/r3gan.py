@@ -18,6 +18,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, Generator
 from gan_experiments.core.rules import image_size, option
 from gan_experiments.core.types import ConfigError, DataFacts, Depth, Packing, Width
+from gan_experiments.networks.block import Block
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.networks.sizes import multiples, stages
@@ -28,7 +29,7 @@ _GAIN = math.sqrt(2 / (1 + _SLOPE**2))  # keeps the variance of normal values th
 _STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """``x + f(x)`` with an inverted bottleneck ``f``: 1x1 to more channels, grouped 3x3, 1x1 back, LeakyReLU between.
 
     Instead of normalization, the first two convolutions are initialized such that all blocks together keep the

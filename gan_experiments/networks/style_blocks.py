@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.networks.block import Block
 from gan_experiments.networks.resample import Downsample, Upsample
 from gan_experiments.networks.style_layers import EqualizedConv2d, ModulatedConv2d, activation
 
@@ -53,7 +54,7 @@ class ToImage(nn.Module):
         return images.to(torch.promote_types(images.dtype, torch.float32)) + self.bias[:, None, None]
 
 
-class SynthesisBlock(nn.Module):
+class SynthesisBlock(Block):
     """The layers of one resolution: one at the smallest, two at the others."""
 
     def __init__(
@@ -87,7 +88,7 @@ class SynthesisBlock(nn.Module):
         return values, image
 
 
-class DiscriminatorBlock(nn.Module):
+class DiscriminatorBlock(Block):
     """Two 3x3 convolutions, the second of which halves the feature maps."""
 
     def __init__(self, fan_in: int, fan_out: int, image_channels: int, shortcut: bool, skip: bool) -> None:

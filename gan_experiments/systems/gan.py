@@ -26,6 +26,7 @@ from gan_experiments.core.images import to_float
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import PositiveInt, Repeats
+from gan_experiments.networks.block import recompute_blocks
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
 from gan_experiments.systems.base import OptimizerFactory
 from gan_experiments.systems.microbatch import (
@@ -69,9 +70,11 @@ class GAN(AdversarialSystem):
             from the one before it (Mescheder, Nowozin & Geiger 2017).
         microbatch: Images per process that a step computes at a time, which takes less memory and gives the same
             gradients up to rounding; noise within networks, such as dropout, is drawn anew. ``None``: all at once.
+        activation_checkpointing: Compute the activations of the networks' blocks again in the backward pass instead of
+            keeping them (Chen et al. 2016): less memory, more time, the same results.
 
     Raises:
-        ConfigError: Networks compare the images of a batch, and there are microbatches.
+        ConfigError: Networks compare the images of a batch, and there are microbatches; or they have no blocks.
     """
 
     def __init__(
@@ -94,9 +97,13 @@ class GAN(AdversarialSystem):
         generator_batch: Repeats = 1,
         update_order: Literal["alternating", "simultaneous"] = "alternating",
         microbatch: PositiveInt | None = None,
+        activation_checkpointing: bool = False,
     ) -> None:
+        networks = {"generator": generator, "discriminator": discriminator}
         if microbatch is not None:
-            refuse_coupling_networks({"generator": generator, "discriminator": discriminator}, microbatch)
+            refuse_coupling_networks(networks, microbatch)
+        if activation_checkpointing:
+            recompute_blocks(networks)
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
         self.discriminator = discriminator.to(memory_format=layout)

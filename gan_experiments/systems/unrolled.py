@@ -73,6 +73,9 @@ def check_unrolling(config: ConfigView) -> Iterator[Problem]:
         given = " with ".join([optimizer.__name__, *unsupported])
         text = "works with torch.optim.Adam without weight_decay or amsgrad"
         yield Problem("model.unroll_steps", f"{text}; {key} is {given}")
+    if config.get("model.activation_checkpointing"):
+        text = "computes with weights that activation checkpointing would not find again"
+        yield Problem("model.unroll_steps", f"{text}; set model.activation_checkpointing=false")
     if config.get("trainer.precision") == "16-mixed":
         reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
         yield Problem("trainer.precision", f"16-mixed cannot be combined with model.unroll_steps: {reason}")
