@@ -2,9 +2,9 @@
 
     python benchmarks/memory.py --batch 16 --output benchmarks/results/memory.md
 
-Every row is measured in a separate process: what its memory grows by in two steps of both networks (activations, gradients
-and the states of Adam), and the seconds of the second step. Images are random, of 128 pixels. A dash is where microbatches
-are refused, because batch norm compares the images of a batch.
+Every row is measured in a separate process: what its memory grows by in two steps of both networks (activations,
+gradients and the states of Adam), and the seconds of the second step. Images are random, of 128 pixels. A dash is where
+microbatches are refused, because batch norm compares the images of a batch.
 """
 
 from __future__ import annotations

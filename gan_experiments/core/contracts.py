@@ -112,6 +112,9 @@ class Penalty(nn.Module):
         self.weight = weight
         self.interval = interval
 
+    def adapt_to(self, facts: DataFacts, batch_size: int) -> None:
+        """Choose what follows from the images that the discriminator sees and the global batch, such as a weight."""
+
     def latents(self, step: Step) -> Tensor:
         """Return the latents to generate from instead of ``step.latents`` (latent optimization)."""
         return step.latents

@@ -29,6 +29,7 @@ LongTail = Annotated[float, Interval(ge=1)]  # the largest class over the smalle
 ImageSize = PositiveInt | tuple[PositiveInt, PositiveInt]  # of squares, or height and width
 Width = Annotated[int, Interval(ge=1, le=65_536)]  # channels, units or features of a layer
 Repeats = Annotated[int, Interval(ge=1, le=10_000)]  # of what takes time whenever it is done
+Power = Annotated[float, Interval(ge=2, le=100)]  # of a norm, whose square has a derivative at 0
 Packing = Annotated[int, Interval(ge=1, le=100)]  # images that a discriminator sees at a time
 Depth = Annotated[int, Interval(ge=1, le=100)]  # layers or blocks: each takes time, however small
 

@@ -19,6 +19,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from gan_experiments.config.signatures import signature_of
 from gan_experiments.core.blocks import chosen_parts
 from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Penalty
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.randomness import derive_seed
@@ -128,12 +129,15 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         networks[name] = construct(node, f"model.{key}", facts=seen[name], **given)
         networks[name].architecture = dict(node)
     budget, judged = config["budget"]["images"], seen.get("discriminator", facts)
+    penalties: dict[str, Penalty] = {name: construct(node) for name, node in config["penalty"].items()}
+    for penalty in penalties.values():
+        penalty.adapt_to(judged, config["batch_size"])
     system: System = construct(
         model,
         "model",
         **networks,
         loss=construct(config["loss"]) if config["loss"] else None,
-        penalties={name: construct(node) for name, node in config["penalty"].items()},
+        penalties=penalties,
         augmentations={name: construct(node, facts=judged) for name, node in config["augment"].items()},
         optimizers={name: optimizer_factory(node) for name in networks if (node := config["optimizer"].get(name))},
         schedule=LearningRateSchedule(**_with_end(config["optimizer"]["schedule"], budget)),

@@ -22,6 +22,7 @@ from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
 from gan_experiments.runs.folder import RunFolder, is_main_process
 from gan_experiments.runs.longer import changes_length, check_length
 from gan_experiments.runs.provenance import provenance
+from gan_experiments.systems.base import System
 from gan_experiments.training.build import Parts, build
 from gan_experiments.training.initial import begin_with
 from gan_experiments.training.loop import run_loggers
@@ -129,6 +130,7 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         },
         processes=parts.trainer.world_size,
         **({"pretrained": hashes} if (hashes := weight_hashes(system)) else {}),
+        **({"resolved": weights} if (weights := _automatic_weights(system, config)) else {}),
         **provenance(),
     )
     if parts.resumed_at is None:
@@ -139,6 +141,13 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         overrides = [override.lstrip("+").partition("=")[0] for override in record.get("overrides", ())]
         for logger in loggers:
             logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, metrics, overrides)
+
+
+def _automatic_weights(system: System, config: Mapping[str, Any]) -> dict[str, float]:
+    """Return the weights of penalties that the config leaves to the program, by their keys."""
+    automatic = [name for name, options in config["penalty"].items() if options.get("weight") == "auto"]
+    penalties: Any = getattr(system, "penalties", {})
+    return {f"penalty.{name}.weight": penalties[name].weight for name in automatic}
 
 
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:

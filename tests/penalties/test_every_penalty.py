@@ -152,7 +152,7 @@ def test_state_survives_a_checkpoint(name, parts):
     assert values(penalty, step_of) == values(other, step_of)
 
 
-PER_SAMPLE = ["r1", "r2", "wgan_gp", "dragan", "cr", "bcr", "zcr", "path_length", "latent_optimization"]
+PER_SAMPLE = ["r1", "r2", "wgan_gp", "wgan_div", "dragan", "cr", "bcr", "zcr", "path_length", "latent_optimization"]
 
 
 @pytest.mark.parametrize("name", PER_SAMPLE)
@@ -174,7 +174,7 @@ def test_the_mean_over_two_processes_is_the_value_of_one(name, parts, monkeypatc
             torch.testing.assert_close((first + second) / 2, value)
 
 
-@pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "dragan", "max_gradient_penalty", "cr", "bcr"])
+@pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "wgan_div", "dragan", "max_gradient_penalty", "cr", "bcr"])
 def test_gradients_are_those_of_finite_differences(name, parts):
     penalty = build(name)
     network = parts.SmallDiscriminator().double()
@@ -191,7 +191,7 @@ def test_gradients_are_those_of_finite_differences(name, parts):
     assert torch.autograd.gradcheck(value, inputs, fast_mode=True)
 
 
-@pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "dragan", "max_gradient_penalty"])
+@pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "wgan_div", "dragan", "max_gradient_penalty"])
 def test_a_flat_discriminator_has_finite_gradients(name, parts):
     discriminator = parts.Linear(torch.zeros(32))
     value = build(name).discriminator(parts.step(discriminator=discriminator))

@@ -1,6 +1,8 @@
 import pytest
 import torch
+from config_view import problems
 
+from gan_experiments.core.types import DataFacts
 from gan_experiments.penalties.r1 import R1
 
 
@@ -37,3 +39,25 @@ def test_both_ways_give_the_same_gradient_of_the_weights(parts):
         for precise in (True, False)
     ]
     torch.testing.assert_close(*gradients)
+
+
+def test_the_automatic_weight_is_that_of_stylegan2_ada():
+    penalty = R1(weight="auto")
+    penalty.adapt_to(DataFacts("faces", 1024, 3), 32)
+    assert penalty.weight == pytest.approx(6.5536)
+    penalty = R1(weight=3.0)
+    penalty.adapt_to(DataFacts("faces", 1024, 3), 32)
+    assert penalty.weight == 3.0
+
+
+@pytest.mark.parametrize(("size", "weight", "refused"), [(1, "auto", True), (8, "auto", False), (1, 0.1, False)])
+def test_points_have_no_automatic_weight(size, weight, refused):
+    class Images:
+        def __init__(self, image_size=8):
+            pass
+
+    config = {
+        "dataset": {"_target_": Images, "image_size": size},
+        "penalty": {"r1": {"_target_": R1, "weight": weight}},
+    }
+    assert [line.partition(":")[0] for line in problems(config, "penalty.r1")] == ["penalty.r1.weight"] * refused

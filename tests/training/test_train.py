@@ -262,3 +262,8 @@ def test_a_damaged_checkpoint_is_refused_before_anything_is_written(tiny, tmp_pa
     with pytest.raises(ConfigError, match=r"last\.ckpt"):
         prepare(tiny(), run)
     assert [path.name for path in run.path.rglob("*")] == ["checkpoints", "last.ckpt"]
+
+
+def test_the_record_has_the_weight_that_was_chosen(fit):
+    run = fit("model=mlp", "metrics=none", "penalty=r1", "penalty.r1.weight=auto", "budget.images=16")
+    assert run.record()["resolved"] == {"penalty.r1.weight": pytest.approx(0.0002 * 8**2 / 8)}
