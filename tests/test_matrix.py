@@ -192,7 +192,7 @@ def test_two_steps_in_parts_are_those_of_the_batch_or_refused(loss, penalty):
 def test_every_way_of_conditioning_is_met():
     heads = {conditioned(model, loss).model.discriminator.get("conditioning")
              for model in MODELS if "mlp" in model and conditioned(model, LOSSES[0]) for loss in LOSSES}  # fmt: skip
-    assert heads == {"none", "concatenation", "projection", "classifier", "contrastive"}
+    assert heads == {"none", "concatenation", "projection", "classifier", "twin_classifier", "contrastive"}
 
 
 @pytest.mark.parametrize("loss", LOSSES)

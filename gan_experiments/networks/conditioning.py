@@ -19,9 +19,13 @@ from gan_experiments.core.rules import check_gradients_of_samples, option
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.minibatch import Minibatch, minibatch_layer
 
-Conditioning = Literal["none", "concatenation", "projection", "classifier", "contrastive"]
+Conditioning = Literal["none", "concatenation", "projection", "classifier", "twin_classifier", "contrastive"]
 
-_TRAINED_BY = {"classifier": "conditioning=acgan", "contrastive": "conditioning=contragan or conditioning=reacgan"}
+_TRAINED_BY = {
+    "classifier": "conditioning=acgan",
+    "twin_classifier": "conditioning=tacgan or conditioning=adcgan",
+    "contrastive": "conditioning=contragan or conditioning=reacgan",
+}
 EMBEDDING_DIM = 512  # of the contrastive heads; that of ContraGAN and ReACGAN on CIFAR-10
 
 
@@ -30,9 +34,9 @@ class ConditionalDiscriminator(Discriminator):
 
     With ``"concatenation"`` the input has the class as additional channels (Mirza & Osindero 2014). With
     ``"projection"`` the output has the inner product of features and class embedding added (Miyato & Koyama 2018,
-    equation 3). ``"classifier"`` (Odena, Olah & Shlens 2017) and ``"contrastive"`` (Kang & Park 2020: image and class
-    in one embedding space) add a ``class_head`` on the features that a penalty trains; the output does not depend on
-    it.
+    equation 3). ``"classifier"`` (Odena, Olah & Shlens 2017), ``"twin_classifier"`` of twice as many classes (Gong et
+    al. 2019; Hou et al. 2022) and ``"contrastive"`` (Kang & Park 2020: image and class in one embedding space) add a
+    ``class_head`` on the features that a penalty trains; the output does not depend on it.
 
     Args:
         facts: Size, channels and classes of the images.
@@ -64,6 +68,8 @@ class ConditionalDiscriminator(Discriminator):
         self.class_head = None
         if self.conditioning == "classifier":
             self.class_head = nn.Linear(num_features, classes, bias=False)
+        elif self.conditioning == "twin_classifier":
+            self.class_head = nn.Linear(num_features, 2 * classes, bias=False)
         elif self.conditioning == "contrastive":
             self.class_head = ClassSpace(num_features, classes)
         if self.projection is not None:

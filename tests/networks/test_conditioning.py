@@ -38,7 +38,7 @@ def test_projection_adds_the_product_of_features_and_the_vector_of_the_class(ima
     assert torch.equal(network(images, LABELS), output)
 
 
-@pytest.mark.parametrize("conditioning", ["classifier", "contrastive"])
+@pytest.mark.parametrize("conditioning", ["classifier", "twin_classifier", "contrastive"])
 def test_a_class_head_leaves_the_output_alone(conditioning, images):
     network = discriminator(conditioning)
     plain = network.head(network.features(images)).squeeze(1)
@@ -112,7 +112,11 @@ def test_half_precision_does_not_round_outputs_that_differ_little(conditioning):
 
 @pytest.mark.parametrize(
     ("conditioning", "advice"),
-    [("classifier", "conditioning=acgan"), ("contrastive", "conditioning=contragan or conditioning=reacgan")],
+    [
+        ("classifier", "conditioning=acgan"),
+        ("twin_classifier", "conditioning=tacgan or conditioning=adcgan"),
+        ("contrastive", "conditioning=contragan or conditioning=reacgan"),
+    ],
 )
 def test_a_class_head_that_nothing_trains_is_refused(conditioning, advice):
     network = {"_target_": MLPDiscriminator, "conditioning": conditioning}

@@ -40,7 +40,7 @@ CASES = [
     pytest.param(name, size, conditioning, id=f"{name}-{size}-{conditioning}")
     for row, name in enumerate(PAIRS)
     for place, size in enumerate(PAIRS[name][0].image_sizes or (1, 13))
-    for conditioning in ("none", CONDITIONINGS[1 + (row + place) % 4])
+    for conditioning in ("none", CONDITIONINGS[1 + (row + place) % 5])
 ]
 
 
@@ -66,7 +66,7 @@ def test_forward_and_backward_at_every_size(name, size, conditioning):
     assert features.shape == (2, discriminator.head.in_features)
     assert discriminator.conditional == generator.conditional == (conditioning != "none")
     loss = output.square().sum()
-    if conditioning == "classifier":
+    if conditioning in ("classifier", "twin_classifier"):
         loss = loss + discriminator.class_head(features).square().sum()
     elif conditioning == "contrastive":
         loss = loss + sum(vectors[:, 0].sum() for vectors in discriminator.class_head(features, labels))
