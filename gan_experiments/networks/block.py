@@ -44,7 +44,7 @@ class _Buffers:
         for module, buffers in self._before:
             module._buffers = _copied(buffers)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         for (module, _), buffers in zip(self._before, self._outside, strict=True):
             module._buffers = buffers
 

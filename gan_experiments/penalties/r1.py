@@ -45,7 +45,7 @@ class R1(Penalty):
     def adapt_to(self, facts: DataFacts, batch_size: int) -> None:
         """Choose gamma, if it is ``auto``: as ``auto`` of StyleGAN2-ADA's ``train.py`` does."""
         if self.auto:
-            self.weight = _HEURISTIC * facts.image_size**2 / batch_size
+            self.weight = _HEURISTIC * facts.height * facts.width / batch_size
 
     def discriminator(self, step: Step) -> Tensor:
         """Return ``1/2 E ||grad D(x)||^2``, the norm per sample over all pixels."""
