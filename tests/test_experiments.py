@@ -39,10 +39,10 @@ def test_it_trains(recipe, tmp_path):
     fully_connected = "MLP" in compose("train", [f"experiment={recipe}"]).model.generator._target_
     small = SMALL_MLP if fully_connected else []
     model = ["model=mlp"] if fully_connected else [f"model={recipe}", "task=denoise"] * (recipe in TRANSLATORS)
-    lines = tiny_overrides("metrics=none", *model)
+    lines = tiny_overrides("metrics=none", f"experiment={recipe}", *model)
     lines = [line for line in lines if line not in ("model=mlp", "budget.images=64")]
     images = LARGE.get(recipe, ["dataset=digits"]) + ["~dataset.horizontal_flip"] * (recipe == "fastgan")
-    config = compose("train", [f"experiment={recipe}", *lines, *small, *images, "d_steps=1", "budget.images=16"])
+    config = compose("train", [*lines, *small, *images, "d_steps=1", "budget.images=16"])
     parts = build(OmegaConf.to_container(config, resolve=True), RunFolder(tmp_path))
     parts.trainer.fit(parts.system, datamodule=parts.data)
     assert parts.system.clock.images_seen == 16

@@ -74,7 +74,7 @@ def test_every_option_of_every_group_is_right(group, option):
     large += ["task=denoise"] if option in TRANSLATORS and group in ("model", "experiment") else []
     others = {"model": "loss", "metrics": "dataset", "dataset_defaults": "dataset"}
     problems, other = {}, others.get(group, "model")
-    for choice in own_files("train").options(other):
+    for choice in sorted(own_files("train").options(other), key=lambda choice: not option.startswith(choice)):
         found = check_config(compose("train", [f"{other}={choice}", line, *large]), Config).errors
         problems[choice] = [problem for problem in found if not problem.missing]
         if not problems[choice]:

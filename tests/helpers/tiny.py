@@ -26,6 +26,13 @@ TRANSLATORS = {
 }
 TRANSLATORS["fastcut"] = TRANSLATORS["cut"]
 
+# What makes a transformer tiny.
+PATCHES = [
+    f"model.{network}.{line}"
+    for network in ("generator", "discriminator")
+    for line in ("width=16", "depth=2", "heads=2", "patch=4")
+]
+
 # Models, recipes and penalties that the 8 pixels of the default dataset are too small for, and what they need instead.
 LARGE_IMAGES = ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=64"]
 LARGE = {
@@ -54,6 +61,9 @@ def tiny_overrides(*overrides):
         unfit.append("metrics.extractors")
     if {"model=mlp", "model=mlp_points", "model=mlp_vae"} & set(overrides):
         unfit += ["model.generator.channels", "model.discriminator.channels"]
+    if "transformer" in str(overrides):
+        unfit += ["model.generator.channels", "model.discriminator.channels"]
+        overrides = (*PATCHES, *overrides)
     if "model=vae" in overrides:
         unfit.append("model.discriminator")
     model = next((line.partition("=")[2] for line in overrides if line.startswith("model=")), "")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tiny import LARGE, TRANSLATORS
+from tiny import LARGE, PATCHES, TRANSLATORS
 from torch import nn
 
 from gan_experiments.config.compose import compose
@@ -173,6 +173,7 @@ def test_no_bit_changes(model, large, monkeypatch):
         monkeypatch.setattr(preflight, "LARGE", 0)
     narrow = [f"model.{network}.channels=4" for network in ("generator", "discriminator")]
     more = [*LARGE[model], *narrow] if model in LARGE else TRANSLATORS.get(model, [])
+    more = PATCHES if model == "transformer" else more
     config = OmegaConf.to_container(compose("train", [f"model={model}", *more]), resolve=True)
     data = build_data(config)
     system = build_system(config, data)
