@@ -43,9 +43,9 @@ def test_the_fit_is_that_of_the_authors():
 
 
 def test_real_images_get_100_and_copies_and_bad_ones_less():
-    drawn = [normal(320, 4, seed=seed).split(80) for seed in range(4)]
+    drawn = [normal(320, 4, seed=seed).split(80) for seed in range(3)]
     as_good = [feature_likelihood_score(*sets) for sets in drawn]
-    assert statistics.fmean(as_good) == pytest.approx(100, abs=3 * statistics.stdev(as_good) / 4**0.5 + 1)
+    assert statistics.fmean(as_good) == pytest.approx(100, abs=3 * statistics.stdev(as_good) / 3**0.5 + 1)
     training, reference, held_out, fake = drawn[0]
     assert feature_likelihood_score(training, fake, held_out, fake) == pytest.approx(100)
     assert feature_likelihood_score(training, reference, held_out, training + 1e-4) < as_good[0] - 20  # copies
