@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.overrides import parse_value
 from gan_experiments.config.places import DATA_PLACES, outside_places
 from gan_experiments.core.dotted import value_of, with_values
+from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -49,10 +52,30 @@ def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
     problems = [str(problem) for problem in errors if not (problem.missing and partial)]
     if not line.multirun and not partial and line.hydra:
         of_sweeps = [text for text in line.hydra_lines if text.startswith(_OF_SWEEPS)]
-        of_sweeps += ["study"] if line.choices.get("study", "None") != "None" else []
+        listed = any(change.key == "study" and change.group for change in line.changes)  # no choice: study=[a,b]
+        of_sweeps += ["study"] if listed or line.choices.get("study", "None") != "None" else []
         problems += [f"{text.partition('=')[0]}: belongs to a sweep, which needs -m" for text in of_sweeps]
     refuse(problems)
     return line
+
+
+def missing_files(line: CommandLine) -> list[str]:
+    """Return what is wrong with the files of the dataset that a command line names, before any class is imported.
+
+    Looked for are those that the dataset cannot be without: its option has no default for them.
+    """
+    chosen = line.choices.get("dataset")
+    if chosen is None or any(change.key == "dataset" and len(change.values) > 1 for change in line.changes):
+        return []
+    own = line.files.compose([f"dataset={chosen}"]).config.dataset
+    needed = {f"dataset.{name}": kind for name, kind in (("root", "folder"), ("path", "file"))}
+    needed = {key: kind for key, kind in needed.items() if OmegaConf.is_missing(own, key.rpartition(".")[2])}
+    given = [(each.key, parse_value(value)) for each in line.changes if each.key in needed for value in each.values]
+    return [
+        f"{key}: there is no {needed[key]} {printable(path)}"
+        for key, path in given
+        if isinstance(path, str) and "${" not in path and not os.path.exists(os.path.expanduser(path))
+    ]
 
 
 def checked_request(

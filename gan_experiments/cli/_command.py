@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_experiments.api.request import Request, checked_names, checked_request
+from gan_experiments.api.request import Request, checked_names, checked_request, missing_files, refuse
 from gan_experiments.cli._arguments import Arguments, read_arguments, without_folder
 from gan_experiments.cli._help import help_page
 from gan_experiments.config.compose import CommandLine, check_command_line
@@ -149,6 +149,7 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
     if options.cfg:
         _print_config(line, options)
         return 0
+    refuse(missing_files(line))
     if sweep is not None and options.multirun:
         return sweep(line)
     with no_collection():

@@ -39,7 +39,7 @@ ABOUT = {
         ones in tiles that overlap. It writes a PNG for each.""",
     "import": """Make a run folder of the networks in a snapshot of StyleGAN2, StyleGAN2-ADA or R3GAN. Nothing in the
         file is run: it is read as data, and its weights go into the networks here.""",
-    "sample": """Draw what the averaged generator of a run makes as a PNG: a grid of samples, interpolations, classes,
+    "sample": """Draw what the generator of a run makes as a PNG: a grid of samples, interpolations, classes,
         truncation, directions of change, projections of image files, or samples beside their nearest real images.""",
     "stability": """Find out whether training converges to an equilibrium that is known, orbits it or diverges: from the
         Jacobian of the real training step there, the states of optimizers and penalties included.""",

@@ -1,4 +1,4 @@
-"""``gan-sample``: sheets of images from the averaged generator of a run."""
+"""``gan-sample``: sheets of images from the generator of a run."""
 
 from __future__ import annotations
 
@@ -44,14 +44,16 @@ def run(request: Request) -> int:
     from gan_experiments.sampling.base import refuse_translator
     from gan_experiments.training.build import construct
 
-    system, data = sampled.restore(options["checkpoint"], options["accelerator"])
+    raw = options["generator"] == "raw"
+    system, data = sampled.restore(options["checkpoint"], options["accelerator"], raw)
     refuse_translator(system.ema.module)
+    generator = system.generator if raw else system.ema.module
     sheet = construct(options["output"], "output")
     if sheet.needs_data:
         data.prepare_data()
         data.setup()
     with torch.no_grad():
-        image = sheet(system.ema.module.eval(), data, options["seed"])
+        image = sheet(generator.eval(), data, options["seed"])
     save_png(image, file)
     print(shown(file))
     return 0
@@ -70,6 +72,7 @@ def _new_file(folder: RunFolder, options: dict[str, Any]) -> Path:
         return file
     name = options["output"]["_target_"].rpartition(".")[2].lower()
     checkpoint = options["checkpoint"] if options["checkpoint"] in ("last", "best") else "custom"
+    checkpoint += "-raw" if options["generator"] == "raw" else ""
     number = 1
     while (file := folder.samples / f"{name}-{checkpoint}-seed{options['seed']}-{number}.png").exists():
         number += 1

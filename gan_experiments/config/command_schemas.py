@@ -77,6 +77,7 @@ class SampleConfig(Section):
         run: The run's folder.
         output: What to draw: a grid, interpolations ...
         checkpoint: ``last``, ``best``, or a file.
+        generator: ``ema``, the averaged one, or ``raw``.
         seed: Seed of the latents.
         file: The PNG file to write; ``None``: a new one in the run's folder of samples.
         accelerator: Kind of device.
@@ -86,6 +87,7 @@ class SampleConfig(Section):
     run: str
     output: Sheet
     checkpoint: str
+    generator: Literal["ema", "raw"]
     seed: NonNegativeInt
     file: str | None
     accelerator: Literal["cpu", "gpu", "auto"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -237,5 +238,5 @@ def _unreadable(line: str, error: HydraException) -> str:
     key, _, value = line.partition("=")
     hint = f"; in quotes: \"{key}='{value}'\"" if any(sign in value for sign in "=:()#&; ") else ""
     if re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
-        hint = f"; a mapping needs quotes around the whole: '{key}={{key: value, other: value}}'"
+        hint = f"; a mapping needs quotes around the whole: {shlex.quote(f'{key}={{key: value, other: value}}')}"
     return f"{show(line)} cannot be read ({reason}){hint}"

@@ -70,11 +70,21 @@ def measures(record: dict[str, Any]) -> list[str]:
         real = each.real_baseline
         real_text = "" if real is None else _with_margin(real, each.real_baseline_spread)
         baseline = f"   (a perfect generator: {real_text})" if real_text else ""
-        lines.append(f"  {name.upper():<12} {_with_margin(each.value, each.margin)}{baseline}")
+        features = ", in random features" if _is_random(name, provenance) else ""
+        lines.append(f"  {name.upper():<12} {_with_margin(each.value, each.margin)}{features}{baseline}")
     if lines:
         lines += [f"  measured in  {line}" for line in describe_provenance(provenance)]
         lines += [f"  left out     {name}: {reason}" for name, reason in (provenance.get("left_out") or {}).items()]
     return [printable(line) for line in lines]
+
+
+def _is_random(name: str, provenance: Mapping[str, Any]) -> bool:
+    """Return whether a value was measured in the features of a network with random weights."""
+    measure, _, extractor = name.partition("/")
+    extractors = provenance.get("extractors") or {}
+    in_features = [value for each in (provenance.get("features") or {}).values() for value in each.get("values", ())]
+    used = extractors.get(extractor or next(iter(extractors), ""))
+    return measure in in_features and isinstance(used, Mapping) and used.get("name") == "random"
 
 
 def as_markdown(record: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,6 +36,23 @@ def check_run(parts: Parts, config: Mapping[str, Any]) -> None:
     if parts.loop.evaluation and parts.resumed_at is None:  # a resumed run keeps the extractors that it started with
         with within_memory("metrics", config["metrics"]):
             parts.loop.evaluation.check()
+
+
+def overload() -> str | None:
+    """Return a warning if other processes leave too few cores for the threads of torch; else ``None``.
+
+    Threads that wait for one that has no core make the steps of small networks many times slower.
+    """
+    if not hasattr(os, "getloadavg"):  # Windows
+        return None
+    load, threads = os.getloadavg()[0], torch.get_num_threads()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS: all
+    if load <= cores or threads == 1:
+        return None
+    return (
+        f"other processes use this machine: a load of {load:.1f} on {cores} cores, where torch has {threads} threads; "
+        "OMP_NUM_THREADS=1 before the command makes small networks several times faster then"
+    )
 
 
 def dry_run(system: System, facts: DataFacts) -> dict[str, float]:

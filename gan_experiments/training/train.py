@@ -26,8 +26,10 @@ from gan_experiments.systems.base import System
 from gan_experiments.training.build import Parts, build
 from gan_experiments.training.initial import begin_with
 from gan_experiments.training.loop import run_loggers
-from gan_experiments.training.preflight import check_run
+from gan_experiments.training.preflight import check_run, overload
 from gan_experiments.training.restore import check_resumable, check_same_data, check_same_pretrained
+
+_log = logging.getLogger(__name__)
 
 INTERRUPTED_EXIT = 128  # plus the signal's number, as in shells
 
@@ -61,6 +63,8 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
         parts = parts._replace(initial=begin_with(parts.system, config["init_from"], config.get("init") or {}))
     if is_main_process():  # the others run what this one has accepted
         check_run(parts, config)
+        if (text := overload()) is not None:
+            _log.warning(text)
         if checkpoint:
             check_resumable(checkpoint, config, parts, path)
             check_same_pretrained(run.record(), parts.system)

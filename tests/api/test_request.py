@@ -1,7 +1,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from gan_experiments.api.request import checked_names, checked_request, checked_run, refuse
+from gan_experiments.api.request import checked_names, checked_request, checked_run, missing_files, refuse
 from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
@@ -20,6 +20,25 @@ def test_what_is_only_shown_may_lack_values_and_name_sweeps():
     with pytest.raises(ConfigError, match="belongs to a sweep"):
         checked_names(line)
     assert checked_names(line, partial=True).choices["study"] == "losses"
+    with pytest.raises(ConfigError, match="study: belongs to a sweep, which needs -m"):
+        checked_names(check_command_line("train", Config, ["study=[losses,penalties]"]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problems"),
+    [
+        (["dataset=image_folder", "dataset.root=nowhere"], ["dataset.root: there is no folder nowhere"]),
+        (["dataset=image_archive", "dataset.path=nowhere"], ["dataset.path: there is no file nowhere"]),
+        (["dataset=image_folder", "dataset.root=here"], []),
+        (["dataset=cifar10", "dataset.root=later"], []),  # made when the images are downloaded
+        (["dataset=image_folder", "dataset.root='${oc.env:HOME}/nowhere'"], []),  # known once it is resolved
+    ],
+)
+def test_files_of_the_dataset_are_looked_for_before_a_class_is_imported(tmp_path, monkeypatch, overrides, problems):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    line = check_command_line("train", Config, overrides)
+    assert missing_files(line) == problems
 
 
 def test_a_stranger_s_run_is_checked(fit, tiny):

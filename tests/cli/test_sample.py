@@ -1,5 +1,6 @@
 """Every output of ``gan-sample`` for one run, from the command line."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,7 +23,9 @@ def run(tmp_path_factory):
     from gan_experiments.runs.folder import RunFolder
     from gan_experiments.training.train import train
 
-    config = compose("train", tiny_overrides("metrics=none", "budget.images=16"))
+    config = compose(
+        "train", tiny_overrides("metrics=none", "budget.images=16", "optimizer.generator.lr=0.05", "ema.rampup=null")
+    )
     folder = RunFolder(tmp_path_factory.mktemp("study") / "run")
     folder.path.mkdir()
     plain = OmegaConf.to_container(config, resolve=True)
@@ -53,6 +56,16 @@ def test_a_grid_is_the_run_s_own(run, call, tmp_path):
     assert (tmp_path / "own.png").read_bytes() == run.grid(16).read_bytes()
     code, _, err = call(sample, f"run={run.path}", "file=own.png")
     assert (code, "own.png exists and is not overwritten" in err) == (2, True)
+
+
+def test_the_raw_generator_is_that_of_the_last_step(run, call, tmp_path):
+    code, out, err = call(sample, f"run={run.path}", "output.count=4", "generator=raw")
+    assert code == 0, err
+    assert out.strip().endswith("grid-last-raw-seed0-1.png")
+    raw = np.asarray(Image.open(out.strip())).astype(int)
+    averaged = np.asarray(Image.open(run.grid(16))).astype(int)
+    assert raw.shape == averaged.shape
+    assert (raw != averaged).any()
 
 
 @pytest.mark.parametrize(

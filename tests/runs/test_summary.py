@@ -51,6 +51,17 @@ def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeyp
     ]
 
 
+def test_a_value_in_random_features_says_so_beside_it():
+    extractors = {name: {"name": name, "weights": "0"} for name in ("random", "inception")}
+    evaluation = {"extractors": extractors, "features": {"fid": {"values": ["fid"]}}}
+    final = {name: {"value": 1.0, "real_baseline": 0.5} for name in ("fid", "fid/inception", "modes")}
+    assert measures({"final": final, "evaluation": evaluation})[:3] == [
+        "  FID          1.000, in random features   (a perfect generator: 0.500)",
+        "  FID/INCEPTION 1.000   (a perfect generator: 0.500)",
+        "  MODES        1.000   (a perfect generator: 0.500)",
+    ]
+
+
 def test_a_summary_says_what_was_found_and_what_to_try(tmp_path):
     run = RunFolder(tmp_path / "run")
     run.write_config({"penalty": {}})

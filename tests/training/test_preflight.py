@@ -15,7 +15,7 @@ from gan_experiments.core.contracts import Discriminator, Encoder, Generator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.training import preflight
 from gan_experiments.training.build import build_data, build_system, construct
-from gan_experiments.training.preflight import dry_run
+from gan_experiments.training.preflight import dry_run, overload
 
 MODELS = sorted({path.stem for path in (conf_dir() / "model").glob("*.yaml")} - {"base"})
 
@@ -127,6 +127,18 @@ def test_a_wrong_shape_is_named_with_the_expected_one(system, monkeypatch, netwo
     with pytest.raises(ConfigError) as caught:
         dry_run(*system(*kind, **{network: cls}))
     assert caught.value.problems == [problem]
+
+
+@pytest.mark.parametrize(("load", "threads", "warned"), [(9.5, 2, True), (9.5, 1, False), (0.5, 2, False)])
+def test_too_many_threads_for_a_busy_machine_are_warned_of(monkeypatch, load, threads, warned):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    text = overload()
+    assert (text is not None) == warned
+    if warned:
+        assert text.startswith("other processes use this machine: a load of 9.5 on 2 cores")
+        assert "OMP_NUM_THREADS=1" in text
 
 
 def test_all_wrong_shapes_are_named_at_once(system):
