@@ -64,8 +64,8 @@ def missing_files(line: CommandLine) -> list[str]:
 
     Looked for are those that the dataset cannot be without: its option has no default for them.
     """
-    chosen = line.choices.get("dataset")
-    if chosen is None or any(change.key == "dataset" and len(change.values) > 1 for change in line.changes):
+    chosen = line.choices.get("dataset", "None")
+    if chosen == "None" or any(change.key == "dataset" and len(change.values) > 1 for change in line.changes):
         return []
     own = line.files.compose([f"dataset={chosen}"]).config.dataset
     needed = {f"dataset.{name}": kind for name, kind in (("root", "folder"), ("path", "file"))}

@@ -2,6 +2,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from gan_experiments.api.request import checked_names, checked_request, checked_run, missing_files, refuse
+from gan_experiments.config.command_schemas import EvaluateConfig
 from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
@@ -39,6 +40,7 @@ def test_files_of_the_dataset_are_looked_for_before_a_class_is_imported(tmp_path
     (tmp_path / "here").mkdir()
     line = check_command_line("train", Config, overrides)
     assert missing_files(line) == problems
+    assert missing_files(check_command_line("evaluate", EvaluateConfig, ["run=here"])) == []
 
 
 def test_a_stranger_s_run_is_checked(fit, tiny):
