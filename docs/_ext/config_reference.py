@@ -16,6 +16,7 @@ COMMANDS = {
     "runs": "gan-runs", "runs_follow": "gan-runs follow", "runs_compare": "gan-runs compare",
     "runs_archive": "gan-runs archive", "runs_delete": "gan-runs delete",
     "export": "gan-export", "diagnose": "gan-diagnose", "data": "gan-data describe", "shards": "gan-data shards",
+    "convert": "gan-data convert",
 }  # fmt: skip
 
 

@@ -31,7 +31,9 @@ ABOUT = {
     "runs_delete": """Delete run folders, after showing which: with yes=true, or if you say so on a terminal. A run that
         is being trained is never deleted, nor is a folder without the record of a run.""",
     "data": """Describe a dataset as a run would see it, with a contact sheet: counts, sizes, classes, mean and spread,
-        duplicates, broken files. The other verb, gan-data shards, writes it as tar shards: gan-data shards --help.""",
+        duplicates, broken files. The other verbs, gan-data convert and gan-data shards, write it in other forms.""",
+    "convert": """Write a dataset as a run would see it, resized, without a loss: as image files in a folder or a zip
+        archive, with labels in dataset.json as the tools of StyleGAN3 have them, or as tar shards.""",
     "shards": """Write a dataset as tar shards, as a run would see it: resized, in a random order, without a loss.""",
     "export": """Write the averaged generator of a run as an ONNX file, once ONNX Runtime has agreed with torch on it.
         Needs the extra: pip install 'gan-experiments[onnx]'.""",
@@ -78,6 +80,9 @@ gan-runs delete outputs status=failed yes=true""",
     "data": """gan-data describe dataset=mnist
 gan-data describe dataset=image_folder dataset.root=my_photos dataset.image_size=64 count=256
 gan-data describe dataset=image_archive dataset.path=cifar10.zip dataset.per_class=100 output=part.png""",
+    "convert": """gan-data convert dataset=image_folder dataset.root=my_photos dataset.image_size=64 output=photos.zip
+gan-data convert dataset=image_archive dataset.path=ffhq-dataset.zip format=shards output=shards
+gan-train dataset=image_archive dataset.path=photos.zip""",
     "shards": """gan-data shards dataset=image_folder dataset.root=my_photos dataset.image_size=64 output=shards
 gan-train dataset=shards dataset.urls='shards/{0000..0063}.tar' dataset.image_size=64""",
     "export": """gan-export run=outputs/<date>/<run>
@@ -102,7 +107,7 @@ gan-stability dataset=gaussian model=linear_quadratic loss=wasserstein penalty=r
 
 def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
     """Return the help of a command: what it does, the groups with their options, the keys, examples, flags."""
-    program = {"data": "gan-data describe", "shards": "gan-data shards"}.get(
+    program = {"data": "gan-data describe", "shards": "gan-data shards", "convert": "gan-data convert"}.get(
         config_name, f"gan-{config_name.replace('_', ' ')}"
     )
     groups, keys = _read_root(root_dir(config_name) / f"{config_name}.yaml")

@@ -1,4 +1,4 @@
-"""``gan-data``: look at a dataset before training on it, or turn it into shards."""
+"""``gan-data``: look at a dataset before training on it, or turn it into a folder, a zip archive or shards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gan_experiments.api.request import Request
 from gan_experiments.cli._command import command, report
-from gan_experiments.config.command_schemas import DataConfig, ShardsConfig
+from gan_experiments.config.command_schemas import ConvertConfig, DataConfig, ShardsConfig
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
@@ -25,13 +25,15 @@ _PER_CLASS = 50  # images of a class that a class is worth conditioning on
 def main() -> None:
     """Run the command."""
     verb = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    if verb in ("describe", "shards"):
+    if verb in ("describe", "shards", "convert"):
         sys.argv.remove(verb)
     elif verb is not None or len(sys.argv) == 1:
-        told = "gan-data describe dataset=..., or gan-data shards dataset=... output=..."
+        told = "gan-data describe dataset=..., or gan-data convert dataset=... output=..., or gan-data shards"
         sys.exit(report(ConfigError(f"say what to do with the data: {told}")))
     if verb == "shards":
         command("shards", ShardsConfig, write)
+    if verb == "convert":
+        command("convert", ConvertConfig, write)
     command("data", DataConfig, run)
 
 
@@ -63,9 +65,9 @@ def suggested(data: ImageData) -> list[str]:
 
     A dataset of ours needs none: the defaults, or its own, suit it.
     """
-    from gan_experiments.data.datasets.image_files import ImageFiles
+    from gan_experiments.data.datasets.image_files import CachedImages
 
-    if not isinstance(data, ImageFiles):
+    if not isinstance(data, CachedImages):
         return []
     large, few = data.facts.shorter_side > _LARGEST_SMALL, data.num_training < _FEW
     overrides = ["experiment=small_folder"] if few and not large else ["augment=diffaugment"] * few
@@ -74,22 +76,32 @@ def suggested(data: ImageData) -> list[str]:
 
 
 def write(request: Request) -> int:
-    """Write the data as tar shards."""
+    """Write the data as tar shards, or as image files in a folder or a zip archive."""
     options = request.config
-    if Path(options["output"]).exists():
+    output = Path(options["output"]).expanduser()
+    form = options.get("format", "shards") or ("zip" if output.suffix == ".zip" else "folder")
+    if output.exists():
         raise ConfigError(f"output: {options['output']} exists and is not overwritten")
+    if (form == "zip") != (output.suffix == ".zip"):
+        raise ConfigError(f"output: {options['output']} does not go with format={form}: only the name of a zip ends so")
+    from gan_experiments.data.convert import write_images
     from gan_experiments.data.shards.writer import write_shards
     from gan_experiments.training.build import construct
 
     data = construct(options["dataset"], "dataset", seed=options["seed"])
     data.prepare_data()
     data.setup()
-    urls = write_shards(data, Path(options["output"]).expanduser(), options["shard_images"], options["seed"])
+    if form == "shards":
+        urls = write_shards(data, output, options["shard_images"], options["seed"])
+        read = f"dataset=shards dataset.urls='{urls}'"
+    else:
+        write_images(data, output)
+        kind = "image_archive dataset.path" if form == "zip" else "image_folder dataset.root"
+        read = f"dataset={kind}={shlex.quote(options['output'])}"
     facts, size = data.facts, f"dataset.image_size=[{data.facts.height},{data.facts.width}]"
     others = [size] * (facts.height != facts.width) + [f"dataset.channels={facts.channels}"]
     others += [f"dataset.bits={facts.bits}"] * (facts.bits != 8)
-    line = f"gan-train dataset=shards dataset.urls='{urls}' {' '.join(others)}"
-    print(f"wrote {data.num_training:,} images; to train on them:\n  {line}")
+    print(f"wrote {data.num_training:,} images; to train on them:\n  gan-train {read} {' '.join(others)}")
     return 0
 
 

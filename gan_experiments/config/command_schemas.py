@@ -326,6 +326,22 @@ class ShardsConfig(Section):
 
 
 @dataclass
+class ConvertConfig(ShardsConfig):
+    """The config of ``gan-data convert``.
+
+    Attributes:
+        dataset: The data.
+        output: The zip archive or folder to write.
+        format: What to write; ``None``: by the name of the output.
+        shard_images: Images in a shard.
+        seed: Of the part of the data that a run trains on, and of their order in shards.
+        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
+    """
+
+    format: Literal["folder", "zip", "shards"] | None
+
+
+@dataclass
 class StabilityConfig(Section):
     """The config of ``gan-stability``, see :func:`gan_experiments.api.stability.stability`.
 

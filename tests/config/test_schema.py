@@ -10,6 +10,7 @@ from gan_experiments.config.annotations import slot_in
 from gan_experiments.config.check import check_config
 from gan_experiments.config.command_schemas import (
     CompareConfig,
+    ConvertConfig,
     DataConfig,
     DiagnoseConfig,
     EvaluateConfig,
@@ -36,6 +37,7 @@ SCHEMAS = {
     "data": DataConfig,
     "compare": CompareConfig,
     "shards": ShardsConfig,
+    "convert": ConvertConfig,
     "translate": TranslateConfig,
     "diagnose": DiagnoseConfig,
     "runs": RunsConfig,
@@ -48,7 +50,14 @@ GROUPS = [group for group in sorted(conf_dir().iterdir()) if root_dir(group.name
 OPTIONS = [(group.name, file.stem) for group in GROUPS for file in sorted(group.glob("*.yaml"))]
 OPTIONS = [(group, option) for group, option in OPTIONS if option != INHERITED]
 RUN = ["run=outputs/x"]
-MISSING = {"evaluate": RUN, "sample": RUN, "export": RUN, "diagnose": RUN, "shards": ["output=x"]}
+MISSING = {
+    "evaluate": RUN,
+    "sample": RUN,
+    "export": RUN,
+    "diagnose": RUN,
+    "shards": ["output=x"],
+    "convert": ["output=x"],
+}
 MISSING |= {f"runs_{verb}": ["runs=x"] for verb in ("compare", "archive", "delete")}
 MISSING["translate"] = [*RUN, "input=x", "output=y"]
 SLOTS = {

@@ -56,7 +56,7 @@ class CelebA(ImageFiles):
         self._root = Path(root).expanduser() if root else cache_folder() / "data"
         self._folder = self._root / "celeba"
         self._split = split
-        self.source = Folder(self._folder / "img_align_celeba")
+        self.source: Folder = Folder(self._folder / "img_align_celeba")
 
     @property
     def facts(self) -> DataFacts:

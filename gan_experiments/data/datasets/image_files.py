@@ -13,16 +13,17 @@ from torch import Tensor
 from gan_experiments.core.cache import cache_folder
 from gan_experiments.core.types import ConfigError, DataFacts, ImageSize, NonNegativeInt
 from gan_experiments.data.base import ImageData
+from gan_experiments.data.files import dataset_json
 from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.listing import Archive, Folder, Listing, list_images
+from gan_experiments.data.files.pictures import Opened
 from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 
 
-class ImageFiles(ImageData):
-    """Image files of any format, size and mode that Pillow reads, decoded once into a memory-mapped cache.
+class CachedImages(ImageData):
+    """Images of any format, size and mode that Pillow reads, decoded once into a memory-mapped cache.
 
     Args:
-        folder: Subfolder to read; default: ``train`` if the folders are splits, otherwise all of them.
         image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image, if
             at most 256.
         channels: 1 for grey, 3 for RGB; 2 and 4 add transparency; any other number needs arrays or pages of TIFF files.
@@ -32,14 +33,13 @@ class ImageFiles(ImageData):
         **options: Options of every dataset.
 
     Attributes:
-        source: The folder or archive, set by the subclass.
+        source: Where the images come from, set by the subclass.
     """
 
-    source: Folder | Archive
+    source: Opened
 
     def __init__(
         self,
-        folder: str | None = None,
         image_size: ImageSize | None = None,
         channels: Channels = 3,
         bits: Bits = 8,
@@ -48,7 +48,6 @@ class ImageFiles(ImageData):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._subfolder = folder
         self._image_size = image_size
         self._channels = channels
         self._bits = bits
@@ -78,8 +77,8 @@ class ImageFiles(ImageData):
 
     @cached_property
     def listing(self) -> Listing:
-        """Names and labels of the image files."""
-        return list_images(self.source, self._subfolder)
+        """Names and labels of the images."""
+        raise NotImplementedError
 
     @cached_property
     def framing(self) -> Framing:
@@ -134,6 +133,28 @@ class ImageFiles(ImageData):
     @property
     def _name(self) -> str:
         return re.sub(r"[^A-Za-z0-9_-]+", "_", self.source.path.resolve().stem)[:60] or "images"
+
+
+class ImageFiles(CachedImages):
+    """Image files in a folder or archive.
+
+    Args:
+        folder: Subfolder to read; default: ``train`` if the folders are splits, otherwise all of them.
+        **options: Options of every dataset of decoded images.
+    """
+
+    source: Folder | Archive
+
+    def __init__(self, folder: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._subfolder = folder
+
+    @cached_property
+    def listing(self) -> Listing:
+        """Names and labels of the image files; labels in ``dataset.json`` go before those of folders."""
+        found = list_images(self.source, self._subfolder)
+        text = self.source.text(dataset_json.NAME) if self._subfolder is None else None
+        return found if text is None else dataset_json.with_labels(found, text, self.source.key)
 
 
 class ImageFolder(ImageFiles):

@@ -17,8 +17,8 @@ from gan_experiments.core.types import ConfigError, DataFacts, ImageSize
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.datasets.unpaired import source_at
 from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
-from gan_experiments.data.files.listing import Archive, Folder, Listing, Opener, list_images
-from gan_experiments.data.files.pictures import Picture
+from gan_experiments.data.files.listing import Archive, Folder, Listing, list_images
+from gan_experiments.data.files.pictures import Opener, Picture
 from gan_experiments.data.files.pixel_cache import load_pixels
 from gan_experiments.data.inputs import Inputs, StoredInputs
 
@@ -86,9 +86,10 @@ class Paired(ImageData):
         resize: Resize = "lanczos",
         **options: Any,
     ) -> None:
+        hint = options.pop("hint", "")  # of a subclass: what to put where there is nothing
         super().__init__(**options)
         sources = [(root, "root")] if root else [(root_a, "root_a"), (root_b, "root_b")]
-        self._files = [source_at(str(path), f"dataset.{name}") for path, name in sources]
+        self._files = [source_at(str(path), f"dataset.{name}", hint) for path, name in sources]
         sides = [Half(self._files[0], right) for right in (inputs == "right", inputs != "right")]
         self._opened: list[Any] = sides if root else list(self._files)
         self._side = inputs if root else ""

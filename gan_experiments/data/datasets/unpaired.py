@@ -19,10 +19,10 @@ from gan_experiments.data.files.listing import Archive, Folder
 from gan_experiments.data.inputs import Inputs, StoredInputs
 
 
-def source_at(path: str, key: str) -> Folder | Archive:
+def source_at(path: str | Path, key: str, hint: str = "") -> Folder | Archive:
     """Return the source of the image files in a folder, or in a zip archive if ``path`` is a file."""
     where = Path(path).expanduser()
-    return Archive(where, key) if where.is_file() else Folder(where, key)
+    return Archive(where, key) if where.is_file() else Folder(where, key, hint)
 
 
 class Domain(ImageFiles):
@@ -71,11 +71,12 @@ class Unpaired(ImageData):
         max_bad: NonNegativeInt = 10,
         **options: Any,
     ) -> None:
+        hint = options.pop("hint", "")  # of a subclass: what to put where there is nothing
         super().__init__(**options)
         files: dict[str, Any] = {"resize": resize, "max_bad": max_bad, "bits": bits}
-        self._b = Domain(source_at(root_b, "dataset.root_b"), image_size=image_size, channels=channels_b, **files)
+        self._b = Domain(source_at(root_b, "dataset.root_b", hint), image_size=image_size, channels=channels_b, **files)
         size = self._b.framing.image_size
-        self._a = Domain(source_at(root_a, "dataset.root_a"), image_size=size, channels=channels_a, **files)
+        self._a = Domain(source_at(root_a, "dataset.root_a", hint), image_size=size, channels=channels_a, **files)
         self.inputs = Inputs(self, channels_a, paired=False, load=lambda: StoredInputs(self._a.images))
 
     @property

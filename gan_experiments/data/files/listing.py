@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from PIL import Image
 
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
-from gan_experiments.data.files.pictures import ARRAY, Picture, formats, open_picture
+from gan_experiments.data.files.pictures import ARRAY, Opener, Picture, formats, open_picture
 
 _SPLITS = {"train", "test", "val", "valid", "validation"}
 LARGEST_FILE = 2**30  # bytes of an image file, unpacked
@@ -51,24 +51,19 @@ class Listing:
     below: str = ""
 
 
-class Opener(Protocol):
-    """A function that opens an image file by its name; thread-safe."""
-
-    def __call__(self, name: str) -> Picture:
-        """Return the image; its pixels are read later."""
-
-
 class Folder:
     """A folder of image files, whose stamps are size and modification time.
 
     Args:
         path: The folder.
         key: Config key of the folder, for error messages.
+        hint: What to put there, for the message that it does not exist.
     """
 
-    def __init__(self, path: Path, key: str = "dataset.root") -> None:
+    def __init__(self, path: Path, key: str = "dataset.root", hint: str = "") -> None:
         self.path = path
         self.key = key
+        self.hint = hint
 
     def files(self) -> Iterator[File]:
         """Yield all files, and folders as names that end with a slash.
@@ -97,9 +92,14 @@ class Folder:
         """Yield a function that opens its images."""
         yield lambda name: open_picture(self.path / name)
 
+    def text(self, name: str) -> str | None:
+        """Return the content of a text file; ``None`` if there is none."""
+        file = self.path / name
+        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None
+
     def _missing(self) -> str:
         if not self.path.is_file():
-            return f"there is no folder {self.path}"
+            return f"there is no folder {self.path}{self.hint}"
         if zipfile.is_zipfile(self.path) or self.path.suffix.lower() == ".zip":
             return f"{self.path} is a zip archive: take dataset=image_archive dataset.path={self.path}"
         return f"{self.path} is a file, not a folder"
@@ -153,6 +153,13 @@ class Archive:
                 return open_picture(archive.read(name))
 
             yield open_
+
+    def text(self, name: str) -> str | None:
+        """Return the content of a text file; ``None`` if there is none."""
+        with self._archive() as archive:
+            if name not in archive.namelist() or archive.getinfo(name).file_size > LARGEST_FILE:
+                return None
+            return archive.read(name).decode("utf-8", "replace")
 
     @contextmanager
     def _archive(self) -> Iterator[zipfile.ZipFile]:

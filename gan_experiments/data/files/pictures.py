@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import math
 import stat
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -58,6 +60,28 @@ class ArrayPicture:
 
 
 Picture = Image.Image | ArrayPicture
+
+
+class Opener(Protocol):
+    """A function that opens an image file by its name; thread-safe."""
+
+    def __call__(self, name: str) -> Picture:
+        """Return the image; its pixels are read later."""
+
+
+class Opened(Protocol):
+    """Where images come from.
+
+    Attributes:
+        path: Its file or folder.
+        key: Config key of the path, for error messages.
+    """
+
+    path: Path
+    key: str
+
+    def opened(self) -> AbstractContextManager[Opener]:
+        """Return a context that yields a function to open an image by its name."""
 
 
 @cache

@@ -24,7 +24,7 @@ from gan_experiments.core.cache import read_or_make
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
-from gan_experiments.data.files.listing import Opener
+from gan_experiments.data.files.pictures import Opener
 from gan_experiments.data.files.unreadable import problem, refuse, warn
 from gan_experiments.data.parallel import in_order
 

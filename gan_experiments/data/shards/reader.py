@@ -19,8 +19,7 @@ from gan_experiments.core.contracts import Batch
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
-from gan_experiments.data.files.listing import Opener
-from gan_experiments.data.files.pictures import open_picture
+from gan_experiments.data.files.pictures import Opener, open_picture
 from gan_experiments.data.files.unreadable import problem, refuse
 from gan_experiments.data.shards.index import ShardIndex
 

@@ -1,0 +1,174 @@
+"""Datasets of Hugging Face, from Arrow and Parquet files on this machine: no script is run, and no network is used."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property, lru_cache, partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan_experiments.core.types import ConfigError
+from gan_experiments.data.datasets.records import ImageRecords, RecordSource, listed, needed
+from gan_experiments.data.files.listing import Listing
+from gan_experiments.data.files.pictures import Opener, Picture, open_picture
+
+_KEY = "dataset.path"
+_KEPT = 8  # parts of Parquet files in memory
+
+
+class _Part(NamedTuple):
+    """A part of the rows: their number, and a function that reads columns of them."""
+
+    rows: int
+    read: Callable[[list[str]], Any]
+
+
+class HuggingFaceFiles(RecordSource):
+    """The rows of Arrow or Parquet files with a column of images.
+
+    Args:
+        path: A file; a folder of such files, or one that ``save_to_disk`` wrote.
+        split: Of a folder with several: its subfolder, or the beginning of its files' names.
+        image: Name of the column of images; ``None``: the first one that holds images.
+        label: Name of the column of labels; ``None``: the first one of classes, or ``label``, if there is one.
+    """
+
+    def __init__(self, path: Path, split: str, image: str | None, label: str | None) -> None:
+        self.path, self.key = path, _KEY
+        self._split, self._image, self._label = split, image, label
+
+    def listing(self) -> Listing:
+        """Return the numbers of the rows, with their labels.
+
+        Raises:
+            ConfigError: There are no such files, or no column of images.
+        """
+        _ = self._image_column
+        count, label = sum(part.rows for part in self._parts), self._label_column
+        labels = None
+        if label is not None:
+            labels = [value for part in self._parts for value in part.read([label]).column(label).to_pylist()]
+            if not all(isinstance(value, int) for value in labels):
+                raise ConfigError(f"dataset.label: {label!r} holds {labels[0]!r}, not the number of a class")
+        names = self._features.get(label or "", {}).get("names") or ()
+        return listed([str(row) for row in range(count)], labels, names, self._files, _KEY)
+
+    @contextmanager
+    def opened(self) -> Iterator[Opener]:
+        """Yield a function that opens the image of a row by its number."""
+        column, ends = self._image_column, list(accumulate(part.rows for part in self._parts))
+        read = lru_cache(_KEPT)(lambda part: self._parts[part].read([column]).column(column))
+
+        def open_(name: str) -> Picture:
+            part = bisect_right(ends, int(name))
+            value = read(part)[int(name) - (ends[part] - self._parts[part].rows)].as_py()
+            content = value.get("bytes") if isinstance(value, Mapping) else value
+            if not isinstance(content, bytes):
+                raise ValueError("a path in the place of an image's content; save_to_disk stores the content")
+            return open_picture(content)
+
+        yield open_
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        if not self.path.is_dir():
+            raise ConfigError(f"{_KEY}: there is no file or folder {self.path}")
+        folder = self.path
+        if (folder / "dataset_dict.json").is_file() or (folder / self._split).is_dir():
+            folder = folder / self._split
+        if (folder / "state.json").is_file():
+            files = json.loads((folder / "state.json").read_text(encoding="utf-8")).get("_data_files", [])
+            return [folder / Path(file["filename"]).name for file in files]
+        found = sorted(file for suffix in ("parquet", "arrow") for file in folder.rglob(f"*.{suffix}"))
+        of_split = [file for file in found if file.name.startswith(f"{self._split}-")]
+        if not found:
+            splits = sorted(file.parent.name for file in self.path.glob("*/state.json"))
+            hint = f"; dataset.split is one of {', '.join(splits)}" if splits else ""
+            raise ConfigError(f"{_KEY}: there are no .parquet or .arrow files in {folder}{hint}")
+        return of_split or found
+
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        return [part for file in self._files for part in self._parts_of(file)]
+
+    def _parts_of(self, file: Path) -> list[_Part]:
+        pyarrow = needed("pyarrow", "huggingface", _KEY)
+        try:
+            if file.suffix == ".parquet":
+                parquet = needed("pyarrow.parquet", "huggingface", _KEY).ParquetFile(file)
+                groups = range(parquet.num_row_groups)
+                return [
+                    _Part(parquet.metadata.row_group(group).num_rows, partial(parquet.read_row_group, group))
+                    for group in groups
+                ]
+            mapped = pyarrow.memory_map(str(file))
+            try:
+                table = pyarrow.ipc.open_stream(mapped).read_all()
+            except pyarrow.ArrowInvalid:
+                table = pyarrow.ipc.open_file(mapped).read_all()
+        except (OSError, pyarrow.ArrowException) as error:
+            raise ConfigError(f"{_KEY}: {file} cannot be read ({' '.join(str(error).split())[:120]})") from None
+        return [_Part(table.num_rows, table.select)]
+
+    @cached_property
+    def _schema(self) -> Any:
+        if not self._parts:
+            raise ConfigError(f"{_KEY}: there are no rows in {self.path}")
+        file = self._files[0]
+        if file.suffix == ".parquet":
+            return needed("pyarrow.parquet", "huggingface", _KEY).ParquetFile(file).schema_arrow
+        return self._parts[0].read.__self__.schema  # type: ignore[attr-defined]
+
+    @property
+    def _features(self) -> dict[str, Any]:
+        """What Hugging Face's library says of the columns, if the files were written by it."""
+        about = (self._schema.metadata or {}).get(b"huggingface", b"{}")
+        features: dict[str, Any] = json.loads(about).get("info", {}).get("features", {})
+        return features
+
+    @property
+    def _image_column(self) -> str:
+        schema = self._schema
+        known = [name for name, feature in self._features.items() if feature.get("_type") == "Image"]
+        known += [name for name in schema.names if str(schema.field(name).type).startswith(("struct<bytes", "binary"))]
+        wanted = self._image or next(iter(known), None)
+        if wanted is None or wanted not in schema.names:
+            columns = ", ".join(schema.names)
+            raise ConfigError(f"dataset.image: {wanted or 'no column'!r} holds images; the columns are {columns}")
+        return wanted
+
+    @property
+    def _label_column(self) -> str | None:
+        names = self._schema.names
+        if self._label is not None and self._label not in names:
+            raise ConfigError(f"dataset.label: no column {self._label!r}; the columns are {', '.join(names)}")
+        classes = [name for name, feature in self._features.items() if feature.get("_type") == "ClassLabel"]
+        return self._label or next(iter(classes), "label" if "label" in names else None)
+
+
+class HuggingFace(ImageRecords):
+    """Images of a dataset of Hugging Face that is on this machine: what ``save_to_disk`` wrote, or its Parquet files.
+
+    The files are read as data by pyarrow: no code of the dataset is run, whatever the folder holds.
+
+    Args:
+        path: The folder, or one file.
+        split: Of a folder with several splits.
+        image: Name of the column of images; default: the first one that holds images.
+        label: Name of the column of labels; default: the first one of classes, or ``label``, if there is one.
+        **options: Options of every dataset of decoded images.
+    """
+
+    source: HuggingFaceFiles
+
+    def __init__(
+        self, path: str, split: str = "train", image: str | None = None, label: str | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.source = HuggingFaceFiles(Path(path).expanduser(), split, image, label)

@@ -1,0 +1,164 @@
+"""Images in HDF5, Arrow, Parquet and LMDB files become the tensors that image files become."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from drawn import pixels, png
+
+from gan_experiments.core.types import ConfigError
+from gan_experiments.data.datasets import records
+from gan_experiments.data.datasets.hdf5 import HDF5
+from gan_experiments.data.datasets.huggingface import HuggingFace
+from gan_experiments.data.datasets.lmdb_images import LMDB
+
+COUNT = 12
+EXPECTED = torch.stack([torch.from_numpy(pixels(number)).permute(2, 0, 1) for number in range(COUNT)])
+LABELS = [number % 3 for number in range(COUNT)]
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
+
+
+def hdf5(tmp_path, first=True):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "images.hdf5", "w") as file:
+        file["imgs"] = (EXPECTED if first else EXPECTED.permute(0, 2, 3, 1)).numpy()
+        file["labels"] = np.array(LABELS)
+    return HDF5(str(tmp_path / "images.hdf5"))
+
+
+def table(features=True):
+    pyarrow = pytest.importorskip("pyarrow")
+    images = [{"bytes": png(number), "path": None} for number in range(COUNT)]
+    made = pyarrow.table({"name": list(map(str, range(COUNT))), "picture": images, "kind": LABELS})
+    if not features:
+        return made
+    about = {
+        "picture": {"_type": "Image"},
+        "kind": {"_type": "ClassLabel", "names": ["x", "y", "z"]},
+        "name": {"_type": "Value", "dtype": "string"},
+    }
+    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": about}})})
+
+
+def write_arrow(path, made):
+    import pyarrow
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_stream(file, made.schema) as stream:
+        stream.write_table(made)
+
+
+def saved_to_disk(tmp_path):
+    """The layout of ``DatasetDict.save_to_disk``: a folder for each split, whose order ``state.json`` lists."""
+    made = table()
+    folder = tmp_path / "saved" / "train"
+    names = ["data-00001-of-00002.arrow", "data-00000-of-00002.arrow"]
+    for name, part in zip(names, (made.slice(0, 5), made.slice(5)), strict=True):
+        write_arrow(folder / name, part)
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name} for name in names]}))
+    (tmp_path / "saved" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    (folder / "loading_script.py").write_text("raise SystemExit('was run')")
+    return HuggingFace(str(tmp_path / "saved"))
+
+
+def parquet(tmp_path):
+    from pyarrow.parquet import write_table
+
+    made = table()
+    (tmp_path / "hub" / "data").mkdir(parents=True)
+    write_table(made.slice(0, 7), tmp_path / "hub/data/train-00000-of-00002.parquet", row_group_size=3)
+    write_table(made.slice(7), tmp_path / "hub/data/train-00001-of-00002.parquet")
+    write_table(made.slice(0, 1), tmp_path / "hub/data/test-00000-of-00001.parquet")
+    return HuggingFace(str(tmp_path / "hub"))
+
+
+def lmdb_folder(tmp_path):
+    lmdb = pytest.importorskip("lmdb")
+    with lmdb.open(str(tmp_path / "church_lmdb"), map_size=2**20) as environment, environment.begin(write=True) as put:
+        for number in range(COUNT):
+            put.put(f"{number:08x}".encode(), png(number))
+    return LMDB(str(tmp_path / "church_lmdb"))
+
+
+KINDS = {
+    "hdf5": hdf5,
+    "hdf5 channels last": lambda tmp_path: hdf5(tmp_path, first=False),
+    "saved to disk": saved_to_disk,
+    "parquet": parquet,
+    "lmdb": lmdb_folder,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_become_tensors(tmp_path, kind):
+    data = KINDS[kind](tmp_path)
+    assert (data.facts.image_size, data.facts.channels) == (8, 3)
+    data.prepare_data()
+    data.setup()
+    assert torch.equal(data.images, EXPECTED)
+    if kind == "lmdb":
+        assert data.labels is None
+    else:
+        assert data.labels.tolist() == LABELS
+        assert data.class_names == (["0", "1", "2"] if "hdf5" in kind else ["x", "y", "z"])
+
+
+def test_a_split_and_columns_are_chosen(tmp_path):
+    parquet(tmp_path)
+    test = HuggingFace(str(tmp_path / "hub"), split="test")
+    test.setup()
+    assert len(test.images) == 1
+    with pytest.raises(ConfigError, match="'kinds'; the columns are name, picture, kind"):
+        _ = HuggingFace(str(tmp_path / "hub"), label="kinds").facts
+    with pytest.raises(ConfigError, match="'photo' holds images; the columns are"):
+        _ = HuggingFace(str(tmp_path / "hub"), image="photo").facts
+    with pytest.raises(ConfigError, match="not the number of a class"):
+        _ = HuggingFace(str(tmp_path / "hub"), label="name").facts
+
+
+def test_files_of_others_need_no_features(tmp_path):
+    write_arrow(tmp_path / "plain.arrow", table(features=False))
+    data = HuggingFace(str(tmp_path / "plain.arrow"), label="kind")
+    data.setup()
+    assert torch.equal(data.images, EXPECTED)
+    assert data.labels.tolist() == LABELS
+    assert HuggingFace(str(tmp_path / "plain.arrow")).facts.num_classes == 0
+
+
+def test_a_path_in_the_place_of_an_image_is_not_followed(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    (tmp_path / "image.png").write_bytes(png())
+    stored = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    paths = pyarrow.array([{"bytes": None, "path": str(tmp_path / "image.png")}], stored)
+    write_arrow(tmp_path / "paths.arrow", pyarrow.table({"image": paths}))
+    with pytest.raises(ConfigError, match="a path in the place"):
+        HuggingFace(str(tmp_path / "paths.arrow"), image_size=8).setup()
+
+
+def test_missing_and_damaged_files_are_refused_in_a_line(tmp_path):
+    for made in (HDF5(str(tmp_path / "x.hdf5")), LMDB(str(tmp_path / "x")), HuggingFace(str(tmp_path / "x"))):
+        with pytest.raises(ConfigError, match=r"^dataset\.path: "):
+            _ = made.facts
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        _ = HuggingFace(str(tmp_path / "x.parquet")).facts
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file["photos"] = np.zeros((2, 8, 8), np.uint8)
+    with pytest.raises(ConfigError, match=r"has no 'imgs' \(it has photos\)"):
+        _ = HDF5(str(tmp_path / "other.hdf5")).facts
+
+
+def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
+    def absent(name):
+        raise ImportError(name)
+
+    (tmp_path / "x.hdf5").write_bytes(b"")
+    monkeypatch.setattr(records, "import_module", absent)
+    with pytest.raises(ConfigError, match=r"needs h5py: pip install 'gan-experiments\[hdf5\]'"):
+        _ = HDF5(str(tmp_path / "x.hdf5")).facts
