@@ -15,6 +15,7 @@ from torch.nn.functional import pixel_shuffle, silu
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
 from gan_experiments.core.types import DataFacts, Depth, PositiveInt, Width
+from gan_experiments.networks.block import Block
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.style_layers import EqualizedLinear, unit_length
 from gan_experiments.networks.transformer_blocks import (
@@ -31,7 +32,7 @@ _START = 0.1  # initial size of what a block adds to its input
 _EPSILON = 1e-6
 
 
-class GeneratorBlock(nn.Module):
+class GeneratorBlock(Block):
     """Attention and a feed-forward network whose inputs and outputs a style scales (Peebles & Xie 2023, adaLN)."""
 
     def __init__(self, width: int, heads: int, side: int, fused: bool) -> None:
@@ -149,7 +150,7 @@ class TransformerGenerator(Generator):
         yield from check_transformer(key, config, generator=True)
 
 
-class DiscriminatorBlock(nn.Module):
+class DiscriminatorBlock(Block):
     """Attention and a feed-forward network, each scaled by small learned factors before it is added."""
 
     def __init__(self, width: int, heads: int, side: int, fused: bool) -> None:

@@ -13,9 +13,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Batch, Penalty
 from gan_experiments.core.rules import DISCRIMINATOR, option
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 
 Item = TypeVar("Item")
+_MOST_LAYERS = 3  # that a message names
 
 
 class Fakes(NamedTuple):
@@ -84,14 +86,19 @@ def refuse_coupling_networks(networks: Mapping[str, nn.Module], microbatch: int)
     """
     problems = []
     for key, network in networks.items():
+        whole = []
         for name, layer in network.named_modules():
-            group = getattr(layer, "couples_batch", isinstance(layer, _BatchNorm))
-            where = f"model.microbatch: {type(layer).__name__} in model.{key}{'.' * bool(name)}{name}"
+            # Batch norm of a frozen part is in evaluation mode from the start.
+            group = getattr(layer, "couples_batch", isinstance(layer, _BatchNorm) and layer.training)
             images = group * getattr(network, "packing", 1)
             if group is True:
-                problems.append(f"{where} compares all images of a batch; take a network without, or microbatch=null")
+                whole.append(f"{type(layer).__name__}{f' {name}' * bool(name)}")
             elif images and microbatch % images:
-                problems.append(f"{where} compares groups of {images} images, which {microbatch} is no multiple of")
+                text = f"{name} of model.{key} compares groups of {images} images, which {microbatch} is no multiple of"
+                problems.append(f"model.microbatch: {text}")
+        if whole:
+            text = f"model.{key} compares all images of a batch ({first_few(whole, _MOST_LAYERS)})"
+            problems.append(f"model.microbatch: {text}; take a network without, or microbatch=null")
     if problems:
         raise ConfigError(problems)
 
@@ -105,7 +112,7 @@ def check_microbatch(key: str, config: ConfigView) -> Iterator[Problem]:
         coupled |= {f"{group}.{name}": component for name, component in config.components(group).items()}
     for name, component in coupled.items():
         if getattr(component, "couples_batch", False):
-            yield Problem(where, f"{name} compares all images of a batch; leave it out, or take microbatch=null")
+            yield Problem(where, f"{name} compares all images of a batch; take another, or microbatch=null")
         elif getattr(component, "latents", Penalty.latents) is not Penalty.latents:
             yield Problem(where, f"{name} moves latents once for both networks; leave it out, or take microbatch=null")
     for other in ("share_fakes", "unroll_steps"):

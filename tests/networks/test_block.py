@@ -16,7 +16,8 @@ MODELS = {
     "stylegan2": ["model=stylegan2", "model.generator.style_dim=8", "penalty=[r1,path_length]"],
     "r3gan": ["model=r3gan", "loss=relativistic_pairing", "penalty=r1_r2", "model.share_fakes=true", "d_steps=2"],
     "simultaneous": ["model=r3gan", "penalty=r1", "model.update_order=simultaneous", "trainer.precision=bf16-mixed"],
-    "latent_optimization": ["model=r3gan", "penalty=latent_optimization", "model.microbatch=null"],
+    "transformer": ["model=transformer", "loss=relativistic_pairing", "penalty=approximate_r1_r2"],
+    "latent_optimization": ["model=r3gan", "penalty=latent_optimization"],
 }  # fmt: skip
 
 
