@@ -213,6 +213,20 @@ def test_two_processes_normalize_the_batch_of_one(call, tmp_path, overrides):
     assert_two_train_the_run_of_one(call, tmp_path, *overrides)
 
 
+COMPARED = (
+    *("loss=relativistic_average", "model.discriminator.minibatch=discrimination"),
+    *("penalty=feature_matching", "penalty.feature_matching.weight=0.1"),
+    *("optimizer.generator.lr=0.02", "optimizer.discriminator.lr=0.02"),
+)
+
+
+@pytest.mark.parametrize(
+    "overrides", [COMPARED, pytest.param(("loss=hinge", "model.microbatch=4"), marks=pytest.mark.slow)]
+)
+def test_two_processes_compare_the_batch_of_one(call, tmp_path, overrides):
+    assert_two_train_the_run_of_one(call, tmp_path, "model=mlp", *overrides)
+
+
 def assert_two_train_the_run_of_one(call, tmp_path, *overrides):
     overrides = tiny_overrides(*PARALLEL, *overrides, f"output_dir={tmp_path}")
     assert call(train, *overrides, "name=one")[0] == 0
