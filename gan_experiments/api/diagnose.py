@@ -78,7 +78,9 @@ class Diagnosis(NamedTuple):
             return f"No failure lasts {self.images:,} images after the checkpoint, as it was: more images would tell."
         failure = " and ".join(title(name) for name in before.failures)
         if not survivors:
-            return f"As it was, the replay ends with {failure}, and no change survives: an earlier checkpoint might."
+            return (
+                f"As it was, the replay ends with {failure}, and no change survives: one from an earlier moment might."
+            )
         return f"As it was, the replay ends with {failure}; these survive: {', '.join(survivors)}."
 
     @property
@@ -136,7 +138,7 @@ def diagnose(
     Args:
         run: Trained on one device; more are replayed by one process, whose bits may differ.
         images: Of each replay; ``None``: 16 rows of its monitor, or 32 where it oscillates: what the rules look at.
-        checkpoint: ``last``, ``best``, or the path of a file.
+        checkpoint: ``last``, ``best``, the path of a file, or ``start``: the first step.
         only: Names of the changes to try; ``None``: all that this run can have.
         say: Called with a line after each replay.
 
@@ -148,7 +150,7 @@ def diagnose(
     from gan_experiments.training import counterfactuals, failures
 
     start = counterfactuals.read_start(run.files, config, checkpoint)
-    seen = start["images_seen"]
+    seen = 0 if start is None else start["images_seen"]
     named = counterfactuals.counterfactuals(config, seen)
     unknown = [name for name in only or () if name not in named]
     refuse([f"only: {name!r} is no change of this run{suggest(name, named, listed=True)}" for name in unknown])
@@ -170,7 +172,7 @@ def diagnose(
 def _try(
     run: RunFolder,
     config: Mapping[str, Any],
-    start: Mapping[str, Any],
+    start: Mapping[str, Any] | None,
     name: str,
     changes: Mapping[str, Any],
     until: int,

@@ -207,7 +207,7 @@ class Run(os.PathLike[str]):
 
         Args:
             images: Of each replay; ``None``: as many as the rules look at that name failures.
-            checkpoint: ``last``, ``best``, or the path of a file.
+            checkpoint: ``last``, ``best``, the path of a file, or ``start``: the first step.
 
         Raises:
             ConfigError: The run cannot be used, or has no such checkpoint.

@@ -97,7 +97,7 @@ gan-sample run=outputs/<date>/<run> output.count=100 seed=1 file=grid.png
 gan-sample run=outputs/<date>/<run> output=interpolation output.path=linear
 gan-sample run=outputs/<date>/<run> output=neighbours checkpoint=best""",
     "diagnose": """gan-diagnose run=outputs/<date>/<run>
-gan-diagnose run=outputs/<date>/<run> checkpoint=best images=100000
+gan-diagnose run=outputs/<date>/<run> checkpoint=start images=100000
 gan-diagnose run=outputs/<date>/<run> 'only=[half the rates,r1 x 2]' output=diagnosis""",
     "stability": """gan-stability penalty=r1 optimizer.generator.lr=0.2 optimizer.discriminator.lr=0.2
 gan-stability loss=wasserstein model.update_order=simultaneous

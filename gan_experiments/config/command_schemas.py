@@ -142,7 +142,7 @@ class DiagnoseConfig(Section):
 
     Attributes:
         run: The run's folder.
-        checkpoint: ``last``, ``best``, or a file: where the replays start.
+        checkpoint: Where the replays start: ``last``, ``best``, a file, or ``start``, the first step.
         images: Of each replay; ``None``: as many as the rules look at.
         only: Names of the changes to try; ``None``: all that fit the run.
         output: The folder to write to; ``None``: the run's.

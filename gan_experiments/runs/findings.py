@@ -70,7 +70,7 @@ def advice(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     lasting = [finding.name for finding in findings(record) if finding.ended is None]
     if lasting:
         remedy = _REMEDIES[lasting[0]](config) if lasting[0] in _REMEDIES else ""
-        return f"{remedy} (gan-diagnose tries it and more)" if remedy else ""
+        return remedy + " (gan-diagnose tries it and more)" * (bool(remedy) and lasting[0] != "memorization")
     far = [
         name
         for name, each in estimates(record).items()

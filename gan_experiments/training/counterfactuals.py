@@ -16,6 +16,7 @@ from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_
 from gan_experiments.runs.findings import half_rates
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import CLOCK, read_metrics
+from gan_experiments.training.build import locate
 from gan_experiments.training.callbacks.failure_monitor import FailureMonitor
 from gan_experiments.training.callbacks.monitor import Monitor
 from gan_experiments.training.loop import RunLoop
@@ -34,9 +35,7 @@ def counterfactuals(config: Mapping[str, Any], images_seen: int) -> dict[str, Ch
         config: The run's.
         images_seen: At the checkpoint: a larger batch has to divide it.
     """
-    named: dict[str, Changes] = {AS_IT_WAS: {}, "half the rates": half_rates(config)}
-    slower = {key: rate for key, rate in named["half the rates"].items() if "discriminator" in key}
-    named["half the discriminator's rate"] = slower
+    named: dict[str, Changes] = {AS_IT_WAS: {}, **_of_optimizers(config)}
     for name, penalty in (config.get("penalty") or {}).items():
         if isinstance(penalty.get("weight"), (int, float)):
             named[f"{name} x 2"] = {f"penalty.{name}.weight": 2 * penalty["weight"]}
@@ -53,12 +52,28 @@ def counterfactuals(config: Mapping[str, Any], images_seen: int) -> dict[str, Ch
     return {name: changes for name, changes in named.items() if changes or name == AS_IT_WAS}
 
 
-def read_start(run: RunFolder, config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Read the checkpoint that replays start from.
+def _of_optimizers(config: Mapping[str, Any]) -> dict[str, Changes]:
+    keys = {name: f"optimizer.{name}" for name in ("generator", "discriminator")}
+    rates = {name: value_of(config, f"{key}.lr") for name, key in keys.items()}
+    half = half_rates(config)
+    named = {"half the rates": half}
+    if isinstance(rates["generator"], (int, float)):
+        named["a tenth of the generator's rate"] = {f"{keys['generator']}.lr": rates["generator"] / 10}
+        if isinstance(rates["discriminator"], (int, float)):
+            rate = min(rates["generator"], rates["discriminator"] / 2)
+            named["a slower discriminator"] = {f"{keys['discriminator']}.lr": rate}
+    momenta = {f"{key}.momentum": 0.0 for key in keys.values() if value_of(config, f"{key}.momentum")}
+    return named | {"no momentum": momenta}
+
+
+def read_start(run: RunFolder, config: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """Read the checkpoint that replays start from; ``None`` for ``name`` ``start``: they start as the run did.
 
     Raises:
         ConfigError: There is none, it is damaged, or not of this run.
     """
+    if name == "start":
+        return None
     path = find_checkpoint(run, name)
     checkpoint = load_checkpoint(path)
     check_clock(checkpoint, config, path)
@@ -83,30 +98,44 @@ def config_of_replay(config: Mapping[str, Any], images: int, changes: Changes) -
     return with_values(config, {**own_values, **measured, **alone, **ends, **changes})
 
 
-def write_start(folder: RunFolder, run: RunFolder, checkpoint: Mapping[str, Any], changes: Changes, old: Any) -> None:
-    """Write a checkpoint, changed as the config is, and what it has to be compared with, into the folder of a replay.
+def write_start(
+    folder: RunFolder, run: RunFolder, checkpoint: Mapping[str, Any] | None, changes: Changes, old: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint, changed as the config is, and the data it has to be compared with, into a replay's folder.
 
     Args:
         folder: Of the replay.
         run: Of the run.
-        checkpoint: Of the run.
+        checkpoint: Of the run; ``None``: it starts as the run did.
         changes: Of the config.
         old: The run's config.
     """
+    folder.update_record(dataset=run.record().get("dataset"))
+    if checkpoint is None:
+        return
     start = deepcopy(dict(checkpoint))
     state = start["callbacks"].setdefault(RunLoop().state_key, {})
     state.setdefault("monitor", Monitor().state_dict())
     state.setdefault("failures", FailureMonitor(folder).state_dict())
-    for network, optimizer in zip(("discriminator", "generator"), start["optimizer_states"], strict=False):
-        factor = changes.get(f"optimizer.{network}.lr", 1) / (value_of(old, f"optimizer.{network}.lr") or 1)
-        for group in optimizer["param_groups"] if f"optimizer.{network}.lr" in changes else ():
-            group.update({key: group[key] * factor for key in ("lr", "initial_lr") if key in group})
+    networks = getattr(locate(old["model"]["_target_"]), "optimized", ())
+    for network, optimizer in zip(networks, start["optimizer_states"], strict=True):
+        for group in optimizer["param_groups"]:
+            _change_group(group, f"optimizer.{network}.", changes)
     if "batch_size" in changes:
         start["statistics"] = {}  # of batches of another size
     path = folder.checkpoint("last")
     path.parent.mkdir(parents=True)
     torch.save(start, path)
-    folder.update_record(dataset=run.record().get("dataset"))
+
+
+def _change_group(group: dict[str, Any], prefix: str, changes: Changes) -> None:
+    """Change the options of an optimizer that its state holds: they go before those of the config."""
+    for key, value in changes.items():
+        if key == f"{prefix}lr":  # which a schedule may have changed
+            group["lr"] *= value / group.get("initial_lr", group["lr"])
+            group["initial_lr"] = value
+        elif key.startswith(prefix):
+            group[key.removeprefix(prefix)] = value
 
 
 def compare_rows(run: RunFolder, replay: RunFolder, after: int) -> tuple[int, str]:

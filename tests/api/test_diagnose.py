@@ -82,10 +82,20 @@ def test_rates_of_the_optimizers_are_halved_from_the_first_step(orbiting, tmp_pa
     from gan_experiments.training.counterfactuals import write_start
 
     run, middle = orbiting
-    folder, changes = RunFolder(tmp_path), {"optimizer.generator.lr": 0.05}
+    folder, changes = RunFolder(tmp_path), {"optimizer.generator.lr": 0.05, "optimizer.generator.momentum": 0.5}
     write_start(folder, run.files, load_checkpoint(middle), changes, run.config)
     groups = [state["param_groups"][0] for state in load_checkpoint(folder.checkpoint("last"))["optimizer_states"]]
-    assert [group["initial_lr"] for group in groups] == [0.1, 0.05]
+    assert [(group["initial_lr"], group["lr"], group["momentum"]) for group in groups] == [
+        (0.1, 0.1, 0.0),
+        (0.05, 0.05, 0.5),
+    ]
+
+
+def test_a_run_can_be_replayed_from_its_first_step(orbiting):
+    run, _ = orbiting
+    found = diagnose(run, 256, "start", only=[])
+    assert (found.start, found.rows, found.difference) == (0, 4, "")
+    assert [trial.name for trial in found.trials] == ["as it was"]
 
 
 def test_a_run_that_diverges_survives_with_smaller_rates_only(tmp_path):

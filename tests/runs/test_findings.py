@@ -43,6 +43,7 @@ def test_what_cannot_be_read_is_left_out(written):
 )
 def test_what_to_try_follows_from_the_finding_and_the_config(name, config, remedy):
     assert remedy in advice(found(name), config)
+    assert ("gan-diagnose" in advice(found(name), config)) == (name != "memorization")
     assert advice(found(name, ended=900), config) == ""
 
 

@@ -20,7 +20,7 @@ from gan_experiments.metrics.functional.data_copying import share_of_copies
 from gan_experiments.metrics.functional.distances import squared_radii
 from gan_experiments.runs.findings import title
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.systems.base import System
+from gan_experiments.systems.base import System, evaluation_mode
 from gan_experiments.training import failures
 from gan_experiments.training.callbacks.base import LoopPart
 
@@ -97,7 +97,29 @@ class FailureMonitor(LoopPart):
         copied = share_of_copies(_flat(self._samples(system)), training)
         usual = share_of_copies(real, training, among=not len(others))
         found = failures.memorization(copied, usual, self.count)
-        return {"failures/copied": copied, **self._note("memorization", found, system.clock)}
+        values = {"failures/copied": copied, **self._note("memorization", found, system.clock)}
+        return values | self._overfitting(system, data)
+
+    @torch.no_grad()
+    def _overfitting(self, system: System, data: ImageData) -> dict[str, float]:
+        """Return how far a discriminator takes held-out images for fakes: 0 not at all, 1 as surely as fakes.
+
+        Karras et al. 2020, "Training generative adversarial networks with limited data", equation 1; its images are not
+        augmented here. Empty where nothing is held out, or there is no discriminator of single images.
+        """
+        judge: Any = getattr(system, "discriminator", None)
+        assert data.trained is not None
+        if judge is None or getattr(judge, "packing", 1) != 1 or bool(data.trained.all()):
+            return {}
+        outputs = []
+        with evaluation_mode(judge):
+            for mask in (data.trained, ~data.trained):
+                chosen = self._chosen(system, mask.nonzero().flatten())
+                labels = None if data.labels is None else data.labels[chosen].to(system.device)
+                outputs.append(judge(to_float(data.images[chosen]).to(system.device), labels))
+            outputs.append(judge(to_float(self._samples(system)), self._labels(system)))
+        training, held_out, fake = (float(output.double().mean()) for output in outputs)
+        return {"failures/overfitting": (training - held_out) / (training - fake)} if training != fake else {}
 
     def diverged(self, reason: str, clock: Clock) -> None:
         """Record which term was the first that was no longer finite."""
@@ -154,9 +176,11 @@ class FailureMonitor(LoopPart):
     def _samples(self, system: System) -> Tensor:
         """Generate images, a function of the weights and the seed alone; labels cycle through the classes."""
         latents = Stream(system.seed, "failures", device=system.device).normal(self.count, system.latent_dim)
+        return as_measured(system.sample(latents, self._labels(system), ema=False))
+
+    def _labels(self, system: System) -> Tensor | None:
         classes = system.num_classes
-        labels = torch.arange(self.count, device=system.device) % classes if classes else None
-        return as_measured(system.sample(latents, labels, ema=False))
+        return torch.arange(self.count, device=system.device) % classes if classes else None
 
     def _chosen(self, system: System, images: Tensor, groups: int = 1) -> Tensor:
         """Return the same few real images whenever it is asked."""

@@ -105,7 +105,8 @@ class _Stub:
 def _data(count=40, trained=30, size=4):
     images = torch.randint(0, 256, (count, 1, size, size), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     mask = torch.arange(count) < trained
-    return SimpleNamespace(images=images, trained=mask, training=torch.arange(trained), num_training=trained)
+    training = torch.arange(trained)
+    return SimpleNamespace(images=images, labels=None, trained=mask, training=training, num_training=trained)
 
 
 @pytest.mark.parametrize("trained", [30, 40])
@@ -120,6 +121,20 @@ def test_copies_of_training_images_are_memorization_and_it_can_pass(tmp_path, tr
         "failures/copied": 0.0, "failures/memorization": 0.0,
     }  # fmt: skip
     assert monitor.findings["memorization"]["ended"] == 10_000
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_discriminator_that_takes_held_out_images_for_fakes_is_overfitted(tmp_path, share):
+    class Judge(torch.nn.Module):
+        def forward(self, images, labels=None):
+            kinds = {1.0: 2.0, 0.5: 2.0 - 3 * share, -1.0: -1.0}  # training, held out, fake
+            return torch.tensor([kinds[round(image.mean().item(), 1)] for image in images])
+
+    system, data = _Stub(lambda n: torch.full((n, 1, 4, 4), -1.0)), _data()
+    data.images = torch.where(data.trained, 255, 191)[:, None, None, None].expand(-1, 1, 4, 4).to(torch.uint8)
+    system.discriminator = Judge()
+    values = FailureMonitor(RunFolder(tmp_path), count=8).after_evaluation(system, data)
+    assert values["failures/overfitting"] == pytest.approx(share)
 
 
 def test_equal_samples_are_a_collapse_and_different_ones_are_not(tmp_path):
