@@ -19,7 +19,8 @@ from gan_experiments.training.train import train
 ORBIT = (
     "dataset=dirac", "optimizer=sgd", "penalty=none", "loss=wasserstein", "optimizer.generator.lr=0.1", "batch_size=8",
     "optimizer.discriminator.lr=0.1", "budget.images=3200", "callbacks.monitor.every=64",
-    "callbacks.failures.count=4", "callbacks.checkpoint.every=800", "callbacks.samples.every=3200", "metrics.every=1600", "~callbacks.progress",
+    "callbacks.failures.count=4", "callbacks.checkpoint.every=800", "callbacks.samples.every=3200",
+    "metrics.every=1600", "~callbacks.progress",
 )  # fmt: skip
 
 
