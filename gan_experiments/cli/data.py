@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
 if TYPE_CHECKING:
+    from gan_experiments.core.contracts import Generator
+    from gan_experiments.core.types import DataFacts
     from gan_experiments.data.base import ImageData
 
 _LARGEST_SMALL = 64  # pixels
@@ -55,8 +58,10 @@ def run(request: Request) -> int:
     images, columns = sheet(data, options["count"], options["seed"])
     save_png(image_grid(images, columns), output)
     print(f"  sheet        {shown(output)}")
-    given = [line for line in request.overrides if line.startswith("dataset")]
-    print(f"to train on it:\n  {shlex.join(['gan-train', *given, *suggested(data)])}")
+    own = suggested(data)
+    replaced = tuple(line.partition("=")[0] + "=" for line in own)
+    given = [line for line in request.overrides if line.startswith("dataset") and not line.startswith(replaced)]
+    print(f"to train on it:\n  {shlex.join(['gan-train', *given, *own])}")
     return 0
 
 
@@ -66,13 +71,30 @@ def suggested(data: ImageData) -> list[str]:
     A dataset of ours needs none: the defaults, or its own, suit it.
     """
     from gan_experiments.data.datasets.image_files import CachedImages
+    from gan_experiments.networks.dcgan import DCGANGenerator
+    from gan_experiments.networks.r3gan import R3GANGenerator
 
     if not isinstance(data, CachedImages):
         return []
     large, few = data.facts.shorter_side > _LARGEST_SMALL, data.num_training < _FEW
-    overrides = ["experiment=small_folder"] if few and not large else ["augment=diffaugment"] * few
+    overrides = fitting_size(data.facts, R3GANGenerator if large else DCGANGenerator)
+    overrides += ["experiment=small_folder"] if few and not large else ["augment=diffaugment"] * few
     overrides += ["model=r3gan", "loss=relativistic_pairing", "penalty=r1_r2", "optimizer=r3gan"] if large else []
     return overrides + ["conditioning=projection"] * (1 < data.facts.num_classes <= data.num_training // _PER_CLASS)
+
+
+def fitting_size(facts: DataFacts, network: type[Generator]) -> list[str]:
+    """Return the override of the image size to the nearest that a network takes; empty if it takes this one."""
+    sizes, multiples = network.image_sizes, network.side_multiple
+    assert sizes is not None
+    assert isinstance(multiples, Mapping)
+    shorter = min(sizes, key=lambda size: abs(size - facts.shorter_side))
+    scale, step = shorter / facts.shorter_side, multiples[shorter]
+    longer = max(1, round(max(facts.height, facts.width) * scale / step)) * step
+    height, width = (shorter, longer) if facts.height <= facts.width else (longer, shorter)
+    if (height, width) == (facts.height, facts.width):
+        return []
+    return [f"dataset.image_size={height}" if height == width else f"dataset.image_size=[{height},{width}]"]
 
 
 def write(request: Request) -> int:

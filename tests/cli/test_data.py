@@ -3,10 +3,14 @@ from pathlib import Path
 
 import pytest
 from drawn import png, write_archive, write_folder
+from omegaconf import OmegaConf
 from PIL import Image
 from sklearn.datasets import load_digits
 
 from gan_experiments.cli import data, train
+from gan_experiments.core.types import DataFacts
+from gan_experiments.networks.dcgan import DCGANGenerator
+from gan_experiments.networks.r3gan import R3GANGenerator
 
 PICTURES = {f"{name}/{number}.png": png(number % 3) for name in ("cat", "dog") for number in range(5)}
 
@@ -154,3 +158,23 @@ def test_the_last_line_is_a_command_that_trains_on_the_data(call, tmp_path, monk
     assert line.startswith(" ".join(["gan-train", *arguments, *suits.split()]))
     code, _, err = call(train, *shlex.split(line)[1:], "--cfg", "job")
     assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("size", "network", "expected"),
+    [
+        (64, DCGANGenerator, []),
+        (48, DCGANGenerator, ["dataset.image_size=32"]),  # or 64: as near
+        ((32, 48), DCGANGenerator, []),
+        ((50, 34), DCGANGenerator, ["dataset.image_size=[48,32]"]),
+        (96, R3GANGenerator, ["dataset.image_size=64"]),
+        (200, R3GANGenerator, ["dataset.image_size=256"]),
+    ],
+)
+def test_a_size_that_the_network_takes_is_suggested(size, network, expected):
+    assert data.fitting_size(DataFacts("images", size, 3), network) == expected
+    for line in expected:
+        network(DataFacts("images", OmegaConf.from_dotlist([line]).dataset.image_size, 3), channels=2, **SMALL[network])
+
+
+SMALL = {DCGANGenerator: {}, R3GANGenerator: {"blocks": 1, "group_width": 2}}
