@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from torch import Tensor
@@ -88,8 +88,11 @@ class AdversarialSystem(System):
         network = NETWORKS[self.trainer.optimizers.index(optimizer)]
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
 
-    def _in_parts(self, parts: Sequence[Item]) -> Iterator[Item]:
-        """Yield parts of a step, each with its share of the random numbers, and the same buffers to start from."""
+    def _in_parts(self, parts: Sequence[Item]) -> Iterable[Item]:
+        """Return parts of a step, each with its share of the random numbers, and the same buffers to start from."""
+        return parts if len(parts) == 1 else self._one_by_one(parts)
+
+    def _one_by_one(self, parts: Sequence[Item]) -> Iterator[Item]:
         for index, part in with_same_buffers(parts, [self.generator, self.discriminator]):
             self._part = index, len(parts)
             yield part
@@ -119,8 +122,6 @@ class AdversarialSystem(System):
             *keys: Tell apart the random streams of steps with the same clock.
             suffix: Ends the names of the values.
         """
-        if not penalties:
-            return loss
         with without_autocast(self.device):
             for name, penalty in penalties.items():
                 step.rng = self._stream("penalty", network, name, *keys)
@@ -132,8 +133,8 @@ class AdversarialSystem(System):
 
     def _differentiates_clean(self, side: str) -> bool:
         """Return whether a penalty of this step needs the gradient by the images of ``side`` before augmentation."""
-        due = [penalty for penalty in self._due(self.clock.step).values() if penalty.before_augmentation]
-        return any(getattr(penalty, f"differentiates_{side}") for penalty in due)
+        due = self._due(self.clock.step).values()
+        return any(getattr(penalty, f"differentiates_{side}") for penalty in due if penalty.before_augmentation)
 
 
 def check_updates(key: str, config: ConfigView) -> Iterator[Problem]:

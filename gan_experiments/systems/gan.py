@@ -174,11 +174,11 @@ class GAN(AdversarialSystem):
             if self._differentiates_clean("fake"):
                 clean = in_float32(clean).requires_grad_()
             fake, fakes = self._augmented("fake", clean), Fakes(fakes.latents, fakes.labels, clean)
-            if not fake.requires_grad:
-                fake = fake.detach().requires_grad_(any(penalty.differentiates_fake for penalty in penalties.values()))
-            loss, step, values = self._discriminator_loss(real, labels, fake, fakes, penalties)
+            if not fake.requires_grad and any(penalty.differentiates_fake for penalty in penalties.values()):
+                fake = fake.detach().requires_grad_()
+            loss, real_output, values = self._discriminator_loss(real, labels, fake, fakes, penalties)
             self._minimize(loss, optimizer)
-        self._real_outputs.append(step.real_output.detach())  # type: ignore[union-attr]
+        self._real_outputs.append(real_output.detach())
         self.statistics.record(self.clock.step, values)
 
     def _discriminator_loss(
@@ -189,20 +189,21 @@ class GAN(AdversarialSystem):
         fakes: Fakes,
         penalties: Mapping[str, Penalty],
         *keys: str,
-    ) -> tuple[Tensor, Step, dict[str, Tensor]]:
-        """Return the discriminator's loss with penalties, what they saw, and the values to record.
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return the discriminator's loss with penalties, its outputs for real images, and the values to record.
 
         ``fake`` are the images of ``fakes`` as the discriminator sees them, ``keys`` those of the random numbers.
         """
-        if not real.requires_grad:
-            real = real.detach()  # the generator's step takes the same reals, without a gradient
-            real.requires_grad_(any(penalty.differentiates_real for penalty in penalties.values()))
+        if not real.requires_grad and any(penalty.differentiates_real for penalty in penalties.values()):
+            real = real.detach().requires_grad_()  # the generator's step takes the same reals, without a gradient
         of_real, of_fake = self._discriminate(real, labels), self._discriminate(fake, fakes.labels)
         loss = self.loss.discriminator(of_real.output, of_fake.output)
         kind = self.loss.discriminator_output
         values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
-        step = self._step(fakes, labels, real, fake, of_real, of_fake)
-        return self._add_penalties("discriminator", loss, penalties, step, values, *keys), step, values
+        if penalties:
+            step = self._step(fakes, labels, real, fake, of_real, of_fake)
+            loss = self._add_penalties("discriminator", loss, penalties, step, values, *keys)
+        return loss, of_real.output, values
 
     def _generator_step(
         self, real: Tensor, labels: Tensor | None, shared: Fakes | None, *between: Callable[[], None]
@@ -214,13 +215,15 @@ class GAN(AdversarialSystem):
             discriminate = self._unrolled(real, labels, fake, fakes) if self.unroll_steps else self._discriminate
             of_real = discriminate(real, labels) if self.loss.generator_needs_real else None
             of_fake = discriminate(fake, fakes.labels)
-            step = self._step(fakes, labels, real, fake, of_real, of_fake)
             fake_output = of_fake.output
-            for penalty in penalties.values():
-                fake_output = penalty.generator_outputs(fake_output, step)
+            if penalties:
+                step = self._step(fakes, labels, real, fake, of_real, of_fake)
+                for penalty in penalties.values():
+                    fake_output = penalty.generator_outputs(fake_output, step)
             loss = self.loss.generator(fake_output, of_real and of_real.output)
             values = {"loss/generator": loss}
-            loss = self._add_penalties("generator", loss, penalties, step, values)
+            if penalties:
+                loss = self._add_penalties("generator", loss, penalties, step, values)
             self.statistics.record(self.clock.step, values)
             self._minimize(loss, optimizer, *between)
 

@@ -59,9 +59,6 @@ def with_same_buffers(items: Sequence[Item], modules: Iterable[nn.Module]) -> It
     So the power iterations of spectral normalization are the same in every part of a step, and an average over batches,
     such as that of styles, has the mean of all parts added. Integers are those of the last part.
     """
-    if len(items) == 1:
-        yield 0, items[0]
-        return
     buffers = [buffer for module in modules for buffer in module.buffers()]
     before = [buffer.clone() for buffer in buffers]
     means = [buffer.clone() for buffer in buffers]
