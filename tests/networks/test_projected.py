@@ -23,8 +23,16 @@ def small(facts=COLOUR, **options):
 
 @pytest.fixture(scope="module")
 def network():
+    """With features of unit size: random weights shrink them to nothing from layer to layer."""
     torch.manual_seed(0)
-    return wake(small())
+    network = wake(small())
+    backbone = network.backbone.network
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    backbone.train()(torch.rand(4, 3, 128, 128) * 2 - 1)
+    backbone.eval()
+    return network
 
 
 @pytest.mark.parametrize(("conditioning", "count"), [("none", 10_331_328), ("projection", 12_940_736 - 4 * 996 * 128)])
@@ -72,6 +80,7 @@ def test_scales_are_mixed_from_the_coarsest_to_the_finest(network):
         expected.insert(0, functional.conv2d(logits, head.layers[-1].weight))
     torch.testing.assert_close(network(images), torch.cat(expected, dim=1), rtol=1e-5, atol=1e-5)
     assert network(images).shape == (2, 4, 1, 1)
+    assert (network(images) - network(-images)).abs().min() > 1e-3
 
 
 def test_smaller_images_are_enlarged_and_grey_ones_have_three_equal_channels(network):
