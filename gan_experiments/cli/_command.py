@@ -54,6 +54,10 @@ def command(config_name: str, schema: type, job: Job, sweep: Sweep | None = None
     limit_spinning()
     try:
         code = _command(config_name, schema, job, sweep, tidy)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; at exit Python would flush, and complain, once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except Exception as error:
         code = report(error)
     except KeyboardInterrupt:
@@ -127,7 +131,7 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
     options = read_arguments(sys.argv[1:], config_name)
     if options.version or options.help:
         text = f"gan-experiments {version('gan-experiments')}"
-        _say(text if options.version else help_page(config_name, options.config_dir))
+        print(text if options.version else help_page(config_name, options.config_dir))
         return 0
     if options.for_hydra:  # it reads the command line itself, but not the folder
         search_also(Path(options.config_dir).absolute() if options.config_dir else None)
@@ -171,11 +175,4 @@ def _print_config(line: CommandLine, options: Arguments) -> None:
             raise ConfigError(f"--package: there is no part {options.package!r} in this config")
     if options.resolve:
         OmegaConf.resolve(shown)  # which leaves alone what refers to a value that only a job has
-    _say(OmegaConf.to_yaml(shown).rstrip())
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # `| head` has seen enough; at exit Python would flush, and complain, once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(OmegaConf.to_yaml(shown).rstrip())

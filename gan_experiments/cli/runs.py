@@ -93,11 +93,13 @@ def compare(request: Request) -> int:
         raise ConfigError("runs: one run alone cannot be compared; give more of them")
     configs = [flatten(row.folder.read_config()) for row in rows]
     keys = dict.fromkeys(key for config in configs[1:] for key in differences(configs[0], config))
-    lines = {key: [show(config.get(key)) for config in configs] for key in keys}
+    lines = {key.removesuffix("._target_"): [_setting(key, config.get(key)) for config in configs] for key in keys}
     lines |= {"status": [row.state.status for row in rows], "images": [f"{row.state.images:,}" for row in rows]}
     for name in dict.fromkeys(name for row in rows for name in row.state.measures):
         lines[name] = [number(row.state.measures[name]) if name in row.state.measures else "" for row in rows]
-    table = Table(*["", *(printable(row.folder.path.name) for row in rows)], box=None, pad_edge=False)
+    table = Table("", box=None, pad_edge=False)
+    for row in rows:
+        table.add_column(printable(row.folder.path.name), overflow="fold")
     for key, cells in lines.items():
         table.add_row(*map(printable, [key, *cells]))
     _console().print(table)
@@ -143,6 +145,11 @@ _VERBS: dict[str, tuple[type, Callable[[Request], int]]] = {
     "archive": (schemas.RunsArchiveConfig, archive_runs),
     "delete": (schemas.RunsDeleteConfig, delete_runs),
 }
+
+
+def _setting(key: str, value: Any) -> str:
+    """Return a value as a config would write it; of a class its name."""
+    return str(value).rpartition(".")[2] if key.endswith("._target_") and value is not None else show(value)
 
 
 def _found(options: Mapping[str, Any]) -> list[RunFolder]:
@@ -191,23 +198,24 @@ def _refuse_kept(rows: Sequence[Row]) -> None:
 
 
 def _print_table(rows: Sequence[Row]) -> None:
-    table = Table("run", "status", box=None, pad_edge=False)
+    table = Table("status", box=None, pad_edge=False)
     for name in ("images", "newest values", "size", "age"):
         table.add_column(name, justify="left" if "values" in name else "right")
+    table.add_column("run")  # last: what is too long for a terminal goes on in its next line
     for row in rows:
         state = row.state
         share = f" {min(1, state.images / state.budget):.0%}" if state.budget else ""
-        cells = [shown(row.folder.path), state.status, f"{state.images:,}{share}", state.values()]
-        table.add_row(*map(printable, [*cells, _bytes(row.size), _age(time.time() - row.changed)]))
-    _console().print(table)
+        cells = [state.status, f"{state.images:,}{share}", state.values(), _bytes(row.size)]
+        table.add_row(*map(printable, [*cells, _age(time.time() - row.changed), shown(row.folder.path)]))
+    _console(wide=True).print(table, soft_wrap=True)
     counts = Counter(row.state.status for row in rows)
     total = f"{len(rows)} run{'s' if len(rows) > 1 else ''}, {_bytes(sum(row.size for row in rows))}"
     print(f"{total}: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
 
 
-def _console() -> Console:
-    """Return a console that cuts nothing off where its output goes to a file or to another program."""
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 10_000)
+def _console(wide: bool = False) -> Console:
+    """Return a console that cuts nothing off where its output goes to a file or to another program, or if ``wide``."""
+    return Console(highlight=False, markup=False, width=10_000 if wide or not sys.stdout.isatty() else None)
 
 
 def _bytes(size: float) -> str:
