@@ -66,12 +66,9 @@ def check_optimizer(key: str, options: Mapping[str, Any], config: ConfigView) ->
 def check_schedule(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
     """Refuse learning rates that stop falling before they start; warn of what no run of this budget gets to."""
     yield from check_within_run(key, "warmup", "the learning rates do not reach their values", config)
-    start, end = config.get(f"{key}.start"), config.get(f"{key}.end")
-    name = "end" if end else "start"
-    end = end or config.get("budget.images")
     falls = config.get(f"{key}.kind") in ("linear", "cosine")
-    if falls and isinstance(start, int) and isinstance(end, int) and start >= end:
-        yield Problem(f"{key}.{name}", f"the learning rates fall from {start} to {end} images: end must be larger")
+    if falls and (problem := _order_problem(key, config)):
+        yield problem
     elif falls:
         yield from check_within_run(key, "start", "the learning rates do not fall", config)
         yield from check_within_run(key, "end", "the learning rates fall a part of the way", config)
@@ -124,6 +121,16 @@ def check_freeze(key: str, options: Mapping[str, Any], config: ConfigView) -> It
         yield Problem(f"{key}.{name}", "random weights stay as they are: there is no init_from", warning=True)
 
 
+def _order_problem(key: str, config: ConfigView) -> Problem | None:
+    """Return what is wrong with ``start`` and ``end`` below ``key``, in images seen; the budget is the default end."""
+    start, end, budget = config.get(f"{key}.start", 0), config.get(f"{key}.end"), config.get("budget.images")
+    if end and isinstance(start, int) and isinstance(end, int) and start >= end:
+        return Problem(f"{key}.end", f"{end:,} images have to be more than {key}.start, {start:,}")
+    if not end and isinstance(start, int) and isinstance(budget, int) and start >= budget:
+        return Problem(f"{key}.start", f"{start:,} images have to be fewer than those of the run, {budget:,}")
+    return None
+
+
 def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
     """Refuse ramps of what the system cannot change, to a value out of bounds, or that end before they start.
 
@@ -136,11 +143,8 @@ def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iter
     for number in dict.fromkeys(_texts(keys)) if limits else ():  # none: the system itself has been refused
         if problem := _ramp_problem(number, to, limits):
             yield Problem(f"{key}.keys", problem)
-    start, end = config.get(f"{key}.start", 0), config.get(f"{key}.end")
-    name = "end" if end else "start"
-    end = end or config.get("budget.images")
-    if isinstance(start, int) and isinstance(end, int) and start >= end:
-        yield Problem(f"{key}.{name}", f"the ramp goes from {start} to {end} images: end must be larger")
+    if problem := _order_problem(key, config):
+        yield problem
     else:
         yield from check_within_run(key, "start", "it never begins", config)
         yield from check_within_run(key, "end", "it gets a part of the way", config)

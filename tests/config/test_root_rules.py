@@ -77,8 +77,14 @@ def test_a_half_life_that_is_long_against_the_budget_is_warned_of(average, warne
 @pytest.mark.parametrize(
     ("schedule", "line"),
     [
-        ({"kind": "linear", "start": 2000000, "end": None}, "start: the learning rates fall from 2000000 to 1000000"),
-        ({"kind": "cosine", "start": 9, "end": 8}, "end: the learning rates fall from 9 to 8"),
+        (
+            {"kind": "linear", "start": 2000000, "end": None},
+            "start: 2,000,000 images have to be fewer than",
+        ),
+        (
+            {"kind": "cosine", "start": 9, "end": 8},
+            "end: 8 images have to be more than optimizer.",
+        ),
         ({"kind": "linear", "start": 0, "end": None}, None),
         ({"kind": "constant", "start": 0, "end": None}, None),
         ({"kind": "linear", "start": 0, "end": 2000000}, "end: 2,000,000"),
@@ -159,9 +165,9 @@ def test_bounds_of_what_a_ramp_ends_at():
 
 
 def test_a_ramp_ends_after_it_starts():
-    line = "ramps.gamma.end: the ramp goes from 1000 to 1000 images: end must be larger"
+    line = "ramps.gamma.end: 1,000 images have to be more than ramps.gamma.start, 1,000"
     assert ramp(ADVERSARIAL, "ema.half_life", start=1000) == [line]
-    line = "ramps.gamma.start: the ramp goes from 800000 to 800000 images: end must be larger"
+    line = "ramps.gamma.start: 800,000 images have to be fewer than those of the run, 800,000"
     assert ramp(ADVERSARIAL, "ema.half_life", end=None, start=800000) == [line]
 
 
