@@ -366,7 +366,17 @@ def test_missing_values_and_broken_interpolations_are_found_together():
     config = {"run": "???", "seed": "${nowhere}", "count": "${oc.env:NO_SUCH_VARIABLE}", "file": "${file}"}
     found = check_config(OmegaConf.create(config), SampleConfig)
     by_key = {problem.key: problem for problem in found.problems}
-    assert set(by_key) == {"run", "seed", "count", "file", "checkpoint", "accelerator", "trusted", "output"}
+    assert set(by_key) == {
+        "run",
+        "seed",
+        "count",
+        "file",
+        "checkpoint",
+        "accelerator",
+        "generator",
+        "trusted",
+        "output",
+    }
     assert by_key["run"].missing
     assert not by_key["seed"].missing
 

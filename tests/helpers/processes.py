@@ -89,7 +89,10 @@ def command_in_two(name, *arguments, folder):
         command(name, *arguments, folder=folder, log=Path(folder) / f"{name}{rank}.log", environment=group | local)
         for rank, local in enumerate(({"LOCAL_RANK": "0"}, {"LOCAL_RANK": "1"}))
     ]
-    return [process.wait() for process in started]
+    codes = [process.wait() for process in started]
+    for process in started:
+        print(process.log.read_text())  # pytest shows it where the test fails
+    return codes
 
 
 def in_two_processes(work, folder, *arguments):

@@ -30,12 +30,14 @@ def test_directions():
     assert lower == {
         "fid", "fid_infinity", "class_fid", "class_fid_worst", "kid", "kid_spread", "reverse_kl",
         "reverse_kl_high_quality", "memorization", "cycle_error", "equilibrium_distance", "lpips", "lpips_classical",
-        "lpips_input",
+        "lpips_input", "cmmd", "ms_ssim", "ppl", "swd", "swd_16", "swd_32", "swd_64", "swd_128", "swd_256", "swd_512",
+        "swd_1024",
     }  # fmt: skip
     assert known.keys() - lower == {
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",
         "lpips_diversity", "memorization_z", "modes_published", "label_kept", "label_kept_answer", "psnr",
-        "psnr_classical", "psnr_input", "ssim", "ssim_classical", "ssim_input",
+        "psnr_classical", "psnr_input", "ssim", "ssim_classical", "ssim_input", "authpct", "fls",
+        "prd_precision", "prd_recall", "vendi",
     }  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class TranslatedSamples:
         """Return the translations of the inputs ``start`` to ``start + count``, with all they are compared with."""
         system, inputs, device = self._system, self._inputs, self._system.device
         chosen = self._chosen[start : start + count]
-        given = inputs.of(chosen).to(device) if len(chosen) else torch.empty(0, *inputs.of(self._chosen[:1]).shape[1:])
+        given = inputs.of(chosen if len(chosen) else self._chosen[:1])[: len(chosen)].to(device)  # none: of their type
         bits = inputs.facts.bits
         images = as_measured(system.translate(to_float(given), ema=self._ema), bits)
 
