@@ -143,8 +143,8 @@ def check_ramp(key: str, options: Mapping[str, Any], config: ConfigView) -> Iter
     for number in dict.fromkeys(_texts(keys)) if limits else ():  # none: the system itself has been refused
         if problem := _ramp_problem(number, to, limits):
             yield Problem(f"{key}.keys", problem)
-    if problem := _order_problem(key, config):
-        yield problem
+    if out_of_order := _order_problem(key, config):
+        yield out_of_order
     else:
         yield from check_within_run(key, "start", "it never begins", config)
         yield from check_within_run(key, "end", "it gets a part of the way", config)
