@@ -51,7 +51,7 @@ class MinibatchDiscrimination(nn.Module):
     """Features of how close each sample is to the others of its batch (Salimans et al. 2016, section 3.2).
 
     ``o_k(x_i) = sum_{j != i} exp(-||M_ik - M_jk||_1)`` for vectors ``M_ik`` that are linear in the features of ``x_i``.
-    With several processes the batch is that of all. The paper's sum includes ``j = i``, which adds 1 to all.
+    In training the batch is that of all processes. The paper's sum includes ``j = i``, which adds 1 to all.
 
     Args:
         num_features: Length of a feature vector.
@@ -69,7 +69,8 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(B, F)`` to ``(B, F + K)``."""
         vectors = self.project(features).view(len(features), self.kernels, -1)  # (B, K, D)
-        distances = (vectors[:, None] - gathered(vectors)[None]).abs().sum(dim=3)  # (B, processes * B, K)
+        others = gathered(vectors) if self.training else vectors  # one process may evaluate by itself
+        distances = (vectors[:, None] - others[None]).abs().sum(dim=3)  # (B, processes * B, K)
         return torch.cat([features, (-distances).exp().sum(dim=1) - 1], dim=1)
 
 

@@ -31,6 +31,6 @@ class MaxGradientPenalty(Penalty):
         super().__init__(weight, interval)
 
     def discriminator(self, step: Step) -> Tensor:
-        """Return ``max ||grad D||^2``, the norm per sample, the maximum over the batch of this process."""
+        """Return ``max ||grad D||^2``, the norm per sample, the maximum over the batch of all processes."""
         gradient = image_gradient(step.discriminator, between(step), step.labels)
         return gathered(gradient.square().sum(dim=1)).max()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+_TORCHS = sys.modules[Optimizer.__module__]  # its names below are private: another version may not have them
 
 
 def keep_rates(optimizer: Optimizer) -> Optimizer:
@@ -43,9 +45,11 @@ def clear_gradient(optimizer: Optimizer) -> None:
 def take_step(optimizer: Optimizer) -> None:
     """Do what ``step`` does, without its profiling; where something is hooked to the step, call it as it is."""
     hooks = (
-        _global_optimizer_pre_hooks, optimizer._optimizer_step_pre_hooks,
-        _global_optimizer_post_hooks, optimizer._optimizer_step_post_hooks,
-    )  # fmt: skip
+        getattr(_TORCHS, "_global_optimizer_pre_hooks", True),
+        getattr(_TORCHS, "_global_optimizer_post_hooks", True),
+        getattr(optimizer, "_optimizer_step_pre_hooks", True),
+        getattr(optimizer, "_optimizer_step_post_hooks", True),
+    )
     step: Any = optimizer.step
     if any(hooks) or not getattr(step, "hooked", False):
         step()

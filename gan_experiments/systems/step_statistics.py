@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 import torch
 import torch.distributed as dist
@@ -15,7 +15,7 @@ from gan_experiments.core.types import DivergedError
 
 SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits
 RANKED = {"logits": 1, "energy": -1}  # kinds of outputs, and which way those of real images lie from those of fakes
-CAPACITY = 4000  # unread records, of which a step makes some, that are kept before they are checked and dropped
+CAPACITY = 1000  # steps with unread values that are kept before they are checked and dropped
 
 
 class StepStatistics:
@@ -25,13 +25,16 @@ class StepStatistics:
     """
 
     def __init__(self) -> None:
-        self._rows: list[tuple[int, dict[str, Tensor]]] = []
+        self._rows: list[tuple[int, dict[str, Tensor]]] = []  # several of a step
+        self._steps = 0  # in these rows
 
     def record(self, step: int, values: Mapping[str, Tensor]) -> None:
         """Store the ``values`` of ``step``; the values of one name must have the same shape in every step."""
+        if not self._rows or self._rows[-1][0] != step:
+            if self._steps == CAPACITY:
+                self.read()
+            self._steps += 1
         self._rows.append((step, {name: value.detach() for name, value in values.items()}))
-        if len(self._rows) >= CAPACITY:
-            self.read()
 
     def read(self) -> dict[str, float]:
         """Return the mean of each value over the steps since the last reading and over all processes, and clear them.
@@ -43,6 +46,7 @@ class StepStatistics:
         """
         means = self.check()
         self._rows.clear()
+        self._steps = 0
         return means
 
     def check(self) -> dict[str, float]:
@@ -103,6 +107,8 @@ class StepStatistics:
             table = tables[rank] if same else tables.transpose(0, 1)
             values = table.to(device).unbind(0)
             self._rows += [(step, {name: value}) for step, value in zip(steps, values, strict=True)]
+        self._rows.sort(key=itemgetter(0))
+        self._steps = len({step for step, _ in self._rows})
 
 
 def _tables(values: list[Tensor]) -> list[Tensor]:

@@ -48,6 +48,16 @@ def test_discrimination_is_the_papers_sum_over_the_other_samples():
             assert result[one, 6 + kernel] == pytest.approx(expected, rel=1e-4)
 
 
+def test_discrimination_waits_for_other_processes_in_training_alone(monkeypatch):
+    """In evaluation one process may call it by itself."""
+    calls = []
+    monkeypatch.setattr("gan_experiments.networks.minibatch.gathered", lambda values: calls.append(1) or values)
+    layer = MinibatchDiscrimination(6)
+    layer(torch.randn(4, 6))
+    layer.eval()(torch.randn(4, 6))
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("minibatch", ["deviation", "discrimination"])
 def test_the_output_sees_a_collapse_and_the_features_do_not(minibatch):
     torch.manual_seed(0)

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -63,3 +65,17 @@ def test_what_is_hooked_to_a_step_or_put_in_its_place_is_called(optimizer):
     optimizer.step = lambda: called.append("own")
     take_step(optimizer)
     assert called[-1] == "own"
+
+
+def test_where_torch_keeps_hooks_elsewhere_the_step_is_called_as_it_is(optimizer, monkeypatch):
+    called = []
+
+    def step():
+        called.append("whole")
+
+    step.hooked, step.__wrapped__ = True, lambda _: called.append("inner")
+    optimizer.step = step
+    take_step(optimizer)
+    monkeypatch.delattr(sys.modules["torch.optim.optimizer"], "_global_optimizer_pre_hooks")
+    take_step(optimizer)
+    assert called == ["inner", "whole"]

@@ -73,6 +73,21 @@ def test_a_resumed_run_reads_the_same_means():
             statistics.read()
 
 
+def test_a_run_that_is_resumed_drops_what_nobody_reads_at_the_same_step():
+    def take(statistics, steps):
+        for step in steps:
+            for name in "abcd":
+                statistics.record(step, {name: torch.tensor(float(step)), name * 2: torch.tensor(1.0)})
+
+    end = CAPACITY + CAPACITY // 5
+    whole, first, second = StepStatistics(), StepStatistics(), StepStatistics()
+    take(whole, range(end))
+    take(first, range(end // 2))
+    second.load_state_dict(first.state_dict(), torch.device("cpu"))
+    take(second, range(end // 2, end))
+    assert second.read() == whole.read()
+
+
 @pytest.mark.parametrize("shape", [(), (4,)])
 def test_values_of_two_processes_that_one_takes_up_are_averaged_over_both(shape):
     statistics = StepStatistics()
