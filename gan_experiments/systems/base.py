@@ -101,6 +101,20 @@ class System(pl.LightningModule):
             raise ConfigError(f"freeze.{network}: nothing of the {network} is left to train")
         self.train(self.training)
 
+    def refuse_batch(self, processes: int) -> None:
+        """Refuse a batch that the networks, some parts of which may be frozen by now, cannot take in so many processes.
+
+        Raises:
+            ConfigError: Says why.
+        """
+        packing, size = getattr(getattr(self, "discriminator", None), "packing", 1), self.clock.batch_size
+        if packing > 1 and size % (processes * packing):
+            raise ConfigError(f"batch_size: {size} images are no whole number of packs of {packing} in each process")
+
+    def on_fit_start(self) -> None:
+        """Refuse the batch if nobody has done so before."""
+        self.refuse_batch(self.trainer.world_size)
+
     def train(self, mode: bool = True) -> Self:
         """Set the mode of all modules; frozen ones stay in evaluation mode, in which no buffer changes."""
         super().train(mode)

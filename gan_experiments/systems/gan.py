@@ -25,7 +25,7 @@ from gan_experiments.core.contracts import (
 from gan_experiments.core.images import to_float
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import derive_seed, seed_noise
-from gan_experiments.core.types import PositiveInt, Repeats
+from gan_experiments.core.types import ConfigError, PositiveInt, Repeats
 from gan_experiments.networks.block import recompute_blocks
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
 from gan_experiments.systems.base import OptimizerFactory
@@ -34,6 +34,7 @@ from gan_experiments.systems.microbatch import (
     Part,
     check_microbatch,
     divided,
+    no_divisor,
     refuse_coupling_networks,
 )
 from gan_experiments.systems.schedule import LearningRateSchedule
@@ -74,7 +75,7 @@ class GAN(AdversarialSystem):
             keeping them (Chen et al. 2016): less memory, more time, the same results.
 
     Raises:
-        ConfigError: Networks compare the images of a batch, and there are microbatches; or they have no blocks.
+        ConfigError: Networks have no blocks.
     """
 
     def __init__(
@@ -100,8 +101,6 @@ class GAN(AdversarialSystem):
         activation_checkpointing: bool = False,
     ) -> None:
         networks = {"generator": generator, "discriminator": discriminator}
-        if microbatch is not None:
-            refuse_coupling_networks(networks, microbatch)
         if activation_checkpointing:
             recompute_blocks(networks)
         layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -123,6 +122,16 @@ class GAN(AdversarialSystem):
         self._gradient_norms: dict[str, Tensor] = {}
         self._real_outputs: list[Tensor] = []
         self._clean_real: Tensor = torch.empty(0)
+
+    def refuse_batch(self, processes: int) -> None:
+        """Refuse microbatches that do not divide the share of a process, or networks that compare all its images."""
+        super().refuse_batch(processes)
+        if self.microbatch is not None:
+            networks = {"generator": self.generator, "discriminator": self.discriminator}
+            refuse_coupling_networks(networks, self.microbatch)
+            share, packing = self.clock.batch_size // processes, getattr(self.discriminator, "packing", 1)
+            if (text := no_divisor(self.microbatch, share, packing)) is not None:
+                raise ConfigError(f"model.microbatch: {text}")
 
     def step(self, batch: Batch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""

@@ -118,9 +118,15 @@ def check_microbatch(key: str, config: ConfigView) -> Iterator[Problem]:
     counts = [config.get(name) for name in ("batch_size", "trainer.devices", "trainer.num_nodes")]
     packing = option(config, DISCRIMINATOR, "packing") or 1
     if not all(isinstance(count, int) for count in (size, packing, *counts)):
-        return
-    share = counts[0] // prod(counts[1:])
-    if share % size or size % packing:
-        fits = [count for count in range(1, share + 1) if share % count == 0 and count % packing == 0]
-        text = f"{size} is no divisor of the {share} images of a step{' in whole packs' * (packing > 1)}"
-        yield Problem(where, f"{text}; {', '.join(map(str, fits[-8:]))} are")
+        return  # such as trainer.devices=auto: the system looks again when it knows
+    if (text := no_divisor(size, counts[0] // prod(counts[1:]), packing)) is not None:
+        yield Problem(where, text)
+
+
+def no_divisor(size: int, share: int, packing: int) -> str | None:
+    """Return what is wrong if the ``share`` of a process has no equal parts of ``size`` in whole packs."""
+    if share % size == 0 and size % packing == 0:
+        return None
+    fits = [count for count in range(1, share + 1) if share % count == 0 and count % packing == 0]
+    text = f"{size} is no divisor of the {share} images of a step{' in whole packs' * (packing > 1)}"
+    return f"{text}; {', '.join(map(str, fits[-8:]))} are"

@@ -26,9 +26,10 @@ def check_run(parts: Parts, config: Mapping[str, Any]) -> None:
     """Check a run before its first step, without changing what it computes.
 
     Raises:
-        ConfigError: A network returns the wrong shape; data is missing or less than a batch; evaluation is impossible;
-            there is too little memory.
+        ConfigError: A network returns the wrong shape, or cannot take the batch; data is missing or less than a batch;
+            evaluation is impossible; there is too little memory.
     """
+    parts.system.refuse_batch(parts.trainer.world_size)
     check_memory(parts, config, dry_run(parts.system, parts.data.facts))
     parts.data.prepare_data()
     parts.data.setup()

@@ -17,6 +17,7 @@ from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.gan import GAN
 from gan_experiments.systems.microbatch import refuse_coupling_networks, with_same_buffers
 from gan_experiments.training.build import build
+from gan_experiments.training.train import prepare
 
 R3GAN = ("model=r3gan", "loss=relativistic_pairing", "penalty=r1_r2", "penalty.r1.before_augmentation=true")
 CASES = {
@@ -112,6 +113,36 @@ def test_networks_that_compare_images_are_refused(network, size, text):
 class Packs(Discriminator):
     def __init__(self, facts, packing=2):
         super().__init__(facts, packing)
+
+
+PLAIN = ("metrics=none", "model=mlp", "loss=hinge", "trainer.devices=auto", "~callbacks.progress")
+BATCH_NORM = ("model=dcgan", "model.generator.norm=none", "loss=hinge", "model.microbatch=4", "batch_size=8")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        (["model.microbatch=48"], "model.microbatch: 48 is no divisor of the 64 images of a step; 1, 2, 4, 8"),
+        (["model.microbatch=1", "model.discriminator.packing=2"], "microbatch: 1 is no divisor of .* in whole packs"),
+        (["model.discriminator.packing=3"], "batch_size: 64 images are no whole number of packs of 3 in each process"),
+        (["model.microbatch=32", "model.discriminator.packing=2"], None),
+        (BATCH_NORM, r"model.microbatch: model.discriminator compares all images of a batch \(BatchNorm2d"),
+        ([*BATCH_NORM, "freeze.discriminator=['*.3']"], None),
+    ],
+)  # fmt: skip
+def test_a_batch_is_checked_before_a_run_where_processes_and_frozen_parts_are_known(tiny, tmp_path, overrides, text):
+    config = tiny(*PLAIN, "batch_size=64", *overrides)
+    if text is None:
+        assert prepare(config, RunFolder(tmp_path)).trainer.world_size == 1
+    else:
+        with pytest.raises(ConfigError, match=text):
+            prepare(config, RunFolder(tmp_path))
+
+
+def test_a_system_that_is_trained_without_the_checks_of_a_run_refuses_them_too(tiny, tmp_path):
+    parts = build(tiny(*PLAIN, "batch_size=64", "model.microbatch=48"), RunFolder(tmp_path))
+    with pytest.raises(ConfigError, match="48 is no divisor"):
+        parts.trainer.fit(parts.system, datamodule=parts.data)
 
 
 GIVEN = {
