@@ -69,7 +69,8 @@ class ToPatches(nn.Module):
 class TransformerGenerator(Generator):
     """Latents to images: a style scales the blocks of a transformer over fixed codes of places.
 
-    Every quarter of the blocks adds an image to the result; there is no tanh at the end.
+    After every quarter of the blocks, rounded up, an image is added to the result, after each of fewer than four; there
+    is no tanh at the end.
 
     Args:
         facts: Size, channels and classes of the images.
@@ -113,8 +114,7 @@ class TransformerGenerator(Generator):
         )
         self.register_buffer("places", places(width, side), persistent=False)
         self.blocks = nn.ModuleList(GeneratorBlock(width, heads, side, fused) for _ in range(depth))
-        every = max(1, depth // 4)
-        self.seen = [index for index in range(depth) if (index + 1) % every == 0]
+        self.seen = sorted({(quarter * depth + 3) // 4 - 1 for quarter in range(1, 5)})  # the last block among them
         self.images = nn.ModuleList(ToPatches(width, patch, facts.channels, side) for _ in self.seen)
         initialize(self)
         for block in (*self.blocks, *self.images):

@@ -101,7 +101,7 @@ def side_of(facts: DataFacts, width: int, heads: int, patch: int) -> int:
 
 
 def check_transformer(key: str, config: ConfigView, generator: bool) -> Iterator[Problem]:
-    """Refuse patches and heads that do not fit, and penalties that differentiate fused attention twice."""
+    """Refuse patches and heads that do not fit, and what differentiates fused attention twice."""
     size = image_size(config)
     width, heads, patch = (option(config, key, name) for name in ("width", "heads", "patch"))
     if isinstance(size, int) and isinstance(patch, int) and (problem := _misfit(size, patch)):
@@ -114,6 +114,9 @@ def check_transformer(key: str, config: ConfigView, generator: bool) -> Iterator
         if getattr(penalty, "second_order", False) and (both or alone is generator):
             text = f"penalty.{name} differentiates twice, which fused attention cannot be; set it to false"
             yield Problem(f"{key}.fused", f"{text}, or take penalty=approximate_r1_r2")
+    if not generator and option(config, key, "fused") and config.get("model.unroll_steps"):
+        text = "model.unroll_steps differentiates twice, which fused attention cannot be; set one of them to false or 0"
+        yield Problem(f"{key}.fused", text)
 
 
 def initialize(network: nn.Module) -> None:

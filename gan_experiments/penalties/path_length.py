@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.linalg import vector_norm
 
-from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.contracts import Generator, Penalty, Step
 from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.types import Fraction, NonNegativeFloat, PositiveInt
@@ -17,9 +17,10 @@ from gan_experiments.core.types import Fraction, NonNegativeFloat, PositiveInt
 class PathLength(Penalty):
     """Steps of equal length in latent space should change images equally (Karras et al. 2020, StyleGAN2, eq. 4).
 
-    The latent space is that of ``w`` if the generator has ``mapping(latents, labels)``, whose output ``synthesize``
-    takes, otherwise that of ``z``. The target is a moving average of the lengths that starts at 0, as published. Here
-    it is a constant; in the authors' code the share that the lengths of the batch have in it is differentiated too.
+    The latent space is that of ``w`` if the generator has a method ``mapping(latents, labels)`` or its own ``styles``,
+    whose output ``synthesize`` takes, otherwise that of ``z``. The target is a moving average of the lengths that
+    starts at 0, as published. Here it is a constant; in the authors' code the share that the lengths of the batch have
+    in it is differentiated too.
 
     Args:
         weight: Factor of the term.
@@ -69,8 +70,9 @@ class PathLength(Penalty):
 def _generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return points of latent space ``(B, ..., D)`` and the images ``(B, C, H, W)`` generated from them."""
     latents = latents.requires_grad_(True)
-    mapping, synthesize = getattr(generator, "mapping", None), getattr(generator, "synthesize", None)
-    if mapping is not None and synthesize is not None:
-        points = mapping(latents, labels)
-        return points, in_float32(synthesize(points))
+    kind = type(generator)  # not the instance: a layer can be called mapping
+    mapping: Any = getattr(kind, "mapping", getattr(kind, "styles", Generator.styles))
+    if mapping is not Generator.styles:
+        points = mapping(generator, latents, labels)
+        return points, in_float32(generator.synthesize(points))  # type: ignore[operator]
     return latents, in_float32(generator(latents, labels))

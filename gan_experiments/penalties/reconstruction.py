@@ -13,7 +13,7 @@ from gan_experiments.core.contracts import Penalty, Step
 from gan_experiments.core.frozen import Frozen
 from gan_experiments.core.perceptual import MIN_PIXELS, PerceptualEmbedding, load_backbone
 from gan_experiments.core.precision import in_float32
-from gan_experiments.core.rules import DISCRIMINATOR, image_size, option
+from gan_experiments.core.rules import DISCRIMINATOR, check_colours, image_size, option
 from gan_experiments.core.types import NonNegativeFloat, PositiveInt
 
 
@@ -66,7 +66,7 @@ class Reconstruction(Penalty):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse a discriminator without decoders, images too small for LPIPS, and weights that nothing uses."""
+        """Refuse a discriminator without decoders, images that LPIPS does not take, and weights that nothing uses."""
         yield from super().check(key, options, config)
         discriminator, size = config.component(DISCRIMINATOR), image_size(config)
         if discriminator is not None and not hasattr(discriminator, "reconstruct"):
@@ -75,5 +75,7 @@ class Reconstruction(Penalty):
         if option(config, key, "distance") == "lpips" and size is not None and size < 2 * MIN_PIXELS:
             text = f"reconstructions have half the size of the images, {size // 2} pixels, and LPIPS needs {MIN_PIXELS}"
             yield Problem(f"{key}.distance", f"{text}; take l1")
+        if option(config, key, "distance") == "lpips":
+            yield from check_colours(key, config)
         if option(config, key, "distance") == "l1" and option(config, key, "weights") is not None:
             yield Problem(f"{key}.weights", "only distance=lpips has weights")

@@ -293,11 +293,15 @@ class System(pl.LightningModule):
             for weight in changed:
                 weight.requires_grad = not weight.requires_grad
 
-    def _minimize(self, loss: Tensor, optimizer: Optimizer, *between: Callable[[], None]) -> None:
-        """Compute the gradient, do what is to be done ``between``, and take the optimizer's step.
+    def _minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """Compute the gradient and take the optimizer's step; of several parts, in the last of them."""
+        self._add_gradient(loss, optimizer)
+        index, parts = self._part
+        if index + 1 == parts:
+            self._take_step(optimizer)
 
-        If the step has several parts, their gradients are averaged, and the rest is done in the last of them.
-        """
+    def _add_gradient(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """Compute the gradient; if the step has several parts, their gradients are averaged."""
         index, parts = self._part
         if index == 0:
             clear_gradient(optimizer)
@@ -306,10 +310,8 @@ class System(pl.LightningModule):
             loss.backward()  # type: ignore[no-untyped-call]
         else:
             self.manual_backward(loss)
-        if index + 1 < parts:
-            return
-        for action in between:
-            action()
+
+    def _take_step(self, optimizer: Optimizer) -> None:
         if self.direct:
             self.on_before_optimizer_step(optimizer)
             take_step(optimizer)

@@ -142,7 +142,7 @@ class GAN(AdversarialSystem):
         parts = [self._prepared(*part, share) for part in self._in_parts(divided(shown, self.microbatch))]
         self._real_outputs.clear()
         if self._simultaneous:
-            self._generator_steps(parts, share, partial(self._discriminator_steps, parts))
+            self._generator_steps(parts, share)
         else:
             self._discriminator_steps(parts)
             if generator_follows:
@@ -169,10 +169,13 @@ class GAN(AdversarialSystem):
         values["gradient_norm/discriminator"] = self._gradient_norms["discriminator"]
         self.statistics.record(self.clock.step, values)
 
-    def _generator_steps(self, parts: list[Part], share: bool, *between: Callable[[], None]) -> None:
+    def _generator_steps(self, parts: list[Part], share: bool) -> None:
         for part in self._in_parts(parts):
             self._clean_real = part.clean
-            self._generator_step(part.real.detach(), part.labels, part.fakes if share else None, *between)
+            self._generator_step(part.real.detach(), part.labels, part.fakes if share else None)
+        if self._simultaneous:  # after the last part: the buffers of the discriminator are the mean of all by now
+            self._discriminator_steps(parts)
+            self._take_step(self._optimizer("generator"))
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
         self.statistics.record(self.clock.step, {"gradient_norm/generator": self._gradient_norms["generator"]})
 
@@ -214,9 +217,7 @@ class GAN(AdversarialSystem):
             loss = self._add_penalties("discriminator", loss, penalties, step, values, *keys)
         return loss, of_real.output, values
 
-    def _generator_step(
-        self, real: Tensor, labels: Tensor | None, shared: Fakes | None, *between: Callable[[], None]
-    ) -> None:
+    def _generator_step(self, real: Tensor, labels: Tensor | None, shared: Fakes | None) -> None:
         optimizer, penalties = self._optimizer("generator"), self._due(self.clock.step // self.d_steps)
         with self._training_only(optimizer):
             fakes = shared or self._draw_fakes("generator", real, labels)
@@ -234,7 +235,8 @@ class GAN(AdversarialSystem):
             if penalties:
                 loss = self._add_penalties("generator", loss, penalties, step, values)
             self.statistics.record(self.clock.step, values)
-            self._minimize(loss, optimizer, *between)
+            finish = self._add_gradient if self._simultaneous else self._minimize
+            finish(loss, optimizer)
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
         """Generate the fakes of the step of ``network``; ``paired``: the labels of the real images."""

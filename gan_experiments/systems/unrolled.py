@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch.optim import Adam, Optimizer
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Penalty
 from gan_experiments.core.types import ConfigError
+from gan_experiments.systems.optimization import weights_of
 
 Call = Callable[..., Any]
 
@@ -29,6 +30,7 @@ def unrolled(
 
     ``unrolled(...)(function, *arguments)`` is ``function(*arguments)`` while ``discriminator`` has the weights that it
     will have after ``steps`` steps of Adam, with their graph: the generator's gradient flows through those steps.
+    Weights that the optimizer does not have, or that ``objective`` does not use, stay as they are.
     Nothing changes for good: not the weights, the buffers or the optimizer's state, from which the steps go on. ``eps``
     is under the root of Adam, where it keeps the derivative finite.
 
@@ -43,17 +45,21 @@ def unrolled(
     Raises:
         ConfigError: The optimizer is not Adam without weight decay.
     """
-    adam = _DifferentiableAdam(optimizer, discriminator.parameters())
+    own = {id(weight) for weight in weights_of(optimizer)}
+    trained = {f"0.{name}": weight for name, weight in discriminator.named_parameters() if id(weight) in own}
+    adam = _DifferentiableAdam(optimizer, trained)
     parts = _Parts([discriminator, *keep])
     buffers = {name: buffer.clone() for name, buffer in parts.named_buffers()}
-    weights = {f"0.{name}": weight.detach().requires_grad_() for name, weight in discriminator.named_parameters()}
+    weights = {name: weight.detach().requires_grad_() for name, weight in trained.items()}
 
     def call(function: Call, *arguments: Any) -> Any:
         return functional_call(parts, {**weights, **buffers}, (function, *arguments))
 
     for step in range(1, steps + 1):
-        gradients = torch.autograd.grad(call(objective, step), list(weights.values()), create_graph=True)
-        for name, update in zip(list(weights), adam.updates(_clipped(gradients, clip)), strict=True):
+        value, given = call(objective, step), list(weights.values())
+        found = torch.autograd.grad(value, given, create_graph=True, allow_unused=True)
+        gradients = {name: each for name, each in zip(weights, found, strict=True) if each is not None}
+        for name, update in adam.updates(_clipped(gradients, clip)).items():
             weights[name] = weights[name] - update
     return call
 
@@ -100,13 +106,13 @@ def _not_unrolled(penalty: type) -> str:
     return ""
 
 
-def _clipped(gradients: Sequence[Tensor], largest: float | None) -> Sequence[Tensor]:
+def _clipped(gradients: Mapping[str, Tensor], largest: float | None) -> Mapping[str, Tensor]:
     """Shorten gradients to a norm of ``largest``, differentiably, as ``clip_grads_with_norm_`` does in place."""
     if largest is None:
         return gradients
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each) for each in gradients.values()]))
     factor = (largest / (norm + 1e-6)).clamp(max=1.0)
-    return [gradient * factor for gradient in gradients]
+    return {name: gradient * factor for name, gradient in gradients.items()}
 
 
 class _DifferentiableAdam:
@@ -114,25 +120,25 @@ class _DifferentiableAdam:
 
     # By hand: torch.optim.Adam, differentiable as well, adds eps outside the root, whose derivative at 0 is infinite.
 
-    def __init__(self, optimizer: Optimizer, parameters: Iterable[nn.Parameter]) -> None:
+    def __init__(self, optimizer: Optimizer, parameters: Mapping[str, nn.Parameter]) -> None:
         group = optimizer.param_groups[0]
         plain = not (group["weight_decay"] or group.get("amsgrad")) and len(optimizer.param_groups) == 1
         if not isinstance(optimizer, Adam) or not plain:
             raise ConfigError("model.unroll_steps: needs optimizer.discriminator to be Adam without weight decay")
         self._group = group
-        states = [optimizer.state.get(parameter, {}) for parameter in parameters]
-        self._first = [state["exp_avg"].clone() if state else torch.zeros(()) for state in states]
-        self._second = [state["exp_avg_sq"].clone() if state else torch.zeros(()) for state in states]
-        self._step = int(next((state["step"] for state in states if state), 0))
+        states = {name: optimizer.state.get(parameter, {}) for name, parameter in parameters.items()}
+        self._first = {n: state["exp_avg"].clone() if state else torch.zeros(()) for n, state in states.items()}
+        self._second = {n: state["exp_avg_sq"].clone() if state else torch.zeros(()) for n, state in states.items()}
+        self._step = int(next((state["step"] for state in states.values() if state), 0))
 
-    def updates(self, gradients: Sequence[Tensor]) -> list[Tensor]:
-        """Return what one step subtracts from each parameter."""
+    def updates(self, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what one step subtracts from each parameter that has a gradient."""
         (beta1, beta2), rate, eps = self._group["betas"], self._group["lr"], self._group["eps"]
         self._step += 1
-        updates = []
-        for index, gradient in enumerate(gradients):
-            self._first[index] = beta1 * self._first[index].to(gradient) + (1 - beta1) * gradient
-            self._second[index] = beta2 * self._second[index].to(gradient) + (1 - beta2) * gradient.square()
-            scale = (self._second[index] / (1 - beta2**self._step) + eps**2).sqrt()
-            updates.append(rate * self._first[index] / (1 - beta1**self._step) / scale)
+        updates = {}
+        for name, gradient in gradients.items():
+            self._first[name] = beta1 * self._first[name].to(gradient) + (1 - beta1) * gradient
+            self._second[name] = beta2 * self._second[name].to(gradient) + (1 - beta2) * gradient.square()
+            scale = (self._second[name] / (1 - beta2**self._step) + eps**2).sqrt()
+            updates[name] = rate * self._first[name] / (1 - beta1**self._step) / scale
         return updates

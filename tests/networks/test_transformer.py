@@ -62,10 +62,23 @@ def test_it_is_the_discriminator_of_the_paper():
     torch.testing.assert_close(found, features, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("depth", "count"), [(1, 1), (3, 3), (4, 4), (6, 6), (12, 4)])
-def test_every_quarter_of_the_blocks_adds_an_image(depth, count):
+@pytest.mark.parametrize(
+    ("depth", "seen"),
+    [
+        (1, [0]),
+        (3, [0, 1, 2]),
+        (4, [0, 1, 2, 3]),
+        (5, [1, 2, 3, 4]),
+        (6, [1, 2, 4, 5]),
+        (9, [2, 4, 6, 8]),
+        (12, [2, 5, 8, 11]),
+    ],
+)
+def test_every_quarter_of_the_blocks_adds_an_image(depth, seen):
     with torch.device("meta"):
-        assert len(TransformerGenerator(FACTS, 6, **(SMALL | {"depth": depth})).images) == count
+        network = TransformerGenerator(FACTS, 6, **(SMALL | {"depth": depth}))
+    assert network.seen == seen
+    assert len(network.images) == len(seen)
 
 
 @pytest.mark.parametrize(("size", "patch", "channels"), [(8, 2, 1), (28, 4, 1), (32, 8, 3), (48, 16, 3)])

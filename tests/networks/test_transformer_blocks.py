@@ -108,3 +108,14 @@ def test_fused_attention_is_refused_with_penalties_that_differentiate_it_twice(t
     assert [line.split()[1] for line in named] == [f"penalty.{name}" for name in refused]
     config["model"]["x"]["fused"] = False
     assert not [line for line in problems(config, "model.x") if "fused" in line]
+
+
+def test_fused_attention_of_a_discriminator_is_refused_with_unrolling():
+    config = {"model": {"unroll_steps": 1}}
+    for name, target in (("generator", TransformerGenerator), ("discriminator", TransformerDiscriminator)):
+        config["model"][name] = {"_target_": target, "fused": True}
+    text = "model.unroll_steps differentiates twice, which fused attention cannot be; set one of them to "
+    assert problems(config, "model.discriminator") == [f"model.discriminator.fused: {text}false or 0"]
+    assert problems(config, "model.generator") == []
+    config["model"]["unroll_steps"] = 0
+    assert problems(config, "model.discriminator") == []

@@ -3,6 +3,8 @@ import torch
 from torch import nn
 
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import DataFacts
+from gan_experiments.networks.transformer import TransformerGenerator
 from gan_experiments.penalties.path_length import PathLength
 
 
@@ -50,3 +52,20 @@ def test_a_generator_that_ignores_its_latents_has_finite_gradients(parts):
     value = PathLength().generator(parts.step(side="generator", generator=generator))
     (gradient,) = torch.autograd.grad(value, generator.matrix)
     assert gradient.isfinite().all()
+
+
+def test_of_a_generator_with_styles_it_is_measured_in_them(parts):
+    torch.manual_seed(0)
+    network = TransformerGenerator(DataFacts("images", 4, 2, 3), 6, 16, 2, 2, 2, conditional=True)
+    step = parts.step(side="generator", generator=parts.LinearGenerator(torch.randn(32, 6), (2, 4, 4)))
+    step.generator, step.fake_labels = network, torch.tensor([0, 2, 1, 0])
+    noise = Stream("test").normal(4, 2, 4, 4) / 4
+    lengths = []
+    for index in range(4):
+        style = network.styles(step.latents[[index]], step.fake_labels[[index]]).detach()
+        gradient = torch.autograd.functional.vjp(network.synthesize, style, noise[[index]])[1]
+        lengths.append(gradient.norm())
+    value = PathLength(decay=0.0, batch_shrink=1).generator(step)
+    torch.testing.assert_close(value, torch.stack(lengths).square().mean(), rtol=1e-4, atol=0)
+    value.backward()
+    assert network.blocks[0].feed_forward.out.weight.grad.isfinite().all()

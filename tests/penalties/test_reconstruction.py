@@ -100,3 +100,13 @@ def test_what_does_not_fit_is_refused(discriminator, options, told):
         "penalty": {"reconstruction": {"_target_": Reconstruction, **options}},
     }
     assert problems(config, "penalty.reconstruction") == [f"penalty.reconstruction{line}" for line in told]
+
+
+@pytest.mark.parametrize(("distance", "count"), [("lpips", 1), ("l1", 0)])
+def test_lpips_takes_grey_and_colours_only(distance, count):
+    config = {
+        "dataset": {"_target_": CIFAR10, "channels": 4, "image_size": 64},
+        "penalty": {"reconstruction": {"_target_": Reconstruction, "distance": distance}},
+    }
+    found = [line for line in problems(config, "penalty.reconstruction") if "grey and RGB images only" in line]
+    assert len(found) == count

@@ -23,7 +23,12 @@ R3GAN = ("model=r3gan", "loss=relativistic_pairing", "penalty=r1_r2", "penalty.r
 CASES = {
     "augmented, by clean images": [*R3GAN, "augment=ada", "augment.ada.p=0.7", "augment.ada.target=null"],
     "spectral norm": [*R3GAN[:2], "penalty=wgan_gp", "model.discriminator.spectral_norm=true", "d_steps=2"],
-    "simultaneous": [*R3GAN, "model.update_order=simultaneous"],
+    "simultaneous": [
+        *R3GAN[:2],
+        "penalty=wgan_gp",
+        "model.discriminator.spectral_norm=true",
+        "model.update_order=simultaneous",
+    ],
     "groups and an average": ["model=stylegan2", "model.generator.mixing=0", "model.generator.style_dim=8"],
     "packs, more fakes": ["model=mlp", "model.discriminator.packing=2", "loss=hinge", "model.generator_batch=2"],
 }

@@ -180,3 +180,22 @@ def test_clipping_is_that_of_the_optimizer(setting, largest):
     torch.nn.utils.clip_grad_norm_(network.parameters(), largest)
     adam.step()
     torch.testing.assert_close(network(fake), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_that_are_fixed_or_unused_stay_as_they_are(setting):
+    network, _, real, fake = setting
+    network.body[1].requires_grad_(False)
+    network.unused = nn.Linear(4, 1)
+    adam = torch.optim.Adam([weight for weight in network.parameters() if weight.requires_grad], lr=0.05)
+    train(network, adam, real, fake.detach(), 1)
+    objective = lambda _: Logistic().discriminator(network(real), network(fake))  # noqa: E731
+    network.requires_grad_(False)  # as in the generator's step
+    expected = unrolled(network, adam, objective, 2, clip=0.1)(network, fake)
+    for weight in adam.param_groups[0]["params"]:
+        weight.requires_grad_()
+    for _ in range(2):
+        adam.zero_grad()
+        objective(1).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.1)
+        adam.step()
+    torch.testing.assert_close(network(fake), expected, rtol=1e-4, atol=1e-5)
