@@ -62,12 +62,19 @@ def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
 def missing_files(line: CommandLine) -> list[str]:
     """Return what is wrong with the files of the dataset that a command line names, before any class is imported.
 
-    Looked for are those that the dataset cannot be without: its option has no default for them.
+    Looked for are those that a dataset of ours cannot be without: its option has no default for them. What a class of
+    the user's means by a path, only that class knows.
     """
     chosen = line.choices.get("dataset", "None")
     if chosen == "None" or any(change.key == "dataset" and len(change.values) > 1 for change in line.changes):
         return []
     own = line.files.compose([f"dataset={chosen}"]).config.dataset
+    targets = [
+        own.get("_target_"),
+        *(v for each in line.changes if each.key == "dataset._target_" for v in each.values),
+    ]
+    if not all(str(target).startswith("gan_experiments.") for target in targets):
+        return []
     needed = {f"dataset.{name}": kind for name, kind in (("root", "folder"), ("path", "file"))}
     needed = {key: kind for key, kind in needed.items() if OmegaConf.is_missing(own, key.rpartition(".")[2])}
     given = [(each.key, parse_value(value)) for each in line.changes if each.key in needed for value in each.values]

@@ -108,6 +108,20 @@ def without_folder(arguments: Sequence[str]) -> list[str]:
     return parser.parse_known_args(list(arguments))[1]
 
 
+def listed_as(key: str, overrides: Sequence[str]) -> list[str]:
+    """Return overrides with the words among them that are none as one: the list ``key``.
+
+    Raises:
+        ConfigError: The key is given besides.
+    """
+    words = [override for override in overrides if "=" not in override]
+    others = [override for override in overrides if "=" in override]
+    given = [override for override in others if override.lstrip("+").partition("=")[0] == key]
+    if words and given:
+        raise ConfigError(f"{key}: given twice: {', '.join(words)} and {', '.join(given)}")
+    return [f"{key}=[{','.join(map(quoted, words))}]", *others] if words else others
+
+
 def quoted(path: str) -> str:
     """Return a path as a value of an override, whatever characters are in it."""
     escaped = path.replace("\\", "\\\\").replace("'", "\\'")

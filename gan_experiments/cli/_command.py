@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.api.request import Request, checked_names, checked_request, missing_files, refuse
-from gan_experiments.cli._arguments import Arguments, read_arguments, without_folder
+from gan_experiments.cli._arguments import Arguments, listed_as, read_arguments, without_folder
 from gan_experiments.cli._help import help_page
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.config.files import VERSION_BASE, root_dir, search_also
@@ -38,7 +38,14 @@ Sweep = Callable[[CommandLine], int]
 Tidy = Callable[[list[str]], list[str]]
 
 
-def command(config_name: str, schema: type, job: Job, sweep: Sweep | None = None, tidy: Tidy = list) -> None:
+def command(
+    config_name: str,
+    schema: type,
+    job: Job,
+    sweep: Sweep | None = None,
+    tidy: Tidy = list,
+    listed: str | None = None,
+) -> None:
     """Run a command: its config is composed from ``sys.argv``, checked, and handed to ``job``. Does not return.
 
     Exit codes: that of ``job``; 1 for an error that is not the user's; 2 for a config that cannot be run; 3 for a run
@@ -50,10 +57,11 @@ def command(config_name: str, schema: type, job: Job, sweep: Sweep | None = None
         job: Does what the config says.
         sweep: Runs the jobs of a sweep, if the command can.
         tidy: Returns overrides that a sweep with the given ones needs besides.
+        listed: The key whose list words without a key are.
     """
     limit_spinning()
     try:
-        code = _command(config_name, schema, job, sweep, tidy)
+        code = _command(config_name, schema, job, sweep, tidy, listed)
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough; at exit Python would flush, and complain, once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -127,7 +135,7 @@ def print_warning(text: str) -> None:
     print(f"Warning: {printable(text)}", file=sys.stderr)
 
 
-def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy) -> int:
+def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy, listed: str | None) -> int:
     options = read_arguments(sys.argv[1:], config_name)
     if options.version or options.help:
         text = f"gan-experiments {version('gan-experiments')}"
@@ -139,6 +147,8 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         ask = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
         ask(lambda config: None)()
         return 0
+    if listed is not None:
+        options.overrides = listed_as(listed, options.overrides)
     if options.multirun and sweep is None:
         raise ConfigError("-m: this command has no sweeps")
     overrides = [*options.overrides, *(tidy(options.overrides) if options.multirun else ())]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from gan_experiments.api.diagnose import diagnose
 from gan_experiments.api.request import Request
@@ -11,6 +10,7 @@ from gan_experiments.api.run import load_run
 from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import DiagnoseConfig
 from gan_experiments.core.escape import printable
+from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
 
 
@@ -23,12 +23,14 @@ def run(request: Request) -> int:
     """Replay the run, print what survives, and write it down."""
     options = request.config
     diagnosed = load_run(options["run"], options["trusted"], request.places)
+    output = RunFolder(options["output"] or diagnosed.folder)
+    output.check_place("output")
 
     def say(line: str) -> None:
         print(printable(line), file=sys.stderr, flush=True)
 
     found = diagnose(diagnosed, options["images"], options["checkpoint"], options["only"], say)
-    files = found.write(Path(options["output"] or diagnosed.folder))
+    files = found.write(output.path)
     print(f"{printable(found.replayed)}\n{printable(found.verdict)}")
     print("\n".join(f"  {shown(file)}" for file in files))
     return 0

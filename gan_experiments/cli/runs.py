@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import Counter
@@ -13,9 +14,8 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from gan_experiments.api.request import Request
-from gan_experiments.cli._arguments import quoted
-from gan_experiments.cli._command import command
+from gan_experiments.api.request import Request, refuse
+from gan_experiments.cli._command import command, print_warning
 from gan_experiments.config import command_schemas as schemas
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import printable
@@ -25,7 +25,7 @@ from gan_experiments.runs.config_differences import differences
 from gan_experiments.runs.directions import higher_is_better
 from gan_experiments.runs.find import find_runs
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.keeping import archive, delete, why_kept
+from gan_experiments.runs.keeping import archive, check_archive, delete, why_kept
 from gan_experiments.runs.state import RunState, read_state, size_and_time
 from gan_experiments.runs.summary import number, shown, summary
 
@@ -52,12 +52,8 @@ def main() -> None:
     """Run the command; a verb may come first, and folders may stand by themselves."""
     arguments = sys.argv[1:]
     verbs = [word for word in arguments[:1] if word in _VERBS]
-    words = arguments[len(verbs) :]
-    paths = [word for word in words if "=" not in word and not word.startswith("-")]
-    if paths and "-h" not in words and "--help" not in words:
-        words = [f"runs=[{','.join(map(quoted, paths))}]", *(word for word in words if word not in paths)]
-    sys.argv[1:] = words
-    command("_".join(["runs", *verbs]), *_VERBS["".join(verbs)])
+    sys.argv[1:] = arguments[len(verbs) :]
+    command("_".join(["runs", *verbs]), *_VERBS["".join(verbs)], listed="runs")
 
 
 def list_runs(request: Request) -> int:
@@ -88,10 +84,16 @@ def follow(request: Request) -> int:
 
 def compare(request: Request) -> int:
     """Show runs side by side: the settings that differ, how far they are, and their newest values."""
-    rows = _selected(request.config)
+    rows: list[Row] = []
+    configs: list[dict[str, Any]] = []
+    for row in _selected(request.config):
+        try:
+            configs.append(flatten(row.folder.read_config()))
+            rows.append(row)
+        except ConfigError as error:
+            print_warning(f"{error}; it is not compared")
     if len(rows) < 2:
         raise ConfigError("runs: one run alone cannot be compared; give more of them")
-    configs = [flatten(row.folder.read_config()) for row in rows]
     keys = dict.fromkeys(key for config in configs[1:] for key in differences(configs[0], config))
     lines = {key.removesuffix("._target_"): [_setting(key, config.get(key)) for config in configs] for key in keys}
     lines |= {"status": [row.state.status for row in rows], "images": [f"{row.state.images:,}" for row in rows]}
@@ -111,10 +113,18 @@ def archive_runs(request: Request) -> int:
     """Write each run as a zip archive."""
     rows, output = _selected(request.config), request.config["output"]
     _refuse_kept(rows)
+    files: list[Path] = []
+    problems: list[str] = []
     for row in rows:
-        path = row.folder.path.absolute()
+        path = row.folder.path.resolve()
         folder = path.parent if output is None else Path(output).expanduser() / path.parent.name
-        file = folder / f"{path.name}.zip"
+        files.append(folder / f"{path.name}.zip")
+        try:
+            check_archive(row.folder, files[-1])
+        except ConfigError as error:
+            problems += error.problems
+    refuse(problems)
+    for row, file in zip(rows, files, strict=True):
         archive(row.folder, file)
         print(f"{shown(file)}: {_bytes(file.stat().st_size)} of {_bytes(row.size)}", flush=True)
     print("The folders are still there: gan-runs delete deletes them.")
@@ -178,23 +188,23 @@ def _selected(options: Mapping[str, Any]) -> list[Row]:
 
 
 def _sorted(rows: Sequence[Row], by: str) -> list[Row]:
-    """Return the rows in order; by a measure, those without a value come first and the best comes last."""
+    """Return the rows in order; by a measure, the best comes first, and what has no number last."""
     if by in _SORTED:
         return sorted(rows, key=_SORTED[by])
     measured = [row for row in rows if by in row.state.measures]
     if not measured:
         known = {*_SORTED, *(name for row in rows for name in row.state.measures)}
         raise ConfigError(f"sort: no run has a value {by!r}{suggest(by, known, listed=True)}")
-    sign = 1 if any(higher_is_better(row.record, by) for row in measured) else -1
-    others = [row for row in rows if by not in row.state.measures]
-    return [*others, *sorted(measured, key=lambda row: sign * row.state.measures[by])]
+    sign = -1 if any(higher_is_better(row.record, by) for row in measured) else 1
+    values = [sign * row.state.measures.get(by, math.nan) for row in rows]
+    order = sorted(range(len(rows)), key=lambda index: (math.isnan(values[index]), values[index]))
+    return [rows[index] for index in order]
 
 
 def _refuse_kept(rows: Sequence[Row]) -> None:
     reasons = [(row, why_kept(row.folder)) for row in rows]
     problems = [f"runs: {shown(row.folder.path)} {reason}" for row, reason in reasons if reason is not None]
-    if problems:
-        raise ConfigError(problems)
+    refuse(problems)
 
 
 def _print_table(rows: Sequence[Row]) -> None:

@@ -213,7 +213,7 @@ class RunsConfig(Section):
         status: Only runs of this status, or of these.
         name: A pattern for the name of the folder.
         group: A pattern for the name of the folder above it: a day or a study.
-        sort: What the list is sorted by; a name of a measure: from the worst value to the best.
+        sort: What the list is sorted by; a name of a measure: from the best value to the worst.
     """
 
     runs: str | list[str]

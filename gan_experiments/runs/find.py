@@ -24,10 +24,11 @@ def find_runs(places: Iterable[str]) -> list[RunFolder]:
         places: Run folders, folders somewhere above run folders, or patterns of either, such as ``outputs/*/digits-*``.
 
     Raises:
-        ConfigError: There is no run at one of them; names all such places.
+        ConfigError: There is no run at one of them, of which all are named; or no place is given.
     """
+    places = list(places)
     found: dict[str, RunFolder] = {}
-    problems = []
+    problems = [] if places else ["runs: empty; give run folders, folders above some, or patterns"]
     for place in map(os.path.expanduser, places):
         paths = [Path(place)] if Path(place).exists() else [Path(path) for path in sorted(glob.glob(place))]
         runs = [run for path in paths for run in _below(path)]

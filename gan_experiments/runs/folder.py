@@ -82,8 +82,8 @@ class RunFolder:
         """Exists while the run is asked to stop, and holds the reason; the process that supervises the run reads it."""
         return self.path / "stop"
 
-    def check_place(self) -> None:
-        """Check that the folder can be made, or written to if it exists; makes nothing.
+    def check_place(self, key: str = "output_dir") -> None:
+        """Check that the folder, which ``key`` names, can be made, or written to if it exists; makes nothing.
 
         Raises:
             ConfigError: It cannot, and why.
@@ -95,7 +95,7 @@ class RunFolder:
             if not os.access(existing, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, f"no permission to write to {existing}")
         except OSError as error:
-            raise ConfigError(f"output_dir: {self.path}: cannot be written to: {error.strerror}") from None
+            raise ConfigError(f"{key}: {self.path}: cannot be written to: {error.strerror}") from None
         if self.record_file.is_dir():
             raise ConfigError(f"{self.record_file}: is a folder, where a run has a file")
 

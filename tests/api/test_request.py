@@ -25,12 +25,24 @@ def test_what_is_only_shown_may_lack_values_and_name_sweeps():
         checked_names(check_command_line("train", Config, ["study=[losses,penalties]"]))
 
 
+def test_files_of_a_dataset_of_the_users_own_are_not_looked_for(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    for name, target in (("mine", "mine.Data"), ("ours", "gan_experiments.data.datasets.image_folder.ImageFolder")):
+        (tmp_path / "dataset" / f"{name}.yaml").write_text(f"_target_: {target}\nroot: ???\n")
+    asked = [
+        missing_files(check_command_line("train", Config, [f"dataset={name}", "dataset.root=s3://x"], str(tmp_path)))
+        for name in ("mine", "ours")
+    ]
+    assert asked == [[], ["dataset.root: there is no folder s3://x"]]
+
+
 @pytest.mark.parametrize(
     ("overrides", "problems"),
     [
         (["dataset=image_folder", "dataset.root=nowhere"], ["dataset.root: there is no folder nowhere"]),
         (["dataset=image_archive", "dataset.path=nowhere"], ["dataset.path: there is no file nowhere"]),
         (["dataset=image_folder", "dataset.root=here"], []),
+        (["dataset=image_archive", "dataset._target_=mine.Data", "dataset.path=s3://pictures"], []),  # the user's class
         (["dataset=cifar10", "dataset.root=later"], []),  # made when the images are downloaded
         (["dataset=image_folder", "dataset.root='${oc.env:HOME}/nowhere'"], []),  # known once it is resolved
     ],

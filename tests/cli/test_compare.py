@@ -65,6 +65,7 @@ def test_without_torch_and_in_no_time(tmp_path):
         ([], "study: missing"),
         (["study=nowhere"], "study: nowhere is not a folder"),
         (["study=losses", "runs=losses"], "study: given together with runs"),
+        (["runs=[]"], "runs: empty"),
         (["runs=nowhere/*"], "runs: nowhere/*: there is no such folder"),
         (["study=losses/digits-dcgan-loss_hinge-seed_0"], "is one run; a study is the folder above several"),
         (["study=empty"], "study: no run can be read in empty"),

@@ -10,5 +10,10 @@ def test_the_command_writes_where_it_is_asked_to(fit, tiny, call, tmp_path):
     assert "No failure lasts 32 images after the checkpoint" in out
     assert err.splitlines()[-2:] == ["as it was: survives", "half the rates: survives"]
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["diagnosis.json", "diagnosis.md"]
+    (tmp_path / "file").touch()
+    code, out, err = call(diagnose, f"run={run.path}", "images=32", "only=[half the rates]", "output=file")
+    assert (code, out) == (2, "")
+    assert "output: file: cannot be written to: file is not a folder" in err
+    assert "survives" not in err
     code, _, err = call(diagnose, f"run={tmp_path / 'none'}")
     assert (code, "not a run folder" in err) == (2, True)

@@ -38,11 +38,55 @@ def test_runs_of_all_days_and_studies_are_listed(call):
 @pytest.mark.usefixtures("outputs")
 def test_runs_are_filtered_and_sorted(call):
     _, out, _ = call(runs, "sort=fid", "group=losses")
-    assert [name.rpartition("-")[0].rpartition("_")[2] for name in listed(out)] == ["wasserstein", "hinge", "hinge"]
+    assert [name.rpartition("-")[0].rpartition("_")[2] for name in listed(out)] == ["hinge", "hinge", "wasserstein"]
     _, out, _ = call(runs, "name=*hinge*", "outputs/losses")
     assert len(listed(out)) == 2
     _, out, _ = call(runs, "status=[failed,running]")
     assert listed(out) == ["outputs/2026-11-21/mine"]
+
+
+@pytest.mark.parametrize(("measure", "first"), [("fid", "hinge"), ("is", "hinge")])  # is: higher is better
+def test_the_best_comes_first_and_what_has_no_number_last(call, outputs, measure, first):
+    final = {name: {"value": float("nan")} for name in ("fid", "is")}
+    write_run(outputs / "losses" / "a_nan", record={"final": final})
+    write_run(outputs / "losses" / "b_none", record={"final": {}}).metrics_file.unlink()
+    _, out, _ = call(runs, f"sort={measure}", "outputs/losses")
+    names = [name.rpartition("/")[2] for name in listed(out)]
+    assert first in names[0]
+    assert "wasserstein" in names[2]
+    assert sorted(names[3:]) == ["a_nan", "b_none"]
+
+
+@pytest.mark.usefixtures("outputs")
+def test_values_of_flags_are_no_folders(call):
+    code, out, err = call(runs, "outputs", "--cfg", "job", "-cd", "outputs")
+    assert (code, err) == (0, "")
+    assert "runs:\n- outputs\n" in out
+
+
+def test_folders_are_given_in_one_way(call, outputs):
+    for verb in (["delete", "yes=true"], ["archive"], ["compare"], ["follow"], []):
+        code, out, err = call(runs, *verb, "outputs/losses", "runs=outputs/2026-11-21")
+        assert (code, out) == (2, "")
+        assert "runs: given twice: outputs/losses and runs=outputs/2026-11-21" in err
+    assert (outputs / "2026-11-21" / "mine").exists()
+
+
+@pytest.mark.usefixtures("outputs")
+def test_a_run_without_its_config_is_not_compared(call, outputs):
+    (outputs / "losses" / "lost").mkdir()
+    (outputs / "losses" / "lost" / "record.json").write_text('{"status": "finished"}')
+    code, out, err = call(runs, "compare", "outputs/losses")
+    assert code == 0
+    assert "lost" not in out
+    assert "Warning: outputs/losses/lost: not a run folder: config.yaml is missing; it is not compared" in err
+
+
+def test_no_run_is_archived_if_one_cannot_be(call, outputs):
+    code, _, err = call(runs, "archive", "outputs", "output=outputs/losses/digits-dcgan-loss_wasserstein-seed_0")
+    assert code == 2
+    assert "lies inside the run folder" in err
+    assert not list(outputs.rglob("*.zip"))
 
 
 @pytest.mark.usefixtures("outputs")
@@ -112,6 +156,7 @@ def test_a_run_is_followed_to_its_end(outputs, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["runs=[]"], "runs: empty"),
         (["nowhere"], "runs: nowhere: there is no such folder"),
         (["status=gone"], "status: 'gone' is not one of"),
         (["status=diverged"], "status: none of 4 runs is diverged (failed, finished)"),

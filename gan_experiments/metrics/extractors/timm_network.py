@@ -143,10 +143,10 @@ class TimmNetwork(Extractor):
         from timm import create_model
 
         size = self._preparation["input_size"][1]
-        if self._positions == "dinov2":
-            state = state | {"pos_embed": resample_positions(state["pos_embed"], size, state)}
         sized = {"img_size": size} if self._published.fixed_input_size else {}
         try:
+            if self._positions == "dinov2":
+                state = state | {"pos_embed": resample_positions(state["pos_embed"], size, state)}
             with torch.random.fork_rng(devices=[]):  # initial weights, which are replaced
                 network: nn.Module = create_model(
                     self.name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}, **sized

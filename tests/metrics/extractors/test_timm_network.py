@@ -132,6 +132,12 @@ def test_wrong_names_weights_and_data_are_refused(small, tmp_path):
     _, path = small
     with pytest.raises(ConfigError, match=r"metrics\.weights: .* of another network than test_resnet"):
         prepared(path, noise(), "test_resnet.r160_in1k")
+    wrong = tmp_path / "wrong.safetensors"
+    save_file({"fc.weight": torch.zeros(2)}, wrong)
+    with pytest.raises(
+        ConfigError, match=r"metrics\.weights: .*wrong\.safetensors holds the weights of another network"
+    ):
+        prepared(wrong, noise(), positions="dinov2")
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ConfigError, match=r"metrics\.weights: .*damaged\.safetensors cannot be read"):
