@@ -13,6 +13,7 @@ from gan_experiments.data.files.listing import Listing
 from gan_experiments.data.files.pictures import ArrayPicture, Opener
 
 _KEY = "dataset.path"
+_LABELS = "labels"  # which need not be there
 
 
 class HDF5File(RecordSource):
@@ -32,24 +33,60 @@ class HDF5File(RecordSource):
         """Return the numbers of the images, with their labels.
 
         Raises:
-            ConfigError: There is no such file, or it has no array of images.
+            ConfigError: There is no such file, or no array of images in it, or labels that are not one integer each.
         """
         with self._file() as file:
-            if self._images not in file:
-                known = ", ".join(file) or "nothing"
-                raise ConfigError(f"dataset.images: {self.path} has no {self._images!r} (it has {known})")
-            names = [str(number) for number in range(len(file[self._images]))]
-            labels = [int(label) for label in file[self._labels][:]] if self._labels in file else None
+            names = [str(number) for number in range(len(self._images_of(file)))]
+            labels = self._labels_of(file)
         if labels is not None and len(labels) != len(names):
             raise ConfigError(f"dataset.labels: {len(labels):,} labels of {len(names):,} images in {self.path}")
-        return listed(names, labels, (), [self.path], _KEY)
+        return listed(names, labels, (), [self.path], _KEY, self._images)
 
     @contextmanager
     def opened(self) -> Iterator[Opener]:
         """Yield a function that reads an image by its number."""
         with self._file() as file:
-            images = file[self._images]
+            images = self._images_of(file)
             yield lambda name: ArrayPicture.of(images[int(name)])
+
+    def _images_of(self, file: Any) -> Any:
+        images = self._array(file, self._images, "dataset.images")
+        if images is None:
+            raise self._missing(file, self._images, "dataset.images")
+        if images.ndim not in (3, 4):
+            raise ConfigError(f"dataset.images: {self._images!r} has the shape {images.shape}, not that of images")
+        return images
+
+    def _labels_of(self, file: Any) -> list[int] | None:
+        labels = self._array(file, self._labels, "dataset.labels")
+        if labels is None:
+            if self._labels != _LABELS:
+                raise self._missing(file, self._labels, "dataset.labels")
+            return None
+        shape = labels.shape if labels.shape is None or labels.shape[1:] != (1,) else labels.shape[:1]
+        if shape is None or len(shape) != 1 or labels.dtype.kind not in "biu":
+            found = f"{labels.shape} of {labels.dtype}"
+            raise ConfigError(f"dataset.labels: {self._labels!r} is {found}, not one integer for each image")
+        return [int(label) for label in labels[:].reshape(-1)]
+
+    def _array(self, file: Any, name: str, key: str) -> Any:
+        """Return an array, ``None`` if there is none; refuse one that would read other files of the user's."""
+        h5py, found = needed("h5py", "hdf5", _KEY), file
+        for part in filter(None, name.split("/")):
+            links = found.id.links if isinstance(found, h5py.Group) else None
+            if links is None or not links.exists(part.encode()):
+                return None
+            if links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+                raise ConfigError(f"{key}: {name!r} is a link in {self.path}, which could lead to other files")
+            found = found[part]
+        if not isinstance(found, h5py.Dataset):
+            raise ConfigError(f"{key}: {name!r} is no array in {self.path}")
+        if found.external or found.is_virtual:
+            raise ConfigError(f"{key}: {name!r} is stored in other files than {self.path}")
+        return found
+
+    def _missing(self, file: Any, name: str, key: str) -> ConfigError:
+        return ConfigError(f"{key}: {self.path} has no {name!r} (it has {', '.join(file) or 'nothing'})")
 
     @contextmanager
     def _file(self) -> Iterator[Any]:
@@ -65,6 +102,8 @@ class HDF5File(RecordSource):
 class HDF5(ImageRecords):
     """Images of an HDF5 file: an array ``(N, C, H, W)`` or ``(N, H, W, C)`` of uint8 or uint16, and labels ``(N,)``.
 
+    Both must be in the file itself: links, and arrays stored elsewhere, could be any file of the user's: refused.
+
     Args:
         path: The file.
         images: Name of the array of images; that of StudioGAN's and BigGAN-PyTorch's files by default.
@@ -74,6 +113,6 @@ class HDF5(ImageRecords):
 
     source: HDF5File
 
-    def __init__(self, path: str, images: str = "imgs", labels: str = "labels", **options: Any) -> None:
+    def __init__(self, path: str, images: str = "imgs", labels: str = _LABELS, **options: Any) -> None:
         super().__init__(**options)
         self.source = HDF5File(Path(path).expanduser(), images, labels)

@@ -55,7 +55,7 @@ class HuggingFaceFiles(RecordSource):
             if not all(isinstance(value, int) for value in labels):
                 raise ConfigError(f"dataset.label: {label!r} holds {labels[0]!r}, not the number of a class")
         names = self._features.get(label or "", {}).get("names") or ()
-        return listed([str(row) for row in range(count)], labels, names, self._files, _KEY)
+        return listed([str(row) for row in range(count)], labels, names, self._files, _KEY, self._image_column)
 
     @contextmanager
     def opened(self) -> Iterator[Opener]:

@@ -56,7 +56,8 @@ class LMDBFolder(RecordSource):
 
     @contextmanager
     def _environment(self) -> Iterator[Any]:
-        if not (self.path / "data.mdb").is_file():
+        data = self.path / "data.mdb"
+        if not data.is_file():
             raise ConfigError(self.missing)
         lmdb = needed("lmdb", "lmdb", _KEY)
         try:
@@ -64,6 +65,9 @@ class LMDBFolder(RecordSource):
         except lmdb.Error as error:
             raise ConfigError(f"{_KEY}: {self.path} cannot be read ({error})") from None
         with environment:
+            # Pages are mapped: one that is missing would end the process.
+            if (environment.info()["last_pgno"] + 1) * environment.stat()["psize"] > data.stat().st_size:
+                raise ConfigError(f"{_KEY}: {data} is shorter than it says: its end is missing")
             yield environment
 
 

@@ -14,6 +14,8 @@ from gan_experiments.data.datasets.image_files import CachedImages
 from gan_experiments.data.files.listing import Listing
 from gan_experiments.data.files.pictures import Opened
 
+_MOST_CLASSES = 100_000  # without names: a damaged label is not to fill the memory
+
 
 class RecordSource(Opened):
     """Access to records: their names and labels, and the image of each."""
@@ -51,22 +53,27 @@ def needed(package: str, extra: str, key: str) -> ModuleType:
 
 
 def listed(
-    names: Sequence[str], labels: Sequence[int] | None, class_names: Sequence[str], files: Iterable[Path], key: str
+    names: Sequence[str],
+    labels: Sequence[int] | None,
+    class_names: Sequence[str],
+    files: Iterable[Path],
+    key: str,
+    column: str = "",
 ) -> Listing:
-    """Return the listing of records, with a hash of the state of the files that they are in.
+    """Return the listing of records, with a hash of the state of the files, and of the column that holds the images.
 
     Raises:
         ConfigError: There are no records, or a label that is no class.
     """
     if not names:
         raise ConfigError(f"{key}: there are no images")
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(f"{column}\n".encode("utf-8", "surrogateescape"), digest_size=16)
     for file in files:
         state = file.stat()
         digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
     classes: tuple[str, ...] = ()
     if labels is not None:
-        classes = tuple(class_names) or tuple(map(str, range(max(labels) + 1)))
+        classes = tuple(class_names) or tuple(map(str, range(min(max(labels) + 1, _MOST_CLASSES))))
         wrong = next((label for label in labels if not 0 <= label < len(classes)), None)
         if wrong is not None:
             raise ConfigError(f"{key}: the label {wrong} is none of 0 to {len(classes) - 1}")

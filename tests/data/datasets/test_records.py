@@ -162,3 +162,92 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "import_module", absent)
     with pytest.raises(ConfigError, match=r"needs h5py: pip install 'gan-experiments\[hdf5\]'"):
         _ = HDF5(str(tmp_path / "x.hdf5")).facts
+
+
+def test_each_array_of_a_file_has_pixels_of_its_own(tmp_path):
+    h5py, pyarrow = pytest.importorskip("h5py"), pytest.importorskip("pyarrow")
+    with h5py.File(tmp_path / "two.hdf5", "w") as file:
+        file["a"], file["b"] = EXPECTED.numpy(), EXPECTED.flip(0).numpy()
+    images = [{"bytes": png(number), "path": None} for number in range(COUNT)]
+    write_arrow(tmp_path / "two.arrow", pyarrow.table({"a": images, "b": images[::-1]}))
+    for made, option in ((HDF5, "images"), (HuggingFace, "image")):
+        path = str(tmp_path / ("two.hdf5" if made is HDF5 else "two.arrow"))
+        first, second = (made(path, **{option: name}) for name in "ab")
+        first.setup()
+        second.setup()
+        assert torch.equal(first.images, EXPECTED)
+        assert torch.equal(second.images, EXPECTED.flip(0))
+
+
+def outside(file, name, kind, secret):
+    """Put an array into an HDF5 file whose content is in another file."""
+    import h5py
+
+    if kind == "external":
+        file.create_dataset(name, (1, 8, 8), np.uint8, external=[(str(secret), 0, 64)])
+    elif kind == "virtual":
+        layout = h5py.VirtualLayout((1, 8, 8), np.uint8)
+        layout[0] = h5py.VirtualSource(str(secret), "imgs", (8, 8), np.uint8)
+        file.create_virtual_dataset(name, layout)
+    elif kind == "soft":
+        file[f"{name}_"] = h5py.ExternalLink(str(secret), "/")
+        file[name] = h5py.SoftLink(f"/{name}_/imgs")
+    else:
+        file[name] = h5py.ExternalLink(str(secret), "/imgs")
+
+
+@pytest.mark.parametrize("name", ["imgs", "labels"])
+@pytest.mark.parametrize("kind", ["external", "virtual", "link", "soft"])
+def test_an_hdf5_file_reads_no_other_file(tmp_path, name, kind):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "secret.hdf5", "w") as file:
+        file["imgs"] = np.zeros((8, 8), np.uint8)
+    with h5py.File(tmp_path / "images.hdf5", "w") as file:
+        if name == "labels":
+            file["imgs"] = np.zeros((1, 8, 8), np.uint8)
+        outside(file, name, kind, tmp_path / "secret.hdf5")
+    with pytest.raises(ConfigError, match=f"dataset.{'images' if name == 'imgs' else name}: .* other files"):
+        HDF5(str(tmp_path / "images.hdf5"), channels=1).setup()
+
+
+def test_a_link_in_the_path_of_an_array_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "images.hdf5", "w") as file:
+        file["own/imgs"] = EXPECTED.numpy()
+        file["far"] = h5py.ExternalLink("secret.hdf5", "/")
+    data = HDF5(str(tmp_path / "images.hdf5"), images="own/imgs")
+    data.setup()
+    assert torch.equal(data.images, EXPECTED)
+    with pytest.raises(ConfigError, match="'far/imgs' is a link"):
+        _ = HDF5(str(tmp_path / "images.hdf5"), images="far/imgs").facts
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.eye(COUNT), np.eye(COUNT, dtype=int), np.arange(COUNT) / 2, np.array([b"cat"] * COUNT), np.int64(3), None],
+    ids=["float one-hot", "one-hot", "float", "text", "scalar", "group"],
+)
+def test_labels_of_hdf5_are_one_integer_an_image(tmp_path, labels):
+    hdf5(tmp_path)
+    import h5py
+
+    with h5py.File(tmp_path / "images.hdf5", "a") as file:
+        del file["labels"]
+        file["column"] = np.array(LABELS)[:, None]
+        if labels is None:
+            file.create_group("labels")
+        else:
+            file["labels"] = labels
+    with pytest.raises(ConfigError, match=r"^dataset.labels: 'labels' is "):
+        _ = HDF5(str(tmp_path / "images.hdf5")).facts
+    assert list(HDF5(str(tmp_path / "images.hdf5"), labels="column").listing.labels) == LABELS
+    with pytest.raises(ConfigError, match=r"^dataset.labels: .* has no 'kinds'"):
+        _ = HDF5(str(tmp_path / "images.hdf5"), labels="kinds").facts
+
+
+def test_an_lmdb_whose_end_is_missing_is_refused(tmp_path):
+    lmdb_folder(tmp_path)
+    data = tmp_path / "church_lmdb" / "data.mdb"
+    data.write_bytes(data.read_bytes()[:-4096])
+    with pytest.raises(ConfigError, match="its end is missing"):
+        _ = LMDB(str(data.parent)).facts
