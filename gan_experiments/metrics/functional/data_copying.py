@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -53,19 +54,22 @@ def data_copying(training: Tensor, held_out: Tensor, fake: Tensor) -> DataCopyin
     return DataCopying(probability, (0.5 - probability) / _deviation(torch.cat([generated, new]), len(new)), closer)
 
 
-def share_of_copies(samples: Tensor, training: Tensor, among: bool = False) -> float:
+def share_of_copies(samples: Tensor, training: Iterable[Tensor], among: bool = False) -> float:
     """Return the share of samples that are copies of a training sample: thrice as near to it as to any other one.
 
     The criterion of Yoon et al. 2023, "Diffusion probabilistic models generalize when they fail to memorize".
 
     Args:
         samples: ``(M, D)``.
-        training: ``(N, D)``, at least 2.
+        training: ``(N, D)``, at least 2, in parts, of which one is needed at a time.
         among: Whether the samples are training samples: each is compared with the others, of which 2 are needed.
     """
-    own = int(among)
-    chunks = squared_distances(samples, training, training.double().mean(0))
-    nearest = torch.cat([distances.topk(2 + own, largest=False).values for _, distances in chunks])[:, own:]
+    own, nearest = int(among), torch.empty(len(samples), 0, dtype=torch.float64)
+    for part in training:
+        chunks = squared_distances(samples, part, part.double().mean(0))
+        closest = [distances.topk(min(2 + own, len(part)), largest=False).values for _, distances in chunks]
+        nearest = torch.cat([nearest, torch.cat(closest)], dim=1).sort(dim=1).values[:, : 2 + own]
+    nearest = nearest[:, own:]
     return float((_TIMES_NEARER**2 * nearest[:, 0] < nearest[:, 1]).double().mean())
 
 

@@ -27,6 +27,8 @@ from gan_experiments.training.callbacks.base import LoopPart
 _SHARE = 40  # real images per sample: a generator's pass costs a sixth of a step or less, so 0.4 % of the time
 _GROUPS = 8  # of real images, over which their spread is averaged
 _MOST_TRAINING = 10_000  # images, up to which copies are looked for: the distances to more would take too long
+_MOST_VALUES = 1 << 27  # of all these images, for the same reason
+_CHUNK = 1 << 22  # of these, as floating-point numbers, at a time: 80 MB
 _NAMES = (*failures.LOSSES, *failures.ACCURACIES, failures.RANKING, failures.GRADIENT, *failures.SPREADS)
 
 _log = logging.getLogger(__name__)
@@ -92,10 +94,16 @@ class FailureMonitor(LoopPart):
         """Look for copies of training images; return scalars to log."""
         if system.translates or data.trained is None or not 2 < data.num_training <= _MOST_TRAINING:
             return {}
-        training, others = _flat(data.images[data.training]), data.images[~data.trained]
-        real = _flat(self._chosen(system, others)) if len(others) else self._chosen(system, training)
-        copied = share_of_copies(_flat(self._samples(system)), training)
-        usual = share_of_copies(real, training, among=not len(others))
+        values_each = data.images[0].numel()
+        if data.num_training * values_each > _MOST_VALUES:
+            return {}
+        parts = torch.split(data.training, max(1, _CHUNK // values_each))
+        others = (~data.trained).nonzero().flatten()
+        real = data.images[self._chosen(system, others if len(others) else data.training)]
+        copied, usual = (
+            share_of_copies(_flat(images), (_flat(data.images[part]) for part in parts), among)
+            for images, among in ((self._samples(system), False), (real, not len(others)))
+        )
         found = failures.memorization(copied, usual, self.count)
         values = {"failures/copied": copied, **self._note("memorization", found, system.clock)}
         return values | self._overfitting(system, data)

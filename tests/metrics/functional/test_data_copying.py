@@ -76,8 +76,9 @@ def test_an_empty_set_is_refused():
 
 def test_copies_are_thrice_as_near_to_one_training_sample_as_to_any_other(monkeypatch):
     distances = torch.cdist(HELD_OUT, TRAINING).sort(1).values
-    assert share_of_copies(HELD_OUT, TRAINING) == (3 * distances[:, 0] < distances[:, 1]).double().mean()
+    assert share_of_copies(HELD_OUT, TRAINING.split(7)) == (3 * distances[:, 0] < distances[:, 1]).double().mean()
     corners = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 40.0]])
     near = torch.tensor([[0.9, 0.0], [1.1, 0.0], [0.0, 39.0], [2.0, 0.0]])  # 3.1, 2.9, 39 and 2 from the next
-    assert share_of_copies(near, corners) == 0.5
-    assert share_of_copies(corners, corners, among=True) == pytest.approx(2 / 3)  # 4 and 40; 4 and 40.2; 40 and 40.2
+    assert share_of_copies(near, [corners]) == 0.5
+    parts = corners.split(1)  # distances to others: 4 and 40; 4 and 40.2; 40 and 40.2
+    assert share_of_copies(corners, parts, among=True) == pytest.approx(2 / 3)

@@ -13,6 +13,7 @@ from gan_experiments.core.types import DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.gan import GAN
+from gan_experiments.training.callbacks import failure_monitor
 from gan_experiments.training.callbacks.failure_monitor import FailureMonitor
 from gan_experiments.training.train import train
 
@@ -122,6 +123,19 @@ def test_copies_of_training_images_are_memorization_and_it_can_pass(tmp_path, tr
         "failures/copied": 0.0, "failures/memorization": 0.0,
     }  # fmt: skip
     assert monitor.findings["memorization"]["ended"] == 10_000
+
+
+def test_copies_are_looked_for_in_a_few_training_images_at_a_time_and_not_in_too_many(tmp_path, monkeypatch):
+    monitor, data = FailureMonitor(RunFolder(tmp_path), count=4), _data()
+    system = _Stub(lambda n: data.images[:n].float() / 127.5 - 1)
+    sizes = []
+    convert = failure_monitor._flat
+    monkeypatch.setattr(failure_monitor, "_flat", lambda images: sizes.append(len(images)) or convert(images))
+    monkeypatch.setattr(failure_monitor, "_CHUNK", 10 * 16)
+    assert monitor.after_evaluation(system, data)["failures/copied"] == 1.0
+    assert max(sizes) == 10
+    monkeypatch.setattr(failure_monitor, "_MOST_VALUES", 30 * 16 - 1)
+    assert monitor.after_evaluation(system, data) == {}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
