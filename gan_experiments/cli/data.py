@@ -107,10 +107,13 @@ def write(request: Request) -> int:
     if (form == "zip") != (output.suffix == ".zip"):
         raise ConfigError(f"output: {options['output']} does not go with format={form}: only the name of a zip ends so")
     from gan_experiments.data.convert import write_images
+    from gan_experiments.data.files.framing import LARGEST_GUESS
     from gan_experiments.data.shards.writer import write_shards
     from gan_experiments.training.build import construct
 
     data = construct(options["dataset"], "dataset", seed=options["seed"])
+    if data.domains:
+        raise ConfigError(f"dataset: {data.domains} images are not written: their inputs would be lost")
     data.prepare_data()
     data.setup()
     if form == "shards":
@@ -121,7 +124,9 @@ def write(request: Request) -> int:
         kind = "image_archive dataset.path" if form == "zip" else "image_folder dataset.root"
         read = f"dataset={kind}={shlex.quote(options['output'])}"
     facts, size = data.facts, f"dataset.image_size=[{data.facts.height},{data.facts.width}]"
-    others = [size] * (facts.height != facts.width) + [f"dataset.channels={facts.channels}"]
+    others = [size] * (facts.height != facts.width or facts.shorter_side > LARGEST_GUESS) + [
+        f"dataset.channels={facts.channels}"
+    ]
     others += [f"dataset.bits={facts.bits}"] * (facts.bits != 8)
     print(f"wrote {data.num_training:,} images; to train on them:\n  gan-train {read} {' '.join(others)}")
     return 0

@@ -132,3 +132,36 @@ def test_wrong_labels_are_refused(tmp_path, labels, others, message):
     data = ImageFolder(str(write_folder(tmp_path / "set", labelled(labels, **others))))
     with pytest.raises(ConfigError, match=message):
         _ = data.facts
+
+
+@pytest.mark.parametrize("write", [write_folder, write_archive])
+@pytest.mark.parametrize("flat", [True, False])
+def test_labels_of_a_skipped_folder_are_read(tmp_path, write, flat):
+    files = {name.split("/")[1] if flat else name: content for name, content in FILES.items()}
+    about = json.dumps({"labels": [[name, number % 2] for number, name in enumerate(files)]}).encode()
+    path = tmp_path / ("set.zip" if write is write_archive else "set")
+    write(path, {f"faces/{name}": content for name, content in {**files, "dataset.json": about}.items()})
+    data = (ImageArchive if write is write_archive else ImageFolder)(str(path))
+    assert data.listing.labels == (0, 1, 0, 1, 0)
+
+
+def test_a_subset_keeps_the_number_of_classes(tmp_path):
+    data = Digits(limit=3)
+    data.setup()
+    write_images(data, tmp_path / "few")
+    found = read(tmp_path / "few")
+    assert (found.class_names, len(found.images)) == (data.class_names, 3)
+    with pytest.raises(ConfigError, match="has no image of class"):
+        write_shards(data, tmp_path / "shards", 7, seed=0)
+
+
+def test_a_size_that_is_not_guessed_is_printed(call, tmp_path):
+    write_folder(tmp_path / "large", {"a.png": png(0, 260), "b.png": png(1, 260)})
+    given = ["dataset=image_folder", f"dataset.root={tmp_path / 'large'}", "dataset.image_size=260"]
+    code, out, _ = call(command, "convert", *given, "output=large.zip")
+    assert (code, "dataset.image_size=[260,260]" in out) == (0, True)
+
+
+def test_images_with_inputs_are_not_written_without_them(call, tmp_path):
+    code, _, err = call(command, "convert", "dataset=digits_twin", "output=x.zip")
+    assert (code, "inputs would be lost" in err) == (2, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_experiments.core.text import first_line, show
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets.records import ImageRecords, RecordSource, listed, needed
-from gan_experiments.data.files.listing import Listing
+from gan_experiments.data.files.listing import SPLITS, Listing
 from gan_experiments.data.files.pictures import Opener, Picture, open_picture
 
 _KEY = "dataset.path"
@@ -32,7 +34,7 @@ class HuggingFaceFiles(RecordSource):
 
     Args:
         path: A file; a folder of such files, or one that ``save_to_disk`` wrote.
-        split: Of a folder with several: its subfolder, or the beginning of its files' names.
+        split: Of a folder with several: a folder, or the name of files, its beginning or its end.
         image: Name of the column of images; ``None``: the first one that holds images.
         label: Name of the column of labels; ``None``: the first one of classes, or ``label``, if there is one.
     """
@@ -52,9 +54,12 @@ class HuggingFaceFiles(RecordSource):
         labels = None
         if label is not None:
             labels = [value for part in self._parts for value in part.read([label]).column(label).to_pylist()]
-            if not all(isinstance(value, int) for value in labels):
-                raise ConfigError(f"dataset.label: {label!r} holds {labels[0]!r}, not the number of a class")
-        names = self._features.get(label or "", {}).get("names") or ()
+            wrong = [value for value in labels if not isinstance(value, int) or value < 0]
+            if wrong and self._label:
+                raise ConfigError(f"dataset.label: {label!r} holds {show(wrong[0])}, not the number of a class")
+            labels = None if wrong else labels  # a guess that was none, or a split whose labels are kept secret
+        given = self._features.get(label or "", {}).get("names")
+        names = list(map(str, given)) if isinstance(given, list) else []
         return listed([str(row) for row in range(count)], labels, names, self._files, _KEY, self._image_column)
 
     @contextmanager
@@ -83,15 +88,35 @@ class HuggingFaceFiles(RecordSource):
         if (folder / "dataset_dict.json").is_file() or (folder / self._split).is_dir():
             folder = folder / self._split
         if (folder / "state.json").is_file():
-            files = json.loads((folder / "state.json").read_text(encoding="utf-8")).get("_data_files", [])
-            return [folder / Path(file["filename"]).name for file in files]
+            try:
+                files = json.loads((folder / "state.json").read_text(encoding="utf-8"))["_data_files"]
+                return [folder / Path(file["filename"]).name for file in files]
+            except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+                raise ConfigError(f"{_KEY}: {folder / 'state.json'} is damaged ({first_line(error)})") from None
         found = sorted(file for suffix in ("parquet", "arrow") for file in folder.rglob(f"*.{suffix}"))
-        of_split = [file for file in found if file.name.startswith(f"{self._split}-")]
         if not found:
             splits = sorted(file.parent.name for file in self.path.glob("*/state.json"))
             hint = f"; dataset.split is one of {', '.join(splits)}" if splits else ""
             raise ConfigError(f"{_KEY}: there are no .parquet or .arrow files in {folder}{hint}")
-        return of_split or found
+        return self._of_split(found)
+
+    def _of_split(self, found: list[Path]) -> list[Path]:
+        """Return the files of the split by their folders and names; all, if no split can be made out."""
+        words = [_words(file.relative_to(self.path)) for file in found]
+        exact = [file for file, those in zip(found, words, strict=True) if self._split in those]
+        ends = tuple(f"{mark}{self._split}" for mark in "-_."), tuple(f"{self._split}{mark}" for mark in "-_.")
+        near = [
+            file
+            for file, those in zip(found, words, strict=True)
+            if those[-1].endswith(ends[0]) or those[-1].startswith(ends[1])
+        ]
+        if exact or near:
+            return exact or near
+        splits = sorted({split for those in words for split in _splits(those)})
+        if splits or self._split != "train":
+            hint = f"; it is one of {', '.join(splits)}" if splits else ""
+            raise ConfigError(f"dataset.split: no file in {self.path} is of {self._split!r}{hint}")
+        return found
 
     @cached_property
     def _parts(self) -> list[_Part]:
@@ -129,8 +154,11 @@ class HuggingFaceFiles(RecordSource):
     def _features(self) -> dict[str, Any]:
         """What Hugging Face's library says of the columns, if the files were written by it."""
         about = (self._schema.metadata or {}).get(b"huggingface", b"{}")
-        features: dict[str, Any] = json.loads(about).get("info", {}).get("features", {})
-        return features
+        try:
+            features = json.loads(about).get("info", {}).get("features", {}).items()
+            return {name: feature for name, feature in features if isinstance(feature, dict)}
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise ConfigError(f"{_KEY}: the metadata in {self._files[0]} are damaged ({first_line(error)})") from None
 
     @property
     def _image_column(self) -> str:
@@ -150,6 +178,16 @@ class HuggingFaceFiles(RecordSource):
             raise ConfigError(f"dataset.label: no column {self._label!r}; the columns are {', '.join(names)}")
         classes = [name for name, feature in self._features.items() if feature.get("_type") == "ClassLabel"]
         return self._label or next(iter(classes), "label" if "label" in names else None)
+
+
+def _words(file: Path) -> list[str]:
+    """Return the folders of a file and its name without the number of its part."""
+    return [*file.parts[:-1], re.sub(r"-\d+(-of-\d+)?$", "", file.stem)]
+
+
+def _splits(words: list[str]) -> set[str]:
+    """Return the usual names of splits in the folders and the name of a file."""
+    return SPLITS & {part for word in words for part in re.split(r"[-_.]", word)}
 
 
 class HuggingFace(ImageRecords):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from posixpath import commonpath, dirname
 from typing import Any
 
 import torch
@@ -153,8 +155,16 @@ class ImageFiles(CachedImages):
     def listing(self) -> Listing:
         """Names and labels of the image files; labels in ``dataset.json`` go before those of folders."""
         found = list_images(self.source, self._subfolder)
-        text = self.source.text(dataset_json.NAME) if self._subfolder is None else None
-        return found if text is None else dataset_json.with_labels(found, text, self.source.key)
+        for folder in _folders_of_all(found.names) if self._subfolder is None else ():
+            if (text := self.source.text(folder + dataset_json.NAME)) is not None:
+                return dataset_json.with_labels(found, text, self.source.key, folder)
+        return found
+
+
+def _folders_of_all(names: Sequence[str]) -> list[str]:
+    """Return the folders that contain all files of a sorted list, with a trailing slash, from the source itself on."""
+    parts = commonpath([dirname(names[0]), dirname(names[-1])]).split("/")
+    return ["", *(f"{'/'.join(parts[:depth])}/" for depth in range(1, len(parts) + 1) if parts[0])]
 
 
 class ImageFolder(ImageFiles):

@@ -47,7 +47,8 @@ class TorchDataset(ImageData):
         dataset: The dataset. Its attribute ``classes``, if there is one, lists the names of the classes.
         image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image,
             whose size all must have.
-        channels: 1 for grey, 3 for RGB; default: the channels of the first image, which all must have.
+        channels: 1 for grey, 3 for RGB; default: the channels of the first image, which all must have. The fourth of an
+            array is transparency only if a number is given.
         bits: 8, or 16 to keep the range of uint16 and of floating point.
         resize: Resampling filter; all are antialiased.
         value_range: Black and white in floating-point images, which are refused without it.
@@ -159,7 +160,7 @@ class TorchDataset(ImageData):
             item = self._dataset[index]
         image, label = (*item, None)[:2] if isinstance(item, tuple | list) and item else (item, None)
         try:
-            return _image(image, self._value_range, self._bits), _label(label)
+            return _image(image, self._value_range, self._bits, self._channels), _label(label)
         except ValueError as error:
             raise ConfigError(f"dataset.dataset: item {index}: {error}") from error
 
@@ -196,7 +197,7 @@ def _channels(image: Picture) -> Channels:
     return 1 if image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I") else 3
 
 
-def _image(value: Any, value_range: tuple[float, float] | None, bits: int) -> Picture:
+def _image(value: Any, value_range: tuple[float, float] | None, bits: int, channels: int | None) -> Picture:
     if isinstance(value, Image.Image):
         return value
     if not isinstance(value, Tensor | np.ndarray):
@@ -209,7 +210,7 @@ def _image(value: Any, value_range: tuple[float, float] | None, bits: int) -> Pi
         expected = f"tensors are (C, H, W), arrays (H, W, C), with 1 to {_MOST_CHANNELS} channels"
         raise ValueError(f"an image cannot have the shape {tuple(value.shape)}: {expected}")
     levels = _levels(array, value_range, bits)
-    if levels.dtype == np.uint8 and (levels.ndim == 2 or levels.shape[2] in (3, 4)):
+    if levels.dtype == np.uint8 and (levels.ndim == 2 or levels.shape[2] == 3 or (levels.shape[2] == 4 and channels)):
         return Image.fromarray(np.ascontiguousarray(levels))
     return ArrayPicture(np.atleast_3d(levels).transpose(2, 0, 1))
 

@@ -12,7 +12,7 @@ from gan_experiments.data.files.listing import Listing
 NAME = "dataset.json"
 
 
-def with_labels(listing: Listing, text: str, key: str) -> Listing:
+def with_labels(listing: Listing, text: str, key: str, folder: str = "") -> Listing:
     """Return a listing whose classes are those of ``dataset.json`` instead of the folders'.
 
     Args:
@@ -20,6 +20,7 @@ def with_labels(listing: Listing, text: str, key: str) -> Listing:
         text: Content of the file: ``{"labels": [["00000/img00000000.png", 6], ...]}``, or ``null`` for no labels;
             ``class_names``, if there are any, name the classes in their order.
         key: Config key of the source, for error messages.
+        folder: Folder of the file, with a trailing slash, which its names start from; empty: the source itself.
 
     Raises:
         ConfigError: It is no such file, or does not have a label for each image.
@@ -28,7 +29,7 @@ def with_labels(listing: Listing, text: str, key: str) -> Listing:
         content = json.loads(text)
         if not isinstance(content, dict) or "labels" not in content:
             return listing  # another file of this name
-        given = None if content["labels"] is None else {str(name): label for name, label in content["labels"]}
+        given = None if content["labels"] is None else {f"{folder}{name}": label for name, label in content["labels"]}
         names = [str(name) for name in content.get("class_names") or []]
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{key}: {NAME} is damaged ({error})") from None
@@ -50,5 +51,7 @@ def _problem(files: Sequence[str], labels: Sequence[object], names: Sequence[str
             return f"no label for {file}"
         if type(label) is not int or label < 0 or (names and label >= len(names)):
             return f"the label of {file} is {label!r}, not a class from 0 on"
-    empty = sorted(set(range(len(names) or max(labels) + 1)) - set(labels))  # type: ignore[type-var, operator]
+    if names:  # a subset may have left a class without images
+        return ""
+    empty = sorted(set(range(max(labels) + 1)) - set(labels))  # type: ignore[type-var, operator]
     return f"no image has label {empty[0]}" if empty else ""

@@ -19,7 +19,7 @@ Channels = Annotated[int, Interval(ge=1, le=64)]  # 1: grey, 3: RGB
 Bits = Literal[8, 16]
 Resize = Literal["lanczos", "bicubic", "bilinear", "box"]
 
-_LARGEST_GUESS = 256  # pixels: a larger size is unlikely to be intended unless it is given
+LARGEST_GUESS = 256  # pixels: a larger size is unlikely to be intended unless it is given
 _VERSION = 1  # of the recipe: raise it when the same file would give other pixels
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # of Pillow, by channels
 _FILTERS = {
@@ -116,7 +116,7 @@ def guess_size(first: str, opened: AbstractContextManager[Callable[[str], Pictur
             width, height = image.size
     except Exception as error:  # Pillow raises exceptions of many types for damaged files
         raise ConfigError(f"dataset.image_size: no value given, and {first} cannot be read ({error})") from error
-    if min(width, height) > _LARGEST_GUESS:
+    if min(width, height) > LARGEST_GUESS:
         raise ConfigError(f"dataset.image_size: no value given, and {first} has {width}x{height} pixels")
     return min(width, height)
 

@@ -19,7 +19,7 @@ from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.pictures import ARRAY, Opener, Picture, formats, open_picture
 
-_SPLITS = {"train", "test", "val", "valid", "validation"}
+SPLITS = {"train", "test", "val", "valid", "validation"}
 LARGEST_FILE = 2**30  # bytes of an image file, unpacked
 
 
@@ -207,7 +207,7 @@ def list_images(source: Folder | Archive, below: str | None = None) -> Listing:
 def _prefix(names: Sequence[str], images: Collection[str], below: str | None) -> str:
     """Return the prefix of all names in the folder to list."""
     if below is None:
-        return _innermost(names, images, _SPLITS)
+        return _innermost(names, images, SPLITS)
     requested = f"{below.strip('/')}/".lstrip("/")
     candidates = (requested, _innermost(names, images, set()) + requested)
     return next((prefix for prefix in candidates if any(name.startswith(prefix) for name in images)), requested)

@@ -33,13 +33,18 @@ def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) ->
         The value of ``dataset.urls`` to read them.
 
     Raises:
-        ConfigError: The folder exists or cannot be written, or the data are points or shards already.
+        ConfigError: The folder exists or cannot be written, the data are points or shards already, or a class is empty.
     """
     if is_points(data.images) or isinstance(data, Shards):
         content = "consists of shards already" if isinstance(data, Shards) else "consists of points"
         raise ConfigError(f"dataset: {data.facts.name} {content}")
     if folder.exists():
         raise ConfigError(f"output: {folder} exists and is not overwritten")
+    if data.class_sizes is not None and not data.class_sizes.all():
+        empty = data.class_names[int(data.class_sizes.argmin())]
+        raise ConfigError(
+            f"dataset: the subset has no image of class {empty}, which shards need; a zip archive does not"
+        )
     shuffled = data.training[Stream(seed, "shards").permutation(len(data.training))]
     shards = torch.split(shuffled, shard_images)
     digits = max(4, len(str(len(shards) - 1)))

@@ -251,3 +251,52 @@ def test_an_lmdb_whose_end_is_missing_is_refused(tmp_path):
     data.write_bytes(data.read_bytes()[:-4096])
     with pytest.raises(ConfigError, match="its end is missing"):
         _ = LMDB(str(data.parent)).facts
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("data/train.arrow", "data/test.arrow"),
+        ("default/train/0000.arrow", "default/test/0000.arrow"),
+        ("cifar-train-00000-of-00001.arrow", "cifar-test-00000-of-00001.arrow"),
+        ("train_a.arrow", "test_a.arrow"),
+    ],
+)
+def test_splits_are_not_mixed(tmp_path, train, test):
+    write_arrow(tmp_path / train, table().slice(0, 5))
+    write_arrow(tmp_path / test, table().slice(5))
+    sizes = [len(HuggingFace(str(tmp_path), split=split).listing.names) for split in ("train", "test")]
+    assert sizes == [5, COUNT - 5]
+    with pytest.raises(ConfigError, match=r"dataset\.split: no file .* is of 'val'; it is one of test, train"):
+        _ = HuggingFace(str(tmp_path), split="val").facts
+
+
+def test_files_without_a_split_are_all_read(tmp_path):
+    write_arrow(tmp_path / "a.arrow", table().slice(0, 5))
+    write_arrow(tmp_path / "b.arrow", table().slice(5))
+    assert len(HuggingFace(str(tmp_path)).listing.names) == COUNT
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"_data_files": [{}]}', '{"_data_files": 3}'])
+def test_a_damaged_state_is_refused(tmp_path, text):
+    saved_to_disk(tmp_path)
+    (tmp_path / "saved/train/state.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"state\.json is damaged"):
+        _ = HuggingFace(str(tmp_path / "saved")).facts
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"info": 3}'])
+def test_damaged_metadata_are_refused(tmp_path, text):
+    write_arrow(tmp_path / "x.arrow", table().replace_schema_metadata({"huggingface": text}))
+    with pytest.raises(ConfigError, match=r"the metadata in .* are damaged"):
+        _ = HuggingFace(str(tmp_path / "x.arrow")).facts
+
+
+@pytest.mark.parametrize("wrong", [None, -1, "cat"])
+def test_a_guessed_column_of_labels_may_be_none(tmp_path, wrong):
+    made = table(features=False).rename_columns(["name", "picture", "number"])
+    first = ["1" if wrong == "cat" else 1] * (COUNT - 1)
+    write_arrow(tmp_path / "x.arrow", made.append_column("label", [[*first, wrong]]))
+    assert HuggingFace(str(tmp_path / "x.arrow")).facts.num_classes == 0
+    with pytest.raises(ConfigError, match=r"^dataset.label: 'label' holds .*, not the number of a class"):
+        _ = HuggingFace(str(tmp_path / "x.arrow"), label="label").facts

@@ -123,6 +123,15 @@ def test_channels_are_converted_on_request_only():
     assert TorchDataset(Items(items), channels=1).images.shape == (2, 1, 8, 8)
 
 
+@pytest.mark.parametrize("form", [lambda array: array, as_tensor])
+def test_arrays_of_four_channels_keep_them(form):
+    four = np.concatenate([pixels(0), pixels(1)[:, :, :1]], 2)
+    data = TorchDataset(Items([form(four)]))
+    assert data.facts.channels == 4
+    assert torch.equal(data.images[0], as_tensor(four))
+    assert TorchDataset(Items([form(four)]), channels=3).images.shape == (1, 3, 8, 8)
+
+
 IMAGE = pixels(0)
 WRONG = {
     "dict": ([IMAGE, {"image": IMAGE}], r"item 1: expected an image or \(image, label\), got dict"),
