@@ -114,8 +114,18 @@ def test_a_signal_reaches_that_process_alone(forked):
     other.terminate()  # too late, and no error
 
 
+@pytest.fixture
+def not_ignored(number):
+    """Let a signal have its default effect, if whoever started the tests ignores it, as nohup does."""
+    before = signal.getsignal(number)
+    if before is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    signal.signal(number, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2])
-def test_what_a_cluster_sends_to_everybody_ends_the_process_and_not_the_server(forked, number):
+def test_what_a_cluster_sends_to_everybody_ends_the_process_and_not_the_server(forked, number, not_ignored):
     process = forked("print(os.getppid(), file=open('parent', 'w')); time.sleep(60)")
     os.kill(int(wait_for(Path("parent"))), number)
     process.send_signal(number)
