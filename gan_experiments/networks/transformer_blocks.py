@@ -107,7 +107,7 @@ def check_transformer(key: str, config: ConfigView, generator: bool) -> Iterator
     if isinstance(size, int) and isinstance(patch, int) and (problem := _misfit(size, patch)):
         yield Problem(f"{key}.patch", problem)
     if isinstance(width, int) and isinstance(heads, int) and (problem := _misfit_of_heads(width, heads)):
-        yield Problem(f"{key}.width", problem)
+        yield Problem(f"{key}.width", f"{problem}, of {key}.heads")
     for name, penalty in config.components("penalty").items() if option(config, key, "fused") else ():
         alone = getattr(penalty, "needs_latents", False)  # it differentiates the generator alone
         both = getattr(penalty, "latents", Penalty.latents) is not Penalty.latents

@@ -87,13 +87,13 @@ def test_places_are_sines_and_cosines_of_column_and_row():
     [
         ({}, []),
         ({"patch": 3}, [".patch: patches of 3 pixels do not divide the 8 of an image; 1, 2, 4 do"]),
-        ({"width": 100}, [".width: 100 is not a multiple of 4 x 6 heads"]),
+        ({"width": 100}, [".width: 100 is not a multiple of 4 x 6 heads, of model.{name}.heads"]),
     ],
 )
 def test_what_does_not_fit_is_refused(options, told):
     for name, target in (("generator", TransformerGenerator), ("discriminator", TransformerDiscriminator)):
         config = {"dataset": {"_target_": Digits}, "model": {name: {"_target_": target, **options}}}
-        assert problems(config, f"model.{name}") == [f"model.{name}{line}" for line in told]
+        assert problems(config, f"model.{name}") == [f"model.{name}{line}".format(name=name) for line in told]
 
 
 REFUSED = [(TransformerGenerator, ["paths", "moved"]), (TransformerDiscriminator, ["r1", "moved"])]

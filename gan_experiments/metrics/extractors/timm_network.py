@@ -73,7 +73,9 @@ class TimmNetwork(Extractor):
         published = get_pretrained_cfg(model) if model.partition(".")[0] in list_models() else None
         if published is None or not (published.hf_hub_id or published.url):
             similar = list_models(f"*{model.partition('.')[0].split('_')[0]}*", pretrained=True)[:8]
-            raise ConfigError(f"metrics: timm has no weights {model!r} (similar: {', '.join(similar) or 'none'})")
+            raise ConfigError(
+                f"metrics: timm has no model {model!r} with weights (similar: {', '.join(similar) or 'none'})"
+            )
         self.name = model
         self._weights = weights
         self._output = features == "output"

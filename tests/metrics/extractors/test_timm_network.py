@@ -125,9 +125,9 @@ def test_weights_are_found_in_the_cache_and_never_downloaded(small, tmp_path, mo
 
 
 def test_wrong_names_weights_and_data_are_refused(small, tmp_path):
-    with pytest.raises(ConfigError, match=r"timm has no weights 'vit_huge' \(similar: .*vit_"):
+    with pytest.raises(ConfigError, match=r"timm has no model 'vit_huge' with weights \(similar: .*vit_"):
         TimmNetwork("vit_huge")
-    with pytest.raises(ConfigError, match="timm has no weights 'hf-hub:some/thing'"):
+    with pytest.raises(ConfigError, match="timm has no model 'hf-hub:some/thing' with weights"):
         TimmNetwork("hf-hub:some/thing")
     _, path = small
     with pytest.raises(ConfigError, match=r"metrics\.weights: .* of another network than test_resnet"):
