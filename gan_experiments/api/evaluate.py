@@ -183,7 +183,7 @@ def measure_images(
 def _shared(measure: Callable[[int, int], dict[str, Any]], protocol: Protocol) -> dict[str, Any]:
     """Measure in as many processes as there are devices."""
     from gan_experiments.core.distributed import share_work
-    from gan_experiments.training.build import check_devices, device_for_measuring
+    from gan_experiments.training.devices import check_devices, device_for_measuring
 
     on_gpus = device_for_measuring(protocol.accelerator).type == "cuda"
     if on_gpus:
@@ -224,7 +224,8 @@ def _measure_images(
 
     from gan_experiments.core.contracts import Batch
     from gan_experiments.data.fakes import fakes_from_array, load_fakes
-    from gan_experiments.training.build import build_evaluator, construct, device_for_measuring
+    from gan_experiments.training.build import build_evaluator, construct
+    from gan_experiments.training.devices import device_for_measuring
 
     device, seed = device_for_measuring(protocol.accelerator), protocol.seed or 0
     data = construct(dataset, "dataset", seed=seed)

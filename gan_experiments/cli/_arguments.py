@@ -108,8 +108,8 @@ def without_folder(arguments: Sequence[str]) -> list[str]:
     return parser.parse_known_args(list(arguments))[1]
 
 
-def listed_as(key: str, overrides: Sequence[str]) -> list[str]:
-    """Return overrides with the words among them that are none as one: the list ``key``.
+def with_words(key: str, overrides: Sequence[str]) -> list[str]:
+    """Return overrides with the words among them that are none as the value of ``key``: one, or a list of several.
 
     Raises:
         ConfigError: The key is given besides.
@@ -119,10 +119,11 @@ def listed_as(key: str, overrides: Sequence[str]) -> list[str]:
     given = [override for override in others if override.lstrip("+").partition("=")[0] == key]
     if words and given:
         raise ConfigError(f"{key}: given twice: {', '.join(words)} and {', '.join(given)}")
-    return [f"{key}=[{','.join(map(quoted, words))}]", *others] if words else others
+    value = ",".join(map(_quoted, words))
+    return [f"{key}={value if len(words) == 1 else f'[{value}]'}", *others] if words else others
 
 
-def quoted(path: str) -> str:
+def _quoted(path: str) -> str:
     """Return a path as a value of an override, whatever characters are in it."""
     escaped = path.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.api.request import Request, checked_names, checked_request, missing_files, refuse
-from gan_experiments.cli._arguments import Arguments, listed_as, read_arguments, without_folder
+from gan_experiments.cli._arguments import Arguments, read_arguments, with_words, without_folder
 from gan_experiments.cli._help import help_page
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.config.files import VERSION_BASE, root_dir, search_also
@@ -44,7 +44,7 @@ def command(
     job: Job,
     sweep: Sweep | None = None,
     tidy: Tidy = list,
-    listed: str | None = None,
+    words: str | None = None,
 ) -> None:
     """Run a command: its config is composed from ``sys.argv``, checked, and handed to ``job``. Does not return.
 
@@ -57,11 +57,11 @@ def command(
         job: Does what the config says.
         sweep: Runs the jobs of a sweep, if the command can.
         tidy: Returns overrides that a sweep with the given ones needs besides.
-        listed: The key whose list words without a key are.
+        words: The key whose value words without a key are; several are a list.
     """
     limit_spinning()
     try:
-        code = _command(config_name, schema, job, sweep, tidy, listed)
+        code = _command(config_name, schema, job, sweep, tidy, words)
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough; at exit Python would flush, and complain, once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -135,7 +135,7 @@ def print_warning(text: str) -> None:
     print(f"Warning: {printable(text)}", file=sys.stderr)
 
 
-def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy, listed: str | None) -> int:
+def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy, words: str | None) -> int:
     options = read_arguments(sys.argv[1:], config_name)
     if options.version or options.help:
         text = f"gan-experiments {version('gan-experiments')}"
@@ -147,8 +147,8 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         ask = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
         ask(lambda config: None)()
         return 0
-    if listed is not None:
-        options.overrides = listed_as(listed, options.overrides)
+    if words is not None:
+        options.overrides = with_words(words, options.overrides)
     if options.multirun and sweep is None:
         raise ConfigError("-m: this command has no sweeps")
     overrides = [*options.overrides, *(tidy(options.overrides) if options.multirun else ())]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from gan_experiments.api.import_network import import_network
 from gan_experiments.api.request import Request
-from gan_experiments.cli._arguments import quoted
 from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import ImportConfig
 from gan_experiments.runs.summary import shown
@@ -14,8 +11,7 @@ from gan_experiments.runs.summary import shown
 
 def main() -> None:
     """Run the command; the file may stand by itself."""
-    sys.argv[1:] = [argument if _is_option(argument) else f"file={quoted(argument)}" for argument in sys.argv[1:]]
-    command("import", ImportConfig, run)
+    command("import", ImportConfig, run, words="file")
 
 
 def run(request: Request) -> int:
@@ -25,10 +21,6 @@ def run(request: Request) -> int:
     print(f"{shown(imported.folder)}: {origin['family']}, {', '.join(origin['networks'])}")
     print(f"  gan-sample run={shown(imported.folder)}")
     return 0
-
-
-def _is_option(argument: str) -> bool:
-    return "=" in argument or argument.startswith("-")
 
 
 if __name__ == "__main__":

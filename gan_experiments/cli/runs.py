@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gan_experiments.api.request import Request, refuse
 from gan_experiments.cli._command import command, print_warning
-from gan_experiments.config import command_schemas as schemas
+from gan_experiments.config import runs_schemas as schemas
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import printable
 from gan_experiments.core.text import show, suggest
@@ -53,7 +53,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     verbs = [word for word in arguments[:1] if word in _VERBS]
     sys.argv[1:] = arguments[len(verbs) :]
-    command("_".join(["runs", *verbs]), *_VERBS["".join(verbs)], listed="runs")
+    command("_".join(["runs", *verbs]), *_VERBS["".join(verbs)], words="runs")
 
 
 def list_runs(request: Request) -> int:

@@ -246,6 +246,8 @@ class GAN(AdversarialSystem):
             labels = self._stream("labels", network).integers(self.num_classes, batch)
         latents = self._stream("latents", network).normal(batch, self.generator.latent_dim)
         for name, penalty in self.penalties.items():
+            if type(penalty).latents is Penalty.latents:
+                continue
             empty = real.new_empty(0)
             step = self._step(Fakes(latents, labels, empty), None, real, empty, None, DiscriminatorOutput(empty, None))
             step.rng = self._stream("latents", network, name)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
+from pytorch_lightning.accelerators import CUDAAccelerator
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
@@ -34,6 +34,7 @@ from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import LearningRateSchedule, ValueRamp
 from gan_experiments.training.callbacks.base import LoopPart
 from gan_experiments.training.callbacks.evaluation import Evaluation
+from gan_experiments.training.devices import check_devices
 from gan_experiments.training.loggers.csv_table import MetricsTable
 from gan_experiments.training.loop import RunLoop
 
@@ -112,12 +113,12 @@ def build_data(config: Mapping[str, Any]) -> ImageData:
     return data
 
 
-def build_system(config: Mapping[str, Any], data: ImageData) -> System:
-    """Build the networks, initialized from the seed, and the system that trains them."""
-    model = dict(config["model"])
-    facts = data.facts if data.inputs is None else data.inputs.facts
+def _build_networks(
+    config: Mapping[str, Any], model: dict[str, Any], facts: DataFacts
+) -> tuple[dict[str, Any], dict[str, DataFacts]]:
+    """Take the networks out of ``model``; return them, initialized from the seed, and what each is built for."""
     networks: dict[str, Any] = {}
-    seen: dict[str, DataFacts] = {}  # what each network is built for
+    seen: dict[str, DataFacts] = {}
     for name, (key, seen[name]) in _class_of(model).network_facts(facts).items():
         if key not in config["model"]:
             continue
@@ -128,6 +129,14 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         given = {option: value for option, value in of_it.items() if option in wanted}
         networks[name] = construct(node, f"model.{key}", facts=seen[name], **given)
         networks[name].architecture = dict(node)
+    return networks, seen
+
+
+def build_system(config: Mapping[str, Any], data: ImageData) -> System:
+    """Build the networks, initialized from the seed, and the system that trains them."""
+    model = dict(config["model"])
+    facts = data.facts if data.inputs is None else data.inputs.facts
+    networks, seen = _build_networks(config, model, facts)
     budget, judged = config["budget"]["images"], seen.get("discriminator", facts)
     penalties: dict[str, Penalty] = {name: construct(node) for name, node in config["penalty"].items()}
     for penalty in penalties.values():
@@ -229,31 +238,6 @@ def build_trainer(
         )
     except (MisconfigurationException, ValueError) as error:
         raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
-
-
-def check_devices(accelerator: str, devices: int | str) -> None:
-    """Refuse devices that this machine does not have.
-
-    Raises:
-        ConfigError: There is no GPU, or there are fewer than ``devices``.
-    """
-    if accelerator != "gpu":
-        return
-    if not (CUDAAccelerator.is_available() or MPSAccelerator.is_available()):
-        raise ConfigError("trainer.accelerator: gpu, but torch sees no GPU on this machine (try trainer=cpu)")
-    available = max(CUDAAccelerator.auto_device_count(), MPSAccelerator.auto_device_count())
-    if isinstance(devices, int) and devices > available:
-        raise ConfigError(f"trainer.devices: {devices}, but this machine has {available}")
-
-
-def device_for_measuring(accelerator: str) -> torch.device:
-    """Return the device for generating and measuring: CUDA if available, unless ``cpu``; never MPS (no float64).
-
-    Raises:
-        ConfigError: ``gpu``, and there is none.
-    """
-    check_devices(accelerator, 1)
-    return torch.device("cuda" if accelerator != "cpu" and CUDAAccelerator.is_available() else "cpu")
 
 
 def construct(node: Mapping[str, Any], key: str = "", **available: Any) -> Any:

@@ -17,7 +17,8 @@ from gan_experiments.data.base import ImageData
 from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_checkpoint, load_part, load_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
-from gan_experiments.training.build import Parts, build_data, build_system, device_for_measuring
+from gan_experiments.training.build import Parts, build_data, build_system
+from gan_experiments.training.devices import device_for_measuring
 
 
 def restore(

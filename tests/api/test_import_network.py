@@ -157,3 +157,13 @@ def test_snapshots_that_do_not_fit_are_refused_in_a_line_and_nothing_is_written(
     Path("imported").mkdir()
     code, _, err = call(command, "snapshot.pkl", "output=imported")
     assert (code, "exists and is not overwritten" in err) == (2, True)
+
+
+def test_a_word_is_the_file_and_no_value_of_a_flag_is(call):
+    code, out, err = call(command, "--cfg", "job", "it's mine.pkl")
+    assert code == 0, err
+    assert "file: it's mine.pkl" in out
+    code, _, err = call(command, "one.pkl", "two.pkl")
+    assert (code, "file: " in err) == (2, True)
+    code, _, err = call(command, "one.pkl", "file=two.pkl")
+    assert (code, "file: given twice: one.pkl and file=two.pkl" in err) == (2, True)

@@ -61,7 +61,7 @@ def test_the_best_comes_first_and_what_has_no_number_last(call, outputs, measure
 def test_values_of_flags_are_no_folders(call):
     code, out, err = call(runs, "outputs", "--cfg", "job", "-cd", "outputs")
     assert (code, err) == (0, "")
-    assert "runs:\n- outputs\n" in out
+    assert "runs: outputs\n" in out
 
 
 def test_folders_are_given_in_one_way(call, outputs):

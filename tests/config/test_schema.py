@@ -5,7 +5,7 @@ import yaml
 from omegaconf import OmegaConf
 from tiny import LARGE, TRANSLATORS
 
-from gan_experiments.config import command_schemas, schema
+from gan_experiments.config import command_schemas, runs_schemas, schema
 from gan_experiments.config.annotations import slot_in
 from gan_experiments.config.check import check_config
 from gan_experiments.config.command_schemas import (
@@ -15,17 +15,19 @@ from gan_experiments.config.command_schemas import (
     DiagnoseConfig,
     EvaluateConfig,
     ExportConfig,
-    RunsArchiveConfig,
-    RunsCompareConfig,
-    RunsConfig,
-    RunsDeleteConfig,
-    RunsFollowConfig,
     SampleConfig,
     ShardsConfig,
     TranslateConfig,
 )
 from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.files import INHERITED, conf_dir, own_files, root_dir
+from gan_experiments.config.runs_schemas import (
+    RunsArchiveConfig,
+    RunsCompareConfig,
+    RunsConfig,
+    RunsDeleteConfig,
+    RunsFollowConfig,
+)
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 
@@ -62,7 +64,10 @@ MISSING = {
 MISSING |= {f"runs_{verb}": ["runs=x"] for verb in ("compare", "archive", "delete")}
 MISSING["translate"] = [*RUN, "input=x", "output=y"]
 SLOTS = {
-    name: slot for module in (schema, command_schemas) for name, each in vars(module).items() if (slot := slot_in(each))
+    name: slot
+    for module in (schema, command_schemas, runs_schemas)
+    for name, each in vars(module).items()
+    if (slot := slot_in(each))
 }
 
 
