@@ -12,6 +12,7 @@ from torch.optim import Adam, Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Penalty
+from gan_experiments.core.rules import DISCRIMINATOR, option
 from gan_experiments.core.types import ConfigError
 from gan_experiments.systems.optimization import weights_of
 
@@ -85,7 +86,11 @@ def check_unrolling(config: ConfigView) -> Iterator[Problem]:
     if config.get("trainer.precision") == "16-mixed":
         reason = "its loss scaling would be differentiated too; bf16-mixed and 32-true work"
         yield Problem("trainer.precision", f"16-mixed cannot be combined with model.unroll_steps: {reason}")
+    batch_norm = option(config, DISCRIMINATOR, "norm") == "batch"
     for name, penalty in config.components("penalty").items():
+        if batch_norm and getattr(penalty, "second_order", False):
+            text = f"differentiates penalty.{name} a third time, which torch's batch norm cannot be"
+            yield Problem("model.unroll_steps", f"{text}; take 0, or {DISCRIMINATOR}.norm=none")
         if reason := _not_unrolled(penalty):
             yield Problem("model.unroll_steps", f"does not work with penalty.{name}, which {reason}; take 0")
         if config.get(f"penalty.{name}.before_augmentation"):

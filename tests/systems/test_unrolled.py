@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 from gan_experiments.core.contracts import Loss
 from gan_experiments.core.types import ConfigError
 from gan_experiments.losses.began import BEGAN
+from gan_experiments.networks.dcgan import DCGANDiscriminator
 from gan_experiments.penalties.acgan import ACGAN
 from gan_experiments.penalties.bcr import BCR
 from gan_experiments.penalties.cr import CR
@@ -164,6 +165,15 @@ def test_penalties_that_cannot_be_unrolled_are_refused(name, penalty, reason):
     (line,) = problems(unrolling() | penalties, "model")
     assert line.startswith(f"model.unroll_steps: does not work with penalty.{name}, which {reason}")
     assert problems(unrolling(steps=0) | penalties, "model") == []
+
+
+@pytest.mark.parametrize(("norm", "penalty", "refused"), [("batch", R1, 1), ("none", R1, 0), ("batch", CR, 0)])
+def test_batch_norm_cannot_be_differentiated_three_times(norm, penalty, refused):
+    config = unrolling() | {"penalty": {"x": {"_target_": penalty}}}
+    config["model"] |= {"discriminator": {"_target_": DCGANDiscriminator, "norm": norm}}
+    found = [line for line in problems(config, "model") if "a third time" in line]
+    assert len(found) == refused
+    assert all(line.startswith("model.unroll_steps: differentiates penalty.x a third time") for line in found)
 
 
 @pytest.mark.parametrize("penalty", [R1, R2, WGANGP, DRAGAN, MaxGradientPenalty, CR, BCR, ZCR, LeCam, Orthogonal, TopK])
