@@ -97,3 +97,11 @@ def test_wrong_files_are_refused_before_the_first_is_written(tmp_path):
     pairs = input_files(tmp_path / "in", tmp_path / "new")
     with pytest.raises(ConfigError, match=r"1 of 12 files cannot be read: 03.png \(not an image\)"):
         next(read_inputs(pairs, 3))
+
+
+def test_a_picture_that_is_too_large_for_memory_is_refused_before_the_first_is_translated(tmp_path, monkeypatch):
+    write(tmp_path / "in" / "a.png")
+    write(tmp_path / "in" / "b.png", size=(50, 40))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1500)
+    with pytest.raises(ConfigError, match=r"1 of 2 files cannot be read: b.png \(50x40 pixels are more than the 1,500"):
+        next(read_inputs(input_files(tmp_path / "in", tmp_path / "out"), 3))

@@ -4,12 +4,16 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from same_run import assert_same, assert_same_run
-from tiny import TRANSLATORS
+from tiny import TINY, TRANSLATORS
 
+from gan_experiments.cli import compare
+from gan_experiments.cli import train as train_command
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
 from gan_experiments.config.schema import Config
@@ -58,8 +62,6 @@ def test_two_steps_of_each_system_on_each_task_move_all_networks(built, model, t
 
 
 def test_colours_are_translated_by_each_system(built, tmp_path):
-    from PIL import Image
-
     generator = torch.Generator().manual_seed(0)
     (tmp_path / "images").mkdir()
     for index in range(16):
@@ -166,8 +168,6 @@ CHANNELS = {
 
 @pytest.mark.parametrize("model", CHANNELS)
 def test_domains_with_other_channels_are_refused_where_one_network_sees_both(tiny, tmp_path, model):
-    from PIL import Image
-
     for name in "ab":
         (tmp_path / name).mkdir()
         for index in range(8):
@@ -196,3 +196,24 @@ def test_a_ramp_reaches_both_sides(built):
     assert [side.penalties["r1"].weight for side in system.sides] == [3.0, 3.0]
     assert system.sides[0].penalties["r1"] is not system.sides[1].penalties["r1"]
     assert to_float(torch.zeros(1, dtype=torch.uint8)).item() == -1
+
+
+def test_a_sweep_over_systems_is_compared_with_their_grids_side_by_side(call, tmp_path):
+    shared = [line for line in TINY if "latent_dim" not in line and "extractors" not in line]
+    few = ["metrics=[none,pairs]", "budget.images=8", "callbacks.samples.every=8"]
+    systems = ["task=denoise", "model=pix2pix,cyclegan,cut", "hydra.sweep.dir=study"]
+    code, out, err = call(train_command, "-m", *shared, *few, *systems)
+    assert code == 0, err
+    assert "3 jobs: 3 finished" in out
+    code, out, err = call(compare, "study=study", "measure=psnr")
+    assert code == 0, err
+    assert "final PSNR" in out
+    page = (tmp_path / "study" / "comparison" / "report.html").read_text()
+    assert all(f"samples of {model}" in page for model in ("pix2pix", "cyclegan", "cut"))
+    assert "all of them show the same inputs." in page
+    grids = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("study/*/samples/*8.png"))]
+    assert len(grids) == 3
+    for column in (0, 2):  # input and right answer are those of all; the translation in between is not
+        of_column = [grid[:, 2 + 34 * column : 34 + 34 * column] for grid in grids]  # 8 pixels four times as large
+        assert all(np.array_equal(of_column[0], other) for other in of_column[1:])
+    assert not np.array_equal(grids[0][:, 36:68], grids[1][:, 36:68])

@@ -1,4 +1,4 @@
-"""Sample grids of the same latents, one per arm."""
+"""Sample grids of the same latents, or of the same inputs of translators, one per arm."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ class SampleGrid(NamedTuple):
 def sample_grids(comparison: Comparison) -> tuple[str, list[SampleGrid]]:
     """Return a caption for all grids, and for each arm the last grid of its run with a common seed.
 
-    Latents are a function of the seed, so the grids of one seed show the same latents.
+    Latents are a function of the seed, so the grids of one seed show the same; translators show the same inputs.
     """
     block = _common_block(comparison)
-    grids = []
+    grids, shared = [], "latents"
     for arm in comparison.arms[:_MOST]:
         run = arm.arm.runs.get(block) if block else None
         files = _files(run) if run is not None else []
         image = _read(files[-1]) if files else None
         if run is not None and image is not None:
             status = "" if run.status == "finished" else f", {run.status}"
+            shared = "inputs" if "inputs" in run.record.get("dataset", {}) else "latents"
             grids.append(SampleGrid(arm.label, f"{run.name} at {int(files[-1].stem):,} images{status}", *image))
     seed = block[0] if block else ""
-    note = f"The last sample grid of each arm's run with seed {seed}; all of them show the same latents."
+    note = f"The last sample grid of each arm's run with seed {seed}; all of them show the same {shared}."
     return (note + (f" Only the best {_MOST} arms are shown." if len(comparison.arms) > _MOST else ""), grids)
 
 
