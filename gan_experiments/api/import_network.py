@@ -31,16 +31,17 @@ _CHUNK = 2**20
 
 
 def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] | None = None) -> Run:
-    """Make a run folder of a snapshot of StyleGAN2(-ADA) or R3GAN, without running anything of the file.
+    """Make a run folder of networks that other code has trained, without running anything of its files.
 
     Its generator can be sampled, exported and, with ``dataset=``, evaluated; a run can begin with its weights.
 
     Args:
-        file: The snapshot (``.pkl``).
+        file: A snapshot of StyleGAN2(-ADA) or R3GAN, a checkpoint of torchgan or of BigGAN-deep, or the folder of the
+            checkpoints of StudioGAN.
         output: The run folder; ``None``: one in ``outputs/imported``, named as the file.
 
     Raises:
-        ConfigError: It is no snapshot, damaged, of another family, or of a network that differs; nothing is written.
+        ConfigError: It is none of these, damaged, of another family, or of a network that differs; nothing is written.
     """
     path = Path(file).expanduser()
     folder = RunFolder(Path(output or Path("outputs/imported") / path.stem))
@@ -48,10 +49,10 @@ def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] 
         raise ConfigError(f"output: {folder.path} exists and is not overwritten")
     folder.check_place()
     from gan_experiments.runs.foreign.networks import recognized
-    from gan_experiments.runs.foreign.tensors import foreign_file
+    from gan_experiments.runs.foreign.state_dicts import foreign_place
     from gan_experiments.training.build import build_system, construct
 
-    with preserved_state(), foreign_file(path) as content:
+    with preserved_state(), foreign_place(path) as content:
         foreign = recognized(content)
         config = _config(foreign)
         system = build_system(config, construct(config["dataset"], "dataset", seed=0))
@@ -87,12 +88,21 @@ def _config(foreign: Foreign) -> dict[str, Any]:
 
 
 def _origin(path: Path, foreign: Foreign) -> dict[str, Any]:
+    """Return where networks come from, for the record; of a folder, the hash of each file."""
+    from gan_experiments.runs.foreign.state_dicts import files_of
+
+    hashes = {each.name: _sha256(each) for each in files_of(path).values()}
+    digest = hashes if path.is_dir() else hashes[path.name]
+    networks = list(foreign.modules)
+    return {"file": str(path.resolve()), "sha256": digest, "family": foreign.family, "networks": networks}
+
+
+def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-    networks = list(foreign.modules)
-    return {"file": str(path.resolve()), "sha256": digest.hexdigest(), "family": foreign.family, "networks": networks}
+    return digest.hexdigest()
 
 
 def _write(

@@ -18,6 +18,7 @@ from gan_experiments.networks.minibatch import Minibatch
 from gan_experiments.networks.sizes import multiples, stages
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
+Slope = Annotated[float, Interval(ge=0, lt=1)]
 
 # Image size: size of the smallest feature maps, and how often they double from there.
 _STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
@@ -36,6 +37,8 @@ class DCGANGenerator(LayeredGenerator):
         norm: Normalization after every layer but the last.
         upsampling: Transposed convolutions, or nearest-neighbour upsampling before 3x3 convolutions, which avoids
             checkerboard artifacts (Odena, Dumoulin & Olah 2016).
+        slope: Slope of the activations below 0; 0: ReLU, as in the paper.
+        image_bias: Whether the layer nearest the image has a bias beside normalizations too.
         conditional: Whether it generates images of a given class.
 
     Raises:
@@ -52,6 +55,8 @@ class DCGANGenerator(LayeredGenerator):
         channels: Width = 64,
         norm: Literal["batch", "none"] = "batch",
         upsampling: Literal["transposed", "nearest"] = "transposed",
+        slope: Slope = 0.0,
+        image_bias: bool = False,
         conditional: bool = False,
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
@@ -61,12 +66,12 @@ class DCGANGenerator(LayeredGenerator):
         layers: list[nn.Module] = [
             nn.Linear(self.input_dim, widths[0] * start[0] * start[1], bias=bias),
             nn.Unflatten(1, (widths[0], *start)),
-            *_norm_and_activation(norm, widths[0], nn.ReLU(inplace=True)),
+            *_norm_and_activation(norm, widths[0], rectifier(slope)),
         ]
         for fan_in, fan_out in pairwise(widths):
             layers += _doubling(upsampling, fan_in, fan_out, bias)
-            layers += _norm_and_activation(norm, fan_out, nn.ReLU(inplace=True))
-        layers += _doubling(upsampling, widths[-1], facts.channels, bias)
+            layers += _norm_and_activation(norm, fan_out, rectifier(slope))
+        layers += _doubling(upsampling, widths[-1], facts.channels, bias or image_bias)
         self.layers = nn.Sequential(*layers, nn.Tanh())
         _initialize(self)
 
@@ -83,6 +88,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
             need one that does not mix samples: any but ``batch``.
         spectral_norm: Divide every weight by its largest singular value (Miyato et al. 2018).
         dropout: Probability of dropping a channel after every activation, in training.
+        image_bias: Whether the layer nearest the image has a bias beside normalizations too.
         conditioning: How it uses labels.
         packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
         minibatch: What the output depends on of the other images of the batch.
@@ -101,6 +107,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         norm: Literal["batch", "layer", "instance", "none"] = "batch",
         spectral_norm: bool = False,
         dropout: Dropout = 0.0,
+        image_bias: bool = False,
         conditioning: Conditioning = "none",
         packing: Packing = 1,
         minibatch: Minibatch = "none",
@@ -111,7 +118,8 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         bias = norm == "none"
         layers: list[nn.Module] = []
         for depth, (fan_in, fan_out) in enumerate(pairwise([self.input_channels + self.seen_classes, *widths])):
-            layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias))
+            has_bias = bias or (image_bias and not depth)
+            layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=has_bias))
             layers += _norm_and_activation(norm if depth else "none", fan_out, nn.LeakyReLU(0.2, inplace=True))
             layers += [nn.Dropout2d(dropout)] if dropout else []
         self.layers = nn.Sequential(*layers, nn.Flatten())
@@ -137,6 +145,11 @@ def _doubling(upsampling: str, fan_in: int, fan_out: int, bias: bool) -> list[nn
     if upsampling == "transposed":
         return [nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1, bias=bias)]
     return [nn.Upsample(scale_factor=2.0), nn.Conv2d(fan_in, fan_out, 3, padding=1, bias=bias)]
+
+
+def rectifier(slope: float) -> nn.Module:
+    """Return the activation of this slope below 0."""
+    return nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
 
 
 def _norm_and_activation(norm: str, channels: int, activation: nn.Module) -> list[nn.Module]:

@@ -135,18 +135,24 @@ class DiscriminatorBlock(Block):
         hidden: Channels between its convolutions.
         halve: Whether it halves height and width.
         first: Whether the input is the image, so that no activation comes first.
+        activated: Whether the shortcut begins after the first activation instead of before it.
     """
 
-    def __init__(self, fan_in: int, fan_out: int, hidden: int, halve: bool, first: bool = False) -> None:
+    def __init__(
+        self, fan_in: int, fan_out: int, hidden: int, halve: bool, first: bool = False, activated: bool = False
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(fan_in, hidden, 3, padding=1)
         self.conv2 = nn.Conv2d(hidden, fan_out, 3, padding=1)
         self.shortcut = nn.Conv2d(fan_in, fan_out, 1) if halve or fan_in != fan_out else None
         self.halve = halve
         self.first = first
+        self.activated = activated and not first
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map ``(B, fan_in, H, W)`` to ``(B, fan_out, H, W)`` or half the height and width."""
+        if self.activated:
+            maps = relu(maps)
         residual = self.conv1(maps if self.first else relu(maps))
         residual = self.conv2(relu(residual, inplace=True))
         if self.halve:

@@ -125,6 +125,8 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         attention: Size of the feature maps with self-attention, relative to the image.
         wide: Whether a block has its output channels inside (Zhang 2019, Brock 2019), instead of its input channels
             (Miyato 2018). At 64 pixels the last wide block does not halve the feature map.
+        activated_shortcuts: Whether shortcuts begin after a block's first activation, as they do in StudioGAN, whose
+            activations change their input; the papers' begin before it.
         init: Initialization: Xavier's (Miyato 2018) or orthogonal (Brock 2019).
         spectral_norm: Divide every weight by its largest singular value.
         conditioning: How it uses labels.
@@ -144,6 +146,7 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         channels: Width = 64,
         attention: Attention = "none",
         wide: bool = False,
+        activated_shortcuts: bool = False,
         init: Init = "xavier",
         spectral_norm: bool = True,
         conditioning: Conditioning = "none",
@@ -157,7 +160,8 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         layers: list[nn.Module] = []
         for depth, (fan_in, fan_out) in enumerate(pairwise(widths)):
             hidden = fan_out if wide or not depth else fan_in
-            layers.append(DiscriminatorBlock(fan_in, fan_out, hidden, halve=depth < halvings, first=not depth))
+            halve, first = depth < halvings, not depth
+            layers.append(DiscriminatorBlock(fan_in, fan_out, hidden, halve, first, activated_shortcuts))
             if depth < halvings and _share(attention) == 2 ** (depth + 1):
                 layers.append(SelfAttention(fan_out))
         self.layers = nn.Sequential(*layers)

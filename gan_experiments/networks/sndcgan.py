@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.rules import check_gradients_of_samples, option
 from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
+from gan_experiments.networks.dcgan import Slope, rectifier
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.minibatch import Minibatch
 from gan_experiments.networks.sizes import multiples, stages
@@ -57,11 +61,13 @@ class SNDCGANGenerator(LayeredGenerator):
 
 
 class SNDCGANDiscriminator(ConditionalDiscriminator):
-    """Images to logits: alternating 3x3 convolutions and 4x4 convolutions of stride 2, with LeakyReLU(0.1).
+    """Images to logits: alternating 3x3 convolutions and 4x4 convolutions of stride 2.
 
     Args:
         facts: Size, channels and classes of the images.
         channels: Channels of the layer nearest the image; they double with every halving of the size.
+        norm: Normalization after every convolution.
+        slope: Slope of the activations below 0; 0: ReLU, as in StudioGAN's DCGAN.
         spectral_norm: Divide every weight by its largest singular value.
         conditioning: How it uses labels.
         packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
@@ -78,6 +84,8 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         self,
         facts: DataFacts,
         channels: Width = 64,
+        norm: Literal["none", "batch"] = "none",
+        slope: Slope = 0.1,
         spectral_norm: bool = True,
         conditioning: Conditioning = "none",
         packing: Packing = 1,
@@ -88,11 +96,11 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         layers: list[nn.Module] = []
         fan_in = self.input_channels + self.seen_classes
         for width in (channels * 2**stage for stage in range(halvings)):
-            layers += [nn.Conv2d(fan_in, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)]
-            layers += [nn.Conv2d(width, width, 4, stride=2, padding=1), nn.LeakyReLU(0.1, inplace=True)]
+            layers += [nn.Conv2d(fan_in, width, 3, padding=1), *_norm_and_activation(norm, width, slope)]
+            layers += [nn.Conv2d(width, width, 4, stride=2, padding=1), *_norm_and_activation(norm, width, slope)]
             fan_in = width
         last = channels * 2**halvings
-        layers += [nn.Conv2d(fan_in, last, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)]
+        layers += [nn.Conv2d(fan_in, last, 3, padding=1), *_norm_and_activation(norm, last, slope)]
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.add_heads(last * end[0] * end[1])
         _initialize(self)
@@ -103,6 +111,17 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         """Map ``(B, C, H, W)`` to the last feature map, flattened: ``(B, F)``; concatenation uses labels ``(B,)``."""
         features: Tensor = self.layers(self.with_planes(images, labels))
         return features
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Warn of batch norm with a penalty on the gradient of each sample."""
+        yield from super().check(key, options, config)
+        if option(config, key, "norm") == "batch":
+            yield from check_gradients_of_samples(f"{key}.norm", "none", config)
+
+
+def _norm_and_activation(norm: str, channels: int, slope: float) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels)] * (norm == "batch") + [rectifier(slope)]
 
 
 def _initialize(network: nn.Module) -> None:

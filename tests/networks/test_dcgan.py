@@ -180,3 +180,14 @@ def test_batch_norm_is_warned_of_beside_the_gradient_of_each_sample(penalty):
 @pytest.mark.parametrize("penalty", [R1, R2, PathLength, LeCam, WeightClipping])
 def test_other_penalties_do_not_mind_batch_norm(penalty):
     assert warnings(beside(penalty, norm="batch"), "model.discriminator") == []
+
+
+def test_slope_and_bias_of_the_layer_at_the_image_are_options():
+    generator = DCGANGenerator(facts(16), channels=4, slope=0.3, image_bias=True)
+    assert [module.negative_slope for module in generator.modules() if isinstance(module, nn.LeakyReLU)] == [0.3, 0.3]
+    discriminator = DCGANDiscriminator(facts(16), channels=4, image_bias=True)
+    for network, place in ((generator, -2), (discriminator, 0)):
+        with_bias = [
+            m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) and m.bias is not None
+        ]
+        assert with_bias == [network.layers[place]]

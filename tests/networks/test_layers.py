@@ -136,3 +136,15 @@ def test_spectral_norm_reaches_every_layer(embeddings):
     ]
     assert sizes[:3] == pytest.approx([1, 1, 1], abs=1e-3)
     assert (abs(sizes[3] - 1) < 1e-3) == embeddings
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_an_activated_shortcut_sees_what_the_convolutions_see(first):
+    block = DiscriminatorBlock(3, 5, 5, halve=True, first=first, activated=True).double()
+    maps = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    kept = maps.clone()
+    before = DiscriminatorBlock(3, 5, 5, halve=True, first=first).double()
+    before.load_state_dict(block.state_dict())
+    torch.testing.assert_close(block(maps), before(maps if first else maps.relu()))
+    assert torch.equal(maps, kept)
+    assert torch.equal(block(maps), before(maps)) == first

@@ -1,8 +1,10 @@
 import torch
+from config_view import warnings
 from torch import nn
 
 from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.sndcgan import _STAGES, SNDCGANDiscriminator, SNDCGANGenerator
+from gan_experiments.penalties.wgan_gp import WGANGP
 
 
 def convolution(fan_in, fan_out, size):
@@ -34,3 +36,13 @@ def test_spectral_norm_makes_every_layer_one_lipschitz():
     assert len(layers) == 6
     for layer in layers:
         assert abs(torch.linalg.matrix_norm(layer.weight.flatten(1), 2) - 1) < 5e-3
+
+
+def test_batch_norm_and_slope_of_the_discriminator_are_options():
+    discriminator = SNDCGANDiscriminator(DataFacts("images", 8, 1), 2, norm="batch", slope=0, spectral_norm=False)
+    kinds = [type(module) for module in discriminator.layers]
+    assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU] * 5 + [nn.Flatten]
+    options = {"_target_": SNDCGANDiscriminator, "norm": "batch"}
+    config = {"model": {"discriminator": options}, "penalty": {"it": {"_target_": WGANGP}}}
+    (line,) = warnings(config, "model.discriminator")
+    assert line.startswith("model.discriminator.norm: 'batch' with penalty.it")

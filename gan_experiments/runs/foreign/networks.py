@@ -10,13 +10,28 @@ from torch import Tensor
 
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.runs.foreign.biggan_deep import read_biggan_deep
 from gan_experiments.runs.foreign.pickles import PickleError, entries_of
 from gan_experiments.runs.foreign.r3gan import read_r3gan
+from gan_experiments.runs.foreign.state_dicts import State, state_dicts
+from gan_experiments.runs.foreign.studiogan import read_studiogan
 from gan_experiments.runs.foreign.stylegan2 import read_stylegan2
 from gan_experiments.runs.foreign.tensors import ForeignFile, state_of, tensors_of
+from gan_experiments.runs.foreign.torchgan import read_torchgan
 
 _MOST_NAMES = 10
 _READERS: Mapping[str, Callable[..., Any]] = {"StyleGAN2": read_stylegan2, "R3GAN": read_r3gan}
+_FAMILIES: Mapping[str, Callable[[Mapping[str, State]], tuple[list[str], DataFacts, dict[str, State]]]] = {
+    "StudioGAN": read_studiogan, "torchgan": read_torchgan, "BigGAN-deep": read_biggan_deep,
+}  # fmt: skip
+# Weights that tell the family and the part of a state dict.
+_MARKS = tuple((family, role, re.compile(pattern)) for family, role, pattern in (
+    ("BigGAN-deep", "generator", r"generator\.gen_z\."),
+    ("torchgan", "discriminator", r"disc\.0\.weight$"),
+    ("torchgan", "generator", r"model\.\d+\.0\.weight$"),
+    ("StudioGAN", "generator", r"linear0\.|mapping\."),
+    ("StudioGAN", "discriminator", r"linear1\."),
+))  # fmt: skip
 _ROLES = {"G_ema": "ema", "G": "generator", "D": "discriminator"}  # of the modules in a file
 
 
@@ -26,10 +41,12 @@ class Module(NamedTuple):
     Attributes:
         names: The name here of each of its weights.
         weights: They, not yet rebuilt, by their name there.
+        turned: Those of our names whose two dimensions are exchanged there.
     """
 
     names: dict[str, str]
     weights: dict[str, Any]
+    turned: tuple[str, ...] = ()
 
     def rebuilt(self, file: ForeignFile, own: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
         """Return the weights as a state dict of a network here, whose weights have the same shapes.
@@ -46,12 +63,14 @@ class Module(NamedTuple):
         lines = []
         for name in dict.fromkeys([*own, *there]):
             shapes = [tuple(own[name].shape) if name in own else None, there.get(name)]
-            if None in shapes or not _alike(name, *shapes):  # type: ignore[arg-type]
+            if None in shapes or not _alike(name in self.turned, *shapes):  # type: ignore[arg-type]
                 lines.append(f"{what}.{name} ({shapes[1]} there, {shapes[0]} here)")
         if lines:
             raise ConfigError(f"of a network that differs from what is here: {first_few(lines, _MOST_NAMES)}")
         tensors = {here: file.tensor(self.weights[name]) for name, here in self.names.items()}
-        return {name: _as(value, own[name], name) for name, value in tensors.items()}
+        if wrong := [name for name, value in tensors.items() if not bool(value.isfinite().all())]:
+            raise ConfigError(f"{what}.{wrong[0]} holds values that are not finite")
+        return {name: _as(value, own[name], name in self.turned) for name, value in tensors.items()}
 
 
 class Foreign(NamedTuple):
@@ -76,12 +95,15 @@ def recognized(file: ForeignFile) -> Foreign:
     Raises:
         PickleError: They are of no family that is known here.
     """
+    if (states := _of_state_dicts(file)) is not None:
+        return states
     modules = {role: each for key, role in _ROLES.items() if (each := entries_of(file.content).get(key)) is not None}
     generator = modules.get("ema", modules.get("generator"))
     if generator is None:
         if isinstance(file.content, (tuple, list)):
             raise PickleError("of TensorFlow, or no networks: convert it with the authors' legacy.py first")
-        raise PickleError("holds no G_ema and no G: it is no snapshot of StyleGAN2-ADA or R3GAN")
+        text = "holds no G_ema and no G, as snapshots of StyleGAN2-ADA and R3GAN do, and no state dict that is known"
+        raise PickleError(text)
     parts = set(entries_of(state_of(generator)["_modules"]))
     if parts == {"mapping", "synthesis"}:
         family = "StyleGAN2"
@@ -94,23 +116,42 @@ def recognized(file: ForeignFile) -> Foreign:
     weights = {role: tensors_of(module) for role, module in modules.items()}
     shapes = {role: _shapes(file, each) for role, each in weights.items()}
     overrides, facts, names = _READERS[family](file, modules, shapes)
-    return Foreign(family, overrides, facts, {role: Module(names[role], weights[role]) for role in weights})
+    turned = ("embedding.weight",) * (family == "R3GAN")
+    return Foreign(family, overrides, facts, {role: Module(names[role], weights[role], turned) for role in weights})
+
+
+def _of_state_dicts(file: ForeignFile) -> Foreign | None:
+    """Return the networks of a file that holds state dicts of a family that is known; ``None`` of any other."""
+    family, roles = None, {}
+    for key, state in state_dicts(file).items():
+        found = next(((name, role) for name, role, weight in _MARKS if any(map(weight.match, state))), None)
+        if found is not None:
+            family, role = found
+            roles[key if key in ("ema", "generator") else role] = state
+    if family is None:
+        return None
+    try:
+        overrides, facts, weights = _FAMILIES[family](roles)
+    except PickleError:
+        raise
+    except (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise PickleError(f"of a {family} network that differs from what is here: {reason}") from None
+    return Foreign(
+        family, overrides, facts, {r: Module({n: n for n in each}, dict(each)) for r, each in weights.items()}
+    )
 
 
 def _shapes(file: ForeignFile, weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, value in weights.items() if (shape := file.shape(value)) is not None}
 
 
-def _alike(name: str, here: tuple[int, ...], there: tuple[int, ...]) -> bool:
-    """Return whether shapes are the same, but for leading ones, or for the other order in a table of classes."""
-    if _is_table(name):
+def _alike(turned: bool, here: tuple[int, ...], there: tuple[int, ...]) -> bool:
+    """Return whether shapes are the same, but for leading ones, or for the other order of two dimensions."""
+    if turned:
         return here == there[::-1]
     return here == there or (len(here) > len(there) and here == (1,) * (len(here) - len(there)) + there)
 
 
-def _as(value: Tensor, own: Tensor, name: str) -> Tensor:
-    return (value.T if _is_table(name) else value).reshape(own.shape).to(own.dtype).contiguous()
-
-
-def _is_table(name: str) -> bool:
-    return re.fullmatch(r"embedding\.weight", name) is not None
+def _as(value: Tensor, own: Tensor, turned: bool) -> Tensor:
+    return (value.T if turned else value).reshape(own.shape).to(own.dtype).contiguous()

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -35,13 +36,18 @@ class ForeignFile:
     """The content of a file: an object, with tensors that are rebuilt when they are asked for.
 
     Args:
-        content: The object, as ``read_pickle`` returns it.
+        content: The object, as ``read_pickle`` returns it, or with tensors in it that have been rebuilt.
         storages: The bytes of tensors by the key of their persistent id.
     """
 
-    def __init__(self, content: Any, storages: Mapping[str, memoryview]) -> None:
+    def __init__(self, content: Any, storages: Mapping[str, memoryview] = MappingProxyType({})) -> None:
         self.content = content
         self._storages = storages
+
+    @property
+    def size(self) -> int:
+        """The bytes of all tensors."""
+        return sum(map(len, self._storages.values()))
 
     def shape(self, value: Any) -> tuple[int, ...] | None:
         """Return the shape of a tensor, whose data are known to be there; ``None`` if it is none.
@@ -49,6 +55,8 @@ class ForeignFile:
         Raises:
             PickleError: It claims more than its data hold.
         """
+        if isinstance(value, Tensor):
+            return tuple(value.shape)
         parts = self._parts(value)
         return None if parts is None else parts[3]
 
@@ -58,6 +66,8 @@ class ForeignFile:
         Raises:
             PickleError: It is none, or claims more than its data hold.
         """
+        if isinstance(value, Tensor):
+            return value
         parts = self._parts(value)
         if parts is None:
             raise PickleError("holds something else where a tensor should be")
@@ -180,7 +190,7 @@ def _legacy(stream: Any, data: memoryview) -> ForeignFile:
     """Read a pickle, and, if it begins a file of torch's, what follows it there."""
     content, _ = read_pickle(stream)
     if content != _MAGIC:
-        return ForeignFile(content, {})
+        return ForeignFile(content)
     read_pickle(stream)  # the version of the format
     read_pickle(stream)  # the machine
     content, identifiers = read_pickle(stream)
