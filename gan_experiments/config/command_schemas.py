@@ -1,13 +1,13 @@
-"""The schemas of the configs of the commands beside ``gan-train``."""
+"""The schemas of the configs of the commands beside ``gan-train``; their files in ``conf/`` say what each key means."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 
-from gan_experiments.config import root_rules
 from gan_experiments.config.annotations import Component, Section, Slot
 from gan_experiments.config.schema import (
     Augmentation,
@@ -19,45 +19,29 @@ from gan_experiments.config.schema import (
     SampleCount,
     System,
 )
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
 
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
+Weights = Literal["ema", "raw"]  # of the averaged generator, or of the one that is trained
+Status = Literal["finished", "running", "interrupted", "failed", "diverged", "pruned", "unknown"]
 
 
 @dataclass
 class EvaluateMetrics(Metrics):
-    """What to measure; ``every`` is ignored here.
-
-    Attributes:
-        samples: Generated images; ``None``: ``final_samples``, or all that there are of ``fake``.
-    """
+    """What to measure; ``every`` is ignored here."""
 
     samples: SampleCount | None  # type: ignore[assignment]
 
 
 @dataclass
 class EvaluateConfig(Section):
-    """The config of ``gan-evaluate``.
-
-    Attributes:
-        run: The run's folder; ``None``: there are images instead.
-        fake: A folder or zip archive of images, or an array of them (``.npy``, ``.npz``), to compare with ``dataset``.
-        dataset: The real images, where there is no run that names them.
-        checkpoint: ``last``, ``best``, or a file.
-        generator: ``ema``, the averaged one, or ``raw``.
-        truncation: How much of the latents' variety to keep; ``None``: all.
-        metrics: What to measure.
-        seed: Of the latents; ``None``: the run's own.
-        accelerator: Kind of device.
-        devices: Processes that share the images; on GPUs each has one.
-        name: What the evaluation of a run is called in its record; ``None``: by what it is measured with.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
+    """The config of ``gan-evaluate``."""
 
     run: str | None
     fake: str | None
     checkpoint: str
-    generator: Literal["ema", "raw"]
+    generator: Weights
     truncation: PositiveFloat | None
     metrics: EvaluateMetrics
     seed: NonNegativeInt | None
@@ -69,102 +53,55 @@ class EvaluateConfig(Section):
 
 
 @dataclass
-class SampleConfig(Section):
-    """The config of ``gan-sample``.
-
-    Attributes:
-        run: The run's folder.
-        output: What to draw: a grid, interpolations ...
-        checkpoint: ``last``, ``best``, or a file.
-        generator: ``ema``, the averaged one, or ``raw``.
-        seed: Seed of the latents.
-        file: The PNG file to write; ``None``: a new one in the run's folder of samples.
-        accelerator: Kind of device.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
+class OfRun(Section):
+    """What commands that read a checkpoint of a run share."""
 
     run: str
-    output: Sheet
     checkpoint: str
-    generator: Literal["ema", "raw"]
+    trusted: list[str]
+
+
+@dataclass
+class SampleConfig(OfRun):
+    """The config of ``gan-sample``."""
+
+    output: Sheet
+    generator: Weights
     seed: NonNegativeInt
     file: str | None
     accelerator: Literal["cpu", "gpu", "auto"]
-    trusted: list[str]
 
 
 @dataclass
-class TranslateConfig(Section):
-    """The config of ``gan-translate``.
+class TranslateConfig(OfRun):
+    """The config of ``gan-translate``."""
 
-    Attributes:
-        run: The run's folder.
-        input: An image file, or a folder of them.
-        output: The folder to write to.
-        direction: From domain A to B, or back.
-        checkpoint: ``last``, ``best``, or a file.
-        generator: ``ema``, the averaged one, or ``raw``.
-        accelerator: Kind of device.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
-
-    run: str
     input: str
     output: str
     direction: Literal["a_to_b", "b_to_a"]
-    checkpoint: str
-    generator: Literal["ema", "raw"]
+    generator: Weights
     accelerator: Literal["cpu", "gpu", "auto"]
-    trusted: list[str]
 
 
 @dataclass
-class ExportConfig(Section):
-    """The config of ``gan-export``.
+class ExportConfig(OfRun):
+    """The config of ``gan-export``."""
 
-    Attributes:
-        run: The run's folder.
-        checkpoint: ``last``, ``best``, or a file.
-        output: The ONNX file; ``None``: ``generator.onnx`` in the run's folder.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
-
-    run: str
-    checkpoint: str
     output: str | None
-    trusted: list[str]
 
 
 @dataclass
-class DiagnoseConfig(Section):
-    """The config of ``gan-diagnose``, see :func:`gan_experiments.api.diagnose.diagnose`.
+class DiagnoseConfig(OfRun):
+    """The config of ``gan-diagnose``, see :func:`gan_experiments.api.diagnose.diagnose`."""
 
-    Attributes:
-        run: The run's folder.
-        checkpoint: Where the replays start: ``last``, ``best``, a file, or ``start``, the first step.
-        images: Of each replay; ``None``: as many as the rules look at.
-        only: Names of the changes to try; ``None``: all that fit the run.
-        output: The folder to write to; ``None``: the run's.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
-
-    run: str
-    checkpoint: str
     images: PositiveInt | None
     only: list[str] | None
     output: str | None
-    trusted: list[str]
 
 
 @dataclass
 class ImportConfig(Section):
-    """The config of ``gan-import``.
-
-    Attributes:
-        file: A snapshot that other code has written.
-        output: The run folder; ``None``: one in ``outputs/imported``, named as the file.
-        trusted: Not used: no class of a file is.
-    """
+    """The config of ``gan-import``."""
 
     file: str
     output: str | None
@@ -173,22 +110,7 @@ class ImportConfig(Section):
 
 @dataclass
 class CompareConfig(Section):
-    """The config of ``gan-compare``, see :func:`gan_experiments.comparison.comparison.compare`.
-
-    Attributes:
-        study: The folder above the runs; ``None``: ``runs`` says which.
-        runs: Run folders, folders above some, or patterns of either, in place of ``study``.
-        factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
-        baseline: The arm that the others are compared with; ``None``: all pairs.
-        measure: Name of the measure in the log.
-        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
-        evaluation: Name of an evaluation that ``gan-evaluate`` has made of all runs; ``None``: those of the runs.
-        better: Whether lower or higher values are better; ``known``: as the records of the runs say.
-        threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
-            arm where it is worst.
-        allow_incomparable: Compare values although they were not measured in the same way.
-        output: The folder of the report; ``None``: ``comparison`` in the study's, or in that which all runs are below.
-    """
+    """The config of ``gan-compare``, see :func:`gan_experiments.comparison.comparison.compare`."""
 
     study: str | None
     runs: str | list[str] | None
@@ -205,15 +127,7 @@ class CompareConfig(Section):
 
 @dataclass
 class DataConfig(Section):
-    """The config of ``gan-data describe``.
-
-    Attributes:
-        dataset: The data.
-        count: Images on the contact sheet.
-        seed: Of the part of the data that a run trains on, and of the choice of images for the sheet.
-        output: The PNG file of the sheet; ``None``: one in ``outputs/data``, named by the data.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
+    """The config of ``gan-data describe``."""
 
     dataset: Dataset
     count: PositiveInt
@@ -224,15 +138,7 @@ class DataConfig(Section):
 
 @dataclass
 class ShardsConfig(Section):
-    """The config of ``gan-data shards``.
-
-    Attributes:
-        dataset: The data.
-        output: The folder of the shards.
-        shard_images: Images in a shard.
-        seed: Of the part of the data that a run trains on, and of their order in the shards.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
+    """The config of ``gan-data shards``."""
 
     dataset: Dataset
     output: str
@@ -243,38 +149,14 @@ class ShardsConfig(Section):
 
 @dataclass
 class ConvertConfig(ShardsConfig):
-    """The config of ``gan-data convert``.
-
-    Attributes:
-        dataset: The data.
-        output: The zip archive or folder to write.
-        format: What to write; ``None``: by the name of the output.
-        shard_images: Images in a shard.
-        seed: Of the part of the data that a run trains on, and of their order in shards.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
+    """The config of ``gan-data convert``."""
 
     format: Literal["folder", "zip", "shards"] | None
 
 
 @dataclass
 class StabilityConfig(Section):
-    """The config of ``gan-stability``, see :func:`gan_experiments.api.stability.stability`.
-
-    Attributes:
-        dataset: Data on which the equilibrium is known.
-        model: A system with networks for which it is known.
-        loss: The adversarial loss.
-        penalty: Terms and constraints beside the loss, by name.
-        augment: What the discriminator sees images through, by name.
-        optimizer: Optimizers and clipping; a schedule would make every step another one.
-        seed: Of latents and noise.
-        batch_size: Images per step.
-        d_steps: Discriminator steps per generator step.
-        distance: From the equilibrium to the start of a run, where the step is not differentiable.
-        steps: Discriminator steps of that run.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
+    """The config of ``gan-stability``, see :func:`gan_experiments.api.stability.stability`."""
 
     dataset: Dataset
     model: System
@@ -289,4 +171,58 @@ class StabilityConfig(Section):
     steps: Annotated[int, Interval(ge=8, le=1_000_000)]
     trusted: list[str]
 
-    check = staticmethod(root_rules.check_stability)
+    @staticmethod
+    def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse data and networks without a known equilibrium, and learning rates that change from step to step."""
+        dataset, generator = config.component("dataset"), config.component("model.generator")
+        if dataset is not None and not getattr(dataset, "has_equilibrium", False):
+            yield Problem("dataset", f"no equilibrium on {dataset.__name__} is known; take dirac or gaussian")
+        if generator is not None and not hasattr(generator, "to_equilibrium"):
+            text = f"no equilibrium of {generator.__name__} is known"
+            yield Problem("model", f"{text}; take dirac, or linear_quadratic with dataset=gaussian")
+        if config.get("optimizer.schedule.kind") not in (None, "constant") or config.get("optimizer.schedule.warmup"):
+            yield Problem("optimizer.schedule", "each step would be another one; take kind=constant and warmup=0")
+
+
+@dataclass
+class FoundRuns(Section):
+    """Which runs a verb of ``gan-runs`` is about."""
+
+    runs: str | list[str]
+    name: str | None
+    group: str | None
+
+
+@dataclass
+class RunsFollowConfig(FoundRuns):
+    """The config of ``gan-runs follow``."""
+
+    every: PositiveFloat
+
+
+@dataclass
+class RunsCompareConfig(FoundRuns):
+    """The config of ``gan-runs compare``."""
+
+    status: Status | list[Status] | None
+
+
+@dataclass
+class RunsConfig(RunsCompareConfig):
+    """The config of ``gan-runs``."""
+
+    sort: str
+
+
+@dataclass
+class RunsArchiveConfig(RunsCompareConfig):
+    """The config of ``gan-runs archive``."""
+
+    output: str | None
+
+
+@dataclass
+class RunsDeleteConfig(RunsCompareConfig):
+    """The config of ``gan-runs delete``."""
+
+    yes: bool

@@ -1,19 +1,33 @@
 """The schema of a config of ``gan-train``: the root's own values, and which components belong where.
 
-Defaults are in ``conf/``; what a component accepts is its constructor's annotations.
+Defaults and the meaning of each key are in ``conf/``; what a component accepts is its constructor's annotations.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 from pydantic import StringConstraints
 
-from gan_experiments.config import root_rules
 from gan_experiments.config.annotations import Component, Section, Slot
-from gan_experiments.config.sections import Average, Budget, Clip, Freeze, Initial, Ramp, Schedule, Stop, Trainer
+from gan_experiments.config.sections import (
+    Average,
+    Budget,
+    Clip,
+    Freeze,
+    Initial,
+    Ramp,
+    Schedule,
+    Stop,
+    Trainer,
+    texts_in,
+)
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.rules import check_within_run
+from gan_experiments.core.text import show
 from gan_experiments.core.types import (
     Described,
     Fraction,
@@ -23,6 +37,8 @@ from gan_experiments.core.types import (
     PositiveInt,
     Share,
 )
+
+_EVERY = 50_000  # the default of metrics.every, of which a short run gets no warning
 
 FolderName = Annotated[
     str,
@@ -71,24 +87,23 @@ class Optimizer(Section):
     schedule: Schedule
     clip: Clip
 
-    check = staticmethod(root_rules.check_optimizer)
+    @staticmethod
+    def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse integer betas, which the optimizers of torch raise for; warn of steps larger than any weight."""
+        for network in ("generator", "discriminator"):
+            rate = config.get(f"{key}.{network}.lr")
+            if isinstance(rate, (int, float)) and rate > 1:
+                text = f"{show(rate)}: one step can move every weight by more than 1; usual are 1e-5 to 1e-2"
+                yield Problem(f"{key}.{network}.lr", text, warning=True)
+            for index, beta in enumerate(config.get(f"{key}.{network}.betas") or ()):
+                if isinstance(beta, int):
+                    text = f"the optimizer does not accept integers; write {float(beta)}"
+                    yield Problem(f"{key}.{network}.betas[{index}]", text)
 
 
 @dataclass
 class Metrics(Section):
-    """Evaluation.
-
-    Attributes:
-        every: Images seen between two rows.
-        samples: Generated images for a row during training.
-        final_samples: Generated images for the last row.
-        batch_size: Images that are generated and measured at a time.
-        extractors: What images are compared in, by the name its values get.
-        features: What is computed in the features of each extractor, by name.
-        measures: What is computed from the images themselves, by name.
-        weights: The file of an extractor that has its weights from elsewhere; ``None``: fetched once.
-        allow_missing: Train without an extractor whose weights can be had nowhere, instead of refusing to begin.
-    """
+    """Evaluation."""
 
     every: PositiveInt
     samples: SampleCount
@@ -100,42 +115,33 @@ class Metrics(Section):
     weights: str | None = None
     allow_missing: bool = False
 
-    check = staticmethod(root_rules.check_metrics)
+    @staticmethod
+    def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse features without an extractor, weights that no extractor reads, and two values of one name."""
+        features, extractors = config.get(f"{key}.features"), config.get(f"{key}.extractors")
+        if features and not extractors:
+            names = ",".join(features)
+            yield Problem(f"{key}.features", f"{names} needs an extractor; add one: {key}=[native,{names}]")
+        extractors = extractors or {}
+        takes_weights = any("weights" in (config.get(f"{key}.extractors.{name}") or ()) for name in extractors)
+        if config.get(f"{key}.weights") and not takes_weights:
+            text = f"{', '.join(extractors) or 'no extractor'} takes no file of weights; {key}=inception does"
+            yield Problem(f"{key}.weights", text)
+        if config.get(f"{key}.every") != _EVERY:
+            yield from check_within_run(key, "every", "there is no evaluation before its end", config)
+        owners: dict[str, str] = {}
+        for group in ("features", "measures"):
+            for name, measure in config.components(f"{key}.{group}").items():
+                own = f"{key}.{group}.{name}"
+                repeated = [value for value in getattr(measure, "values", ()) if owners.setdefault(value, own) != own]
+                if repeated:
+                    text = f"{owners[repeated[0]]} already computes {', '.join(repeated)}; keep one of the two"
+                    yield Problem(own, text)
 
 
 @dataclass
 class Config(Section):
-    """The config of ``gan-train``.
-
-    Attributes:
-        seed: Of every random number of the run.
-        batch_size: Images per discriminator step, over all processes.
-        d_steps: Discriminator steps per generator step.
-        budget: When the run is finished.
-        ema: The moving average of the generator.
-        dataset: The data; it knows the size, channels and classes of its images.
-        task: Derives the inputs of a translator from the images; ``None``: the dataset has them, or there are none.
-        model: The system, with its networks in it.
-        loss: The adversarial loss.
-        penalty: Terms and constraints beside the loss, by name.
-        augment: What the discriminator sees images through, by name, in this order.
-        optimizer: Optimizers, schedule and clipping.
-        ramps: Other numbers that change during the run, by a name for each move.
-        stop: When the run ends before its budget is spent.
-        init_from: Weights to begin with: a run folder, a checkpoint or the file of a generator; ``None``: random ones.
-        init: What is taken from there.
-        freeze: What keeps its weights.
-        metrics: Evaluation.
-        trainer: Devices, processes and precision.
-        callbacks: What watches the run, by name.
-        logger: Where values are logged, by name.
-        name: The run's folder; ``None``: made from the dataset, the model and the overrides.
-        output_dir: The folder above it.
-        resume: The folder of a run to go on with.
-        rerun: Train again, beside a run that is finished.
-        retry: In a sweep: ``failed`` tries again the jobs that have failed or diverged.
-        trusted: Packages of the user's that may be named as ``_target_``; heeded on the command line only.
-    """
+    """The config of ``gan-train``."""
 
     seed: NonNegativeInt
     batch_size: PositiveInt
@@ -165,4 +171,22 @@ class Config(Section):
     freeze: Freeze = field(default_factory=Freeze)
     task: Task | None = None
 
-    check = staticmethod(root_rules.check_config)
+    @staticmethod
+    def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse a batch that the processes cannot share equally, and a number that two ramps change.
+
+        Warn of a generator that is never trained.
+        """
+        batch, devices, nodes = (config.get(name) for name in ("batch_size", "trainer.devices", "trainer.num_nodes"))
+        if isinstance(batch, int) and isinstance(devices, int) and isinstance(nodes, int) and batch % (devices * nodes):
+            processes = f"{devices * nodes} processes (trainer.devices={devices}, trainer.num_nodes={nodes})"
+            yield Problem("batch_size", f"{batch} images cannot be divided equally among {processes}")
+        budget, d_steps = config.get("budget.images"), config.get("d_steps")
+        if all(isinstance(value, int) for value in (batch, budget, d_steps)) and 1 < d_steps > -(-budget // batch):
+            text = f"{d_steps:,} discriminator steps are more than the budget has: the generator is never trained"
+            yield Problem("d_steps", text, warning=True)
+        owners: dict[str, str] = {}
+        for name in config.get("ramps") or ():
+            for number in dict.fromkeys(texts_in(config.get(f"ramps.{name}.keys"))):
+                if owners.setdefault(number, name) != name:
+                    yield Problem(f"ramps.{name}.keys", f"{number} is changed by ramps.{owners[number]} already")

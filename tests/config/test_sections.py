@@ -1,18 +1,8 @@
 import pytest
 from config_view import config_view
 
-from gan_experiments.config.root_rules import (
-    check_average,
-    check_config,
-    check_freeze,
-    check_initial,
-    check_metrics,
-    check_optimizer,
-    check_ramp,
-    check_schedule,
-    check_stop,
-    check_trainer,
-)
+from gan_experiments.config.schema import Config, Metrics, Optimizer
+from gan_experiments.config.sections import Average, Freeze, Initial, Ramp, Schedule, Stop, Trainer
 from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.known_distribution import KnownDistributionMetric
 from gan_experiments.metrics.prdc import PRDC
@@ -32,28 +22,28 @@ def test_a_batch_is_shared_equally(batch, devices, nodes, processes):
     config = {"batch_size": batch, "trainer": {"devices": devices, "num_nodes": nodes}}
     where = f"{processes} processes (trainer.devices={devices}, trainer.num_nodes={nodes})"
     expected = [f"batch_size: {batch} images cannot be divided equally among {where}"] * bool(processes)
-    assert lines(check_config, "", config) == expected
+    assert lines(Config.check, "", config) == expected
 
 
 def test_a_refused_number_is_not_spoken_of_again():
     config = {"batch_size": "x", "trainer": {"devices": 0, "num_nodes": 1}, "optimizer": {"generator": {"betas": 3}}}
     refused = ["batch_size", "trainer.devices", "optimizer.generator.betas"]
-    assert lines(check_config, "", config, refused) == lines(check_optimizer, "optimizer", config, refused) == []
+    assert lines(Config.check, "", config, refused) == lines(Optimizer.check, "optimizer", config, refused) == []
 
 
 @pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed", "32-true"])
 @pytest.mark.parametrize("accelerator", ["cpu", "gpu", "auto"])
 def test_float16_needs_a_gpu(precision, accelerator):
-    found = lines(check_trainer, "trainer", {"trainer": {"precision": precision, "accelerator": accelerator}})
+    found = lines(Trainer.check, "trainer", {"trainer": {"precision": precision, "accelerator": accelerator}})
     wrong = (precision, accelerator) == ("16-mixed", "cpu")
     assert found == ["trainer.precision: 16-mixed needs a GPU; the CPU supports 32-true and bf16-mixed"] * wrong
 
 
 def test_integer_betas_are_refused():
     config = {"optimizer": {"generator": {"betas": [0, 0.9]}, "discriminator": {"betas": [0.0, 0.9]}}}
-    (line,) = lines(check_optimizer, "optimizer", config)
+    (line,) = lines(Optimizer.check, "optimizer", config)
     assert line == "optimizer.generator.betas[0]: the optimizer does not accept integers; write 0.0"
-    assert lines(check_optimizer, "optimizer", {"optimizer": {"generator": {}, "discriminator": None}}) == []
+    assert lines(Optimizer.check, "optimizer", {"optimizer": {"generator": {}, "discriminator": None}}) == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +58,7 @@ def test_integer_betas_are_refused():
 )
 def test_a_half_life_that_is_long_against_the_budget_is_warned_of(average, warned):
     view = config_view({"ema": average, "budget": {"images": 900}})
-    found = list(check_average("ema", average, view))
+    found = list(Average.check("ema", average, view))
     assert [problem.warning for problem in found] == [True] * warned
     text = "ema.half_life: 400 images are more than a third of the budget of 900: the average still holds early weights"
     assert [str(problem) for problem in found] == [f"{text}; set ema.rampup=0.05"] * warned
@@ -95,7 +85,7 @@ def test_a_half_life_that_is_long_against_the_budget_is_warned_of(average, warne
 )
 def test_learning_rates_stop_falling_after_they_start(schedule, line):
     config = {"optimizer": {"schedule": schedule}, "budget": {"images": 1000000}}
-    found = lines(check_schedule, "optimizer.schedule", config)
+    found = lines(Schedule.check, "optimizer.schedule", config)
     assert [text.startswith(f"optimizer.schedule.{line}") for text in found[:1]] == [True] * bool(line)
 
 
@@ -112,7 +102,7 @@ CLIPPED = ADVERSARIAL | {"optimizer": {"generator": {"alpha": 0.9}, "discriminat
 
 def ramp(config, *keys, to=0.5, end=1000, start=0, refused=()):
     ramps = {"ramps": {"gamma": {"keys": list(keys), "to": to, "end": end, "start": start}}}
-    return lines(check_ramp, "ramps.gamma", {"budget": {"images": 800000}} | config | ramps, refused)
+    return lines(Ramp.check, "ramps.gamma", {"budget": {"images": 800000}} | config | ramps, refused)
 
 
 @pytest.mark.parametrize(
@@ -182,31 +172,31 @@ def test_what_is_no_text_or_has_no_valid_system_is_left_to_others():
 
 def test_a_number_belongs_to_one_ramp():
     ramps = {name: {"keys": ["ema.half_life", "ema.half_life"]} for name in ("a", "b")}
-    assert lines(check_config, "", {"ramps": ramps}) == ["ramps.b.keys: ema.half_life is changed by ramps.a already"]
-    assert lines(check_config, "", {"ramps": {"a": {"keys": [["x"]]}, "b": {"keys": [["x"]]}}}) == []
+    assert lines(Config.check, "", {"ramps": ramps}) == ["ramps.b.keys: ema.half_life is changed by ramps.a already"]
+    assert lines(Config.check, "", {"ramps": {"a": {"keys": [["x"]]}, "b": {"keys": [["x"]]}}}) == []
 
 
 def test_features_need_an_extractor():
     features = {"kid": {"_target_": KID}, "prdc": {"_target_": PRDC}}
     config = {"metrics": {"features": features, "extractors": {}}}
-    (line,) = lines(check_metrics, "metrics", config)
+    (line,) = lines(Metrics.check, "metrics", config)
     assert line == "metrics.features: kid,prdc needs an extractor; add one: metrics=[native,kid,prdc]"
     config["metrics"]["extractors"] = {"native": {"width": 4}}
-    assert lines(check_metrics, "metrics", config) == []
+    assert lines(Metrics.check, "metrics", config) == []
 
 
 def test_a_file_of_weights_needs_a_reader():
     config = {"metrics": {"weights": "file", "extractors": {"native": {"width": 4}}}}
-    (line,) = lines(check_metrics, "metrics", config)
+    (line,) = lines(Metrics.check, "metrics", config)
     assert line == "metrics.weights: native takes no file of weights; metrics=inception does"
     config["metrics"]["extractors"]["inception"] = {"weights": "file"}
-    assert lines(check_metrics, "metrics", config) == []
+    assert lines(Metrics.check, "metrics", config) == []
 
 
 def test_two_measures_do_not_share_a_value():
     features, measures = {"prdc": {"_target_": PRDC}}, {"known_distribution": {"_target_": KnownDistributionMetric}}
     config = {"metrics": {"features": features, "measures": measures, "extractors": {"native": {}}}}
-    (line,) = lines(check_metrics, "metrics", config)
+    (line,) = lines(Metrics.check, "metrics", config)
     assert line == (
         "metrics.measures.known_distribution: metrics.features.prdc already computes precision, recall; "
         "keep one of the two"
@@ -215,28 +205,28 @@ def test_two_measures_do_not_share_a_value():
 
 def test_options_of_a_source_need_one():
     options = {"networks": None, "generator": "raw", "strict": True}
-    assert lines(check_initial, "init", {"init": options, "init_from": None}) == [
+    assert lines(Initial.check, "init", {"init": options, "init_from": None}) == [
         "init.generator: is of no use without init_from",
         "init.strict: is of no use without init_from",
     ]
-    assert lines(check_initial, "init", {"init": options, "init_from": "run"}) == []
+    assert lines(Initial.check, "init", {"init": options, "init_from": "run"}) == []
 
 
 def test_frozen_parts_need_a_network_that_is_not_unrolled_and_weights():
     config = {"freeze": {"discriminator": 2}, "init_from": "run", "model": {"_target_": GAN, "discriminator": {"x": 1}}}
-    assert lines(check_freeze, "freeze", config) == []
+    assert lines(Freeze.check, "freeze", config) == []
     unrolled = config | {"model": {**config["model"], "unroll_steps": 5}}
-    assert lines(check_freeze, "freeze", unrolled) == [
+    assert lines(Freeze.check, "freeze", unrolled) == [
         "freeze.discriminator: model.unroll_steps steps with all weights; take unroll_steps=0"
     ]
-    assert lines(check_freeze, "freeze", config | {"model": {"_target_": VAE}}) == [
+    assert lines(Freeze.check, "freeze", config | {"model": {"_target_": VAE}}) == [
         "freeze.discriminator: the model has no discriminator"
     ]
-    (warning,) = check_freeze("freeze", {}, config_view(config | {"init_from": None}))
+    (warning,) = Freeze.check("freeze", {}, config_view(config | {"init_from": None}))
     assert (warning.key, warning.warning) == ("freeze.discriminator", True)
 
 
 def test_patience_needs_an_evaluation():
     config = {"stop": {"patience": 100}, "metrics": {}, "budget": {"images": 1000}}
-    assert lines(check_stop, "stop", config) == ["stop.patience: needs a periodic evaluation; metrics=none makes none"]
-    assert lines(check_stop, "stop", config | {"metrics": {"features": {"fid": {}}}}) == []
+    assert lines(Stop.check, "stop", config) == ["stop.patience: needs a periodic evaluation; metrics=none makes none"]
+    assert lines(Stop.check, "stop", config | {"metrics": {"features": {"fid": {}}}}) == []
