@@ -9,9 +9,8 @@ from typing import Any, NoReturn
 
 from omegaconf import OmegaConf
 
-from gan_experiments.config.aliases import key_aliases
-from gan_experiments.config.check import likely_keys
 from gan_experiments.config.files import own_files
+from gan_experiments.config.suggestions import key_aliases, likely_keys
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 

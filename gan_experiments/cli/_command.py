@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
-import shutil
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -15,23 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.api.request import Request, checked_names, checked_request, missing_files, refuse
 from gan_experiments.cli._arguments import Arguments, read_arguments, with_words, without_folder
+from gan_experiments.cli._errors import report
 from gan_experiments.cli._help import help_page
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.config.files import VERSION_BASE, root_dir, search_also
 from gan_experiments.core.escape import printable
-from gan_experiments.core.text import first_line
-from gan_experiments.core.types import ConfigError, DivergedError
+from gan_experiments.core.types import ConfigError
 
-CONFIG_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130  # exit codes
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+INTERRUPTED = 130  # exit code
 
 Job = Callable[[Request], int]  # returns an exit code
 Sweep = Callable[[CommandLine], int]
@@ -83,41 +75,6 @@ def limit_spinning() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # about 30 microseconds
 
 
-def report(error: BaseException) -> int:
-    """Print an error, a line for each problem of a config or a traceback, and return the exit code."""
-    if isinstance(error, (HydraException, OmegaConfBaseException)):
-        error = ConfigError(" ".join(str(error).split()))
-    if isinstance(error, ConfigError):
-        count = len(error.problems)
-        print(f"Config error: {count} problem{'s' if count > 1 else ''}", file=sys.stderr)
-        print("\n".join(f"  {problem}" for problem in error.problems), file=sys.stderr)
-        return CONFIG_ERROR
-    if isinstance(error, DivergedError):
-        print(f"Diverged: {printable(str(error))}", file=sys.stderr)
-        return DIVERGED
-    if isinstance(error, OSError) and error.errno in _FULL:
-        text = f"Disk full: {printable(str(error))}{_space(error.filename)}. The last checkpoint is whole"
-        print(f"{text}; the same command goes on from it.", file=sys.stderr)
-        return 1
-    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename is not None:
-        print(f"Cannot be written: {printable(str(error.filename))}: {error.strerror}", file=sys.stderr)
-        return 1
-    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
-        hint = "batch_size, metrics.batch_size and the sizes of the networks decide how much a run takes"
-        print(f"Out of memory: {first_line(error)}; {hint}", file=sys.stderr)
-        return 1
-    lines = "".join(traceback.format_exception(error)).splitlines()
-    print("\n".join(map(printable, lines)), file=sys.stderr)
-    return 1
-
-
-def _space(path: str | None) -> str:
-    """Say how much space is left where a file could not be written."""
-    folder = Path(path or ".").absolute()
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
-    return f" ({shutil.disk_usage(existing).free:,} bytes are free)"
-
-
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Keep Python's collector of cycles off: going through what stays takes a tenth to a fifth of the time."""
@@ -142,7 +99,8 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         print(text if options.version else help_page(config_name, options.config_dir))
         return 0
     if options.for_hydra:  # it reads the command line itself, but not the folder
-        search_also(Path(options.config_dir).absolute() if options.config_dir else None)
+        if options.config_dir:
+            search_also(Path(options.config_dir).absolute())
         sys.argv[1:] = without_folder(sys.argv[1:])
         ask = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
         ask(lambda config: None)()

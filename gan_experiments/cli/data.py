@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_experiments.api.request import Request
-from gan_experiments.cli._command import command, report
+from gan_experiments.cli._command import command
+from gan_experiments.cli._errors import report
 from gan_experiments.config.command_schemas import ConvertConfig, DataConfig, ShardsConfig
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError

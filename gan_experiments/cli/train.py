@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from gan_experiments.api.request import Request
 from gan_experiments.api.train import train_request, train_sweep
-from gan_experiments.cli._command import command, limit_spinning, no_collection, print_warning, report
+from gan_experiments.cli._command import command, limit_spinning, no_collection, print_warning
+from gan_experiments.cli._errors import report
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.schema import Config

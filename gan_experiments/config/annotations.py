@@ -6,8 +6,8 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache, partial
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, NamedTuple, TypeGuard, Union, get_args, get_origin
 
 import pydantic
@@ -47,11 +47,6 @@ class Slot(NamedTuple):
     provided: tuple[str, ...] = ()
     limits: type | None = None
 
-    def load(self) -> tuple[type, ...]:
-        """Import the base classes."""
-        paths = [base.partition(":") for base in self.bases]
-        return tuple(getattr(import_module(module), name) for module, _, name in paths)
-
 
 class _Refused:
     """Stands for a value that is a problem already."""
@@ -67,8 +62,8 @@ REFUSED = _Refused()
 def model_of(cls: type, provided: frozenset[str] = frozenset(), limits: type | None = None) -> type[pydantic.BaseModel]:
     """Return the pydantic model of a constructor's arguments, which are those of ``signature_of``.
 
-    Sections and components among the arguments are not validated but added to the list that is the context of the
-    validation, each with the annotation that it was found at.
+    Sections and components among the arguments are not validated: the annotation at which each was found, by its
+    identity, is added to the mapping that is the context of the validation.
     """
     signature = signature_of(cls, provided, limits)
     fields: dict[str, Any] = {}
@@ -108,7 +103,7 @@ def slot_in(annotation: Any) -> Slot | None:
 def bases_of(annotation: Any) -> tuple[type, ...]:
     """Return the classes of which a component at an annotation descends from one; empty for any."""
     if slot := slot_in(annotation):
-        return slot.load()
+        return tuple(map(resolve_name, slot.bases))
     return tuple(get_origin(each) or each for each in members(annotation) if _is_component(each))
 
 
@@ -143,13 +138,9 @@ def _validate(annotation: Any, value: Any, validate: Callable[[Any], Any], info:
     if value is REFUSED:
         return value
     is_component = isinstance(value, dict) and TARGET in value
-    if is_component:
-        is_noted = any(map(_is_component, members(annotation)))
-    else:
-        is_noted = isinstance(value, dict) and section_in(annotation) is not None
-    if is_noted:
-        found: Any = info.context
-        found.append((annotation, value))
+    if isinstance(value, dict) and any(map(_is_component if is_component else _is_section, members(annotation))):
+        noted: Any = info.context
+        noted[id(value)] = annotation
         return value
     try:
         if not is_component:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,9 +26,10 @@ from gan_experiments.config.annotations import (
     slot_in,
 )
 from gan_experiments.config.signatures import signature_of
+from gan_experiments.config.suggestions import unknown_key
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.text import first_line, nearest, show, show_key
+from gan_experiments.core.text import first_line
 
 _CHECK = ["key", "options", "config"]  # what a method of a component named ``check`` takes, if it is about its config
 
@@ -75,45 +76,29 @@ def check_config(config: DictConfig | dict[str, Any], schema: type[Section], tru
     return _Check(trusted).run(config, schema)
 
 
-def likely_keys(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> list[str]:
-    """Return which keys are probably meant by one that does not exist.
-
-    That is what another of its names stands for, by ``aliases``, or the nearest one beside it, or those of the same
-    name elsewhere in ``config``.
-    """
-    name = key.rpartition(".")[2]
-    close = (aliases or {}).get(name.lower()) or nearest(name, siblings)
-    elsewhere = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
-    return [close] if close else elsewhere[:3]
-
-
-def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> str:
-    """Return what is said of a key that does not exist; arguments as for ``likely_keys``."""
-    parent = key.rpartition(".")[0]
-    matches = likely_keys(key, siblings, config, aliases)
-    hint = f"; did you mean {' or '.join(map(show, matches))}?" if matches else ""
-    listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
-    return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if parent else "")
-
-
 class _Check:
-    """Goes through a config and gathers problems; ``trusted`` is ``None`` where no class is to be imported."""
+    """Goes through the mappings of a config; ``trusted`` is ``None`` where no class is to be imported."""
 
     def __init__(self, trusted: Sequence[str] | None) -> None:
         self._trusted = trusted
         self._checked = Checked()
-        self._sections: dict[str, type] = {}  # by dotted key, as the components
-        self._key_of: dict[int, str] = {}  # the dotted key of each mapping, by its identity
-        self._unvisited: dict[str, dict[Any, Any]] = {}  # components, by dotted key
+        self._mappings: list[tuple[str, dict[Any, Any]]] = []  # with its dotted key each, before those in it
+        self._annotations: dict[int, Any] = {}  # at which a section or a component was found, by its identity
+        self._classes: dict[str, type] = {}  # of sections and components, by dotted key
 
     def run(self, config: DictConfig | dict[str, Any], schema: type[Section]) -> Checked:
         """Check the values, then, with all classes known, the rules."""
         checked = self._checked
         try:
             checked.config = self._resolved(config, "")
-            self._section(checked.config, schema)
-            while self._unvisited and self._trusted is not None:  # where an annotation allows anything
-                self._component(next(iter(self._unvisited.values())), Any)
+            self._annotations[id(checked.config)] = schema
+            for key, node in self._mappings:
+                annotation = self._annotations.get(id(node), Any)
+                if TARGET not in node or not key:
+                    if cls := section_in(annotation):
+                        self._arguments(key, node, cls)
+                elif self._trusted is not None:
+                    self._component(key, node, annotation, self._trusted)
             self._ask_for_rules()
         except RecursionError:
             checked.problems = [Problem("", "the config is nested too deeply")]
@@ -127,9 +112,8 @@ class _Check:
         values: dict[Any, Any] = {}
         named = isinstance(node, (DictConfig, dict))
         keys: Any = list(node) if named else range(len(node))
-        self._key_of[id(values)] = path
-        if TARGET in keys and path:
-            self._unvisited[path] = values
+        if named:
+            self._mappings.append((path, values))
         for key in keys:
             at = _join(path, key) if named else f"{path}[{key}]"
             if isinstance(key, str) and key != TARGET and re.fullmatch(r"_\w+_", key):
@@ -145,14 +129,12 @@ class _Check:
                 self._refuse(at, f"cannot be resolved: {first_line(error)}")
         return values if named else list(values.values())
 
-    def _component(self, node: dict[Any, Any], annotation: Any) -> None:
+    def _component(self, key: str, node: dict[Any, Any], annotation: Any, trusted: Sequence[str]) -> None:
         """Check a component, unless it is a problem already: its class, and its arguments against that."""
-        key = self._key_of[id(node)]
-        del self._unvisited[key]
         if node[TARGET] is REFUSED or any(problem.key == key for problem in self._checked.problems):
             return
         try:
-            cls = find_class(node[TARGET], self._trusted or ())
+            cls = find_class(node[TARGET], trusted)
             bases = bases_of(annotation)
             if bases and not any(_descends(cls, base) for base in bases):
                 names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
@@ -160,36 +142,35 @@ class _Check:
         except RefusedTargetError as refusal:
             self._refuse(_join(key, TARGET), str(refusal))
             return
-        self._checked.components[key] = cls
         slot = slot_in(annotation) or Slot()
         provided = frozenset(name for each in (slot, *bases) for name in getattr(each, "provided", ()))
-        arguments = {name: value for name, value in node.items() if name != TARGET}
-        self._arguments(arguments, key, cls, provided, slot.limits)
+        self._checked.components[key] = cls
+        self._arguments(key, {name: node[name] for name in node if name != TARGET}, cls, provided, slot.limits)
 
     def _arguments(
         self,
-        values: Mapping[Any, Any],
         key: str,
+        values: Mapping[Any, Any],
         cls: type,
         provided: frozenset[str] = frozenset(),
         limits: type | None = None,
     ) -> None:
-        """Hold arguments against what the constructor of ``cls`` accepts, then each section and component among them.
+        """Hold the arguments at ``key`` against what the constructor of ``cls`` accepts.
 
         Args:
-            values: The arguments.
             key: Where they are in the config.
+            values: The arguments.
             cls: A section of the schema, or the class of a component.
             provided: Arguments that the program hands over.
             limits: A dataclass whose annotations are stricter than the constructor's.
         """
+        self._classes[key] = cls
         for name in sorted(provided & values.keys()):
             self._refuse(_join(key, name), "is given by the program; a config cannot set it")
         parameters = signature_of(cls, provided, limits).parameters
-        found: list[tuple[Any, dict[Any, Any]]] = []
+        given = {name: value for name, value in values.items() if name not in provided}
         try:
-            given = {name: value for name, value in values.items() if name not in provided}
-            model_of(cls, provided, limits).model_validate(given, context=found)
+            model_of(cls, provided, limits).model_validate(given, context=self._annotations)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_context=False, include_input=False):
                 first, *items = detail["loc"]
@@ -200,25 +181,12 @@ class _Check:
                     self._refuse(at, unknown_key(at, list(parameters), self._checked.config))
                 else:
                     self._refuse(at, detail["msg"])
-        for annotation, node in found:
-            if TARGET not in node:
-                self._section(node, section_in(annotation))
-            elif self._trusted is not None and self._key_of[id(node)] in self._unvisited:
-                self._component(node, annotation)
-
-    def _section(self, node: dict[Any, Any], cls: Any) -> None:
-        key = self._key_of[id(node)]
-        if key not in self._sections:
-            self._sections[key] = cls
-            self._arguments(node, key, cls)
 
     def _ask_for_rules(self) -> None:
         """Ask the root, its sections and every component for what they know to be wrong."""
-        components = self._checked.components
-        self._checked.components = {key: components[key] for key in self._key_of.values() if key in components}
         refused = frozenset(problem.key for problem in self._checked.problems)
         view = ConfigView(self._checked.config, self._checked.components, refused)
-        for key, cls in {**self._sections, **self._checked.components}.items():
+        for key, cls in self._classes.items():
             options = view.get(key) if key else self._checked.config
             check = getattr(cls, "check", None)
             if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
@@ -233,12 +201,6 @@ def _descends(cls: type, base: type) -> bool:
         return issubclass(cls, base)
     except TypeError:  # a protocol that cannot be asked
         return True
-
-
-def _keys(value: Any, path: str = "") -> Iterator[str]:
-    for key, item in value.items() if isinstance(value, Mapping) else ():
-        yield _join(path, key)
-        yield from _keys(item, _join(path, key))
 
 
 def _join(path: str, key: Any) -> str:

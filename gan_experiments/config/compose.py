@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,18 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gan_experiments.config.aliases import key_aliases
-from gan_experiments.config.check import check_values, unknown_key
-from gan_experiments.config.files import Composition, ConfigFiles, own_files
+from gan_experiments.config.check import check_values
+from gan_experiments.config.files import Composition, ConfigFiles, own_choices, own_files
 from gan_experiments.config.overrides import (
     Change,
     Overrides,
-    add_dataset_defaults,
     dataset_default_lines,
     parse_value,
     read_overrides,
     take_places_of_run,
 )
 from gan_experiments.config.places import outside_places
+from gan_experiments.config.suggestions import key_aliases, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line
@@ -44,30 +43,44 @@ _GRID_SWEEPER = "BasicSweeper"  # Hydra's own
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError, RecursionError)
 
 
-@dataclass
-class CommandLine:
+class CommandLine(Overrides):
     """The overrides of a command, and the configs that they make.
+
+    Args:
+        config_name: The root config.
+        overrides: As given.
+        config_dir: A folder of configs beside ours.
+        multirun: Whether the values of a sweep are jobs.
 
     Attributes:
         files: The command's YAML files.
-        changes: Overrides of the config; in a sweep those of its files go first.
-        hydra_lines: Overrides of Hydra's own node.
-        problems: What is wrong, each thing once.
-        trusted: The packages that the command line trusts.
-        multirun: Whether the values of a sweep are jobs.
+        trusted: The packages that the command line trusts; what a file says of that is not asked.
         hydra: Hydra's own node, of the last config that was composed.
         places: Where the dataset of an existing run reads its files now, by dotted key; not part of the config.
+
+    Raises:
+        ConfigError: There is no such config or folder.
     """
 
-    files: ConfigFiles
-    changes: list[Change]
-    hydra_lines: list[str]
-    problems: list[Problem]
-    trusted: list[str]
-    multirun: bool = False
-    hydra: DictConfig = field(default_factory=lambda: OmegaConf.create({}))
-    places: dict[str, Any] = field(default_factory=dict)
-    _unusable: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        config_name: str,
+        overrides: Sequence[str] = (),
+        config_dir: str | Path | None = None,
+        multirun: bool = False,
+    ) -> None:
+        self.files = own_files(config_name) if config_dir is None else ConfigFiles(config_name, config_dir)
+        self.multirun = multirun
+        super().__init__(**vars(read_overrides(list(overrides), self.files, multirun)))
+        for line in dataset_default_lines([change.line for change in self.changes], self.files):
+            group, _, option = line.partition("=")
+            self.changes.append(Change(line, group, (option,), group=True, sweep=False))
+        self.places = take_places_of_run(self)
+        given = [change.values[0] for change in self.changes if change.key == "trusted" and change.values]
+        trusted: Any = parse_value(given[-1]) if given else []
+        self.trusted: list[Any] = trusted if isinstance(trusted, list) else [trusted]
+        self.hydra: DictConfig = OmegaConf.create({})
+        self._unusable: set[str] = set()
 
     def config(self, chosen: Sequence[int] = ()) -> DictConfig | None:
         """Return the config of one value of each change, by index, 0 by default; ``None`` if not even the files do."""
@@ -90,12 +103,7 @@ class CommandLine:
     @property
     def choices(self) -> dict[str, str]:
         """The option that is chosen of each of our groups, of the last config that was composed."""
-        choices = self.hydra.runtime.choices
-        return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
-
-    @property
-    def _aliases(self) -> dict[str, str]:
-        return key_aliases(self.files.config_name)
+        return own_choices(self.hydra.runtime.choices)
 
     @property
     def is_grid(self) -> bool:
@@ -176,7 +184,8 @@ class CommandLine:
             self.problems.append(Problem(change.key, "no such key to delete"))
         elif not (present or change.line.startswith("+") or _is_entry(above, change.values[index])):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
-            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), self._aliases)
+            aliases = key_aliases(self.files.config_name)
+            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), aliases)
             if isinstance(above, DictConfig) and TARGET in above and "did you mean" not in text:
                 text += f"; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"
             self.problems.append(Problem(change.key, text))
@@ -195,15 +204,10 @@ def _is_entry(above: Any, text: str) -> bool:
 def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> DictConfig:
     """Return the config that ``overrides`` make of a root config, its values not yet checked.
 
-    Args:
-        config_name: ``train``, ``evaluate``, ``sample``, or a config of ``config_dir``.
-        overrides: As on the command line.
-        config_dir: A folder of configs beside ours.
-
     Raises:
         ConfigError: Names every override that cannot be used.
     """
-    line, _ = _read(config_name, overrides, config_dir, multirun=False)
+    line = CommandLine(config_name, overrides, config_dir)
     config = line.config()
     if line.problems or config is None:
         raise ConfigError([str(problem) for problem in dict.fromkeys(line.problems)])
@@ -217,21 +221,12 @@ def check_command_line(
     config_dir: str | Path | None = None,
     multirun: bool = False,
 ) -> CommandLine:
-    """Find everything that is wrong with the names and the root's own values of a command line.
+    """Find everything that is wrong with the names and the root's own values of a command line, by its ``schema``.
 
-    Of a grid every combination is checked; so is every value that another sweeper may draw.
-
-    Args:
-        config_name: The root config.
-        schema: Its dataclass.
-        overrides: As given.
-        config_dir: A folder of configs beside ours.
-        multirun: Whether the values of a sweep are jobs.
-
-    Raises:
-        ConfigError: There is no such config or folder.
+    Of a grid every combination is checked; so is every value that another sweeper may draw. The other arguments are
+    those of :class:`CommandLine`.
     """
-    line, read = _read(config_name, overrides, config_dir, multirun)
+    line = CommandLine(config_name, overrides, config_dir, multirun)
     if multirun:
         line.add_sweeps_of_files()
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
@@ -243,7 +238,7 @@ def check_command_line(
             # Who chooses an option of a group by its name has not seen the places in it.
             given = [change.key for change in line.changes if change.line and not change.group]
             line.problems += outside_places(checked.config, given)
-    hidden = [f"{group.replace('/', '.')}." for group in read.unknown_groups]
+    hidden = [f"{group.replace('/', '.')}." for group in line.unknown_groups]
     line.problems = [each for each in dict.fromkeys(line.problems) if not each.key.startswith(tuple(hidden))]
     return line
 
@@ -265,18 +260,6 @@ def combinations(line: CommandLine) -> Iterator[DictConfig]:
         yield config
 
 
-def _read(
-    config_name: str, overrides: Sequence[str], config_dir: str | Path | None, multirun: bool
-) -> tuple[CommandLine, Overrides]:
-    files = own_files(config_name) if config_dir is None else ConfigFiles(config_name, config_dir)
-    read = read_overrides(list(overrides), files, multirun)
-    add_dataset_defaults(read, files)
-    places = take_places_of_run(read)
-    line = CommandLine(files, read.changes, read.hydra_lines, read.problems, _trusted(read.changes), multirun)
-    line.places = places
-    return line, read
-
-
 def _grid_problems(line: CommandLine) -> Iterator[Problem]:
     for change in line.changes:
         if change.drawn:
@@ -287,10 +270,3 @@ def _grid_problems(line: CommandLine) -> Iterator[Problem]:
 
 def _jobs(line: CommandLine) -> int:
     return math.prod(len(change.values) for change in line.changes if change.values)
-
-
-def _trusted(changes: Sequence[Change]) -> list[str]:
-    """Return the packages that the command line trusts; what a file says of that is not asked."""
-    given = [change.values[0] for change in changes if change.key == "trusted" and change.line and change.values]
-    value: Any = parse_value(given[-1]) if given else []
-    return value if isinstance(value, list) else [value]

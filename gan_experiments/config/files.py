@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
@@ -34,6 +35,11 @@ def root_dir(config_name: str) -> Path:
     """
     own = conf_dir() / config_name
     return own if (own / f"{config_name}.yaml").is_file() else conf_dir()
+
+
+def own_choices(choices: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options chosen of this package's config groups, without those of Hydra's own groups."""
+    return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
 
 
 class Composition(NamedTuple):
@@ -115,7 +121,7 @@ def own_files(config_name: str) -> ConfigFiles:
     return ConfigFiles(config_name)
 
 
-def search_also(folder: Path | None) -> None:
+def search_also(folder: Path) -> None:
     """Let whatever Hydra composes next search a folder of the user's, read as a stranger's, after its own."""
     for plugin in (UserFolder, UserFiles):
         Plugins.instance().register(plugin)
@@ -127,7 +133,8 @@ def _loader(root: Path, folder: Path | None) -> ConfigLoader:
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {folder}")
     before = GlobalHydra.instance().hydra
-    search_also(folder)
+    if folder is not None:
+        search_also(folder)
     try:
         GlobalHydra.instance().clear()
         with initialize_config_dir(config_dir=str(root), job_name="gan", version_base=VERSION_BASE):

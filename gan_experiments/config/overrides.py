@@ -15,10 +15,10 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from gan_experiments.config.aliases import option_aliases
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import not_installed
+from gan_experiments.config.suggestions import option_aliases
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line, nearest, show, suggest
@@ -140,23 +140,11 @@ def _quoted(line: str) -> str:
     return line
 
 
-def add_dataset_defaults(read: Overrides, files: ConfigFiles) -> None:
-    """Add the defaults of the dataset that is chosen, if the program has such and the user has chosen none.
-
-    Everything that is named otherwise, by the command line or an experiment, goes before them.
-    """
-    chosen = {change.key: change.values for change in read.changes}
-    dataset = chosen.get("dataset", ())
-    if len(dataset) != 1 or _DATASET_DEFAULTS in chosen or _DATASET_DEFAULTS not in files.groups:
-        return
-    for line in dataset_default_lines([f"dataset={dataset[0]}"], files):
-        read.changes.append(Change(line, _DATASET_DEFAULTS, dataset, group=True, sweep=False))
-
-
 def dataset_default_lines(lines: Sequence[str], files: ConfigFiles) -> list[str]:
-    """Return what a job adds to its overrides ``lines``: the defaults of its dataset, as ``add_dataset_defaults`` does.
+    """Return what a run adds to its overrides ``lines``: the defaults of its dataset, unless others are chosen.
 
-    A sweep over several datasets has them job by job: Hydra has no way to say that two groups change together.
+    Everything that is named otherwise, by the command line or an experiment, goes before them. A sweep over several
+    datasets has them job by job: Hydra has no way to say that two groups change together.
     """
     chosen = dict(line.lstrip("+").partition("=")[::2] for line in lines)
     dataset = chosen.get("dataset")
@@ -209,7 +197,7 @@ def _takes_list(change: Change, files: ConfigFiles) -> bool:
 def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Change:
     """Return the change with options that exist; those that do not become problems."""
     group = change.key.partition("@")[0]
-    known, aliases = files.options(group), option_aliases(group)
+    known = files.options(group)
     values = []
     for value in change.values:
         parsed = parse_value(value)
@@ -220,7 +208,7 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
             if files.has_option(group, option):
                 existing.append(option)
                 continue
-            meant = aliases.get(option.lower(), option)
+            meant = option_aliases(group).get(option.lower(), option)
             read.problems.append(Problem(change.key, f"no option {show(option)}{suggest(meant, known, listed=True)}"))
             if guess := nearest(meant, known):
                 existing.append(guess)

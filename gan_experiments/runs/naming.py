@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS
 
@@ -45,8 +44,3 @@ def run_name(choices: Mapping[str, str], overrides: Sequence[str]) -> str:
 
 def _clean(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("_.")
-
-
-def own_choices(choices: Mapping[str, Any]) -> dict[str, str]:
-    """Return the options chosen of this package's config groups, without those of Hydra's own groups."""
-    return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}

@@ -36,9 +36,9 @@ def evaluation_names(record: Mapping[str, Any]) -> list[str]:
     return list(evaluations) if isinstance(evaluations, Mapping) else []
 
 
-def estimates(record: Mapping[str, Any], evaluation: str | None = None) -> dict[str, Estimate]:
-    """Return the values of an evaluation by name, see ``evaluation_of``; those that cannot be read are left out."""
-    final = evaluation_of(record, evaluation).get("final")
+def estimates(record: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Return the values of a run's evaluation by name; those that cannot be read are left out."""
+    final = record.get("final")
     readable = {
         str(name): each
         for name, each in (final.items() if isinstance(final, Mapping) else ())

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.config.compose import CommandLine
-from gan_experiments.config.files import ConfigFiles
+from gan_experiments.config.files import ConfigFiles, own_choices
 from gan_experiments.config.overrides import dataset_default_lines
 from gan_experiments.config.plugins import plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET
@@ -26,7 +26,7 @@ from gan_experiments.core.checks import Problem
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.naming import own_choices, run_name
+from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.fork_server import close_server
 from gan_experiments.sweeps.job import SAFE_PATH, is_settled, run_job
 from gan_experiments.sweeps.plan import Sweep

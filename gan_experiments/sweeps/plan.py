@@ -14,12 +14,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_experiments.config.compose import CommandLine, combinations
+from gan_experiments.config.files import own_choices
 from gan_experiments.config.overrides import Change
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import changed
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.naming import own_choices, run_name
+from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.job import is_settled
 from gan_experiments.sweeps.sequential import is_sequential, most_runs
 

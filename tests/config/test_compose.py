@@ -170,6 +170,7 @@ def test_what_is_named_goes_before_the_defaults_of_a_dataset(folder):
 
 def test_hydra_gets_the_defaults_of_one_dataset_that_has_any(folder):
     assert check("dataset=ring").lines == ["dataset=ring", "dataset_defaults=ring"]
+    assert check("dataset=ring", "dataset_defaults=none").lines == ["dataset=ring", "dataset_defaults=none"]
     assert check("dataset=digits").lines == ["dataset=digits"]
     line = check("dataset=polygons,digits", multirun=True)
     assert line.lines == ["dataset=polygons,digits"]  # each job adds its own

@@ -1,7 +1,7 @@
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from gan_experiments.config.files import ConfigFiles, UserFolder, conf_dir, own_files, root_dir
+from gan_experiments.config.files import ConfigFiles, UserFolder, conf_dir, own_choices, own_files, root_dir
 from gan_experiments.core.types import ConfigError
 
 
@@ -37,3 +37,7 @@ def test_a_folder_or_a_root_that_does_not_exist_is_refused(tmp_path):
         ConfigFiles("train", tmp_path / "none")
     with pytest.raises(ConfigError, match="there is no config 'trian'"):
         ConfigFiles("trian", tmp_path)
+
+
+def test_the_options_of_hydras_own_groups_are_left_out():
+    assert own_choices({"loss": "hinge", "hydra/launcher": "joblib", "hydra": "default"}) == {"loss": "hinge"}

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from gan_experiments.config.files import own_files
-from gan_experiments.config.overrides import add_dataset_defaults, parse_value, read_overrides
+from gan_experiments.config.overrides import parse_value, read_overrides
 
 
 def read(*lines, multirun=False):
@@ -88,10 +88,3 @@ def test_a_list_is_suggested_where_it_can_be_chosen():
     for line in ("study=losses,penalties", "loss=hinge,wasserstein", "experiment=wgan,dcgan"):
         (problem,) = read(line).problems
         assert problem.text == "2 values need -m, which makes a run of each"
-
-
-@pytest.mark.parametrize(("lines", "added"), [(["dataset=ring"], 1), (["dataset=ring", "dataset_defaults=none"], 0)])
-def test_a_dataset_brings_its_defaults_unless_they_are_chosen(lines, added):
-    found = read(*lines)
-    add_dataset_defaults(found, own_files("train"))
-    assert [change.line for change in found.changes] == [*lines, *["dataset_defaults=ring"] * added]

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_experiments.runs.naming import LONGEST_NAME, own_choices, run_name
+from gan_experiments.runs.naming import LONGEST_NAME, run_name
 
 CHOICES = {"dataset": "digits", "model": "dcgan"}
 
@@ -55,7 +55,3 @@ def test_every_name_is_one_safe_short_folder(values):
     assert name == name.strip()
     assert name not in (".", "..")
     assert name.isascii()
-
-
-def test_the_options_of_hydras_own_groups_are_left_out():
-    assert own_choices({"loss": "hinge", "hydra/launcher": "joblib", "hydra": "default"}) == {"loss": "hinge"}

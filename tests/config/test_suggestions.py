@@ -1,7 +1,7 @@
 import pytest
 
-from gan_experiments.config.aliases import key_aliases, option_aliases
 from gan_experiments.config.files import conf_dir, own_files
+from gan_experiments.config.suggestions import key_aliases, option_aliases
 from gan_experiments.core.dotted import value_of
 
 GROUPS = sorted(path.name for path in conf_dir().iterdir() if path.is_dir())

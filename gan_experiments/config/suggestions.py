@@ -1,0 +1,73 @@
+"""What was probably meant by an option or a key that does not exist; other names of both are in the YAML files.
+
+They are what a comment there gives after "also called".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from gan_experiments.config.files import conf_dir, root_dir
+from gan_experiments.config.targets import TARGET
+from gan_experiments.core.text import nearest, show, show_key
+
+_ALSO = re.compile(r"#.*\balso called ([\w, -]+)", re.IGNORECASE)
+_KEY = re.compile(r"( *)(\w+):")
+
+
+@cache
+def option_aliases(group: str) -> dict[str, str]:
+    """Return the options of a group of ours by their other names, which the comment above an option's values gives."""
+    aliases: dict[str, str] = {}
+    for file in sorted((conf_dir() / group).glob("*.yaml")):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        header = lines[: next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))]
+        aliases |= {alias: file.stem for line in header for alias in _aliases_in(line)}
+    return aliases
+
+
+@cache
+def key_aliases(config_name: str) -> dict[str, str]:
+    """Return the keys of a root config of ours by their other names, from a comment on a key's line or below it."""
+    aliases: dict[str, str] = {}
+    above: list[tuple[int, str]] = []  # the indentation and the name of each key that the line is below
+    file = root_dir(config_name) / f"{config_name}.yaml"
+    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+        if match := _KEY.match(line):
+            above = [*((depth, name) for depth, name in above if depth < len(match[1])), (len(match[1]), match[2])]
+        aliases |= {alias: ".".join(name for _, name in above) for alias in _aliases_in(line)}
+    return aliases
+
+
+def likely_keys(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> list[str]:
+    """Return which keys are probably meant by one that does not exist.
+
+    That is what another of its names stands for, by ``aliases``, or the nearest one beside it, or those of the same
+    name elsewhere in ``config``.
+    """
+    name = key.rpartition(".")[2]
+    close = (aliases or {}).get(name.lower()) or nearest(name, siblings)
+    elsewhere = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
+    return [close] if close else elsewhere[:3]
+
+
+def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> str:
+    """Return what is said of a key that does not exist; arguments as for ``likely_keys``."""
+    matches = likely_keys(key, siblings, config, aliases)
+    hint = f"; did you mean {' or '.join(map(show, matches))}?" if matches else ""
+    listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
+    return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if "." in key else "")
+
+
+def _keys(value: Any, path: str = "") -> Iterator[str]:
+    for key, item in value.items() if isinstance(value, Mapping) else ():
+        yield f"{path}{key}"
+        yield from _keys(item, f"{path}{key}.")
+
+
+def _aliases_in(line: str) -> list[str]:
+    match = _ALSO.search(line)
+    return [alias.strip().lower() for alias in match[1].split(",")] if match else []
