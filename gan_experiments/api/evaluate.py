@@ -108,16 +108,16 @@ def evaluate(
     Raises:
         ConfigError: Lists everything that is wrong: options, files, too few images, missing weights.
     """
-    named = dataset is not None or any(line.startswith("dataset=") for line in as_list(overrides))
+    lines = as_list(overrides, trusted)
+    named = dataset is not None or any(line.startswith("dataset=") for line in lines)
     of_run = isinstance(source, Run) or not named
-    asks_metrics = metrics is not None or any(line.startswith("metrics") for line in as_list(overrides))
-    own_metrics = not named and not asks_metrics
+    own_metrics = not named and metrics is None and not any(line.startswith("metrics") for line in lines)
     chosen = [metrics] if isinstance(metrics, str) else list(metrics or ())
-    groups = [f"metrics=[{','.join(chosen)}]"] if chosen else []
+    groups = ["run=given"] if of_run else []  # its data may have moved
+    groups += [f"metrics=[{','.join(chosen)}]"] if chosen else []
     groups += [f"dataset={dataset}"] if dataset else []
     with preserved_state():
-        of_what = ["run=given"] if of_run else []  # its data may have moved
-        request = compose_request("evaluate", EvaluateConfig, [*of_what, *groups, *as_list(overrides, trusted)])
+        request = compose_request("evaluate", EvaluateConfig, [*groups, *lines])
         options = request.config
         options["metrics"]["samples"] = samples if samples is not None else options["metrics"]["samples"]
         if not of_run:
@@ -127,12 +127,9 @@ def evaluate(
         if not isinstance(source, (Run, str, os.PathLike)):
             raise ConfigError("dataset: say what real images these are to be compared with: dataset='cifar10'")
         run = source if isinstance(source, Run) else load_run(source, options["trusted"], request.places)
-        chosen_metrics = (
-            {**checked_run(run.files, Config, run.trusted)["metrics"], "samples": samples}
-            if own_metrics
-            else options["metrics"]
-        )
-        protocol = Protocol(chosen_metrics, checkpoint, raw, truncation, seed, accelerator, devices)
+        if own_metrics:
+            options["metrics"] = {**checked_run(run.files, Config, run.trusted)["metrics"], "samples": samples}
+        protocol = Protocol(options["metrics"], checkpoint, raw, truncation, seed, accelerator, devices)
         return measure_run(run, protocol, name, options.get("dataset"))
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.contracts import Augmentation, Discriminator, Penalty, Step
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.contracts import Augmentation, Discriminator, DiscriminatorOutput, Generator, Penalty, Step
 from gan_experiments.core.precision import without_autocast
 from gan_experiments.systems.base import OptimizerFactory, System
-from gan_experiments.systems.microbatch import with_same_buffers
+from gan_experiments.systems.microbatch import Fakes, with_same_buffers
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
 from gan_experiments.systems.schedule import LearningRateSchedule
 
@@ -29,21 +31,43 @@ def penalties_due(penalties: Mapping[str, Penalty], count: int) -> dict[str, Pen
 class AdversarialSystem(System):
     """A system with a generator and a discriminator, each with an optimizer; a subclass has the training step.
 
+    Args:
+        generator: The generator, or a translator.
+        optimizers: For ``"generator"`` and ``"discriminator"``, a function from parameters to an optimizer.
+        schedule: Factor of both learning rates.
+        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None``: no clipping.
+        clock: Images seen; holds the global batch size.
+        seed: Seed of all random numbers.
+        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
+        d_steps: Discriminator steps per generator step.
+
     Attributes:
         penalties: Terms and constraints beside the loss, by name.
         augmentations: What the discriminator sees images through, by name.
-        d_steps: Discriminator steps per generator step.
     """
 
     optimized: ClassVar[tuple[str, ...]] = NETWORKS
     penalties: Mapping[str, Penalty]
     augmentations: Mapping[str, Augmentation]
     discriminator: Discriminator
-    d_steps: int
-    _factories: Mapping[str, OptimizerFactory]
-    _schedule: LearningRateSchedule
-    _clip: Mapping[str, float | None]
-    _gradient_norms: dict[str, Tensor]
+
+    def __init__(
+        self,
+        generator: Generator,
+        optimizers: Mapping[str, OptimizerFactory],
+        schedule: LearningRateSchedule,
+        clip: Mapping[str, float | None],
+        clock: Clock,
+        seed: int,
+        ema_half_life: int,
+        d_steps: int,
+    ) -> None:
+        super().__init__(generator, ema_half_life, clock, seed)
+        self.d_steps = d_steps
+        self._factories = optimizers
+        self._schedule = schedule
+        self._clip = clip
+        self._gradient_norms: dict[str, Tensor] = {}
 
     def _optimizer(self, network: str) -> Optimizer:
         """Return the optimizer of ``network`` with the learning rates of this step."""
@@ -130,6 +154,41 @@ class AdversarialSystem(System):
                     values[f"penalty/{network}/{name}{suffix}"] = value
                     loss = loss + penalty.weight * penalty.interval * value
         return loss
+
+    def _step(
+        self,
+        networks: Any,
+        fakes: Fakes,
+        labels: Tensor | None,
+        real: Tensor,
+        fake: Tensor,
+        of_real: DiscriminatorOutput | None,
+        of_fake: DiscriminatorOutput,
+        clean_real: Tensor,
+        *keys: str,
+    ) -> Step:
+        """Return what the penalties of one discriminator can see of this step.
+
+        ``networks`` has it and its generator as attributes; ``keys`` tell it from others in random streams.
+        """
+        return Step(
+            generator=networks.generator,
+            discriminator=networks.discriminator,
+            latents=fakes.latents,
+            labels=labels,
+            fake_labels=fakes.labels,
+            real=real,
+            fake=fake,
+            real_output=of_real and of_real.output,
+            fake_output=of_fake.output,
+            full_precision=not torch.is_autocast_enabled(self.device.type),
+            rng=self._stream("step", *keys),
+            images_seen=self.clock.images_seen,
+            real_features=of_real and of_real.features,
+            fake_features=of_fake.features,
+            clean_real=clean_real,
+            clean_fake=fakes.images,
+        )
 
     def _differentiates_clean(self, side: str) -> bool:
         """Return whether a penalty of this step needs the gradient by the images of ``side`` before augmentation."""

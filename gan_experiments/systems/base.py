@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
@@ -17,9 +16,8 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
-from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.systems.optimization import clear_gradient, take_step, weights_of
+from gan_experiments.systems.manual_steps import ManualSteps
 from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
 
@@ -32,7 +30,7 @@ OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 _ABSENT = object()  # not ``None``, which a config can set
 
 
-class System(pl.LightningModule):
+class System(ManualSteps):
     """A LightningModule that trains a generator; run loop, evaluation and commands use nothing but this interface.
 
     Args:
@@ -51,8 +49,6 @@ class System(pl.LightningModule):
         frozen: Names of the parts whose weights and buffers do not change.
         statistics: Losses, outputs, gradient norms and the like of the steps since they were last read.
         pauses: Returns whether anything is due after the step just taken; the run loop sets it.
-        direct: Whether steps of optimizers bypass Lightning, whose hooks and wrappers take longer than a small network;
-            the run loop sets it where nothing depends on them: loss scaling, several processes, a user's callback.
     """
 
     provided: ClassVar[tuple[str, ...]] = (
@@ -64,18 +60,13 @@ class System(pl.LightningModule):
     optimized: ClassVar[tuple[str, ...]] = ("generator",)
 
     def __init__(self, generator: Generator, ema_half_life: int, clock: Clock, seed: int) -> None:
-        super().__init__()
-        self.automatic_optimization = False
+        super().__init__(clock, seed)
         self.generator = generator
         self.ema = GeneratorEMA(generator, ema_half_life)
-        self.clock = clock
-        self.seed = seed
         self.ramps: dict[str, ValueRamp] = {}
         self.frozen: list[str] = []
         self.statistics = StepStatistics()
         self.pauses: Callable[[], bool] = lambda: True
-        self.direct = False
-        self._part = (0, 1)  # which part of a step is computed, and how many there are
 
     @property
     def latent_dim(self) -> int:
@@ -263,62 +254,6 @@ class System(pl.LightningModule):
         for key in ("optimizer.discriminator", "optimizer.clip.discriminator"):
             if config.get(key) is not None:
                 yield Problem(key, f"{reason}; take optimizer=vae, or set it to null")
-
-    def _stream(self, *keys: str) -> Stream:
-        """Return the random stream of this step for the purpose that ``keys`` name."""
-        (index, parts), (rank, world, device) = self._part, self._process
-        return Stream(
-            self.seed, *keys, self.clock.step, rank=rank * parts + index, world_size=world * parts, device=device
-        )
-
-    @cached_property
-    def _process(self) -> tuple[int, int, torch.device]:
-        """The rank of this process, their number, and its device: to ask Lightning in every step takes long."""
-        return self.global_rank, self.trainer.world_size, self.device
-
-    @contextmanager
-    def _training_only(self, optimizer: Optimizer) -> Iterator[None]:
-        """Compute gradients of the weights of ``optimizer`` only, during a block; blocks can be nested."""
-        changed = [
-            weight
-            for other in self.trainer.optimizers
-            for weight in weights_of(other)
-            if weight.requires_grad is not (other is optimizer)
-        ]
-        for weight in changed:
-            weight.requires_grad = not weight.requires_grad
-        try:
-            yield
-        finally:
-            for weight in changed:
-                weight.requires_grad = not weight.requires_grad
-
-    def _minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
-        """Compute the gradient and take the optimizer's step; of several parts, in the last of them."""
-        self._add_gradient(loss, optimizer)
-        index, parts = self._part
-        if index + 1 == parts:
-            self._take_step(optimizer)
-
-    def _add_gradient(self, loss: Tensor, optimizer: Optimizer) -> None:
-        """Compute the gradient; if the step has several parts, their gradients are averaged."""
-        index, parts = self._part
-        if index == 0:
-            clear_gradient(optimizer)
-        loss = loss / parts if parts > 1 else loss
-        if self.direct:
-            loss.backward()  # type: ignore[no-untyped-call]
-        else:
-            self.manual_backward(loss)
-
-    def _take_step(self, optimizer: Optimizer) -> None:
-        if self.direct:
-            self.on_before_optimizer_step(optimizer)
-            take_step(optimizer)
-        else:
-            wrappers: Any = self.optimizers()
-            wrappers = wrappers if isinstance(wrappers, list) else [wrappers]
-            wrappers[self.trainer.optimizers.index(optimizer)].step()
 
 
 @contextmanager

@@ -20,12 +20,11 @@ from gan_experiments.core.contracts import (
     Generator,
     Loss,
     Penalty,
-    Step,
 )
 from gan_experiments.core.images import to_float
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import derive_seed, seed_noise
-from gan_experiments.core.types import ConfigError, PositiveInt, Repeats
+from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.networks.block import recompute_blocks
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
 from gan_experiments.systems.base import OptimizerFactory
@@ -34,8 +33,7 @@ from gan_experiments.systems.microbatch import (
     Part,
     check_microbatch,
     divided,
-    no_divisor,
-    refuse_coupling_networks,
+    refuse_microbatch,
 )
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
@@ -104,22 +102,18 @@ class GAN(AdversarialSystem):
         if activation_checkpointing:
             recompute_blocks(networks)
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
+        generator = generator.to(memory_format=layout)
+        super().__init__(generator, optimizers, schedule, clip, clock, seed, ema_half_life, d_steps)
         self.discriminator = discriminator.to(memory_format=layout)
         self.loss = loss
         self.penalties: Mapping[str, Penalty] = nn.ModuleDict(dict(penalties))  # type: ignore[assignment]
         self.augmentations: Mapping[str, Augmentation] = nn.ModuleDict(dict(augmentations))  # type: ignore[assignment]
-        self.d_steps = d_steps
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
         self.generator_batch = generator_batch
         self.microbatch = microbatch
         self._simultaneous = update_order == "simultaneous"
         self._layout = layout
-        self._factories = optimizers
-        self._schedule = schedule
-        self._clip = clip
-        self._gradient_norms: dict[str, Tensor] = {}
         self._real_outputs: list[Tensor] = []
         self._clean_real: Tensor = torch.empty(0)
 
@@ -128,10 +122,7 @@ class GAN(AdversarialSystem):
         super().refuse_batch(processes)
         if self.microbatch is not None:
             networks = {"generator": self.generator, "discriminator": self.discriminator}
-            refuse_coupling_networks(networks, self.microbatch)
-            share, packing = self.clock.batch_size // processes, getattr(self.discriminator, "packing", 1)
-            if (text := no_divisor(self.microbatch, share, packing)) is not None:
-                raise ConfigError(f"model.microbatch: {text}")
+            refuse_microbatch(networks, self.microbatch, self.clock.batch_size // processes)
 
     def step(self, batch: Batch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
@@ -213,7 +204,7 @@ class GAN(AdversarialSystem):
         kind = self.loss.discriminator_output
         values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
         if penalties:
-            step = self._step(fakes, labels, real, fake, of_real, of_fake)
+            step = self._step(self, fakes, labels, real, fake, of_real, of_fake, self._clean_real)
             loss = self._add_penalties("discriminator", loss, penalties, step, values, *keys)
         return loss, of_real.output, values
 
@@ -227,7 +218,7 @@ class GAN(AdversarialSystem):
             of_fake = discriminate(fake, fakes.labels)
             fake_output = of_fake.output
             if penalties:
-                step = self._step(fakes, labels, real, fake, of_real, of_fake)
+                step = self._step(self, fakes, labels, real, fake, of_real, of_fake, self._clean_real)
                 for penalty in penalties.values():
                     fake_output = penalty.generator_outputs(fake_output, step)
             loss = self.loss.generator(fake_output, of_real and of_real.output)
@@ -249,7 +240,8 @@ class GAN(AdversarialSystem):
             if type(penalty).latents is Penalty.latents:
                 continue
             empty = real.new_empty(0)
-            step = self._step(Fakes(latents, labels, empty), None, real, empty, None, DiscriminatorOutput(empty, None))
+            fakes, of_fake = Fakes(latents, labels, empty), DiscriminatorOutput(empty, None)
+            step = self._step(self, fakes, None, real, empty, None, of_fake, self._clean_real)
             step.rng = self._stream("latents", network, name)
             latents = penalty.latents(step)
         return Fakes(latents, labels, self.generator(latents, labels))
@@ -271,34 +263,6 @@ class GAN(AdversarialSystem):
         keep: list[Any] = [self.generator, self.loss, self.penalties]  # their buffers change in a step
         call = unrolled(self.discriminator, optimizer, objective, self.unroll_steps, keep, self._clip["discriminator"])
         return partial(call, self._discriminate)
-
-    def _step(
-        self,
-        fakes: Fakes,
-        labels: Tensor | None,
-        real: Tensor,
-        fake: Tensor,
-        of_real: DiscriminatorOutput | None,
-        of_fake: DiscriminatorOutput,
-    ) -> Step:
-        return Step(
-            generator=self.generator,
-            discriminator=self.discriminator,
-            latents=fakes.latents,
-            labels=labels,
-            fake_labels=fakes.labels,
-            real=real,
-            fake=fake,
-            real_output=of_real and of_real.output,
-            fake_output=of_fake.output,
-            full_precision=not torch.is_autocast_enabled(self.device.type),
-            rng=self._stream("step"),
-            images_seen=self.clock.images_seen,
-            real_features=of_real and of_real.features,
-            fake_features=of_fake.features,
-            clean_real=self._clean_real,
-            clean_fake=fakes.images,
-        )
 
     def _shown_as_real(self, images: Tensor, labels: Tensor | None) -> Batch:
         """Return the real batch, in which augmentations may have replaced some images."""

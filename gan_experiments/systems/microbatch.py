@@ -75,8 +75,8 @@ def with_same_buffers(items: Sequence[Item], modules: Iterable[nn.Module]) -> It
             buffer.copy_(mean)
 
 
-def refuse_coupling_networks(networks: Mapping[str, nn.Module], microbatch: int) -> None:
-    """Refuse networks that compare the images of a batch, or groups of images that a microbatch would divide.
+def refuse_microbatch(networks: Mapping[str, nn.Module], microbatch: int, share: int) -> None:
+    """Refuse microbatches that do not divide the ``share`` of a process, or groups of images that a network compares.
 
     Raises:
         ConfigError: Names the layers.
@@ -96,6 +96,9 @@ def refuse_coupling_networks(networks: Mapping[str, nn.Module], microbatch: int)
         if whole:
             text = f"model.{key} compares all images of a batch ({first_few(whole, _MOST_LAYERS)})"
             problems.append(f"model.microbatch: {text}; take a network without, or microbatch=null")
+    packing = getattr(networks.get("discriminator"), "packing", 1)
+    if not problems and (reason := no_divisor(microbatch, share, packing)) is not None:
+        problems.append(f"model.microbatch: {reason}")
     if problems:
         raise ConfigError(problems)
 

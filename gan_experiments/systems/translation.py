@@ -73,13 +73,9 @@ class TranslationSystem(TranslatorTraining):
         d_steps: int,
     ) -> None:
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
-        super().__init__(generator.to(memory_format=self._layout), ema_half_life, clock, seed)  # type: ignore[arg-type]
-        self.d_steps = d_steps
+        generator = generator.to(memory_format=self._layout)
+        super().__init__(generator, optimizers, schedule, clip, clock, seed, ema_half_life, d_steps)  # type: ignore[arg-type]
         self.adversarial_weight = adversarial_weight
-        self._factories = optimizers
-        self._schedule = schedule
-        self._clip = clip
-        self._gradient_norms: dict[str, Tensor] = {}
         self._shared = loss, dict(penalties), dict(augmentations)
         self._trained: dict[str, list[nn.Module]] = {name: [] for name in NETWORKS}
         self.sides = [self._add_side("", generator, discriminator)]

@@ -8,19 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_experiments.core.contracts import (
-    Augmentation,
-    Discriminator,
-    DiscriminatorOutput,
-    Loss,
-    Penalty,
-    Step,
-)
+from gan_experiments.core.contracts import Augmentation, Discriminator, DiscriminatorOutput, Loss, Penalty
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream, derive_seed, seed_noise
 from gan_experiments.core.step import TranslationBatch
 from gan_experiments.core.translator import Translator
 from gan_experiments.systems.adversarial import AdversarialSystem, penalties_due
+from gan_experiments.systems.microbatch import Fakes
 
 
 class Side(NamedTuple):
@@ -154,7 +148,8 @@ class TranslatorTraining(AdversarialSystem):
         loss = side.loss.discriminator(of_real.output, of_fake.output)
         kind = side.loss.discriminator_output
         values[side.value(f"{kind}/real")], values[side.value(f"{kind}/fake")] = of_real.output, of_fake.output
-        step = self._penalty_step(side, seen[0], seen[1], of_real, of_fake, clean)
+        fakes = Fakes(clean[0].new_empty(len(clean[0]), 0), None, clean[1])
+        step = self._step(side, fakes, None, seen[0], seen[1], of_real, of_fake, clean[0], *side.keys)
         loss = self._add_penalties("discriminator", loss, due, step, values, *side.keys, suffix=side.suffix)
         return loss, of_real.output.detach()
 
@@ -185,7 +180,8 @@ class TranslatorTraining(AdversarialSystem):
         real = self._augmented(side, "real", real) if side.loss.generator_needs_real else real
         of_real = self._discriminate(side, real) if side.loss.generator_needs_real else None
         of_fake = self._discriminate(side, fake)
-        step = self._penalty_step(side, real, fake, of_real, of_fake, [real, shown.fake])
+        fakes = Fakes(real.new_empty(len(real), 0), None, shown.fake)
+        step = self._step(side, fakes, None, real, fake, of_real, of_fake, real, *side.keys)
         output = of_fake.output
         for penalty in due.values():
             output = penalty.generator_outputs(output, step)
@@ -203,34 +199,6 @@ class TranslatorTraining(AdversarialSystem):
         for name, augmentation in side.augmentations.items():
             images = augmentation(images, self._stream("augment", role, name, *side.keys), self.clock.images_seen)
         return images
-
-    def _penalty_step(
-        self,
-        side: Side,
-        real: Tensor,
-        fake: Tensor,
-        of_real: DiscriminatorOutput | None,
-        of_fake: DiscriminatorOutput,
-        clean: list[Tensor],
-    ) -> Step:
-        return Step(
-            generator=side.generator,
-            discriminator=side.discriminator,
-            latents=real.new_empty(len(real), 0),
-            labels=None,
-            fake_labels=None,
-            real=real,
-            fake=fake,
-            real_output=of_real and of_real.output,
-            fake_output=of_fake.output,
-            full_precision=not torch.is_autocast_enabled(self.device.type),
-            rng=self._stream("step", *side.keys),
-            images_seen=self.clock.images_seen,
-            real_features=of_real and of_real.features,
-            fake_features=of_fake.features,
-            clean_real=clean[0],
-            clean_fake=clean[1],
-        )
 
     def _joint_stream(self, *keys: str) -> Stream:
         """Return the random stream of this step for a purpose in which all processes draw the same."""

@@ -169,11 +169,6 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
     )
 
 
-def _trained_size(name: str, module: nn.Module) -> int:
-    """Return the number of parameters of a part of a system; 0 of a moving average."""
-    return 0 if name.endswith("ema") else _size(module)
-
-
 def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 

@@ -15,7 +15,7 @@ from gan_experiments.penalties.r1 import R1
 from gan_experiments.penalties.top_k import TopK
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.gan import GAN
-from gan_experiments.systems.microbatch import refuse_coupling_networks, with_same_buffers
+from gan_experiments.systems.microbatch import refuse_microbatch, with_same_buffers
 from gan_experiments.training.build import build
 from gan_experiments.training.train import prepare
 
@@ -109,10 +109,10 @@ class Packing(Discriminator):
 )
 def test_networks_that_compare_images_are_refused(network, size, text):
     if text is None:
-        refuse_coupling_networks({"generator": network}, size)
+        refuse_microbatch({"generator": network}, size, size)
     else:
         with pytest.raises(ConfigError, match=text):
-            refuse_coupling_networks({"generator": network}, size)
+            refuse_microbatch({"generator": network}, size, size)
 
 
 class Packs(Discriminator):

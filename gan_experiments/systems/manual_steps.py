@@ -1,0 +1,94 @@
+"""What the training step of every system is made of: its random streams, gradients of its parts, optimizer steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gan_experiments.core.clock import Clock
+from gan_experiments.core.randomness import Stream
+from gan_experiments.systems.optimization import clear_gradient, take_step, weights_of
+
+
+class ManualSteps(pl.LightningModule):
+    """A LightningModule under manual optimization, whose steps draw from streams of their own and may have parts.
+
+    Args:
+        clock: Images seen; holds the global batch size.
+        seed: Seed of all random numbers.
+
+    Attributes:
+        direct: Whether steps of optimizers bypass Lightning, whose hooks and wrappers take longer than a small network;
+            the run loop sets it where nothing depends on them: loss scaling, several processes, a user's callback.
+    """
+
+    def __init__(self, clock: Clock, seed: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.clock = clock
+        self.seed = seed
+        self.direct = False
+        self._part = (0, 1)  # which part of a step is computed, and how many there are
+
+    def _stream(self, *keys: str) -> Stream:
+        """Return the random stream of this step for the purpose that ``keys`` name."""
+        (index, parts), (rank, world, device) = self._part, self._process
+        return Stream(
+            self.seed, *keys, self.clock.step, rank=rank * parts + index, world_size=world * parts, device=device
+        )
+
+    @cached_property
+    def _process(self) -> tuple[int, int, torch.device]:
+        """The rank of this process, their number, and its device: to ask Lightning in every step takes long."""
+        return self.global_rank, self.trainer.world_size, self.device
+
+    @contextmanager
+    def _training_only(self, optimizer: Optimizer) -> Iterator[None]:
+        """Compute gradients of the weights of ``optimizer`` only, during a block; blocks can be nested."""
+        changed = [
+            weight
+            for other in self.trainer.optimizers
+            for weight in weights_of(other)
+            if weight.requires_grad is not (other is optimizer)
+        ]
+        for weight in changed:
+            weight.requires_grad = not weight.requires_grad
+        try:
+            yield
+        finally:
+            for weight in changed:
+                weight.requires_grad = not weight.requires_grad
+
+    def _minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """Compute the gradient and take the optimizer's step; of several parts, in the last of them."""
+        self._add_gradient(loss, optimizer)
+        index, parts = self._part
+        if index + 1 == parts:
+            self._take_step(optimizer)
+
+    def _add_gradient(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """Compute the gradient; if the step has several parts, their gradients are averaged."""
+        index, parts = self._part
+        if index == 0:
+            clear_gradient(optimizer)
+        loss = loss / parts if parts > 1 else loss
+        if self.direct:
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            self.manual_backward(loss)
+
+    def _take_step(self, optimizer: Optimizer) -> None:
+        if self.direct:
+            self.on_before_optimizer_step(optimizer)
+            take_step(optimizer)
+        else:
+            wrappers: Any = self.optimizers()
+            wrappers = wrappers if isinstance(wrappers, list) else [wrappers]
+            wrappers[self.trainer.optimizers.index(optimizer)].step()
