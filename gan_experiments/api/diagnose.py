@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_experiments.api.request import checked_run, refuse
+from gan_experiments.api.request import refuse
 from gan_experiments.api.run import Run
+from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.check import check_config
 from gan_experiments.config.schema import Config
@@ -146,7 +147,7 @@ def diagnose(
         ConfigError: The run cannot be used, or has no such checkpoint or change.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
-    config = checked_run(run.files, Config, run.trusted, edits=run.places)
+    config = checked_run(run.files, run.trusted, edits=run.places)
     from gan_experiments.training import counterfactuals, failures
 
     start = counterfactuals.read_start(run.files, config, checkpoint)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_experiments.api.compose import as_list, compose_request
-from gan_experiments.api.request import checked_run
 from gan_experiments.api.run import Accelerator, Run, load_run
+from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.command_schemas import EvaluateConfig
-from gan_experiments.config.schema import Config
 from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.results import estimates, plain, scores
@@ -128,7 +127,7 @@ def evaluate(
             raise ConfigError("dataset: say what real images these are to be compared with: dataset='cifar10'")
         run = source if isinstance(source, Run) else load_run(source, options["trusted"], request.places)
         if own_metrics:
-            options["metrics"] = {**checked_run(run.files, Config, run.trusted)["metrics"], "samples": samples}
+            options["metrics"] = {**checked_run(run.files, run.trusted)["metrics"], "samples": samples}
         protocol = Protocol(options["metrics"], checkpoint, raw, truncation, seed, accelerator, devices)
         return measure_run(run, protocol, name, options.get("dataset"))
 

@@ -12,14 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.overrides import parse_value
-from gan_experiments.config.places import DATA_PLACES, outside_places
-from gan_experiments.core.dotted import value_of, with_values
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import RunFolder
 
 _OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
-_ABSENT = object()  # not ``None``, which a config can set
 
 
 class Request(NamedTuple):
@@ -112,47 +108,6 @@ def checked_request(
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
     return Request(checked.config, overrides, line.choices, line.places)
-
-
-def checked_run(
-    folder: RunFolder,
-    schema: type,
-    trusted: Sequence[str] = (),
-    given: Sequence[str] | None = None,
-    edits: Mapping[str, Any] = MappingProxyType({}),
-) -> dict[str, Any]:
-    """Return the config of a run, checked: the folder may come from a stranger.
-
-    Args:
-        folder: The run's.
-        schema: The dataclass of its config.
-        trusted: Packages that may be named as ``_target_``.
-        given: Keys of the command line that goes on with the run: no other places outside its folder are written to.
-            ``None``: the run only is read, and caches are the user's own.
-        edits: Other values of some dotted keys, such as where its data lie on this machine.
-
-    Raises:
-        ConfigError: It is no run, or its config cannot be used.
-    """
-    config = folder.read_config()
-    for key in edits:
-        if key in DATA_PLACES and value_of(config, key, _ABSENT) is _ABSENT:
-            own = [place for place in DATA_PLACES if value_of(config, place, _ABSENT) is not _ABSENT]
-            raise ConfigError(f"{key}: the run's dataset has no such option ({', '.join(own) or 'it reads no files'})")
-    config = with_values(config, edits)
-    if given is None:
-        config = _own_caches(config)
-    problems = check_config(config, schema, trusted).errors
-    if given is not None:
-        problems += outside_places({**config, "output_dir": str(folder.path)}, ["output_dir", *given])
-    refuse([f"{folder.config_file}: {problem}" for problem in problems])
-    return config
-
-
-def _own_caches(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: None if key == "cache_dir" else _own_caches(item) for key, item in value.items()}
-    return value
 
 
 def refuse(problems: Sequence[str]) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from gan_experiments.api.request import checked_run
+from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
-from gan_experiments.config.schema import Config
 from gan_experiments.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ class Run(os.PathLike[str]):
             ConfigError: The config cannot be used, the checkpoint is missing, damaged, or of another network, or data
                 that have moved are others.
         """
-        config = checked_run(self.files, Config, self.trusted, edits=self.places)
+        config = checked_run(self.files, self.trusted, edits=self.places)
         from gan_experiments.training.restore import restore
 
         with preserved_state():

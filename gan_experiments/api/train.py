@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from gan_experiments.api.compose import as_list, compose_request, edited_request, warn
-from gan_experiments.api.request import Request, checked_names, checked_request, checked_run, refuse
+from gan_experiments.api.request import Request, checked_names, checked_request, refuse
 from gan_experiments.api.run import Run
+from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.compose import CommandLine, check_command_line, combinations
 from gan_experiments.config.schema import Config
@@ -222,7 +223,7 @@ def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
     config = request.config
     given = {override.lstrip("+").split("=", 1)[0] for override in request.overrides}
     edits = {key: value_of(config, key) for key in LENGTH if key in given} | dict(request.places)
-    saved = checked_run(folder, Config, config["trusted"], list(given - request.choices.keys()), edits)
+    saved = checked_run(folder, config["trusted"], list(given - request.choices.keys()), edits)
     changed = given - {*NON_RESULT_KEYS, *LENGTH}
     if any(key.split(".")[0] == "trainer" for key in changed):
         saved["trainer"] = {**config["trainer"], "precision": saved["trainer"]["precision"]}

@@ -13,14 +13,7 @@ from torch import Tensor, nn
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.network import Discriminator, Encoder, Generator
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.rules import (
-    DISCRIMINATOR,
-    check_class_head,
-    check_kind,
-    check_several_processes,
-    check_translator,
-    check_within_run,
-)
+from gan_experiments.core.rules import DISCRIMINATOR, GENERATOR, check_within_run, given_options, option
 from gan_experiments.core.step import Batch, DiscriminatorOutput, Step
 from gan_experiments.core.types import DataFacts, KnownDistribution, NonNegativeFloat, PositiveInt
 
@@ -67,7 +60,7 @@ class Loss(nn.Module):
             text = f"{cls.__name__} needs a discriminator that returns {cls.discriminator_output!r}"
             hint = f"take {advice}, or a loss that is computed on {made!r}"
             yield Problem(key, f"{text}, {discriminator.__name__} returns {made!r}: {hint}")
-        yield from check_several_processes(key, config)
+        yield from _check_several_processes(key, config)
 
 
 class Penalty(nn.Module):
@@ -148,12 +141,12 @@ class Penalty(nn.Module):
         if cls.needs_features and discriminator is not None and without_features:
             yield Problem(key, f"{cls.__name__} needs features, which {discriminator.__name__} does not have")
         moves = cls.needs_latents or cls.latents is not Penalty.latents
-        yield from check_translator(key, "latents" * moves, config)
-        yield from check_class_head(key, cls.trains, config)
-        yield from check_kind(key, cls.kind, config)
+        yield from _check_translator(key, "latents" * moves, config)
+        yield from _check_class_head(key, cls.trains, config)
+        yield from _check_kind(key, cls.kind, config)
         effect = "it acts in the first step only, with its weight multiplied by the interval"
         yield from check_within_run(key, "interval", effect, config, steps=True)
-        yield from check_several_processes(key, config)
+        yield from _check_several_processes(key, config)
 
 
 class Augmentation(nn.Module):
@@ -195,4 +188,51 @@ class Augmentation(nn.Module):
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse one that mixes in fakes for a system of translators."""
-        yield from check_translator(key, "images generated from noise" * cls.mixes_in_fakes, config)
+        yield from _check_translator(key, "images generated from noise" * cls.mixes_in_fakes, config)
+
+
+def _check_class_head(key: str, trains: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a discriminator without the class head, named by its ``conditioning``, that the penalty at ``key`` trains.
+
+    A discriminator without an option ``conditioning`` names its head in a class attribute.
+    """
+    penalty, discriminator = config.component(key), config.component(DISCRIMINATOR)
+    if not trains or penalty is None or discriminator is None:
+        return
+    value = option(config, DISCRIMINATOR, "conditioning")
+    has_option = value is not None or "conditioning" in given_options(config, DISCRIMINATOR)
+    if not has_option:
+        value = getattr(discriminator, "conditioning", "none")
+    if value not in (None, trains):
+        text = f"{penalty.__name__} trains the class head of a discriminator with conditioning={trains}"
+        hint = f"; set {DISCRIMINATOR}.conditioning={trains} and {GENERATOR}.conditional=true" if has_option else ""
+        yield Problem(key, f"{text}; that of {discriminator.__name__} is {value}{hint}")
+
+
+def _check_kind(key: str, kind: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn of several penalties of one kind; the first of them says it."""
+    same = [name for name, other in config.components("penalty").items() if getattr(other, "kind", "") == kind]
+    if kind and len(same) > 1 and key == f"penalty.{same[0]}":
+        text = f"{' and '.join(same)} are of the same kind ({kind}); usually only one of them is wanted"
+        yield Problem("penalty", text, warning=True)
+
+
+def _check_several_processes(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn that a component that compares the images of a batch sees only each process's part of it."""
+    devices, nodes, component = config.get("trainer.devices"), config.get("trainer.num_nodes"), config.component(key)
+    if (
+        devices is not None
+        and (devices != 1 or nodes != 1)
+        and component
+        and getattr(component, "couples_batch", False)
+        and not getattr(component, "gathers_batch", False)
+    ):
+        text = f"{component.__name__} compares the images of a batch; each process compares only those of its own part"
+        yield Problem(key, text, warning=True)
+
+
+def _check_translator(key: str, need: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse a component that has a ``need`` which systems of translators do not meet; empty: it has none."""
+    system, component = config.component("model"), config.component(key)
+    if need and component is not None and getattr(system, "translates", False):
+        yield Problem(key, f"{component.__name__} needs {need}, which {system.__name__} has not; leave it out")  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ from torch import Tensor, float64, nn
 from torch.special import ndtr, ndtri
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.rules import check_image_size, check_labels, check_packing, refuse_rectangle
+from gan_experiments.core.network_rules import check_image_size, check_labels, check_packing, refuse_rectangle
 from gan_experiments.core.step import DiscriminatorOutput
 from gan_experiments.core.types import DataFacts
 

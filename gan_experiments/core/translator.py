@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.network_rules import check_image_size, refuse_rectangle
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.rules import check_image_size, refuse_rectangle
 from gan_experiments.core.types import ConfigError, DataFacts
 
 

@@ -14,8 +14,9 @@ from torch.nn.functional import normalize, one_hot
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
+from gan_experiments.core.network_rules import check_gradients_of_samples
 from gan_experiments.core.precision import in_float32, without_autocast
-from gan_experiments.core.rules import check_gradients_of_samples, option
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.minibatch import Minibatch, minibatch_layer
 

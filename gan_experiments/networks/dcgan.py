@@ -10,7 +10,8 @@ from annotated_types import Interval
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.rules import check_gradients_of_samples, option
+from gan_experiments.core.network_rules import check_gradients_of_samples
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.layers import normalize_spectrally

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput
-from gan_experiments.core.rules import check_gradients_of_samples
+from gan_experiments.core.network_rules import check_gradients_of_samples
 from gan_experiments.core.types import DataFacts, Width
 from gan_experiments.networks.block import Block
 from gan_experiments.networks.fastgan import SIZES, Excitation, UpBlock, initialize, sizes_of, widths_of

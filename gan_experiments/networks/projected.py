@@ -19,8 +19,9 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.frozen import Frozen
 from gan_experiments.core.images import in_colour
+from gan_experiments.core.network_rules import check_gradients_of_samples
 from gan_experiments.core.randomness import derive_seed
-from gan_experiments.core.rules import check_gradients_of_samples, image_size, option
+from gan_experiments.core.rules import image_size, option
 from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt, Width
 from gan_experiments.core.weights import find_weights, read_weights, refuse_other_weights
 from gan_experiments.networks.conditioning import require_labels

@@ -7,7 +7,7 @@ import torch
 from config_view import problems
 
 from gan_experiments.core.contracts import Discriminator, Encoder, Generator
-from gan_experiments.core.rules import unfit_rectangle
+from gan_experiments.core.network_rules import unfit_rectangle
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.datasets.image_files import ImageFolder
