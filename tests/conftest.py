@@ -1,20 +1,34 @@
 """What many tests share: a tiny config, a cache folder of their own, one thread."""
 
+import gc
 import logging
 import os
 import sys
 from collections import Counter
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; for the processes that they start as well
+os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; read by torch, and by the processes that they start
 
 import pytest
-import torch
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
+from quick_hydra import make_quick
 from tiny import tiny_overrides
 
-torch.set_num_threads(1)
+make_quick()
+metadata.entry_points = cache(metadata.entry_points)  # Lightning asks all packages at each start of a training
+gc.disable()  # what the modules of the tests make stays: looking through it again and again is a tenth of the time
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()
 
 
 def pytest_addoption(parser):
@@ -36,6 +50,14 @@ def pytest_terminal_summary(terminalreporter):
     for campaign, functions in sorted(cases.items()):
         tried, of = (sum(counts) for counts in zip(*functions.values(), strict=True))
         terminalreporter.line(f"adversarial: {campaign}: {tried} of {of} tried, {failed[campaign]} failed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_disks():
+    """Leave what is written to the system, which keeps it whatever happens to a process."""
+    before, os.fsync = os.fsync, lambda _: None
+    yield
+    os.fsync = before
 
 
 @pytest.fixture(scope="session", autouse=True)

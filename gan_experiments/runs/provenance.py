@@ -5,19 +5,21 @@ from __future__ import annotations
 import platform
 import socket
 import subprocess
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
 PACKAGES = ("gan-experiments", "torch", "torchvision", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy")
+_version = cache(metadata.version)  # which parses a file
 
 
 def provenance() -> dict[str, Any]:
     """Describe the software and the machine of this process."""
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "git": _git(Path(__file__).parent),
         "host": socket.gethostname(),
         "device": _device(),

@@ -1,5 +1,7 @@
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+from quick_hydra import ORIGINALS
 
 from gan_experiments.config.files import ConfigFiles, UserFolder, conf_dir, own_choices, own_files, root_dir
 from gan_experiments.core.types import ConfigError
@@ -41,3 +43,21 @@ def test_a_folder_or_a_root_that_does_not_exist_is_refused(tmp_path):
 
 def test_the_options_of_hydras_own_groups_are_left_out():
     assert own_choices({"loss": "hinge", "hydra/launcher": "joblib", "hydra": "default"}) == {"loss": "hinge"}
+
+
+def test_the_tests_compose_what_hydra_does(monkeypatch, folder):
+    """With tests/helpers/quick_hydra.py, twice, also where a list of defaults looks into the choices, and without."""
+    user = folder(
+        loss__mine="defaults: [hinge]", mine="defaults: [train, {/penalty@loss: '${model}'}, _self_]\nseed: 5"
+    )
+    (user / "penalty").mkdir()
+    (user / "penalty" / "sagan.yaml").write_text("extra: 3")
+
+    def composed(*choices):
+        return [OmegaConf.to_yaml(part) for part in ConfigFiles("mine", user).compose(["loss=mine", *choices])]
+
+    quick = [composed("model=sagan"), composed("model=sagan", "experiment=wgan_gp"), composed("model=sagan")]
+    for original in ORIGINALS:
+        monkeypatch.setattr(*original)
+    assert quick[0] == quick[2] == composed("model=sagan")
+    assert "extra: 3" in quick[0][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class Digits(ImageData):
         package = find_spec("sklearn")  # its file alone: to import scikit-learn takes a second
         assert package is not None
         assert package.origin is not None
-        table = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
-        levels = torch.from_numpy(table[:, :-1].reshape(-1, 1, 8, 8))
-        return (levels * (255 / 16)).round().to(torch.uint8), torch.from_numpy(table[:, -1]).to(torch.int64)
+        file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+        # np.loadtxt takes twenty times as long.
+        cells = gzip.decompress(file.read_bytes()).replace(b"\n", b",")
+        table = torch.from_numpy(np.fromstring(cells, dtype=np.uint8, sep=",").reshape(-1, 65))
+        return (table[:, :-1] * (255 / 16)).round().to(torch.uint8).view(-1, 1, 8, 8), table[:, -1].long()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
@@ -15,6 +16,7 @@ from gan_experiments.core.rules import check_colours
 from gan_experiments.core.types import ConfigError, DataFacts
 
 _PACKAGES = ("gan-experiments", "torch", "torchvision", "torchmetrics")
+_version = cache(metadata.version)  # which parses a file, and every evaluation asks
 
 
 class ImageSource(Protocol):
@@ -128,4 +130,4 @@ def extract(network: nn.Module, images: Tensor) -> Extracted:
 def versions(extractors: Iterable[Extractor]) -> dict[str, str]:
     """Return the versions of the packages that values depend on, by name."""
     own = [name for extractor in extractors for name in extractor.packages]
-    return {name: version(name) for name in dict.fromkeys([*_PACKAGES, *own])}
+    return {name: _version(name) for name in dict.fromkeys([*_PACKAGES, *own])}
