@@ -12,8 +12,7 @@ import argparse
 
 import torch
 
-from gan_experiments.api.request import checked_run
-from gan_experiments.config.schema import Config
+from gan_experiments.api.run_config import checked_run
 from gan_experiments.core.images import to_uint8
 from gan_experiments.core.randomness import Stream
 from gan_experiments.metrics.extractors.native import NativeClassifier
@@ -30,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     folder = RunFolder(options.run)
-    system, data = restore(checked_run(folder, Config), folder, options.checkpoint, "cpu")
+    system, data = restore(checked_run(folder), folder, options.checkpoint, "cpu")
     if not system.num_classes:
         parser.error(f"{options.run} holds no conditional generator")
     data.prepare_data()

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.rules import check_gradients_of_samples, option
+from gan_experiments.core.network_rules import check_gradients_of_samples
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.dcgan import Slope, rectifier
