@@ -1,82 +1,163 @@
 """What the first commands of a newcomer end in: datasets with their defaults, models with theirs, published recipes.
 
-    python benchmarks/first_commands.py --output benchmarks/results/first_commands.md
-    python benchmarks/first_commands.py --only dataset=ring model=vae --seeds 0,1,2
+    python benchmarks/first_commands.py --root data --output benchmarks/results/first_commands.md
+    python benchmarks/first_commands.py --only dataset=ring dataset=grid --seeds 0,1,2
 
-Every dataset that needs no file is trained with the default model, every model on the default dataset, and every recipe
-on the default dataset with a small budget. `--root` is the folder of downloaded sets, which adds those. A row is *good*
-if its first value is near what a perfect generator gets: precision at least 1 / `--factor` of it, FID at most 20 times
-`--factor` times it. The pictures are in the runs' folders. All of it takes hours on two cores: the rows of a table may
-come from several calls, as finished runs are kept.
+Every dataset that needs no file is trained with the default model, every model on the default dataset or one that it
+needs, and every recipe. A run that would take more than `--minutes` at the speed of its first steps has a smaller
+budget, which its row shows. `--root` adds MNIST in that folder. A row is *good* if its first value is near what a
+perfect generator gets: precision at least 1 / `--factor` of it, FID at most 20 times `--factor` times it.
+
+Finished rows are kept in `rows.jsonl` of the folder, so that a table may come from several calls; rows that would start
+after `--limit` minutes are not run. Minutes are those of a processor, which other processes do not change.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import harness
+from PIL import Image, ImageDraw
 
+from gan_experiments.api.compose import compose
 from gan_experiments.config.files import conf_dir, own_files
+from gan_experiments.runs import findings
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import estimates
+from gan_experiments.training.speed import images_per_second
 
 DATA_FREE = ("digits", "polygons", "stacked_digits", "ring", "grid", "swiss_roll")
-DOWNLOADED = ("mnist", "fashion_mnist", "kmnist", "cifar10", "svhn", "stacked_mnist")
-SMALL_BUDGET = "budget.images=100000"  # of a recipe
+NEEDS = {  # of models and recipes that cannot be trained on the default dataset or with the default loss
+    "autoencoder": ["loss=ebgan"],
+    "mlp_points": ["dataset=ring"],
+    "dirac": ["dataset=dirac"],
+    "linear_quadratic": ["dataset=gaussian"],
+    "pix2pix": ["task=denoise"],
+    "cyclegan": ["dataset=digits_twin"],
+    "cut": ["dataset=digits_twin"],
+    "fastcut": ["dataset=digits_twin"],
+    "fastgan": ["dataset=polygons"],
+    "projected_gan": ["dataset=polygons"],
+}
+FEW_SAMPLES = 20_000  # images of a cut budget, below which 1,000 samples are measured: drawing takes long, too
+TILE = 128  # pixels of a row's picture in the sheet
+HEAD = ("", "command", "seed", "result", "a perfect generator", "minutes", "")
 
 
 def main() -> None:
-    """Train what is asked for, and print a table of all that has been trained in the folder."""
+    """Train what is asked for, and print a table of all rows."""
     parser = harness.parser(__doc__)
     parser.add_argument("--only", nargs="+", metavar="OVERRIDE", help="rows that begin with these; default: all")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--root", type=Path, help="folder of downloaded datasets")
+    parser.add_argument("--root", type=Path, help="folder with MNIST")
     parser.add_argument("--folder", type=Path, default=Path("outputs/first_commands"), help="of the runs")
     parser.add_argument("--factor", type=float, default=1.25, help="see above")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of a run, at most")
+    parser.add_argument("--limit", type=float, default=float("inf"), help="minutes, after which no row is started")
+    parser.add_argument("--sheet", type=Path, help="file for the pictures of all rows")
     options = parser.parse_args()
-    lines = [*harness.head("command", "seed", "result", "a perfect generator", "minutes", "")]
+    started, kept = time.monotonic(), read(options.folder / "rows.jsonl")
     for overrides in rows(options.root):
-        if options.only and overrides[0] not in options.only:
-            continue
-        for seed in options.seeds.split(","):
-            lines.append(harness.row(*train(overrides, seed, options)))
-    harness.report([*harness.heading(), *lines], options.output)
+        for seed in options.seeds.split(",") if not options.only or overrides[0] in options.only else ():
+            if key(overrides, seed) not in kept and time.monotonic() - started < 60 * options.limit:
+                kept[key(overrides, seed)] = row = {"seed": seed, **train(overrides, seed, options)}
+                keep(options.folder / "rows.jsonl", key(overrides, seed), row)
+    table = [row for overrides in rows(options.root) for row in rows_of(overrides, kept)]
+    lines = [harness.row(number, *cells(row)) for number, row in enumerate(table, 1)]
+    harness.report([*harness.heading(), *harness.head(*HEAD), *lines], options.output)
+    if options.sheet:
+        sheet([row.get("picture") for row in table]).save(options.sheet)
 
 
 def rows(root: Path | None) -> list[list[str]]:
     """Return the overrides of every row, the one that names it first."""
-    files = own_files("train")
     found = [[f"dataset={name}"] for name in DATA_FREE]
-    found += [[f"dataset={name}", f"dataset.root={root}"] for name in DOWNLOADED if root]
-    found += [[f"model={name}"] for name in files.options("model")]
+    found += [["dataset=mnist", f"dataset.root={root}"]] * bool(root)
+    found += [[f"model={name}", *NEEDS.get(name, ())] for name in own_files("train").options("model")]
     recipes = sorted(file.stem for file in (conf_dir() / "experiment").glob("*.yaml"))
-    return found + [[f"experiment={name}", "dataset=digits", SMALL_BUDGET] for name in recipes]
+    needs = {name: [each for each in lines if not each.startswith("loss")] for name, lines in NEEDS.items()}
+    return found + [[f"experiment={name}", *needs.get(name, ["dataset=digits"])] for name in recipes]
 
 
-def train(overrides: list[str], seed: str, options: argparse.Namespace) -> list[Any]:
-    """Train a run, unless it is finished, and return the cells of its row; a command that ends badly says why."""
-    name = overrides[0].replace("=", "-")
-    given = [*overrides, f"seed={seed}", f"name={name}-{seed}", f"output_dir={options.folder}"]
+def rows_of(overrides: list[str], kept: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a command, one for each seed; one that says so if it has not been run."""
+    own = [row for name, row in kept.items() if name.startswith(key(overrides, ""))]
+    own.sort(key=lambda row: int(row["seed"]))
+    return own or [{"seed": "-", "overrides": overrides, "verdict": "not run"}]
+
+
+def key(overrides: list[str], seed: str) -> str:
+    """Return the name of a row in the file of finished rows."""
+    return f"{overrides[0]} seed={seed}"
+
+
+def read(file: Path) -> dict[str, dict[str, Any]]:
+    """Read the rows that are finished."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return dict(json.loads(line) for line in lines)
+
+
+def keep(file: Path, name: str, row: dict[str, Any]) -> None:
+    """Add a finished row to the file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps([name, row]) + "\n")
+
+
+def train(overrides: list[str], seed: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Train a run and return its row; a command that ends badly says why."""
+    name = f"{overrides[0].replace('=', '-')}-{seed}"
+    budget = affordable(overrides, options.minutes)
+    before = os.times()
+    given = [*overrides, *budget, f"seed={seed}", f"name={name}", f"output_dir={options.folder}"]
     done = subprocess.run(
         [sys.executable, "-m", "gan_experiments.cli.train", *given], capture_output=True, text=True, check=False
     )
-    shown = f"`gan-train {shlex.join(overrides)}`"
-    found = sorted(options.folder.glob(f"*/{name}-{seed}/record.json"))
+    after, row = os.times(), {"overrides": [*overrides, *budget]}
+    row["minutes"] = (after.children_user + after.children_system - before.children_user - before.children_system) / 60
+    found = sorted(options.folder.glob(f"*/{name}/record.json"))
     if done.returncode or not found:
-        reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no reason")
-        return [shown, seed, "-", "-", "-", f"exit code {done.returncode}: {reason.strip()[:120]}"]
-    record = RunFolder(found[-1].parent).record()
+        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Config error:")]
+        return {**row, "verdict": f"exit code {done.returncode}: {' '.join(said[-1:])[:200].strip()}"}
+    run = RunFolder(found[-1].parent)
+    record, grids = run.record(), sorted(run.samples.glob("[0-9]*.png"))
     values = estimates(record)
-    results = ", ".join(f"{key} {each.value:.3g}" for key, each in values.items())
-    real = ", ".join(
-        f"{key} {each.real_baseline:.3g}" for key, each in values.items() if each.real_baseline is not None
-    )
-    return [shown, seed, results, real, f"{record['seconds'] / 60:.1f}", verdict(values, options.factor)]
+    row["result"] = ", ".join(f"{name} {each.value:.3g}" for name, each in values.items())
+    real = {name: each.real_baseline for name, each in values.items()}
+    row["real"] = ", ".join(f"{name} {value:.3g}" for name, value in real.items() if value is not None)
+    row["picture"] = str(grids[-1]) if grids else None
+    row["verdict"] = verdict(values, options.factor)
+    if row["verdict"] == "poor":
+        reasons = [findings.title(each.name) for each in findings.findings(record) if each.ended is None]
+        reasons += ["a smaller budget than the default"] * bool(budget)
+        row["verdict"] += ": " + "; ".join(reasons or [findings.advice(record, run.read_config()) or "see the picture"])
+    return row
+
+
+def affordable(overrides: list[str], minutes: float) -> list[str]:
+    """Return overrides for a smaller budget if the default one takes longer than that."""
+    try:
+        config = compose(overrides)
+        images = round_down(60 * minutes * images_per_second(config, time.process_time))
+    except Exception:  # the command itself will say why, and its row with it
+        return []
+    if images >= config["budget"]["images"]:
+        return []
+    return [f"budget.images={images}", *["metrics.final_samples=1000"] * (images < FEW_SAMPLES)]
+
+
+def round_down(number: float) -> int:
+    """Return a number with its first digit alone."""
+    digits = str(max(1, int(number)))
+    return int(digits[0]) * 10 ** (len(digits) - 1)
 
 
 def verdict(values: dict[str, Any], factor: float) -> str:
@@ -88,6 +169,28 @@ def verdict(values: dict[str, Any], factor: float) -> str:
             return "good" if each.value * factor >= each.real_baseline else "poor"
         return "good" if each.value <= 20 * factor * max(each.real_baseline, 0.05) else "poor"
     return ""
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """Return the cells of a row of the table."""
+    minutes = f"{row['minutes']:.1f}" if "minutes" in row else "-"
+    command = f"`gan-train {shlex.join(row['overrides'])}`"
+    return [command, row["seed"], row.get("result", "-"), row.get("real", "-"), minutes, row["verdict"]]
+
+
+def sheet(pictures: list[str | None]) -> Image.Image:
+    """Return the upper left corners of the pictures of all rows that have one, with their numbers."""
+    shown = [(number, path) for number, path in enumerate(pictures, 1) if path]
+    columns, tile = 8, TILE + 14
+    canvas = Image.new("RGB", (columns * tile, -(-max(1, len(shown)) // columns) * (tile + 12)), "white")
+    for place, (number, path) in enumerate(shown):
+        left, top = place % columns * tile, place // columns * (tile + 12)
+        with Image.open(path) as grid:
+            side = min(grid.size)
+            part = grid.convert("RGB").crop((0, 0, side // 2, side // 2)) if side >= 2 * TILE else grid.convert("RGB")
+            canvas.paste(part.resize((TILE, TILE), Image.Resampling.NEAREST), (left, top + 12))
+        ImageDraw.Draw(canvas).text((left, top), str(number), "black")
+    return canvas
 
 
 if __name__ == "__main__":

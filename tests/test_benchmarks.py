@@ -95,7 +95,21 @@ def test_a_first_command_is_judged_by_a_perfect_generator(scripts, monkeypatch):
     assert len(commands) == len(set(commands))
 
 
-def test_a_first_command_that_is_refused_says_why(scripts, tmp_path):
-    options = SimpleNamespace(folder=tmp_path, factor=1.25)
-    cells = scripts("first_commands").train(["dataset=rnig"], "0", options)
-    assert cells[-1].startswith("exit code 2: dataset: no option 'rnig'; did you mean 'ring'?")
+def test_rows_of_first_commands_are_kept_or_said_not_to_be_run(scripts, tmp_path, monkeypatch, capsys):
+    first = scripts("first_commands")
+    monkeypatch.setattr(first, "rows", lambda root: [["dataset=rnig"], ["model=mlp"]])
+    arguments = ["first_commands.py", "--folder", str(tmp_path), "--sheet", str(tmp_path / "sheet.png"), "--only"]
+    for only in ("dataset=rnig", "model=mlp"):
+        monkeypatch.setattr(sys, "argv", [*arguments, only, *(["--limit", "0"] if only == "model=mlp" else [])])
+        first.main()
+    refused, left = capsys.readouterr().out.splitlines()[-2:]
+    assert "exit code 2: dataset: no option 'rnig'; did you mean 'ring'?" in refused
+    assert left.endswith("| not run |")
+
+
+def test_the_budget_of_a_first_command_fits_the_minutes(scripts, monkeypatch):
+    first = scripts("first_commands")
+    monkeypatch.setattr(first, "images_per_second", lambda config, seconds: 1000.0)
+    assert first.affordable(["model=mlp"], 100) == []
+    assert first.affordable(["model=mlp"], 3) == ["budget.images=100000"]
+    assert first.affordable(["model=mlp"], 0.25) == ["budget.images=10000", "metrics.final_samples=1000"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,19 +63,41 @@ def run(request: Request) -> int:
     own = suggested(data)
     replaced = tuple(line.partition("=")[0] + "=" for line in own)
     given = [line for line in request.overrides if line.startswith("dataset") and not line.startswith(replaced)]
-    print(f"to train on it:\n  {shlex.join(['gan-train', *given, *own])}")
+    command = [*given, *own]
+    print(f"to train on it{expected_time(command, options['trusted'])}:\n  {shlex.join(['gan-train', *command])}")
     return 0
 
 
+def expected_time(overrides: list[str], trusted: list[str]) -> str:
+    """Return in words how long ``gan-train`` takes with these overrides, from a few steps; empty if it refuses them."""
+    from gan_experiments.api.compose import compose
+    from gan_experiments.core.clock import duration
+    from gan_experiments.training.speed import images_per_second
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            config = compose(overrides, trusted=trusted)
+            speed = images_per_second(config)
+    except ConfigError:  # gan-train itself says why
+        return ""
+    images = config["budget"]["images"]
+    return f", which takes about {duration(images / speed)} here ({images:,} images at {speed:,.0f}/s)"
+
+
 def suggested(data: ImageData) -> list[str]:
-    """Return overrides that suit image files of the user's: their size, their number, and whether they have classes.
+    """Return overrides that suit image files of the user's: domains, their size, number, and whether they have classes.
 
     A dataset of ours needs none: the defaults, or its own, suit it.
     """
     from gan_experiments.data.datasets.image_files import CachedImages
+    from gan_experiments.data.datasets.paired import Paired
+    from gan_experiments.data.datasets.unpaired import TwoClasses, Unpaired
     from gan_experiments.networks.dcgan import DCGANGenerator
     from gan_experiments.networks.r3gan import R3GANGenerator
 
+    if isinstance(data, (Paired, Unpaired, TwoClasses)):
+        return ["model=pix2pix" if data.domains == "paired" else "model=cut"]
     if not isinstance(data, CachedImages):
         return []
     large, few = data.facts.shorter_side > _LARGEST_SMALL, data.num_training < _FEW

@@ -52,7 +52,7 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
     Raises:
         ConfigError: Parts do not fit each other, the data, the machine or the checkpoint.
     """
-    _silence_lightning()
+    silence_lightning()
     path = run.checkpoint("last")
     checkpoint = load_checkpoint(path) if path.exists() else None
     saved = run.read_config() if run.config_file.exists() else config
@@ -177,7 +177,7 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _silence_lightning() -> None:
+def silence_lightning() -> None:
     """Silence Lightning's messages that do not apply here."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")

@@ -1,3 +1,4 @@
+import re
 import shlex
 from pathlib import Path
 
@@ -30,7 +31,11 @@ def test_digits_are_described(call):
     assert f"  channel 0    mean {levels.mean():.4g}, standard deviation {levels.std():.4g}" in lines
     assert "  duplicates   none" in lines
     (sheet,) = Path("outputs/data").iterdir()
-    assert lines[-3:] == [f"  sheet        {sheet}", "to train on it:", "  gan-train dataset=digits"]
+    assert lines[-3] == f"  sheet        {sheet}"
+    assert lines[-1] == "  gan-train dataset=digits"
+    said = re.fullmatch(r"to train on it, which takes about (.+) here \(800,000 images at ([\d,]+)/s\):", lines[-2])
+    assert said is not None
+    assert float(said[2].replace(",", "")) > 0
     with Image.open(sheet) as picture:
         assert picture.width == 10 * (32 + 2) + 2  # a column for each class
 
@@ -96,6 +101,20 @@ def test_wrong_input_is_one_clear_line(call, arguments, problem):
     assert problem in err
     assert len(err.splitlines()) == 2
     assert not Path("outputs").exists()
+
+
+def test_no_time_is_named_for_a_command_that_is_refused():
+    assert data.expected_time(["dataset=digits", "model=cut"], []) == ""
+
+
+def test_a_translator_is_suggested_for_two_domains(call, monkeypatch):
+    monkeypatch.setattr(data, "expected_time", lambda overrides, trusted: "")
+    code, out, err = call(data, "describe", "dataset=two_classes", "dataset.class_a=3", "dataset.class_b=8")
+    assert code == 0, err
+    line = out.splitlines()[-1].strip()
+    assert line == "gan-train dataset=two_classes dataset.class_a=3 dataset.class_b=8 model=cut"
+    code, _, err = call(train, *shlex.split(line)[1:], "--cfg", "job")
+    assert code == 0, err
 
 
 def test_help_says_how_to_call_it(call):
