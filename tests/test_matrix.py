@@ -22,11 +22,14 @@ CONDITIONINGS = sorted(file.stem for file in (conf_dir() / "conditioning").glob(
 REFUSED = {("relativistic_pairing", "top_k"), ("began", "reconstruction"), ("ebgan", "reconstruction")}
 NETWORKS = ("discriminator", "generator")
 # Slow to build, and shown to losses as others are: as maps of logits or one each.
-SLOW, SHOWN_TO = {"biggan_deep", "fastgan", "projected_gan", "transformer"}, {"hinge", "relativistic_pairing"}
+SLOW, SHOWN_TO = (
+    {"biggan_deep", "fastgan", "projected_gan", "stylegan3", "transformer"},
+    {"hinge", "relativistic_pairing"},
+)
 NETWORK_CASES = [(loss, model) for loss in LOSSES for model in MODELS if model not in SLOW or loss in SHOWN_TO]
 SHRUNK = {
     "channels": 2, "hidden": [16], "latent_dim": 12, "embedding_dim": 4, "weights": "random", "resolution": 128,
-    "width": 16, "depth": 2, "heads": 2,
+    "width": 16, "depth": 2, "heads": 2, "layers": 3,
 }  # fmt: skip
 TINY = {
     "logits": ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],

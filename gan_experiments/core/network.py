@@ -22,6 +22,7 @@ class Generator(nn.Module):
         image_sizes: Image sizes in pixels that it can generate, of rectangles the shorter side; ``None`` for any.
         side_multiple: What the longer side of rectangles must be a multiple of: one number, or one for each shorter
             side; ``None``: it takes squares only.
+        transforms: Whether ``synthesize`` takes a ``transform`` of its input, ``(B, 3, 3)``, as StyleGAN3 does.
         latent_dim: Length of a latent vector, drawn from a standard normal.
         conditional: Whether ``forward`` uses labels.
     """
@@ -29,6 +30,7 @@ class Generator(nn.Module):
     provided: ClassVar[tuple[str, ...]] = ("facts",)
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     side_multiple: ClassVar[int | Mapping[int, int] | None] = None
+    transforms: ClassVar[bool] = False
     latent_dim: int
     conditional: bool = False
 

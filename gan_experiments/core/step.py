@@ -58,11 +58,16 @@ class Generated(NamedTuple):
             on the path from its latent to another, and ``epsilon`` of the path further. In the space of latents,
             ``z``, the path is spherical, in that of styles, ``w``, straight; the position is random (``full``) or the
             beginning (``end``). ``None`` for truncated latents, between which the path is not known.
+        moved: ``moved(transforms, count)`` draws five numbers in [-1, 1) for each of the first images, ``(count, 5)``,
+            and returns them with those images ``(count, C, H, W)`` in [-1, 1], as they are and with each transform of
+            the generator's input that ``transforms`` makes of the numbers. ``None`` if it takes none, or latents are
+            truncated.
     """
 
     images: Tensor
     labels: Tensor | None
     step: Callable[[str, str, float], tuple[Tensor, Tensor]] | None
+    moved: Callable[[Callable[[Tensor], list[Tensor]], int], tuple[Tensor, list[Tensor]]] | None = None
 
 
 class Translated(NamedTuple):

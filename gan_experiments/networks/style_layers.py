@@ -93,6 +93,7 @@ class ModulatedConv2d(nn.Module):
         style_dim: Length of a style vector.
         demodulate: Scale the weights of every output channel to unit length.
         upsample: Double the image, then filter it.
+        padding: Zeros added on every side; ``None``: as many as keep the size.
     """
 
     def __init__(
@@ -103,12 +104,13 @@ class ModulatedConv2d(nn.Module):
         style_dim: int,
         demodulate: bool = True,
         upsample: bool = False,
+        padding: int | None = None,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(fan_out, fan_in, kernel_size, kernel_size))
         self.style = EqualizedLinear(style_dim, fan_in, bias=1.0)
         self.gain = 1 / math.sqrt(fan_in * kernel_size**2)
-        self.padding = kernel_size // 2
+        self.padding = kernel_size // 2 if padding is None else padding
         self.demodulate = demodulate
         self.upsample = upsample
         self.filter = Filter(padding=1, gain=4.0) if upsample else nn.Identity()

@@ -12,13 +12,13 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from gan_experiments.core.contracts import Discriminator, Generator
-from gan_experiments.core.distributed import mean_over_processes
+from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.types import DataFacts, Depth, Fraction, NonNegativeInt, Packing, PositiveFloat, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.minibatch import MinibatchStd
 from gan_experiments.networks.sizes import multiples, stages
 from gan_experiments.networks.style_blocks import DiscriminatorBlock, StyledLayer, SynthesisBlock, add_image
+from gan_experiments.networks.style_generator import StyleGenerator
 from gan_experiments.networks.style_layers import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -28,15 +28,10 @@ from gan_experiments.networks.style_layers import (
 
 # Image size: size of the smallest feature maps, and how often they double from there.
 _STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
-_AVERAGE_DECAY = 0.995  # of the average style, per batch (Karras et al. 2020, official settings)
 
 
-class StyleGAN2Generator(Generator):
+class StyleGAN2Generator(StyleGenerator):
     """Latents to styles through a mapping network, styles to images through modulated convolutions; no tanh at the end.
-
-    ``styles`` maps a latent to one style, ``mapping`` to one per layer, ``synthesize`` styles to the image. Training
-    mixes the styles of two latents and tracks the average style, towards which ``truncated`` interpolates (Karras et
-    al. 2019, sections 2 and 3.1, appendix B).
 
     At 1024 pixels with ``channels=32`` this is configuration F with 30,370,060 parameters.
 
@@ -60,7 +55,7 @@ class StyleGAN2Generator(Generator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
     side_multiple = multiples(_STAGES)
-    average: Tensor
+    average_decay = 0.995  # the authors' settings
 
     def __init__(
         self,
@@ -75,15 +70,7 @@ class StyleGAN2Generator(Generator):
         mixing: Fraction = 0.9,
         conditional: bool = False,
     ) -> None:
-        super().__init__(facts)
-        self.latent_dim = latent_dim
-        self.conditional = conditional
-        self.mixing = mixing
-        if conditional:
-            require_labels(facts)
-        classes = facts.num_classes if conditional else 0
-        self.mapping_network = MappingNetwork(latent_dim, classes, style_dim, mapping_layers, mapping_lr)
-        self.register_buffer("average", torch.zeros(style_dim))
+        super().__init__(facts, latent_dim, style_dim, mapping_layers, mapping_lr, conditional, mixing)
         widths = _widths(facts, channels, max_channels)
         self.constant = nn.Parameter(torch.randn(1, widths[0][1], *widths[0][0]))
         blocks, before = [], 0
@@ -94,56 +81,20 @@ class StyleGAN2Generator(Generator):
         self.blocks = nn.ModuleList(blocks)
         self.num_styles = 2 * len(widths)
 
-    def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)`` to styles ``(B, D)``."""
-        styles: Tensor = self.mapping_network(latents, labels if self.conditional else None)
-        return styles
-
-    def mapping(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` to the styles of all layers, ``(B, L, D)``; mixes two latents in training."""
-        styles = self.styles(latents, labels)
-        if not self.training:
-            return self._for_layers(styles)
-        mean = mean_over_processes(styles.mean(dim=0)).to(self.average.dtype)
-        with torch.no_grad():
-            self.average.lerp_(mean, 1 - _AVERAGE_DECAY)
-        return self._mixed(styles, labels) if self.mixing else self._for_layers(styles)
-
     def synthesize(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map styles, one for all layers ``(B, D)`` or ``(B, L, D)``, to images ``(B, C, H, W)``."""
-        styles = self._for_layers(styles) if styles.ndim == 2 else styles
+        styles = self.for_layers(styles)
         maps, image = self.constant.expand(styles.shape[0], -1, -1, -1), None
         for index, block in enumerate(self.blocks):  # of 1, 2, 2, ... layers
             maps, image = block(maps, image, styles[:, max(0, 2 * index - 1) :])
         assert isinstance(image, Tensor)
         return image
 
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map ``(B, latent_dim)`` and labels ``(B,)`` to images ``(B, C, H, W)``, about in [-1, 1]."""
-        return self.synthesize(self.mapping(latents, labels))
-
-    def truncated(self, latents: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
-        """Generate with styles at ``truncation`` times their distance from the average style, which reduces variety."""
-        styles = self.styles(latents, labels)
-        return self.synthesize(self.average + truncation * (styles - self.average))
-
     def style_weight(self) -> Tensor:
         """Return the weights ``(F, D)`` of the styles of all convolutions and of the last image layer, for SeFa."""
         layers = [module.convolution.style for module in self.modules() if isinstance(module, StyledLayer)]
         layers.append(self.blocks[-1].to_image.convolution.style)  # type: ignore[union-attr, arg-type]
         return torch.cat([layer.weight * layer.gain for layer in layers])
-
-    def _for_layers(self, styles: Tensor) -> Tensor:
-        return styles[:, None].expand(-1, self.num_styles, -1)
-
-    def _mixed(self, styles: Tensor, labels: Tensor | None) -> Tensor:
-        """Replace styles from a random layer on by those of other latents."""
-        batch, device = len(styles), styles.device
-        others = self.styles(torch.randn(batch, self.latent_dim, device=device, dtype=styles.dtype), labels)
-        first = torch.randint(1, self.num_styles, (batch, 1), device=device)
-        first = torch.where(torch.rand(batch, 1, device=device) < self.mixing, first, self.num_styles)
-        keep = torch.arange(self.num_styles, device=device) < first
-        return torch.where(keep[:, :, None], styles[:, None], others[:, None])
 
 
 class StyleGAN2Discriminator(Discriminator):

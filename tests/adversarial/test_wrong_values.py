@@ -31,6 +31,7 @@ BESIDES = {
     "optimizer=vae": ["model=vae"],
     "metrics=class_fid": ["metrics=[native,class_fid]", "conditioning=projection"],
     "metrics=classification_score": ["metrics=[native,classification_score]", "conditioning=projection"],
+    "metrics=equivariance": ["metrics=[native,equivariance]", "model=stylegan3", "dataset=polygons"],
     "metrics=kid": ["metrics=[native,kid]", "metrics.features.kid.subset_size=20"],
     "metrics=lpips_diversity": ["metrics=[native,lpips_diversity]", "dataset=polygons"],
     "metrics=memorization": ["metrics=[native,memorization]", "dataset.limit=1000"],

@@ -13,6 +13,7 @@ NETWORK = nn.Sequential(
 TINY = {
     "dcgan": ["channels=4"], "sndcgan": ["channels=4"], "sagan": ["channels=8"], "mlp": [],
     "autoencoder": ["channels=4"], "biggan": ["channels=8"], "stylegan2": ["channels=4", "max_channels=4"],
+    "stylegan3": ["channels=4", "max_channels=4"],
 }  # fmt: skip
 
 

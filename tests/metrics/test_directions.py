@@ -37,7 +37,7 @@ def test_directions():
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",
         "lpips_diversity", "memorization_z", "modes_published", "label_kept", "label_kept_answer", "psnr",
         "psnr_classical", "psnr_input", "ssim", "ssim_classical", "ssim_input", "authpct", "fls",
-        "prd_precision", "prd_recall", "vendi",
+        "prd_precision", "prd_recall", "vendi", "eq_t", "eq_t_frac", "eq_r",
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ MODELS = {
     "sagan": ["model=sagan", "conditioning=projection", "loss=hinge", "penalty=r1"],
     "biggan_deep": ["model=biggan_deep", "conditioning=projection", "model.generator.embedding_dim=4"],
     "stylegan2": ["model=stylegan2", "model.generator.style_dim=8", "penalty=[r1,path_length]"],
+    "stylegan3": ["model=stylegan3", "model.generator.style_dim=8", "model.generator.layers=3", "penalty=r1"],
     "r3gan": ["model=r3gan", "loss=relativistic_pairing", "penalty=r1_r2", "model.share_fakes=true", "d_steps=2"],
     "simultaneous": ["model=r3gan", "penalty=r1", "model.update_order=simultaneous", "trainer.precision=bf16-mixed"],
     "transformer": ["model=transformer", "loss=relativistic_pairing", "penalty=approximate_r1_r2"],

@@ -21,7 +21,7 @@ from gan_experiments.training.callbacks.checkpoint import save_generator
 NOT_OF_IMAGES = {"base", "dirac", "linear_quadratic", *TRANSLATORS}  # nor from latents
 MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem not in NOT_OF_IMAGES)
 TINY = {"latent_dim": 16, "channels": 8, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8]}
-TINY |= {"width": 16, "depth": 2, "heads": 2}
+TINY |= {"width": 16, "depth": 2, "heads": 2, "layers": 3}
 WITHOUT_DIRECTIONS = {"biggan", "transformer"}  # latents enter in parts, or styles through an activation
 
 

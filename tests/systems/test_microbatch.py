@@ -30,6 +30,7 @@ CASES = {
         "model.update_order=simultaneous",
     ],
     "groups and an average": ["model=stylegan2", "model.generator.mixing=0", "model.generator.style_dim=8"],
+    "magnitudes": ["model=stylegan3", "model.generator.style_dim=8", "model.generator.layers=3"],
     "packs, more fakes": ["model=mlp", "model.discriminator.packing=2", "loss=hinge", "model.generator_batch=2"],
 }
 

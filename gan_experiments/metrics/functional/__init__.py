@@ -13,6 +13,12 @@ from gan_experiments.metrics.functional.classification_accuracy import (
     classification_accuracy_score,
 )
 from gan_experiments.metrics.functional.data_copying import DataCopying, data_copying
+from gan_experiments.metrics.functional.equivariance import (
+    fractional_translation_error,
+    peak_signal_to_noise,
+    rotation_error,
+    translation_error,
+)
 from gan_experiments.metrics.functional.expected_frechet import (
     RealParts,
     divide,
@@ -71,6 +77,7 @@ __all__ = [
     "extrapolated_frechet_distance",
     "feature_likelihood_score",
     "fit_gaussian",
+    "fractional_translation_error",
     "frechet_distance",
     "gaussian_mmd",
     "inception_score",
@@ -80,10 +87,13 @@ __all__ = [
     "margin_of_share",
     "mean_without_extremes",
     "mode_coverage",
+    "peak_signal_to_noise",
     "perceptual_path_lengths",
     "polynomial_mmd",
     "precision_recall_curve",
     "precision_recall_density_coverage",
+    "rotation_error",
     "sliced_wasserstein_distance",
+    "translation_error",
     "vendi_score",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
@@ -119,7 +120,8 @@ class EvaluationSamples:
         latents = self._latents[chosen].to(device)
         if self._truncation is None:
             images = self._system.sample(latents, labels, self._ema)
-            return Generated(as_measured(images, bits), labels, partial(self._step, chosen, labels))
+            moved = partial(self._moved, chosen, labels) if getattr(self._network, "transforms", False) else None
+            return Generated(as_measured(images, bits), labels, partial(self._step, chosen, labels), moved)
         with torch.no_grad(), evaluation_mode(self._network):
             images = self._network.truncated(latents, self._truncation, labels)
         return Generated(as_measured(images, bits), labels, None)
@@ -148,6 +150,19 @@ class EvaluationSamples:
             path, make = (torch.lerp, network.synthesize) if space == "w" else (arc, network)
             before, after = (make(path(first, last, begin + step).float(), labels) for step in (0, epsilon))
         return before, after
+
+    def _moved(
+        self, chosen: slice, labels: Tensor | None, transforms: Callable[[Tensor], list[Tensor]], count: int
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return random numbers and images with transforms of the generator's input, as ``Generated`` has it."""
+        draws = Stream(self._seed, "evaluation", "moves").uniform(len(self._latents), 5)[chosen][:count]
+        draws = (2 * draws - 1).to(self._system.device)
+        network = self._network
+        with torch.no_grad(), evaluation_mode(network):
+            labels = None if labels is None else labels[:count]
+            styles = network.styles(self._latents[chosen][:count].to(draws.device), labels)
+            each = [None, *transforms(draws)]
+            return draws, [network.synthesize(styles, labels, transform).float() for transform in each]
 
 
 def arc(first: Tensor, last: Tensor, position: Tensor) -> Tensor:
