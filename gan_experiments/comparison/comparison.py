@@ -14,6 +14,7 @@ from gan_experiments.comparison.collect import CollectedRun, Study, collect, col
 from gan_experiments.comparison.comparability import check_provenance, warnings
 from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
+from gan_experiments.comparison.published import PublishedResult, against_published, read_published
 from gan_experiments.comparison.sequential import Plan, read_plan
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
@@ -40,6 +41,7 @@ class Comparison:
         warnings: One line each.
         evaluation: The evaluation that the values are from; ``None``: those of the runs themselves.
         plan: That of a sequential study, whose looks the tests and intervals allow for.
+        published: Published values against those of the arms; empty if none were asked for.
     """
 
     design: Design
@@ -53,6 +55,7 @@ class Comparison:
     warnings: list[str]
     evaluation: str | None = None
     plan: Plan | None = None
+    published: Sequence[PublishedResult] = ()
 
     def __repr__(self) -> str:
         from gan_experiments.comparison.report.wording import verdict
@@ -70,12 +73,13 @@ def compare(
     *,
     factor: str | Sequence[str] | None = None,
     baseline: str | None = None,
-    measure: str = "fid",
+    measure: str | None = None,
     score: Score = "final",
     evaluation: str | None = None,
     better: Direction = "known",
     threshold: float | None = None,
     allow_incomparable: bool = False,
+    published: str | None = None,
 ) -> Comparison:
     """Compare the arms of a study.
 
@@ -83,19 +87,23 @@ def compare(
         study: The folder above the runs, several runs or run folders, or runs collected from them.
         factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
         baseline: The arm that the others are compared with; ``None``: all pairs, or that of a sequential study's plan.
-        measure: Name of the measure in the log.
+        measure: Name of the measure in the log; ``None``: the first of the published ones, or ``fid``.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
         evaluation: Name of an evaluation that ``gan-evaluate`` has made of all runs; ``None``: those of the runs.
         better: Whether lower or higher values are better; ``known``: as the records of the runs say.
         threshold: The value whose first reaching is timed; ``None``: the median best score of the baseline, or of the
             arm where it is worst.
         allow_incomparable: Compare values although they were not measured in the same way.
+        published: A table of ``reproductions/``, or a YAML file like those, to put beside the measured values.
 
     Raises:
         ConfigError: No run can be read, a run lacks the evaluation, the factor does not vary, the baseline is not an
             arm, no run has logged the measure or says whether higher is better, or it was not measured in the same way
-            in all runs.
+            in all runs; the published table cannot be read, or names no arm.
     """
+    table = None if published is None else read_published(published)
+    if measure is None:
+        measure = next((name for arm in table.arms.values() for name in arm.values), "fid") if table else "fid"
     plan = read_plan(Path(study)) if isinstance(study, (str, os.PathLike)) else None
     study = _collected(study)
     if evaluation is not None:
@@ -122,7 +130,8 @@ def compare(
     pairs = compare_arms(chosen, family, criterion.sign, plan)
     notes += warnings(design, study)
     reached = criterion.sign * level
-    return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation, plan)
+    beside = against_published(table, arms) if table else []
+    return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation, plan, beside)
 
 
 def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:

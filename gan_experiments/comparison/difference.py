@@ -92,6 +92,27 @@ def compare_values(first: ArrayLike, second: ArrayLike, matched: bool, level: fl
     return Difference(max(p, floor), difference - half, difference + half, difference < 0, paired)
 
 
+def compare_with_mean(
+    values: ArrayLike, mean: float, error: float | None, trials: int | None
+) -> tuple[float, float, float]:
+    """Return the mean of some values minus one that is known without its values, and the 95 % interval of that.
+
+    Args:
+        values: ``(n,)``, finite, n at least 2.
+        mean: The other mean.
+        error: Its standard error; ``None``: the other values are taken to be as spread as these.
+        trials: How many others there are; ``None``: the mean is exact.
+    """
+    a = np.asarray(values, dtype=np.float64)
+    n, m = len(a), math.inf if trials is None else trials
+    own = a.var(ddof=1) / n
+    errors, counts = ((own * (1 + n / m), 0.0), (n, math.inf)) if error is None else ((own, error**2), (n, m))
+    statistic = _statistic(a.mean() - mean, errors, counts)
+    half = float(stats.t.isf(ALPHA / 2, statistic.freedom) * statistic.error)
+    difference = float(statistic.difference)
+    return difference, difference - half, difference + half
+
+
 def p_values(first: Floats, second: Floats, matched: bool) -> Floats:
     """Return the p values of many comparisons at once, see :func:`compare_values`: ``(...,)``.
 
@@ -164,15 +185,23 @@ def _with_diverged(a: Floats, b: Floats) -> tuple[float, bool]:
 def _welch(a: Floats, b: Floats) -> _Statistic:
     """Compare samples along the last axis (Welch 1947)."""
     n, m = a.shape[-1], b.shape[-1]
-    errors = a.var(-1, ddof=1) / n, b.var(-1, ddof=1) / m
-    total = errors[0] + errors[1]
+    return _statistic(a.mean(-1) - b.mean(-1), (a.var(-1, ddof=1) / n, b.var(-1, ddof=1) / m), (n, m))
+
+
+def _statistic(
+    difference: Floats | float, errors: tuple[Floats | float, Floats | float], counts: tuple[float, float]
+) -> _Statistic:
+    """Compare means by the squares of their standard errors and the numbers of values; the second may be infinite."""
+    n, m = counts
+    total = np.asarray(errors[0] + errors[1])
     weights = errors[0] ** 2 / (n - 1) + errors[1] ** 2 / (m - 1)
     positive = total > 0
-    share = np.where(positive, errors[0], m) / np.where(positive, total, n + m)
-    # The share of the first arm in the variance of the difference is uncertain: with equal spreads it is m / (n + m).
-    skewness = np.maximum(_skewness(share, n, m), _skewness(m / (n + m), n, m))
+    # The share of the first arm in the variance of the difference is uncertain: with equal spreads it is this.
+    equal = m / (n + m) if math.isfinite(m) else 1.0
+    share = np.where(positive, errors[0] / np.where(positive, total, 1.0), equal)
+    skewness = np.maximum(_skewness(share, n, m), _skewness(equal, n, m))
     freedom = np.where(positive, total**2, 1.0) / np.where(positive, weights, 1.0)
-    return _Statistic(a.mean(-1) - b.mean(-1), np.sqrt(total) * (1 + _WIDENING * skewness), freedom)
+    return _Statistic(np.asarray(difference), np.sqrt(total) * (1 + _WIDENING * skewness), freedom)
 
 
 def _in_pairs(a: Floats, b: Floats) -> _Statistic:
@@ -182,7 +211,7 @@ def _in_pairs(a: Floats, b: Floats) -> _Statistic:
     return _Statistic((a - b).mean(-1), error, np.full(error.shape, count - 1.0))
 
 
-def _skewness(share: Floats | float, n: int, m: int) -> Floats:
+def _skewness(share: Floats | float, n: float, m: float) -> Floats:
     """Return the skewness of a difference of means, over that of a value; ``share`` of its variance is the first's."""
     shares = np.asarray(share)
     skewness: Floats = np.abs(shares**1.5 / math.sqrt(n) - (1 - shares) ** 1.5 / math.sqrt(m))

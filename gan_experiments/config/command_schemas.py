@@ -116,12 +116,13 @@ class CompareConfig(Section):
     runs: str | list[str] | None
     factor: str | list[str] | None
     baseline: str | None
-    measure: str
+    measure: str | None
     score: Literal["final", "best"]
     evaluation: str | None
     better: Literal["known", "lower", "higher"]
     threshold: float | None
     allow_incomparable: bool
+    published: str | None
     output: str | None
 
 

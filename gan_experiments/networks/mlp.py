@@ -19,10 +19,11 @@ from gan_experiments.networks.conditioning import (
 from gan_experiments.networks.minibatch import Minibatch
 
 _PIECES = 5  # of maxout; Lin et al. 2018
+Init = Literal["default", "normal", "orthogonal"]
 
 
 class MLPGenerator(LayeredGenerator):
-    """Latents to images through fully connected layers with ReLU.
+    """Latents to images through fully connected layers with ReLU or tanh.
 
     If conditional, the one-hot class is appended to the latent (Mirza & Osindero 2014).
 
@@ -30,9 +31,12 @@ class MLPGenerator(LayeredGenerator):
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
         hidden: Units of each hidden layer, starting at the latent.
-        norm: Normalization of every hidden layer, before its ReLU.
+        norm: Normalization of every hidden layer, before its activation.
         output: What the last layer ends with: tanh, or nothing, so that images and points are not bounded.
         conditional: Whether it generates images of a given class.
+        activation: Of hidden layers.
+        init: Initial weights: torch's; normal with deviation 0.02 (the code of Lin et al. 2018); or orthogonal times
+            1.4 (that of Metz et al. 2017); in both, biases are 0.
 
     Raises:
         ConfigError: The images have no labels to condition on.
@@ -48,6 +52,8 @@ class MLPGenerator(LayeredGenerator):
         norm: Literal["batch", "none"] = "none",
         output: Literal["tanh", "linear"] = "tanh",
         conditional: bool = False,
+        activation: Literal["relu", "tanh"] = "relu",
+        init: Init = "default",
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
         widths = [self.input_dim, *hidden]
@@ -55,14 +61,15 @@ class MLPGenerator(LayeredGenerator):
         for fan_in, fan_out in pairwise(widths):
             layers.append(nn.Linear(fan_in, fan_out))
             layers += [nn.BatchNorm1d(fan_out)] if norm == "batch" else []
-            layers.append(nn.ReLU(inplace=True))
+            layers.append(nn.Tanh() if activation == "tanh" else nn.ReLU(inplace=True))
         layers.append(nn.Linear(widths[-1], math.prod(facts.shape)))
         layers += [nn.Tanh()] if output == "tanh" else []
         self.layers = nn.Sequential(*layers, nn.Unflatten(1, facts.shape))
+        _initialize(self, init)
 
 
 class MLPDiscriminator(ConditionalDiscriminator):
-    """Images to logits through fully connected layers with LeakyReLU(0.2) or maxout.
+    """Images to logits through fully connected layers with LeakyReLU(0.2), maxout or tanh.
 
     Args:
         facts: Size, channels and classes of the images.
@@ -70,9 +77,10 @@ class MLPDiscriminator(ConditionalDiscriminator):
         conditioning: How it uses labels.
         input_scale: Factor of the images before the first layer. Points need more than 1: with the usual initialization
             a network of inputs in [-1, 1] is smooth, and learns to tell points that are 0.01 apart very slowly.
-        activation: LeakyReLU(0.2), or the largest of five linear functions (maxout, Goodfellow et al. 2013).
+        activation: LeakyReLU(0.2), the largest of five linear functions (maxout, Goodfellow et al. 2013), or tanh.
         packing: Images that it sees at a time (Lin et al. 2018, PacGAN).
         minibatch: What the output depends on of the other images of the batch.
+        init: Initial weights, as of :class:`MLPGenerator`.
 
     Raises:
         ConfigError: The images have no labels to condition on.
@@ -86,9 +94,10 @@ class MLPDiscriminator(ConditionalDiscriminator):
         hidden: Sequence[Width] = (256,),
         conditioning: Conditioning = "none",
         input_scale: PositiveFloat = 1.0,
-        activation: Literal["leaky_relu", "maxout"] = "leaky_relu",
+        activation: Literal["leaky_relu", "maxout", "tanh"] = "leaky_relu",
         packing: Packing = 1,
         minibatch: Minibatch = "none",
+        init: Init = "default",
     ) -> None:
         super().__init__(facts, conditioning, packing, minibatch)
         self.input_scale = input_scale
@@ -98,9 +107,11 @@ class MLPDiscriminator(ConditionalDiscriminator):
             if activation == "maxout":
                 layers.append(Maxout(fan_in, fan_out))
             else:
-                layers += [nn.Linear(fan_in, fan_out), nn.LeakyReLU(0.2, inplace=True)]
+                bent = nn.Tanh() if activation == "tanh" else nn.LeakyReLU(0.2, inplace=True)
+                layers += [nn.Linear(fan_in, fan_out), bent]
         self.layers = nn.Sequential(*layers)
         self.add_heads(widths[-1])
+        _initialize(self, init)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the last hidden layer, ``(B, hidden[-1])``; concatenation uses labels ``(B,)``."""
@@ -120,3 +131,15 @@ class Maxout(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(B, fan_in)`` to ``(B, fan_out)``."""
         return super().forward(input).view(len(input), -1, self.pieces).amax(dim=2)
+
+
+def _initialize(network: nn.Module, init: Init) -> None:
+    """Initialize the linear layers, as the options of :class:`MLPGenerator` say."""
+    for module in network.modules() if init != "default" else ():
+        if isinstance(module, nn.Linear):
+            if init == "orthogonal":
+                nn.init.orthogonal_(module.weight, gain=1.4)
+            else:
+                nn.init.normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

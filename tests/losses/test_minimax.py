@@ -18,3 +18,16 @@ def test_it_saturates_where_the_discriminator_is_sure():
     fake = torch.tensor([-20.0], requires_grad=True)
     (gradient,) = torch.autograd.grad(Minimax().generator(fake), fake)
     assert 0 > gradient.item() > -1e-8
+
+
+def test_of_the_whole_objective_an_unrolled_generator_learns_through_both_terms():
+    weight = torch.tensor(0.3, requires_grad=True)  # of the generator; the discriminator's outputs depend on it
+    real, fake = 2 * weight + torch.arange(3.0), -weight * torch.arange(3.0)
+    part, whole = Minimax(), Minimax(whole=True)
+    assert (part.generator_needs_real, whole.generator_needs_real) == (False, True)
+    assert part.generator(fake, real) == part.generator(fake)
+    (gradient,) = torch.autograd.grad(whole.generator(fake, real), weight, retain_graph=True)
+    (expected,) = torch.autograd.grad(-whole.discriminator(real, fake), weight, retain_graph=True)
+    torch.testing.assert_close(gradient, expected)
+    (of_part,) = torch.autograd.grad(part.generator(fake), weight)
+    assert abs(gradient - of_part) > 0.1

@@ -62,3 +62,24 @@ def test_the_networks_of_pacgan_for_points():
     assert hidden.min() == 0
     pairs = MLPDiscriminator(FACTS[0], hidden=[200] * 3, activation="maxout", packing=2)
     assert sum(weight.numel() for weight in pairs.parameters()) == 5 * (5 * 200 + 2 * 201 * 200) + 201
+
+
+def test_the_networks_of_unrolled_gan_for_points():
+    """The code of Metz et al. 2017: 2 x 128 tanh, orthogonal times 1.4, without biases at the start."""
+    made = {"hidden": [128, 128], "activation": "tanh", "init": "orthogonal"}
+    networks = MLPGenerator(FACTS[0], 256, output="linear", **made), MLPDiscriminator(FACTS[0], **made)
+    inputs = torch.randn(4, 256), torch.randn(4, 2, 1, 1)
+    for network, given in zip(networks, inputs, strict=True):
+        first, second, last = (m for m in network.modules() if isinstance(m, torch.nn.Linear))
+        torch.testing.assert_close(second.weight @ second.weight.T, 1.96 * torch.eye(128), atol=1e-4, rtol=0)
+        expected = torch.tanh(torch.tanh(given.flatten(1) @ first.weight.T) @ second.weight.T) @ last.weight.T
+        torch.testing.assert_close(network(given).reshape(4, -1), expected.reshape(4, -1))
+
+
+def test_normal_weights_are_small_and_others_stay_those_of_torch():
+    torch.manual_seed(0)
+    small = MLPDiscriminator(FACTS[1], hidden=[256], init="normal")
+    assert small.layers[0].weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert not small.layers[0].bias.any()
+    torch.manual_seed(0)
+    assert MLPDiscriminator(FACTS[1], hidden=[256]).layers[0].bias.any()

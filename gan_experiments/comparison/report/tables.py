@@ -7,12 +7,14 @@ from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
+import numpy as np
 import rich.box
 import rich.markup
 import rich.table
 
 from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.comparison.comparison import Comparison
+from gan_experiments.comparison.published import PublishedResult
 from gan_experiments.comparison.report.wording import (
     amount,
     direction,
@@ -53,6 +55,7 @@ def tables(comparison: Comparison) -> list[Table]:
     made = [
         _ranking(comparison),
         _pairs(comparison),
+        published_table(comparison.published),
         _cost(comparison),
         _findings(comparison),
         _differences(comparison),
@@ -168,6 +171,44 @@ def _pairs(comparison: Comparison) -> Table:
     first = f"against {comparison.baseline}" if comparison.baseline else "pair"
     head = [first, "verdict", "seeds needed", "difference", "p", "p (Holm)", "P(better)", "seeds"]
     return Table("Pairwise tests", note, head, rows, brief=(0, 1, 3, 5))
+
+
+def published_table(results: Sequence[PublishedResult]) -> Table:
+    """Return published values beside measured ones, with the verdicts."""
+    rows = [
+        [
+            each.arm,
+            each.measure,
+            number(each.published.mean)
+            + ("" if each.published.spread is None else f" ± {number(each.published.spread)}"),
+            "exact" if each.trials is None else str(each.trials),
+            number(float(np.mean(each.values))) if each.values else "-",
+            str(len(each.values)),
+            spread_text(each.difference),
+            number(each.published.tolerance),
+            each.verdict,
+            each.reason or "-",
+        ]
+        for each in results
+    ]
+    note = (
+        "Difference: measured minus published, with its 95 % interval: Welch's t, widened so that it holds for skewed "
+        "values as well. Inside: the interval lies within the tolerance, which the table of published values lays "
+        "down; outside: it lies beyond. Each value is judged by itself."
+    )
+    head = [
+        "arm",
+        "measure",
+        "published",
+        "trials",
+        "measured",
+        "runs",
+        "difference",
+        "tolerance",
+        "verdict",
+        "why not",
+    ]
+    return Table("Published values", note, head, rows, brief=(0, 1, 2, 4, 8))
 
 
 def _cost(comparison: Comparison) -> Table:
