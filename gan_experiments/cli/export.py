@@ -1,9 +1,10 @@
-"""``gan-export``: the averaged generator of a run as ONNX."""
+"""``gan-export``: the averaged generator of a run as ONNX, or with a model card in a folder or on the Hub."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from gan_experiments.api.push import push
 from gan_experiments.api.request import Request
 from gan_experiments.api.run import load_run
 from gan_experiments.cli._command import command
@@ -21,6 +22,11 @@ def run(request: Request) -> int:
     """Write the file and say where, and how near it is to torch."""
     options = request.config
     exported = load_run(options["run"], options["trusted"])
+    if options["push"] is not None:
+        if options["output"] is not None:
+            raise ConfigError("output: names an ONNX file, and push= writes none")
+        print(push(exported, options["push"], options["checkpoint"]))
+        return 0
     output = Path(options["output"] or exported.folder / "generator.onnx")
     if output.exists():
         raise ConfigError(f"output: {output} exists and is not overwritten")

@@ -88,6 +88,7 @@ class ExportConfig(OfRun):
     """The config of ``gan-export``."""
 
     output: str | None
+    push: str | None
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Loads a trained generator from its file, which needs only torch and safetensors."""
+"""The file of a trained generator, which needs only torch and safetensors to be loaded."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from torch import nn
 from gan_experiments.config.annotations import model_of
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.files import write_tensors
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.core.weights import hash_weights
 from gan_experiments.runs.checkpoints import check_weights, load_weights
+from gan_experiments.runs.hub import local_file
 
 
 def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator | Translator:
@@ -31,13 +33,15 @@ def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator |
     class other than a generator of this package is refused. The file of a translator gives the translator from A to B.
 
     Args:
-        path: The file.
+        path: The file, a folder with it, such as that of a run, or ``hub:owner/name``, a repository of the Hugging Face
+            Hub, of which nothing else is read.
         trusted: Other packages in which the class of a generator may be defined.
 
     Raises:
-        ConfigError: The file is missing or damaged, or names another class.
+        ConfigError: The file is missing or damaged, or names another class; or the Hub does not have it.
     """
-    weights, metadata = read_generator_file(Path(path))
+    path = local_file(str(path), "load_generator")
+    weights, metadata = read_generator_file(path)
     try:
         architecture, facts = (json.loads(metadata[key]) for key in ("architecture", "facts"))
     except (KeyError, ValueError):
@@ -47,6 +51,15 @@ def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator |
     if metadata.get("checksum") not in (None, hash_weights(weights)):  # earlier versions wrote none
         raise ConfigError(f"{path}: damaged: its weights do not have the checksum that was written with them")
     return generator.eval().requires_grad_(False)
+
+
+def write_generator_file(generator: Generator | Translator, images_seen: int, path: Path) -> None:
+    """Write the weights of a generator, with its architecture and the data's facts as JSON metadata."""
+    weights = {key: value.detach().cpu().contiguous() for key, value in generator.state_dict().items()}
+    architecture: Any = generator.architecture
+    metadata = {"architecture": json.dumps(architecture), "facts": json.dumps(generator.facts.as_dict())}
+    metadata |= {"images_seen": str(images_seen), "checksum": hash_weights(weights)}
+    write_tensors(path, weights, metadata)
 
 
 def read_generator_file(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:

@@ -1,4 +1,4 @@
-"""Reads the weights that another run begins with: from a run folder, a checkpoint, or the file of a generator."""
+"""Reads the weights that another run begins with: from a run folder, a checkpoint, a generator's file, or the Hub."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.hub import FILE, is_hub, local_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,12 +30,16 @@ class Source(NamedTuple):
 
 
 def find_source(init_from: str) -> Path:
-    """Return the file of weights that ``init_from`` stands for; imports no torch.
+    """Return the file of weights that ``init_from`` stands for, downloaded from the Hub if need be; imports no torch.
 
     Raises:
         ConfigError: There is none.
     """
+    if is_hub(init_from):
+        return local_file(init_from, "init_from")
     path = Path(init_from).expanduser()
+    if (path / FILE).is_file() and not RunFolder(path).config_file.is_file():
+        return path / FILE
     if path.is_dir():
         run = RunFolder(path)
         if not run.config_file.is_file():
@@ -51,7 +56,7 @@ def read_source(init_from: str, generator: str = "ema") -> Source:
     """Read the weights of all networks of a source.
 
     Args:
-        init_from: A run folder, a checkpoint, or the file of a generator.
+        init_from: A run folder, a checkpoint, the file of a generator, a folder with that, or ``hub:owner/name``.
         generator: The averaged generator, ``ema``, or the ``raw`` one.
 
     Raises:

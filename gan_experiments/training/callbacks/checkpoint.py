@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -12,10 +11,10 @@ from typing import ClassVar
 
 import pytorch_lightning as pl
 
-from gan_experiments.core.files import replacing, write_tensors
+from gan_experiments.core.files import replacing
 from gan_experiments.core.types import DivergedError, PositiveFloat, PositiveInt
-from gan_experiments.core.weights import hash_weights
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.generator_file import write_generator_file
 from gan_experiments.systems.base import System, system_of
 from gan_experiments.training.callbacks.base import LoopPart
 
@@ -98,13 +97,8 @@ def _check_finite(system: System) -> None:
 
 
 def save_generator(system: System, path: Path) -> None:
-    """Write the weights of the averaged generator, with its architecture and the data's facts as JSON metadata."""
-    network = system.ema.module
-    facts = system.generator.facts
-    weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    metadata = {"architecture": json.dumps(network.architecture), "facts": json.dumps(facts.as_dict())}
-    metadata |= {"images_seen": str(system.clock.images_seen), "checksum": hash_weights(weights)}
-    write_tensors(path, weights, metadata)
+    """Write the averaged generator, which ``load_generator`` reads."""
+    write_generator_file(system.ema.module, system.clock.images_seen, path)
 
 
 def _link(source: Path, target: Path) -> None:

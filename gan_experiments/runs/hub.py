@@ -1,0 +1,127 @@
+"""Generators on the Hugging Face Hub. Read from there is ``generator.safetensors`` alone; nothing is run.
+
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from gan_experiments.core.text import first_line, show
+from gan_experiments.core.types import ConfigError
+
+FILE = "generator.safetensors"
+_PREFIX = "hub:"
+_ID = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96})(?:@([\w./-]+))?", re.ASCII)
+_LARGEST = 16 * 2**30  # bytes of a file
+
+
+def is_hub(place: str) -> bool:
+    """Return whether a place is a repository of the Hub, and no path."""
+    return place.startswith(_PREFIX)
+
+
+def local_file(place: str, key: str) -> Path:
+    """Return the file of a generator in a folder or a repository of the Hub, which is downloaded into the Hub's cache.
+
+    Args:
+        place: ``hub:owner/name``, with ``@revision`` behind it or not; a folder with the file in it; or a file.
+        key: What names the place, for messages.
+
+    Raises:
+        ConfigError: The extra is missing, or there is no such repository, no generator in it, or no network.
+    """
+    if not is_hub(place):
+        path = Path(place).expanduser()
+        return path / FILE if path.is_dir() else path
+    repository, revision = _parsed(place, key)
+    hub = _package(key)
+    with _errors(f"{key}: {place}"):
+        size = None
+        with suppress(Exception):  # offline the file may be in the cache; if not, what follows says so
+            size = hub.get_hf_file_metadata(hub.hf_hub_url(repository, FILE, revision=revision)).size
+        if size is not None and size > _LARGEST:
+            raise ConfigError(f"{key}: {place} holds {size:,} bytes, more than {_LARGEST:,}: it is not downloaded")
+        return Path(hub.hf_hub_download(repository, FILE, revision=revision))
+
+
+def upload(folder: Path, place: str, key: str) -> str:
+    """Add the files of a folder to a repository of the Hub, which is made if there is none, and is private then.
+
+    Returns:
+        Its address.
+
+    Raises:
+        ConfigError: The extra is missing, or it cannot be written to.
+    """
+    repository, revision = _parsed(place, key)
+    hub = _package(key)
+    with _errors(f"{key}: {place}"):
+        api = hub.HfApi()
+        address = api.create_repo(repository, private=True, exist_ok=True)
+        text = "Add a generator of gan-experiments"
+        api.upload_folder(repo_id=repository, folder_path=folder, revision=revision, commit_message=text)
+    return str(address)
+
+
+def check_place(place: str, key: str) -> None:
+    """Refuse a place that nothing can be put into, without asking the Hub.
+
+    Raises:
+        ConfigError: It is a folder with files in it, no name of a repository, or the extra is missing.
+    """
+    if is_hub(place):
+        _parsed(place, key)
+        _package(key)
+        return
+    path = Path(place).expanduser()
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise ConfigError(f"{key}: {path} exists and is not overwritten")
+
+
+def _parsed(place: str, key: str) -> tuple[str, str | None]:
+    match = _ID.fullmatch(place.removeprefix(_PREFIX))
+    if match is None or ".." in place:
+        raise ConfigError(f"{key}: {show(place)} is not hub:owner/name")
+    return match[1], match[2]
+
+
+def _package(key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the module
+    if find_spec("huggingface_hub") is None:
+        raise ConfigError(f"{key}: the Hub needs huggingface_hub: pip install 'gan-experiments[hub]'")
+    import huggingface_hub
+    import huggingface_hub.errors
+
+    return huggingface_hub
+
+
+@contextmanager
+def _errors(where: str) -> Iterator[None]:
+    """Say in one line what the Hub refuses, or that it cannot be reached."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:  # the client's errors have no base class in common
+        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+        reason = f"cannot be used: {first_line(' '.join(str(error).split()) or type(error).__name__):.200}"
+        if isinstance(error, errors.RepositoryNotFoundError):
+            reason = "is not there, or not yours to use (hf auth login)"
+        elif isinstance(error, errors.RevisionNotFoundError):
+            reason = "has no such revision"
+        elif isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled)):
+            reason = (
+                "is not in the cache, and HF_HUB_OFFLINE is set"
+                if offline
+                else "cannot be reached, nor is it in the cache"
+            )
+        elif isinstance(error, errors.EntryNotFoundError):
+            reason = f"holds no {FILE}: no generator of this package"
+        raise ConfigError(f"{where} {reason}") from None
