@@ -7,7 +7,7 @@ import shutil
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 
@@ -98,7 +98,8 @@ def _check_finite(system: System) -> None:
 
 def save_generator(system: System, path: Path) -> None:
     """Write the averaged generator, which ``load_generator`` reads."""
-    write_generator_file(system.ema.module, system.clock.images_seen, path)
+    network: Any = system.ema.module
+    write_generator_file(network, system.clock.images_seen, path)
 
 
 def _link(source: Path, target: Path) -> None:
