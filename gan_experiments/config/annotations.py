@@ -8,13 +8,13 @@ from collections.abc import Set as AbstractSet
 from functools import cache, partial
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Annotated, Any, Literal, NamedTuple, TypeGuard, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 import pydantic
 from annotated_types import Interval
 from pydantic_core import PydanticCustomError
 
-from gan_experiments.config.signatures import signature_of
+from gan_experiments.config.signatures import ANYWHERE, Slot, signature_of
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import nearest, show
 from gan_experiments.core.types import Described
@@ -34,20 +34,6 @@ class Component:
     """The annotation of what is built: a mapping with ``_target_``, a class, and arguments of its constructor."""
 
 
-class Slot(NamedTuple):
-    """Says of a :class:`Component` in a schema which classes fit.
-
-    Attributes:
-        bases: Paths of the classes of which they descend from one, as ``module:name``.
-        provided: Arguments that the program hands over; a config must not name them.
-        limits: A dataclass whose annotations are stricter than those of the constructor.
-    """
-
-    bases: tuple[str, ...] = ()
-    provided: tuple[str, ...] = ()
-    limits: type | None = None
-
-
 class _Refused:
     """Stands for a value that is a problem already."""
 
@@ -59,13 +45,13 @@ REFUSED = _Refused()
 
 
 @cache
-def model_of(cls: type, provided: frozenset[str] = frozenset(), limits: type | None = None) -> type[pydantic.BaseModel]:
+def model_of(cls: type, slot: Slot = ANYWHERE) -> type[pydantic.BaseModel]:
     """Return the pydantic model of a constructor's arguments, which are those of ``signature_of``.
 
     Sections and components among the arguments are not validated: the annotation at which each was found, by its
     identity, is added to the mapping that is the context of the validation.
     """
-    signature = signature_of(cls, provided, limits)
+    signature = signature_of(cls, slot)
     fields: dict[str, Any] = {}
     for index, (name, (annotation, required)) in enumerate(signature.parameters.items()):
         # An alias, because pydantic keeps some names for itself.
@@ -94,17 +80,13 @@ def section_in(annotation: Any) -> type | None:
     return next(filter(_is_section, members(annotation)), None)
 
 
-def slot_in(annotation: Any) -> Slot | None:
-    """Return what a schema says of the components that belong at an annotation, if it says anything."""
+def slot_of(annotation: Any) -> Slot:
+    """Return which components fit at an annotation: what a schema says of it, or those of its classes."""
     marks = [mark for part in (annotation, *get_args(annotation)) for mark in getattr(part, "__metadata__", ())]
-    return next((mark for mark in marks if isinstance(mark, Slot)), None)
-
-
-def bases_of(annotation: Any) -> tuple[type, ...]:
-    """Return the classes of which a component at an annotation descends from one; empty for any."""
-    if slot := slot_in(annotation):
-        return tuple(map(resolve_name, slot.bases))
-    return tuple(get_origin(each) or each for each in members(annotation) if _is_component(each))
+    slot = next((mark for mark in marks if isinstance(mark, Slot)), ANYWHERE)
+    bases = tuple(get_origin(each) or each for each in members(annotation) if _is_component(each))
+    bases = tuple(map(resolve_name, slot.bases)) if slot.bases else bases
+    return Slot(bases, slot.provided.union(*(getattr(base, "provided", ()) for base in bases)), slot.limits)
 
 
 def describe(annotation: Any) -> str:

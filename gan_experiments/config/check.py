@@ -15,17 +15,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from gan_experiments.config.annotations import (
-    REFUSED,
-    Section,
-    Slot,
-    bases_of,
-    describe,
-    model_of,
-    section_in,
-    slot_in,
-)
-from gan_experiments.config.signatures import signature_of
+from gan_experiments.config.annotations import REFUSED, Section, describe, model_of, section_in, slot_of
+from gan_experiments.config.signatures import ANYWHERE, Slot, signature_of
 from gan_experiments.config.suggestions import unknown_key
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.checks import ConfigView, Problem
@@ -134,43 +125,25 @@ class _Check:
         if node[TARGET] is REFUSED or any(problem.key == key for problem in self._checked.problems):
             return
         try:
-            cls = find_class(node[TARGET], trusted)
-            bases = bases_of(annotation)
-            if bases and not any(_descends(cls, base) for base in bases):
-                names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in bases)
+            cls, slot = find_class(node[TARGET], trusted), slot_of(annotation)
+            if slot.bases and not any(_descends(cls, base) for base in slot.bases):
+                names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in slot.bases)
                 raise RefusedTargetError(f"{cls.__name__} does not descend from {names}")
         except RefusedTargetError as refusal:
             self._refuse(_join(key, TARGET), str(refusal))
             return
-        slot = slot_in(annotation) or Slot()
-        provided = frozenset(name for each in (slot, *bases) for name in getattr(each, "provided", ()))
         self._checked.components[key] = cls
-        self._arguments(key, {name: node[name] for name in node if name != TARGET}, cls, provided, slot.limits)
+        self._arguments(key, {name: node[name] for name in node if name != TARGET}, cls, slot)
 
-    def _arguments(
-        self,
-        key: str,
-        values: Mapping[Any, Any],
-        cls: type,
-        provided: frozenset[str] = frozenset(),
-        limits: type | None = None,
-    ) -> None:
-        """Hold the arguments at ``key`` against what the constructor of ``cls`` accepts.
-
-        Args:
-            key: Where they are in the config.
-            values: The arguments.
-            cls: A section of the schema, or the class of a component.
-            provided: Arguments that the program hands over.
-            limits: A dataclass whose annotations are stricter than the constructor's.
-        """
+    def _arguments(self, key: str, values: Mapping[Any, Any], cls: type, slot: Slot = ANYWHERE) -> None:
+        """Hold the arguments at ``key`` against what ``cls`` accepts, a section or the class of a component."""
         self._classes[key] = cls
-        for name in sorted(provided & values.keys()):
+        for name in sorted(slot.provided & values.keys()):
             self._refuse(_join(key, name), "is given by the program; a config cannot set it")
-        parameters = signature_of(cls, provided, limits).parameters
-        given = {name: value for name, value in values.items() if name not in provided}
+        parameters = signature_of(cls, slot).parameters
+        given = {name: value for name, value in values.items() if name not in slot.provided}
         try:
-            model_of(cls, provided, limits).model_validate(given, context=self._annotations)
+            model_of(cls, slot).model_validate(given, context=self._annotations)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_context=False, include_input=False):
                 first, *items = detail["loc"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 
-from gan_experiments.config.annotations import Component, Section, Slot
+from gan_experiments.config.annotations import Component, Section
 from gan_experiments.config.schema import (
     Augmentation,
     Dataset,
@@ -19,6 +19,7 @@ from gan_experiments.config.schema import (
     SampleCount,
     System,
 )
+from gan_experiments.config.signatures import Slot
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
 

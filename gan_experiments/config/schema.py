@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval
 from pydantic import StringConstraints
 
-from gan_experiments.config.annotations import Component, Section, Slot
+from gan_experiments.config.annotations import Component, Section
 from gan_experiments.config.sections import (
     Average,
     Budget,
@@ -25,6 +25,7 @@ from gan_experiments.config.sections import (
     Trainer,
     texts_in,
 )
+from gan_experiments.config.signatures import Slot
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.text import show
@@ -68,14 +69,16 @@ System = Annotated[Component, Slot(("gan_experiments.systems.base:System",))]
 Loss = Annotated[Component, Slot(("gan_experiments.core.contracts:Loss",))]
 Penalty = Annotated[Component, Slot(("gan_experiments.core.contracts:Penalty",))]
 Augmentation = Annotated[Component, Slot(("gan_experiments.core.contracts:Augmentation",))]
-TorchOptimizer = Annotated[Component, Slot(("torch.optim:Optimizer",), ("params",), OptimizerLimits)]
+TorchOptimizer = Annotated[Component, Slot(("torch.optim:Optimizer",), frozenset({"params"}), OptimizerLimits)]
 Extractor = Annotated[Component, Slot(("gan_experiments.metrics.extractors.base:Extractor",))]
 FeatureMeasure = Annotated[Component, Slot(("gan_experiments.metrics.features:FeatureMeasure",))]
 Measure = Annotated[Component, Slot(("gan_experiments.metrics.measure:Measure",))]
+_RUN = frozenset({"run"})  # the program's
 Callback = Annotated[
-    Component, Slot(("pytorch_lightning:Callback", "gan_experiments.training.callbacks.base:LoopPart"), ("run",))
+    Component,
+    Slot(("pytorch_lightning:Callback", "gan_experiments.training.callbacks.base:LoopPart"), _RUN),
 ]
-Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), ("run",))]
+Logger = Annotated[Component, Slot(("pytorch_lightning.loggers:Logger",), _RUN)]
 
 
 @dataclass

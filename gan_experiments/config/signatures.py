@@ -31,17 +31,29 @@ class Signature(NamedTuple):
     open: bool = False
 
 
+class Slot(NamedTuple):
+    """Says which components fit where an annotation has it, and what a config may set of their arguments.
+
+    Attributes:
+        bases: Classes of which they descend from one; in a schema their paths, as ``module:name``. Empty: any class.
+        provided: Arguments that the program hands over; a config must not name them.
+        limits: A dataclass whose annotations are stricter than those of the constructor.
+    """
+
+    bases: tuple[Any, ...] = ()
+    provided: frozenset[str] = frozenset()
+    limits: type | None = None
+
+
+ANYWHERE = Slot()
+
+
 @cache
-def signature_of(cls: type, provided: frozenset[str] = frozenset(), limits: type | None = None) -> Signature:
-    """Return what the constructor of ``cls`` accepts.
+def signature_of(cls: type, slot: Slot = ANYWHERE) -> Signature:
+    """Return what the constructor of ``cls`` accepts from a config, in a slot.
 
     If it has ``**kwargs``, the next constructor in the method resolution order adds its arguments; ``Unpack`` of a
     ``TypedDict`` as their annotation lists them instead. Without either, any argument is accepted.
-
-    Args:
-        cls: The class.
-        provided: Arguments to leave out.
-        limits: A dataclass whose annotations take the place of the constructor's.
     """
     parameters: dict[str, Parameter] = {}
     is_open = False
@@ -58,12 +70,12 @@ def signature_of(cls: type, provided: frozenset[str] = frozenset(), limits: type
             parameters, is_open = _of_typed_dict(get_args(rest)[0]) | parameters, False
         if not is_open:
             break
-    stricter = signature_of(limits).parameters if limits else {}
+    stricter = signature_of(slot.limits).parameters if slot.limits else {}
     return Signature(
         {
             name: Parameter(stricter.get(name, parameter).annotation, parameter.required)
             for name, parameter in parameters.items()
-            if name not in provided
+            if name not in slot.provided
         },
         is_open,
     )

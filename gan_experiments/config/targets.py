@@ -19,6 +19,7 @@ ALLOWED = ("gan_experiments", "torch.nn", "torch.optim", "torchmetrics", "pytorc
 # They run what their arguments name, so naming them is naming anything.
 _DISPATCHERS = ("gan_experiments.cli", "pytorch_lightning.cli")
 _LONGEST = 300  # characters of a path
+_ABSENT = object()  # not ``None``, which a module can hold
 
 
 class RefusedTargetError(Exception):
@@ -38,8 +39,7 @@ def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
     if not _within(target, allowed):
         raise RefusedTargetError(f"{show(target)} is not in {listed}{_hint(target)}")
     _refuse_dispatchers(target)
-    parent, _, name = target.rpartition(".")
-    found = _attribute(_import(parent), name)
+    found = _import(target)
     if not isinstance(found, type):
         kind = "a module" if isinstance(found, ModuleType) else "a function" if callable(found) else "a value"
         raise RefusedTargetError(f"{target} is {kind}, not a class")
@@ -61,40 +61,29 @@ def untrustworthy(packages: Iterable[Any]) -> list[str]:
     return reasons
 
 
-def _import(name: str) -> ModuleType:
-    """Import a module of an allowed package; its packages first, so that the first that is missing is named."""
-    package, _, rest = name.partition(".")
+def _import(target: str) -> Any:
+    """Import what a dotted path names, package by package, so that the first part that is missing is named."""
+    package, *parts = target.split(".")
     if not _exists(package):
         hint = f"if its folder lies here, PYTHONPATH=. before the command finds it ({show(os.getcwd())})"
         raise RefusedTargetError(f"there is no package {package}; is the folder it lies in on PYTHONPATH? {hint}")
-    module = _import_module(package)
-    for part in rest.split(".") if rest else ():
-        path = f"{module.__name__}.{part}"
-        if not _exists(path):
-            if isinstance(getattr(module, part, None), type):
-                raise RefusedTargetError(f"{path} is a class; only one at the top of a module can be named")
-            raise RefusedTargetError(f"there is no {part} in {module.__name__}{suggest(part, _public(module))}")
-        module = _import_module(path)
-    return module
-
-
-def _import_module(path: str) -> ModuleType:
+    path = package
     try:
-        return importlib.import_module(path)
+        found: Any = importlib.import_module(package)
+        for index, part in enumerate(parts, start=1):
+            module, path, is_last = found, f"{found.__name__}.{part}", index == len(parts)
+            found = getattr(module, part, _ABSENT) if is_last else _ABSENT
+            if found is _ABSENT and _exists(path):
+                found = importlib.import_module(path)
+            elif found is _ABSENT and isinstance(getattr(module, part, None), type):
+                raise RefusedTargetError(f"{path} is a class; only one at the top of a module can be named")
+            elif found is _ABSENT:
+                raise RefusedTargetError(f"there is no {part} in {module.__name__}{suggest(part, _public(module))}")
+    except RefusedTargetError:
+        raise
     except (Exception, SystemExit) as error:  # whatever the user's own module does wrong
         raise RefusedTargetError(f"{path} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
-
-
-def _attribute(module: ModuleType, name: str) -> Any:
-    path = f"{module.__name__}.{name}"
-    try:
-        return getattr(module, name)
-    except AttributeError:
-        if _exists(path):
-            return _import_module(path)
-        raise RefusedTargetError(f"there is no {name} in {module.__name__}{suggest(name, _public(module))}") from None
-    except Exception as error:  # of a module that imports its classes when they are asked for
-        raise RefusedTargetError(f"{path} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
+    return found
 
 
 def _exists(path: str) -> bool:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from gan_experiments.config.annotations import model_of
+from gan_experiments.config.signatures import Slot
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.files import write_tensors
@@ -90,7 +91,7 @@ def _build(
         plain = {key: value for key, value in architecture.items() if key != TARGET}
         with torch.random.fork_rng(devices=[]), within_memory(str(path), plain):
             options = {key: _built(value, trusted) for key, value in plain.items()}
-            model_of(cast(type, network), frozenset({"facts"})).model_validate(plain, context={})
+            model_of(cast(type, network), Slot(provided=frozenset({"facts"}))).model_validate(plain, context={})
             if bare := _without_storage(network, facts, options):  # a few bytes can ask for more than there is
                 check_weights(bare, weights, Path(path))
             generator = network(DataFacts(**facts), **options)

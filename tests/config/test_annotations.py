@@ -6,10 +6,11 @@ from annotated_types import Interval
 from pydantic import ValidationError
 from torch import nn
 
-from gan_experiments.config.annotations import Component, Section, Slot, bases_of, describe, model_of, slot_in
+from gan_experiments.config.annotations import Component, Section, describe, model_of, slot_of
+from gan_experiments.config.signatures import Slot
 from gan_experiments.core.types import Fraction, PositiveInt
 
-LOSS = Annotated[Component, Slot(("gan_experiments.core.contracts:Loss",), ("facts",))]
+LOSS = Annotated[Component, Slot(("gan_experiments.core.contracts:Loss",), frozenset({"facts"}))]
 
 
 class Inner(Section):
@@ -60,9 +61,9 @@ def test_an_annotation_in_words(annotation, words):
 
 
 def test_a_slot_names_the_classes_that_fit():
-    from gan_experiments.core.contracts import Loss
+    from gan_experiments.core.contracts import Generator, Loss
 
-    assert bases_of(LOSS) == bases_of(LOSS | None) == (Loss,)
-    assert slot_in(LOSS | None).provided == ("facts",)
-    assert bases_of(nn.Module | int) == (nn.Module,)
-    assert bases_of(int | None) == ()
+    assert slot_of(LOSS) == slot_of(LOSS | None) == Slot((Loss,), frozenset({"facts"}))
+    assert slot_of(nn.Module | int) == Slot((nn.Module,))
+    assert slot_of(Generator) == Slot((Generator,), frozenset({"facts"}))
+    assert slot_of(int | None) == Slot()

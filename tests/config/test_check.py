@@ -5,10 +5,11 @@ from typing import Annotated
 import pytest
 from omegaconf import OmegaConf
 
-from gan_experiments.config.annotations import Component, Section, Slot
+from gan_experiments.config.annotations import Component, Section
 from gan_experiments.config.check import check_config, check_values
 from gan_experiments.config.command_schemas import SampleConfig
 from gan_experiments.config.schema import Config
+from gan_experiments.config.signatures import Slot
 
 HEADER = """
 from __future__ import annotations
@@ -43,7 +44,7 @@ COMPONENT = "a component (a mapping with a _target_)"
 class Schema(Section):
     """A config with one component, of any class."""
 
-    node: Annotated[Component, Slot(("builtins:object",), provided=("facts",))]
+    node: Annotated[Component, Slot(("builtins:object",), provided=frozenset({"facts"}))]
 
 
 @pytest.fixture
