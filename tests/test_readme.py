@@ -10,7 +10,8 @@ from tiny import tiny_overrides
 
 from gan_experiments.cli import data, evaluate, sample, train
 from gan_experiments.config.check import check_config
-from gan_experiments.config.compose import check_command_line, combinations
+from gan_experiments.config.compose import check_command_line
+from gan_experiments.config.grid import combinations
 from gan_experiments.config.schema import Config
 
 ROOT = Path(__file__).parent.parent

@@ -6,11 +6,8 @@ out, and the config that the others make is checked as a whole. Imports no torch
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from yaml import YAMLError
 
 from gan_experiments.config.check import check_values
 from gan_experiments.config.files import Composition, ConfigFiles, own_choices, own_files
+from gan_experiments.config.grid import add_sweeps_of_files, combinations, grid_problems
 from gan_experiments.config.overrides import (
     Change,
     Overrides,
@@ -36,7 +34,6 @@ from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
 
-MAX_JOBS = 5000  # of one sweep
 _GRID_SWEEPER = "BasicSweeper"  # Hydra's own
 
 # What Hydra raises, its parsers, and pathlib at a file that cannot be read.
@@ -115,18 +112,6 @@ class CommandLine(Overrides):
         """The overrides as Hydra takes them; those of the files are not among them."""
         lines = [f"{self._sign(change)}{change.line.lstrip('+')}" for change in self.changes if change.line]
         return self.hydra_lines + lines
-
-    def add_sweeps_of_files(self) -> None:
-        """Add the sweeps that the config itself asks for (``hydra.sweeper.params``) to the changes."""
-        self.changes = list({change.key: change for change in self.changes}.values())  # as for Hydra, the last counts
-        if self.config() is None:
-            return
-        on_command_line = {change.key for change in self.changes}
-        params = OmegaConf.select(self.hydra, "sweeper.params") or {}
-        lines = [f"{key}={value}" for key, value in params.items() if str(key).lstrip("+") not in on_command_line]
-        swept = read_overrides(lines, self.files, multirun=True)
-        self.problems += swept.problems
-        self.changes[:0] = [replace(change, line="") for change in swept.changes]
 
     def _group_line(self, change: Change, index: int) -> str:
         if change.deletes:
@@ -228,10 +213,13 @@ def check_command_line(
     """
     line = CommandLine(config_name, overrides, config_dir, multirun)
     if multirun:
-        line.add_sweeps_of_files()
+        add_sweeps_of_files(line)
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
-    line.problems += _grid_problems(line) if line.is_grid else []
-    for config in combinations(line):
+    line.problems += grid_problems(line) if line.is_grid else []
+    swept = any(change.sweep for change in line.changes)
+    for config in combinations(line) if swept else [line.config()]:
+        if config is None:
+            break  # not even the files can be composed
         checked = check_values(config, schema)
         line.problems += checked.errors
         if config_dir is not None:
@@ -241,32 +229,3 @@ def check_command_line(
     hidden = [f"{group.replace('/', '.')}." for group in line.unknown_groups]
     line.problems = [each for each in dict.fromkeys(line.problems) if not each.key.startswith(tuple(hidden))]
     return line
-
-
-def combinations(line: CommandLine) -> Iterator[DictConfig]:
-    """Yield the configs to check: of a grid each combination of values, of another sweep each value.
-
-    Each value of the seed is in one of them: no rule depends on the seed.
-    """
-    many = {index: range(len(change.values)) for index, change in enumerate(line.changes) if len(change.values) > 1}
-    grid = [index for index in many if line.is_grid and line.changes[index].key != "seed"]
-    every = product(*(many[index] for index in grid)) if _jobs(line) <= MAX_JOBS else ()
-    picked = [dict(zip(grid, indices, strict=True)) for indices in every] or [{}]
-    picked += [{index: value} for index in many if index not in grid for value in many[index][1:]]
-    for indices in picked:
-        config = line.config([indices.get(index, 0) for index in range(len(line.changes))])
-        if config is None:
-            return
-        yield config
-
-
-def _grid_problems(line: CommandLine) -> Iterator[Problem]:
-    for change in line.changes:
-        if change.drawn:
-            yield Problem(change.key, "an interval has no values to go through; hydra/sweeper=optuna draws from it")
-    if _jobs(line) > MAX_JOBS:
-        yield Problem("", f"a sweep of {_jobs(line):,} jobs; the limit is {MAX_JOBS:,}")
-
-
-def _jobs(line: CommandLine) -> int:
-    return math.prod(len(change.values) for change in line.changes if change.values)

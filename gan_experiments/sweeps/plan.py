@@ -13,8 +13,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from gan_experiments.config.compose import CommandLine, combinations
+from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.files import own_choices
+from gan_experiments.config.grid import combinations
 from gan_experiments.config.overrides import Change
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError

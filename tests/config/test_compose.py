@@ -8,8 +8,9 @@ from omegaconf import OmegaConf
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.command_schemas import SampleConfig
-from gan_experiments.config.compose import check_command_line, combinations, compose
+from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.files import conf_dir
+from gan_experiments.config.grid import combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 
@@ -242,6 +243,12 @@ def test_sweeps_are_checked_value_by_value():
     lines = problems("loss=hinge,hing", "seed=0,-1", "optimizer.generator.lr=interval(-1,1)", "a=1,2", multirun=True)
     assert {line.partition(":")[0] for line in lines} == {"loss", "optimizer.generator.lr", "a", "seed"}
     assert len(lines) == 4
+
+
+def test_every_value_is_checked_without_m_too():
+    lines = problems("seed=0,-1")
+    assert [line.partition(":")[0] for line in lines] == ["seed", "seed"]
+    assert any("-1 is not an integer" in line for line in lines)
 
 
 def test_every_combination_of_a_grid_is_checked():

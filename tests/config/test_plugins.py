@@ -3,7 +3,8 @@ import pytest
 from gan_experiments.cli import train
 from gan_experiments.config import plugins
 from gan_experiments.config.check import check_config
-from gan_experiments.config.compose import check_command_line, combinations
+from gan_experiments.config.compose import check_command_line
+from gan_experiments.config.grid import combinations
 from gan_experiments.config.plugins import PLUGINS, not_installed, plugin_defaults
 from gan_experiments.config.schema import Config
 from gan_experiments.sweeps.launch import sweep_problems

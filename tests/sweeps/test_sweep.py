@@ -8,7 +8,8 @@ import pytest
 
 from gan_experiments.cli import train
 from gan_experiments.config.check import check_config
-from gan_experiments.config.compose import check_command_line, combinations
+from gan_experiments.config.compose import check_command_line
+from gan_experiments.config.grid import combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.sweeps.launch import SweepJob, sweep_problems
