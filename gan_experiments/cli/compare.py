@@ -21,8 +21,6 @@ from gan_experiments.comparison.report.wording import verdict
 from gan_experiments.comparison.report.write import write_report
 from gan_experiments.config.command_schemas import CompareConfig
 from gan_experiments.core.escape import printable
-from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.find import find_runs
 from gan_experiments.runs.summary import shown
 
 
@@ -34,19 +32,13 @@ def main() -> None:
 def run(request: Request) -> int:
     """Compare, write the report, and print what it says in short."""
     options = dict(request.config)
-    study, runs, output = (options.pop(key) for key in ("study", "runs", "output"))
-    if (study is None) == (runs is None):
-        problem = "missing" if study is None else "given together with runs"
-        raise ConfigError(f"study: {problem}; give the folder of a study, or runs='outputs/*/digits-*'")
+    output = options.pop("output")
     overrides = [override.lstrip("+") for override in request.overrides]
     typed = shlex.join(["gan-compare", *overrides])
     with no_collection():
-        if study is None:
-            folders = [run.path for run in find_runs([runs] if isinstance(runs, str) else runs)]
-            study = os.path.commonpath([folder.absolute().parent for folder in folders])
-            comparison = compare(folders, **options)
-        else:
-            comparison = compare(study, **options)
+        comparison = compare(**options)
+        folders = [run.folder.path.absolute().parent for run in comparison.study.runs]
+        study = options["study"] or os.path.commonpath(folders)
         files = write_report(comparison, Path(study), Path(output or Path(study, OUTPUT)), typed)
     _tell(comparison, files)
     return 0

@@ -19,6 +19,7 @@ from gan_experiments.comparison.sequential import Plan, read_plan
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.directions import higher_is_better
+from gan_experiments.runs.find import find_runs
 from gan_experiments.runs.results import scores
 
 Direction = Literal["known", "lower", "higher"]
@@ -69,8 +70,9 @@ class Comparison:
 
 
 def compare(
-    study: Study | StrPath | Iterable[StrPath],
+    study: Study | StrPath | Iterable[StrPath] | None = None,
     *,
+    runs: str | Iterable[str] | None = None,
     factor: str | Sequence[str] | None = None,
     baseline: str | None = None,
     measure: str | None = None,
@@ -85,6 +87,7 @@ def compare(
 
     Args:
         study: The folder above the runs, several runs or run folders, or runs collected from them.
+        runs: Instead of ``study``: run folders, folders above some, or patterns: ``outputs/*/digits-*``.
         factor: The config group or key, or several, whose values are the arms; ``None``: what varies besides the seed.
         baseline: The arm that the others are compared with; ``None``: all pairs, or that of a sequential study's plan.
         measure: Name of the measure in the log; ``None``: the first of the published ones, or ``fid``.
@@ -97,23 +100,24 @@ def compare(
         published: A table of ``reproductions/``, or a YAML file like those, to put beside the measured values.
 
     Raises:
-        ConfigError: No run can be read, a run lacks the evaluation, the factor does not vary, the baseline is not an
-            arm, no run has logged the measure or says whether higher is better, or it was not measured in the same way
-            in all runs; the published table cannot be read, or names no arm.
+        ConfigError: Not one of ``study`` and ``runs`` is given, no run can be read, a run lacks the evaluation,
+            the factor does not vary, the baseline is not an arm, no run has logged the measure or says whether higher
+            is better, or it was not measured in the same way in all runs; the published table cannot be read, or names
+            no arm.
     """
     table = None if published is None else read_published(published)
     if measure is None:
         measure = next((name for arm in table.arms.values() for name in arm.values), "fid") if table else "fid"
     plan = read_plan(Path(study)) if isinstance(study, (str, os.PathLike)) else None
-    study = _collected(study)
+    study = _collected(study, runs)
     if evaluation is not None:
         if score != "final":
             raise ConfigError(f"score: {evaluation} is one evaluation, of which there is no {score}; set score=final")
         study = with_evaluation(study, evaluation)
     design = lay_out(study.runs, factor)
-    runs = [run for arm in design.arms for run in arm.runs.values()]
-    _refuse_unknown_measure(runs, measure)
-    measured = _measured(runs, measure, score)
+    collected = [run for arm in design.arms for run in arm.runs.values()]
+    _refuse_unknown_measure(collected, measure)
+    measured = _measured(collected, measure, score)
     notes = check_provenance(measured, measure, allow_incomparable)
     criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
     if plan is not None and baseline is None and plan.baseline in [arm.label for arm in design.arms]:
@@ -134,7 +138,12 @@ def compare(
     return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation, plan, beside)
 
 
-def _collected(study: Study | StrPath | Iterable[StrPath]) -> Study:
+def _collected(study: Study | StrPath | Iterable[StrPath] | None, runs: str | Iterable[str] | None) -> Study:
+    if study is None or runs is not None:
+        if study is not None or runs is None:
+            problem = "missing" if study is None else "given together with runs"
+            raise ConfigError(f"study: {problem}; give the folder of a study, or runs='outputs/*/digits-*'")
+        study = [run.path for run in find_runs([runs] if isinstance(runs, str) else runs)]
     if isinstance(study, Study):
         return study
     return collect(study) if isinstance(study, (str, os.PathLike)) else collect_runs(study)

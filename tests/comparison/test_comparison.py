@@ -105,12 +105,7 @@ def test_a_study_without_values_is_refused(tmp_path, compared):
 def test_the_defaults_are_those_of_the_command():
     config = yaml.safe_load(CONFIG.read_text())
     defaults = {name: each.default for name, each in inspect.signature(compare).parameters.items()}
-    assert {**config, "study": inspect.Parameter.empty} == {
-        **defaults,
-        "runs": None,
-        "output": None,
-        "defaults": ["_self_"],
-    }
+    assert config == {**defaults, "output": None, "defaults": ["_self_"]}
 
 
 def test_a_study_can_be_a_folder_run_folders_or_collected_runs(study):
@@ -120,6 +115,12 @@ def test_a_study_can_be_a_folder_run_folders_or_collected_runs(study):
         assert [arm.label for arm in comparison.arms] == ["hinge", "wasserstein"]
         assert [pair.verdict for pair in comparison.pairs] == ["worse"]
     assert [arm.label for arm in compare(str(study)).arms] == ["hinge", "minimax", "wasserstein"]
+    runs = [f"{study}/*hinge*", f"{study}/*wasserstein*"]
+    assert [arm.label for arm in compare(runs=runs).arms] == ["hinge", "wasserstein"]
+    assert len(compare(runs=f"{study}/*").arms) == 3
+    for given in ({}, {"study": study, "runs": runs}):
+        with pytest.raises(ConfigError, match="give the folder of a study, or runs="):
+            compare(**given)
 
 
 def with_modes(folder, directions):
