@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gan_experiments.core.dotted import value_of
+from gan_experiments.runs.reached import reached
 from gan_experiments.runs.results import estimates
 
 TITLES = {
@@ -63,7 +64,9 @@ def lines(record: Mapping[str, Any]) -> list[str]:
 
 
 def advice(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Return in a line what to try, from what has been found or how far the result is from the real baseline.
+    """Return in a line what to try, from what has been found or how far the result is from what can be expected.
+
+    That is the real baseline, or what the command has been shown to reach.
 
     Empty if nothing was found that lasts, and the result is near enough.
     """
@@ -76,14 +79,17 @@ def advice(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         for name, each in estimates(record).items()
         if is_far(each.value, each.real_baseline, each.higher_is_better)
     ]
+    shown = reached(record.get("overrides", ["unknown"]))
+    expected = ""
+    if not far and shown is not None and shown.missed(record):
+        far, expected = [shown.measure], f", where this command has reached {shown}"
     if not far:
         return ""
     seen, best = record.get("images_seen") or 0, value_of(record, "best.images_seen") or 0
     if best >= _STILL * seen:
-        return (
-            f"{far[0].upper()} was still getting better at the end: budget.images={2 * int(seen)} with resume=<folder>"
-        )
-    return f"{far[0].upper()} was best at {int(best):,} images and not since: {_half_rates(config)}"
+        more = f"budget.images={2 * int(seen)} with resume=<folder>"
+        return f"{far[0].upper()} was still getting better at the end{expected}: {more}"
+    return f"{far[0].upper()} was best at {int(best):,} images and not since{expected}: {_half_rates(config)}"
 
 
 def is_far(value: float, baseline: float | None, higher_is_better: bool | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
 from gan_experiments.runs.folder import RunFolder, is_main_process
 from gan_experiments.runs.longer import changes_length, check_length
 from gan_experiments.runs.provenance import provenance
+from gan_experiments.runs.reached import reached
 from gan_experiments.systems.base import System
 from gan_experiments.training.build import Parts, build
 from gan_experiments.training.initial import begin_with
@@ -138,6 +140,8 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         **provenance(),
     )
     if parts.resumed_at is None:
+        if parts.loop.progress and (shown := reached(record.get("overrides", ["unknown"]))):
+            print(f"this command has reached {shown} before", file=sys.stderr)
         if parts.initial is not None:
             run.update_record(init_from=parts.initial)
         names = parts.loop.evaluation.evaluator.names if parts.loop.evaluation else []

@@ -13,6 +13,7 @@ from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.networks import projected
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.reached import REACHED, Reached
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
 from gan_experiments.training.train import fit as fit_run
 from gan_experiments.training.train import prepare, train
@@ -267,3 +268,12 @@ def test_a_damaged_checkpoint_is_refused_before_anything_is_written(tiny, tmp_pa
 def test_the_record_has_the_weight_that_was_chosen(fit):
     run = fit("model=mlp", "metrics=none", "penalty=r1", "penalty.r1.weight=auto", "budget.images=16")
     assert run.record()["resolved"] == {"penalty.r1.weight": pytest.approx(0.0002 * 8**2 / 8)}
+
+
+def test_a_new_run_says_what_its_command_has_reached(fit, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(REACHED, "model=mlp", Reached("fid", 1.5, 100_000, 3))
+    for overrides in (["model=mlp", "seed=3"], ["model=mlp", "batch_size=8"]):
+        RunFolder(tmp_path / overrides[1]).update_record(overrides=overrides)
+        fit("model=mlp", "metrics=none", "budget.images=8", folder=overrides[1])
+        said = "this command has reached FID 1.5 after 100,000 images (3 seeds) before\n" in capsys.readouterr().err
+        assert said == (overrides[1] == "seed=3")
