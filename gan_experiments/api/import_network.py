@@ -36,8 +36,8 @@ def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] 
     Its generator can be sampled, exported and, with ``dataset=``, evaluated; a run can begin with its weights.
 
     Args:
-        file: A snapshot of StyleGAN2(-ADA) or R3GAN, a checkpoint of torchgan or of BigGAN-deep, or the folder of the
-            checkpoints of StudioGAN.
+        file: A snapshot of StyleGAN2(-ADA), StyleGAN3 or R3GAN, a checkpoint of torchgan or of BigGAN-deep, or the
+            folder of the checkpoints of StudioGAN.
         output: The run folder; ``None``: one in ``outputs/imported``, named as the file.
 
     Raises:

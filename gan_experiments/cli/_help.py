@@ -39,8 +39,8 @@ ABOUT = {
         Needs the extra: pip install 'gan-experiments[onnx]'.""",
     "translate": """Translate image files with the translator of a run: one, or all of a folder, of any size; larger
         ones in tiles that overlap. It writes a PNG for each.""",
-    "import": """Make a run folder of the networks in a snapshot of StyleGAN2, StyleGAN2-ADA or R3GAN. Nothing in the
-        file is run: it is read as data, and its weights go into the networks here.""",
+    "import": """Make a run folder of the networks in a snapshot of StyleGAN2, StyleGAN2-ADA, StyleGAN3 or R3GAN.
+        Nothing in the file is run: it is read as data, and its weights go into the networks here.""",
     "sample": """Draw what the generator of a run makes as a PNG: a grid of samples, interpolations, classes,
         truncation, directions of change, projections of image files, or samples beside their nearest real images.""",
     "stability": """Find out whether training converges to an equilibrium that is known, orbits it or diverges: from the

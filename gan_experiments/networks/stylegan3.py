@@ -20,11 +20,11 @@ from gan_experiments.networks.style_layers import ModulatedConv2d
 
 CRITICAL = 2  # critically sampled layers at the end, whose filters do not suppress all aliases
 MARGIN = 10  # pixels around the image, at the rate of each layer
+IMAGE_SCALE = 0.25  # of what the last layer returns
 
 _STAGES = {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
 _FIRST_CUTOFF, _FIRST_STOP = 2.0, 2.0**2.1  # cycles per image
 _LAST_STOP = 2.0**0.3  # times the last cutoff
-_SCALE = 0.25  # of the images
 
 
 class StyleGAN3Generator(StyleGenerator):
@@ -95,7 +95,7 @@ class StyleGAN3Generator(StyleGenerator):
         maps = self.input(first, transform)
         for layer, style in zip(self.layers, others, strict=True):
             maps = layer(maps, style)
-        images: Tensor = _SCALE * maps
+        images: Tensor = IMAGE_SCALE * maps
         return images
 
     def style_weight(self) -> Tensor:

@@ -17,6 +17,7 @@ from gan_experiments.cli import sample
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_experiments.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from gan_experiments.networks.stylegan3 import StyleGAN3Generator
 from gan_experiments.runs.generator_file import load_generator
 
 CASES = {
@@ -24,6 +25,7 @@ CASES = {
     "cifar": (16, 5, {"mapping_layers": 2}, {"form": "plain", "mapping_layers": 3}),
     "residual": (16, 0, {"form": "residual", "mapping_layers": 1}, {"form": "skip", "group_size": 2}),
 }
+STYLEGAN3 = {"t": (0, {"variant": "t", "layers": 5}), "r, conditional": (4, {"variant": "r", "layers": 4})}
 R3GAN = {"conditional": ((8, 8), 4), "plain": ((8, 4), 0)}
 
 
@@ -74,6 +76,46 @@ def assert_same_networks(run, raw, average, critic):
 def test_a_snapshot_of_stylegan2_becomes_a_run_with_its_networks(case):
     networks = write_stylegan2(case)
     assert_same_networks(import_network("snapshot.pkl", "imported"), *networks)
+
+
+def stylegan3(case):
+    """Return the networks, and a snapshot of them."""
+    classes, options = STYLEGAN3[case]
+    facts, shape = DataFacts("images", 16, 3, classes), {"channels": 4, "max_channels": 8}
+    options = {**options, **shape, "magnitude_decay": 0.99, "conditional": classes > 0}
+    made = [foreign.scrambled(StyleGAN3Generator(facts, 6, 5, **options)) for _ in range(2)]
+    for network in made:
+        for layer in network.layers:
+            layer.magnitude.mean_square.abs_()
+    conditioning = "projection" if classes else "none"
+    critic = foreign.scrambled(StyleGAN2Discriminator(facts, **shape, conditioning=conditioning))
+    snapshot = {key: foreign.stylegan3_generator(each, 4, 8) for key, each in zip(("G", "G_ema"), made, strict=True)}
+    return (*made, critic), snapshot | {"D": foreign.stylegan2_discriminator(critic, 16)}
+
+
+@pytest.mark.parametrize("case", STYLEGAN3)
+def test_a_snapshot_of_stylegan3_becomes_a_run_with_its_networks(case):
+    networks, snapshot = stylegan3(case)
+    foreign.write(Path("three.pkl"), snapshot)
+    run = import_network("three.pkl", "imported")
+    assert_same_networks(run, *networks)
+    assert run.generator().layers[0].magnitude.decay == pytest.approx(0.99)
+
+
+def test_what_stylegan3_cannot_have_here_is_refused():
+    def refused(problem, change):
+        _, snapshot = stylegan3("t")
+        change(snapshot["G_ema"].synthesis)
+        foreign.write(Path("three.pkl"), snapshot)
+        with pytest.raises(ConfigError, match=problem):
+            import_network("three.pkl", "imported")
+
+    refused("another filter than here: synthesis.L2", lambda part: next(  # the third layer
+        layer for name, layer in part.named_children() if name.startswith("L2")).up_filter.data.mul_(1.1))  # fmt: skip
+    refused("another filter than here: synthesis.input.transform", lambda part: part.input.transform.data.mul_(2))
+    refused("without all of its layers", lambda part: part._modules.pop("L3_36_4"))
+    refused("another scale of images", lambda part: part.__dict__.update(output_scale=1.0))
+    assert not Path("imported").exists()
 
 
 @pytest.mark.parametrize("case", R3GAN)
@@ -140,7 +182,7 @@ def test_snapshots_that_do_not_fit_are_refused_in_a_line_and_nothing_is_written(
     del tree.synthesis.b8._modules["torgb"]
     snapshot("lacking", "of a network that differs", G_ema=tree)
     three = foreign.tree(foreign.Plain, {"synthesis.input.weight": torch.ones(2), "mapping.fc0.weight": torch.ones(2)})
-    snapshot("three", "StyleGAN3, of which there is no network", G=three)
+    snapshot("three", "of a generator without all of its layers", G=three)
     tree = foreign.stylegan2_generator(average)
     tree.synthesis.b8.conv0.resample_filter.mul_(2)
     snapshot("filtered", "another filter", G_ema=tree)

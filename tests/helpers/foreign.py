@@ -1,4 +1,4 @@
-"""Pickles of the form that the authors' code of StyleGAN2-ADA and R3GAN writes, made of our own networks."""
+"""Pickles of the form that the authors' code of StyleGAN2-ADA, StyleGAN3 and R3GAN writes, made of our own networks."""
 
 import pickle
 import re
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gan_experiments.networks.resample import Filter
+from gan_experiments.networks.stylegan3 import bands
 
 LAYER = {
     "convolution.weight": "weight", "convolution.style.weight": "affine.weight",
@@ -99,6 +100,31 @@ def stylegan2_discriminator(network, size):
     root = tree(Persistent, weights, bias_gain=0.01, activation="lrelu")
     root.b4.add_module("mbstd", tree(Persistent, {}, group_size=network.deviation.group_size))
     return root
+
+
+def stylegan3_generator(network, channels, most):
+    """Names of layers say their number, size and channels."""
+    plan = bands(network.facts.height, len(network.layers) - 1, channels, most)
+    names, weights = [], {"synthesis.input.transform": torch.eye(3)}
+    for index, layer in enumerate(network.layers):
+        last = layer is network.layers[-1]
+        filtered = None if last else layer.nonlinearity
+        width = len(layer.to_image.bias if last else layer.bias)
+        names.append(f"synthesis.L{index}_{network.facts.height if last else plan[index].size}_{width}")
+        if filtered is not None:
+            weights |= {f"{names[-1]}.up_filter": filtered.up_filter, f"{names[-1]}.down_filter": filtered.down_filter}
+    for name, value in network.state_dict().items():
+        match = re.fullmatch(r"layers\.(\d+)\.(to_image\.)?(.+)", name)
+        if match:
+            there = f"{names[int(match[1])]}.{LAYER.get(match[3], 'magnitude_ema')}"
+        elif name.startswith("input."):
+            there = f"synthesis.{name.replace('frequencies', 'freqs')}"
+        else:
+            there = "mapping.w_avg" if name == "average" else _of_mapping(name)
+        weights[there] = value
+    scales = {"bias_gain": network.mapping_network.layers[0].lr_multiplier, "output_scale": 0.25}
+    decay = network.layers[0].magnitude.decay ** 2
+    return tree(Persistent, weights, **scales, activation="lrelu", magnitude_ema_beta=decay)
 
 
 def r3gan(network, from_image, stages, blocks):

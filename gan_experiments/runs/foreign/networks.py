@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -16,11 +17,14 @@ from gan_experiments.runs.foreign.r3gan import read_r3gan
 from gan_experiments.runs.foreign.state_dicts import State, state_dicts
 from gan_experiments.runs.foreign.studiogan import read_studiogan
 from gan_experiments.runs.foreign.stylegan2 import read_stylegan2
+from gan_experiments.runs.foreign.stylegan3 import read_stylegan3
 from gan_experiments.runs.foreign.tensors import ForeignFile, state_of, tensors_of
 from gan_experiments.runs.foreign.torchgan import read_torchgan
 
 _MOST_NAMES = 10
-_READERS: Mapping[str, Callable[..., Any]] = {"StyleGAN2": read_stylegan2, "R3GAN": read_r3gan}
+_READERS: Mapping[str, Callable[..., Any]] = {
+    "StyleGAN2": read_stylegan2, "StyleGAN3": read_stylegan3, "R3GAN": read_r3gan,
+}  # fmt: skip
 _FAMILIES: Mapping[str, Callable[[Mapping[str, State]], tuple[list[str], DataFacts, dict[str, State]]]] = {
     "StudioGAN": read_studiogan, "torchgan": read_torchgan, "BigGAN-deep": read_biggan_deep,
 }  # fmt: skip
@@ -102,20 +106,20 @@ def recognized(file: ForeignFile) -> Foreign:
     if generator is None:
         if isinstance(file.content, (tuple, list)):
             raise PickleError("of TensorFlow, or no networks: convert it with the authors' legacy.py first")
-        text = "holds no G_ema and no G, as snapshots of StyleGAN2-ADA and R3GAN do, and no state dict that is known"
-        raise PickleError(text)
+        text = "holds no G_ema and no G, as snapshots of StyleGAN2-ADA, StyleGAN3 and R3GAN do"
+        raise PickleError(f"{text}, and no state dict that is known")
     parts = set(entries_of(state_of(generator)["_modules"]))
     if parts == {"mapping", "synthesis"}:
-        family = "StyleGAN2"
-        if "input" in entries_of(state_of(entries_of(state_of(generator)["_modules"])["synthesis"])["_modules"]):
-            raise PickleError("holds StyleGAN3, of which there is no network here")
+        inner = entries_of(state_of(entries_of(state_of(generator)["_modules"])["synthesis"])["_modules"])
+        family = "StyleGAN3" if "input" in inner else "StyleGAN2"
     elif parts == {"Model"}:
         family = "R3GAN"
     else:
         raise PickleError(f"holds a generator of {first_few(sorted(map(str, parts)), 6)}: a family that is not known")
     weights = {role: tensors_of(module) for role, module in modules.items()}
     shapes = {role: _shapes(file, each) for role, each in weights.items()}
-    overrides, facts, names = _READERS[family](file, modules, shapes)
+    with _refusing_in_a_line(family):
+        overrides, facts, names = _READERS[family](file, modules, shapes)
     turned = ("embedding.weight",) * (family == "R3GAN")
     return Foreign(family, overrides, facts, {role: Module(names[role], weights[role], turned) for role in weights})
 
@@ -130,16 +134,23 @@ def _of_state_dicts(file: ForeignFile) -> Foreign | None:
             roles[key if key in ("ema", "generator") else role] = state
     if family is None:
         return None
-    try:
+    with _refusing_in_a_line(family):
         overrides, facts, weights = _FAMILIES[family](roles)
+    return Foreign(
+        family, overrides, facts, {r: Module({n: n for n in each}, dict(each)) for r, each in weights.items()}
+    )
+
+
+@contextmanager
+def _refusing_in_a_line(family: str) -> Iterator[None]:
+    """Refuse networks in which a reader does not find what it looks for."""
+    try:
+        yield
     except PickleError:
         raise
     except (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise PickleError(f"of a {family} network that differs from what is here: {reason}") from None
-    return Foreign(
-        family, overrides, facts, {r: Module({n: n for n in each}, dict(each)) for r, each in weights.items()}
-    )
 
 
 def _shapes(file: ForeignFile, weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

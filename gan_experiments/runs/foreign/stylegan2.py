@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gan_experiments.core.types import DataFacts
@@ -19,6 +19,7 @@ _LAYER = {
 }  # fmt: skip
 _ENDS = {"conv": "convolution", "fc": "hidden", "out": "head", "fromrgb": "from_image"}  # of the discriminator
 _BLOCK = {"fromrgb": "from_image", "conv0": "first", "conv1": "second", "skip": "shortcut"}
+_SMALLEST = 4  # pixels of the smallest feature maps
 _WHOLE_BATCH = 65_536  # in a group of the minibatch standard deviation
 
 
@@ -30,41 +31,62 @@ def read_stylegan2(
     Raises:
         PickleError: The networks have parts that ours do not.
     """
-    generator = "ema" if "ema" in modules else "generator"
-    for role, module in modules.items():
-        check_filters(file, tensors_of(module), "resample_filter", Filter().kernel)
-        activations = {part.get("activation") for part in _layers(module)} - {"linear", None}
-        if activations - {"lrelu"}:
-            raise PickleError(f"of a {role} with other activations than lrelu")
-    options, facts = _generator_options(shapes[generator], modules[generator])
+    chosen = "ema" if "ema" in modules else "generator"
+    options, facts = _generator_options(shapes[chosen], modules[chosen])
     overrides = ["model=stylegan2", *(f"model.generator.{key}={value}" for key, value in options.items())]
-    conditional = facts.num_classes > 0
-    if "discriminator" in modules:
-        of_discriminator = _discriminator_options(shapes["discriminator"], modules["discriminator"])
-        overrides += [f"model.discriminator.{key}={value}" for key, value in of_discriminator.items()]
-    overrides += ["model.discriminator.conditioning=projection"] * conditional
+    overrides += ["model.discriminator.conditioning=projection"] * (facts.num_classes > 0)
     names = {}
-    for role in modules:
-        rename = _discriminator_name if role == "discriminator" else _generator_name
-        small = 4
-        named = {name: rename(name, facts.height, small) for name in shapes[role]}
-        names[role] = {name: here for name, here in named.items() if here}
+    for role, module in modules.items():
+        check_parts(file, role, module)
+        if role == "discriminator":
+            overrides += discriminator_overrides(shapes[role], module)
+            names[role] = renamed(shapes[role], lambda name: discriminator_name(name, facts.height))
+        else:
+            names[role] = renamed(shapes[role], _generator_name)
     return overrides, facts, names
+
+
+def check_parts(file: ForeignFile, role: str, module: Any) -> None:
+    """Refuse a network with other filters or activations.
+
+    Raises:
+        PickleError: One differs.
+    """
+    check_filters(file, tensors_of(module), "resample_filter", Filter().kernel)
+    activations = {part.get("activation") for part in _layers(module)} - {"linear", None}
+    if activations - {"lrelu"}:
+        raise PickleError(f"of a {role} with other activations than lrelu")
+
+
+def renamed(shapes: Shapes, rename: Callable[[str], str | None]) -> dict[str, str]:
+    """Return our name of each weight by its name there, without what is no weight."""
+    return {name: here for name in shapes if (here := rename(name))}
+
+
+def mapping_options(shapes: Shapes, module: Any) -> tuple[dict[str, Any], int]:
+    """Return the options of the mapping network of a generator, and the number of classes."""
+    style_dim, fan_in = shapes["mapping.fc0.weight"]
+    embedded, classes = shapes.get("mapping.embed.weight", (0, 0))
+    options = {
+        "latent_dim": fan_in - embedded, "style_dim": style_dim, "conditional": str(classes > 0).lower(),
+        "mapping_layers": _count(shapes, r"mapping\.fc(\d+)\.weight"), "mapping_lr": _multiplier(module),
+    }  # fmt: skip
+    return options, classes
 
 
 def _generator_options(shapes: Shapes, module: Any) -> tuple[dict[str, Any], DataFacts]:
     widths = _widths(shapes, r"synthesis\.b(\d+)\.conv1\.weight", 0)
     size = max(widths)
-    style_dim, fan_in = shapes["mapping.fc0.weight"]
-    embedded, classes = shapes.get("mapping.embed.weight", (0, 0))
+    mapping, classes = mapping_options(shapes, module)
     colours = shapes[f"synthesis.b{size}.torgb.weight"][0]
     form = "skip" if "synthesis.b4.torgb.weight" in shapes else _shortcuts(shapes)
-    options = {
-        "latent_dim": fan_in - embedded, "style_dim": style_dim, "channels": widths[size],
-        "max_channels": max(widths.values()), "mapping_layers": _count(shapes, r"mapping\.fc(\d+)\.weight"),
-        "mapping_lr": _multiplier(module), "form": form, "conditional": str(classes > 0).lower(),
-    }  # fmt: skip
+    options = {**mapping, "channels": widths[size], "max_channels": max(widths.values()), "form": form}
     return options, DataFacts(name="imported", image_size=size, channels=colours, num_classes=classes)
+
+
+def discriminator_overrides(shapes: Shapes, module: Any) -> list[str]:
+    """Return the options of our discriminator."""
+    return [f"model.discriminator.{key}={value}" for key, value in _discriminator_options(shapes, module).items()]
 
 
 def _discriminator_options(shapes: Shapes, module: Any) -> dict[str, Any]:
@@ -86,18 +108,16 @@ def _discriminator_options(shapes: Shapes, module: Any) -> dict[str, Any]:
     return options
 
 
-def _generator_name(name: str, size: int, small: int) -> str | None:
+def _generator_name(name: str) -> str | None:
     """Return our name of a weight; ``None`` for what is no weight, the text itself for what is not known."""
     if name.endswith("resample_filter"):
         return None
-    if name == "mapping.w_avg":
-        return "average"
     if name.startswith("mapping."):
-        return _mapping_name(name)
+        return mapping_name(name)
     match = re.fullmatch(r"synthesis\.b(\d+)\.(const|conv0|conv1|torgb|skip)\.?(.*)", name)
     if match is None:
         return name
-    index, part, rest = (int(match[1]) // small).bit_length() - 1, match[2], match[3]
+    index, part, rest = (int(match[1]) // _SMALLEST).bit_length() - 1, match[2], match[3]
     if part == "const":
         return "constant"
     if part == "skip":
@@ -106,21 +126,25 @@ def _generator_name(name: str, size: int, small: int) -> str | None:
     return f"blocks.{index}.{inner}.{_LAYER.get(rest, rest)}"
 
 
-def _discriminator_name(name: str, size: int, small: int) -> str | None:
+def discriminator_name(name: str, size: int) -> str | None:
+    """Return our name of a weight of a discriminator of images of ``size`` pixels, as for generators."""
     if name.endswith("resample_filter"):
         return None
     if name.startswith("mapping."):
-        return _mapping_name(name)
+        return mapping_name(name)
     match = re.fullmatch(r"b(\d+)\.(\w+)\.(weight|bias)", name)
     if match is None:
         return name
     resolution, part, rest = int(match[1]), match[2], match[3]
-    if resolution == small:
+    if resolution == _SMALLEST:
         return f"{_ENDS.get(part, part)}.{rest}"
     return f"blocks.{(size // resolution).bit_length() - 1}.{_BLOCK.get(part, part)}.{rest}"
 
 
-def _mapping_name(name: str) -> str:
+def mapping_name(name: str) -> str:
+    """Return our name of a weight of a mapping network."""
+    if name == "mapping.w_avg":
+        return "average"
     name = name.replace("mapping.embed.", "mapping_network.embedding.")
     return re.sub(r"mapping\.fc(\d+)\.", r"mapping_network.layers.\1.", name)
 
