@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import subprocess
 import sys
 from collections import Counter
 from functools import cache
@@ -12,12 +13,14 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; read by torch, and by the processes that they start
 
 import pytest
+import quick_hydra
+import quick_jobs
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
-from quick_hydra import make_quick
 from tiny import tiny_overrides
 
-make_quick()
+quick_hydra.make_quick()
+quick_jobs.make_quick()
 metadata.entry_points = cache(metadata.entry_points)  # Lightning asks all packages at each start of a training
 gc.disable()  # what the modules of the tests make stays: looking through it again and again is a tenth of the time
 
@@ -78,6 +81,12 @@ def _forget_modules_of_a_test(tmp_path_factory):
     for name in set(sys.modules) - before:
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(written):
             del sys.modules[name]
+
+
+@pytest.fixture
+def new_processes(monkeypatch):
+    """Let sweeps start new processes, where that is the point; else they are forked from this one, which is faster."""
+    monkeypatch.setattr("gan_experiments.sweeps.fork_server.subprocess", subprocess)
 
 
 @pytest.fixture

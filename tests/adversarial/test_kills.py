@@ -3,12 +3,12 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from processes import command
 from same_run import assert_same_run
 from tiny import tiny_overrides
 
@@ -16,26 +16,27 @@ from gan_experiments.runs.folder import RunFolder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a sweep in /proc")
 
-EVERY = ("callbacks.checkpoint.every=300", "callbacks.monitor.every=70", "metrics.every=400")
+EVERY = ("callbacks.checkpoint.every=200", "callbacks.monitor.every=70", "metrics.every=400")
 SWEEPS = {
-    "dcgan": ("budget.images=4000",),
-    "vae": ("model=vae", "budget.images=4000"),
+    "dcgan": ("budget.images=1600",),
+    "vae": ("model=vae", "budget.images=1600"),
     "points": (
         "dataset=ring", "dataset.num_points=500", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]",
-        "budget.images=8000",
+        "budget.images=3200",
     ),
-    "pix2pix": ("model=pix2pix", "task=denoise", "budget.images=800"),
-    "two processes": ("trainer=ddp_cpu", "budget.images=2000"),
+    "pix2pix": ("model=pix2pix", "task=denoise", "budget.images=400"),
+    "two processes": ("trainer=ddp_cpu", "budget.images=800"),
 }  # fmt: skip
 KILLS = 3
 
 
-def command(system, folder):
+def start(system, folder):
+    """Start a sweep into ``folder / "study"``, in ``folder``."""
     overrides = tiny_overrides(*SWEEPS[system], *EVERY)
     if system == "points":  # which has networks and measures of its own
         overrides = [line for line in overrides if ".channels" not in line and ".native" not in line]
-    jobs = ("-m", "seed=0,1", "retry=failed", f"hydra.sweep.dir={folder}")
-    return [sys.executable, "-m", "gan_experiments.cli.train", *overrides, *jobs]
+    jobs = ("-m", "seed=0,1", "retry=failed", "hydra.sweep.dir=study")
+    return command("train", *overrides, *jobs, folder=folder)
 
 
 def processes(folder):
@@ -61,20 +62,16 @@ def run_with_kills(system, folder, chance, seconds):
     """Start a sweep until it ends by itself, and kill one of its processes up to ``KILLS`` times; returns who was."""
     killed = []
     for _ in range(KILLS + 1):
-        with (folder / "output").open("w") as output:
-            sweep = subprocess.Popen(command(system, "study"), cwd=folder, stdout=output, stderr=output)
-        if len(killed) < KILLS:
-            try:
-                sweep.wait(chance.uniform(0.1, 1.0) * seconds)
-            except subprocess.TimeoutExpired:
-                victim = chance.choice(processes(folder))
-                killed.append("sweep" if victim == sweep.pid else "job or server")
-                os.kill(victim, signal.SIGKILL)
+        sweep = start(system, folder)
+        if len(killed) < KILLS and not sweep.ends_within(chance.uniform(0.1, 1.0) * seconds):
+            victim = chance.choice(processes(folder))
+            killed.append("sweep" if victim == sweep.pid else "job or server")
+            os.kill(victim, signal.SIGKILL)
         code = sweep.wait(300)
         wait_until_none(folder)
         if code == 0:
             return killed
-    raise AssertionError((folder / "output").read_text())
+    raise AssertionError(sweep.log.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +82,7 @@ def whole(tmp_path_factory):
     def make(system):
         if system not in done:
             folder, began = tmp_path_factory.mktemp("whole"), time.monotonic()
-            subprocess.run(command(system, "study"), cwd=folder, check=True, capture_output=True)
+            assert start(system, folder).wait(300) == 0
             done[system] = folder / "study", time.monotonic() - began
         return done[system]
 

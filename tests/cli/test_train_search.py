@@ -2,11 +2,12 @@
 
 import csv
 import shlex
-import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from processes import command
 
 from gan_experiments.cli import compare, train
 from gan_experiments.runs.folder import RunFolder
@@ -114,15 +115,6 @@ def test_a_trial_behind_the_others_is_stopped_and_kept(search, monkeypatch):
     assert f"{len(pruned)} pruned" in told
 
 
-DRIVER = """
-import sys
-from gan_experiments.api import train as api
-from gan_experiments.cli import train
-api._WORKER_PROGRAM = (sys.executable, {!r})
-train.main()
-"""
-
-
 def test_a_search_that_is_killed_time_and_again_ends_as_if_it_had_not_been(search, tmp_path):
     def start(folder):
         overrides = [
@@ -132,8 +124,7 @@ def test_a_search_that_is_killed_time_and_again_ends_as_if_it_had_not_been(searc
             "hydra.sweeper.pruner=none",
             f"hydra.sweep.dir={folder}",
         ]
-        command = [sys.executable, "-c", DRIVER.format(str(tmp_path / "training.py")), *overrides]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return command("train", *overrides, folder=tmp_path)
 
     def question(folder):
         with Path(folder, "trials.csv").open() as file:
@@ -144,6 +135,7 @@ def test_a_search_that_is_killed_time_and_again_ends_as_if_it_had_not_been(searc
         sweep = start("killed")
         while len(list(Path("killed").glob("*/record.json"))) < kill_at:
             assert sweep.poll() is None
+            time.sleep(0.01)
         sweep.kill()
         sweep.wait()
     assert start("killed").wait() == 0

@@ -9,7 +9,6 @@ import time
 import traceback
 from pathlib import Path
 
-import torch.distributed as dist
 from hydra.core.global_hydra import GlobalHydra
 
 
@@ -32,14 +31,18 @@ class Forked:
             self.code = os.waitstatus_to_exitcode(status) if pid else None
         return self.code
 
+    def ends_within(self, seconds):
+        """Wait for its end, but not longer than that; returns whether it has ended."""
+        end = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        return self.code is not None
+
     def wait(self, seconds=240):
         """Wait for its end and return the exit code; one that takes longer is killed."""
-        end = time.monotonic() + seconds
-        while self.poll() is None:
-            if time.monotonic() > end:
-                self.send_signal(signal.SIGKILL)
-                raise AssertionError(f"it has not ended after {seconds} s: {self.log.read_text()}")
-            time.sleep(0.01)
+        if not self.ends_within(seconds):
+            self.send_signal(signal.SIGKILL)
+            raise AssertionError(f"it has not ended after {seconds} s: {self.log.read_text()}")
         return self.code
 
     def send_signal(self, number):
@@ -66,9 +69,17 @@ def _end_of(work, log, environment):
     return 0
 
 
+def program(name):
+    """Import the module of a command, with what it imports once it runs: not in each of its processes again."""
+    module = importlib.import_module(name)
+    for each in getattr(module, "_OF_JOBS", ()):
+        importlib.import_module(each)
+    return module
+
+
 def command(name, *arguments, folder, log=None, environment=None):
     """Start a command, for instance ``train``, in ``folder``; returns its process."""
-    module = importlib.import_module(f"gan_experiments.cli.{name}")
+    module = program(f"gan_experiments.cli.{name}")
 
     def work():
         os.chdir(folder)
@@ -97,6 +108,8 @@ def command_in_two(name, *arguments, folder):
 
 def in_two_processes(work, folder, *arguments):
     """Let ``work(rank, *arguments)`` run in two processes that can exchange tensors; both have to end well."""
+
+    import torch.distributed as dist
 
     def joined(rank):
         dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)

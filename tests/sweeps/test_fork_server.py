@@ -12,7 +12,10 @@ import pytest
 from gan_experiments.sweeps import fork_server
 from gan_experiments.sweeps.fork_server import SERVER, ForkedProcess, close_server, start
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no other system forks")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="no other system forks"),
+    pytest.mark.usefixtures("new_processes"),
+]
 
 # A program that counts how often it is started, and does what the variable DO says in the processes that are forked.
 PROGRAM = """

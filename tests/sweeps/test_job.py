@@ -13,6 +13,8 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.sweeps.job import run_job
 
+pytestmark = pytest.mark.usefixtures("new_processes")
+
 CONFIG = {"seed": 0, "retry": "none", "name": None}
 
 # Stands for the training: what a test wants done goes in place of the last line.
