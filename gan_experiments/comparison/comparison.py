@@ -111,9 +111,7 @@ def compare(
     plan = read_plan(Path(study)) if isinstance(study, (str, os.PathLike)) else None
     study = _collected(study, runs)
     if evaluation is not None:
-        if score != "final":
-            raise ConfigError(f"score: {evaluation} is one evaluation, of which there is no {score}; set score=final")
-        study = with_evaluation(study, evaluation)
+        study = _of_evaluation(study, evaluation, score)
     design = lay_out(study.runs, factor)
     collected = [run for arm in design.arms for run in arm.runs.values()]
     _refuse_unknown_measure(collected, measure)
@@ -147,6 +145,13 @@ def _collected(study: Study | StrPath | Iterable[StrPath] | None, runs: str | It
     if isinstance(study, Study):
         return study
     return collect(study) if isinstance(study, (str, os.PathLike)) else collect_runs(study)
+
+
+def _of_evaluation(study: Study, evaluation: str, score: Score) -> Study:
+    """Return a study with the values of an evaluation that was made of all its runs afterwards."""
+    if score != "final":
+        raise ConfigError(f"score: {evaluation} is one evaluation, of which there is no {score}; set score=final")
+    return with_evaluation(study, evaluation)
 
 
 def _refuse_unknown_measure(runs: Sequence[CollectedRun], measure: str) -> None:

@@ -1,6 +1,9 @@
 import pytest
 
 from gan_experiments.cli._help import help_page
+from gan_experiments.config.files import conf_dir
+
+ROOTS = sorted(file.stem for file in [*conf_dir().glob("*.yaml"), conf_dir() / "compare" / "compare.yaml"])
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,12 @@ def test_the_help_is_about_the_program(name, tmp_path):
             "stability": "distance: 0.1",
             "import": "file: ???",
         }.get(name, "run: ???") in page
+
+
+@pytest.mark.parametrize("name", ROOTS)
+def test_every_root_config_says_what_its_command_does_and_gives_an_example(name):
+    page = help_page(name)
+    purpose, _, rest = page.partition("\n\n")[2].partition("Keys, with their defaults")
+    assert purpose.strip()
+    program = page.partition("usage: ")[2].partition(" [")[0]
+    assert f"\n  {program}" in rest.partition("Examples:")[2]
