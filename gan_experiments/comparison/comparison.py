@@ -109,9 +109,7 @@ def compare(
     if measure is None:
         measure = next((name for arm in table.arms.values() for name in arm.values), "fid") if table else "fid"
     plan = read_plan(Path(study)) if isinstance(study, (str, os.PathLike)) else None
-    study = _collected(study, runs)
-    if evaluation is not None:
-        study = _of_evaluation(study, evaluation, score)
+    study = _of_evaluation(_collected(study, runs), evaluation, score)
     design = lay_out(study.runs, factor)
     collected = [run for arm in design.arms for run in arm.runs.values()]
     _refuse_unknown_measure(collected, measure)
@@ -125,9 +123,8 @@ def compare(
     arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
     chosen, family = pairs_to_test(arms, baseline)
     if plan is not None and design.within:
-        notes.append(
-            f"the study was sequential, but {', '.join(design.within)} vary in an arm: its looks are not allowed for"
-        )
+        varying = ", ".join(design.within)
+        notes.append(f"the study was sequential, but {varying} vary in an arm: its looks are not allowed for")
         plan = None
     pairs = compare_arms(chosen, family, criterion.sign, plan)
     notes += warnings(design, study)
@@ -147,8 +144,10 @@ def _collected(study: Study | StrPath | Iterable[StrPath] | None, runs: str | It
     return collect(study) if isinstance(study, (str, os.PathLike)) else collect_runs(study)
 
 
-def _of_evaluation(study: Study, evaluation: str, score: Score) -> Study:
-    """Return a study with the values of an evaluation that was made of all its runs afterwards."""
+def _of_evaluation(study: Study, evaluation: str | None, score: Score) -> Study:
+    """Return a study with the values of an evaluation that was made of all its runs afterwards, if one is named."""
+    if evaluation is None:
+        return study
     if score != "final":
         raise ConfigError(f"score: {evaluation} is one evaluation, of which there is no {score}; set score=final")
     return with_evaluation(study, evaluation)
