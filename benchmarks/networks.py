@@ -122,6 +122,7 @@ def build(model: str, size: int, options: argparse.Namespace, channels_last: boo
 
     try:
         system = build_system(config, Images())  # type: ignore[arg-type]
+        system.refuse_batch(1)
     except ConfigError:
         sys.exit(SKIPPED)
     trainer = pl.Trainer(accelerator="cpu", barebones=True, max_epochs=1)

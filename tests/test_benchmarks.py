@@ -113,3 +113,19 @@ def test_the_budget_of_a_first_command_fits_the_minutes(scripts, monkeypatch):
     assert first.affordable(["model=mlp"], 100) == []
     assert first.affordable(["model=mlp"], 3) == ["budget.images=100000"]
     assert first.affordable(["model=mlp"], 0.25) == ["budget.images=10000", "metrics.final_samples=1000"]
+
+
+def test_the_memory_of_a_step_is_measured_in_each_way_or_refused(scripts):
+    memory = scripts("memory")
+    options = SimpleNamespace(threads=1, size=8, batch=8, part=4, channels=2)
+    for way in memory.WAYS:
+        options.overrides = []
+        if "model.microbatch={part}" in memory.WAYS[way]:
+            with pytest.raises(SystemExit, match=str(scripts("networks").SKIPPED)):  # batch norm
+                memory.work("sngan", way, options)
+        else:
+            grown, seconds = memory.work("sngan", way, options)
+            assert grown >= 0
+            assert seconds > 0
+    grown, seconds = memory.work("stylegan2", "both", options)
+    assert grown >= 0 < seconds

@@ -13,6 +13,7 @@ from gan_experiments.config.compose import compose
 from gan_experiments.config.files import conf_dir
 from gan_experiments.config.schema import Config
 from gan_experiments.config.targets import find_class
+from gan_experiments.networks.conditioning import Conditioning
 from gan_experiments.training.build import build_system, construct
 
 LOSSES = sorted(file.stem for file in (conf_dir() / "loss").glob("*.yaml") if file.stem != "none")
@@ -198,7 +199,7 @@ def test_two_steps_in_parts_are_those_of_the_batch_or_refused(loss, penalty):
 def test_every_way_of_conditioning_is_met():
     heads = {conditioned(model, loss).model.discriminator.get("conditioning")
              for model in MODELS if "mlp" in model and conditioned(model, LOSSES[0]) for loss in LOSSES}  # fmt: skip
-    assert heads == {"none", "concatenation", "projection", "classifier", "twin_classifier", "contrastive"}
+    assert heads == set(Conditioning.__args__)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

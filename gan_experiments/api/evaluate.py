@@ -79,6 +79,7 @@ def evaluate(
     devices: int = 1,
     name: str | None = None,
     trusted: Sequence[str] = (),
+    standing_batches: int | None = None,
 ) -> EvaluationResult:
     """Measure a run's generator, or, with ``dataset``, any images against that dataset's.
 
@@ -103,6 +104,8 @@ def evaluate(
         name: What the evaluation of a run is called in its record, in place of an earlier one of that name; ``None``:
             by extractors, added measures and samples, such as ``inception-50k``.
         trusted: Packages of yours that may be named as ``_target_``.
+        standing_batches: Batches from which the statistics of batch norm are computed; 0: those of training; ``None``:
+            as the run has it, ``ema.standing_batches``.
 
     Raises:
         ConfigError: Lists everything that is wrong: options, files, too few images, missing weights.
@@ -128,7 +131,8 @@ def evaluate(
         run = source if isinstance(source, Run) else load_run(source, options["trusted"], request.places)
         if own_metrics:
             options["metrics"] = {**checked_run(run.files, run.trusted)["metrics"], "samples": samples}
-        protocol = Protocol(options["metrics"], checkpoint, raw, truncation, seed, accelerator, devices)
+        how = checkpoint, raw, truncation, seed, accelerator, devices, standing_batches
+        protocol = Protocol(options["metrics"], *how)
         return measure_run(run, protocol, name, options.get("dataset"))
 
 
@@ -143,6 +147,7 @@ class Protocol:
     seed: int | None = None
     accelerator: Accelerator = "cpu"
     devices: int = 1
+    standing_batches: int | None = None
 
 
 def measure_run(
@@ -191,9 +196,12 @@ def _measure_run(
     run: Run, protocol: Protocol, dataset: Mapping[str, Any] | None, rank: int, world_size: int
 ) -> dict[str, Any]:
     system, data = run.restore(protocol.checkpoint, protocol.accelerator, protocol.raw, dataset)
+    from gan_experiments.sampling.standing import standing_provenance
     from gan_experiments.training.build import build_evaluator
     from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples
 
+    if protocol.standing_batches is not None:
+        system.use_standing_statistics(protocol.standing_batches, "standing_batches")
     count = protocol.metrics["samples"] or protocol.metrics["final_samples"]
     seed = system.seed if protocol.seed is None else protocol.seed
     evaluator = build_evaluator(protocol.metrics, data, seed, labelled=system.num_classes > 0)
@@ -207,6 +215,7 @@ def _measure_run(
         "truncation": protocol.truncation,
         "checkpoint": protocol.checkpoint,
         "seed": seed,
+        **standing_provenance(system.standing_batches),
     }
     values = evaluator.final(sample, count, rank, world_size)
     where = {"dataset": data.facts.name, "images_seen": system.clock.images_seen}
@@ -262,6 +271,7 @@ def _default_name(record: Mapping[str, Any], own_seed: int | None) -> str:
     names += ["raw"] if how["generator"] == "raw" else []
     names += [Path(how["checkpoint"]).stem] if how["checkpoint"] != "last" else []
     names += [f"truncation{how['truncation']}"] if how["truncation"] is not None else []
+    names += [f"standing{how['standing_batches']}"] if "standing_batches" in how else []
     names += [f"seed{how['seed']}"] if how["seed"] != own_seed else []
     return "-".join(names)
 

@@ -119,7 +119,13 @@ class Run(os.PathLike[str]):
         load_part(system, load_checkpoint(path), "", path)
         return system
 
-    def generator(self, raw: bool = False, checkpoint: str = "last", accelerator: Accelerator = "cpu") -> Generator:
+    def generator(
+        self,
+        raw: bool = False,
+        checkpoint: str = "last",
+        accelerator: Accelerator = "cpu",
+        standing_batches: int | None = None,
+    ) -> Generator:
         """Return the averaged generator in evaluation mode: latents ``(B, latent_dim)``, labels -> ``(B, C, H, W)``.
 
         Of a run that translates images this is the translator from A to B: ``(B, C_in, H, W)`` -> ``(B, C, H, W)``.
@@ -128,14 +134,26 @@ class Run(os.PathLike[str]):
             raw: Return the generator as the last step left it, instead of its moving average.
             checkpoint: ``last``, ``best``, or the path of a file.
             accelerator: Where to put it: ``auto`` takes CUDA if there is any.
+            standing_batches: Batches from which the statistics of batch norm are computed; 0: those of training;
+                ``None``: as the run has it, ``ema.standing_batches``.
 
         Raises:
             ConfigError: The config cannot be used, or the checkpoint is missing, damaged, or of another network.
         """
+        return self._generator(raw, checkpoint, accelerator, standing_batches)
+
+    def _generator(
+        self,
+        raw: bool,
+        checkpoint: str,
+        accelerator: Accelerator,
+        standing_batches: int | None,
+        truncation: float | None = None,
+    ) -> Generator:
         system, _ = self.restore(checkpoint, accelerator, raw)
-        network: Any = system.generator if raw else system.ema.module
-        generator: Generator = network.eval().requires_grad_(False)
-        return generator
+        if standing_batches is not None:
+            system.use_standing_statistics(standing_batches, "standing_batches")
+        return system.evaluated(not raw, truncation).eval().requires_grad_(False)
 
     def sample(
         self,
@@ -146,6 +164,7 @@ class Run(os.PathLike[str]):
         raw: bool = False,
         checkpoint: str = "last",
         accelerator: Accelerator = "cpu",
+        standing_batches: int | None = None,
     ) -> Tensor:
         """Generate images from the latents that ``gan-sample`` draws with the same seed.
 
@@ -157,6 +176,7 @@ class Run(os.PathLike[str]):
             raw: Use the generator as the last step left it, instead of its moving average.
             checkpoint: ``last``, ``best``, or the path of a file.
             accelerator: Where to generate: ``auto`` takes CUDA if there is any.
+            standing_batches: As for ``generator``; the latents of the batches are truncated alike.
 
         Returns:
             uint8 ``(n, C, H, W)`` on the CPU, uint16 for data of 16 bits; of a dataset of points float32 in [-1, 1].
@@ -168,7 +188,7 @@ class Run(os.PathLike[str]):
         from gan_experiments.sampling.base import refuse_translator
         from gan_experiments.sampling.generate import generate
 
-        generator = self.generator(raw, checkpoint, accelerator)
+        generator = self._generator(raw, checkpoint, accelerator, standing_batches, truncation)
         refuse_translator(generator)
         return generate(generator, n, seed, labels, truncation)
 

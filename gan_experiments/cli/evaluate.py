@@ -30,7 +30,8 @@ def run(request: Request) -> int:
     if options["run"] is not None and options["fake"] is None:
         evaluated = load_run(options["run"], options["trusted"], request.places)
         protocol = replace(protocol, checkpoint=options["checkpoint"], raw=options["generator"] == "raw")
-        print(measure_run(evaluated, replace(protocol, truncation=options["truncation"]), options["name"], dataset))
+        how = {name: options[name] for name in ("truncation", "standing_batches")}
+        print(measure_run(evaluated, replace(protocol, **how), options["name"], dataset))
         return 0
     if options["run"] is None and options["fake"] is not None and dataset is not None:
         path = existing_path(options["fake"])

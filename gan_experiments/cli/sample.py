@@ -47,7 +47,9 @@ def run(request: Request) -> int:
     raw = options["generator"] == "raw"
     system, data = sampled.restore(options["checkpoint"], options["accelerator"], raw)
     refuse_translator(system.ema.module)
-    generator = system.generator if raw else system.ema.module
+    if options["standing_batches"] is not None:
+        system.use_standing_statistics(options["standing_batches"], "standing_batches")
+    generator = system.evaluated(not raw)
     sheet = construct(options["output"], "output")
     if sheet.needs_data:
         data.prepare_data()

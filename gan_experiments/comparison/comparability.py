@@ -184,7 +184,8 @@ def _measured_with(run: CollectedRun, measure: str) -> dict[str, Any]:
     if extractor:
         parts = ("name", "num_features", "weights", "resize", "precision", "layers")
         keys += [f"extractors.{extractor}.{part}" for part in parts]
-    return {key: plain[key] for key in keys if key in plain}
+    same = {key: plain[key] for key in keys if key in plain}
+    return {**same, "standing_batches": plain.get("standing_batches", 0)}
 
 
 def _with_value(evaluation: Mapping[str, Any], group: str, value: str) -> list[str]:

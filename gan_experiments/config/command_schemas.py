@@ -21,7 +21,7 @@ from gan_experiments.config.schema import (
 )
 from gan_experiments.config.signatures import Slot
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt
+from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt, StandingBatches
 
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
 Weights = Literal["ema", "raw"]  # of the averaged generator, or of the one that is trained
@@ -43,6 +43,9 @@ class EvaluateConfig(Section):
     fake: str | None
     checkpoint: str
     generator: Weights
+    standing_batches: (
+        StandingBatches | None
+    )  # of the statistics of batch norm, 0: those of training; None: as the run has it
     truncation: PositiveFloat | None
     metrics: EvaluateMetrics
     seed: NonNegativeInt | None
@@ -68,6 +71,9 @@ class SampleConfig(OfRun):
 
     output: Sheet
     generator: Weights
+    standing_batches: (
+        StandingBatches | None
+    )  # of the statistics of batch norm, 0: those of training; None: as the run has it
     seed: NonNegativeInt
     file: str | None
     accelerator: Literal["cpu", "gpu", "auto"]

@@ -13,7 +13,15 @@ from gan_experiments.config.annotations import Section
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.text import nearest, show
-from gan_experiments.core.types import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Share
+from gan_experiments.core.types import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Share,
+    StandingBatches,
+)
 
 
 @dataclass
@@ -82,6 +90,7 @@ class Average(Section):
     half_life: NonNegativeInt
     start: NonNegativeInt = 0
     rampup: Share | None = None
+    standing_batches: StandingBatches = 0
 
     @staticmethod
     def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:

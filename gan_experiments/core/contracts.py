@@ -107,6 +107,9 @@ class Penalty(nn.Module):
     def adapt_to(self, facts: DataFacts, batch_size: int) -> None:
         """Choose what follows from the images that the discriminator sees and the global batch, such as a weight."""
 
+    def prepare(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Make the buffers that follow from the networks, such as a mean of their weights; called once."""
+
     def latents(self, step: Step) -> Tensor:
         """Return the latents to generate from instead of ``step.latents`` (latent optimization)."""
         return step.latents
@@ -124,7 +127,10 @@ class Penalty(nn.Module):
         return None
 
     def after_discriminator_step(self, discriminator: nn.Module) -> None:
-        """Change the discriminator after its optimizer step (weight clipping)."""
+        """Change the discriminator after its optimizer step (weight clipping), or what follows its weights."""
+
+    def after_generator_step(self, generator: nn.Module) -> None:
+        """The same after the generator's optimizer step."""
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:

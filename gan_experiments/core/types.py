@@ -31,6 +31,7 @@ Width = Annotated[int, Interval(ge=1, le=65_536)]  # channels, units or features
 Repeats = Annotated[int, Interval(ge=1, le=10_000)]  # of what takes time whenever it is done
 Power = Annotated[float, Interval(ge=2, le=100)]  # of a norm, whose square has a derivative at 0
 Packing = Annotated[int, Interval(ge=1, le=100)]  # images that a discriminator sees at a time
+StandingBatches = Annotated[int, Interval(ge=0, le=10_000)]  # of standing statistics; 0: none
 Depth = Annotated[int, Interval(ge=1, le=100)]  # layers or blocks: each takes time, however small
 
 

@@ -14,12 +14,17 @@ class SynchronizedBatchNorm(_BatchNorm):
 
     In evaluation and with one process it computes what its base class does. Unlike ``nn.SyncBatchNorm`` it also runs on
     the CPU and can be differentiated twice, as gradient penalties need. All processes have equally many samples.
+
+    Attributes:
+        alone: Whether it normalizes over the batch of this process all the same.
     """
+
+    alone: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize ``(B, C, ...)``, in float32; the result has the type of ``input``."""
         several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-        if not (self.training and several):
+        if self.alone or not (self.training and several):
             return super().forward(input)
         self._check_input_dim(input)  # type: ignore[no-untyped-call]
         maps = input.float()

@@ -19,14 +19,19 @@ from gan_experiments.core.precision import in_float32, without_autocast
 from gan_experiments.core.rules import option
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.minibatch import Minibatch, minibatch_layer
+from gan_experiments.networks.virtual_batch_norm import REFERENCE
 
-Conditioning = Literal["none", "concatenation", "projection", "classifier", "twin_classifier", "contrastive"]
+Conditioning = Literal[
+    "none", "concatenation", "projection", "classifier", "twin_classifier", "projection_classifier", "contrastive"
+]  # fmt: skip
 
 _TRAINED_BY = {
     "classifier": "conditioning=acgan",
     "twin_classifier": "conditioning=tacgan or conditioning=adcgan",
+    "projection_classifier": "conditioning=multi_hinge",
     "contrastive": "conditioning=contragan or conditioning=reacgan",
 }
+_PROJECTIONS = ("projection", "projection_classifier")
 EMBEDDING_DIM = 512  # of the contrastive heads; that of ContraGAN and ReACGAN on CIFAR-10
 
 
@@ -37,7 +42,8 @@ class ConditionalDiscriminator(Discriminator):
     ``"projection"`` the output has the inner product of features and class embedding added (Miyato & Koyama 2018,
     equation 3). ``"classifier"`` (Odena, Olah & Shlens 2017), ``"twin_classifier"`` of twice as many classes (Gong et
     al. 2019; Hou et al. 2022) and ``"contrastive"`` (Kang & Park 2020: image and class in one embedding space) add a
-    ``class_head`` on the features that a penalty trains; the output does not depend on it.
+    ``class_head`` on the features that a penalty trains; the output does not depend on it. ``"projection_classifier"``
+    has both a projection and a classifier (Kavalerov et al. 2021).
 
     Args:
         facts: Size, channels and classes of the images.
@@ -65,9 +71,9 @@ class ConditionalDiscriminator(Discriminator):
         classes = self.facts.num_classes
         self.minibatch, added = minibatch_layer(self._minibatch, num_features)
         self.head = nn.Linear(num_features + added, 1, bias=bias)
-        self.projection = nn.Embedding(classes, num_features) if self.conditioning == "projection" else None
+        self.projection = nn.Embedding(classes, num_features) if self.conditioning in _PROJECTIONS else None
         self.class_head = None
-        if self.conditioning == "classifier":
+        if self.conditioning in ("classifier", "projection_classifier"):
             self.class_head = nn.Linear(num_features, classes, bias=False)
         elif self.conditioning == "twin_classifier":
             self.class_head = nn.Linear(num_features, 2 * classes, bias=False)
@@ -134,6 +140,7 @@ class LayeredGenerator(Generator):
     """
 
     layers: nn.Sequential
+    reference: Tensor | None
 
     def __init__(self, facts: DataFacts, latent_dim: int, conditional: bool) -> None:
         super().__init__(facts)
@@ -143,11 +150,22 @@ class LayeredGenerator(Generator):
             require_labels(facts)
         self.seen_classes = facts.num_classes if conditional else 0
         self.input_dim = latent_dim + self.seen_classes
+        self.register_buffer("reference", None)
+
+    def use_reference(self) -> None:
+        """Draw the reference batch of virtual batch norm, which never changes: latents, and labels if conditional."""
+        given = torch.randn(REFERENCE, self.latent_dim)
+        labels = torch.randint(self.seen_classes, (REFERENCE,)) if self.seen_classes else None
+        self.reference = with_one_hot(given, labels, self.seen_classes)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, latent_dim)`` and labels ``(B,)``, if conditional, to ``(B, C, H, W)`` in [-1, 1]."""
-        images: Tensor = self.layers(with_one_hot(latents, labels, self.seen_classes))
-        return images
+        given = with_one_hot(latents, labels, self.seen_classes)
+        if self.reference is None:
+            images: Tensor = self.layers(given)
+            return images
+        images = self.layers(torch.cat([self.reference.to(given), given]))
+        return images[len(self.reference) :]
 
     def style_weight(self) -> Tensor:
         """Return the weight of the first layer for the latent, without the class: ``(F, latent_dim)``."""

@@ -17,6 +17,7 @@ from gan_experiments.networks.conditioning import ConditionalDiscriminator, Cond
 from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.networks.minibatch import Minibatch
 from gan_experiments.networks.sizes import multiples, stages
+from gan_experiments.networks.virtual_batch_norm import VirtualBatchNorm
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
 Slope = Annotated[float, Interval(ge=0, lt=1)]
@@ -35,7 +36,7 @@ class DCGANGenerator(LayeredGenerator):
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
         channels: Channels of the layer nearest the image; they double with every halving of the size.
-        norm: Normalization after every layer but the last.
+        norm: Normalization after every layer but the last; ``virtual``: by a fixed reference batch (Salimans 2016).
         upsampling: Transposed convolutions, or nearest-neighbour upsampling before 3x3 convolutions, which avoids
             checkerboard artifacts (Odena, Dumoulin & Olah 2016).
         slope: Slope of the activations below 0; 0: ReLU, as in the paper.
@@ -54,7 +55,7 @@ class DCGANGenerator(LayeredGenerator):
         facts: DataFacts,
         latent_dim: Width = 100,
         channels: Width = 64,
-        norm: Literal["batch", "none"] = "batch",
+        norm: Literal["batch", "virtual", "none"] = "batch",
         upsampling: Literal["transposed", "nearest"] = "transposed",
         slope: Slope = 0.0,
         image_bias: bool = False,
@@ -75,6 +76,8 @@ class DCGANGenerator(LayeredGenerator):
         layers += _doubling(upsampling, widths[-1], facts.channels, bias or image_bias)
         self.layers = nn.Sequential(*layers, nn.Tanh())
         _initialize(self)
+        if norm == "virtual":
+            self.use_reference()
 
 
 class DCGANDiscriminator(ConditionalDiscriminator):
@@ -156,6 +159,8 @@ def rectifier(slope: float) -> nn.Module:
 def _norm_and_activation(norm: str, channels: int, activation: nn.Module) -> list[nn.Module]:
     if norm == "batch":
         return [nn.BatchNorm2d(channels), activation]
+    if norm == "virtual":
+        return [VirtualBatchNorm(channels), activation]
     if norm == "layer":
         return [nn.GroupNorm(1, channels), activation]
     if norm == "instance":
@@ -168,7 +173,7 @@ def _initialize(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)):
+        elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, VirtualBatchNorm)):
             nn.init.normal_(module.weight, 1.0, 0.02)
         if isinstance(bias := getattr(module, "bias", None), nn.Parameter):
             nn.init.zeros_(bias)

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput
 from gan_experiments.core.network_rules import check_gradients_of_samples
-from gan_experiments.core.types import DataFacts, Width
+from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.block import Block
 from gan_experiments.networks.fastgan import SIZES, Excitation, UpBlock, initialize, sizes_of, widths_of
 from gan_experiments.networks.layers import normalize_spectrally
@@ -53,6 +53,7 @@ class FastGANDiscriminator(Discriminator):
     Args:
         facts: Size and channels of the images.
         channels: Channels of the feature maps of 64 pixels; smaller maps have more.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
 
     Raises:
         ConfigError: The image size is not supported.
@@ -60,12 +61,12 @@ class FastGANDiscriminator(Discriminator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = SIZES
 
-    def __init__(self, facts: DataFacts, channels: Width = 64) -> None:
-        super().__init__(facts)
+    def __init__(self, facts: DataFacts, channels: Width = 64, packing: Packing = 1) -> None:
+        super().__init__(facts, packing)
         width = widths_of(channels, _FACTORS)
         size = sizes_of(facts, _END)[-1]
         largest, self.small_size = min(size, _LARGEST), min(size, _LARGEST) // 2
-        self.first = nn.Sequential(*_first_layers(facts.channels, size, width))
+        self.first = nn.Sequential(*_first_layers(self.input_channels, size, width))
         sizes = sizes_of(facts, _END)[:-1][::-1]
         self.blocks = nn.ModuleDict({str(end): DownBlock(width[2 * end], width[end]) for end in sizes if end < largest})
         excited = [end for end in (32, 16, 8) if 8 * end <= largest]
@@ -74,7 +75,7 @@ class FastGANDiscriminator(Discriminator):
             *_normalized(nn.Conv2d(width[_END], width[4], 1, bias=False)), nn.Conv2d(width[4], 1, 4, bias=False)
         )
         half = self.small_size // 2
-        layers: list[nn.Module] = [nn.Conv2d(facts.channels, width[2 * half], 4, stride=2, padding=1, bias=False)]
+        layers: list[nn.Module] = [nn.Conv2d(self.input_channels, width[2 * half], 4, stride=2, padding=1, bias=False)]
         layers.append(nn.LeakyReLU(0.2, inplace=True))
         while half > _END:
             down = nn.Conv2d(width[2 * half], width[half], 4, stride=2, padding=1, bias=False)
@@ -83,7 +84,7 @@ class FastGANDiscriminator(Discriminator):
         self.small_head = nn.Conv2d(width[16], 1, 4, bias=False)
         self.shapes = [(width[16], 16, 16), (width[8], 8, 8), (width[16], 8, 8)]
         self.decoders = nn.ModuleList(
-            nn.Sequential(*_decoder(shape[0], facts.channels, max(1, channels // 2), self.small_size))
+            nn.Sequential(*_decoder(shape[0], self.input_channels, max(1, channels // 2), self.small_size))
             for shape in self.shapes
         )
         initialize(self)
@@ -91,6 +92,7 @@ class FastGANDiscriminator(Discriminator):
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the maps that decoders start from, flattened: ``(B, F)``; labels are not used."""
+        images = self.packed(images)
         maps = self.first(images)
         large = {maps.shape[-1]: maps}
         for size, block in self.blocks.items():
@@ -116,9 +118,10 @@ class FastGANDiscriminator(Discriminator):
 
         Args:
             features: ``(B, F)``, of the images.
-            images: ``(B, C, H, W)``.
-            quarters: Which quarter of each image to reconstruct as well, 0 to 3: ``(B,)``.
+            images: ``(B, C, H, W)``, or as many more as make a pack.
+            quarters: Which quarter of each image, or pack of images, to reconstruct as well, 0 to 3: ``(B,)``.
         """
+        images = self.packed(images)
         middle, last, small = self._maps(features)
         whole = interpolate(images, size=self.small_size)
         part = interpolate(_quarter(images, quarters), size=self.small_size)

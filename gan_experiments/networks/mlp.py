@@ -17,6 +17,7 @@ from gan_experiments.networks.conditioning import (
     with_one_hot,
 )
 from gan_experiments.networks.minibatch import Minibatch
+from gan_experiments.networks.virtual_batch_norm import VirtualBatchNorm
 
 _PIECES = 5  # of maxout; Lin et al. 2018
 Init = Literal["default", "normal", "orthogonal"]
@@ -31,7 +32,8 @@ class MLPGenerator(LayeredGenerator):
         facts: Size, channels and classes of the images.
         latent_dim: Length of a latent vector.
         hidden: Units of each hidden layer, starting at the latent.
-        norm: Normalization of every hidden layer, before its activation.
+        norm: Normalization of every hidden layer, before its activation; ``virtual``: by a fixed reference batch
+            (Salimans 2016).
         output: What the last layer ends with: tanh, or nothing, so that images and points are not bounded.
         conditional: Whether it generates images of a given class.
         activation: Of hidden layers.
@@ -49,7 +51,7 @@ class MLPGenerator(LayeredGenerator):
         facts: DataFacts,
         latent_dim: Width = 100,
         hidden: Sequence[Width] = (256,),
-        norm: Literal["batch", "none"] = "none",
+        norm: Literal["batch", "virtual", "none"] = "none",
         output: Literal["tanh", "linear"] = "tanh",
         conditional: bool = False,
         activation: Literal["relu", "tanh"] = "relu",
@@ -61,11 +63,14 @@ class MLPGenerator(LayeredGenerator):
         for fan_in, fan_out in pairwise(widths):
             layers.append(nn.Linear(fan_in, fan_out))
             layers += [nn.BatchNorm1d(fan_out)] if norm == "batch" else []
+            layers += [VirtualBatchNorm(fan_out)] if norm == "virtual" else []
             layers.append(nn.Tanh() if activation == "tanh" else nn.ReLU(inplace=True))
         layers.append(nn.Linear(widths[-1], math.prod(facts.shape)))
         layers += [nn.Tanh()] if output == "tanh" else []
         self.layers = nn.Sequential(*layers, nn.Unflatten(1, facts.shape))
         _initialize(self, init)
+        if norm == "virtual":
+            self.use_reference()
 
 
 class MLPDiscriminator(ConditionalDiscriminator):

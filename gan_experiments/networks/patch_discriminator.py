@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Discriminator
-from gan_experiments.core.types import ConfigError, DataFacts, Depth, Width
+from gan_experiments.core.types import ConfigError, DataFacts, Depth, Packing, Width
 from gan_experiments.networks.translation_layers import BlurDownsample, Norm, initialize, norm_layer
 
 PUBLISHED = 3  # halvings of the 70x70 PatchGAN
@@ -24,6 +24,7 @@ class PatchDiscriminator(Discriminator):
         norm: Normalization of all layers but the first and the last.
         antialias: Halve with a blur (CUT) instead of strided convolutions.
         init: Initial weights: normal (pix2pix, CycleGAN) or Xavier's (CUT).
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
 
     Raises:
         ConfigError: The images are too small.
@@ -39,8 +40,9 @@ class PatchDiscriminator(Discriminator):
         norm: Norm = "instance",
         antialias: bool = False,
         init: Literal["normal", "xavier"] = "normal",
+        packing: Packing = 1,
     ) -> None:
-        super().__init__(facts)
+        super().__init__(facts, packing)
         fitting = [count for count in range(1, 11) if facts.shorter_side >> count >= _SMALLEST]
         if not fitting or (halvings or 1) > fitting[-1]:
             most = f"at most {fitting[-1]}" if fitting else "not even one"
@@ -48,7 +50,7 @@ class PatchDiscriminator(Discriminator):
             raise ConfigError(f"model.discriminator.halvings: {text}")
         halvings = halvings or min(PUBLISHED, fitting[-1])
         widths = [channels * min(2**layer, 8) for layer in range(halvings + 1)]
-        ins = [facts.channels, *widths]
+        ins = [self.input_channels, *widths]
         bias = norm != "batch"  # batch norm has a shift of its own
         layers: list[nn.Module] = []
         for index, width in enumerate(widths):
@@ -62,5 +64,5 @@ class PatchDiscriminator(Discriminator):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map images ``(B, C, H, W)`` in [-1, 1] to a map of logits ``(B, 1, h, w)``."""
-        logits: Tensor = self.layers(images)
+        logits: Tensor = self.layers(self.packed(images))
         return logits

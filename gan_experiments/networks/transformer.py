@@ -14,7 +14,7 @@ from torch.nn.functional import pixel_shuffle, silu
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
-from gan_experiments.core.types import DataFacts, Depth, PositiveInt, Width
+from gan_experiments.core.types import DataFacts, Depth, Packing, PositiveInt, Width
 from gan_experiments.networks.block import Block
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.style_layers import EqualizedLinear, unit_length
@@ -178,6 +178,7 @@ class TransformerDiscriminator(Discriminator):
         patch: Height and width of a patch in pixels.
         fused: Whether fused kernels compute attention in training too; they cannot be differentiated twice.
         conditioning: ``projection``: the logit is the inner product with a mapped embedding of the class.
+        packing: Images that it sees at a time, joined along channels (Lin et al. 2018, PacGAN).
 
     Raises:
         ConfigError: Patches or heads do not fit, or the images have no labels to condition on.
@@ -194,13 +195,14 @@ class TransformerDiscriminator(Discriminator):
         patch: PositiveInt = 4,
         fused: bool = False,
         conditioning: Literal["none", "projection"] = "none",
+        packing: Packing = 1,
     ) -> None:
-        super().__init__(facts)
+        super().__init__(facts, packing)
         side = side_of(facts, width, heads, patch)
         self.conditional = conditioning != "none"
         if self.conditional:
             require_labels(facts)
-        self.patches = nn.Conv2d(facts.channels, width, patch, stride=patch)
+        self.patches = nn.Conv2d(self.input_channels, width, patch, stride=patch)
         self.register_buffer("places", places(width, side), persistent=False)
         self.token = nn.Parameter(torch.randn(1, 1, width) * 0.02)
         self.blocks = nn.ModuleList(DiscriminatorBlock(width, heads, side, fused) for _ in range(depth))
@@ -214,8 +216,8 @@ class TransformerDiscriminator(Discriminator):
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map ``(B, C, H, W)`` to the normalized token that the logit is computed from: ``(B, W)``."""
-        tokens = self.patches(images).flatten(2).mT + self.places
-        tokens = torch.cat([self.token.expand(len(images), -1, -1).to(tokens.dtype), tokens], dim=1)
+        tokens = self.patches(self.packed(images)).flatten(2).mT + self.places
+        tokens = torch.cat([self.token.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
         for block in self.blocks:
             tokens = block(tokens)
         features: Tensor = self.norm(tokens[:, 0])

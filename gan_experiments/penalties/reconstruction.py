@@ -54,7 +54,7 @@ class Reconstruction(Penalty):
         images, features = in_float32(step.real.detach()), step.real_features
         if features is None:
             features = step.discriminator.features(images, step.labels)  # type: ignore[operator]
-        quarters = step.rng.integers(4, len(images))
+        quarters = step.rng.integers(4, len(features))
         pairs = step.discriminator.reconstruct(in_float32(features), images, quarters)  # type: ignore[operator]
         return torch.stack([self._distance(*pair) for pair in pairs]).sum()
 
@@ -77,5 +77,7 @@ class Reconstruction(Penalty):
             yield Problem(f"{key}.distance", f"{text}; take l1")
         if option(config, key, "distance") == "lpips":
             yield from check_colours(key, config)
+            if option(config, DISCRIMINATOR, "packing") not in (None, 1):
+                yield Problem(f"{key}.distance", f"LPIPS takes single images; take l1, or {DISCRIMINATOR}.packing=1")
         if option(config, key, "distance") == "l1" and option(config, key, "weights") is not None:
             yield Problem(f"{key}.weights", "only distance=lpips has weights")

@@ -114,6 +114,7 @@ def describe_provenance(provenance: dict[str, Any]) -> list[str]:
     how = f"{provenance.get('samples', 0):,} samples of the {generator}" if generator != "images" else ""
     how = how or f"{provenance.get('samples', 0):,} images"
     how += f", truncation {provenance['truncation']}" if provenance.get("truncation") else ""
+    how += f", batch norm of {provenance['standing_batches']} batches" if "standing_batches" in provenance else ""
     if "real_images" in provenance:
         split = provenance.get("real_split", "all")
         how += f", {provenance['real_images']:,} real ones" + (f" ({split})" if split != "all" else "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,11 +15,10 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Augmentation, Discriminator, DiscriminatorOutput, Generator, Penalty, Step
 from gan_experiments.core.precision import without_autocast
 from gan_experiments.systems.base import OptimizerFactory, System
-from gan_experiments.systems.microbatch import Fakes, with_same_buffers
+from gan_experiments.systems.microbatch import Fakes
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
 from gan_experiments.systems.schedule import LearningRateSchedule
 
-Item = TypeVar("Item")
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
 
 
@@ -111,16 +110,6 @@ class AdversarialSystem(System):
         """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
         network = NETWORKS[self.trainer.optimizers.index(optimizer)]
         self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
-
-    def _in_parts(self, parts: Sequence[Item]) -> Iterable[Item]:
-        """Return parts of a step, each with its share of the random numbers, and the same buffers to start from."""
-        return parts if len(parts) == 1 else self._one_by_one(parts)
-
-    def _one_by_one(self, parts: Sequence[Item]) -> Iterator[Item]:
-        for index, part in with_same_buffers(parts, [self.generator, self.discriminator]):
-            self._part = index, len(parts)
-            yield part
-        self._part = 0, 1
 
     def _due(self, count: int) -> dict[str, Penalty]:
         return penalties_due(self.penalties, count)

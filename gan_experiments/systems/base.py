@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytorch_lightning as pl
 import torch
@@ -17,7 +17,9 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.sampling.standing import refuse_standing, with_standing_statistics
 from gan_experiments.systems.manual_steps import ManualSteps
+from gan_experiments.systems.microbatch import Item, refuse_microbatch, with_same_buffers
 from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
 
@@ -47,6 +49,8 @@ class System(ManualSteps):
         ema: The moving average of the generator.
         ramps: Values that change during the run, by their keys in the config.
         frozen: Names of the parts whose weights and buffers do not change.
+        microbatch: Images that a step of a process computes at a time; ``None``: all at once.
+        standing_batches: Batches of the standing statistics of batch norm; 0: those of training.
         statistics: Losses, outputs, gradient norms and the like of the steps since they were last read.
         pauses: Returns whether anything is due after the step just taken; the run loop sets it.
     """
@@ -65,6 +69,8 @@ class System(ManualSteps):
         self.ema = GeneratorEMA(generator, ema_half_life)
         self.ramps: dict[str, ValueRamp] = {}
         self.frozen: list[str] = []
+        self.standing_batches = 0
+        self.microbatch: int | None = None
         self.statistics = StepStatistics()
         self.pauses: Callable[[], bool] = lambda: True
 
@@ -95,12 +101,16 @@ class System(ManualSteps):
     def refuse_batch(self, processes: int) -> None:
         """Refuse a batch that the networks, some parts of which may be frozen by now, cannot take in so many processes.
 
+        Microbatches have to divide the share of a process, and no network may compare all its images.
+
         Raises:
             ConfigError: Says why.
         """
         packing, size = getattr(getattr(self, "discriminator", None), "packing", 1), self.clock.batch_size
         if packing > 1 and size % (processes * packing):
             raise ConfigError(f"batch_size: {size} images are no whole number of packs of {packing} in each process")
+        if self.microbatch is not None:
+            refuse_microbatch(self._networks(), self.microbatch, size // processes)
 
     def on_fit_start(self) -> None:
         """Refuse the batch if nobody has done so before."""
@@ -207,13 +217,32 @@ class System(ManualSteps):
         self.clock.images_seen = checkpoint["images_seen"]  # type: ignore[assignment]
         self.statistics.load_state_dict(checkpoint["statistics"], self.device)  # type: ignore[arg-type]
 
+    def use_standing_statistics(self, batches: int, key: str) -> None:
+        """Compute the statistics of batch norm anew from so many batches wherever the generator is evaluated.
+
+        Raises:
+            ConfigError: The generator has no batch norm, or no latents; names ``key``.
+        """
+        refuse_standing(self.generator, batches, key)
+        self.standing_batches = batches
+
+    def evaluated(self, ema: bool = True, truncation: float | None = None) -> Generator:
+        """Return the averaged or the raw generator as it is evaluated: with standing statistics if there are any.
+
+        Args:
+            ema: Take the averaged one.
+            truncation: Of the latents that it will be given.
+        """
+        network: Any = self.ema.module if ema else self.generator
+        if self.standing_batches:
+            batches, size = self.standing_batches, self.clock.batch_size
+            network = with_standing_statistics(network, batches, size, self.seed, truncation)
+        return cast(Generator, network)
+
     @torch.no_grad()
     def sample(self, latents: Tensor, labels: Tensor | None = None, ema: bool = True) -> Tensor:
-        """Generate images ``(N, C, H, W)`` in [-1, 1] in evaluation mode, from the averaged or the raw generator."""
-        network = self.ema.module if ema else self.generator
-        with evaluation_mode(network):
-            images: Tensor = network(latents, labels)
-        return images
+        """Generate images ``(N, C, H, W)`` in [-1, 1] with the averaged or the raw generator, as it is evaluated."""
+        return generated(self.evaluated(ema), latents, labels)
 
     def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
         """Return further grids to draw beside the samples, by name: images ``(N, C, H, W)`` in rows of ``columns``.
@@ -254,6 +283,27 @@ class System(ManualSteps):
         for key in ("optimizer.discriminator", "optimizer.clip.discriminator"):
             if config.get(key) is not None:
                 yield Problem(key, f"{reason}; take optimizer=vae, or set it to null")
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {name: network for name in NETWORKS if (network := getattr(self, name, None)) is not None}
+
+    def _in_parts(self, parts: Sequence[Item]) -> Iterable[Item]:
+        """Return parts of a step, each with its share of the random numbers, and the same buffers to start from."""
+        return parts if len(parts) == 1 else self._one_by_one(parts)
+
+    def _one_by_one(self, parts: Sequence[Item]) -> Iterator[Item]:
+        for index, part in with_same_buffers(parts, self._networks().values()):
+            self._part = index, len(parts)
+            yield part
+        self._part = 0, 1
+
+
+@torch.no_grad()
+def generated(network: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
+    """Return what a generator makes in evaluation mode: ``(N, C, H, W)`` in [-1, 1]."""
+    with evaluation_mode(network):
+        images: Tensor = network(latents, labels)
+    return images
 
 
 @contextmanager

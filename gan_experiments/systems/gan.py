@@ -28,13 +28,7 @@ from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.networks.block import recompute_blocks
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
 from gan_experiments.systems.base import OptimizerFactory
-from gan_experiments.systems.microbatch import (
-    Fakes,
-    Part,
-    check_microbatch,
-    divided,
-    refuse_microbatch,
-)
+from gan_experiments.systems.microbatch import Fakes, Part, check_microbatch, divided
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
 
@@ -107,6 +101,8 @@ class GAN(AdversarialSystem):
         self.discriminator = discriminator.to(memory_format=layout)
         self.loss = loss
         self.penalties: Mapping[str, Penalty] = nn.ModuleDict(dict(penalties))  # type: ignore[assignment]
+        for penalty in penalties.values():
+            penalty.prepare(self.generator, self.discriminator)
         self.augmentations: Mapping[str, Augmentation] = nn.ModuleDict(dict(augmentations))  # type: ignore[assignment]
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
@@ -116,13 +112,6 @@ class GAN(AdversarialSystem):
         self._layout = layout
         self._real_outputs: list[Tensor] = []
         self._clean_real: Tensor = torch.empty(0)
-
-    def refuse_batch(self, processes: int) -> None:
-        """Refuse microbatches that do not divide the share of a process, or networks that compare all its images."""
-        super().refuse_batch(processes)
-        if self.microbatch is not None:
-            networks = {"generator": self.generator, "discriminator": self.discriminator}
-            refuse_microbatch(networks, self.microbatch, self.clock.batch_size // processes)
 
     def step(self, batch: Batch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
@@ -167,6 +156,8 @@ class GAN(AdversarialSystem):
         if self._simultaneous:  # after the last part: the buffers of the discriminator are the mean of all by now
             self._discriminator_steps(parts)
             self._take_step(self._optimizer("generator"))
+        for penalty in self._due(self.clock.step // self.d_steps).values():
+            penalty.after_generator_step(self.generator)
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
         self.statistics.record(self.clock.step, {"gradient_norm/generator": self._gradient_norms["generator"]})
 

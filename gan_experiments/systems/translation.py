@@ -94,6 +94,8 @@ class TranslationSystem(TranslatorTraining):
             setattr(self, f"{name}{part}", module)
         if name:
             setattr(self, f"{name}ema", GeneratorEMA(generator, self.ema.half_life))
+        for penalty in penalties.values():
+            penalty.prepare(generator, discriminator)
         self._trained["generator"].append(generator)
         self._trained["discriminator"].append(discriminator)
         return Side(name, generator, discriminator, loss, penalties, augmentations)

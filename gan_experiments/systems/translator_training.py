@@ -165,6 +165,9 @@ class TranslatorTraining(AdversarialSystem):
                 total = total + term
             values["loss/generator"] = total
             self._minimize(total, optimizer)
+        for each in shown:
+            for penalty in each.side.due(self.clock.step // self.d_steps).values():
+                penalty.after_generator_step(each.side.generator)
         images, seen = self.clock.batch_size * self.d_steps, self.clock.images_seen
         for side, ema in zip(self.sides, self.averages.values(), strict=True):
             ema.half_life, ema.start, ema.rampup = self.ema.half_life, self.ema.start, self.ema.rampup

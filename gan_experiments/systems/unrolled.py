@@ -107,7 +107,7 @@ def _not_unrolled(penalty: type) -> str:
     if getattr(penalty, "latents", Penalty.latents) is not Penalty.latents:
         return "moves latents by the gradient of the discriminator before those steps"
     if getattr(penalty, "after_discriminator_step", None) is not Penalty.after_discriminator_step:
-        return "changes weights after a step, in place: those steps are differentiated"
+        return "changes weights or follows them after a step, in place: those steps are differentiated"
     return ""
 
 

@@ -15,9 +15,10 @@ from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Encoder, Generator
 from gan_experiments.core.images import is_points, to_float
 from gan_experiments.core.randomness import derive_seed, seed_noise
-from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFloat
+from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFloat, PositiveInt
 from gan_experiments.systems.base import OptimizerFactory, System, evaluation_mode
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
+from gan_experiments.systems.microbatch import check_microbatch, divided
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
 from gan_experiments.systems.schedule import LearningRateSchedule
 
@@ -52,6 +53,8 @@ class VAE(System):
             0.5 for images of 8 pixels, and in proportion to the square root of their side.
         beta: Weight of the divergence (Higgins et al. 2017).
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
+        microbatch: Images per process that a step computes at a time, which takes less memory and gives the same
+            gradients up to rounding. ``None``: all at once.
 
     Raises:
         ConfigError: A Bernoulli likelihood for images with several channels, or for points.
@@ -73,6 +76,7 @@ class VAE(System):
         sigma: PositiveFloat | Literal["auto"] | None = None,
         beta: NonNegativeFloat = 1.0,
         channels_last: bool = False,
+        microbatch: PositiveInt | None = None,
     ) -> None:
         facts = generator.facts
         if likelihood == "bernoulli" and facts.channels != 1:
@@ -83,6 +87,7 @@ class VAE(System):
         super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
         self.encoder = encoder.to(memory_format=layout)
         self.beta = beta
+        self.microbatch = microbatch
         self._level = 2 / facts.levels  # the width of one in [-1, 1]
         self.log_sigma: nn.Parameter | None = None
         if likelihood == "gaussian":
@@ -116,21 +121,25 @@ class VAE(System):
         seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
         images = to_float(batch.images).to(memory_format=self._layout)
         labels = batch.labels if self.num_classes else None
+        for part in self._in_parts(divided(Batch(images, labels), self.microbatch)):
+            self._train_on(*part)
+        self.ema.update(self.generator, self.clock.batch_size, self.clock.images_seen)
+        self.statistics.record(self.clock.step, {"gradient_norm/generator": self._gradient_norm})
+        self.clock.advance()
+
+    def _train_on(self, images: Tensor, labels: Tensor | None) -> None:
         noise = self._stream("latents", "encoder").normal(len(images), self.latent_dim)
         terms = self.bound(images, noise, labels)
         fits, divergence = terms.log_likelihood.mean(), terms.divergence.mean()
         loss = self.beta * divergence - fits
         self._minimize(loss, self._optimizer())
-        self.ema.update(self.generator, self.clock.batch_size, self.clock.images_seen)
         values = {"loss/vae": loss, "vae/elbo": fits - divergence, "vae/reconstruction": -fits, "vae/kl": divergence}
-        values["gradient_norm/generator"] = self._gradient_norm
         if self.log_sigma is not None:
             values["vae/sigma"] = self.log_sigma.detach().exp()
             if not is_points(images):
                 nats = (divergence - fits) / images[0].numel()
                 values["vae/bits_per_dim"] = (nats - math.log(self._level)) / math.log(2)
         self.statistics.record(self.clock.step, values)
-        self.clock.advance()
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -169,8 +178,10 @@ class VAE(System):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse sigma and reduced precision with a Bernoulli likelihood."""
+        """Refuse sigma and reduced precision with a Bernoulli likelihood, and parts that do not divide the batch."""
         yield from super().check(key, options, config)
+        if config.get(f"{key}.microbatch") is not None:
+            yield from check_microbatch(key, config)
         if config.get(f"{key}.likelihood") != "bernoulli":
             return
         if config.get(f"{key}.sigma") not in (None, "auto"):

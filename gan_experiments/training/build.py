@@ -76,6 +76,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
     if any(config["metrics"].get(group) for group in ("extractors", "features", "measures")):
         loop_parts["evaluation"] = build_evaluation(config, data, labelled=system.num_classes > 0)
         loop_parts["evaluation"].patience = (config.get("stop") or {}).get("patience")
+        loop_parts["evaluation"].standing_batches = system.standing_batches
     loop = RunLoop(**loop_parts)
     loggers: list[Logger] = [MetricsTable(run), *(construct(node, run=run) for node in config["logger"].values())]
     callbacks = loop.with_callbacks([callback for callback in built if not isinstance(callback, LoopPart)])
@@ -157,6 +158,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         d_steps=config["d_steps"],
     )
     system.ema.start, system.ema.rampup = config["ema"].get("start", 0), config["ema"].get("rampup")
+    system.use_standing_statistics(config["ema"].get("standing_batches", 0), "ema.standing_batches")
     for name, chosen in (config.get("freeze") or {}).items():
         if chosen is not None:
             from_image = name == "discriminator"

@@ -137,7 +137,7 @@ def test_every_file_says_what_it_is(group, option):
         ("batch_size=abc", "batch_size: 'abc' is not an integer >= 1"),
         ("budget.images=1e6", "budget.images: 1000000.0 is not an integer >= 1; write 1000000"),
         ("d_steps=true", "d_steps: true is not an integer >= 1"),
-        ("ema=3", "ema: 3 is not a mapping of half_life, start, rampup"),
+        ("ema=3", "ema: 3 is not a mapping of half_life, start, rampup, standing_batches"),
         ("ema.half_lief=3", "ema.half_lief: no such key; did you mean 'half_life'?"),
         ("trainer.precision=16", "trainer.precision: 16 is not one of 32-true, bf16-mixed, 16-mixed"),
         ("trainer.devices=0", "trainer.devices: 0 is not an integer >= 1 or 'auto'"),

@@ -19,8 +19,8 @@ def conditional_step(conditioning):
     latents, real = torch.randn(6, 5, dtype=torch.float64), torch.randn(6, 1, 4, 4, dtype=torch.float64)
     fake = generator(latents, FAKE)
     (real_output, real_features), (fake_output, fake_features) = (
-        discriminator.forward_with_features(real),
-        discriminator.forward_with_features(fake),
+        discriminator.forward_with_features(real, REAL),
+        discriminator.forward_with_features(fake, FAKE),
     )
     return Step(
         generator=generator, discriminator=discriminator, latents=latents, labels=REAL, fake_labels=FAKE, real=real,

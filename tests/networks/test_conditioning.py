@@ -115,6 +115,7 @@ def test_half_precision_does_not_round_outputs_that_differ_little(conditioning):
     [
         ("classifier", "conditioning=acgan"),
         ("twin_classifier", "conditioning=tacgan or conditioning=adcgan"),
+        ("projection_classifier", "conditioning=multi_hinge"),
         ("contrastive", "conditioning=contragan or conditioning=reacgan"),
     ],
 )

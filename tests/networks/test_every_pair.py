@@ -9,11 +9,14 @@ from gan_experiments.networks.biggan import BigGANGenerator
 from gan_experiments.networks.biggan_deep import BigGANDeepDiscriminator, BigGANDeepGenerator
 from gan_experiments.networks.conditioning import Conditioning
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_experiments.networks.fastgan_discriminator import FastGANDiscriminator
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_experiments.networks.patch_discriminator import PatchDiscriminator
 from gan_experiments.networks.r3gan import R3GANDiscriminator
 from gan_experiments.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gan_experiments.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from gan_experiments.networks.stylegan2 import StyleGAN2Discriminator
+from gan_experiments.networks.transformer import TransformerDiscriminator
 
 ATTENTION = {"attention": "quarter", "spectral_norm": True}
 PAIRS = {
@@ -40,7 +43,7 @@ CASES = [
     pytest.param(name, size, conditioning, id=f"{name}-{size}-{conditioning}")
     for row, name in enumerate(PAIRS)
     for place, size in enumerate(PAIRS[name][0].image_sizes or (1, 13))
-    for conditioning in ("none", CONDITIONINGS[1 + (row + place) % 5])
+    for conditioning in ("none", CONDITIONINGS[1 + (row + place) % 6])
 ]
 
 
@@ -66,7 +69,7 @@ def test_forward_and_backward_at_every_size(name, size, conditioning):
     assert features.shape == (2, discriminator.head.in_features)
     assert discriminator.conditional == generator.conditional == (conditioning != "none")
     loss = output.square().sum()
-    if conditioning in ("classifier", "twin_classifier"):
+    if "classifier" in conditioning:
         loss = loss + discriminator.class_head(features).square().sum()
     elif conditioning == "contrastive":
         loss = loss + sum(vectors[:, 0].sum() for vectors in discriminator.class_head(features, labels))
@@ -121,12 +124,16 @@ def test_gradient_penalties_can_be_differentiated(name):
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
+PATCHES = {"width": 16, "depth": 2, "heads": 2, "patch": 4}
 PACKING = {
     **{name: (make, options) for name, (_, _, make, options) in PAIRS.items()},
     "autoencoder": (AutoencoderDiscriminator, {}),
     "r3gan": (R3GANDiscriminator, {}),
     "stylegan2": (StyleGAN2Discriminator, {}),
     "stylegan2_skip": (StyleGAN2Discriminator, {"form": "skip"}),
+    "transformer": (TransformerDiscriminator, PATCHES),
+    "fastgan": (FastGANDiscriminator, {}),
+    "patch": (PatchDiscriminator, {}),
 }
 
 
@@ -134,15 +141,25 @@ PACKING = {
 def test_packs_are_images_with_more_channels(name):
     """The same weights without packing, on images of three times as many channels."""
     make, options = PACKING[name]
-    options = options if name == "mlp" else {"channels": 2, **options}
+    options, size = options if name in ("mlp", "transformer") else {"channels": 2, **options}, 8
+    if name == "fastgan":
+        size = 32
     torch.manual_seed(0)
-    packed = make(DataFacts("images", 8, 2), packing=3, **options)
-    plain = make(DataFacts("images", 8, 6), **options)
+    packed = make(DataFacts("images", size, 2), packing=3, **options)
+    plain = make(DataFacts("images", size, 6), **options)
     plain.load_state_dict(packed.state_dict())
-    images = torch.randn(12, 2, 8, 8)
+    images = torch.randn(12, 2, size, size)
     joined = torch.stack([torch.cat(list(images[first : first + 3])) for first in range(0, 12, 3)])
     packed.eval(), plain.eval()
     output = packed(images)
-    assert output.shape == (4,)
+    assert len(output) == 4
     torch.testing.assert_close(output, plain(joined))
+    if name == "patch":
+        return  # it has no features
     torch.testing.assert_close(packed.features(images), plain.features(joined))
+    if name == "fastgan":
+        given, quarters = packed.features(images), torch.tensor([0, 1, 2, 3])
+        for one, other in zip(packed.reconstruct(given, images, quarters), plain.reconstruct(given, joined, quarters),
+                              strict=True):  # fmt: skip
+            torch.testing.assert_close(one, other)
+            assert one[0].shape == one[1].shape == (4, 6, 16, 16)

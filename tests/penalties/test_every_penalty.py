@@ -18,8 +18,10 @@ COMPONENTS = {name: config for file in FILES.values() if "defaults" not in file 
 every_penalty = pytest.mark.parametrize("name", COMPONENTS)
 
 
-def build(name):
-    return instantiate(COMPONENTS[name])
+def build(name, parts):
+    penalty = instantiate(COMPONENTS[name])
+    penalty.prepare(parts.SmallGenerator(), parts.SmallDiscriminator())
+    return penalty
 
 
 def values(penalty, step_of, run=lambda hook, step: hook(step)):
@@ -52,7 +54,7 @@ def test_yaml_lists_every_argument_with_its_default(name):
 
 @every_penalty
 def test_terms_are_finite_scalars_that_reach_the_network(name, parts):
-    penalty = build(name)
+    penalty = build(name, parts)
     for side in ("discriminator", "generator"):
         step = parts.step(side=side)
         step = dataclasses.replace(step, latents=penalty.latents(step))
@@ -70,14 +72,14 @@ def test_terms_are_finite_scalars_that_reach_the_network(name, parts):
 def test_the_same_stream_gives_the_same_terms(name, parts):
     step_of = lambda side: parts.step(side=side, discriminator=discriminator, generator=generator)  # noqa: E731
     discriminator, generator = parts.SmallDiscriminator(), parts.SmallGenerator()
-    penalty = build(name)
+    penalty = build(name, parts)
     assert values(penalty, step_of) == values(penalty, step_of)
 
 
 @every_penalty
 def test_low_precision_outside_changes_nothing_that_matters(name, parts):
     discriminator, generator = parts.SmallDiscriminator(), parts.SmallGenerator()
-    penalty = build(name)
+    penalty = build(name, parts)
 
     def exact(side):
         return parts.step(side=side, discriminator=discriminator, generator=generator)
@@ -108,14 +110,14 @@ def test_says_truly_whether_it_differentiates_twice(name, parts, monkeypatch):
         return original(*args, create_graph=create_graph, **kwargs)
 
     monkeypatch.setattr(torch.autograd, "grad", watched)
-    penalty = build(name)
+    penalty = build(name, parts)
     values(penalty, lambda side: parts.step(side=side))
     assert any(created) is penalty.second_order
 
 
 @every_penalty
 def test_says_truly_whether_it_differentiates_a_pass_of_the_loss(name, parts):
-    penalty = build(name)
+    penalty = build(name, parts)
     for role in ("real", "fake"):
         step = parts.step()
         cut = dataclasses.replace(step, **{f"{role}_output": getattr(step, f"{role}_output").detach()})
@@ -130,8 +132,9 @@ def test_says_truly_whether_it_differentiates_a_pass_of_the_loss(name, parts):
 
 @every_penalty
 def test_says_truly_whether_it_needs_features(name, parts):
-    penalty = build(name)
+    penalty = build(name, parts)
     step_of = lambda side: parts.step(side=side, discriminator=parts.Quadratic())  # noqa: E731
+    penalty.prepare(parts.SmallGenerator(), parts.Quadratic())
     if penalty.needs_features:
         with pytest.raises(AttributeError, match="features"):
             values(penalty, step_of)
@@ -141,7 +144,7 @@ def test_says_truly_whether_it_needs_features(name, parts):
 
 @every_penalty
 def test_state_survives_a_checkpoint(name, parts):
-    penalty, other = build(name), build(name)
+    penalty, other = build(name, parts), build(name, parts)
     discriminator, generator = parts.SmallDiscriminator(), parts.SmallGenerator()
     for side in ("discriminator", "generator"):
         getattr(penalty, side)(parts.step(side=side, discriminator=discriminator, generator=generator))
@@ -176,7 +179,7 @@ def test_the_mean_over_two_processes_is_the_value_of_one(name, parts, monkeypatc
 
 @pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "wgan_div", "dragan", "max_gradient_penalty", "cr", "bcr"])
 def test_gradients_are_those_of_finite_differences(name, parts):
-    penalty = build(name)
+    penalty = build(name, parts)
     network = parts.SmallDiscriminator().double()
     names, parameters = zip(*network.named_parameters(), strict=True)
 
@@ -194,7 +197,7 @@ def test_gradients_are_those_of_finite_differences(name, parts):
 @pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "wgan_div", "dragan", "max_gradient_penalty"])
 def test_a_flat_discriminator_has_finite_gradients(name, parts):
     discriminator = parts.Linear(torch.zeros(32))
-    value = build(name).discriminator(parts.step(discriminator=discriminator))
+    value = build(name, parts).discriminator(parts.step(discriminator=discriminator))
     gradients = torch.autograd.grad(value, list(discriminator.parameters()), allow_unused=True)
     assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
 
@@ -206,8 +209,8 @@ def test_a_patch_map_counts_by_its_mean(name, parts):
             return super().forward(images).reshape(-1, 1, 1, 1) * torch.tensor([0.5, 1.5, 0.0, 2.0]).reshape(1, 1, 2, 2)
 
     assert torch.isclose(
-        build(name).discriminator(parts.step(discriminator=Patches())),
-        build(name).discriminator(parts.step(discriminator=parts.Quadratic())),
+        build(name, parts).discriminator(parts.step(discriminator=Patches())),
+        build(name, parts).discriminator(parts.step(discriminator=parts.Quadratic())),
     )
 
 
@@ -228,5 +231,5 @@ def test_labels_reach_the_discriminator_with_their_images(name, expected, parts)
     discriminator = parts.Counting(parts.SmallDiscriminator())
     step = parts.step(discriminator=discriminator, labels=torch.tensor([3, 1, 4, 1]), full_precision=False)
     discriminator.labels.clear()
-    build(name).discriminator(step)
+    build(name, parts).discriminator(step)
     assert discriminator.labels == expected

@@ -157,7 +157,7 @@ def test_loss_scaling_is_refused_under_unrolling():
         ("acgan", ACGAN, "trains a class head"),
         ("matching", FeatureMatching, "compares features"),
         ("logan", LatentOptimization, "moves latents"),
-        ("clipping", WeightClipping, "changes weights after a step"),
+        ("clipping", WeightClipping, "changes weights or follows them after a step"),
     ],
 )
 def test_penalties_that_cannot_be_unrolled_are_refused(name, penalty, reason):

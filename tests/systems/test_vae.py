@@ -8,6 +8,7 @@ import torch
 from config_view import problems
 from PIL import Image
 from same_run import assert_same_run
+from tiny import SGD
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
@@ -229,3 +230,20 @@ def test_a_bernoulli_likelihood_has_no_sigma_and_needs_float32():
     assert line.startswith("trainer.precision: a Bernoulli likelihood needs float32")
     assert problems(bernoulli(sigma=None), "model") == []
     assert problems(bernoulli("bf16-mixed", likelihood="gaussian", sigma=0.5), "model") == []
+
+
+def test_steps_in_parts_are_those_of_the_batch(built):
+    """Labels, noise and gradients of the parts are those of the whole, bits aside."""
+    results = []
+    for size in ("null", "4"):
+        sgd = [line for line in SGD if "discriminator" not in line]
+        of_classes = ["model.generator.conditional=true", "batch_size=8", "budget.images=16", "seed=3"]
+        system = fit(built(f"model.microbatch={size}", *sgd, *of_classes))
+        results.append((system.state_dict(), system.statistics.check()))
+    torch.testing.assert_close(results[1][0], results[0][0], rtol=1e-4, atol=1e-6)
+    assert results[1][1] == pytest.approx(results[0][1], rel=1e-4)
+    with pytest.raises(ConfigError, match=r"model.generator compares all images of a batch \(BatchNorm1d"):
+        built("model.microbatch=4", "model.generator.norm=batch", "batch_size=8").system.refuse_batch(1)
+    (line,) = problems({"model": {"_target_": VAE, "microbatch": 3}, "batch_size": 8,
+                        "trainer": {"devices": 1, "num_nodes": 1}}, "model")  # fmt: skip
+    assert line.startswith("model.microbatch: 3 is no divisor of the 8 images of a step")

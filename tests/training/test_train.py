@@ -81,6 +81,8 @@ MOVING = [
     " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9}}",
     "ema.start=100",
     "ema.rampup=0.3",
+    "penalty=[r1,historical_averaging]",
+    "model.generator.norm=virtual",
 ]
 
 

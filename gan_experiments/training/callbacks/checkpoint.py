@@ -98,7 +98,7 @@ def _check_finite(system: System) -> None:
 
 def save_generator(system: System, path: Path) -> None:
     """Write the averaged generator, which ``load_generator`` reads."""
-    network: Any = system.ema.module
+    network: Any = system.evaluated()
     write_generator_file(network, system.clock.images_seen, path)
 
 

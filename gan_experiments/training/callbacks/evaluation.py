@@ -15,6 +15,7 @@ from gan_experiments.core.weights import WeightsMissingError
 from gan_experiments.data.inputs import Inputs
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.runs.results import plain
+from gan_experiments.sampling.standing import standing_provenance
 from gan_experiments.systems.base import System
 from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples
 
@@ -55,6 +56,7 @@ class Evaluation:
         selection: The measure that decides which evaluation is the best.
         best: The values of the best periodic evaluation so far, and its ``images_seen``.
         final: The result of the final evaluation.
+        standing_batches: Batches of the standing statistics of batch norm, for the record.
         patience: Images seen without a better periodic evaluation after which the run ends; ``None``: it does not.
 
     Raises:
@@ -86,6 +88,7 @@ class Evaluation:
         self.best: dict[str, float] = {}
         self.final: dict[str, Estimate] = {}
         self.patience: int | None = None
+        self.standing_batches = 0
         self._weight_hashes: dict[str, str] | None = None  # of the extractors used so far in this run
         self._seconds = 0.0
         self._earlier_wall = 0.0  # wall time of the run in earlier processes
@@ -182,7 +185,7 @@ class Evaluation:
         return {
             "final": plain(self.final),
             "best": self.best,
-            "evaluation": protocol | self.evaluator.provenance(),
+            "evaluation": protocol | standing_provenance(self.standing_batches) | self.evaluator.provenance(),
             "evaluation_share": self.share,
         }
 

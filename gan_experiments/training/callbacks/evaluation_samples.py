@@ -16,7 +16,7 @@ from gan_experiments.core.step import Generated, Translated
 from gan_experiments.core.types import ConfigError, NonNegativeInt
 from gan_experiments.data.inputs import Inputs
 from gan_experiments.sampling.interpolation import slerp
-from gan_experiments.systems.base import System, evaluation_mode
+from gan_experiments.systems.base import System, evaluation_mode, generated
 from gan_experiments.systems.translation import TranslationSystem
 
 
@@ -104,7 +104,7 @@ class EvaluationSamples:
         stream = Stream(seed, "evaluation")
         self._system = system
         self._seed = seed
-        self._ema = ema
+        self._network: Any = system.evaluated(ema, truncation)
         self._truncation = truncation
         self._latents = stream.normal(count, system.latent_dim)
         self._labels = stream.integers(system.num_classes, count) if system.num_classes else None
@@ -119,16 +119,12 @@ class EvaluationSamples:
         labels = None if self._labels is None else self._labels[chosen].to(device)
         latents = self._latents[chosen].to(device)
         if self._truncation is None:
-            images = self._system.sample(latents, labels, self._ema)
+            images = generated(self._network, latents, labels)
             moved = partial(self._moved, chosen, labels) if getattr(self._network, "transforms", False) else None
             return Generated(as_measured(images, bits), labels, partial(self._step, chosen, labels), moved)
         with torch.no_grad(), evaluation_mode(self._network):
             images = self._network.truncated(latents, self._truncation, labels)
         return Generated(as_measured(images, bits), labels, None)
-
-    @property
-    def _network(self) -> Any:
-        return self._system.ema.module if self._ema else self._system.generator
 
     @cached_property
     def _others(self) -> tuple[Tensor, Tensor]:
