@@ -34,35 +34,34 @@ def hints(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def run(request: Request) -> int:
-    """Draw a sheet, write it as a PNG and print its path."""
+    """Draw a sheet, write it as a PNG, or a video, and print its path."""
     options = request.config
     sampled = load_run(options["run"], options["trusted"], request.places)
-    file = _new_file(sampled.files, options)
     import torch
 
-    from gan_experiments.core.images import save_png
     from gan_experiments.sampling.base import refuse_translator
     from gan_experiments.training.build import construct
 
+    sheet = construct(options["output"], "output")
+    file = _new_file(sampled.files, options, sheet.suffixes[0])
+    sheet.check_file(file)
     raw = options["generator"] == "raw"
     system, data = sampled.restore(options["checkpoint"], options["accelerator"], raw)
     refuse_translator(system.ema.module)
     if options["standing_batches"] is not None:
         system.use_standing_statistics(options["standing_batches"], "standing_batches")
     generator = system.evaluated(not raw)
-    sheet = construct(options["output"], "output")
     if sheet.needs_data:
         data.prepare_data()
         data.setup()
     with torch.no_grad():
-        image = sheet(generator.eval(), data, options["seed"])
-    save_png(image, file)
+        sheet.save(generator.eval(), data, options["seed"], file)
     print(shown(file))
     return 0
 
 
-def _new_file(folder: RunFolder, options: dict[str, Any]) -> Path:
-    """Return the file to write, which does not exist yet.
+def _new_file(folder: RunFolder, options: dict[str, Any], suffix: str) -> Path:
+    """Return the file to write, which does not exist yet; one that is not given has ``suffix``.
 
     Raises:
         ConfigError: The given file exists.
@@ -76,7 +75,7 @@ def _new_file(folder: RunFolder, options: dict[str, Any]) -> Path:
     checkpoint = options["checkpoint"] if options["checkpoint"] in ("last", "best") else "custom"
     checkpoint += "-raw" if options["generator"] == "raw" else ""
     number = 1
-    while (file := folder.samples / f"{name}-{checkpoint}-seed{options['seed']}-{number}.png").exists():
+    while (file := folder.samples / f"{name}-{checkpoint}-seed{options['seed']}-{number}{suffix}").exists():
         number += 1
     return file
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.images import save_png
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
@@ -19,9 +21,11 @@ class Sheet:
 
     Attributes:
         needs_data: Whether it needs the real images, which are then read.
+        suffixes: What the names of its files end in, the usual one first.
     """
 
     needs_data: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = (".png",)
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
         """Return the sheet of a generator in evaluation mode: uint8, ``(3, H, W)``.
@@ -32,6 +36,21 @@ class Sheet:
             ConfigError: The sheet cannot be drawn with this generator.
         """
         raise NotImplementedError
+
+    def check_file(self, file: Path) -> None:
+        """Refuse, before anything is drawn, a file that the sheet cannot be written to.
+
+        Raises:
+            ConfigError: It cannot.
+        """
+
+    def save(self, generator: Generator, data: ImageSource, seed: int, file: Path) -> None:
+        """Draw the sheet and write it to a file.
+
+        Raises:
+            ConfigError: The sheet cannot be drawn with this generator.
+        """
+        save_png(self(generator, data, seed), file)
 
 
 def draw_latents(generator: Generator, count: int, seed: int) -> Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from torch.nn.functional import avg_pool2d
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid, to_float
+from gan_experiments.core.perceptual import MIN_PIXELS, Backbone, PerceptualEmbedding, load_backbone
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveFloat, PositiveInt
 from gan_experiments.data.files.framing import Framing
@@ -19,8 +22,11 @@ from gan_experiments.data.files.pictures import open_picture
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, device_of, refuse_points
 
+Distance = Literal["pixels", "alex", "vgg"]
+
 _STYLES = 1000  # of random latents, whose mean the search begins at and whose spread scales its noise
 _NOISE, _NOISY = 0.05, 0.75  # noise as a share of that spread, and the part of the search in which it falls to 0
+_SIDE = 256  # pixels; LPIPS sees larger images reduced to it
 _RISE, _FALL = 0.05, 0.25  # parts of the search in which the rate rises and falls
 
 
@@ -28,8 +34,8 @@ class Projection(Sheet):
     """A row of images, a row of their projections, and a row between each two of those.
 
     The schedule is that of the projector of StyleGAN2 (Karras et al. 2020, appendix D): from the mean style, Adam with
-    a rate that rises and falls, and noise that vanishes. The distance is the mean square between images and between
-    their halved copies, in the place of LPIPS, which needs weights; maps of noise stay as they are.
+    a rate that rises and falls, and noise that vanishes. The distance there is LPIPS with VGG16, which needs weights;
+    ``pixels`` is the mean square between images and between their halved copies. Maps of noise stay as they are.
 
     Args:
         images: Image files, cropped in the middle and resized.
@@ -37,6 +43,8 @@ class Projection(Sheet):
         rate: The largest learning rate.
         between: Images from one projection to the next, both included.
         label: The class of all images, for a conditional generator.
+        distance: ``pixels``, or LPIPS (Zhang et al. 2018) with the network ``alex`` or ``vgg``.
+        weights: File of that network's weights, torchvision's; ``None``: downloaded once into the user's cache folder.
     """
 
     def __init__(
@@ -46,22 +54,23 @@ class Projection(Sheet):
         rate: PositiveFloat = 0.1,
         between: PositiveInt = 8,
         label: NonNegativeInt | None = None,
+        distance: Distance = "pixels",
+        weights: str | None = None,
     ) -> None:
         self.images = images
         self.steps = steps
         self.rate = rate
         self.between = between
         self.label = label
+        self.distance = distance
+        self.weights = weights
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
         """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "projection")
         if not self.images:
             raise ConfigError("output.images: names no file")
-        labels = self._labels(generator)
-        targets = torch.stack([read_image(Path(path), generator.facts) for path in self.images])
-        targets = to_float(targets.to(device_of(generator)))
-        styles = project(generator, targets, labels, Stream(seed, "projection"), self.steps, self.rate)
+        targets, styles, labels = self.projected(generator, seed)
         columns = max(len(targets), self.between)
         rows = [_row(targets, columns), _row(generator.synthesize(styles, labels), columns)]
         positions = torch.linspace(0, 1, self.between, device=styles.device)[:, None]
@@ -70,17 +79,42 @@ class Projection(Sheet):
             rows.append(_row(generator.synthesize(torch.lerp(first, last, positions), own), columns))
         return image_grid(torch.cat(rows), columns=columns, bits=generator.facts.bits)
 
-    def _labels(self, generator: Generator) -> Tensor | None:
+    def projected(self, generator: Generator, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the images ``(B, C, H, W)`` in [-1, 1], the styles of their projections ``(B, D)``, and the labels.
+
+        Raises:
+            ConfigError: A file cannot be read, the class does not fit, or LPIPS has no weights or too small images.
+        """
+        labels, device = self.labels(generator, len(self.images)), device_of(generator)
+        targets = torch.stack([read_image(Path(path), generator.facts) for path in self.images])
+        targets = to_float(targets.to(device))
+        if self.distance == "pixels" and self.weights is not None:
+            raise ConfigError("output.weights: of no use with output.distance=pixels")
+        distance = image_distance if self.distance == "pixels" else lpips(self.distance, self.weights, generator)
+        stream = Stream(seed, "projection")
+        return targets, project(generator, targets, labels, stream, self.steps, self.rate, distance), labels
+
+    def labels(self, generator: Generator, count: int) -> Tensor | None:
+        """Return the class of each of ``count`` images; ``None`` for a generator that takes none.
+
+        Raises:
+            ConfigError: The class does not fit the generator.
+        """
         classes = generator.facts.num_classes if generator.conditional else 0
         if (self.label is None) != (classes == 0) or (self.label or 0) >= max(classes, 1):
             which = f"a class of 0 to {classes - 1}" if classes else "null: the generator takes no labels"
             raise ConfigError(f"output.label: {self.label} is not {which}")
-        count = len(self.images)
         return None if self.label is None else torch.full((count,), self.label, device=device_of(generator))
 
 
 def project(
-    generator: Generator, targets: Tensor, labels: Tensor | None, stream: Stream, steps: int, rate: float
+    generator: Generator,
+    targets: Tensor,
+    labels: Tensor | None,
+    stream: Stream,
+    steps: int,
+    rate: float,
+    distance: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Return the styles ``(B, D)`` whose images are nearest to ``targets``, ``(B, C, H, W)`` in [-1, 1].
 
@@ -91,7 +125,9 @@ def project(
         stream: Of the latents of the mean style, and of the noise.
         steps: Steps of Adam.
         rate: The largest learning rate.
+        distance: Of images from the targets, added up; ``None``: :func:`image_distance`.
     """
+    distance = distance or image_distance
     device = targets.device
     latents = stream.normal(_STYLES, generator.latent_dim).to(device)
     drawn = generator.styles(latents, None if labels is None else labels[:1].expand(_STYLES))
@@ -104,8 +140,8 @@ def project(
             optimizer.param_groups[0]["lr"] = rate * _pace(done)
             noise = stream.normal(*styles.shape).to(device)
             strength = spread * _NOISE * max(0.0, 1.0 - done / _NOISY) ** 2
-            distance = image_distance(generator.synthesize(styles + noise * strength, labels), targets)
-            (styles.grad,) = torch.autograd.grad(distance, styles)
+            far = distance(generator.synthesize(styles + noise * strength, labels), targets)
+            (styles.grad,) = torch.autograd.grad(far, styles)
             optimizer.step()
     return styles.detach()
 
@@ -121,6 +157,30 @@ def image_distance(images: Tensor, targets: Tensor) -> Tensor:
         if min(images.shape[2:]) < 4:
             return total
         images, targets = avg_pool2d(images, 2), avg_pool2d(targets, 2)
+
+
+def lpips(network: Backbone, weights: str | None, generator: Generator) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return LPIPS as a distance for :func:`project`; as in StyleGAN2's projector, of images of 256 pixels at most.
+
+    Args:
+        network: ``alex`` or ``vgg``.
+        weights: File of its weights; ``None``: the published ones.
+        generator: Whose images it is for.
+
+    Raises:
+        ConfigError: The images are too small, or the weights are not available or of another network.
+    """
+    facts = generator.facts
+    if facts.shorter_side < MIN_PIXELS or facts.channels == 2:
+        raise ConfigError(f"output.distance: LPIPS needs grey or coloured images of {MIN_PIXELS} pixels; take pixels")
+    embed = PerceptualEmbedding(load_backbone(weights, "output.weights", network), network).to(device_of(generator))
+    factor = max(1, facts.shorter_side // _SIDE)
+
+    def distance(images: Tensor, targets: Tensor) -> Tensor:
+        first, second = (embed(avg_pool2d(each[:, :3].float(), factor)) for each in (images, targets))
+        return (first - second).square().sum()
+
+    return distance
 
 
 def read_image(path: Path, facts: DataFacts) -> Tensor:

@@ -6,11 +6,13 @@ from PIL import Image
 
 from gan_experiments.cli import sample
 from gan_experiments.config.files import conf_dir
+from gan_experiments.sampling import video
 
 OUTPUTS = sorted(file.stem for file in (conf_dir() / "output").glob("*.yaml"))
 SMALL = {
     "neighbours": ["output.extractor.width=4", "output.extractor.training_images=2000"],
     "sefa": ["output.directions=[0]"],
+    "video": ["output.count=2", "output.between=2"],
 }
 
 
@@ -46,7 +48,7 @@ def test_every_output_is_an_image_or_a_clear_refusal(run, call, output):
         return
     assert code == 0, err
     picture = out.splitlines()[-1]
-    assert picture.endswith(f"{output}-last-seed0-1.png")
+    assert picture.endswith(f"{output}-last-seed0-1.{'gif' if output == 'video' else 'png'}")
     assert min(Image.open(picture).size) >= 34
 
 
@@ -88,3 +90,11 @@ def test_wrong_input_is_refused(run, call, arguments, line):
     code, _, err = call(sample, f"run={run.path}", *arguments)
     assert code == 2
     assert line in err
+
+
+def test_a_video_is_refused_before_it_is_drawn_if_its_file_cannot_be_written(run, call, tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    for file, problem in (("walk.png", "is no .gif or .mp4"), ("walk.mp4", "pip install 'gan-experiments[video]'")):
+        code, _, err = call(sample, f"run={run.path}", "output=video", f"file={file}", "checkpoint=absent")
+        assert (code, problem in err, "1 problem" in err) == (2, True, True), err
+    assert not list(tmp_path.glob("walk*"))

@@ -3,13 +3,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from backbones import random_backbone
 from PIL import Image
+from safetensors.torch import load_file, save_file
+from torchvision.models import alexnet, vgg16
 
+from gan_experiments.core.perceptual import PerceptualEmbedding
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.dcgan import DCGANGenerator
 from gan_experiments.networks.stylegan2 import StyleGAN2Generator
-from gan_experiments.sampling.projection import Projection, image_distance, project, read_image
+from gan_experiments.sampling.projection import Projection, image_distance, lpips, project, read_image
 
 FACTS = DataFacts("images", 16, 3, 4)
 
@@ -81,3 +85,35 @@ def test_what_cannot_be_read_and_classes_that_do_not_fit_are_refused(tmp_path):
     ):
         with pytest.raises(ConfigError, match=f"output.label: {label} is not {problem}"):
             Projection([file], label=label)(generator_of(DCGANGenerator, conditional=conditional), None, 0)
+
+
+@pytest.mark.parametrize("network", ["alex", "vgg"])
+def test_lpips_is_a_distance_where_its_weights_are_given(network, tmp_path):
+    kind = {"alex": alexnet, "vgg": vgg16}[network]
+    save_file(random_backbone(network=kind), tmp_path / "weights.safetensors")
+    torch.manual_seed(0)
+    generator = DCGANGenerator(DataFacts("images", 32, 3), latent_dim=8, channels=4).eval().requires_grad_(False)
+    for weight in generator.parameters():
+        weight.mul_(8)  # of images that differ
+    picture = write(tmp_path / "a.png", size=(32, 32))
+    options = {"steps": 20, "distance": network, "weights": str(tmp_path / "weights.safetensors")}
+    targets, styles, _ = Projection([picture], **options).projected(generator, 0)
+    assert not torch.equal(styles, Projection([picture], steps=20).projected(generator, 0)[1])
+    away = lpips(network, options["weights"], generator)
+    assert away(targets, targets) == 0
+    embed = PerceptualEmbedding(load_file(tmp_path / "weights.safetensors"), network)
+    images = generator.synthesize(styles)
+    torch.testing.assert_close(away(images, targets), (embed(images) - embed(targets)).square().sum())
+    mean = generator.styles(Stream(0, "projection").normal(1000, 8), None).mean(dim=0, keepdim=True)
+    assert away(images, targets) < 0.99 * away(generator.synthesize(mean), targets)
+
+
+def test_distances_that_do_not_fit_are_refused(tmp_path):
+    picture = write(tmp_path / "a.png")
+    with pytest.raises(ConfigError, match=r"output\.distance: LPIPS needs grey or coloured images of 32 pixels"):
+        Projection([picture], distance="vgg")(generator_of(DCGANGenerator), None, 0)
+    with pytest.raises(ConfigError, match=r"output\.weights: of no use with output\.distance=pixels"):
+        Projection([picture], weights="x")(generator_of(DCGANGenerator), None, 0)
+    larger = DCGANGenerator(DataFacts("images", 32, 3), latent_dim=8, channels=4).eval()
+    with pytest.raises(ConfigError, match=r"output\.weights: there is no file absent"):
+        Projection([picture], distance="alex", weights="absent")(larger, None, 0)
