@@ -178,7 +178,8 @@ def lpips(network: Backbone, weights: str | None, generator: Generator) -> Calla
 
     def distance(images: Tensor, targets: Tensor) -> Tensor:
         first, second = (embed(avg_pool2d(each[:, :3].float(), factor)) for each in (images, targets))
-        return (first - second).square().sum()
+        total: Tensor = (first - second).square().sum()
+        return total
 
     return distance
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -82,13 +82,13 @@ class Video(Projection):
             raise ConfigError("output.images: names one file; a way leads from one to another")
         if self.images:
             _, styles, labels = self.projected(generator, seed)
-            places, walk = styles[:, None], torch.lerp
+            places = styles[:, None]
             labels = None if labels is None else labels[:1]
         else:
-            places = draw_latents(generator, self.count * self.walks, seed).unflatten(0, (self.count, self.walks))
-            walk = slerp if self.path == "spherical" else torch.lerp
+            places = draw_latents(generator, self.count * self.walks, seed).view(self.count, self.walks, -1)
             labels = cycle_labels(generator, self.walks) if self.label is None else self.labels(generator, self.walks)
         make = generator.synthesize if self.images else generator
+        walk: Callable[..., Tensor] = torch.lerp if self.images or self.path == "linear" else slerp
         columns = math.ceil(math.sqrt(places.shape[1]))
         positions = torch.arange(self.between, device=device_of(generator)) / self.between
         for first, last in zip(places, places.roll(-1, dims=0), strict=True):
