@@ -91,7 +91,7 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             (override,) = parser.parse_overrides([line])
             change = _change(override, line, files)
         except HydraException as error:
-            read.problems.append(Problem("", _unreadable(line, error)))
+            read.problems.append(Problem("", _unreadable(line, error, files)))
             continue
         if override.is_hydra_override():
             if lacking := not_installed(change.key, change.values):
@@ -219,9 +219,11 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
     return replace(change, values=tuple(values))
 
 
-def _unreadable(line: str, error: HydraException) -> str:
+def _unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     if "=" not in line and not line.startswith("~"):
-        return f"{show(line)} is not of the form key=value"
+        meant = [f"{group}={line}" for group in sorted(files.groups) if line in files.options(group)]
+        hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
+        return f"{show(line)} is not of the form key=value{hint}"
     reason = first_line(error).removeprefix("LexerNoViableAltException: ")
     key, _, value = line.partition("=")
     hint = f"; in quotes: \"{key}='{value}'\"" if any(sign in value for sign in "=:()#&; ") else ""

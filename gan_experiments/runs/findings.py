@@ -66,7 +66,8 @@ def lines(record: Mapping[str, Any]) -> list[str]:
 def advice(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """Return in a line what to try, from what has been found or how far the result is from what can be expected.
 
-    That is the real baseline, or what the command has been shown to reach.
+    That is the real baseline, or what the command has been shown to reach. Commands in it have ``<folder>`` for the
+    run's.
 
     Empty if nothing was found that lasts, and the result is near enough.
     """
@@ -87,7 +88,7 @@ def advice(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         return ""
     seen, best = record.get("images_seen") or 0, value_of(record, "best.images_seen") or 0
     if best >= _STILL * seen:
-        more = f"budget.images={2 * int(seen)} with resume=<folder>"
+        more = f"gan-train resume=<folder> budget.images={2 * int(seen)}"
         return f"{far[0].upper()} was still getting better at the end{expected}: {more}"
     return f"{far[0].upper()} was best at {int(best):,} images and not since{expected}: {_half_rates(config)}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,20 +59,20 @@ def after_training(run: RunFolder) -> list[str]:
     lines = [f"  found        {line}" for line in findings.lines(record)]
     remedy = findings.advice(record, run.read_config() if run.config_file.exists() else {})
     if remedy:
-        lines.append(f"  try          {remedy}")
+        lines.append(f"  try          {remedy.replace('<folder>', shlex.quote(shown(run.path)))}")
     return [printable(line) for line in lines]
 
 
 def measures(record: dict[str, Any]) -> list[str]:
     """Describe each measure of a record: value, margin of error, real baseline, and how it was measured."""
     provenance = record.get("evaluation") or {}
-    lines = []
+    lines, width = [], max([12, *map(len, estimates(record))])
     for name, each in estimates(record).items():
         real = each.real_baseline
         real_text = "" if real is None else _with_margin(real, each.real_baseline_spread)
         baseline = f"   (a perfect generator: {real_text})" if real_text else ""
         features = ", in random features" if _is_random(name, provenance) else ""
-        lines.append(f"  {name.upper():<12} {_with_margin(each.value, each.margin)}{features}{baseline}")
+        lines.append(f"  {name.upper():<{width}} {_with_margin(each.value, each.margin)}{features}{baseline}")
     if lines:
         lines += [f"  measured in  {line}" for line in describe_provenance(provenance)]
         lines += [f"  left out     {name}: {reason}" for name, reason in (provenance.get("left_out") or {}).items()]

@@ -22,7 +22,8 @@ def test_one_that_is_wrong_hides_no_other():
     assert [change.line for change in found.changes] == ["loss=hing", "seed=1"]
     assert found.changes[0].values == ("hinge",)  # taken for the nearest, to look at the rest
     assert [problem.key for problem in found.problems] == ["", "loss", ""]
-    assert "is not of the form key=value" in found.problems[0].text
+    assert found.problems[0].text == "'seed' is not of the form key=value"
+    assert read("hinge").problems[0].text == "'hinge' is not of the form key=value; did you mean loss=hinge?"
 
 
 def test_an_option_that_is_like_no_other_leaves_its_group_unchecked():

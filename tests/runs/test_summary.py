@@ -56,9 +56,9 @@ def test_a_value_in_random_features_says_so_beside_it():
     evaluation = {"extractors": extractors, "features": {"fid": {"values": ["fid"]}}}
     final = {name: {"value": 1.0, "real_baseline": 0.5} for name in ("fid", "fid/inception", "modes")}
     assert measures({"final": final, "evaluation": evaluation})[:3] == [
-        "  FID          1.000, in random features   (a perfect generator: 0.500)",
+        "  FID           1.000, in random features   (a perfect generator: 0.500)",
         "  FID/INCEPTION 1.000   (a perfect generator: 0.500)",
-        "  MODES        1.000   (a perfect generator: 0.500)",
+        "  MODES         1.000   (a perfect generator: 0.500)",
     ]
 
 
@@ -115,3 +115,13 @@ def test_a_damaged_record_is_refused_by_its_file(tmp_path, damage):
     run.update_record(**RECORD | damage)
     with pytest.raises(ConfigError, match=r"record\.json: damaged"):
         summary(run)
+
+
+def test_a_command_to_try_names_the_folder_of_the_run(tmp_path):
+    run = RunFolder(tmp_path / "my run")
+    final = {"fid": {"value": 90.0, "real_baseline": 0.3, "higher_is_better": False}}
+    run.update_record(images_seen=1000, seconds=3.0, final=final, best={"images_seen": 1000})
+    assert (
+        f"  try          FID was still getting better at the end: gan-train resume='{run.path}' budget.images=2000"
+        in (summary(run).splitlines())
+    )
