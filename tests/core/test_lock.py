@@ -1,7 +1,13 @@
+import importlib
+import os
+import pkgutil
+import signal
 import subprocess
 import sys
 
 import pytest
+from processes import Forked
+from tiny import tiny_overrides
 
 from gan_experiments.core import lock
 from gan_experiments.core.lock import is_locked, locked
@@ -37,37 +43,47 @@ def test_a_file_is_locked_by_one_process_until_that_ends(tmp_path, monkeypatch, 
 
 
 # What Windows lacks is taken away once the packages of others, which have their own ways there, are imported.
-WITHOUT = """
-import os, signal, sys
-import filelock, hydra, matplotlib.pyplot, optuna, pydantic, pytorch_lightning, rich.live, scipy.stats, sklearn.datasets
-import tensorboard, torch.utils.tensorboard, torchmetrics, torchvision, yaml
-from hydra.core.global_hydra import GlobalHydra
-for name in ("fcntl", "resource", "pwd", "grp", "termios"):
-    sys.modules[name] = None
-for name in ("SIGHUP", "SIGUSR1", "SIGUSR2"):
-    delattr(signal, name)
-for name in ("fork", "killpg", "setsid", "pidfd_open"):
-    delattr(os, name)
-os.name = "nt"
-import gan_experiments.core.lock
-os.name = "posix"  # for Python's own modules
-import importlib, pkgutil
-for module in pkgutil.walk_packages(gan_experiments.__path__, "gan_experiments."):
-    importlib.import_module(module.name)
-signal.SIGUSR1 = 10  # for Lightning, which asks sys.platform
-from gan_experiments.cli.train import main
-sys.argv[1:] = sys.argv[1:] or ["-m", "seed=0,1"]
-main()
-"""
+OTHERS = (
+    *("filelock", "hydra", "matplotlib.pyplot", "optuna", "pydantic", "pytorch_lightning", "rich.live", "scipy.stats"),
+    *("sklearn.datasets", "tensorboard", "torch.utils.tensorboard", "torchmetrics", "torchvision", "yaml"),
+)
 
 
-def test_without_what_windows_lacks_a_run_is_trained_and_a_sweep_is_refused(tmp_path):
-    from tiny import tiny_overrides
+def run_without(arguments):
+    """Import the package as if for the first time, and train, where Windows' lacks are missing."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gan_experiments"]:
+        del sys.modules[name]
+    for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+        sys.modules[name] = None
+    for name in ("SIGHUP", "SIGUSR1", "SIGUSR2"):
+        delattr(signal, name)
+    for name in ("fork", "killpg", "setsid", "pidfd_open"):
+        delattr(os, name)
+    os.name = "nt"
+    importlib.import_module("gan_experiments.core.lock")
+    os.name = "posix"  # for Python's own modules
+    package = importlib.import_module("gan_experiments")
+    for module in pkgutil.walk_packages(package.__path__, "gan_experiments."):
+        importlib.import_module(module.name)
+    signal.SIGUSR1 = 10  # for Lightning, which asks sys.platform
+    sys.argv[1:] = arguments
+    sys.modules["gan_experiments.cli.train"].main()
 
-    for arguments, code, text in [
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
         (tiny_overrides("metrics=none", "budget.images=16"), 0, "16 images in"),
-        ([], 2, "sweeps need Linux or macOS"),
-    ]:
-        command = [sys.executable, "-c", WITHOUT, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, text in done.stdout + done.stderr) == (code, True), done.stderr[-2000:]
+        (["-m", "seed=0,1"], 2, "sweeps need Linux or macOS"),
+    ],
+    ids=["run", "sweep"],
+)
+def test_without_what_windows_lacks_a_run_is_trained_and_a_sweep_is_refused(
+    tmp_path, monkeypatch, arguments, code, text
+):
+    monkeypatch.chdir(tmp_path)
+    for name in OTHERS:
+        importlib.import_module(name)
+    process = Forked(lambda: run_without(arguments), tmp_path / "log")
+    assert process.wait() == code, process.log.read_text()[-2000:]
+    assert text in process.log.read_text()

@@ -40,16 +40,22 @@ def last_row(tmp_path):
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
-    code, err = finish(start(tmp_path, *LONG, "budget.images=8000", "name=whole"))
+    often = (
+        "budget.images=3200",
+        "callbacks.checkpoint.every=1200",
+        "callbacks.monitor.every=280",
+        "metrics.every=1600",
+    )
+    code, err = finish(start(tmp_path, *often, "name=whole"))
     assert code == 0, err
     moments, kills, code = random.Random(), 0, -signal.SIGKILL
     while code == -signal.SIGKILL:
         before = last_row(tmp_path)
-        process = start(tmp_path, *LONG, "budget.images=8000", "name=killed")
+        process = start(tmp_path, *often, "name=killed")
         while kills < 3 and process.poll() is None and last_row(tmp_path) == before:
             time.sleep(0.02)
         if kills < 3:
-            time.sleep(moments.uniform(0.0, 0.5))
+            time.sleep(moments.uniform(0.0, 0.3))
             process.kill()
         code, err = finish(process)
         kills += code == -signal.SIGKILL
