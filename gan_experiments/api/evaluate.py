@@ -115,9 +115,8 @@ def evaluate(
     of_run = isinstance(source, Run) or not named
     own_metrics = not named and metrics is None and not any(line.startswith("metrics") for line in lines)
     chosen = [metrics] if isinstance(metrics, str) else list(metrics or ())
-    groups = ["run=given"] if of_run else []  # its data may have moved
-    groups += [f"metrics=[{','.join(chosen)}]"] if chosen else []
-    groups += [f"dataset={dataset}"] if dataset else []
+    groups = ["run=given"] * of_run  # its data may have moved
+    groups += [f"metrics=[{','.join(chosen)}]"] * bool(chosen) + [f"dataset={dataset}"] * bool(dataset)
     with preserved_state():
         request = compose_request("evaluate", EvaluateConfig, [*groups, *lines])
         options = request.config

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytorch_lightning as pl
@@ -16,17 +15,17 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
+from gan_experiments.core.evaluation_mode import generated
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.sampling.standing import refuse_standing, with_standing_statistics
-from gan_experiments.systems.manual_steps import ManualSteps
-from gan_experiments.systems.microbatch import Item, refuse_microbatch, with_same_buffers
+from gan_experiments.systems.manual_steps import NETWORKS, ManualSteps
+from gan_experiments.systems.microbatch import refuse_microbatch
 from gan_experiments.systems.schedule import ValueRamp
 from gan_experiments.systems.step_statistics import StepStatistics
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-NETWORKS = ("generator", "discriminator", "encoder")  # of a system, in the order in which they are built
 Shape = tuple[int, ...]
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 _ABSENT = object()  # not ``None``, which a config can set
@@ -283,40 +282,6 @@ class System(ManualSteps):
         for key in ("optimizer.discriminator", "optimizer.clip.discriminator"):
             if config.get(key) is not None:
                 yield Problem(key, f"{reason}; take optimizer=vae, or set it to null")
-
-    def _networks(self) -> dict[str, nn.Module]:
-        return {name: network for name in NETWORKS if (network := getattr(self, name, None)) is not None}
-
-    def _in_parts(self, parts: Sequence[Item]) -> Iterable[Item]:
-        """Return parts of a step, each with its share of the random numbers, and the same buffers to start from."""
-        return parts if len(parts) == 1 else self._one_by_one(parts)
-
-    def _one_by_one(self, parts: Sequence[Item]) -> Iterator[Item]:
-        for index, part in with_same_buffers(parts, self._networks().values()):
-            self._part = index, len(parts)
-            yield part
-        self._part = 0, 1
-
-
-@torch.no_grad()
-def generated(network: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
-    """Return what a generator makes in evaluation mode: ``(N, C, H, W)`` in [-1, 1]."""
-    with evaluation_mode(network):
-        images: Tensor = network(latents, labels)
-    return images
-
-
-@contextmanager
-def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
-    """Put networks into evaluation mode during a block; afterwards every module has the mode that it had before."""
-    modes = [(module, module.training) for network in networks for module in network.modules()]
-    for network in networks:
-        network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def system_of(trainer: pl.Trainer) -> System:

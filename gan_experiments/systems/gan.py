@@ -92,13 +92,12 @@ class GAN(AdversarialSystem):
         microbatch: PositiveInt | None = None,
         activation_checkpointing: bool = False,
     ) -> None:
-        networks = {"generator": generator, "discriminator": discriminator}
         if activation_checkpointing:
-            recompute_blocks(networks)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        generator = generator.to(memory_format=layout)
+            recompute_blocks({"generator": generator, "discriminator": discriminator})
+        self._layout = torch.channels_last if channels_last else torch.contiguous_format
+        generator = generator.to(memory_format=self._layout)
         super().__init__(generator, optimizers, schedule, clip, clock, seed, ema_half_life, d_steps)
-        self.discriminator = discriminator.to(memory_format=layout)
+        self.discriminator = discriminator.to(memory_format=self._layout)
         self.loss = loss
         self.penalties: Mapping[str, Penalty] = nn.ModuleDict(dict(penalties))  # type: ignore[assignment]
         for penalty in penalties.values():
@@ -109,7 +108,6 @@ class GAN(AdversarialSystem):
         self.generator_batch = generator_batch
         self.microbatch = microbatch
         self._simultaneous = update_order == "simultaneous"
-        self._layout = layout
         self._real_outputs: list[Tensor] = []
         self._clean_real: Tensor = torch.empty(0)
 

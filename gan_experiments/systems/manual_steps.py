@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.randomness import Stream
+from gan_experiments.systems.microbatch import Item, with_same_buffers
 from gan_experiments.systems.optimization import clear_gradient, take_step, weights_of
+
+NETWORKS = ("generator", "discriminator", "encoder")  # of a system, in the order in which they are built
 
 
 class ManualSteps(pl.LightningModule):
@@ -92,3 +95,16 @@ class ManualSteps(pl.LightningModule):
             wrappers: Any = self.optimizers()
             wrappers = wrappers if isinstance(wrappers, list) else [wrappers]
             wrappers[self.trainer.optimizers.index(optimizer)].step()
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {name: network for name in NETWORKS if (network := getattr(self, name, None)) is not None}
+
+    def _in_parts(self, parts: Sequence[Item]) -> Iterable[Item]:
+        """Return parts of a step, each with its share of the random numbers, and the same buffers to start from."""
+        return parts if len(parts) == 1 else self._one_by_one(parts)
+
+    def _one_by_one(self, parts: Sequence[Item]) -> Iterator[Item]:
+        for index, part in with_same_buffers(parts, self._networks().values()):
+            self._part = index, len(parts)
+            yield part
+        self._part = 0, 1

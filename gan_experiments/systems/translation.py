@@ -14,10 +14,11 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Augmentation, Discriminator, Loss, Penalty
 from gan_experiments.core.ema import GeneratorEMA
+from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import DataFacts
 from gan_experiments.systems.adversarial import NETWORKS
-from gan_experiments.systems.base import OptimizerFactory, Shape, evaluation_mode
+from gan_experiments.systems.base import OptimizerFactory, Shape
 from gan_experiments.systems.optimization import keep_rates
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.translator_training import Side, TranslatorTraining

@@ -13,10 +13,11 @@ from torch.optim import Optimizer
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Encoder, Generator
+from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.images import is_points, to_float
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFloat, PositiveInt
-from gan_experiments.systems.base import OptimizerFactory, System, evaluation_mode
+from gan_experiments.systems.base import OptimizerFactory, System
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
 from gan_experiments.systems.microbatch import check_microbatch, divided
 from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained

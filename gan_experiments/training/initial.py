@@ -15,7 +15,8 @@ from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import is_main_process
 from gan_experiments.runs.initial import read_source
-from gan_experiments.systems.base import NETWORKS, System
+from gan_experiments.systems.base import System
+from gan_experiments.systems.manual_steps import NETWORKS
 
 _MOST_NAMES = 10
 _FROM_IMAGE = ("discriminator", "encoder")  # networks whose first layer is the one at the image

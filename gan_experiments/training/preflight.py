@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 
+from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.systems.base import Shape, System, evaluation_mode
+from gan_experiments.systems.base import Shape, System
 from gan_experiments.training.build import Parts
 from gan_experiments.training.memory import check_memory
 

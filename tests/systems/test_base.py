@@ -2,10 +2,9 @@
 
 import pytest
 from config_view import config_view, problems
-from torch import nn
 
 from gan_experiments.losses.hinge import Hinge
-from gan_experiments.systems.base import System, evaluation_mode
+from gan_experiments.systems.base import System
 from gan_experiments.systems.gan import GAN
 from gan_experiments.systems.vae import VAE
 
@@ -58,10 +57,3 @@ def test_the_half_life_and_betas_can_change_in_every_system():
     limits = System.ramp_limits(config_view({"optimizer": optimizer}))
     assert list(limits) == ["optimizer.generator.betas[0]", "optimizer.generator.betas[1]", "ema.half_life"]
     assert limits["optimizer.generator.betas[0]"] < 1
-
-
-def test_evaluation_mode_restores_every_module():
-    network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2).eval())
-    with evaluation_mode(network):
-        assert not any(module.training for module in network.modules())
-    assert [module.training for module in network.modules()] == [True, True, False]

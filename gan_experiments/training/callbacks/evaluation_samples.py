@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from gan_experiments.core.evaluation_mode import evaluation_mode, generated
 from gan_experiments.core.images import as_measured, to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.step import Generated, Translated
 from gan_experiments.core.types import ConfigError, NonNegativeInt
 from gan_experiments.data.inputs import Inputs
 from gan_experiments.sampling.interpolation import slerp
-from gan_experiments.systems.base import System, evaluation_mode, generated
+from gan_experiments.systems.base import System
 from gan_experiments.systems.translation import TranslationSystem
 
 

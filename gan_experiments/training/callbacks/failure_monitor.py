@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.clock import Clock
+from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.images import as_measured, to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import PositiveInt
@@ -20,7 +21,7 @@ from gan_experiments.metrics.functional.data_copying import share_of_copies
 from gan_experiments.metrics.functional.distances import squared_radii
 from gan_experiments.runs.findings import title
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.systems.base import System, evaluation_mode
+from gan_experiments.systems.base import System
 from gan_experiments.training import failures
 from gan_experiments.training.callbacks.base import LoopPart
 
