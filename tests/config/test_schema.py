@@ -83,9 +83,10 @@ def test_every_option_of_every_group_is_right(group, option):
     # A measure without a rhythm of its own is there to be added to others.
     adds = group == "metrics" and "\nevery:" not in (conf_dir() / group / f"{option}.yaml").read_text()
     line = f"{group}=[native,{option}]" if adds else f"{group}={option}"
-    # Some want more images than there are digits, some colours; translators want inputs.
+    # Some want more images than there are digits, some colours; translators want inputs, one measure a network.
     large = ["dataset=cifar10"] if group == "experiment" or option in {"colorize", *LARGE} else []
     large += ["task=denoise"] if option in TRANSLATORS and group in ("model", "experiment") else []
+    large += ["model=stylegan3"] if option == "equivariance" else []
     others = {"model": "loss", "metrics": "dataset", "dataset_defaults": "dataset"}
     problems, other = {}, others.get(group, "model")
     choices = own_files("train").options(other)
