@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from processes import in_two_processes
 from scipy import integrate, special
 
 from gan_experiments.networks.alias_free import (
@@ -136,3 +137,12 @@ def test_layers_can_be_differentiated_twice():
     slope.square().sum().backward()
     names = [name for layer in layers for name, weight in layer.named_parameters() if weight.grad is None]
     assert not names
+
+
+def test_two_processes_average_magnitudes_as_one(tmp_path):
+    def work(rank):
+        module = UnitMagnitude(decay=0.9)
+        module(torch.full((2, 1, 4, 4), 3.0 if rank else 1.0))
+        assert module.mean_square.item() == pytest.approx(0.9 + 0.1 * 5)
+
+    in_two_processes(work, tmp_path)

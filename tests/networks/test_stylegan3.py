@@ -79,14 +79,16 @@ def test_moving_the_input_moves_the_images(variant):
 
 def test_turning_the_input_turns_the_images_of_variant_r():
     turn = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
-    differences = {}
+    differences, radial = {}, {}
     for variant in ("t", "r"):
         generator = tiny_generator(32, variant=variant)
         styles = generator.styles(torch.randn(2, 5))
         images = generator.synthesize(styles)
         turned = generator.synthesize(styles, transform=turn)
         differences[variant] = ((turned - images.rot90(1, (2, 3))).abs().max() / images.abs().max()).item()
+        radial[variant] = [layer.nonlinearity.down_filter.ndim == 2 for layer in generator.layers[:-1]]
     assert differences["r"] < 1e-5 < 0.01 < differences["t"]
+    assert radial == {"t": [False] * 6, "r": [True] * 4 + [False] * 2}  # not where sampling is critical
 
 
 def test_images_do_not_depend_on_others_of_a_batch_and_evaluation_changes_nothing():
