@@ -22,7 +22,14 @@ from tiny import tiny_overrides
 quick_hydra.make_quick()
 quick_jobs.make_quick()
 metadata.entry_points = cache(metadata.entry_points)  # Lightning asks all packages at each start of a training
+FIRST = {"slow", "slurm", "ray", "joblib", "submitit"}
 gc.disable()  # what the modules of the tests make stays: looking through it again and again is a tenth of the time
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long or waits, so that no process is left with it at the end."""
+    items.sort(key=lambda item: not any(mark.name in FIRST for mark in item.iter_markers()))
 
 
 def pytest_collection_finish():

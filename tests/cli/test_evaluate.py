@@ -16,6 +16,7 @@ from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.synthetic.points import Ring
 from gan_experiments.runs.folder import RunFolder
 
+FORK = partial(start_processes, start_method="fork")
 SMALL = ("metrics.extractors.native.width=4", "metrics.extractors.native.training_images=2000")
 
 
@@ -147,7 +148,7 @@ def test_the_weights_of_another_network_are_refused(call, tmp_path, trained):
 def test_two_processes_find_what_one_finds(call, trained, tmp_path, monkeypatch, source):
     """FID, IS, their margins and real baselines, in features, and measures that see the images themselves."""
     if source == "fake":  # forked, they need not import everything again; the other source shows it as it is
-        monkeypatch.setattr("gan_experiments.core.distributed.spawn", partial(start_processes, start_method="fork"))
+        monkeypatch.setattr("gan_experiments.core.distributed.spawn", FORK)
     np.save(tmp_path / "fakes.npy", Digits().images[:90].numpy())
     what = [f"run={trained.path}"] if source == "run" else [f"fake={tmp_path / 'fakes.npy'}", "dataset=digits"]
     options = [*what, "metrics=[native,prdc]", "metrics.samples=90", "metrics.batch_size=20", *SMALL]
@@ -167,7 +168,8 @@ def test_two_processes_find_what_one_finds(call, trained, tmp_path, monkeypatch,
     assert two["evaluation"] == one["evaluation"]
 
 
-def test_a_problem_in_several_processes_is_said_once(call, trained):
+def test_a_problem_in_several_processes_is_said_once(call, trained, monkeypatch):
+    monkeypatch.setattr("gan_experiments.core.distributed.spawn", FORK)
     code, _, err = call(
         evaluate, f"run={trained.path}", "devices=2", "metrics=[native,kid]", *SMALL, "metrics.samples=60"
     )

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "compare_losses.ipynb"
 
@@ -18,6 +17,8 @@ def outputs(notebook, kind):
 
 @pytest.mark.slow
 def test_the_notebook_runs_from_nothing(tmp_path):
+    from nbclient import NotebookClient  # takes a second
+
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
     html = "\n".join(outputs(notebook, "text/html"))

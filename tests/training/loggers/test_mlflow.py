@@ -5,12 +5,16 @@ from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.loggers.mlflow import MLflow
 from gan_experiments.training.train import train
 
-mlflow = pytest.importorskip("mlflow", reason="needs mlflow")
 LOGGER = {"mlflow": {"_target_": f"{MLflow.__module__}.MLflow"}}
 
 
+@pytest.fixture(autouse=True)
+def mlflow():
+    return pytest.importorskip("mlflow", reason="needs mlflow")  # here: to import it takes seconds
+
+
 @pytest.fixture
-def logged(tmp_path, monkeypatch):
+def logged(tmp_path, monkeypatch, mlflow):
     """Return the one run that MLflow holds of a folder."""
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -48,7 +52,7 @@ def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp
     assert {"samples/000000000.png", "samples/000000064.png"} <= images
 
 
-def test_training_goes_on_where_the_service_fails(tiny, tmp_path, logged, monkeypatch, caplog):
+def test_training_goes_on_where_the_service_fails(tiny, tmp_path, mlflow, monkeypatch, caplog):
     asked = []
 
     def fail(*_, **__):

@@ -5,8 +5,12 @@ from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.loggers.wandb import WeightsAndBiases
 from gan_experiments.training.train import train
 
-wandb = pytest.importorskip("wandb", reason="needs wandb")
 LOGGER = {"wandb": {"_target_": f"{WeightsAndBiases.__module__}.WeightsAndBiases"}}
+
+
+@pytest.fixture(autouse=True)
+def wandb():
+    return pytest.importorskip("wandb", reason="needs wandb")  # here: to import it takes seconds
 
 
 def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp_path, monkeypatch):
@@ -27,7 +31,7 @@ def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp
     assert list((run.path / "wandb").glob("offline-run-*/files/media/images/samples_*.png"))
 
 
-def test_training_goes_on_where_the_service_fails(tiny, tmp_path, monkeypatch, caplog):
+def test_training_goes_on_where_the_service_fails(tiny, tmp_path, wandb, monkeypatch, caplog):
     def fail(**_):
         raise wandb.errors.CommError("nobody answers")
 
