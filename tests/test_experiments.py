@@ -1,6 +1,7 @@
 """The recipes of ``conf/experiment``: each is a right config that trains."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -25,6 +26,16 @@ def test_it_names_its_paper_and_holds_differences_only(file):
     assert lines[0] == "# @package _global_"
     assert lines[1].startswith("# ")
     assert "_target_" not in file.read_text()
+
+
+@pytest.mark.parametrize("file", FILES, ids=RECIPES)
+def test_it_says_how_many_generator_steps_its_budget_is(file):
+    line = r"^# Budget: ([\d,]+) images(?:, the default,)? are ([\d,]+) generator steps"
+    said = re.search(line, file.read_text(), re.MULTILINE)
+    config = compose("train", [f"experiment={file.stem}"])
+    images, steps = (int(number.replace(",", "")) for number in said.groups())
+    assert images == config.budget.images
+    assert steps == math.ceil(images / config.batch_size) // config.d_steps
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
