@@ -126,7 +126,7 @@ class RunFolder:
             refuse_huge(text)
             config = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader
         except FileNotFoundError:
-            raise ConfigError(f"{self.path}: not a run folder: config.yaml is missing") from None
+            raise ConfigError(f"{self.path}: not a run folder: {self._missing()}") from None
         except NotADirectoryError:
             above = next((each for each in self.path.parents if RunFolder(each).config_file.exists()), None)
             raise ConfigError(f"{self.path} is a file; give the run's folder{f', {above}' if above else ''}") from None
@@ -136,6 +136,14 @@ class RunFolder:
         if not isinstance(config, dict):
             raise ConfigError(f"{self.config_file}: not a config")
         return config
+
+    def _missing(self) -> str:
+        """Say what is missing of a run, and where one is that may be meant."""
+        if not self.path.exists():
+            return "there is no such folder"
+        below = [file.parent for depth in ("*", "*/*") for file in self.path.glob(f"{depth}/config.yaml")]
+        newest = max(below, key=lambda folder: folder.stat().st_mtime, default=None)
+        return f"config.yaml is missing{f'; the newest run in it is {newest}' if newest else ''}"
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write the resolved config atomically."""

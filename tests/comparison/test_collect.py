@@ -14,7 +14,10 @@ def test_runs_are_found_two_folders_deep(tmp_path):
     write_run(tmp_path / "day" / "too" / "deep", seed=3)
     study = collect(tmp_path)
     assert [(run.name, run.seed) for run in study.runs] == [("day/two", 2), ("one", 1)]
-    assert study.left_out == [("day/too", "not a run folder: config.yaml is missing")]
+    deeper = tmp_path / "day" / "too" / "deep"
+    assert study.left_out == [
+        ("day/too", f"not a run folder: config.yaml is missing; the newest run in it is {deeper}")
+    ]
 
 
 def test_what_is_no_run_is_listed_and_left_out(tmp_path):

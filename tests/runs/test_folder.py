@@ -10,8 +10,17 @@ from gan_experiments.runs.folder import HeldError, RunFolder, is_main_process
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="not a run folder"):
-        RunFolder(tmp_path).read_config()
+    def said(folder):
+        with pytest.raises(ConfigError) as caught:
+            RunFolder(folder).read_config()
+        return str(caught.value)
+
+    assert said(tmp_path / "none") == f"{tmp_path / 'none'}: not a run folder: there is no such folder"
+    assert said(tmp_path) == f"{tmp_path}: not a run folder: config.yaml is missing"
+    run = RunFolder(tmp_path / "day" / "run")
+    run.write_config({"seed": 1})
+    for folder in (tmp_path, tmp_path / "day"):
+        assert said(folder).endswith(f"config.yaml is missing; the newest run in it is {run.path}")
 
 
 def test_a_file_of_a_run_is_not_its_folder(tmp_path):
