@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import as_markdown
 from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
 
 _LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
@@ -93,10 +94,11 @@ class MLflow(ServiceLogger):
     @rank_zero_only
     @tolerant
     def log_final(self, results: Mapping[str, Any], step: int) -> None:
-        """Log margins and real baselines beside the final values, and how these were measured as a file."""
+        """Log margins and real baselines beside the final values; as files a table, and how they were measured."""
         for name, value in final_numbers(results).items():
             self._client.log_metric(self._id, name, value, step=step)
         self._client.log_dict(self._id, dict(results["evaluation"]), "evaluation.json")
+        self._client.log_text(self._id, as_markdown(results), "evaluation.md")
 
     @rank_zero_only
     @tolerant

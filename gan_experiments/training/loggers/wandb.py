@@ -11,7 +11,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from gan_experiments.core.dotted import flatten
+from gan_experiments.core.escape import for_html
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import as_markdown
 from gan_experiments.training.loggers.base import ServiceLogger, tolerant
 
 _CLOCK = "images_seen"
@@ -72,8 +74,12 @@ class WeightsAndBiases(ServiceLogger):
     @rank_zero_only
     @tolerant
     def log_final(self, results: Mapping[str, Any], step: int) -> None:
-        """Add final values, margins and real baselines to the run's summary, by dotted key."""
+        """Add final values, margins and real baselines to the run's summary, by dotted key, and a table of them."""
+        import wandb
+
         self._run.summary.update(flatten({"final": results["final"], "evaluation": results["evaluation"]}))
+        table = f"<pre>{for_html(as_markdown(results))}</pre>"
+        self._run.log({"evaluation": wandb.Html(table, inject=False), _CLOCK: step})
 
     @rank_zero_only
     @tolerant

@@ -2,6 +2,7 @@ import pytest
 
 from gan_experiments.cli import train as command
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.summary import as_markdown
 from gan_experiments.training.loggers.mlflow import MLflow
 from gan_experiments.training.train import train
 
@@ -48,6 +49,8 @@ def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp
             assert known.data.metrics[f"final/{name}_{field}"] == fields[field]
     assert known.data.params["loss._target_"].startswith("gan_experiments.losses")
     assert known.data.tags["overrides"] == "loss"
+    table = mlflow.artifacts.load_text(f"{known.info.artifact_uri}/evaluation.md")
+    assert table == as_markdown(run.record())
     images = {item.path for item in client.list_artifacts(known.info.run_id, "samples")}
     assert {"samples/000000000.png", "samples/000000064.png"} <= images
 
