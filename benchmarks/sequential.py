@@ -22,7 +22,7 @@ from gan_experiments.comparison.sequential import Plan, look_at
 from gan_experiments.comparison.statistics import ALPHA, BETTER, WORSE, holm
 from gan_experiments.sweeps.sequential import looks
 
-MOST, FIRST, ROUNDS = 20, 8, 4  # the defaults of the sweeper
+MOST, FIRST, ROUNDS, FUTILITY = 20, 8, 4, 0.05  # the defaults of the sweeper
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def one_study(rng: np.random.Generator, cell: Cell) -> Outcome:
     names = [f"arm{number}" for number in range(len(cell.means))]
     values = _values(rng, cell)
     plan = Plan(looks(FIRST, MOST, ROUNDS), {name: [] for name in names}, names[0] if cell.baseline else None,
-                "fid", "final", None)  # fmt: skip
+                "fid", "final", None, FUTILITY)  # fmt: skip
     asked, still_open = dict.fromkeys(names, 0), names
     for count in plan.looks:
         asked |= dict.fromkeys(still_open, count)
@@ -78,7 +78,8 @@ def one_study(rng: np.random.Generator, cell: Cell) -> Outcome:
         look = plan.test(outcomes[first], outcomes[second])
         if look is not None and np.isfinite(look.result.low):
             covered.append(look.result.low <= means[first] - means[second] <= look.result.high)
-    return Outcome(interim.verdicts, _fixed(plan, dict(zip(names, values, strict=True))), sum(asked.values()), covered)
+    told = {pair: word for pair, word in interim.verdicts.items() if word in (BETTER, WORSE)}
+    return Outcome(told, _fixed(plan, dict(zip(names, values, strict=True))), sum(asked.values()), covered)
 
 
 def _values(rng: np.random.Generator, cell: Cell) -> Array:
@@ -138,13 +139,14 @@ def _is_false(pair: tuple[str, str], word: str, means: Mapping[str, float]) -> b
 
 
 NONE = [
-    *(Cell(law, [0.0] * 2) for law in ("normal", "lognormal")),
+    *(Cell(law, [0.0] * 2) for law in ("normal", "lognormal", "t2")),
     Cell("normal", [0.0] * 2, correlation=0.8),
     Cell("lognormal", [0.0] * 2, diverging=0.3),
     Cell("normal", [0.0] * 4, baseline=False),
     Cell("lognormal", [0.0] * 10, diverging=0.1),
+    Cell("t2", [0.0] * 10, correlation=0.5, diverging=0.3),
 ]
-SOME = [Cell("normal", [0.0, difference]) for difference in (0.5, 1.0, 2.0, 3.0)]
+SOME = [Cell("normal", [0.0, difference]) for difference in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)]
 SOME += [Cell("normal", [0.0, 0.0, 0.0, 0.0, 0.0, 3.0])]
 
 

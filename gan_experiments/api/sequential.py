@@ -45,7 +45,9 @@ class SequentialStudy:
         folder_of: FolderOf,
     ) -> None:
         counts = looks(config.first_seeds, config.max_seeds, config.rounds)
-        self.plan = Plan(counts, arms, config.baseline, config.measure, config.score, config.smallest_difference)
+        self.plan = Plan(
+            counts, arms, config.baseline, config.measure, config.score, config.smallest_difference, config.futility
+        )
         if problems := self.plan.problems():
             raise ConfigError(problems)
         self._better = config.better
@@ -122,6 +124,8 @@ class SequentialStudy:
 
 def _in_words(interim: Interim, count: int) -> str:
     settled = [f"{first} is {word} than {second}" for (first, second), word in interim.verdicts.items()]
-    settled = [text.replace("equivalent than", "equivalent to") for text in settled]
+    settled = [
+        text.replace("equivalent than", "equivalent to").replace("call than", "call against") for text in settled
+    ]
     rest = f"open: {first_few(interim.open, 7, last=' and ')}" if interim.open else "nothing is open"
     return f"after {count} seeds: {'; '.join([*settled, rest])}"

@@ -99,7 +99,9 @@ def _test(first: ArmResult, second: ArmResult, plan: Plan | None) -> _Tested:
     if plan is not None:
         by_seed = [{int(block[0]): value for block, value in arm.outcomes.items()} for arm in (first, second)]
         look = plan.test(*by_seed)
-        return _Tested(*look) if look else _Tested(a, b, matched, _UNTESTED)
+        return (
+            _Tested(look.first, look.second, look.matched, look.result) if look else _Tested(a, b, matched, _UNTESTED)
+        )
     if min(len(a), len(b)) < 2:
         return _Tested(a, b, matched, _UNTESTED)
     return _Tested(a, b, matched, compare_values(a, b, matched))

@@ -13,6 +13,7 @@ plan of looks; it was not tried.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -20,10 +21,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from gan_experiments.comparison.difference import Difference, compare_values
 from gan_experiments.comparison.spending import level_of_look, p_of_study
-from gan_experiments.comparison.statistics import ALPHA, BETTER, EQUIVALENT, WORSE, holm, smallest_p
+from gan_experiments.comparison.statistics import ALPHA, BETTER, CLOSE, EQUIVALENT, WORSE, holm, smallest_p
 from gan_experiments.core.files import write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.metrics_table import Floats
@@ -41,12 +43,16 @@ class Look(NamedTuple):
         second: Those of the second.
         matched: Whether they have the same seeds.
         result: The test; its p value and interval allow for the other looks.
+        latest: The p value that a fixed design would have at the last look so far.
+        share: Seeds by then, divided by those of the last look of the plan.
     """
 
     first: Floats
     second: Floats
     matched: bool
     result: Difference
+    latest: float
+    share: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Plan:
         measure: What runs are compared by.
         score: ``final`` or ``best``.
         smallest_difference: Arms that differ by less are equivalent; ``None``: none are.
+        futility: Probability that the last look will show a difference, below which nothing more is asked; 0: never.
     """
 
     looks: tuple[int, ...]
@@ -68,6 +75,7 @@ class Plan:
     measure: str
     score: str
     smallest_difference: float | None
+    futility: float = 0.0
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the pairs of arms that are compared; with a baseline it is the second."""
@@ -101,24 +109,40 @@ class Plan:
             before = count
             a, b = (np.array([arm[seed] for seed in each]) for arm, each in zip((first, second), seeds, strict=True))
             found = compare_values(a, b, seeds[0] == seeds[1], level=level_of_look(self.looks, index, ALPHA))
-            looks.append(Look(a, b, seeds[0] == seeds[1], found._replace(p=p_of_study(self.looks, index, found.p))))
+            result = found._replace(p=p_of_study(self.looks, index, found.p))
+            looks.append(Look(a, b, seeds[0] == seeds[1], result, found.p, count / self.looks[-1]))
         if not looks:
             return None
         best = min(looks, key=lambda look: look.result.p)
         shown = best if best.result.p <= ALPHA else looks[-1]
-        return shown._replace(result=shown.result._replace(p=best.result.p))
+        result = shown.result._replace(p=best.result.p)
+        return shown._replace(result=result, latest=looks[-1].latest, share=looks[-1].share)
 
     def is_equivalent(self, result: Difference) -> bool:
         """Tell whether the interval lies within the smallest difference that matters."""
         smallest = self.smallest_difference
         return smallest is not None and result.low > -smallest and result.high < smallest
 
+    def is_futile(self, look: Look) -> bool:
+        """Tell whether the last look will hardly show a difference, given this one.
+
+        The probability is that of normal values whose difference is unknown (predictive power, Spiegelhalter, Freedman
+        & Blackburn 1986). To stop then makes no difference appear: p values and intervals stay valid.
+        """
+        if not self.futility or look.share == 1:
+            return False
+        bound = stats.norm.isf(level_of_look(self.looks, len(self.looks) - 1, ALPHA / len(self.pairs())) / 2)
+        middle = stats.norm.isf(look.latest / 2) / math.sqrt(look.share)
+        spread = math.sqrt((1 - look.share) / look.share)
+        beyond = stats.norm.sf((bound - middle) / spread) + stats.norm.cdf((-bound - middle) / spread)
+        return bool(beyond < self.futility)
+
 
 class Interim(NamedTuple):
     """What a look shows.
 
     Attributes:
-        verdicts: ``better``, ``worse`` or ``equivalent`` of the settled pairs.
+        verdicts: ``better``, ``worse`` or ``equivalent`` of the settled pairs, ``too close to call`` of futile ones.
         open: Arms that get more seeds.
     """
 
@@ -144,9 +168,11 @@ def look_at(plan: Plan, outcomes: Mapping[str, Outcomes]) -> Interim:
             verdicts[pair] = BETTER if look.result.ahead else WORSE
         elif look and plan.is_equivalent(look.result):
             verdicts[pair] = EQUIVALENT
+        elif look and plan.is_futile(look):
+            verdicts[pair] = CLOSE
     lost: set[str] = set()
     if plan.baseline is None:
-        lost = {pair[verdict == BETTER] for pair, verdict in verdicts.items() if verdict != EQUIVALENT}
+        lost = {pair[verdict == BETTER] for pair, verdict in verdicts.items() if verdict in (BETTER, WORSE)}
     in_question = {arm for pair in pairs if pair not in verdicts and not lost & set(pair) for arm in pair}
     return Interim(verdicts, [arm for arm in plan.arms if arm in in_question])
 

@@ -35,6 +35,7 @@ class SequentialConfig(Section):
         first_seeds: Seeds of each arm in the first round.
         rounds: Most rounds, after each of which the arms are compared.
         smallest_difference: Arms that differ by less are equivalent; ``None``: seeds are added until one is better.
+        futility: Chance that the last round will show a difference, below which an arm gets no more seeds; 0: never.
         measure: What runs are compared by.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
         better: Whether lower or higher values are better; ``known``: as the records of the runs say.
@@ -46,6 +47,7 @@ class SequentialConfig(Section):
     first_seeds: Seeds
     rounds: Rounds
     smallest_difference: PositiveFloat | None
+    futility: Annotated[float, Interval(ge=0, le=0.5)]
     measure: str
     score: Literal["final", "best"]
     better: Literal["known", "lower", "higher"]

@@ -14,7 +14,14 @@ EVALUATION = {"features": {"fid": {"values": ["fid"], "higher_is_better": {"fid"
 
 
 def config(**options):
-    fields = {"baseline": None, "max_seeds": 9, "first_seeds": 6, "rounds": 2, "smallest_difference": None}
+    fields = {
+        "baseline": None,
+        "max_seeds": 9,
+        "first_seeds": 6,
+        "rounds": 2,
+        "smallest_difference": None,
+        "futility": 0.0,
+    }
     return SequentialConfig(
         **{**fields, "measure": "fid", "score": "final", "better": "known", "params": {}, **options}
     )

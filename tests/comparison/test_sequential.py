@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import yaml
+from scipy import stats
 from synthetic import write_study
 
 from gan_experiments.comparison.comparison import compare
@@ -164,3 +165,26 @@ def test_looks_are_not_allowed_for_where_arms_hold_more_than_seeds(tmp_path):
     found = compare(tmp_path, factor="loss")
     assert found.plan is None
     assert any("d_steps vary in an arm: its looks are not allowed for" in line for line in found.warnings)
+
+
+def test_arms_whose_difference_would_hardly_be_seen_get_no_more_seeds():
+    first = values(0, 11)
+    alike = {"a": first, "b": dict(enumerate(reversed(first.values())))}  # of the same mean
+    interim = look_at(plan_of("a", "b", futility=0.05), alike)
+    assert (interim.verdicts, interim.open) == ({("a", "b"): "too close to call"}, [])
+    assert look_at(plan_of("a", "b"), alike).open == ["a", "b"]  # without it
+    promising = {"a": first, "b": {seed: value + 0.7 for seed, value in alike["b"].items()}}
+    assert look_at(plan_of("a", "b", futility=0.05), promising).open == ["a", "b"]
+    complete = {"a": values(0, 20), "b": values(0, 20, seed=1)}
+    assert look_at(plan_of("a", "b", futility=0.05), complete).verdicts == {}  # nothing more could be asked
+
+
+def test_the_predicted_chance_is_that_of_a_random_walk_whose_drift_is_known_so_far():
+    looks, share, p = (8, 20), 0.4, 0.25
+    rng, score = np.random.default_rng(0), stats.norm.isf(p / 2)
+    drift = score / share**0.5 + rng.normal(size=400_000) / share**0.5
+    end = score * share**0.5 + drift * (1 - share) + rng.normal(size=400_000) * (1 - share) ** 0.5
+    chance = np.mean(np.abs(end) > stats.norm.isf(level_of_look(looks, 1, 0.05) / 2))
+    look = plan_of("a", "b", looks=looks).test(values(0, 8), values(0, 8, seed=1))._replace(latest=p)
+    assert plan_of("a", "b", looks=looks, futility=1.02 * chance).is_futile(look)
+    assert not plan_of("a", "b", looks=looks, futility=0.98 * chance).is_futile(look)

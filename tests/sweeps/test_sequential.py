@@ -5,6 +5,7 @@ from gan_experiments.sweeps.sequential import looks, read_arms, sequential_probl
 
 NODE = {
     "_target_": "x", "baseline": None, "max_seeds": 20, "first_seeds": 8, "rounds": 4, "smallest_difference": None,
+    "futility": 0.0,
     "measure": "fid", "score": "final", "better": "known", "params": {},
 }  # fmt: skip
 
