@@ -105,7 +105,8 @@ def section(name: str, table: Published, found: dict[str, Any]) -> Iterator[str]
     yield as_markdown(published_table(verdicts(name)))
     if found:
         yield ""
-        yield f"{found['minutes']} minutes of training, torch {', '.join(found['torch'])}."
+        took = f"{found['minutes']:.0f} minutes" if found["minutes"] >= 1 else "Less than a minute"
+        yield f"{took} of training, torch {', '.join(found['torch'])}."
     for text in table.notes:
         yield from ("", text.strip())
     yield ""
