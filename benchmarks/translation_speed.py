@@ -38,6 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.worker:
         model, name = options.worker
+        sys.stdout = sys.stderr  # what the contenders say of themselves
         (theirs if name == "authors" else ours)(model, name, options)
         return
     lines = harness.heading(f"{options.threads} thread(s)", f"batches of {options.batch}")
