@@ -47,6 +47,7 @@ NEEDS = {  # of models and recipes that cannot be trained on the default dataset
     "fastgan": ["dataset=polygons"],
     "projected_gan": ["dataset=polygons"],
 }
+POINTS = ("ring", "grid", "swiss_roll", "dirac", "gaussian")  # whose samples are plotted
 FEW_SAMPLES = 20_000  # images of a cut budget, below which 1,000 samples are measured: drawing takes long, too
 TILE = 128  # pixels of a row's picture in the sheet
 HEAD = ("", "command", "seed", "result", "a perfect generator", "minutes", "")
@@ -72,9 +73,11 @@ def main() -> None:
                 keep(options.folder / "rows.jsonl", key(overrides, seed), row)
     table = [row for overrides in rows(options.root) for row in rows_of(overrides, kept)]
     lines = [harness.row(number, *cells(row)) for number, row in enumerate(table, 1)]
-    harness.report([*harness.heading(), *harness.head(*HEAD), *lines], options.output)
     if options.sheet:
-        sheet([row.get("picture") for row in table]).save(options.sheet)
+        sheet(table).save(options.sheet)
+        where = os.path.relpath(options.sheet, (options.output or options.sheet).parent)
+        lines += ["", f"![Samples of the rows, by their numbers]({where})"]
+    harness.report([*harness.heading(), *harness.head(*HEAD), *lines], options.output)
 
 
 def rows(root: Path | None) -> list[list[str]]:
@@ -178,17 +181,17 @@ def cells(row: dict[str, Any]) -> list[str]:
     return [command, row["seed"], row.get("result", "-"), row.get("real", "-"), minutes, row["verdict"]]
 
 
-def sheet(pictures: list[str | None]) -> Image.Image:
-    """Return the upper left corners of the pictures of all rows that have one, with their numbers."""
-    shown = [(number, path) for number, path in enumerate(pictures, 1) if path]
+def sheet(table: list[dict[str, Any]]) -> Image.Image:
+    """Return the pictures of all rows that have one, with their numbers: a plot, or the upper left corner of a grid."""
+    shown = [(number, row) for number, row in enumerate(table, 1) if row.get("picture")]
     columns, tile = 8, TILE + 14
     canvas = Image.new("RGB", (columns * tile, -(-max(1, len(shown)) // columns) * (tile + 12)), "white")
-    for place, (number, path) in enumerate(shown):
+    for place, (number, row) in enumerate(shown):
         left, top = place % columns * tile, place // columns * (tile + 12)
-        with Image.open(path) as grid:
-            side = min(grid.size)
-            part = grid.convert("RGB").crop((0, 0, side // 2, side // 2)) if side >= 2 * TILE else grid.convert("RGB")
-            canvas.paste(part.resize((TILE, TILE), Image.Resampling.NEAREST), (left, top + 12))
+        with Image.open(row["picture"]) as grid:
+            side = min(grid.size) // (1 if any(f"dataset={name}" in row["overrides"] for name in POINTS) else 2)
+            part = grid.convert("RGB").crop((0, 0, side, side))
+            canvas.paste(part.resize((TILE, TILE), Image.Resampling.LANCZOS), (left, top + 12))
         ImageDraw.Draw(canvas).text((left, top), str(number), "black")
     return canvas
 

@@ -102,9 +102,10 @@ def test_rows_of_first_commands_are_kept_or_said_not_to_be_run(scripts, tmp_path
     for only in ("dataset=rnig", "model=mlp"):
         monkeypatch.setattr(sys, "argv", [*arguments, only, *(["--limit", "0"] if only == "model=mlp" else [])])
         first.main()
-    refused, left = capsys.readouterr().out.splitlines()[-2:]
+    refused, left, _, pictures = capsys.readouterr().out.splitlines()[-4:]
     assert "exit code 2: dataset: no option 'rnig'; did you mean 'ring'?" in refused
     assert left.endswith("| not run |")
+    assert pictures == "![Samples of the rows, by their numbers](sheet.png)"
 
 
 def test_the_budget_of_a_first_command_fits_the_minutes(scripts, monkeypatch):
