@@ -1,12 +1,13 @@
 """How often sequential studies err, and how many runs they spend against the fixed design: simulated studies.
 
-python benchmarks/sequential.py --studies 2000 --write benchmarks/results/sequential.md
+python benchmarks/sequential.py --studies 2000 --output benchmarks/results/sequential.md
+
+The seed is 1: with 0 the default of futility was chosen.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,7 +101,7 @@ def _fixed(plan: Plan, values: Mapping[str, Array]) -> dict[tuple[str, str], str
     return {pair: BETTER if test.ahead else WORSE for pair, test, p in found if p <= ALPHA}
 
 
-def rows(cells: Sequence[Cell], studies: int) -> Iterator[str]:
+def rows(cells: Sequence[Cell], studies: int, seed: int) -> Iterator[str]:
     """Yield a table: errors and coverage, agreement with the fixed design, and the share of its runs."""
     titles = (
         "values",
@@ -117,7 +118,7 @@ def rows(cells: Sequence[Cell], studies: int) -> Iterator[str]:
     yield "|---|---:|---|---:|---:|---:|---:|---:|---:|"
     for cell in cells:
         begin = time.perf_counter()
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         found = [one_study(rng, cell) for _ in range(studies)]
         means = {f"arm{number}": mean for number, mean in enumerate(cell.means)}
         false = [any(_is_false(pair, word, means) for pair, word in each.verdicts.items()) for each in found]
@@ -154,14 +155,15 @@ def main() -> None:
     """Simulate, and print the tables or write them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--write", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     sequential.compare_values = remembered
     counts = looks(FIRST, MOST, ROUNDS)
     lines = [
         "# Errors and cost of sequential studies",
         "",
-        f"    python {shlex.join(sys.argv)}",
+        f"    python benchmarks/sequential.py --studies {arguments.studies} --seed {arguments.seed}",
         "",
         f"{arguments.studies:,} simulated studies a cell, looks after {', '.join(map(str, counts))} seeds."
         " The first arm is the baseline, but for all pairs; means",
@@ -171,13 +173,13 @@ def main() -> None:
         " verdicts are",
         f"those of {MOST} seeds of each arm. Runs: as a share of those.",
         "",
-        *rows(NONE, arguments.studies),
+        *rows(NONE, arguments.studies, arguments.seed),
         "",
-        *rows(SOME, arguments.studies),
+        *rows(SOME, arguments.studies, arguments.seed),
         "",
     ]
-    if arguments.write:
-        arguments.write.write_text("\n".join(lines))
+    if arguments.output:
+        arguments.output.write_text("\n".join(lines))
     else:
         print("\n".join(lines))
 

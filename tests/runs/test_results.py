@@ -15,9 +15,9 @@ RECORD = {
 def test_estimates_come_back_from_a_record():
     record = json.loads(json.dumps(RECORD))
     assert estimates(record) == FINAL
-    assert estimates(record, "inception-50k") == LATER
+    assert estimates(evaluation_of(record, "inception-50k")) == LATER
     assert evaluation_of(record, "inception-50k")["evaluation"]["samples"] == 50_000
-    assert estimates(record, "another") == {}
+    assert estimates(evaluation_of(record, "another")) == {}
     assert evaluation_of({"evaluations": []}, "another") == {}
 
 
