@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
 from gan_experiments.api.run import Run
+from gan_experiments.core.files import whole_folder
+from gan_experiments.core.types import ConfigError
 from gan_experiments.runs import hub
 from gan_experiments.runs.model_card import model_card
 
@@ -34,12 +35,19 @@ def push(run: Run, place: str, checkpoint: str = "last") -> str:
 
     generator = run.generator(checkpoint=checkpoint)
     seen = load_checkpoint(find_checkpoint(run.files, checkpoint))["images_seen"]
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+
+    def fill(folder: Path) -> None:
         write_generator_file(generator, seen, folder / hub.FILE)
         (folder / "README.md").write_text(model_card(run.files, generator, place, seen), encoding="utf-8")
-        if hub.is_hub(place):
-            return hub.upload(folder, place, KEY)
-        target = Path(place).expanduser()
-        shutil.copytree(folder, target, dirs_exist_ok=True)
-        return str(target)
+
+    if hub.is_hub(place):
+        with tempfile.TemporaryDirectory() as temporary:
+            fill(Path(temporary))
+            return hub.upload(Path(temporary), place, KEY)
+    target = Path(place).expanduser()
+    try:
+        with whole_folder(target) as folder:
+            fill(folder)
+    except OSError as error:
+        raise ConfigError(f"{KEY}: {target} cannot be written ({error.strerror or error})") from error
+    return str(target)

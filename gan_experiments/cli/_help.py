@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from gan_experiments.cli._arguments import flag_parser
-from gan_experiments.config.files import conf_dir, root_dir
+from gan_experiments.config.files import INHERITED, conf_dir, root_dir
 from gan_experiments.core.escape import printable
 
 WIDTH = 100
@@ -46,10 +46,10 @@ def _read_root(file: Path) -> tuple[str, str, list[tuple[str, str, str]], str]:
 def _groups(groups: list[tuple[str, str, str]], folders: list[Path]) -> str:
     lines = []
     for group, default, meaning in groups:
-        files = sorted({printable(file.stem) for folder in folders for file in (folder / group).glob("*.yaml")})
-        if files:
+        names = {file.stem for folder in folders for file in (folder / group).glob("*.yaml")} - {INHERITED}
+        if names:
             title = f"  {group + '=' + default if default != 'null' else group:<24}{meaning}".rstrip()
-            lines += [title, _wrapped(", ".join(files), indent=26)]
+            lines += [title, _wrapped(", ".join(map(printable, sorted(names))), indent=26)]
     return "\n".join(lines)
 
 

@@ -142,6 +142,9 @@ def _spelling_hint(value: Any, annotation: Any) -> str:
     choices = [str(choice) for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
     if match := nearest(value, choices):
         return f"; did you mean {match!r}?"
+    below = [name for each in kinds if _is_section(each) for name in signature_of(each).parameters]
+    if len(below) == 1 and isinstance(value, (int, float, str)):
+        return f"; did you mean .{below[0]}={show(value)} below it?"
     if isinstance(value, float) and value.is_integer() and int in kinds and float not in kinds:
         return f"; write {int(value)}"
     if (str in kinds or Path in kinds) and isinstance(value, (int, float)):

@@ -1,6 +1,6 @@
 """What was probably meant by an option or a key that does not exist; other names of both are in the YAML files.
 
-They are what a comment there gives after "also called".
+They are what a comment there gives after "elsewhere called".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gan_experiments.config.files import conf_dir, root_dir
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import nearest, show, show_key
 
-_ALSO = re.compile(r"#.*\balso called ([\w, -]+)", re.IGNORECASE)
+_ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(\w+):")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from gan_experiments.core.files import replacing
+from gan_experiments.core.files import replacing, whole_folder
 from gan_experiments.core.images import encode_picture, is_points, picture_suffix
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
@@ -43,7 +41,6 @@ def write_images(data: ImageData, output: Path) -> None:
     suffix, labels = picture_suffix(data.facts.channels, data.facts.bits), []
     numbers, console = torch.split(torch.arange(data.num_training), _BATCH), Console(stderr=True)
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
         with (_archive if output.suffix == ".zip" else _folder)(output) as put:
             for part in track(numbers, "writing images", console=console, disable=not console.is_terminal):
                 batch = fetch(part)
@@ -61,18 +58,13 @@ def write_images(data: ImageData, output: Path) -> None:
 @contextmanager
 def _folder(output: Path) -> Iterator[Put]:
     """Yield a function that writes a file into a folder, which appears at the end."""
-    temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".tmp", dir=output.parent))
+    with whole_folder(output) as temporary:
 
-    def put(name: str, content: bytes) -> None:
-        (temporary / name).parent.mkdir(exist_ok=True)
-        (temporary / name).write_bytes(content)
+        def put(name: str, content: bytes) -> None:
+            (temporary / name).parent.mkdir(exist_ok=True)
+            (temporary / name).write_bytes(content)
 
-    try:
-        temporary.chmod(0o755)
         yield put
-        temporary.rename(output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager

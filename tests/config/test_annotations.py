@@ -39,7 +39,7 @@ def test_sections_and_components_are_noted_and_not_looked_into():
 def test_an_error_has_its_place_and_our_words():
     found, _ = errors(inner=3, part={"_target_": "x"}, sizes=[1, 0], schema=1)
     assert found == [
-        (("inner",), "3 is not a mapping of size or null"),
+        (("inner",), "3 is not a mapping of size or null; did you mean .size=3 below it?"),
         (("sizes", 1), "0 is not an integer >= 1"),
         (("schema",), "1 is not text; write \"'1'\""),  # a name that pydantic keeps for itself
     ]

@@ -113,6 +113,16 @@ def test_a_folder_stands_for_a_repository(run, call, tmp_path):
     assert json.loads(json.dumps(begun.record["init_from"]["taken"])).keys() == {"generator"}
 
 
+def test_a_folder_appears_whole_or_not_at_all(run, call, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gan_experiments.api.push.model_card", fail)
+    code, _, err = call(export, f"run={run.folder}", f"push={tmp_path / 'a'}")
+    assert (code, "push: " in err, "No space left on device" in err) == (2, True, True), err
+    assert list(tmp_path.iterdir()) == []
+
+
 REFUSED = {
     "is not there, or not yours to use": errors.RepositoryNotFoundError,
     "has no such revision": errors.RevisionNotFoundError,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import torch
@@ -12,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from gan_experiments.core.files import whole_folder
 from gan_experiments.core.images import encode_picture, is_points, picture_suffix
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError
@@ -49,18 +48,12 @@ def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) ->
     shards = torch.split(shuffled, shard_images)
     digits = max(4, len(str(len(shards) - 1)))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
-        try:
-            temporary.chmod(0o755)
+        with whole_folder(folder) as temporary:
             progress = track(shards, "writing shards", console=Console(stderr=True), transient=True)
             for number, indices in enumerate(progress):
                 _write(data, indices, temporary / f"{number:0{digits}}.tar")
             if data.labels is not None:
                 (temporary / CLASS_NAMES).write_text(json.dumps(data.class_names) + "\n", encoding="utf-8")
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise ConfigError(f"output: {folder} cannot be written ({error.strerror or error})") from error
     last = f"{len(shards) - 1:0{digits}}"
