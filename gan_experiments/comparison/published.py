@@ -12,10 +12,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import yaml
+from annotated_types import Interval
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -23,7 +24,8 @@ from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.difference import compare_with_mean
 from gan_experiments.core.text import suggest
-from gan_experiments.core.types import ConfigError
+from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveInt
+from gan_experiments.core.yaml_size import refuse_huge
 from gan_experiments.runs.metrics_table import Floats
 from gan_experiments.runs.results import scores
 
@@ -46,8 +48,8 @@ class PublishedValue:
     """
 
     mean: float
-    tolerance: float
-    spread: float | None = None
+    tolerance: NonNegativeFloat
+    spread: NonNegativeFloat | None = None
     of: Literal["final", "radius"] = "final"
 
 
@@ -61,7 +63,7 @@ class PublishedArm:
     """
 
     values: dict[str, PublishedValue]
-    images: int = 0
+    images: Annotated[int, Interval(ge=0)] = 0
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -85,7 +87,7 @@ class Published:
     arms: dict[str, PublishedArm]
     protocol: dict[str, tuple[str, str]]
     command: str
-    trials: int | None = None
+    trials: PositiveInt | None = None
     spread_of: Literal["trials", "mean"] = "trials"
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -136,7 +138,9 @@ def read_published(name: str) -> Published:
         known = [path.parent.name for path in folder().glob(f"*/{FILE}")]
         raise ConfigError(f"published: there is no table {name!r}{suggest(name, known, listed=True)}")
     try:
-        return TypeAdapter(Published).validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        refuse_huge(text)
+        return TypeAdapter(Published).validate_python(yaml.safe_load(text))
     except (OSError, ValueError, yaml.YAMLError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
         lines = [f"{file}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems]

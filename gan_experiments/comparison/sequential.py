@@ -129,8 +129,8 @@ class Plan:
         The probability is that of normal values whose difference is unknown (predictive power, Spiegelhalter, Freedman
         & Blackburn 1986). To stop then makes no difference appear: p values and intervals stay valid.
         """
-        if not self.futility or look.share == 1:
-            return False
+        if not self.futility or look.share == 1 or self.smallest_difference is not None:
+            return False  # more seeds may show that there is no difference that matters
         bound = stats.norm.isf(level_of_look(self.looks, len(self.looks) - 1, ALPHA / len(self.pairs())) / 2)
         middle = stats.norm.isf(look.latest / 2) / math.sqrt(look.share)
         spread = math.sqrt((1 - look.share) / look.share)
@@ -208,4 +208,6 @@ def keep_plan(study: Path, plan: Plan) -> None:
         f"{key}: {planned[key]} in the plan of {study}, {now[key]} here" for key in now if planned[key] != now[key]
     ]
     if lines:
-        raise ConfigError([*lines, "a study keeps its plan: hydra.sweep.dir=... begins another"])
+        text = "a study keeps its plan: hydra.sweeper.futility=0 and the like repeat it"
+        text += ", hydra.sweep.dir=... begins another"
+        raise ConfigError([*lines, text])

@@ -43,9 +43,7 @@ class EvaluateConfig(Section):
     fake: str | None
     checkpoint: str
     generator: Weights
-    standing_batches: (
-        StandingBatches | None
-    )  # of the statistics of batch norm, 0: those of training; None: as the run has it
+    standing_batches: StandingBatches | None  # 0: those of training; None: as the run has it
     truncation: PositiveFloat | None
     metrics: EvaluateMetrics
     seed: NonNegativeInt | None
@@ -71,9 +69,7 @@ class SampleConfig(OfRun):
 
     output: Sheet
     generator: Weights
-    standing_batches: (
-        StandingBatches | None
-    )  # of the statistics of batch norm, 0: those of training; None: as the run has it
+    standing_batches: StandingBatches | None  # 0: those of training; None: as the run has it
     seed: NonNegativeInt
     file: str | None
     accelerator: Literal["cpu", "gpu", "auto"]

@@ -90,7 +90,7 @@ class Average(Section):
     half_life: NonNegativeInt
     start: NonNegativeInt = 0
     rampup: Share | None = None
-    standing_batches: StandingBatches = 0
+    standing_batches: StandingBatches | None = None
 
     @staticmethod
     def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:

@@ -56,6 +56,8 @@ def refuse_standing(network: nn.Module, batches: int, key: str) -> None:
         reason = f"{batches} is not a number of batches >= 0"
     elif not isinstance(network, Generator):
         reason = f"{type(network).__name__} makes images from images, not from latents, which could be drawn"
+    elif any(isinstance(module, nn.SyncBatchNorm) for module in network.modules()):
+        reason = "torch.nn.SyncBatchNorm waits for other processes"
     elif not _batch_norms(network):
         reason = f"{type(network).__name__} has no batch norm here, whose statistics these would be"
     if batches and reason:

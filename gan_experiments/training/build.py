@@ -158,7 +158,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         d_steps=config["d_steps"],
     )
     system.ema.start, system.ema.rampup = config["ema"].get("start", 0), config["ema"].get("rampup")
-    system.use_standing_statistics(config["ema"].get("standing_batches", 0), "ema.standing_batches")
+    system.use_standing_statistics(config["ema"].get("standing_batches") or 0, "ema.standing_batches")
     for name, chosen in (config.get("freeze") or {}).items():
         if chosen is not None:
             from_image = name == "discriminator"

@@ -126,9 +126,14 @@ def test_an_unknown_or_wrong_table_is_refused_in_full(tmp_path):
     with pytest.raises(ConfigError) as error:
         read_published(wrong)
     assert all(key in str(error.value) for key in ("arms.one.values.fid.mean", "unheard", "trials"))
-    (tmp_path / "table.yaml").write_text("[")
-    with pytest.raises(ConfigError, match="not a published table"):
+    wrong = table(tmp_path, {"one": {"values": {"fid": {"mean": 1, "tolerance": -1, "spread": -1}}}}, trials=0)
+    with pytest.raises(ConfigError) as error:
         read_published(wrong)
+    assert all(key in str(error.value) for key in ("fid.tolerance", "fid.spread", "trials"))
+    for text in ("[", "[" * 3000 + "]" * 3000):
+        (tmp_path / "table.yaml").write_text(text)
+        with pytest.raises(ConfigError, match="not a published table"):
+            read_published(wrong)
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -175,6 +175,10 @@ def test_arms_whose_difference_would_hardly_be_seen_get_no_more_seeds():
     assert look_at(plan_of("a", "b"), alike).open == ["a", "b"]  # without it
     promising = {"a": first, "b": {seed: value + 0.7 for seed, value in alike["b"].items()}}
     assert look_at(plan_of("a", "b", futility=0.05), promising).open == ["a", "b"]
+    assert look_at(plan_of("a", "b", futility=0.05, smallest_difference=0.5), alike).open == [
+        "a",
+        "b",
+    ]  # it may be shown
     complete = {"a": values(0, 20), "b": values(0, 20, seed=1)}
     assert look_at(plan_of("a", "b", futility=0.05), complete).verdicts == {}  # nothing more could be asked
 

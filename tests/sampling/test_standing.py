@@ -17,6 +17,7 @@ from gan_experiments.networks.batch_norm import synchronize_batch_norm
 from gan_experiments.networks.biggan import BigGANGenerator
 from gan_experiments.networks.dcgan import DCGANGenerator
 from gan_experiments.networks.mlp import MLPGenerator
+from gan_experiments.runs.config_differences import changed
 from gan_experiments.runs.generator_file import load_generator
 from gan_experiments.sampling.standing import refuse_standing, with_standing_statistics
 
@@ -119,6 +120,19 @@ def test_what_has_no_batch_norm_is_refused_before_a_run(fit, tmp_path, overrides
     with pytest.raises(ConfigError, match=r"ema.standing_batches: .*; set ema.standing_batches=0"):
         fit("ema.standing_batches=4", *overrides)
     assert not (tmp_path / "run").exists()
+
+
+def test_batch_norm_that_waits_for_other_processes_is_refused(runs):
+    system = runs[0].system()
+    system.generator.append = torch.nn.SyncBatchNorm(3)
+    with pytest.raises(ConfigError, match="waits for other processes"):
+        system.use_standing_statistics(2, "standing_batches")
+
+
+def test_a_run_of_before_there_were_standing_statistics_has_the_same_config():
+    ema = gan_experiments.compose(["dataset=digits"])["ema"]
+    assert "standing_batches" in ema
+    assert changed({"ema": {key: value for key, value in ema.items() if key != "standing_batches"}}, {"ema": ema}) == []
 
 
 def test_the_commands_have_them_too(runs, call, capsys, tmp_path):
