@@ -46,18 +46,32 @@ def foreign_place(path: Path) -> Iterator[ForeignFile]:
 
 
 def files_of(path: Path) -> dict[str, Path]:
-    """Return the files of networks in a folder by what they are; of a file, that one alone.
+    """Return the files of networks in a folder by what they are, all of the generator's newest step; or a file alone.
 
     Raises:
-        ConfigError: There are none in the folder.
+        ConfigError: There are none in the folder, or a network has files of other steps only.
     """
     if not path.is_dir():
         return {"": path}
     for when in ("best", "current"):
-        found = {role: sorted(path.glob(f"model={name}-{when}-weights-step=*.pth")) for role, name in _NETWORKS.items()}
-        if found["generator"]:
-            return {role: files[-1] for role, files in found.items() if files}
+        found = {role: _steps(path, f"model={name}-{when}-weights-step=") for role, name in _NETWORKS.items()}
+        if not found["generator"]:
+            continue
+        newest = max(found["generator"])
+        others = {role: files[max(files)].name for role, files in found.items() if files and newest not in files}
+        if others:
+            name = f"-{when}-weights-step={newest}.pth"
+            raise ConfigError(
+                [f"{path}: holds no model={_NETWORKS[role]}{name}, but {others[role]}" for role in others]
+            )
+        return {role: files[newest] for role, files in found.items() if files}
     raise ConfigError(f"{path}: holds no checkpoints of StudioGAN (model=G-best-weights-step=*.pth)")
+
+
+def _steps(path: Path, prefix: str) -> dict[int, Path]:
+    """Return the files in a folder with names of a prefix and a number, by that."""
+    named = re.compile(re.escape(prefix) + r"([0-9]+)\.pth")
+    return {int(match[1]): each for each in path.glob(f"{prefix}*.pth") if (match := named.fullmatch(each.name))}
 
 
 def state_dicts(file: ForeignFile) -> dict[str, State]:

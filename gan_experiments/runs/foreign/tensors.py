@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,8 +75,9 @@ class ForeignFile:
         data, dtype, offset, size, stride = parts
         if not math.prod(size):
             return torch.empty(size, dtype=dtype)
-        flat = torch.frombuffer(bytearray(data), dtype=dtype)
-        return flat.as_strided(size, stride, offset).clone()
+        width = dtype.itemsize
+        view: Any = np.ndarray(size, f"V{width}", data, offset * width, [step * width for step in stride])
+        return torch.frombuffer(view.copy(), dtype=dtype).reshape(size).clone()  # clone: aligned as torch does it
 
     def _parts(self, value: Any) -> tuple[memoryview, torch.dtype, int, tuple[int, ...], tuple[int, ...]] | None:
         """Return data, type, offset, shape and strides of a tensor."""

@@ -194,3 +194,19 @@ def test_tensors_of_every_form_are_rebuilt(form, tmp_path):
             assert file.shape(file.content[name]) == tuple(value.shape)
             rebuilt = file.tensor(file.content[name])
             assert (rebuilt.dtype, np.array_equal(rebuilt.numpy(), value.detach().numpy())) == (value.dtype, True)
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_view_takes_no_more_memory_than_its_own_numbers(archived, tmp_path):
+    base = torch.arange(250_000.0).reshape(500, 500)
+    views = {"row": base[3], "column": base[:, 3], "turned": base[::100, 5:9].T, "halves": base.half()[:, 2]}
+    torch.save(views, tmp_path / "views", _use_new_zipfile_serialization=archived)
+    with foreign_file(tmp_path / "views") as file:
+        tracemalloc.start()
+        try:
+            rebuilt = {name: file.tensor(file.content[name]) for name in views}
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert all(torch.equal(value, rebuilt[name]) for name, value in views.items())
+    assert peak < 50_000  # bytes; all of the numbers are a million

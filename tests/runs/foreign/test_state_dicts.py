@@ -14,6 +14,7 @@ from gan_experiments.networks.biggan_deep import BigGANDeepGenerator
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gan_experiments.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+from gan_experiments.runs.foreign.state_dicts import files_of
 
 FACTS = DataFacts("images", 32, 3, 5)
 
@@ -156,6 +157,24 @@ def test_what_differs_is_refused_in_a_line_and_nothing_is_written(call):
     code, _, err = call(command, "critic.pth", "output=imported")
     assert (code, "holds no generator" in err) == (2, True)
     assert not Path("imported").exists()
+
+
+def test_of_several_steps_the_newest_of_the_generator_is_read_for_all_networks():
+    folder = Path("steps")
+    folder.mkdir()
+
+    def add(name, *steps):
+        files = [folder / f"model={name}-best-weights-step={step}.pth" for step in steps]
+        for file in files:
+            file.touch()
+        return files
+
+    newest = {"generator": add("G", 99000, 100000, "last")[1], "discriminator": add("D", 100000, 99000, 200000)[0]}
+    assert files_of(folder) == newest
+    (older,) = add("G_ema", 99000)
+    with pytest.raises(ConfigError) as refused:
+        files_of(folder)
+    assert refused.value.problems == [f"steps: holds no model=G_ema-best-weights-step=100000.pth, but {older.name}"]
 
 
 def test_many_views_of_a_few_bytes_are_not_made_tensors():
