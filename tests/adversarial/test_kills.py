@@ -1,4 +1,8 @@
-"""Sweeps whose processes are killed at random moments: what they end with is what they end with undisturbed."""
+"""Sweeps of which random processes are killed and which are started again: their runs end with the same bits.
+
+A process is killed up to three times; none may be, if a sweep is fast. Whether jobs end at once with their sweep is not
+checked: the next start waits until none is left, and they may have trained to their end by then.
+"""
 
 import os
 import random
