@@ -20,7 +20,7 @@ def push(run: Run, place: str, checkpoint: str = "last") -> str:
     Args:
         run: The run.
         place: A folder, which does not exist yet or is empty; or ``hub:owner/name``, a repository that is made private
-            if there is none.
+            if there is none; a ``README.md`` that it has is left as it is.
         checkpoint: ``last``, ``best``, or the path of a file.
 
     Returns:
@@ -38,7 +38,7 @@ def push(run: Run, place: str, checkpoint: str = "last") -> str:
 
     def fill(folder: Path) -> None:
         write_generator_file(generator, seen, folder / hub.FILE)
-        (folder / "README.md").write_text(model_card(run.files, generator, place, seen), encoding="utf-8")
+        (folder / hub.CARD).write_text(model_card(run.files, generator, place, seen), encoding="utf-8")
 
     if hub.is_hub(place):
         with tempfile.TemporaryDirectory() as temporary:

@@ -16,6 +16,7 @@ from gan_experiments.core.text import first_line, show
 from gan_experiments.core.types import ConfigError
 
 FILE = "generator.safetensors"
+CARD = "README.md"
 _PREFIX = "hub:"
 _ID = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96})(?:@([\w./-]+))?", re.ASCII)
 _LARGEST = 16 * 2**30  # bytes of a file
@@ -53,6 +54,8 @@ def local_file(place: str, key: str) -> Path:
 def upload(folder: Path, place: str, key: str) -> str:
     """Add the files of a folder to a repository of the Hub, which is made if there is none, and is private then.
 
+    A card that it has is left as it is: its owner may have filled in a license.
+
     Returns:
         Its address.
 
@@ -65,7 +68,10 @@ def upload(folder: Path, place: str, key: str) -> str:
         api = hub.HfApi()
         address = api.create_repo(repository, private=True, exist_ok=True)
         text = "Add a generator of gan-experiments"
-        api.upload_folder(repo_id=repository, folder_path=folder, revision=revision, commit_message=text)
+        kept = [CARD] if api.file_exists(repository, CARD, revision=revision) else []
+        api.upload_folder(
+            repo_id=repository, folder_path=folder, revision=revision, commit_message=text, ignore_patterns=kept
+        )
     return str(address)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from gan_experiments.core.escape import for_markdown
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.hub import is_hub
 from gan_experiments.runs.summary import as_markdown
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 _SECTIONS = (
     "model", "loss", "penalty", "augment", "optimizer", "ema", "ramps", "init_from", "init", "freeze", "batch_size",
-    "d_steps", "budget", "seed", "dataset",
+    "d_steps", "budget", "seed", "dataset", "task",
 )  # fmt: skip
 _LEFT_OUT = "(left out)"
 _HEAD = """---
@@ -33,7 +36,7 @@ _USE = """```python
 import torch
 from gan_experiments import load_generator
 
-generator = load_generator("{place}")
+generator = load_generator({place})
 images = generator({given})  # in [-1, 1]
 ```
 """
@@ -47,7 +50,7 @@ def model_card(run: RunFolder, generator: Generator | Translator, place: str, im
     Args:
         run: The run.
         generator: Its network.
-        place: Where it can be loaded from.
+        place: Where it can be loaded from; of a folder only its last part is shown.
         images_seen: By its discriminator, up to the checkpoint of these weights.
 
     Raises:
@@ -70,7 +73,13 @@ def _head(generator: Generator | Translator, place: str, images_seen: int) -> li
     size = f"{facts.height} x {facts.width} pixels, {facts.channels} channels, {facts.num_classes} classes"
     title = f"# {for_markdown(str(facts.name))}, {type(generator).__name__}\n"
     what = f"Images of {size}; trained on {images_seen:,} images with `gan-experiments`.\n"
-    return [_HEAD.format(kind=kind), title, what, _USE.format(place=for_markdown(place), given=given)]
+    return [_HEAD.format(kind=kind), title, what, _USE.format(place=_literal(place), given=given)]
+
+
+def _literal(place: str) -> str:
+    """Return a place in Python, without the path to a folder, and without what could end the block of code."""
+    name = place if is_hub(place) else os.path.basename(os.path.abspath(os.path.expanduser(place)))
+    return json.dumps(name, ensure_ascii=not name.isprintable()).replace("`", r"\x60")
 
 
 def _body(record: Mapping[str, Any], config: Mapping[str, Any], images_seen: int) -> list[str]:
@@ -78,7 +87,11 @@ def _body(record: Mapping[str, Any], config: Mapping[str, Any], images_seen: int
     scores = as_markdown(record) if measured else "These weights have not been measured by a final evaluation."
     parts = ["## Scores\n", scores, "\n## Data\n", *_rows(record.get("dataset") or {})]
     if imported := record.get("imported"):
-        parts += [f"\nImported from a file of {for_markdown(str(imported['family']))}: {imported['sha256']}."]
+        hashes = imported["sha256"]  # of a folder by the names of its files
+        each = map(str, hashes.values() if isinstance(hashes, Mapping) else [hashes])
+        parts += [
+            f"\nImported from a file of {for_markdown(str(imported['family']))}: {for_markdown(', '.join(each))}."
+        ]
     versions = _rows(record.get("versions") or {})
     return [*parts, "\n## Config\n", "```yaml", _yaml(config), "```\n", "## Made with\n", *versions, ""]
 
@@ -97,8 +110,11 @@ def _yaml(config: Mapping[str, Any]) -> str:
 def _without_places(value: Any) -> Any:
     """Return values of a config without those that are paths on this machine."""
     if isinstance(value, Mapping):
-        return {key: _without_places(item) for key, item in value.items()}
+        return {key: _without_places(item) for key, item in value.items() if not _is_path(key)}
     if isinstance(value, list):
         return [_without_places(item) for item in value]
-    is_path = isinstance(value, str) and not value.startswith("hub:") and ("/" in value or "\\" in value)
-    return _LEFT_OUT if is_path else value
+    return _LEFT_OUT if _is_path(value) else value
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and not is_hub(value) and ("/" in value or "\\" in value)

@@ -1,7 +1,9 @@
 """A repository of the Hub, which is a folder here: no network is used."""
 
+import ast
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
@@ -11,11 +13,14 @@ from safetensors.torch import load_file
 from tiny import tiny_overrides
 
 from gan_experiments import load_generator
+from gan_experiments.api.push import push
+from gan_experiments.api.run import load_run
 from gan_experiments.api.train import train
 from gan_experiments.cli import export
 from gan_experiments.cli import train as train_command
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs import hub
+from gan_experiments.runs.model_card import model_card
 
 SMALL = [
     "model=mlp",
@@ -24,6 +29,7 @@ SMALL = [
     "budget.images=16",
     "batch_size=8",
 ]
+HOST = "machine-of-somebody"
 
 
 class Repositories:
@@ -61,16 +67,22 @@ class Repositories:
         (self.root / repository).mkdir(parents=True, exist_ok=True)
         return f"https://huggingface.co/{repository}"
 
-    def upload_folder(self, repo_id, folder_path, revision, commit_message):
+    def file_exists(self, repository, file, revision=None):
+        return (self.root / repository / file).exists()
+
+    def upload_folder(self, repo_id, folder_path, revision, commit_message, ignore_patterns=()):
         for file in Path(folder_path).iterdir():
-            (self.root / repo_id / file.name).write_bytes(file.read_bytes())
+            if file.name not in ignore_patterns:
+                (self.root / repo_id / file.name).write_bytes(file.read_bytes())
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of two steps, with a final evaluation and paths of this machine in its config."""
     folder = tmp_path_factory.mktemp("hub")
-    return train([*tiny_overrides(*SMALL), f"metrics.extractors.native.cache_dir={folder}", f"output_dir={folder}"])
+    made = train([*tiny_overrides(*SMALL), f"metrics.extractors.native.cache_dir={folder}", f"output_dir={folder}"])
+    made.files.update_record(host=HOST)
+    return load_run(made.folder)
 
 
 @pytest.fixture
@@ -89,7 +101,8 @@ def test_a_generator_is_pushed_and_pulled_with_a_card_and_begins_a_run(run, repo
     assert "hidden:" in card
     assert str(run.folder.parent) not in card
     assert f"fingerprint: {run.record['dataset']['fingerprint']}" in card
-    assert run.record["host"] not in card.replace("localhost", "") or len(run.record["host"]) < 4
+    assert run.record["host"] == HOST
+    assert HOST not in card
     latents = torch.randn(3, run.generator().latent_dim)
     assert torch.equal(load_generator("hub:me/my-gan@v1.0")(latents), run.generator()(latents))
     assert repositories.calls == [("me/my-gan", "generator.safetensors", "v1.0")]
@@ -98,6 +111,47 @@ def test_a_generator_is_pushed_and_pulled_with_a_card_and_begins_a_run(run, repo
     assert origin["source"] == "hub:me/my-gan"
     assert origin["hashes"].keys() == {"generator"}
     assert origin["images_seen"] == "16"
+
+
+def test_a_card_that_the_repository_has_is_left_as_it_is(run, repositories, call):
+    repository = repositories.root / "me/my-gan"
+    repository.mkdir(parents=True)
+    for file in ("README.md", "generator.safetensors"):
+        (repository / file).write_text("license: mit")
+    code, _, err = call(export, f"run={run.folder}", "push=hub:me/my-gan")
+    assert code == 0, err
+    assert (repository / "README.md").read_text() == "license: mit"
+    assert load_file(repository / "generator.safetensors")
+
+
+def test_the_card_of_a_folder_names_its_last_part_alone_as_python_reads_it(run, tmp_path):
+    name = "_m_ *ä* ```\n\"b\\'"
+    card = Path(push(run, f"{tmp_path / 'x' / '..' / name}"), "README.md").read_text(encoding="utf-8")
+    block = card.split("```python\n")[1].split("```")[0]
+    (place,) = (
+        node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Constant) and name[0] in str(node.value)
+    )
+    assert place.value == name
+    assert not any(str(folder) in card for folder in (tmp_path, run.folder.parent))
+    assert HOST not in card
+
+
+def test_a_card_shows_the_task_but_no_path_be_it_a_key_and_of_imported_files_their_hashes(run):
+    def card(**more):
+        config = {
+            **run.config,
+            "task": {"_target_": "a.Denoise", "noise": {"/home/alice/k": 1, "D:\\k": 2, "std": 0.5}},
+        }
+        record = {**run.record, "dataset": {"/home/alice/k": 1}, **more}
+        files = SimpleNamespace(record=lambda: record, read_config=lambda: config, record_file="record.json")
+        return model_card(files, run.generator(), "hub:me/a", 16)
+
+    text = card(imported={"family": "StudioGAN", "sha256": {"/home/alice/model=G": "*12ab*", "model=D-secret": "34cd"}})
+    assert "a.Denoise" in text
+    assert "std: 0.5" in text
+    assert "Imported from a file of StudioGAN: \\*12ab\\*, 34cd." in text
+    assert not any(part in text for part in ("alice", "D:", "secret"))
+    assert "StyleGAN2: 12ab." in card(imported={"family": "StyleGAN2", "sha256": "12ab"})
 
 
 def test_a_folder_stands_for_a_repository(run, call, tmp_path):
