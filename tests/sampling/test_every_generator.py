@@ -53,5 +53,6 @@ def test_it_can_be_drawn_and_loaded(name, conditional, tmp_path):
     for sheet in sheets:
         assert sheet(generator, None, 0).float().std() > 0
     average, clock = SimpleNamespace(module=generator), SimpleNamespace(images_seen=0)
-    save_generator(SimpleNamespace(ema=average, generator=generator, clock=clock), tmp_path / "generator.safetensors")
+    system = SimpleNamespace(ema=average, generator=generator, clock=clock, evaluated=lambda: generator)
+    save_generator(system, tmp_path / "generator.safetensors")
     torch.testing.assert_close(load_generator(tmp_path / "generator.safetensors")(latents, labels), images)

@@ -29,7 +29,7 @@ def logged(tmp_path, monkeypatch, mlflow):
     return only
 
 
-def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp_path, logged):
+def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp_path, logged, mlflow):
     config, run = tiny("budget.images=64", "callbacks.monitor.every=16"), RunFolder(tmp_path / "study" / "run")
     config["logger"] = LOGGER
     run.path.mkdir(parents=True)
