@@ -375,6 +375,7 @@ def test_missing_values_and_broken_interpolations_are_found_together():
         "checkpoint",
         "accelerator",
         "generator",
+        "standing_batches",
         "trusted",
         "output",
     }
