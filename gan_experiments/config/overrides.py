@@ -25,6 +25,8 @@ from gan_experiments.core.text import first_line, nearest, show, suggest
 
 _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
 _DATASET_DEFAULTS = "dataset_defaults"  # the group
+# Groups whose options are alternatives: of a list, Hydra would merge them, and the last would win.
+_ONE_OPTION = {"conditioning", "dataset", _DATASET_DEFAULTS, "loss", "model", "optimizer", "output", "task", "trainer"}
 _HOME = re.compile(r"(?P<key>[^=]+)=(?P<value>~[^'\"]*)")
 _RANGE_OF_FILES = re.compile(r"(?P<key>[^=]+)=(?P<value>[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
@@ -191,7 +193,7 @@ def _takes_list(change: Change, files: ConfigFiles) -> bool:
     if not change.group:
         return True
     chosen = files.compose([]).config.get(change.key)
-    return OmegaConf.is_dict(chosen) and TARGET not in chosen
+    return OmegaConf.is_dict(chosen) and TARGET not in chosen and change.key not in _ONE_OPTION
 
 
 def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Change:
@@ -203,8 +205,9 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
         parsed = parse_value(value)
         named = parsed if isinstance(parsed, list) else [parsed]
         options = named if named and all(isinstance(option, str) for option in named) else [value]
+        read.problems += _wrong_list(change.key, options, files)
         existing = []
-        for option in options:
+        for option in dict.fromkeys(options):
             if files.has_option(group, option):
                 existing.append(option)
                 continue
@@ -214,9 +217,20 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
                 existing.append(guess)
             else:
                 read.unknown_groups.add(change.key)
+        if group in _ONE_OPTION:
+            del existing[1:]
         if existing:
             values.append(f"[{','.join(existing)}]" if value.startswith("[") else existing[0])
     return replace(change, values=tuple(values))
+
+
+def _wrong_list(key: str, options: list[str], files: ConfigFiles) -> list[Problem]:
+    """Return what is wrong with choosing these options of a group together."""
+    group, distinct = key.partition("@")[0], list(dict.fromkeys(options))
+    if group in _ONE_OPTION and len(distinct) > 1:
+        sweep = f"; for a sweep: -m {key}={','.join(distinct)}" if "study" in files.groups else ""
+        return [Problem(key, f"takes one option{sweep}")]
+    return [Problem(key, f"{show(option)} is given twice") for option in distinct if options.count(option) > 1]
 
 
 def _unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:

@@ -86,6 +86,50 @@ def test_another_name_of_an_option_is_understood(line, meant):
 def test_a_list_is_suggested_where_it_can_be_chosen():
     (problem,) = read("penalty=r1,lecam").problems
     assert problem.text.endswith("; a list is written [r1,lecam]")
-    for line in ("study=losses,penalties", "loss=hinge,wasserstein", "experiment=wgan,dcgan"):
+    for line in ("study=losses,penalties", "loss=hinge,wasserstein", "experiment=wgan,dcgan", "optimizer=adam,sgd"):
         (problem,) = read(line).problems
         assert problem.text == "2 values need -m, which makes a run of each"
+
+
+@pytest.mark.parametrize("group", ["conditioning", "dataset", "loss", "model", "optimizer", "task", "trainer"])
+def test_alternatives_are_not_chosen_together(group):
+    one, other = own_files("train").options(group)[:2]
+    found = read(f"{group}=[{one},{other}]", "seed")
+    assert [str(problem) for problem in found.problems] == [
+        f"{group}: takes one option; for a sweep: -m {group}={one},{other}",
+        "'seed' is not of the form key=value",
+    ]
+    assert found.changes[0].values == (f"[{one}]",)  # to look at the rest
+    assert read(f"{group}=[{one}]").problems == []
+
+
+def test_a_command_without_sweeps_is_advised_none():
+    found = read_overrides(["output=[grid,vidoe]"], own_files("sample"), multirun=False)
+    one, unknown = found.problems
+    assert str(one) == "output: takes one option"
+    assert "no option 'vidoe'; did you mean 'video'?" in unknown.text
+
+
+def test_an_option_is_given_once():
+    found = read("penalty=[r1,lecam,r1]")
+    assert [str(problem) for problem in found.problems] == ["penalty: 'r1' is given twice"]
+    assert found.changes[0].values == ("[r1,lecam]",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "penalty=[r1,lecam]", "augment=[blur,ada]", "metrics=[native,kid]", "logger=[tensorboard,wandb]",
+        "callbacks=[default,none]", "study=[losses,penalties]", "experiment=[dcgan,r3gan_loss]",
+    ],
+)  # fmt: skip
+def test_options_that_go_together_are_chosen_together(line):
+    found = read(line)
+    assert found.problems == []
+    assert found.changes[0].values == (line.partition("=")[2],)
+    own_files("train").compose([line])
+
+
+def test_alternatives_in_a_value_of_a_sweep_are_refused_too():
+    (problem,) = read("loss=[hinge,wasserstein],minimax", multirun=True).problems
+    assert str(problem).startswith("loss: takes one option")
