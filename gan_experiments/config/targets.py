@@ -78,7 +78,8 @@ def _import(target: str) -> Any:
             elif found is _ABSENT and isinstance(getattr(module, part, None), type):
                 raise RefusedTargetError(f"{path} is a class; only one at the top of a module can be named")
             elif found is _ABSENT:
-                raise RefusedTargetError(f"there is no {part} in {module.__name__}{suggest(part, _public(module))}")
+                hint = (is_last and suggest(part, _classes(module))) or suggest(part, _public(module))
+                raise RefusedTargetError(f"there is no {part} in {module.__name__}{hint}")
     except RefusedTargetError:
         raise
     except (Exception, SystemExit) as error:  # whatever the user's own module does wrong
@@ -93,11 +94,14 @@ def _exists(path: str) -> bool:
         return False
 
 
+def _classes(module: ModuleType) -> list[str]:
+    return [name for name, value in vars(module).items() if isinstance(value, type) and not name.startswith("_")]
+
+
 def _public(module: ModuleType) -> list[str]:
     """Return the names that a module offers: its classes, and its submodules."""
-    classes = [name for name, value in vars(module).items() if isinstance(value, type)]
-    files = [file.name for file in iter_modules(getattr(module, "__path__", ()))]
-    return [name for name in dict.fromkeys([*classes, *files]) if not name.startswith("_")]
+    files = [file.name for file in iter_modules(getattr(module, "__path__", ())) if not file.name.startswith("_")]
+    return list(dict.fromkeys([*_classes(module), *files]))
 
 
 def _hint(target: str) -> str:

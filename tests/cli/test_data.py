@@ -1,5 +1,6 @@
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from gan_experiments.cli import data, train
-from gan_experiments.core.types import DataFacts
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.dcgan import DCGANGenerator
 from gan_experiments.networks.r3gan import R3GANGenerator
+from gan_experiments.training.speed import TooSlowError
 
 PICTURES = {f"{name}/{number}.png": png(number % 3) for name in ("cat", "dog") for number in range(5)}
 
@@ -31,9 +33,8 @@ def test_digits_are_described(call):
     assert f"  channel 0    mean {levels.mean():.4g}, standard deviation {levels.std():.4g}" in lines
     assert "  duplicates   none" in lines
     (sheet,) = Path("outputs/data").iterdir()
-    assert lines[-3] == f"  sheet        {sheet}"
-    assert lines[-1] == "  gan-train dataset=digits"
-    said = re.fullmatch(r"to train on it, which takes about (.+) here \(800,000 images at ([\d,]+)/s\):", lines[-2])
+    assert lines[-4:-1] == [f"  sheet        {sheet}", "to train on it:", "  gan-train dataset=digits"]
+    said = re.fullmatch(r"which takes about (.+) here \(800,000 images at ([\d,]+)/s\)", lines[-1])
     assert said is not None
     assert float(said[2].replace(",", "")) > 0
     with Image.open(sheet) as picture:
@@ -107,6 +108,36 @@ def test_no_time_is_named_for_a_command_that_is_refused():
     assert data.expected_time(["dataset=digits", "model=cut"], []) == ""
 
 
+@pytest.mark.parametrize("error", [RuntimeError("can't allocate memory"), MemoryError(), ConfigError("too large")])
+def test_an_estimate_that_fails_leaves_the_command(call, monkeypatch, error):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr("gan_experiments.training.speed._Stopwatch.advance", fail)
+    code, out, err = call(data, "describe", "dataset=digits")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-2:] == ["to train on it:", "  gan-train dataset=digits"]
+
+
+def test_the_least_that_slow_steps_take_is_named(monkeypatch):
+    def fail(config, patience):
+        raise TooSlowError
+
+    monkeypatch.setattr("gan_experiments.training.speed.images_per_second", fail)
+    told = data.expected_time(["dataset=digits"], [])
+    assert told == "more than 17:21:40 here (800,000 images; a step takes more than 10 s)"  # of 6,250
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_estimate_and_the_command(call, monkeypatch, number):
+    before = signal.getsignal(number)
+    monkeypatch.setattr("gan_experiments.training.speed._Stopwatch.advance", lambda self: signal.raise_signal(number))
+    code, out, err = call(data, "describe", "dataset=digits")
+    assert (code, err) == (128 + number, "interrupted\n")
+    assert out.splitlines()[-2:] == ["to train on it:", "  gan-train dataset=digits"]
+    assert signal.getsignal(number) == before
+
+
 def test_a_translator_is_suggested_for_two_domains(call, monkeypatch):
     monkeypatch.setattr(data, "expected_time", lambda overrides, trusted: "")
     code, out, err = call(data, "describe", "dataset=two_classes", "dataset.class_a=3", "dataset.class_b=8")
@@ -170,6 +201,7 @@ def test_shards_need_a_folder(call):
 def test_the_last_line_is_a_command_that_trains_on_the_data(call, tmp_path, monkeypatch, size, suits):
     monkeypatch.setattr(data, "_PER_CLASS", 5)
     write_folder(tmp_path / "pictures", PICTURES)
+    monkeypatch.setattr(data, "expected_time", lambda overrides, trusted: "")
     arguments = ["dataset=image_folder", "dataset.root=pictures", f"dataset.image_size={size}"]
     code, out, err = call(data, "describe", *arguments)
     assert code == 0, err

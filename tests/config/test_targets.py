@@ -114,6 +114,11 @@ def test_reexports_are_followed(package, init, path):
     assert find_class(f"{name}.{path}", [name]).__module__ == f"{name}.one"
 
 
+def test_a_class_is_suggested_and_not_the_module_of_its_name():
+    with pytest.raises(RefusedTargetError, match="did you mean 'Adam'"):
+        find_class("torch.optim.Adamm")
+
+
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
