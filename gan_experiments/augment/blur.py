@@ -13,8 +13,9 @@ from torch.nn.functional import conv2d
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation
+from gan_experiments.core.precision import in_float32, without_autocast
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.rules import check_within_run
+from gan_experiments.core.rules import check_within_run, image_size, option
 from gan_experiments.core.types import PositiveInt
 
 _REACH = 3  # half the length of the filter, in sigma
@@ -42,12 +43,20 @@ class Blur(Augmentation):
         if reach <= 0:
             return images
         line = torch.exp2(-(torch.arange(-reach, reach + 1, device=images.device) / sigma).square())
-        channels, line = images.shape[1], (line / line.sum()).to(images.dtype)
-        images = conv2d(images, line.reshape(-1, 1).expand(channels, 1, -1, -1), padding=(reach, 0), groups=channels)
-        return conv2d(images, line.expand(channels, 1, 1, -1), padding=(0, reach), groups=channels)
+        values, channels = in_float32(images), images.shape[1]
+        line = (line / line.sum()).to(values.dtype)
+        with without_autocast(images.device):
+            values = conv2d(values, line.view(-1, 1).expand(channels, 1, -1, -1), padding=(reach, 0), groups=channels)
+            values = conv2d(values, line.expand(channels, 1, 1, -1), padding=(0, reach), groups=channels)
+        return values.to(images.dtype)
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Warn of a blur that the run ends with."""
+        """Warn of a blur that the run ends with, and of one so wide that it leaves little of an image."""
         yield from super().check(key, options, config)
         yield from check_within_run(key, "images", "the blur does not decay to 0", config)
+        sigma, size = option(config, key, "sigma"), image_size(config)
+        if isinstance(sigma, int | float) and size is not None and _REACH * sigma > size / 2:
+            text = f"the filter reaches {_REACH * sigma:g} pixels, more than half of the {size} of an image"
+            advice = f"which is nearly grey at first; take at most {math.floor(size / 2 / _REACH * 10) / 10}"
+            yield Problem(f"{key}.sigma", f"{text}, {advice}", warning=True)

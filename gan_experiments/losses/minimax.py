@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.types import Fraction
 from gan_experiments.losses.non_saturating import NonSaturating
 
@@ -29,3 +33,14 @@ class Minimax(NonSaturating):
         if self.generator_needs_real and real is not None:
             return -self.discriminator(real, fake)
         return -softplus(fake).mean()
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Of the whole objective, warn without unrolling, and refuse more fakes than reals."""
+        yield from super().check(key, options, config)
+        if options.get("whole") and not config.get("model.unroll_steps"):
+            text = "without model.unroll_steps the term of the reals has no gradient, but costs a pass"
+            yield Problem(f"{key}.whole", text, warning=True)
+        if options.get("whole") and config.get("model.generator_batch") not in (None, 1):
+            text = f"{key}.whole compares the generator's fakes with as many real images; take 1"
+            yield Problem("model.generator_batch", text)

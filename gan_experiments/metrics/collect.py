@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
 from gan_experiments.metrics.moments import Moments
@@ -95,6 +98,19 @@ class FeatureStates(Metric):
         values = getattr(self, state) if state in self._defaults else []
         joined: Tensor | None = dim_zero_cat(values) if len(values) else None
         return joined if joined is not None and len(joined) else None
+
+
+def gather_rows(values: Tensor, group: Any = None) -> list[Tensor]:
+    """Return a state ``(B, ...)`` of all processes by rank; one without rows takes type and shape of the others.
+
+    To torchmetrics a list without tensors is float32 ``(0,)``, which it cannot exchange with anything else.
+    """
+    kinds: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(kinds, (values.numel(), values.dtype, values.shape[1:]), group)
+    if not values.numel():
+        _, dtype, shape = max(kinds, key=itemgetter(0))
+        values = values.new_zeros(0, *shape, dtype=dtype)
+    return gather_all_tensors(values, group)
 
 
 def rank_batches(count: int, batch_size: int, rank: int, world_size: int) -> list[tuple[int, int]]:

@@ -37,7 +37,7 @@ class Equivariance(Measure):
         baseline.
 
     Args:
-        images: Generated images that are moved, at most, in each process; 50,000 in the paper.
+        images: Generated images that are moved, at most; 50,000 in the paper.
     """
 
     values: ClassVar[tuple[str, ...]] = ("eq_t", "eq_t_frac", "eq_r")
@@ -96,7 +96,8 @@ class Equivariance(Measure):
         """
         if not len(self.errors):
             raise ValueError("equivariance has no generated images")
-        scores = [peak_signal_to_noise(errors) for errors in dim_zero_cat(self.errors).unbind(1)]
+        errors = dim_zero_cat(self.errors)[: self.images]  # by rank: the first images, with any number of processes
+        scores = [peak_signal_to_noise(each) for each in errors.unbind(1)]
         self.margins = {name: margin for name, (_, margin) in zip(self.values, scores, strict=True)}
         return tuple(torch.tensor(value, dtype=torch.float64) for value, _ in scores)
 

@@ -15,7 +15,7 @@ from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.step import Batch, Generated, Translated
-from gan_experiments.metrics.collect import cpu_if_mps, rank_batches
+from gan_experiments.metrics.collect import cpu_if_mps, gather_rows, rank_batches
 from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import ImageSource
 
@@ -78,7 +78,7 @@ class Measure(Metric):
 
     def __init__(self) -> None:
         # Not that of a parent class of torchmetrics, which adds states of its own.
-        Metric.__init__(self)
+        Metric.__init__(self, dist_sync_fn=gather_rows)
         self.margins: Values = {}
 
     def prepare(self, data: ImageSource) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Interval
 from PIL import Image
 from torch import Tensor
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.files import replacing
 from gan_experiments.core.images import image_grid
@@ -23,6 +25,7 @@ from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents,
 from gan_experiments.sampling.interpolation import slerp
 from gan_experiments.sampling.projection import Distance, Projection
 
+_OF_IMAGES, _OF_LATENTS = ("steps", "rate", "distance", "weights"), ("count", "walks", "path")
 AtLeastTwo = Annotated[int, Interval(ge=2)]
 
 
@@ -107,14 +110,23 @@ class Video(Projection):
             raise ConfigError("file: .mp4 needs PyAV: pip install 'gan-experiments[video]'; .gif needs nothing")
 
     def save(self, generator: Generator, data: ImageSource, seed: int, file: Path) -> None:
-        """Write the video to a file, one frame after the other."""
+        """Write the video to a file: an MP4 one frame after the other, a GIF with all frames in memory."""
         write = _write_mp4 if file.suffix.lower() == ".mp4" else _write_gif
         with replacing(file) as temporary:
             write(self.frames(generator, seed), self.fps, temporary)
 
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse options of projections without images, and options of latents with them."""
+        unused, text = (_OF_LATENTS, "with") if options.get("images") else (_OF_IMAGES, "without")
+        for name in unused:
+            default = inspect.signature(cls).parameters[name].default
+            if options.get(name, default) != default:
+                yield Problem(f"{key}.{name}", f"of no use {text} {key}.images; leave it at {default}")
+
 
 def _write_gif(frames: Iterator[Tensor], fps: int, path: Path) -> None:
-    """Write frames as a GIF that begins again at its end."""
+    """Write frames as a GIF that begins again at its end; Pillow holds them all until it writes the file."""
     pictures = (Image.fromarray(frame.permute(1, 2, 0).numpy()) for frame in frames)
     milliseconds = 10 * round(100 / fps)
     next(pictures).save(path, "GIF", save_all=True, append_images=pictures, duration=milliseconds, loop=0)

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from config_view import problems, warnings
 
 from gan_experiments.losses.minimax import Minimax
+from gan_experiments.systems.gan import GAN
 
 
 def test_the_generator_minimizes_what_the_discriminator_maximizes(outputs):
@@ -31,3 +33,15 @@ def test_of_the_whole_objective_an_unrolled_generator_learns_through_both_terms(
     torch.testing.assert_close(gradient, expected)
     (of_part,) = torch.autograd.grad(part.generator(fake), weight)
     assert abs(gradient - of_part) > 0.1
+
+
+def test_of_the_whole_objective_what_has_no_effect_is_warned_of_and_more_fakes_are_refused():
+    for whole, model, warned, refused in (
+        (True, {}, 1, 0),
+        (True, {"unroll_steps": 5}, 0, 0),
+        (False, {"generator_batch": 2}, 0, 0),
+        (True, {"generator_batch": 2}, 1, 1),
+    ):
+        config = {"model": {"_target_": GAN, **model}, "loss": {"_target_": Minimax, "whole": whole}}
+        assert [line.partition(": ")[0] for line in warnings(config, "loss")] == ["loss.whole"] * warned
+        assert [line.partition(": ")[0] for line in problems(config, "loss")] == ["model.generator_batch"] * refused

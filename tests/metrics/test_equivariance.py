@@ -2,6 +2,7 @@ import pytest
 import torch
 from config_view import problems
 from pixels import noise
+from processes import in_two_processes
 
 from gan_experiments.core.step import Batch, Generated
 from gan_experiments.core.types import ConfigError, DataFacts
@@ -57,6 +58,23 @@ def test_it_takes_no_more_images_than_it_is_told_and_parts_add_up():
     assert whole.scores() == parts.scores()
     angle = draws[1, 4].item() * torch.pi
     torch.testing.assert_close(whole.errors[1][0, 2], rotation_error(images[0][1], images[3][1], angle))
+
+
+def unequally_shared(rank, alone):
+    """The first process has all images, then both have some: of the first ``images`` of all, as of one process."""
+    batch = generated("t", 5)
+    draws, made = batch.moved(lambda draws: transforms(draws, 32), 5)
+    for first in (5, 3):
+        measure, part = Equivariance(images=4), (slice(0, first), slice(first, 5))[rank]
+        moved = lambda _, count, part=part: (draws[part][:count], [each[part][:count] for each in made])  # noqa: E731
+        measure.update_batch(Generated(batch.images[part], None, None, moved))
+        assert measure.scores() == pytest.approx(alone, rel=1e-6)
+
+
+def test_the_images_are_the_same_with_several_processes_even_if_one_has_none(tmp_path):
+    alone = Equivariance(images=4)
+    alone.update_batch(generated("t", 5))
+    in_two_processes(unequally_shared, tmp_path, alone.scores())
 
 
 def test_what_cannot_be_moved_is_refused():

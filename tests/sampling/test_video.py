@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from config_view import problems
 from PIL import Image
 
 from gan_experiments.core.images import image_grid
@@ -75,3 +76,14 @@ def test_an_mp4_has_the_frames(tmp_path):
     expected = video(generator, None, 0).permute(0, 2, 3, 1)
     assert len(frames) == 10
     assert all(abs(frame - own.numpy().astype(int)).mean() < 12 for frame, own in zip(frames, expected, strict=True))
+
+
+def test_options_of_images_and_of_latents_are_refused_where_they_are_ignored():
+    of_images = {"steps": 9, "rate": 0.2, "distance": "alex", "weights": "alex.pth"}
+    of_latents = {"count": 3, "walks": 1, "path": "linear"}
+    for images, refused, word in (([], of_images, "without"), (["a.png", "b.png"], of_latents, "with")):
+        config = {"output": {"_target_": Video, "images": images, **of_images, **of_latents}}
+        found = problems(config, "output")
+        assert [line.partition(": ")[0] for line in found] == [f"output.{name}" for name in refused]
+        assert all(f"of no use {word} output.images" in line for line in found)
+        assert problems({"output": {"_target_": Video, "images": images, "steps": 300, "count": 6}}, "output") == []

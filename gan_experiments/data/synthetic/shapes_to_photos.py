@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from gan_experiments.core.types import PositiveInt
+from gan_experiments.core.types import DataFacts, PositiveInt
 from gan_experiments.data.synthetic.polygons import Polygons
 from gan_experiments.data.synthetic.twin import Twins
 
@@ -35,6 +36,11 @@ class ShapesToPhotos(Twins):
     def __init__(self, image_size: PositiveInt = 32, num_images: PositiveInt = 10000, **options: Any) -> None:
         super().__init__(**options)
         self._single = Polygons(image_size, num_images)
+
+    @property
+    def facts(self) -> DataFacts:
+        """The facts of the triangles, with three channels."""
+        return replace(super().facts, name="shapes_to_photos")
 
     def twin(self, images: Tensor) -> Tensor:
         """Return the renderings of triangles: uint8, ``(B, 3, H, W)``."""

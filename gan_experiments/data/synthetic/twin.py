@@ -14,6 +14,7 @@ from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.datasets.mnist import MNIST
 from gan_experiments.data.inputs import Inputs, StoredInputs
 
+_CHUNK = 500  # images whose twins are made at a time, which takes many times the memory of the images
 _HELD_OUT = 10  # every tenth input is translated in evaluations and not trained on
 
 
@@ -53,12 +54,15 @@ class Twins(ImageData):
     def load(self) -> tuple[Tensor, Tensor | None]:
         """Return domain B: uint8 ``(N, 3, H, W)``, and labels ``(N,)`` if there are any."""
         images, labels = self._half(second=True)
-        return self.twin(images), labels
+        return self._twins(images), labels
 
     def _domain_a(self) -> StoredInputs:
         images, labels = self._half(second=False)
         training = torch.arange(len(images))
-        return StoredInputs(images, labels, self.twin(images), training[training % _HELD_OUT > 0])
+        return StoredInputs(images, labels, self._twins(images), training[training % _HELD_OUT > 0])
+
+    def _twins(self, images: Tensor) -> Tensor:
+        return torch.cat([self.twin(part) for part in images.split(_CHUNK)])
 
     def _half(self, second: bool) -> tuple[Tensor, Tensor | None]:
         images, labels = self._single.images, self._single.labels

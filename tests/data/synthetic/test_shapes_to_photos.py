@@ -29,7 +29,18 @@ def test_each_shape_has_its_rendering_as_the_answer_and_domains_share_none():
     data.prepare_data()
     data.setup()
     assert data.facts.shape == (3, 32, 32)
+    assert data.facts.name == "shapes_to_photos"
     assert data.labels is None
     inputs = data.inputs.of(torch.arange(30))
     assert torch.equal(data.inputs.answers_of(torch.arange(30)), data.twin(inputs))
     assert len(torch.cat([data.twin(inputs), data.images]).flatten(1).unique(dim=0)) == 60
+
+
+def test_a_domain_is_rendered_in_parts_with_the_same_bits(monkeypatch):
+    data, twin, sizes = ShapesToPhotos(16, 2400), ShapesToPhotos.twin, []
+    monkeypatch.setattr(ShapesToPhotos, "twin", lambda self, images: sizes.append(len(images)) or twin(self, images))
+    data.prepare_data()
+    inputs, everything = data.inputs.of(torch.arange(1200)), torch.arange(1200)
+    assert torch.equal(data.inputs.answers_of(everything), twin(data, inputs))
+    assert len(data.images) == 1200
+    assert max(sizes) == 500
