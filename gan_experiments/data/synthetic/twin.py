@@ -62,7 +62,7 @@ class Twins(ImageData):
         return StoredInputs(images, labels, self._twins(images), training[training % _HELD_OUT > 0])
 
     def _twins(self, images: Tensor) -> Tensor:
-        return torch.cat([self.twin(part) for part in images.split(_CHUNK)])
+        return torch.cat([self.twin(part) for part in torch.split(images, _CHUNK)])
 
     def _half(self, second: bool) -> tuple[Tensor, Tensor | None]:
         images, labels = self._single.images, self._single.labels
