@@ -155,7 +155,7 @@ def test_a_size_the_network_cannot_make_is_refused(call, monkeypatch):
     assert "8, 16, 28, 32, 64" in err
 
 
-def test_a_sweep_trains_each_job_in_a_folder_of_its_own_as_alone(call, fit, monkeypatch):
+def test_a_sweep_trains_each_job_in_a_folder_of_its_own_as_alone(call, fit, monkeypatch, new_processes):
     forks, fork = [], ForkServer.fork
     monkeypatch.setattr(ForkServer, "fork", lambda *arguments: forks.append(fork(*arguments)) or forks[-1])
     code, out, err = call(train, "-m", *tiny_overrides("seed=0,1", "metrics=none"))
