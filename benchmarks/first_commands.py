@@ -5,8 +5,9 @@
 
 Every dataset that needs no file is trained with the default model, every model on the default dataset or one that it
 needs, and every recipe. A run that would take more than `--minutes` at the speed of its first steps has a smaller
-budget, which its row shows. `--root` adds MNIST in that folder. A row is *good* if its first value is near what a
-perfect generator gets: precision at least 1 / `--factor` of it, FID at most 20 times `--factor` times it.
+budget, which its row shows. `--root` adds MNIST in that folder. A row is *good* if precision and FID are near what a
+perfect generator gets, or else its first value: precision at least 1 / `--factor` of it, FID at most 20 times `--factor`
+times it.
 
 Finished rows are kept in `rows.jsonl` of the folder, so that a table may come from several calls; rows that would start
 after `--limit` minutes are not run. Minutes are those of a processor, which other processes do not change.
@@ -164,14 +165,16 @@ def round_down(number: float) -> int:
 
 
 def verdict(values: dict[str, Any], factor: float) -> str:
-    """Say whether the first value with a real baseline is near it."""
-    for each in values.values():
-        if each.real_baseline is None:
-            continue
-        if each.higher_is_better:
-            return "good" if each.value * factor >= each.real_baseline else "poor"
-        return "good" if each.value <= 20 * factor * max(each.real_baseline, 0.05) else "poor"
-    return ""
+    """Say whether precision and FID, or else the first value, are near their real baselines."""
+    known = {name: each for name, each in values.items() if each.real_baseline is not None}
+    judged = [known[name] for name in ("precision", "fid") if name in known] or list(known.values())[:1]
+    near = [
+        each.value * factor >= each.real_baseline
+        if each.higher_is_better
+        else each.value <= 20 * factor * max(each.real_baseline, 0.05)
+        for each in judged
+    ]
+    return ("good" if all(near) else "poor") if near else ""
 
 
 def cells(row: dict[str, Any]) -> list[str]:
