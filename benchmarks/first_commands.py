@@ -6,8 +6,8 @@
 Every dataset that needs no file is trained with the default model, every model on the default dataset or one that it
 needs, and every recipe. A run that would take more than `--minutes` at the speed of its first steps has a smaller
 budget, which its row shows. `--root` adds MNIST in that folder. A row is *good* if precision and FID are near what a
-perfect generator gets, or else its first value: precision at least 1 / `--factor` of it, FID at most 20 times `--factor`
-times it.
+perfect generator gets, or else its first value: precision at least 1 / `--factor` of it, FID at most 20 times
+`--factor` times it.
 
 Finished rows are kept in `rows.jsonl` of the folder, so that a table may come from several calls; rows that would start
 after `--limit` minutes are not run. Minutes are those of a processor, which other processes do not change.
