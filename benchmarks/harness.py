@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import shlex
 import statistics
 import subprocess
@@ -118,3 +119,9 @@ def processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def insert(text: str, page: Path, begin: str, end: str) -> None:
+    """Put a table between two marks of a page, in place of the one there."""
+    inside = re.compile(f"{begin}.*?{end}", re.DOTALL)
+    page.write_text(inside.sub(lambda _: f"{begin}\n\n{text}\n\n{end}", page.read_text("utf-8")), "utf-8")

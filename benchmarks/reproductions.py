@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import head, row
+from harness import head, insert, row
 
 from gan_experiments.comparison.comparison import compare
 from gan_experiments.comparison.published import (
@@ -28,9 +28,9 @@ from gan_experiments.comparison.published import (
     Published,
     PublishedResult,
     folder,
-    judge,
     measured,
     read_published,
+    verdicts_on,
 )
 from gan_experiments.comparison.report.tables import as_markdown, published_table
 
@@ -77,7 +77,7 @@ def verdicts(name: str) -> list[PublishedResult]:
     """Return the verdict on every published value."""
     table, found = read_published(name), results(name).get("arms", {})
     nothing = {"images": 0, "values": {}}
-    return [each for label in table.arms for each in judge(table, label, found.get(label, nothing))]
+    return [each for label in table.arms for each in verdicts_on(table, label, found.get(label, nothing))]
 
 
 def page() -> Iterator[str]:
@@ -128,9 +128,7 @@ def main() -> None:
         train(name, arguments.folder / name)
     for name in [*arguments.run, *arguments.take]:
         take(name, arguments.folder / name)
-    inside = re.compile(f"{BEGIN}.*?{END}", re.DOTALL)
-    text = "\n".join(page())
-    PAGE.write_text(inside.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", PAGE.read_text(encoding="utf-8")), "utf-8")
+    insert("\n".join(page()), PAGE, BEGIN, END)
 
 
 if __name__ == "__main__":

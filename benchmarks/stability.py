@@ -8,12 +8,12 @@ The table goes between the two marks in that page.
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import harness
 from omegaconf import OmegaConf
 
 from gan_experiments.api.stability import stability
@@ -99,9 +99,7 @@ def main() -> None:
     arguments = parser.parse_args()
     text = "\n".join(tables(arguments.steps))
     if arguments.write:
-        page = arguments.write.read_text()
-        inside = re.compile(f"{BEGIN}.*?{END}", re.DOTALL)
-        arguments.write.write_text(inside.sub(lambda _: f"{BEGIN}\n\n{text}\n{END}", page))
+        harness.insert(text.rstrip(), arguments.write, BEGIN, END)
     else:
         print(text)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import redirect_stderr
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import head, row
+from harness import head, insert, row
 from omegaconf import OmegaConf
 from scipy import stats
 
@@ -129,9 +128,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     text = "\n".join(lines(results(arguments.folder, arguments.count, arguments.seed)))
     if arguments.write:
-        page = arguments.write.read_text()
-        inside = re.compile(f"{BEGIN}.*?{END}", re.DOTALL)
-        arguments.write.write_text(inside.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page))
+        insert(text, arguments.write, BEGIN, END)
     else:
         print(text)
 

@@ -131,8 +131,7 @@ def evaluate(
         if own_metrics:
             options["metrics"] = {**checked_run(run.files, run.trusted)["metrics"], "samples": samples}
         how = checkpoint, raw, truncation, seed, accelerator, devices, standing_batches
-        protocol = Protocol(options["metrics"], *how)
-        return measure_run(run, protocol, name, options.get("dataset"))
+        return measure_run(run, Protocol(options["metrics"], *how), name, options.get("dataset"))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from gan_experiments.comparison.collect import CollectedRun, Study, collect, col
 from gan_experiments.comparison.comparability import check_provenance, warnings
 from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
-from gan_experiments.comparison.published import PublishedResult, against_published, read_published
+from gan_experiments.comparison.published import Published, PublishedResult, against_published, read_published
 from gan_experiments.comparison.sequential import Plan, read_plan
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
@@ -106,8 +106,7 @@ def compare(
             no arm.
     """
     table = None if published is None else read_published(published)
-    if measure is None:
-        measure = next((name for arm in table.arms.values() for name in arm.values), "fid") if table else "fid"
+    measure = measure or _first_measure(table)
     plan = read_plan(Path(study)) if isinstance(study, (str, os.PathLike)) else None
     study = _of_evaluation(_collected(study, runs), evaluation, score)
     design = lay_out(study.runs, factor)
@@ -131,6 +130,11 @@ def compare(
     reached = criterion.sign * level
     beside = against_published(table, arms) if table else []
     return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation, plan, beside)
+
+
+def _first_measure(table: Published | None) -> str:
+    """Return the first published measure; ``fid`` without a table."""
+    return next((name for arm in table.arms.values() for name in arm.values), "fid") if table else "fid"
 
 
 def _collected(study: Study | StrPath | Iterable[StrPath] | None, runs: str | Iterable[str] | None) -> Study:

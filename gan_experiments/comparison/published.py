@@ -160,7 +160,9 @@ def against_published(published: Published, arms: Sequence[ArmResult]) -> list[P
         result
         for arm in sorted(arms, key=lambda arm: [*published.arms, arm.label].index(arm.label))
         if arm.label in published.arms
-        for result in judge(published, arm.label, measured(published.arms[arm.label], list(arm.arm.runs.values())))
+        for result in verdicts_on(
+            published, arm.label, measured(published.arms[arm.label], list(arm.arm.runs.values()))
+        )
     ]
 
 
@@ -172,7 +174,7 @@ def measured(arm: PublishedArm, runs: Sequence[CollectedRun]) -> dict[str, Any]:
     return {"images": min(images, default=0), "values": values}
 
 
-def judge(published: Published, label: str, found: Mapping[str, Any]) -> list[PublishedResult]:
+def verdicts_on(published: Published, label: str, found: Mapping[str, Any]) -> list[PublishedResult]:
     """Return the verdict on each value of an arm, from what ``measured`` returns."""
     arm = published.arms[label]
     results = []

@@ -158,7 +158,7 @@ class CommandLine(Overrides):
         """Apply one value to ``config``.
 
         A key that the files do not have is refused unless ``+`` adds it, or it is a whole mapping beside others, as a
-        ramp is, which the schema can judge.
+        ramp is, which the schema can tell.
         """
         parent, _, last = change.key.rpartition(".")
         above: Any = OmegaConf.select(config, parent) if parent else config

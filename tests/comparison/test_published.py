@@ -11,7 +11,7 @@ from synthetic import write_study
 
 from gan_experiments.comparison.comparison import compare
 from gan_experiments.comparison.difference import compare_values, compare_with_mean
-from gan_experiments.comparison.published import INSIDE, OUTSIDE, UNTOLD, folder, judge, radius, read_published
+from gan_experiments.comparison.published import INSIDE, OUTSIDE, UNTOLD, folder, radius, read_published, verdicts_on
 from gan_experiments.config.compose import check_command_line, combinations
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
@@ -29,7 +29,7 @@ def table(tmp_path, arms, **fields):
 def word(tmp_path, numbers, images=1000, **value):
     fields = {key: value.pop(key) for key in ("trials", "spread_of") if key in value}
     read = read_published(table(tmp_path, {"one": {"images": 1000, "values": {"fid": value}}}, **fields))
-    (result,) = judge(read, "one", {"images": images, "values": {"fid": numbers}})
+    (result,) = verdicts_on(read, "one", {"images": images, "values": {"fid": numbers}})
     return result
 
 

@@ -38,12 +38,12 @@ def contrast(generator, projection, source, target, positions, mirrored):
 def test_training_is_the_algorithm_written_by_hand(tiny, tmp_path, model):
     """The losses of the authors' cut_model.py."""
     parts = build(tiny(f"model={model}", "metrics=none", "budget.images=40", *SGD), RunFolder(tmp_path / "run"))
-    generator, judge, projection = networks = [copy.deepcopy(getattr(parts.system, name)) for name in NETWORKS]
+    generator, discriminator, projection = networks = [copy.deepcopy(getattr(parts.system, name)) for name in NETWORKS]
     parts.trainer.fit(parts.system, datamodule=parts.data)
     data, fast = parts.data, model == "fastcut"
     stored = data.inputs._stored
     orders = Order(data.num_training, 0), Order(len(stored.training), derive_seed(0, "inputs"))
-    of_judge = torch.optim.SGD(judge.parameters(), 1e-3)
+    of_discriminator = torch.optim.SGD(discriminator.parameters(), 1e-3)
     of_generator = torch.optim.SGD(chain(generator.parameters(), projection.parameters()), 1e-3)
     flips = []
     for step in range(5):
@@ -52,17 +52,17 @@ def test_training_is_the_algorithm_written_by_hand(tiny, tmp_path, model):
         mirrored = fast and float(Stream(0, "flip", step).uniform(1)) < 0.5
         flips.append(mirrored)
         fake = generator(a.flip(-1) if mirrored else a)
-        real, made = judge(b), judge(fake.detach())
-        of_judge.zero_grad()
+        real, made = discriminator(b), discriminator(fake.detach())
+        of_discriminator.zero_grad()
         (0.5 * (mse_loss(real, torch.ones_like(real)) + mse_loss(made, torch.zeros_like(made)))).backward()
-        of_judge.step()
+        of_discriminator.step()
         rng = Stream(0, "patches", step)
         positions = [rng.permutation(area)[:PATCHES] for area in (14 * 14, 64, 16, 4, 4)]
         nce = contrast(generator, projection, a, fake, positions, mirrored)
         nce = 10 * nce if fast else 0.5 * (nce + contrast(generator, projection, b, generator(b), positions, False))
-        judged = judge(fake)
+        output = discriminator(fake)
         of_generator.zero_grad()
-        (mse_loss(judged, torch.ones_like(judged)) + nce).backward()
+        (mse_loss(output, torch.ones_like(output)) + nce).backward()
         of_generator.step()
     assert set(flips) == ({True, False} if fast else {False})
     for name, network in zip(NETWORKS, networks, strict=True):

@@ -46,12 +46,12 @@ def test_training_is_the_algorithm_written_by_hand(tiny, tmp_path):
                 shown.append(fake)
         return torch.stack(shown)
 
-    def half(judge, real, fake):
-        real, fake = judge(real), judge(fake)
+    def half(discriminator, real, fake):
+        real, fake = discriminator(real), discriminator(fake)
         return 0.5 * (mse_loss(real, torch.ones_like(real)) + mse_loss(fake, torch.zeros_like(fake)))
 
-    def fools(judge, fake):
-        output = judge(fake)
+    def fools(discriminator, fake):
+        output = discriminator(fake)
         return mse_loss(output, torch.ones_like(output))
 
     for step in range(5):

@@ -33,7 +33,34 @@ def read_stylegan2(
     """
     chosen = "ema" if "ema" in modules else "generator"
     options, facts = _generator_options(shapes[chosen], modules[chosen])
-    overrides = ["model=stylegan2", *(f"model.generator.{key}={value}" for key, value in options.items())]
+    overrides, names = overrides_and_names("stylegan2", options, facts, file, modules, shapes, _generator_name)
+    return overrides, facts, names
+
+
+def overrides_and_names(
+    model: str,
+    options: Mapping[str, Any],
+    facts: DataFacts,
+    file: ForeignFile,
+    modules: Mapping[str, Any],
+    shapes: Mapping[str, Shapes],
+    generator_name: Callable[[str], str | None],
+) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Return the options of our networks, and our name of each weight of each module; the discriminator is StyleGAN2's.
+
+    Args:
+        model: The option of the group ``model``.
+        options: Of the generator.
+        facts: Of the images.
+        file: The file.
+        modules: The networks in it, by role.
+        shapes: Of their weights.
+        generator_name: Returns our name of a weight of the generator.
+
+    Raises:
+        PickleError: The networks have parts that ours do not.
+    """
+    overrides = [f"model={model}", *(f"model.generator.{key}={value}" for key, value in options.items())]
     overrides += ["model.discriminator.conditioning=projection"] * (facts.num_classes > 0)
     names = {}
     for role, module in modules.items():
@@ -42,8 +69,8 @@ def read_stylegan2(
             overrides += discriminator_overrides(shapes[role], module)
             names[role] = renamed(shapes[role], lambda name: discriminator_name(name, facts.height))
         else:
-            names[role] = renamed(shapes[role], _generator_name)
-    return overrides, facts, names
+            names[role] = renamed(shapes[role], generator_name)
+    return overrides, names
 
 
 def check_parts(file: ForeignFile, role: str, module: Any) -> None:

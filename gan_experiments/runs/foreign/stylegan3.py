@@ -14,15 +14,7 @@ from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.alias_free import FilteredActivation
 from gan_experiments.networks.stylegan3 import CRITICAL, IMAGE_SCALE, StyleGAN3Generator, bands
 from gan_experiments.runs.foreign.pickles import PickleError
-from gan_experiments.runs.foreign.stylegan2 import (
-    Shapes,
-    check_parts,
-    discriminator_name,
-    discriminator_overrides,
-    mapping_name,
-    mapping_options,
-    renamed,
-)
+from gan_experiments.runs.foreign.stylegan2 import Shapes, mapping_name, mapping_options, overrides_and_names
 from gan_experiments.runs.foreign.tensors import ForeignFile, check_filters, part_of, tensors_of
 
 _LAYER = {
@@ -42,17 +34,11 @@ def read_stylegan3(
     """
     chosen = "ema" if "ema" in modules else "generator"
     options, facts = _generator_options(shapes[chosen], modules[chosen])
-    overrides = ["model=stylegan3", *(f"model.generator.{key}={value}" for key, value in options.items())]
-    overrides += ["model.discriminator.conditioning=projection"] * (facts.num_classes > 0)
-    names = {}
-    for role, module in modules.items():
-        check_parts(file, role, module)
-        if role == "discriminator":
-            overrides += discriminator_overrides(shapes[role], module)
-            names[role] = renamed(shapes[role], lambda name: discriminator_name(name, facts.height))
-        else:
-            _check_layers(file, module, options, facts.height)
-            names[role] = renamed(shapes[role], lambda name: _generator_name(name, options["layers"]))
+    for role in modules.keys() - {"discriminator"}:
+        _check_layers(file, modules[role], options, facts.height)
+    overrides, names = overrides_and_names(
+        "stylegan3", options, facts, file, modules, shapes, lambda name: _generator_name(name, options["layers"])
+    )
     return overrides, facts, names
 
 

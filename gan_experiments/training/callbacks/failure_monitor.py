@@ -116,17 +116,17 @@ class FailureMonitor(LoopPart):
         Karras et al. 2020, "Training generative adversarial networks with limited data", equation 1; its images are not
         augmented here. Empty where nothing is held out, or there is no discriminator of single images.
         """
-        judge: Any = getattr(system, "discriminator", None)
+        discriminator: Any = getattr(system, "discriminator", None)
         assert data.trained is not None
-        if judge is None or getattr(judge, "packing", 1) != 1 or bool(data.trained.all()):
+        if discriminator is None or getattr(discriminator, "packing", 1) != 1 or bool(data.trained.all()):
             return {}
         outputs = []
-        with evaluation_mode(judge):
+        with evaluation_mode(discriminator):
             for mask in (data.trained, ~data.trained):
                 chosen = self._chosen(system, mask.nonzero().flatten())
                 labels = None if data.labels is None else data.labels[chosen].to(system.device)
-                outputs.append(judge(to_float(data.images[chosen]).to(system.device), labels))
-            outputs.append(judge(to_float(self._samples(system)), self._labels(system)))
+                outputs.append(discriminator(to_float(data.images[chosen]).to(system.device), labels))
+            outputs.append(discriminator(to_float(self._samples(system)), self._labels(system)))
         training, held_out, fake = (float(output.double().mean()) for output in outputs)
         return {"failures/overfitting": (training - held_out) / (training - fake)} if training != fake else {}
 

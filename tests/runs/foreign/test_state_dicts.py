@@ -73,16 +73,16 @@ def critic(conditioning="projection", attention="none"):
 
 
 def test_a_sngan_of_studiogan_without_classes():
-    raw, judge = residual(False, False), critic("none")
-    folder = save({"G": foreign_states.studiogan(raw), "D": foreign_states.studiogan(judge)})
-    assert_same(import_network(folder), raw, raw, judge)
+    raw, discriminator = residual(False, False), critic("none")
+    folder = save({"G": foreign_states.studiogan(raw), "D": foreign_states.studiogan(discriminator)})
+    assert_same(import_network(folder), raw, raw, discriminator)
 
 
 def test_a_sagan_of_studiogan_normalizes_its_tables_of_classes_too():
-    raw, judge = residual(True, True), critic("projection", "quarter")
+    raw, discriminator = residual(True, True), critic("projection", "quarter")
     state = foreign_states.with_spectral_tables(foreign_states.studiogan(raw, attention=2))
-    run = import_network(save({"G": state, "D": foreign_states.studiogan(judge)}))
-    assert_same(run, raw, raw, judge)
+    run = import_network(save({"G": state, "D": foreign_states.studiogan(discriminator)}))
+    assert_same(run, raw, raw, discriminator)
     assert run.record["imported"]["family"] == "StudioGAN"
     assert run.config["model"]["discriminator"]["attention"] == "quarter"
 
@@ -92,35 +92,40 @@ def test_a_sagan_of_studiogan_normalizes_its_tables_of_classes_too():
 )
 def test_a_biggan_of_studiogan_comes_with_its_average_and_its_class_head(conditioning, option):
     raw, average = (ready(BigGANGenerator(FACTS, 8, 2, 6, attention="quarter", conditional=True)) for _ in range(2))
-    judge = critic(conditioning, "half")
-    networks = {"G": raw, "G_ema": average, "D": judge}
+    discriminator = critic(conditioning, "half")
+    networks = {"G": raw, "G_ema": average, "D": discriminator}
     states = {name: foreign_states.studiogan(network, attention=1) for name, network in networks.items()}
     run = import_network(save(states), "imported")
-    assert_same(run, raw, average, judge)
+    assert_same(run, raw, average, discriminator)
     assert option in run.config["penalty"]
     assert len(run.record["imported"]["sha256"]) == 3
     own = run.system().discriminator.state_dict()
-    assert all(torch.equal(value, own[name]) for name, value in judge.state_dict().items() if "class_head" in name)
+    assert all(
+        torch.equal(value, own[name]) for name, value in discriminator.state_dict().items() if "class_head" in name
+    )
 
 
 def test_a_dcgan_of_studiogan_adds_up_its_last_feature_map():
     raw = ready(SNDCGANGenerator(FACTS, 6, 2))
-    judge = ready(SNDCGANDiscriminator(FACTS, 2, norm="batch", slope=0, spectral_norm=False))
-    judge.head.weight.copy_(judge.head.weight[:, ::16].repeat_interleave(16, dim=1))
-    states = {"G": foreign_states.studiogan_dcgan(raw), "D": foreign_states.studiogan_dcgan(judge)}
-    assert_same(import_network(save(states)), raw, raw, judge)
+    discriminator = ready(SNDCGANDiscriminator(FACTS, 2, norm="batch", slope=0, spectral_norm=False))
+    discriminator.head.weight.copy_(discriminator.head.weight[:, ::16].repeat_interleave(16, dim=1))
+    states = {"G": foreign_states.studiogan_dcgan(raw), "D": foreign_states.studiogan_dcgan(discriminator)}
+    assert_same(import_network(save(states)), raw, raw, discriminator)
 
 
 @pytest.mark.parametrize(("norm", "step"), [("batch", 3), ("none", 2)])
 def test_a_dcgan_of_torchgan(norm, step):
     facts = DataFacts("images", 16, 3)
     raw = ready(DCGANGenerator(facts, 6, 2, norm=norm, slope=0.2, image_bias=True))
-    judge = ready(DCGANDiscriminator(facts, 2, norm=norm, image_bias=True))
+    discriminator = ready(DCGANDiscriminator(facts, 2, norm=norm, image_bias=True))
     if norm == "none":
         raw.layers[0].bias.copy_(raw.layers[0].bias[::16].repeat_interleave(16))
-    states = {"generator": foreign_states.torchgan(raw, step), "discriminator": foreign_states.torchgan(judge, step)}
+    states = {
+        "generator": foreign_states.torchgan(raw, step),
+        "discriminator": foreign_states.torchgan(discriminator, step),
+    }
     torch.save({"epoch": 3, "loss_objects": {"a": torch.nn.BCELoss()}, **states}, "gan0.model")
-    assert_same(import_network("gan0.model"), raw, raw, judge)
+    assert_same(import_network("gan0.model"), raw, raw, discriminator)
 
 
 def test_a_biggan_deep_of_pytorch_pretrained_biggan():
@@ -134,13 +139,13 @@ def test_a_biggan_deep_of_pytorch_pretrained_biggan():
 
 def test_what_differs_is_refused_in_a_line_and_nothing_is_written(call):
     state = foreign_states.studiogan(residual(True, False))
-    judge = foreign_states.studiogan(critic())
+    discriminator = foreign_states.studiogan(critic())
     more = {**state, "info_proj_linear.weight": torch.ones(2, 2)}
-    normalized = {**judge, "blocks.0.0.bn1.weight": torch.ones(4)}
+    normalized = {**discriminator, "blocks.0.0.bn1.weight": torch.ones(4)}
     cases = {
         "generator.info_proj_linear.weight ((2, 2) there, None here)": {"G": more},
         "discriminator.layers.0.norm1.weight ((4,) there, None here)": {"G": state, "D": normalized},
-        "of networks without linear0.weight": {"G": judge},
+        "of networks without linear0.weight": {"G": discriminator},
         "a StyleGAN of StudioGAN": {"G": {"mapping.fc0.weight": torch.ones(2, 2)}},
         "holds values that are not finite": {"G": {**state, "linear0.bias": state["linear0.bias"] * torch.nan}},
         "without blocks": {"G": {"linear0.weight": torch.ones(2, 2)}},
@@ -153,7 +158,7 @@ def test_what_differs_is_refused_in_a_line_and_nothing_is_written(call):
             file.unlink()
     code, _, err = call(command, "file=checkpoints", "output=imported")
     assert (code, "holds no checkpoints of StudioGAN" in err) == (2, True)
-    torch.save({"state_dict": judge}, "critic.pth")
+    torch.save({"state_dict": discriminator}, "critic.pth")
     code, _, err = call(command, "critic.pth", "output=imported")
     assert (code, "holds no generator" in err) == (2, True)
     assert not Path("imported").exists()
