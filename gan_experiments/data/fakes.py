@@ -134,12 +134,12 @@ def _from_array(array: np.ndarray, path: Path | str, facts: DataFacts) -> Tensor
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1:] != facts.shape or not len(array):
         expected = f"(N, {height}, {width}, {channels}) like {facts.name}"
-        raise ConfigError(f"fake: {path} contains an array {array.shape}, not {expected}")
+        raise ConfigError(f"fake: {path} has the shape {array.shape}, not {expected}")
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
 def _from_points(array: np.ndarray, path: Path | str, facts: DataFacts) -> Tensor:
-    content = f"fake: {path} contains an array {array.shape} of {array.dtype}"
+    content = f"fake: {path} has the shape {array.shape} and values of {array.dtype}"
     if array.shape[1:] not in ((facts.channels,), (facts.channels, 1, 1)) or array.dtype.kind != "f" or not len(array):
         raise ConfigError(f"{content}, not {_points(facts)} like {facts.name}")
     if not (np.abs(array) <= 1).all():  # false for NaN, too

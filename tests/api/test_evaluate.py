@@ -78,7 +78,7 @@ def test_points():
         ("nowhere", {"dataset": "digits"}, "fake: there is no nowhere"),
         (torch.zeros(5, 1, 8, 8, dtype=torch.uint8), {}, "say what real images"),
         (torch.zeros(50, 1, 8, 8), {"dataset": "digits"}, "save uint8"),
-        (torch.zeros(50, 3, 8, 8, dtype=torch.uint8), {"dataset": "digits"}, "the array contains an array"),
+        (torch.zeros(50, 3, 8, 8, dtype=torch.uint8), {"dataset": "digits"}, "the array has the shape"),
         (torch.zeros(50, 1, 8, 8, dtype=torch.uint8), {"dataset": "digits", "samples": 60}, "60 asked for"),
         (torch.zeros(5, 1, 8, 8, dtype=torch.uint8), {"dataset": "digit", "metrics": "nativ"}, "dataset: no option"),
     ],

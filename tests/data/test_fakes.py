@@ -65,9 +65,9 @@ def test_other_sizes_and_colours_are_refused(tmp_path, image, facts, message):
     ("array", "message"),
     [
         (np.linspace(-1, 1, 32, dtype=np.float32).reshape(2, 4, 4, 1), r"float32 in \[-1, 1\]; save uint8"),
-        (np.zeros((2, 4, 4, 3), np.uint8), r"an array \(2, 4, 4, 3\), not \(N, 4, 4, 1\) like grey"),
+        (np.zeros((2, 4, 4, 3), np.uint8), r"the shape \(2, 4, 4, 3\), not \(N, 4, 4, 1\) like grey"),
         (np.zeros((0, 4, 4), np.uint8), "not"),
-        (np.zeros((2, 4), np.uint8), r"an array \(2, 4\), not"),
+        (np.zeros((2, 4), np.uint8), r"the shape \(2, 4\), not"),
         (np.array([{}], dtype=object), "cannot be read"),
     ],
 )
@@ -111,8 +111,8 @@ def test_points_are_taken_as_they_are(tmp_path, shape, kind):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((5, 2), np.uint8), r"an array \(5, 2\) of uint8, not \(N, 2\) of float32 in \[-1, 1\] like ring"),
-        (np.zeros((5, 3), np.float32), r"an array \(5, 3\) of float32, not \(N, 2\)"),
+        (np.zeros((5, 2), np.uint8), r"the shape \(5, 2\) and values of uint8, not \(N, 2\) of float32 in \[-1, 1\] like ring"),
+        (np.zeros((5, 3), np.float32), r"the shape \(5, 3\) and values of float32, not \(N, 2\)"),
         (np.zeros((5, 4, 4, 3), np.uint8), r"not \(N, 2\) of float32"),
         (np.zeros((0, 2), np.float32), "not"),
         (np.array([[0, 2.5]], np.float32), r"in \[0, 2.5\]; those of ring are in \[-1, 1\]"),
