@@ -111,7 +111,7 @@ def test_points_are_taken_as_they_are(tmp_path, shape, kind):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((5, 2), np.uint8), r"the shape \(5, 2\) and values of uint8, not \(N, 2\) of float32 in .* like ring"),
+        (np.zeros((5, 2), np.uint8), r"the shape \(5, 2\) and values of uint8, not \(N, 2\) of float32 .* like ring"),
         (np.zeros((5, 3), np.float32), r"the shape \(5, 3\) and values of float32, not \(N, 2\)"),
         (np.zeros((5, 4, 4, 3), np.uint8), r"not \(N, 2\) of float32"),
         (np.zeros((0, 2), np.float32), "not"),
