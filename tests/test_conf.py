@@ -54,6 +54,7 @@ ADDED = {
     "kid": ["metrics.features.kid.subset_size=20"],
     "lpips_diversity": [*POLYGONS, "metrics=[random,{}]"],
     "memorization": ["dataset.limit=1000"],
+    "mind": [],
     "mixture": [],
     "ppl": [*POLYGONS, "metrics=[random,{}]", "metrics.measures.ppl.network=alex"],
     "prd": [],

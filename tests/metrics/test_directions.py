@@ -30,8 +30,8 @@ def test_directions():
     assert lower == {
         "fid", "fid_infinity", "class_fid", "class_fid_worst", "kid", "kid_spread", "reverse_kl",
         "reverse_kl_high_quality", "memorization", "cycle_error", "equilibrium_distance", "lpips", "lpips_classical",
-        "lpips_input", "cmmd", "ms_ssim", "ppl", "swd", "swd_16", "swd_32", "swd_64", "swd_128", "swd_256", "swd_512",
-        "swd_1024",
+        "lpips_input", "cmmd", "mind", "ms_ssim", "ppl", "swd", "swd_16", "swd_32", "swd_64", "swd_128", "swd_256",
+        "swd_512", "swd_1024",
     }  # fmt: skip
     assert known.keys() - lower == {
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",

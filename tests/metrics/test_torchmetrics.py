@@ -29,6 +29,7 @@ from gan_experiments.metrics.inception_score import InceptionScore
 from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.known_distribution import KnownDistributionMetric
 from gan_experiments.metrics.memorization import Memorization
+from gan_experiments.metrics.mind import MIND
 from gan_experiments.metrics.path_length import PathLength
 from gan_experiments.metrics.prd import PRD
 from gan_experiments.metrics.prdc import PRDC
@@ -63,7 +64,7 @@ def updated(metric):
 @pytest.mark.parametrize(
     "metric", [FID, InceptionScore, KID, PRDC, ClassFID, FIDInfinity, Memorization, PerceptualDiversity,
                ClassificationScore, KnownDistributionMetric, CMMD, Vendi, AuthPct, PRD, StructuralDiversity, SWD,
-               PathLength],
+               PathLength, MIND],
 )  # fmt: skip
 def test_every_measure_is_a_metric_of_torchmetrics(metric):
     parents = {FID: FrechetInceptionDistance, InceptionScore: inception.InceptionScore, KID: KernelInceptionDistance,

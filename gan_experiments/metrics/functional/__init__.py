@@ -46,7 +46,11 @@ from gan_experiments.metrics.functional.real_baseline import (
     expected_kernel_distance,
     expected_precision_recall_density_coverage,
 )
-from gan_experiments.metrics.functional.sliced_wasserstein import sliced_wasserstein_distance
+from gan_experiments.metrics.functional.sliced_wasserstein import (
+    expected_monge_inception_distance,
+    monge_inception_distance,
+    sliced_wasserstein_distance,
+)
 from gan_experiments.metrics.functional.vendi import expected_vendi_score, vendi_score
 
 __all__ = [
@@ -71,6 +75,7 @@ __all__ = [
     "expected_gaussian_mmd",
     "expected_inception_score",
     "expected_kernel_distance",
+    "expected_monge_inception_distance",
     "expected_precision_recall_curve",
     "expected_precision_recall_density_coverage",
     "expected_vendi_score",
@@ -87,6 +92,7 @@ __all__ = [
     "margin_of_share",
     "mean_without_extremes",
     "mode_coverage",
+    "monge_inception_distance",
     "peak_signal_to_noise",
     "perceptual_path_lengths",
     "polynomial_mmd",

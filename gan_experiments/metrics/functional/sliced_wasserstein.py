@@ -1,7 +1,8 @@
-"""Sliced Wasserstein distance (SWD) between small patches of images, at each level of a Laplacian pyramid."""
+"""Sliced Wasserstein distances: between features (MIND), and between patches of a Laplacian pyramid (SWD)."""
 
 from __future__ import annotations
 
+import statistics
 import zlib
 
 import torch
@@ -14,6 +15,7 @@ MIN_PIXELS = 16  # of the coarsest level
 PATCH = 7  # pixels of the side of a patch
 _FILTER = (1.0, 4.0, 6.0, 4.0, 1.0)
 _AT_ONCE = 64  # directions that are sorted at a time
+_PAIRS = 5  # of parts of the real set, for a perfect generator
 
 
 def sliced_wasserstein_distance(first: Tensor, second: Tensor, seed: int, directions: int = 512) -> float:
@@ -34,12 +36,45 @@ def sliced_wasserstein_distance(first: Tensor, second: Tensor, seed: int, direct
         raise ValueError(
             f"the sliced Wasserstein distance compares sets of one size, not {len(first)} and {len(second)}"
         )
-    drawn = normalize(Stream(seed, "swd", "directions").normal(directions, first.shape[1]), dim=1).to(first.device)
-    means = []
-    for part in torch.split(drawn.to(first.dtype), _AT_ONCE):
-        one, other = ((points @ part.T).sort(0).values for points in (first, second))
-        means.append((one - other).abs().mean(0))
-    return torch.cat(means).mean().item()
+    return _distance(first, second, Stream(seed, "swd", "directions"), directions, 1)
+
+
+def monge_inception_distance(real: Tensor, fake: Tensor, seed: int, directions: int = 1000) -> float:
+    """Return ``3 D`` times the mean squared 2-Wasserstein distance of projections onto random directions.
+
+    Berthet et al. 2026. Of the larger set a random subset of the size of the smaller one counts.
+
+    Args:
+        real: Features of real samples: ``(N, D)``.
+        fake: Features of generated samples: ``(M, D)``.
+        seed: Seed of the subset and the directions.
+        directions: Number of directions.
+    """
+    count = min(len(real), len(fake))
+    if len(real) != len(fake):
+        real, fake = _chosen(real, count, seed), _chosen(fake, count, seed)
+    return 3 * real.shape[1] * _distance(real, fake, Stream(seed, "mind", "directions"), directions, 2)
+
+
+def expected_monge_inception_distance(features: Tensor, samples: int, directions: int = 1000) -> tuple[float, float]:
+    """Return mean and standard deviation of the distance of a perfect generator.
+
+    From pairs of disjoint random parts of the real set, times the ratio of their size to the number that is compared:
+    the distance of two draws of one distribution falls about as one over their size.
+
+    Args:
+        features: Of the real samples: ``(m, D)``.
+        samples: Generated samples.
+        directions: Number of directions.
+    """
+    count = min(samples, len(features))
+    size = min(count, len(features) // 2)
+    found = []
+    for pair in range(_PAIRS):
+        order = Stream("real baseline", "mind", pair).permutation(len(features)).to(features.device)
+        first, second = features[order[:size]], features[order[size : 2 * size]]
+        found.append(size / count * monge_inception_distance(first, second, pair, directions))
+    return statistics.fmean(found), statistics.stdev(found)
 
 
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:
@@ -83,6 +118,21 @@ def normalized_descriptors(patches: Tensor) -> Tensor:
     """Return patches ``(N, C, 7, 7)`` with mean 0 and deviation 1 in each channel of the set, as ``(N, C * 49)``."""
     deviation, mean = torch.std_mean(patches, (0, 2, 3), correction=0, keepdim=True)
     return ((patches - mean) / deviation.clamp_min(1e-8)).flatten(1)
+
+
+def _chosen(features: Tensor, count: int, seed: int) -> Tensor:
+    """Return ``count`` of the rows, drawn at random."""
+    return features[Stream(seed, "mind", "rows").permutation(len(features))[:count].to(features.device)]
+
+
+def _distance(first: Tensor, second: Tensor, stream: Stream, directions: int, power: int) -> float:
+    """Return the mean over random directions of the Wasserstein distance of projections, to that power."""
+    drawn = normalize(stream.normal(directions, first.shape[1]), dim=1).to(first.device)
+    means = []
+    for part in torch.split(drawn.to(first.dtype), _AT_ONCE):
+        one, other = ((points @ part.T).sort(0).values for points in (first, second))
+        means.append((one - other).abs().pow(power).mean(0))
+    return torch.cat(means).mean().item()
 
 
 def _filtered(images: Tensor, gain: float) -> Tensor:

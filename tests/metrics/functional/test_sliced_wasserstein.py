@@ -1,12 +1,19 @@
+import statistics
+
 import numpy as np
 import pytest
 import scipy.ndimage
 import torch
-from gaussians import normal
+from gaussians import correlated, normal
+from scipy.optimize import linear_sum_assignment
 from scipy.stats import wasserstein_distance
 
 from gan_experiments.core.randomness import Stream
-from gan_experiments.metrics.functional import sliced_wasserstein_distance
+from gan_experiments.metrics.functional import (
+    expected_monge_inception_distance,
+    monge_inception_distance,
+    sliced_wasserstein_distance,
+)
 from gan_experiments.metrics.functional.sliced_wasserstein import (
     laplacian_pyramid,
     normalized_descriptors,
@@ -24,6 +31,36 @@ def test_it_is_the_mean_distance_in_one_dimension():
     assert sliced_wasserstein_distance(first, second, 3, directions=20) == pytest.approx(expected, rel=1e-6)
     with pytest.raises(ValueError, match="sets of one size, not 50 and 40"):
         sliced_wasserstein_distance(first, second[:40], 3)
+
+
+def test_mind_is_the_mean_cost_of_the_best_assignment_in_one_dimension():
+    real, fake = normal(40, 6), 1.5 * normal(40, 6, seed=1) + 0.2
+    directions = Stream(3, "mind", "directions").normal(20, 6).double().numpy()
+    costs = []
+    for each in directions / np.linalg.norm(directions, axis=1, keepdims=True):
+        pairs = (real.numpy() @ each)[:, None] - fake.numpy() @ each
+        costs.append(np.square(pairs[linear_sum_assignment(pairs**2)]).mean())
+    found = monge_inception_distance(real, fake, 3, directions=20)
+    assert found == pytest.approx(3 * 6 * np.mean(costs), rel=1e-6)
+    assert found == pytest.approx(monge_inception_distance(fake, real, 3, directions=20), rel=1e-6)
+
+
+def test_mind_compares_as_many_samples_as_the_smaller_set_has():
+    real, far = normal(300, 6), normal(300, 6, seed=1) + 1
+    assert monge_inception_distance(real, real, 0) == 0
+    assert monge_inception_distance(real, far, 0) == pytest.approx(18, rel=0.1)  # |shift|² / D in a direction
+    assert monge_inception_distance(real, real[:60], 0) > monge_inception_distance(real, real[:240], 0) > 0
+
+
+@pytest.mark.parametrize(("samples", "real"), [(60, 240), (300, 200)])
+def test_mind_of_a_perfect_generator(samples, real):
+    def drawn(count, seed):
+        return correlated(count, 12, seed=seed, decay=1)
+
+    got = [monge_inception_distance(drawn(real, 500 + seed), drawn(samples, seed), seed, 50) for seed in range(60)]
+    said = [expected_monge_inception_distance(drawn(real, 100 + seed), samples, 50) for seed in range(30)]
+    assert statistics.fmean(mean for mean, _ in said) == pytest.approx(statistics.fmean(got), rel=0.1)
+    assert statistics.fmean(spread for _, spread in said) == pytest.approx(statistics.stdev(got), rel=0.5)
 
 
 def pyramid_by_hand(images, levels):
