@@ -80,13 +80,17 @@ def section_in(annotation: Any) -> type | None:
     return next(filter(_is_section, members(annotation)), None)
 
 
-def slot_of(annotation: Any) -> Slot:
-    """Return which components fit at an annotation: what a schema says of it, or those of its classes."""
+def slot_of(annotation: Any, component: type | None = None) -> Slot:
+    """Return which components fit at an annotation, and what the program provides to the one that is there.
+
+    A schema says it of the annotation, or it is those of its classes.
+    """
     marks = [mark for part in (annotation, *get_args(annotation)) for mark in getattr(part, "__metadata__", ())]
     slot = next((mark for mark in marks if isinstance(mark, Slot)), ANYWHERE)
     bases = tuple(get_origin(each) or each for each in members(annotation) if _is_component(each))
     bases = tuple(map(resolve_name, slot.bases)) if slot.bases else bases
-    return Slot(bases, slot.provided.union(*(getattr(base, "provided", ()) for base in bases)), slot.limits)
+    provided = (getattr(cls, "provided", ()) for cls in (*bases, component))
+    return Slot(bases, slot.provided.union(*provided), slot.limits)
 
 
 def describe(annotation: Any) -> str:

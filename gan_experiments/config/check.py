@@ -125,7 +125,8 @@ class _Check:
         if node[TARGET] is REFUSED or any(problem.key == key for problem in self._checked.problems):
             return
         try:
-            cls, slot = find_class(node[TARGET], trusted), slot_of(annotation)
+            cls = find_class(node[TARGET], trusted)
+            slot = slot_of(annotation, cls)
             if slot.bases and not any(_descends(cls, base) for base in slot.bases):
                 names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in slot.bases)
                 raise RefusedTargetError(f"{cls.__name__} does not descend from {names}")

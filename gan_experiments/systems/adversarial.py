@@ -8,16 +8,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Augmentation, Discriminator, DiscriminatorOutput, Generator, Penalty, Step
 from gan_experiments.core.precision import without_autocast
-from gan_experiments.systems.base import OptimizerFactory, System
+from gan_experiments.systems.base import System
 from gan_experiments.systems.microbatch import Fakes
-from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
-from gan_experiments.systems.schedule import LearningRateSchedule
+from gan_experiments.systems.setup import TrainingSetup
 
 NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
 
@@ -32,13 +29,7 @@ class AdversarialSystem(System):
 
     Args:
         generator: The generator, or a translator.
-        optimizers: For ``"generator"`` and ``"discriminator"``, a function from parameters to an optimizer.
-        schedule: Factor of both learning rates.
-        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None``: no clipping.
-        clock: Images seen; holds the global batch size.
-        seed: Seed of all random numbers.
-        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
-        d_steps: Discriminator steps per generator step.
+        setup: What it is trained with.
 
     Attributes:
         penalties: Terms and constraints beside the loss, by name.
@@ -50,29 +41,9 @@ class AdversarialSystem(System):
     augmentations: Mapping[str, Augmentation]
     discriminator: Discriminator
 
-    def __init__(
-        self,
-        generator: Generator,
-        optimizers: Mapping[str, OptimizerFactory],
-        schedule: LearningRateSchedule,
-        clip: Mapping[str, float | None],
-        clock: Clock,
-        seed: int,
-        ema_half_life: int,
-        d_steps: int,
-    ) -> None:
-        super().__init__(generator, ema_half_life, clock, seed)
-        self.d_steps = d_steps
-        self._factories = optimizers
-        self._schedule = schedule
-        self._clip = clip
-        self._gradient_norms: dict[str, Tensor] = {}
-
-    def _optimizer(self, network: str) -> Optimizer:
-        """Return the optimizer of ``network`` with the learning rates of this step."""
-        optimizer = self.trainer.optimizers[NETWORKS.index(network)]
-        scale_rates(optimizer, self._schedule(self.clock.images_seen))
-        return optimizer
+    def __init__(self, generator: Generator, setup: TrainingSetup) -> None:
+        super().__init__(generator, setup)
+        self.d_steps = setup.d_steps
 
     def set_number(self, key: str, value: float) -> None:
         """Set a penalty's weight, an augmentation's p, or what a ramp can change in every system."""
@@ -94,22 +65,9 @@ class AdversarialSystem(System):
         limits = {key: limit for key, limit in limits.items() if isinstance(config.get(key), (int, float))}
         return limits | super().ramp_limits(config)
 
-    def learning_rates(self) -> dict[str, float]:
-        """Return the learning rates of the last step, by network."""
-        return {name: self._optimizer(name).param_groups[0]["lr"] for name in NETWORKS}
-
     def updates(self) -> dict[str, int]:
         """Return how many steps each network has taken."""
         return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps}
-
-    def configure_optimizers(self) -> list[Optimizer]:
-        """Build one optimizer per network, the discriminator's first."""
-        return [keep_rates(self._factories[name](trained(getattr(self, name)))) for name in NETWORKS]
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
-        network = NETWORKS[self.trainer.optimizers.index(optimizer)]
-        self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
 
     def _due(self, count: int) -> dict[str, Penalty]:
         return penalties_due(self.penalties, count)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Generator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.evaluation_mode import generated
@@ -21,13 +19,13 @@ from gan_experiments.sampling.standing import refuse_standing, with_standing_sta
 from gan_experiments.systems.manual_steps import NETWORKS, ManualSteps
 from gan_experiments.systems.microbatch import refuse_microbatch
 from gan_experiments.systems.schedule import ValueRamp
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.step_statistics import StepStatistics
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 Shape = tuple[int, ...]
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 _ABSENT = object()  # not ``None``, which a config can set
 
 
@@ -36,15 +34,12 @@ class System(ManualSteps):
 
     Args:
         generator: Maps latents to images.
-        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
-        clock: Images seen; holds the global batch size.
-        seed: Seed of all random numbers.
+        setup: What it is trained with.
 
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
         adversarial: Whether a discriminator is trained.
         translates: Whether it translates images instead of generating them from latents.
-        optimized: The networks with an optimizer of their own, in the order of the optimizers.
         ema: The moving average of the generator.
         ramps: Values that change during the run, by their keys in the config.
         frozen: Names of the parts whose weights and buffers do not change.
@@ -54,18 +49,14 @@ class System(ManualSteps):
         pauses: Returns whether anything is due after the step just taken; the run loop sets it.
     """
 
-    provided: ClassVar[tuple[str, ...]] = (
-        "loss", "penalties", "augmentations", "optimizers", "schedule", "clip",
-        "clock", "seed", "ema_half_life", "d_steps", "backward_generator", "backward_discriminator",
-    )  # fmt: skip
+    provided: ClassVar[tuple[str, ...]] = ("setup", *TrainingSetup._fields)
     adversarial: ClassVar[bool] = True
     translates: ClassVar[bool] = False
-    optimized: ClassVar[tuple[str, ...]] = ("generator",)
 
-    def __init__(self, generator: Generator, ema_half_life: int, clock: Clock, seed: int) -> None:
-        super().__init__(clock, seed)
+    def __init__(self, generator: Generator, setup: TrainingSetup) -> None:
+        super().__init__(setup)
         self.generator = generator
-        self.ema = GeneratorEMA(generator, ema_half_life)
+        self.ema = GeneratorEMA(generator, setup.ema_half_life)
         self.ramps: dict[str, ValueRamp] = {}
         self.frozen: list[str] = []
         self.standing_batches = 0
@@ -148,10 +139,6 @@ class System(ManualSteps):
             ("encoder", image, [latents, latents]),
         ]
         return [case for case in cases if getattr(self, case[0], None) is not None]
-
-    def learning_rates(self) -> dict[str, float]:
-        """Return the learning rates of the last step, by network."""
-        raise NotImplementedError
 
     def updates(self) -> dict[str, int]:
         """Return how many steps each network has taken."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from gan_experiments.core.precision import without_autocast
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeFloat, PositiveFloat, PositiveInt
 from gan_experiments.systems.patch_nce import PatchProjection, draw_positions, patch_nce
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.translation import TranslationSystem
 from gan_experiments.systems.translator_training import Shown
 
@@ -26,6 +26,7 @@ class CUT(TranslationSystem):
         generator: Translates A to B; it has ``encode``.
         discriminator: Tells images of B from translated ones.
         projection: Maps features of patches to the vectors that are compared.
+        setup: What it is trained with.
         adversarial_weight: Factor of the adversarial loss: 2 for ``loss=least_squares``, which is halved.
         nce: Factor of the contrastive term.
         identity: Compare images of B with their translations as well.
@@ -33,7 +34,6 @@ class CUT(TranslationSystem):
         patches: Positions of each feature map that are compared.
         temperature: Divides the similarities.
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
-        **parts: What every system is given by the program.
 
     Raises:
         ConfigError: The domains have different numbers of channels: one encoder sees both.
@@ -44,6 +44,7 @@ class CUT(TranslationSystem):
         generator: Translator,
         discriminator: Discriminator,
         projection: PatchProjection,
+        setup: TrainingSetup,
         adversarial_weight: NonNegativeFloat = 2.0,
         nce: NonNegativeFloat = 1.0,
         identity: bool = True,
@@ -51,9 +52,8 @@ class CUT(TranslationSystem):
         patches: PositiveInt = 256,
         temperature: PositiveFloat = 0.07,
         channels_last: bool = False,
-        **parts: Any,
     ) -> None:
-        super().__init__(generator, discriminator, adversarial_weight, channels_last, **parts)
+        super().__init__(generator, discriminator, setup, adversarial_weight, channels_last)
         if generator.facts.channels != generator.input_channels:
             channels = f"those of A have {generator.input_channels} channels, those of B {generator.facts.channels}"
             raise ConfigError(f"model: CUT encodes images of both domains with one network, but {channels}")

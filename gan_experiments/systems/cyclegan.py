@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from annotated_types import Interval
 from torch import Tensor
@@ -13,6 +13,7 @@ from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeFloat
 from gan_experiments.systems.image_pool import ImagePool
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.translation import TranslationSystem
 from gan_experiments.systems.translator_training import Shown
 
@@ -27,19 +28,20 @@ class CycleGAN(TranslationSystem):
         discriminator: Tells images of B from translated ones.
         backward_generator: Translates B to A; the same architecture.
         backward_discriminator: Tells images of A from translated ones; the same architecture.
+        setup: What it is trained with.
         adversarial_weight: Factor of the adversarial losses: 2 for ``loss=least_squares``, which is halved.
         cycle: Factor of the mean absolute difference between an image and its translation there and back.
         identity: Factor, relative to ``cycle``, of the difference between an image and the translation to its own
             domain (section 5.2, photo generation); 0: none.
         pool: Translated images that each discriminator is also shown again.
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
-        **parts: What every system is given by the program.
 
     Raises:
         ConfigError: An identity term between domains with different numbers of channels.
     """
 
     two_way: ClassVar[bool] = True
+    provided: ClassVar[tuple[str, ...]] = (*TranslationSystem.provided, "backward_generator", "backward_discriminator")
 
     def __init__(
         self,
@@ -47,14 +49,14 @@ class CycleGAN(TranslationSystem):
         discriminator: Discriminator,
         backward_generator: Translator,
         backward_discriminator: Discriminator,
+        setup: TrainingSetup,
         adversarial_weight: NonNegativeFloat = 2.0,
         cycle: NonNegativeFloat = 10.0,
         identity: NonNegativeFloat = 0.5,
         pool: Annotated[int, Interval(ge=0, le=10_000)] = 50,
         channels_last: bool = False,
-        **parts: Any,
     ) -> None:
-        super().__init__(generator, discriminator, adversarial_weight, channels_last, **parts)
+        super().__init__(generator, discriminator, setup, adversarial_weight, channels_last)
         facts = generator.facts
         if identity and facts.channels != generator.input_channels:
             channels = f"those of A have {generator.input_channels} channels, those of B {facts.channels}"

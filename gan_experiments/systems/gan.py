@@ -11,14 +11,12 @@ from annotated_types import Interval
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import (
     Augmentation,
     Batch,
     Discriminator,
     DiscriminatorOutput,
     Generator,
-    Loss,
     Penalty,
 )
 from gan_experiments.core.images import to_float
@@ -27,9 +25,8 @@ from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.networks.block import recompute_blocks
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
-from gan_experiments.systems.base import OptimizerFactory
 from gan_experiments.systems.microbatch import Fakes, Part, check_microbatch, divided
-from gan_experiments.systems.schedule import LearningRateSchedule
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
 
 Discriminate = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
@@ -43,16 +40,7 @@ class GAN(AdversarialSystem):
     Args:
         generator: Maps latents to images.
         discriminator: Maps each image to one number.
-        loss: The adversarial loss.
-        penalties: Regularization terms and constraints, by name.
-        augmentations: Applied to all images that the discriminator sees, by name, in this order.
-        optimizers: For ``"generator"`` and ``"discriminator"``, a function from parameters to an optimizer.
-        schedule: Factor of both learning rates.
-        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None``: no clipping.
-        clock: Images seen; holds the global batch size.
-        seed: Seed of all random numbers.
-        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
-        d_steps: Discriminator steps, each on its own batch, per generator step.
+        setup: What it is trained with.
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
         share_fakes: Use the discriminator step's fakes in the generator step too, which saves a forward pass of the
             generator; algorithm 1 draws new ones.
@@ -74,16 +62,7 @@ class GAN(AdversarialSystem):
         self,
         generator: Generator,
         discriminator: Discriminator,
-        loss: Loss,
-        penalties: Mapping[str, Penalty],
-        augmentations: Mapping[str, Augmentation],
-        optimizers: Mapping[str, OptimizerFactory],
-        schedule: LearningRateSchedule,
-        clip: Mapping[str, float | None],
-        clock: Clock,
-        seed: int,
-        ema_half_life: int,
-        d_steps: int,
+        setup: TrainingSetup,
         channels_last: bool = False,
         share_fakes: bool = False,
         unroll_steps: Annotated[int, Interval(ge=0, le=100)] = 0,
@@ -96,13 +75,15 @@ class GAN(AdversarialSystem):
             recompute_blocks({"generator": generator, "discriminator": discriminator})
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         generator = generator.to(memory_format=self._layout)
-        super().__init__(generator, optimizers, schedule, clip, clock, seed, ema_half_life, d_steps)
+        super().__init__(generator, setup)
         self.discriminator = discriminator.to(memory_format=self._layout)
-        self.loss = loss
-        self.penalties: Mapping[str, Penalty] = nn.ModuleDict(dict(penalties))  # type: ignore[assignment]
-        for penalty in penalties.values():
+        assert setup.loss is not None  # or ``check`` would have refused it
+        self.loss = setup.loss
+        self.penalties: Mapping[str, Penalty] = nn.ModuleDict(dict(setup.penalties))  # type: ignore[assignment]
+        for penalty in setup.penalties.values():
             penalty.prepare(self.generator, self.discriminator)
-        self.augmentations: Mapping[str, Augmentation] = nn.ModuleDict(dict(augmentations))  # type: ignore[assignment]
+        augmentations: Any = nn.ModuleDict(dict(setup.augmentations))
+        self.augmentations: Mapping[str, Augmentation] = augmentations
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
         self.generator_batch = generator_batch

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_experiments.core.clock import Clock
 from gan_experiments.core.randomness import Stream
 from gan_experiments.systems.microbatch import Item, with_same_buffers
-from gan_experiments.systems.optimization import clear_gradient, take_step, weights_of
+from gan_experiments.systems.optimization import (
+    clear_gradient,
+    clip_gradient,
+    keep_rates,
+    scale_rates,
+    take_step,
+    trained,
+    weights_of,
+)
+from gan_experiments.systems.setup import TrainingSetup
 
 NETWORKS = ("generator", "discriminator", "encoder")  # of a system, in the order in which they are built
 
@@ -24,19 +32,23 @@ class ManualSteps(pl.LightningModule):
     """A LightningModule under manual optimization, whose steps draw from streams of their own and may have parts.
 
     Args:
-        clock: Images seen; holds the global batch size.
-        seed: Seed of all random numbers.
+        setup: What it is trained with.
 
     Attributes:
+        optimized: The networks with an optimizer of their own, in the order of the optimizers.
         direct: Whether steps of optimizers bypass Lightning, whose hooks and wrappers take longer than a small network;
             the run loop sets it where nothing depends on them: loss scaling, several processes, a user's callback.
     """
 
-    def __init__(self, clock: Clock, seed: int) -> None:
+    optimized: ClassVar[tuple[str, ...]] = ("generator",)
+
+    def __init__(self, setup: TrainingSetup) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.clock = clock
-        self.seed = seed
+        self.clock = setup.clock
+        self.seed = setup.seed
+        self._factories, self._schedule, self._clip = setup.optimizers, setup.schedule, setup.clip
+        self._gradient_norms: dict[str, Tensor] = {}
         self.direct = False
         self._part = (0, 1)  # which part of a step is computed, and how many there are
 
@@ -51,6 +63,29 @@ class ManualSteps(pl.LightningModule):
     def _process(self) -> tuple[int, int, torch.device]:
         """The rank of this process, their number, and its device: to ask Lightning in every step takes long."""
         return self.global_rank, self.trainer.world_size, self.device
+
+    def _optimizer(self, network: str) -> Optimizer:
+        """Return the optimizer of ``network`` with the learning rates of this step."""
+        optimizer = self.trainer.optimizers[self.optimized.index(network)]
+        scale_rates(optimizer, self._schedule(self.clock.images_seen))
+        return optimizer
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the learning rates of the last step, by network."""
+        return {name: self._optimizer(name).param_groups[0]["lr"] for name in self.optimized}
+
+    def trained_by(self, network: str) -> list[nn.Parameter]:
+        """Return the weights that the optimizer of ``network`` steps."""
+        return trained(getattr(self, network))
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Build one optimizer for each network that is to have one."""
+        return [keep_rates(self._factories[name](self.trained_by(name))) for name in self.optimized]
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
+        network = self.optimized[self.trainer.optimizers.index(optimizer)]
+        self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
 
     @contextmanager
     def _training_only(self, optimizer: Optimizer) -> Iterator[None]:

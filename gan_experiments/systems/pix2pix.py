@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch.nn.functional import l1_loss
 from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import DataFacts, NonNegativeFloat
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.translation import TranslationSystem
 from gan_experiments.systems.translator_training import Shown
 
@@ -25,10 +26,10 @@ class Pix2Pix(TranslationSystem):
     Args:
         generator: Translates A to B.
         discriminator: Tells pairs with real images from pairs with translated ones.
+        setup: What it is trained with.
         adversarial_weight: Factor of the adversarial loss.
         l1: Factor of the mean absolute difference from the right image.
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
-        **parts: What every system is given by the program.
     """
 
     paired: ClassVar[bool] = True
@@ -37,12 +38,12 @@ class Pix2Pix(TranslationSystem):
         self,
         generator: Translator,
         discriminator: Discriminator,
+        setup: TrainingSetup,
         adversarial_weight: NonNegativeFloat = 1.0,
         l1: NonNegativeFloat = 100.0,
         channels_last: bool = False,
-        **parts: Any,
     ) -> None:
-        super().__init__(generator, discriminator, adversarial_weight, channels_last, **parts)
+        super().__init__(generator, discriminator, setup, adversarial_weight, channels_last)
         self.l1 = l1
 
     @classmethod

@@ -8,19 +8,17 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.clock import Clock
-from gan_experiments.core.contracts import Augmentation, Discriminator, Loss, Penalty
+from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import DataFacts
 from gan_experiments.systems.adversarial import NETWORKS
-from gan_experiments.systems.base import OptimizerFactory, Shape
-from gan_experiments.systems.optimization import keep_rates
-from gan_experiments.systems.schedule import LearningRateSchedule
+from gan_experiments.systems.base import Shape
+from gan_experiments.systems.optimization import trained
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.translator_training import Side, TranslatorTraining
 
 DIRECTIONS = {"a_to_b": "", "b_to_a": "backward_"}  # with the prefix of the networks
@@ -32,18 +30,9 @@ class TranslationSystem(TranslatorTraining):
     Args:
         generator: Translates A to B.
         discriminator: Tells images of B from translated ones.
+        setup: What it is trained with.
         adversarial_weight: Factor of the adversarial loss of the translators.
         channels_last: Memory format of weights and images: faster convolutions, different rounding.
-        loss: The adversarial loss.
-        penalties: Regularization terms and constraints, by name.
-        augmentations: Applied to all images that a discriminator sees, by name, in this order.
-        optimizers: For ``"generator"`` and ``"discriminator"``, a function from parameters to an optimizer.
-        schedule: Factor of both learning rates.
-        clip: Largest gradient norm of ``"generator"`` and ``"discriminator"``; ``None``: no clipping.
-        clock: Images seen; holds the global batch size.
-        seed: Seed of all random numbers.
-        ema_half_life: Half-life of the moving average of the translators, in images; 0: no averaging.
-        d_steps: Discriminator steps, each on its own batch, per generator step.
 
     Attributes:
         translates: Marks systems of translators for the rules of components.
@@ -60,24 +49,16 @@ class TranslationSystem(TranslatorTraining):
         self,
         generator: Translator,
         discriminator: Discriminator,
+        setup: TrainingSetup,
         adversarial_weight: float,
         channels_last: bool,
-        loss: Loss,
-        penalties: Mapping[str, Penalty],
-        augmentations: Mapping[str, Augmentation],
-        optimizers: Mapping[str, OptimizerFactory],
-        schedule: LearningRateSchedule,
-        clip: Mapping[str, float | None],
-        clock: Clock,
-        seed: int,
-        ema_half_life: int,
-        d_steps: int,
     ) -> None:
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         generator = generator.to(memory_format=self._layout)
-        super().__init__(generator, optimizers, schedule, clip, clock, seed, ema_half_life, d_steps)  # type: ignore[arg-type]
+        super().__init__(generator, setup)  # type: ignore[arg-type]
         self.adversarial_weight = adversarial_weight
-        self._shared = loss, dict(penalties), dict(augmentations)
+        assert setup.loss is not None  # or ``check`` would have refused it
+        self._shared = setup.loss, dict(setup.penalties), dict(setup.augmentations)
         self._trained: dict[str, list[nn.Module]] = {name: [] for name in NETWORKS}
         self.sides = [self._add_side("", generator, discriminator)]
 
@@ -160,10 +141,9 @@ class TranslationSystem(TranslatorTraining):
                 case ["augment", name, "p"]:
                     side.augmentations[name].p.fill_(value)  # type: ignore[operator]
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        """Build one optimizer for all discriminators and one for all else that is trained."""
-        trained = {name: nn.ModuleList(parts).parameters() for name, parts in self._trained.items()}
-        return [keep_rates(self._factories[name](trained[name])) for name in NETWORKS]
+    def trained_by(self, network: str) -> list[nn.Parameter]:
+        """Return the weights that an optimizer steps: of all discriminators, or of all else that is trained."""
+        return trained(*self._trained[network])
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:

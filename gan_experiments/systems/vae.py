@@ -8,20 +8,18 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Batch, Encoder, Generator
 from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.images import is_points, to_float
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFloat, PositiveInt
-from gan_experiments.systems.base import OptimizerFactory, System
+from gan_experiments.systems.base import System
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
 from gan_experiments.systems.microbatch import check_microbatch, divided
-from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, trained
-from gan_experiments.systems.schedule import LearningRateSchedule
+from gan_experiments.systems.optimization import trained
+from gan_experiments.systems.setup import TrainingSetup
 
 INITIAL_SIGMA = 0.5  # of a learned sigma; pixels are in [-1, 1]
 
@@ -43,12 +41,7 @@ class VAE(System):
     Args:
         generator: Maps latents to the mean of the images.
         encoder: Maps images to a Gaussian over latents.
-        optimizers: For ``"generator"``, a function from parameters to an optimizer; it trains the encoder as well.
-        schedule: Factor of the learning rate.
-        clip: Largest gradient norm, ``"generator"``; ``None``: no clipping.
-        clock: Images seen; holds the global batch size.
-        seed: Seed of all random numbers.
-        ema_half_life: Half-life of the generator's moving average, in images; 0: no averaging.
+        setup: What it is trained with; the optimizer of ``"generator"`` trains the encoder as well.
         likelihood: Of the pixels: Gaussian, or for grayscale images Bernoulli with the gray level as probability.
         sigma: Standard deviation of the Gaussian; ``None``: learned, one for all pixels (Rybkin et al. 2021); ``auto``:
             0.5 for images of 8 pixels, and in proportion to the square root of their side.
@@ -67,12 +60,7 @@ class VAE(System):
         self,
         generator: Generator,
         encoder: Encoder,
-        optimizers: Mapping[str, OptimizerFactory],
-        schedule: LearningRateSchedule,
-        clip: Mapping[str, float | None],
-        clock: Clock,
-        seed: int,
-        ema_half_life: int,
+        setup: TrainingSetup,
         likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
         sigma: PositiveFloat | Literal["auto"] | None = None,
         beta: NonNegativeFloat = 1.0,
@@ -85,7 +73,7 @@ class VAE(System):
                 f"model.likelihood: bernoulli is for grayscale images; {facts.name} has {facts.channels} channels"
             )
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        super().__init__(generator.to(memory_format=layout), ema_half_life, clock, seed)
+        super().__init__(generator.to(memory_format=layout), setup)
         self.encoder = encoder.to(memory_format=layout)
         self.beta = beta
         self.microbatch = microbatch
@@ -97,10 +85,6 @@ class VAE(System):
             start = torch.tensor(math.log(sigma or INITIAL_SIGMA))
             self.log_sigma = nn.Parameter(start, requires_grad=sigma is None)
         self._layout = layout
-        self._factories = optimizers
-        self._schedule = schedule
-        self._clip = clip
-        self._gradient_norm = torch.zeros(())
 
     def bound(self, images: Tensor, noise: Tensor, labels: Tensor | None = None) -> Bound:
         """Return the terms of the evidence lower bound in float32, whatever the precision of the networks.
@@ -125,7 +109,7 @@ class VAE(System):
         for part in self._in_parts(divided(Batch(images, labels), self.microbatch)):
             self._train_on(*part)
         self.ema.update(self.generator, self.clock.batch_size, self.clock.images_seen)
-        self.statistics.record(self.clock.step, {"gradient_norm/generator": self._gradient_norm})
+        self.statistics.record(self.clock.step, {"gradient_norm/generator": self._gradient_norms["generator"]})
         self.clock.advance()
 
     def _train_on(self, images: Tensor, labels: Tensor | None) -> None:
@@ -133,7 +117,7 @@ class VAE(System):
         terms = self.bound(images, noise, labels)
         fits, divergence = terms.log_likelihood.mean(), terms.divergence.mean()
         loss = self.beta * divergence - fits
-        self._minimize(loss, self._optimizer())
+        self._minimize(loss, self._optimizer("generator"))
         values = {"loss/vae": loss, "vae/elbo": fits - divergence, "vae/reconstruction": -fits, "vae/kl": divergence}
         if self.log_sigma is not None:
             values["vae/sigma"] = self.log_sigma.detach().exp()
@@ -157,12 +141,6 @@ class VAE(System):
         pair = images, self.reconstruct(images, batch.labels)
         rows = zip(*(torch.split(each, columns) for each in pair), strict=True)
         return {"reconstructions": torch.cat([row for both in rows for row in both])}
-
-    def _optimizer(self) -> Optimizer:
-        """Return the optimizer with the learning rate of this step."""
-        (optimizer,) = self.trainer.optimizers
-        scale_rates(optimizer, self._schedule(self.clock.images_seen))
-        return optimizer
 
     def set_number(self, key: str, value: float) -> None:
         """Set the weight of the divergence, or what a ramp can change in every system."""
@@ -193,20 +171,11 @@ class VAE(System):
             hint = f"take 32-true, or {key}.likelihood=gaussian"
             yield Problem("trainer.precision", f"a Bernoulli likelihood needs float32: {reason}; {hint}")
 
-    def learning_rates(self) -> dict[str, float]:
-        """Return the learning rate of the last step, as that of the generator."""
-        return {"generator": self._optimizer().param_groups[0]["lr"]}
-
     def updates(self) -> dict[str, int]:
         """Return how many steps the networks have taken."""
         return {"generator": self.clock.step, "encoder": self.clock.step}
 
-    def configure_optimizers(self) -> Optimizer:
-        """Build one optimizer for encoder, decoder and a learned ``sigma``."""
+    def trained_by(self, network: str) -> list[nn.Parameter]:
+        """Return the weights of decoder and encoder, and a learned ``sigma``: there is one optimizer for all."""
         learned = [] if self.log_sigma is None or not self.log_sigma.requires_grad else [self.log_sigma]
-        parameters = [*trained(self.generator, self.encoder), *learned]
-        return keep_rates(self._factories["generator"](parameters))
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
-        self._gradient_norm = clip_gradient(optimizer, self._clip["generator"])
+        return [*trained(self.generator, self.encoder), *learned]

@@ -32,6 +32,7 @@ from gan_experiments.networks.batch_norm import synchronize_batch_norm
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import LearningRateSchedule, ValueRamp
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.training.callbacks.base import LoopPart
 from gan_experiments.training.callbacks.evaluation import Evaluation
 from gan_experiments.training.devices import check_devices
@@ -142,21 +143,19 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     penalties: dict[str, Penalty] = {name: construct(node) for name, node in config["penalty"].items()}
     for penalty in penalties.values():
         penalty.adapt_to(judged, config["batch_size"])
-    system: System = construct(
-        model,
-        "model",
-        **networks,
-        loss=construct(config["loss"]) if config["loss"] else None,
-        penalties=penalties,
-        augmentations={name: construct(node, facts=judged) for name, node in config["augment"].items()},
-        optimizers={name: optimizer_factory(node) for name in networks if (node := config["optimizer"].get(name))},
-        schedule=LearningRateSchedule(**_with_end(config["optimizer"]["schedule"], budget)),
-        clip=config["optimizer"]["clip"],
+    setup = TrainingSetup(
         clock=Clock(config["batch_size"], budget),
         seed=config["seed"],
         ema_half_life=config["ema"]["half_life"],
+        optimizers={name: optimizer_factory(node) for name in networks if (node := config["optimizer"].get(name))},
+        schedule=LearningRateSchedule(**_with_end(config["optimizer"]["schedule"], budget)),
+        clip=config["optimizer"]["clip"],
+        loss=construct(config["loss"]) if config["loss"] else None,
+        penalties=penalties,
+        augmentations={name: construct(node, facts=judged) for name, node in config["augment"].items()},
         d_steps=config["d_steps"],
     )
+    system: System = construct(model, "model", **networks, setup=setup)
     system.ema.start, system.ema.rampup = config["ema"].get("start", 0), config["ema"].get("rampup")
     system.use_standing_statistics(config["ema"].get("standing_batches") or 0, "ema.standing_batches")
     for name, chosen in (config.get("freeze") or {}).items():

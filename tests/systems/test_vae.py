@@ -19,6 +19,7 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.schedule import LearningRateSchedule
+from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.vae import VAE
 from gan_experiments.training.build import build
 from gan_experiments.training.train import train
@@ -61,7 +62,9 @@ class Posterior(Encoder):
 def linear(sigma=SIGMA, **wrong):
     generator = LinearGenerator(DataFacts("squares", 2, 1, num_classes=10), wrong.pop("conditional", False))
     schedule = LearningRateSchedule("constant", 0, 0, 1)
-    return VAE(generator, Posterior(generator, **wrong), {}, schedule, {}, Clock(4, 4), 0, 0, sigma=sigma)
+    return VAE(
+        generator, Posterior(generator, **wrong), TrainingSetup(Clock(4, 4), 0, 0, {}, schedule, {}), sigma=sigma
+    )
 
 
 def bound(system, images, labels=None):
@@ -114,7 +117,7 @@ def test_a_conditional_generator_is_given_the_labels():
 def test_bernoulli_is_for_grey_images():
     generator = LinearGenerator(DataFacts("coloured", 2, 3))
     with pytest.raises(ConfigError, match="for grayscale images; coloured has 3 channels"):
-        VAE(generator, Posterior(generator), {}, None, {}, Clock(4, 4), 0, 0, likelihood="bernoulli")
+        VAE(generator, Posterior(generator), TrainingSetup(Clock(4, 4), 0, 0, {}, None, {}), likelihood="bernoulli")
 
 
 @pytest.fixture
