@@ -32,7 +32,12 @@ def main() -> None:
 def run(request: Request) -> int:
     """Compare, write the report, and print what it says in short."""
     options = dict(request.config)
-    output = options.pop("output")
+    output, services = options.pop("output"), options.pop("logger") or []
+    if services:
+        from gan_experiments.api.log_report import check_services, log_report  # which imports torch
+
+        services = [services] if isinstance(services, str) else services
+        check_services(services)
     overrides = [override.lstrip("+") for override in request.overrides]
     typed = shlex.join(["gan-compare", *overrides])
     with no_collection():
@@ -41,7 +46,7 @@ def run(request: Request) -> int:
         study = options["study"] or os.path.commonpath(folders)
         files = write_report(comparison, Path(study), Path(output or Path(study, OUTPUT)), typed)
     _tell(comparison, files)
-    return 0
+    return log_report(comparison, files, services) if services else 0
 
 
 def _tell(comparison: Comparison, files: list[Path]) -> None:

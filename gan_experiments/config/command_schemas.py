@@ -25,6 +25,7 @@ from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveIn
 
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
 Weights = Literal["ema", "raw"]  # of the averaged generator, or of the one that is trained
+Service = Literal["aim", "comet", "mlflow", "trackio", "wandb"]  # a logger that takes reports
 Status = Literal["finished", "running", "interrupted", "failed", "diverged", "pruned", "unknown"]
 
 
@@ -127,6 +128,7 @@ class CompareConfig(Section):
     threshold: float | None
     allow_incomparable: bool
     published: str | None
+    logger: Service | list[Service] | None
     output: str | None
 
 

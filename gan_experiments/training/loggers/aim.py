@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_only
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from gan_experiments.core.files import write_text
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers, tolerant
 
 _HASH_FILE = "aim.txt"  # in the run's folder; Aim makes up the id of a run itself
 
@@ -50,7 +51,7 @@ class Aim(ServiceLogger):
             system_tracking_interval=None,
             capture_terminal_logs=False,
         )
-        run.name = self._folder.path.name
+        run.name = self.label
         write_text(file, run.hash)
         return run
 
@@ -84,9 +85,15 @@ class Aim(ServiceLogger):
         self.log_metrics(final_numbers(results), step)
         self._run["evaluation"] = dict(results["evaluation"])
 
-    @rank_zero_only
-    @tolerant
-    def finalize(self, status: str) -> None:
+    def log_report(self, report: Report) -> None:
+        """Log the verdict and the tables as settings, and the files as artifacts, which lie beside the repository."""
+        self._run.set_artifacts_uri((Path(self._repo) / ".aim_artifacts").as_uri())
+        for file in report.files:
+            self._run.log_artifact(str(file), name=file.name, block=True)
+        self._run["verdict"] = list(report.verdict)
+        self._run["tables"] = {title: [list(row) for row in cells] for title, cells in report.tables.items()}
+
+    def end(self, status: str) -> None:
         """Write what is pending and end the run there."""
         if "_run" in self.__dict__:
             self._run.close()

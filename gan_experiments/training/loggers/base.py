@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from importlib.util import find_spec
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
@@ -74,6 +77,38 @@ class RunLogger(Logger):
         """Delete what was logged after ``images_seen``: the run resumes there and logs it again."""
 
 
+class Report(NamedTuple):
+    """The report of a comparison, to be logged.
+
+    Attributes:
+        files: Its files, the page first.
+        verdict: Sentences.
+        tables: Cells by the title of a table, the names of the columns first.
+    """
+
+    files: Sequence[Path]
+    verdict: Sequence[str]
+    tables: Mapping[str, Sequence[Sequence[str]]]
+
+
+class ReportFolder(RunFolder):
+    """The folder of a report, given to a logger in the place of a run's.
+
+    Args:
+        path: The folder.
+        started: When the first of the compared runs was started: with the folder's name what a comparison that is
+            repeated has in common.
+    """
+
+    def __init__(self, path: Path, started: str) -> None:
+        super().__init__(path)
+        self._started = started
+
+    def record(self) -> dict[str, Any]:
+        """Return what tells one comparison from another."""
+        return {"started": self._started}
+
+
 class ServiceLogger(RunLogger):
     """A logger that hands everything to a package of its own, which is an extra.
 
@@ -111,8 +146,28 @@ class ServiceLogger(RunLogger):
     @property
     def version(self) -> str:
         """The id of the run: the same after it has resumed or moved."""
-        about = f"{self._folder.path.name} {self._folder.record().get('started')}"
+        about = f"{self.label} {self._folder.record().get('started')}"
         return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+    @property
+    def label(self) -> str:
+        """The name of the run there: that of its folder; of a report with the study before it."""
+        path = self._folder.path.absolute()
+        return f"{path.parent.name}-{path.name}" if isinstance(self._folder, ReportFolder) else path.name
+
+    @abstractmethod
+    def end(self, status: str) -> None:
+        """Write what is pending and end the run there, if it has begun: as finished if ``status`` is ``success``."""
+
+    @rank_zero_only
+    @tolerant
+    def finalize(self, status: str) -> None:
+        """End the run there."""
+        self.end(status)
+
+    @abstractmethod
+    def log_report(self, report: Report) -> None:
+        """Log the report of a comparison, in the place of an earlier one; raises what the package does."""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: ``log_comparison`` receives them."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers, tolerant
 
 _ONLINE = "COMET_START_ONLINE"  # Comet's own variable
 
@@ -44,7 +44,7 @@ class Comet(ServiceLogger):
         own = ("auto_metric_logging", "auto_param_logging", "parse_args", "log_code", "log_git_metadata")
         off = dict.fromkeys([*own, "log_git_patch", "log_env_details", "auto_output_logging"], False)
         settings = comet_ml.ExperimentConfig(
-            name=self._folder.path.name, offline_directory=str(folder), display_summary_level=0, **off
+            name=self.label, offline_directory=str(folder), display_summary_level=0, **off
         )
         return comet_ml.start(
             project_name=self._project,
@@ -80,9 +80,16 @@ class Comet(ServiceLogger):
         self._run.log_metrics(final_numbers(results), step=step)
         self._run.log_others(flatten({"evaluation": results["evaluation"]}))
 
-    @rank_zero_only
-    @tolerant
-    def finalize(self, status: str) -> None:
+    def log_report(self, report: Report) -> None:
+        """Log the files and tables as assets, show the page, and keep the verdict beside the parameters."""
+        for file in report.files:
+            self._run.log_asset(str(file), file_name=file.name, overwrite=True)
+        for title, (head, *rows) in report.tables.items():
+            self._run.log_table(f"{title}.csv", tabular_data=[list(row) for row in rows], headers=list(head))
+        self._run.log_html(report.files[0].read_text(encoding="utf-8"), clear=True)
+        self._run.log_other("verdict", " ".join(report.verdict))
+
+    def end(self, status: str) -> None:
         """Write what is pending and end the experiment there."""
         if "_run" in self.__dict__:
             self._run.end()

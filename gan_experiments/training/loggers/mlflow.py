@@ -12,9 +12,11 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from gan_experiments.core.dotted import flatten
+from gan_experiments.core.escape import for_markdown
+from gan_experiments.core.text import csv_text
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.base import ServiceLogger, final_numbers, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers, tolerant
 
 _LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
 _AT_ONCE = 100  # parameters in a call
@@ -55,14 +57,14 @@ class MLflow(ServiceLogger):
     @cached_property
     def _id(self) -> str:
         """The id of the run there: found by the folder's name and start, else made."""
-        client, path = self._client, self._folder.path.absolute()
+        client = self._client
         known = client.get_experiment_by_name(self._experiment)
         experiment = known.experiment_id if known else client.create_experiment(self._experiment)
-        mark = f"{path.name} {self._folder.record().get('started')}"
+        mark = f"{self.label} {self._folder.record().get('started')}"
         for run in client.search_runs([experiment], f"tags.`{_FOLDER}` = '{mark}'"):
             client.update_run(run.info.run_id, status="RUNNING")
             return str(run.info.run_id)
-        made = client.create_run(experiment, run_name=path.name, tags={_FOLDER: mark})
+        made = client.create_run(experiment, run_name=self.label, tags={_FOLDER: mark})
         return str(made.info.run_id)
 
     @rank_zero_only
@@ -100,9 +102,15 @@ class MLflow(ServiceLogger):
         self._client.log_dict(self._id, dict(results["evaluation"]), "evaluation.json")
         self._client.log_text(self._id, as_markdown(results), "evaluation.md")
 
-    @rank_zero_only
-    @tolerant
-    def finalize(self, status: str) -> None:
+    def log_report(self, report: Report) -> None:
+        """Log the files and the tables as artifacts, and the verdict as the description of the run there."""
+        for file in report.files:
+            self._client.log_artifact(self._id, str(file), "report")
+        for title, cells in report.tables.items():
+            self._client.log_text(self._id, csv_text(cells), f"tables/{title}.csv")
+        self._client.set_tag(self._id, "mlflow.note.content", "\n\n".join(map(for_markdown, report.verdict)))
+
+    def end(self, status: str) -> None:
         """End the run there."""
         if "_id" in self.__dict__:
             self._client.set_terminated(self._id, "FINISHED" if status == "success" else "FAILED")

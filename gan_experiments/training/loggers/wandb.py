@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_html
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.base import ServiceLogger, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, tolerant
 
 _CLOCK = "images_seen"
 
@@ -41,8 +42,8 @@ class WeightsAndBiases(ServiceLogger):
         run = wandb.init(
             project=self._project,
             id=self.version[:16],
-            name=self._folder.path.name,
-            group=self._folder.path.parent.name,
+            name=self.label,
+            group=self._folder.path.absolute().parent.name,
             dir=self._folder.path,
             resume="allow",
             mode=os.environ.get("WANDB_MODE", "offline"),  # type: ignore[arg-type]
@@ -81,9 +82,23 @@ class WeightsAndBiases(ServiceLogger):
         table = f"<pre>{for_html(as_markdown(results))}</pre>"
         self._run.log({"evaluation": wandb.Html(table, inject=False), _CLOCK: step})
 
-    @rank_zero_only
-    @tolerant
-    def finalize(self, status: str) -> None:
+    def log_report(self, report: Report) -> None:
+        """Log the files as an artifact, of which there is a version each time, and show the page and the tables."""
+        import wandb
+
+        artifact = wandb.Artifact(re.sub(r"[^\w.-]", "-", self.label, flags=re.ASCII), type="report")
+        for file in report.files:
+            artifact.add_file(str(file))
+        self._run.log_artifact(artifact)
+        tables = {
+            title: wandb.Table(list(head), [list(row) for row in rows])
+            for title, (head, *rows) in report.tables.items()
+        }
+        page = wandb.Html(report.files[0].read_text(encoding="utf-8"), inject=False)
+        self._run.log({"report": page, **tables})
+        self._run.summary["verdict"] = " ".join(report.verdict)
+
+    def end(self, status: str) -> None:
         """Write what is pending and end the run there."""
         if "_run" in self.__dict__:
             self._run.finish(exit_code=0 if status == "success" else 1)
