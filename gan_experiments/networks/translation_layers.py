@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, group_norm, pad
 
 from gan_experiments.core.randomness import Stream
 
@@ -16,8 +16,16 @@ _KEEP = 0.5  # of the values of a map that dropout keeps
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:
     """Return a normalization: batch norm with a learned gain and shift, instance norm without, or none."""
-    kinds = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
+    kinds = {"batch": nn.BatchNorm2d, "instance": InstanceNorm}
     return kinds[norm](channels) if norm in kinds else nn.Identity()
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance norm without weights; on the CPU as groups of one channel, which are computed several times faster."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to maps of mean 0 and variance 1."""
+        return group_norm(maps, self.num_features, eps=self.eps) if maps.device.type == "cpu" else super().forward(maps)
 
 
 def dropout(maps: Tensor, rng: Stream) -> Tensor:

@@ -5,7 +5,7 @@ from scipy.signal import convolve2d
 from torch import nn
 
 from gan_experiments.core.randomness import Stream
-from gan_experiments.networks.translation_layers import BlurDownsample, BlurUpsample, dropout, initialize
+from gan_experiments.networks.translation_layers import BlurDownsample, BlurUpsample, dropout, initialize, norm_layer
 
 
 def test_halving_filters_and_keeps_every_second_pixel():
@@ -19,6 +19,16 @@ def test_doubling_mixes_the_neighbours_three_to_one():
     ramp = torch.arange(4.0).expand(1, 2, 4, 4)
     row = BlurUpsample()(ramp)[0, 1, 4]
     assert row.tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
+
+
+def test_instance_norm_is_that_of_torch_with_its_second_derivative():
+    maps = torch.randn(2, 3, 5, 4, dtype=torch.double, requires_grad=True)
+    values = []
+    for norm in (norm_layer("instance", 3), nn.InstanceNorm2d(3)):
+        normed = norm(maps)
+        (slope,) = torch.autograd.grad(normed.pow(3).sum(), maps, create_graph=True)
+        values.append((normed, slope, *torch.autograd.grad(slope.square().sum(), maps)))
+    torch.testing.assert_close(*values)
 
 
 def test_dropout_keeps_the_mean():
