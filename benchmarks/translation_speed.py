@@ -104,6 +104,7 @@ def theirs(model: str, _: str, options: Namespace) -> None:
         no_dropout=model != "pix2pix", init_type="normal", init_gain=0.02, no_antialias=True, no_antialias_up=True,
         pool_size=50 if model == "cyclegan" else 0, gan_mode="lsgan" if model == "cyclegan" else "vanilla", lr=2e-4,
         beta1=0.5, beta2=0.999, direction="AtoB", lambda_L1=100.0, lambda_A=10.0, lambda_B=10.0, lambda_identity=0.5,
+        amp=False,
     )  # fmt: skip
     trainer = getattr(importlib.import_module(f"models.{module}"), name)(chosen)
     given = [images(model).float() / 127.5 - 1 for _ in range(2)]
