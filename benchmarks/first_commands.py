@@ -9,8 +9,9 @@ budget, which its row shows. `--root` adds MNIST in that folder. A row is *good*
 perfect generator gets, or else its first value: precision at least 1 / `--factor` of it, FID at most 20 times
 `--factor` times it.
 
-Finished rows are kept in `rows.jsonl` of the folder, so that a table may come from several calls; rows that would start
-after `--limit` minutes are not run. Minutes are those of a processor, which other processes do not change.
+Finished rows are kept in `rows.jsonl` of the folder, so that a table may come from several calls; what they show is
+read from their runs. Rows that would start after `--limit` minutes are not run. Minutes are those of a processor, which
+other processes do not change.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ NEEDS = {  # of models and recipes that cannot be trained on the default dataset
 POINTS = ("ring", "grid", "swiss_roll", "dirac", "gaussian")  # whose samples are plotted
 FEW_SAMPLES = 20_000  # images of a cut budget, below which 1,000 samples are measured: drawing takes long, too
 TILE = 128  # pixels of a row's picture in the sheet
-HEAD = ("", "command", "seed", "result", "a perfect generator", "minutes", "")
+HEAD = ("", "command", "seed", "parameters", "result", "a perfect generator", "minutes", "of its budget", "")
 
 
 def main() -> None:
@@ -72,7 +73,8 @@ def main() -> None:
             if key(overrides, seed) not in kept and time.monotonic() - started < 60 * options.limit:
                 kept[key(overrides, seed)] = row = {"seed": seed, **train(overrides, seed, options)}
                 keep(options.folder / "rows.jsonl", key(overrides, seed), row)
-    table = [row for overrides in rows(options.root) for row in rows_of(overrides, kept)]
+    every = [row for overrides in rows(options.root) for row in rows_of(overrides, kept)]
+    table = [{**row, **shown(row, options.factor)} if "run" in row else row for row in every]
     lines = [harness.row(number, *cells(row)) for number, row in enumerate(table, 1)]
     if options.sheet:
         sheet(table).save(options.sheet)
@@ -131,19 +133,35 @@ def train(overrides: list[str], seed: str, options: argparse.Namespace) -> dict[
     if done.returncode or not found:
         said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Config error:")]
         return {**row, "verdict": f"exit code {done.returncode}: {' '.join(said[-1:])[:200].strip()}"}
-    run = RunFolder(found[-1].parent)
-    record, grids = run.record(), sorted(run.samples.glob("[0-9]*.png"))
-    values = estimates(record)
-    row["result"] = ", ".join(f"{name} {each.value:.3g}" for name, each in values.items())
+    return {**row, "run": str(found[-1].parent)}
+
+
+def shown(row: dict[str, Any], factor: float) -> dict[str, Any]:
+    """Return what the run of a row ended in, its picture, and how good that is."""
+    run = RunFolder(row["run"])
+    record, grids, values = run.record(), sorted(run.samples.glob("[0-9]*.png")), estimates(run.record())
     real = {name: each.real_baseline for name, each in values.items()}
-    row["real"] = ", ".join(f"{name} {value:.3g}" for name, value in real.items() if value is not None)
-    row["picture"] = str(grids[-1]) if grids else None
-    row["verdict"] = verdict(values, options.factor)
-    if row["verdict"] == "poor":
+    default = compose([line for line in row["overrides"] if not line.startswith("budget.images=")])["budget"]["images"]
+    share = min(1.0, record["budget"]["images"] / default)
+    said = verdict(values, factor)
+    if said == "poor":
         reasons = [findings.title(each.name) for each in findings.findings(record) if each.ended is None]
-        reasons += ["a smaller budget than the default"] * bool(budget)
-        row["verdict"] += ": " + "; ".join(reasons or [findings.advice(record, run.read_config()) or "see the picture"])
-    return row
+        reasons += ["a smaller budget than the default"] * (share < 1)
+        said += ": " + "; ".join(reasons or [findings.advice(record, run.read_config()) or "see the picture"])
+    return {
+        "parameters": f"{sum(record['parameters'].values()) / 1e6:.2g} M",
+        "result": ", ".join(f"{name} {each.value:.3g}" for name, each in values.items()),
+        "real": ", ".join(f"{name} {value:.3g}" for name, value in real.items() if value is not None),
+        "share": "all" if share == 1 else f"{share:.1%} of about {span(row['minutes'] / share)}",
+        "picture": str(grids[-1]) if grids else None,
+        "verdict": said,
+    }
+
+
+def span(minutes: float) -> str:
+    """Return a time in minutes, hours or days, whichever is short to read."""
+    unit, name = next((unit, name) for unit, name in ((1440, "days"), (60, "h"), (0, "min")) if minutes >= 2 * unit)
+    return f"{minutes / (unit or 1):.2g} {name}"
 
 
 def affordable(overrides: list[str], minutes: float) -> list[str]:
@@ -181,21 +199,22 @@ def cells(row: dict[str, Any]) -> list[str]:
     """Return the cells of a row of the table."""
     minutes = f"{row['minutes']:.1f}" if "minutes" in row else "-"
     command = f"`gan-train {shlex.join(row['overrides'])}`"
-    return [command, row["seed"], row.get("result", "-"), row.get("real", "-"), minutes, row["verdict"]]
+    measured = [row.get(name, "-") for name in ("parameters", "result", "real")]
+    return [command, row["seed"], *measured, minutes, row.get("share", "-"), row["verdict"]]
 
 
 def sheet(table: list[dict[str, Any]]) -> Image.Image:
     """Return the pictures of all rows that have one, with their numbers: a plot, or the upper left corner of a grid."""
-    shown = [(number, row) for number, row in enumerate(table, 1) if row.get("picture")]
+    pictures = [(number, row) for number, row in enumerate(table, 1) if row.get("picture")]
     columns, tile = 8, TILE + 14
-    canvas = Image.new("RGB", (columns * tile, -(-max(1, len(shown)) // columns) * (tile + 12)), "white")
-    for place, (number, row) in enumerate(shown):
+    canvas = Image.new("RGB", (columns * tile, -(-max(1, len(pictures)) // columns) * (tile + 12)), "white")
+    for place, (number, row) in enumerate(pictures):
         left, top = place % columns * tile, place // columns * (tile + 12)
         with Image.open(row["picture"]) as grid:
             side = min(grid.size) // (1 if any(f"dataset={name}" in row["overrides"] for name in POINTS) else 2)
             part = grid.convert("RGB").crop((0, 0, side, side))
             canvas.paste(part.resize((TILE, TILE), Image.Resampling.LANCZOS), (left, top + 12))
-        ImageDraw.Draw(canvas).text((left, top), str(number), "black")
+        ImageDraw.Draw(canvas).text((left, top), f"{number} {row['overrides'][0].partition('=')[2]}", "black")
     return canvas
 
 

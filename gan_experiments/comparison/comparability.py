@@ -16,6 +16,7 @@ from gan_experiments.core.types import ConfigError
 # Ratio between arms from which a difference is reported; images are rounded to whole batches.
 _UNEQUAL = 1.02
 _UNEQUAL_TIME = 1.2
+_SECONDS = 5.0  # which a start may take more or less
 _OF_DATASET = ("data", "real_images", "real_split", ".weights")  # ends of keys that differ where datasets do
 _MOST_NAMES = 6
 _MOST_VALUES = 3
@@ -102,8 +103,8 @@ def _budgets(arms: Sequence[Arm]) -> list[str]:
             if known:
                 spent[arm.label] = statistics.median(known)
         least, most = (pick(spent, key=spent.__getitem__, default="") for pick in (min, max))
-        limit = _UNEQUAL_TIME if cost == "seconds" else _UNEQUAL
-        if spent and spent[most] > spent[least] * limit:
+        limit, apart = (_UNEQUAL_TIME, _SECONDS) if cost == "seconds" else (_UNEQUAL, 0.0)
+        if spent and spent[most] > spent[least] * limit + apart:
             values = f"{spent[least]:,.0f} in {least}, {spent[most]:,.0f} in {most}"
             lines.append(f"Unequal {name}: {values} (median of finished runs).")
     return lines

@@ -201,11 +201,15 @@ def as_text(value: Any) -> str:
 
 def _choices(run: CollectedRun) -> dict[str, str]:
     choices = run.record.get("choices")
-    return {key: _option(value) for key, value in choices.items()} if isinstance(choices, dict) else {}
+    if not isinstance(choices, dict):
+        return {}
+    lines = [str(line) for line in _list(run.record.get("overrides")) if re.match(r"\w+=\[", str(line))]
+    lists = dict(line.split("=", 1) for line in lines)  # options of a group that Hydra notes nowhere else
+    return {key: _option(value) for key, value in {**choices, **lists}.items()}
 
 
 def _option(chosen: Any) -> str:
-    """Return the option of a group; several, which Hydra records as a list, are joined by ``+``."""
+    """Return the option of a group; several are joined by ``+``."""
     return "+".join(re.findall(r"[^\s\[\],'\"]+", str(chosen))) or "none"
 
 

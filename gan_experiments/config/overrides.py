@@ -236,6 +236,7 @@ def _wrong_list(key: str, options: list[str], files: ConfigFiles) -> list[Proble
 def _unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     if "=" not in line and not line.startswith("~"):
         meant = [f"{group}={line}" for group in sorted(files.groups) if line in files.options(group)]
+        meant += _folder(line, files) if Path(line).is_dir() else []
         hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
         return f"{show(line)} is not of the form key=value{hint}"
     reason = first_line(error).removeprefix("LexerNoViableAltException: ")
@@ -244,3 +245,11 @@ def _unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     if re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
         hint = f"; a mapping needs quotes around the whole: {shlex.quote(f'{key}={{key: value, other: value}}')}"
     return f"{show(line)} cannot be read ({reason}){hint}"
+
+
+def _folder(path: str, files: ConfigFiles) -> list[str]:
+    """Return what a folder alone may be meant as: one of images, or that of a run."""
+    if "dataset" in files.groups and not (Path(path) / "config.yaml").exists():
+        return [f"dataset=image_folder dataset.root={path}"]
+    keys = list(files.compose([]).config)
+    return [f"{key}={path}" for key in ("run", "study", "resume") if key in keys]

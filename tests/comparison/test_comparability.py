@@ -45,6 +45,12 @@ def test_unequal_budgets_and_surroundings_are_said(tmp_path, compared, record, t
     assert text in line
 
 
+def test_times_that_differ_by_a_start_are_equal(tmp_path, compared):
+    for loss, seconds in {"hinge": 1.0, "minimax": 4.0}.items():
+        write_study(tmp_path, {loss: TWO[loss]}, record={"seconds": seconds})
+    assert compared(tmp_path).warnings == []
+
+
 def test_budgets_that_differ_by_a_batch_are_equal(tmp_path, compared):
     write_study(tmp_path, {"hinge": TWO["hinge"]}, record={"images_seen": 200_064, "seconds": 190.0})
     write_study(tmp_path, {"minimax": TWO["minimax"]})

@@ -60,10 +60,10 @@ def test_several_factors_can_be_named(tmp_path, factor):
 
 
 def test_a_group_of_several_options_is_one_level(tmp_path):
-    for seed, chosen in enumerate(["['r1', 'lecam']", "none"] * 2):
-        choices = {"choices": {"penalty": chosen}}
-        config = {"penalty.r1.weight": 1.0} if chosen != "none" else {}
-        write_run(tmp_path / f"{seed}", seed=seed, config=config, record=choices)
+    several = {"choices": {}, "overrides": ["penalty=[r1, lecam]"]}  # such a choice is in the overrides alone
+    for seed, record in enumerate([several, {"choices": {"penalty": "none"}}] * 2):
+        config = {"penalty.r1.weight": 1.0, "penalty.lecam.weight": 0.3} if record is several else {}
+        write_run(tmp_path / f"{seed}", seed=seed, config=config, record=record)
     assert sizes(design(tmp_path)) == {"r1+lecam": 2, "none": 2}
 
 

@@ -6,8 +6,8 @@ from gan_experiments.config.files import own_files
 from gan_experiments.config.overrides import parse_value, read_overrides
 
 
-def read(*lines, multirun=False):
-    return read_overrides(list(lines), own_files("train"), multirun)
+def read(*lines, multirun=False, command="train"):
+    return read_overrides(list(lines), own_files(command), multirun)
 
 
 def test_groups_keys_and_deletions_are_told_apart():
@@ -24,6 +24,14 @@ def test_one_that_is_wrong_hides_no_other():
     assert [problem.key for problem in found.problems] == ["", "loss", ""]
     assert found.problems[0].text == "'seed' is not of the form key=value"
     assert read("hinge").problems[0].text == "'hinge' is not of the form key=value; did you mean loss=hinge?"
+
+
+def test_a_folder_alone_is_asked_for_as_what_it_may_be(tmp_path):
+    end = f"is not of the form key=value; did you mean {{}}={tmp_path}?"
+    for command, key in ("sample", "run"), ("train", "dataset=image_folder dataset.root"):
+        assert read(str(tmp_path), command=command).problems[0].text.endswith(end.format(key))
+    (tmp_path / "config.yaml").touch()
+    assert read(str(tmp_path)).problems[0].text.endswith(end.format("resume"))
 
 
 def test_an_option_that_is_like_no_other_leaves_its_group_unchecked():
