@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -46,10 +45,13 @@ class Stream:
         self._rank = rank
         self._world_size = world_size
         self._device = device
+        self._seeded: torch.Generator | None = None
 
-    @cached_property
+    @property
     def _generator(self) -> torch.Generator:
-        return torch.Generator().manual_seed(derive_seed(*self._keys))
+        if self._seeded is None:  # many streams are never drawn from
+            self._seeded = torch.Generator().manual_seed(derive_seed(*self._keys))
+        return self._seeded
 
     def normal(self, batch: int, *shape: int) -> Tensor:
         """Draw standard normal numbers: ``(batch, *shape)``, float32; ``batch`` counts the samples of this rank."""

@@ -94,7 +94,8 @@ class GAN(AdversarialSystem):
 
     def step(self, batch: Batch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
-        seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
+        rank, _, device = self._process
+        seed_noise(derive_seed(self.seed, "noise", self.clock.step, rank), device)
         shown = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows
@@ -201,7 +202,7 @@ class GAN(AdversarialSystem):
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
         """Generate the fakes of the step of ``network``; ``paired``: the labels of the real images."""
-        batch = len(real) * (self.generator_batch if network == "generator" else 1)
+        batch = real.shape[0] * (self.generator_batch if network == "generator" else 1)
         labels = paired if self.num_classes and self.loss.pairs else None
         if self.num_classes and labels is None:
             labels = self._stream("labels", network).integers(self.num_classes, batch)

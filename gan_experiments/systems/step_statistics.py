@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -34,7 +35,9 @@ class StepStatistics:
             if self._steps == CAPACITY:
                 self.read()
             self._steps += 1
-        self._rows.append((step, {name: value.detach() for name, value in values.items()}))
+        self._rows.append(
+            (step, {name: each.detach() if each.requires_grad else each for name, each in values.items()})
+        )
 
     def read(self) -> dict[str, float]:
         """Return the mean of each value over the steps since the last reading and over all processes, and clear them.
@@ -62,9 +65,8 @@ class StepStatistics:
                 columns[name.replace("logits", "accuracy")] = torch.cat(correct)
             for title, column in zip(columns, _gathered(torch.stack(list(columns.values()))), strict=True):
                 means[title] = float(column.mean())
-                bad = (~column.isfinite()).nonzero()
-                if len(bad):
-                    faults.append((steps[name][int(bad[0])], title))
+                if not math.isfinite(means[title]):  # so one of the values is not
+                    faults.append((steps[name][int((~column.isfinite()).nonzero()[0])], title))
         if faults:
             step = min(faults)[0]
             terms = ", ".join(name for when, name in faults if when == step)

@@ -48,6 +48,32 @@ def test_a_step_without_profiling_is_the_same_step(kind):
         assert own.requires_grad
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"weight_decay": 0.1, "betas": (0.5, 0.9)},
+        {"maximize": True},
+        {"amsgrad": True},
+        {"decoupled_weight_decay": True},
+    ],
+)
+def test_the_kernel_of_a_fused_adam_is_the_same_step(options):
+    own, others = ([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2, 2))] for _ in range(2))
+    optimizers = [torch.optim.Adam(weights, lr=0.1, fused=True, **options) for weights in (own, others)]
+    for count in range(1, 5):
+        for weights in (own, others):
+            weights[0].grad = torch.tensor([1.0, 2.0, 3.0]) * count
+            weights[1].grad = torch.eye(2) - count if count > 2 else None  # its state begins later
+        take_step(optimizers[0])
+        optimizers[1].step()
+        states = (optimizer.state_dict()["state"] for optimizer in optimizers)
+        assert all(torch.equal(*pair) for pair in zip(own, others, strict=True))
+        for one, other in zip(*(state.values() for state in states), strict=True):
+            assert one.keys() == other.keys()
+            assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_what_is_hooked_to_a_step_or_put_in_its_place_is_called(optimizer):
     called = []
     for weight in (weight for group in optimizer.param_groups for weight in group["params"]):
