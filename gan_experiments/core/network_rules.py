@@ -120,6 +120,25 @@ def check_gradients_of_samples(
             yield Problem(key, f"{value!r} with penalty.{name}: {reason}; take {instead}", warning=True)
 
 
+def largest_group(images: int, most: int) -> int:
+    """Return the largest number of images, at most ``most``, that divides a batch into groups."""
+    return next(size for size in range(min(most, images), 0, -1) if images % size == 0)
+
+
+def check_groups(key: str, most: int, config: ConfigView) -> Iterator[Problem]:
+    """Warn where processes divide their parts of a batch into other groups than one process would the whole."""
+    packing = option(config, key.rpartition(".")[0], "packing") or 1
+    counts = [config.get(name) for name in ("batch_size", "trainer.devices", "trainer.num_nodes")]
+    if not all(isinstance(count, int) and count for count in (packing, most, *counts)):
+        return
+    processes, packs = prod(counts[1:]), counts[0] // packing
+    own, whole = (largest_group(count, most) if count else 0 for count in (packs // processes, packs))
+    if own and own != whole:
+        text = f"the standard deviation is that of groups of {packing * own} images, with one of {packing * whole}"
+        fits = f"it is the same for a batch_size that is a multiple of {packing * most * processes}"
+        yield Problem(key, f"with {processes} processes {text}; {fits}", warning=True)
+
+
 def _has_labels(dataset: type, config: ConfigView) -> bool:
     unlabelled = getattr(dataset, "splits_without_labels", ())
     return getattr(dataset, "has_labels", True) and option(config, "dataset", "split") not in unlabelled

@@ -14,11 +14,11 @@ from torch.nn.functional import normalize, one_hot
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
-from gan_experiments.core.network_rules import check_gradients_of_samples
+from gan_experiments.core.network_rules import check_gradients_of_samples, check_groups
 from gan_experiments.core.precision import in_float32, without_autocast
 from gan_experiments.core.rules import option
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.networks.minibatch import Minibatch, minibatch_layer
+from gan_experiments.networks.minibatch import GROUP, Minibatch, minibatch_layer
 from gan_experiments.networks.virtual_batch_norm import REFERENCE
 
 Conditioning = Literal[
@@ -115,6 +115,8 @@ class ConditionalDiscriminator(Discriminator):
         yield from super().check(key, options, config)
         if option(config, key, "minibatch") not in (None, "none"):
             yield from check_gradients_of_samples(f"{key}.minibatch", "none", config)
+        if option(config, key, "minibatch") == "deviation":
+            yield from check_groups(f"{key}.minibatch", GROUP, config)
         conditioning = option(config, key, "conditioning")
         trained = any(getattr(penalty, "trains", "") for penalty in config.components("penalty").values())
         if conditioning in _TRAINED_BY and not trained:

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from gan_experiments.core.distributed import gathered
+from gan_experiments.core.network_rules import largest_group
 
 Minibatch = Literal["none", "deviation", "discrimination"]
 
-_GROUP = 4  # of the deviation; Karras et al. 2018
+GROUP = 4  # of the deviation; Karras et al. 2018
 _KERNELS, _LENGTH = 100, 5  # Salimans et al. 2016, the authors' code
 _EPSILON = 1e-8
 
@@ -28,7 +29,7 @@ class MinibatchStd(nn.Module):
         group_size: Images in a group.
     """
 
-    def __init__(self, group_size: int = _GROUP) -> None:
+    def __init__(self, group_size: int = GROUP) -> None:
         super().__init__()
         self.couples_batch = group_size
         self.group_size = group_size
@@ -39,7 +40,7 @@ class MinibatchStd(nn.Module):
         Map features ``(B, F)`` to ``(B, F + 1)``.
         """
         batch = len(images)
-        size = next(size for size in range(min(self.group_size, batch), 0, -1) if batch % size == 0)
+        size = largest_group(batch, self.group_size)
         groups = images.reshape(batch // size, size, -1)
         deviation = (groups.var(dim=1, correction=0) + _EPSILON).sqrt().mean(dim=1)
         channel = deviation.repeat_interleave(size, output_size=batch).to(images.dtype)

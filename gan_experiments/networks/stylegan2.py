@@ -6,13 +6,17 @@ B: batch, C: channels, H, W: height and width, D: length of a style, L: number o
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator
+from gan_experiments.core.network_rules import check_groups
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, Depth, Fraction, NonNegativeInt, Packing, PositiveFloat, Width
 from gan_experiments.networks.conditioning import require_labels
 from gan_experiments.networks.minibatch import MinibatchStd
@@ -169,6 +173,12 @@ class StyleGAN2Discriminator(Discriminator):
             return output.squeeze(1)
         product: Tensor = (output * self.mapping_network(None, labels)).sum(dim=1)
         return product / math.sqrt(output.shape[1])
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Warn of groups of images that several processes form differently."""
+        yield from super().check(key, options, config)
+        yield from check_groups(f"{key}.group_size", option(config, key, "group_size"), config)
 
 
 def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[tuple[int, int], int]]:

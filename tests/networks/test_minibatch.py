@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from config_view import warnings
 
 from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.dcgan import DCGANDiscriminator
 from gan_experiments.networks.minibatch import MinibatchDiscrimination, MinibatchStd
+from gan_experiments.networks.stylegan2 import StyleGAN2Discriminator
 
 
 @pytest.mark.parametrize(("batch", "asked", "size"), [(8, 4, 4), (6, 4, 3), (4, 32, 4), (3, 2, 1), (7, 4, 1)])
@@ -21,6 +23,39 @@ def test_minibatch_deviation_of_half_a_batch_is_that_of_the_whole():
     """Processes that share a batch see the groups that one process would."""
     images, layer = torch.randn(8, 5, 4, 4), MinibatchStd(4)
     torch.testing.assert_close(torch.cat([layer(images[:4]), layer(images[4:])]), layer(images), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("network", "option"), [(DCGANDiscriminator, "minibatch"), (StyleGAN2Discriminator, "group_size")]
+)
+@pytest.mark.parametrize(
+    ("batch", "devices", "packing", "groups"),
+    [
+        (8, 2, 1, None),
+        (12, 1, 1, None),
+        (6, 2, 1, None),
+        (12, 2, 1, (3, 4)),
+        (8, 2, 2, (4, 8)),
+        (16, 2, 2, None),
+        (4, 8, 1, None),
+    ],
+)
+def test_groups_that_processes_form_differently_are_warned_of(network, option, batch, devices, packing, groups):
+    options = {"packing": packing} | ({"minibatch": "deviation"} if option == "minibatch" else {"group_size": 4})
+    config = {
+        "model": {"discriminator": {"_target_": network, **options}},
+        "batch_size": batch,
+        "trainer": {"devices": devices, "num_nodes": 1},
+    }
+    found = warnings(config, "model.discriminator")
+    if groups is None:
+        assert found == []
+        return
+    (line,) = found
+    text = "with 2 processes the standard deviation is that of groups of {} images, with one of {}"
+    assert line.startswith(f"model.discriminator.{option}: {text.format(*groups)}")
+    config["model"]["discriminator"] |= {"minibatch": "none"} if option == "minibatch" else {"group_size": 0}
+    assert warnings(config, "model.discriminator") == []
 
 
 def test_minibatch_deviation_of_equal_images_can_be_differentiated_twice():
