@@ -1,20 +1,51 @@
-"""Hydra that parses each override once, of which the tests compose thousands."""
+"""Hydra that reads its own files and ours once, and parses an override once: the tests compose thousands of times.
 
+Files that tests write are read each time.
+"""
+
+import pickle
 from copy import deepcopy
+from pathlib import Path
 
+import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
-ORIGINALS = [(OverridesParser, "parse_rule", OverridesParser.parse_rule)]
+from gan_experiments.config.files import conf_dir
+
+FIXED = (f"{conf_dir().resolve()}/", f"{Path(hydra.__file__).resolve().parent}/")
+ORIGINALS = [
+    (owner, name, vars(owner)[name])
+    for owner, name in ((OverridesParser, "parse_rule"), (OmegaConf, "load"), (ConfigStore, "load"))
+]
 _known = {}
 
 
 def make_quick():
     """Let Hydra be quick until this process ends."""
-    ((*_, parse),) = ORIGINALS
+    (*_, parse), (*_, read), (*_, stored) = ORIGINALS
 
     def parse_rule(parser, text, rule):
         if (text, rule) not in _known:
             _known[text, rule] = parse(parser, text, rule)
         return deepcopy(_known[text, rule])
 
+    def load(file_):
+        name = str(getattr(file_, "name", ""))
+        return _again(name, read, file_) if name.startswith(FIXED) else read(file_)
+
+    def load_stored(store, config_path):
+        return _again(config_path, stored, store, config_path)
+
     OverridesParser.parse_rule = parse_rule
+    OmegaConf.load = staticmethod(load)
+    ConfigStore.load = load_stored
+    ConfigStore.__deepcopy__ = lambda store, _: store  # each composition copies all that is stored, and changes none
+
+
+def _again(key, read, *arguments):
+    """Return what ``read`` returned for ``key``, a copy each time; from a pickle, as ``deepcopy`` takes longer."""
+    if key not in _known:
+        _known[key] = pickle.dumps(read(*arguments))
+    return pickle.loads(_known[key])
