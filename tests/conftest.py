@@ -1,5 +1,6 @@
 """What many tests share: a tiny config, a cache folder of their own, one thread."""
 
+import atexit
 import gc
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; read by torch, and by the processes that they start
 
 import pytest
+import quick_configs
 import quick_hydra
 import quick_jobs
 from hydra.core.global_hydra import GlobalHydra
@@ -20,6 +22,7 @@ from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
 quick_hydra.make_quick()
+quick_configs.make_quick()
 quick_jobs.make_quick()
 metadata.entry_points = cache(metadata.entry_points)  # Lightning asks all packages at each start of a training
 FIRST = {"slow", "slurm", "ray", "joblib", "submitit"}
@@ -35,10 +38,7 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()
-
-
-def pytest_unconfigure():
-    gc.unfreeze()
+    atexit.register(gc.unfreeze)  # once pytest has looked for garbage several times
 
 
 def pytest_addoption(parser):

@@ -2,6 +2,7 @@ import re
 from dataclasses import fields
 
 import pytest
+import quick_configs
 import yaml
 from omegaconf import OmegaConf
 from tiny import LARGE, TRANSLATORS
@@ -26,7 +27,7 @@ from gan_experiments.config.command_schemas import (
     TranslateConfig,
 )
 from gan_experiments.config.compose import check_command_line, compose
-from gan_experiments.config.files import INHERITED, conf_dir, own_files, root_dir
+from gan_experiments.config.files import INHERITED, ConfigFiles, conf_dir, own_files, root_dir
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 
@@ -75,8 +76,17 @@ def errors(config, schema=Config, trusted=()):
     return [str(problem) for problem in check_config(config, schema, trusted).errors]
 
 
+def differences(lines):
+    """Return the parts of a config that tests/helpers/quick_configs.py puts together otherwise than Hydra."""
+    files = own_files("train")
+    quick = quick_configs.put_together(files, lines)
+    pairs = zip(quick, quick_configs.ORIGINAL(files, lines), strict=True) if quick else ()
+    return [both for both in pairs if len({repr(OmegaConf.to_container(part)) for part in both}) > 1]
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_of_every_group_is_right(group, option):
+def test_every_option_of_every_group_is_right(group, option, monkeypatch):
+    monkeypatch.setattr(ConfigFiles, "compose", quick_configs.ORIGINAL)
     if group == "output":
         assert errors(compose("sample", [*RUN, f"output={option}"]), SampleConfig) == []
         return
@@ -91,7 +101,9 @@ def test_every_option_of_every_group_is_right(group, option):
     problems, other = {}, others.get(group, "model")
     choices = own_files("train").options(other)
     for choice in sorted(choices, key=lambda choice: (not option.startswith(choice), choice not in DEFAULTS)):
-        found = check_config(compose("train", [f"{other}={choice}", line, *large]), Config).errors
+        lines = [f"{other}={choice}", line, *large]
+        found = check_config(compose("train", lines), Config).errors
+        assert differences(lines) == []
         problems[choice] = [problem for problem in found if not problem.missing]
         if not problems[choice]:
             return
