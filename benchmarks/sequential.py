@@ -11,30 +11,48 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from verdict_errors import Array, draw
 
-from gan_experiments.comparison import sequential
+from gan_experiments.comparison import stopping
 from gan_experiments.comparison.difference import Difference, compare_values
 from gan_experiments.comparison.sequential import Plan, look_at
 from gan_experiments.comparison.statistics import ALPHA, BETTER, WORSE, holm
+from gan_experiments.comparison.stopping import AtBest, Course, learn_rule, stoppable
 from gan_experiments.sweeps.sequential import looks
 
 MOST, FIRST, ROUNDS, FUTILITY = 20, 8, 4, 0.05  # the defaults of the sweeper
+SHARES = np.arange(1, 10) / 10  # of the budget, at which runs are evaluated
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is simulated: arms with these true means, in standard deviations of a value; the first is the baseline."""
+    """What is simulated: arms with these true means, in standard deviations of a value; the first is the baseline.
+
+    Attributes:
+        law: Of the final values.
+        means: Of each arm.
+        correlation: Between values of one seed.
+        diverging: Share of runs that diverge.
+        baseline: Whether the others are compared with the first arm; otherwise all pairs are.
+        spreads: Factors of the standard deviation of each arm; empty: 1.
+        slow: How far above its final value a curve of each arm begins; if empty, runs have no curves.
+        looks: Seeds after each round.
+        stops: Whether runs are stopped by their curves.
+    """
 
     law: str
     means: Sequence[float]
     correlation: float = 0.0
     diverging: float = 0.0
     baseline: bool = True
+    spreads: Sequence[float] = ()
+    slow: Sequence[float] = ()
+    looks: Sequence[int] = looks(FIRST, MOST, ROUNDS)
+    stops: bool = True
 
 
 @dataclass
@@ -45,6 +63,9 @@ class Outcome:
     fixed: Mapping[tuple[str, str], str]
     runs: int
     covered: list[bool]
+    images: float = 0.0
+    stopped: int = 0
+    wrong: int = 0
 
 
 _known: dict[tuple[object, ...], Difference] = {}
@@ -62,33 +83,82 @@ def one_study(rng: np.random.Generator, cell: Cell) -> Outcome:
     """Simulate a study of both designs with the same values."""
     _known.clear()
     names = [f"arm{number}" for number in range(len(cell.means))]
-    values = _values(rng, cell)
-    plan = Plan(looks(FIRST, MOST, ROUNDS), {name: [] for name in names}, names[0] if cell.baseline else None,
+    values = dict(zip(names, _values(rng, cell), strict=True))
+    curves = dict(zip(names, _curves(rng, cell, np.array(list(values.values()))), strict=True)) if cell.slow else {}
+    plan = Plan(tuple(cell.looks), {name: [] for name in names}, names[0] if cell.baseline else None,
                 "fid", "final", None, FUTILITY)  # fmt: skip
-    asked, still_open = dict.fromkeys(names, 0), names
+    outcomes: dict[str, dict[int, float]] = {name: {} for name in names}
+    study, still_open = Outcome({}, _fixed(plan, values), 0, []), names
     for count in plan.looks:
-        asked |= dict.fromkeys(still_open, count)
-        outcomes = {name: dict(enumerate(row[: asked[name]])) for name, row in zip(names, values, strict=True)}
+        shares = _play(curves if cell.stops else {}, values, outcomes, plan.baseline, still_open, count)
+        study.images, study.runs = study.images + sum(shares), study.runs + len(shares)
         interim = look_at(plan, outcomes)
         still_open = interim.open
         if not still_open:
             break
     means = dict(zip(names, cell.means, strict=True))
-    covered = []
     for first, second in plan.pairs():
         look = plan.test(outcomes[first], outcomes[second])
-        if look is not None and np.isfinite(look.result.low):
-            covered.append(look.result.low <= means[first] - means[second] <= look.result.high)
-    told = {pair: word for pair, word in interim.verdicts.items() if word in (BETTER, WORSE)}
-    return Outcome(told, _fixed(plan, dict(zip(names, values, strict=True))), sum(asked.values()), covered)
+        if look is not None and not np.isnan(look.result.low):
+            study.covered.append(look.result.low <= means[first] - means[second] <= look.result.high)
+    ends = [(end, values[name][seed]) for name in names for seed, end in outcomes[name].items()]
+    study.stopped = sum(isinstance(end, AtBest) for end, _ in ends)
+    study.wrong = sum(isinstance(end, AtBest) and end > final for end, final in ends)
+    study.verdicts = {pair: word for pair, word in interim.verdicts.items() if word in (BETTER, WORSE)}
+    return study
+
+
+def _play(
+    curves: Mapping[str, Array],
+    values: Mapping[str, Array],
+    outcomes: dict[str, dict[int, float]],
+    baseline: str | None,
+    still_open: Sequence[str],
+    count: int,
+) -> list[float]:
+    """Add the outcomes of a round, some of runs that are stopped by their curves; return the shares of the budget."""
+    ends = {name: list(each.values()) for name, each in outcomes.items()}
+    courses = {
+        name: [Course(SHARES, curves[name][seed], end) for seed, end in outcomes[name].items() if _is_known(end)]
+        for name in curves
+    }
+    rule = learn_rule(courses, ends, baseline, "fid") if curves and any(ends.values()) else None
+    allowed, seen = stoppable(courses, rule) if rule else [], []
+    for name in still_open:
+        for seed in range(len(outcomes[name]), count):
+            outcomes[name][seed] = float(values[name][seed])
+            seen.append(1.0)
+            if rule and name in allowed and np.isfinite(values[name][seed]):
+                rule.stopped = {}
+                for share, value in zip(SHARES, curves[name][seed], strict=True):
+                    rule.look(round(share * 100), 100, value)
+                    if rule.stopped:
+                        outcomes[name][seed], seen[-1] = AtBest(rule.stopped["bound"]), share
+                        break
+    return seen
+
+
+def _is_known(end: float) -> bool:
+    return bool(np.isfinite(end)) and not isinstance(end, AtBest)
+
+
+def _curves(rng: np.random.Generator, cell: Cell, values: Array) -> Array:
+    """Draw curves that fall to the final values, from a height that is a run's own, with noise that shrinks."""
+    heights = np.array(cell.slow)[:, None] * rng.lognormal(0, 0.3, values.shape)
+    noise = rng.standard_normal((*values.shape, len(SHARES)))
+    return (
+        values[..., None]
+        + heights[..., None] * (1 - SHARES) ** 2
+        + (0.3 + heights[..., None] * (1 - SHARES) / 10) * noise
+    )
 
 
 def _values(rng: np.random.Generator, cell: Cell) -> Array:
-    shape = len(cell.means), MOST
+    shape = len(cell.means), cell.looks[-1]
     own = draw(rng, cell.law, 1.0, shape)
     if cell.correlation:
-        own = cell.correlation**0.5 * draw(rng, cell.law, 1.0, (1, MOST)) + (1 - cell.correlation) ** 0.5 * own
-    values = own + np.array(cell.means)[:, None]
+        own = cell.correlation**0.5 * draw(rng, cell.law, 1.0, (1, shape[1])) + (1 - cell.correlation) ** 0.5 * own
+    values = own * np.array(cell.spreads or [1.0])[:, None] + np.array(cell.means)[:, None]
     values[rng.random(shape) < cell.diverging] = np.inf
     return values
 
@@ -124,7 +194,7 @@ def rows(cells: Sequence[Cell], studies: int, seed: int) -> Iterator[str]:
         false = [any(_is_false(pair, word, means) for pair, word in each.verdicts.items()) for each in found]
         covered = [hit for each in found for hit in each.covered]
         same = [dict(each.verdicts) == dict(each.fixed) for each in found]
-        runs = np.mean([each.runs for each in found]) / (MOST * len(cell.means))
+        runs = np.mean([each.runs for each in found]) / (cell.looks[-1] * len(cell.means))
         shown = f"{', '.join(f'{mean:g}' for mean in cell.means)}" if len(set(cell.means)) > 1 else "all 0"
         design = f"{len(cell.means)}{'' if cell.baseline else ', all pairs'}"
         about = [cell.law, design, shown, f"{cell.correlation:g}", f"{cell.diverging:.0%}"]
@@ -147,6 +217,46 @@ NONE = [
     Cell("lognormal", [0.0] * 10, diverging=0.1),
     Cell("t2", [0.0] * 10, correlation=0.5, diverging=0.3),
 ]
+
+
+def stopping_rows(studies: int, seed: int) -> Iterator[str]:
+    """Yield a table of studies whose runs are stopped by their curves, and the same studies where they are not."""
+    titles = "values", "arms", "true means", "spreads", "curves begin", "false", "covered", "as the fixed design"
+    yield f"| {' | '.join([*titles, 'without', 'images', 'without', 'stopped', 'bound wrong'])} |"
+    yield "|---|---:|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    for cell in CURVES:
+        begin = time.perf_counter()
+        on, off = (_studies(replace(cell, stops=stops), studies, seed) for stops in (True, False))
+        means = {f"arm{number}": mean for number, mean in enumerate(cell.means)}
+        false = np.mean([any(_is_false(pair, word, means) for pair, word in each.verdicts.items()) for each in on])
+        covered = np.mean([hit for each in on for hit in each.covered] or [np.nan])
+        same, before = (np.mean([dict(each.verdicts) == dict(each.fixed) for each in some]) for some in (on, off))
+        images = [np.mean([each.images for each in some]) / (cell.looks[-1] * len(cell.means)) for some in (on, off)]
+        stopped, wrong = sum(each.stopped for each in on), sum(each.wrong for each in on)
+        about = [", ".join(f"{value:g}" for value in values) for values in (cell.means, cell.spreads, cell.slow)]
+        design = f"{len(cell.means)}{'' if cell.baseline else ', all pairs'}"
+        shares = [f"{share:.1%}" for share in (false, covered, same, before)] + [f"{share:.0%}" for share in images]
+        rest = f"{stopped / sum(each.runs for each in on):.1%} | {wrong / stopped if stopped else 0:.1%}"
+        yield f"| {' | '.join([cell.law, design, *about, *shares])} | {rest} |"
+        print(cell, f"{time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
+
+
+def _studies(cell: Cell, studies: int, seed: int) -> list[Outcome]:
+    rng = np.random.default_rng(seed)
+    return [one_study(rng, cell) for _ in range(studies)]
+
+
+FEW = (4, 6, 8)
+CURVES = [
+    Cell("normal", [0] * 2, spreads=[1] * 2, slow=[10] * 2, looks=FEW),
+    Cell("normal", [0] * 2, spreads=[1, 10], slow=[10] * 2),
+    Cell("lognormal", [0] * 6, spreads=[1, 1, 3, 3, 10, 10], slow=[10] * 6, looks=FEW),
+    Cell("t2", [0] * 6, spreads=[1] * 6, slow=[10, 10, 10, 30, 30, 100], looks=FEW),
+    Cell("t2", [0] * 4, spreads=[1, 1, 5, 10], slow=[10] * 4, baseline=False, looks=(5, 7, 10)),
+    Cell("lognormal", [0] * 6, spreads=[1] * 6, slow=[10] * 6, diverging=0.1, looks=FEW),
+    Cell("normal", [0] * 5 + [10], spreads=[1] * 6, slow=[10] * 6, looks=FEW),
+    Cell("normal", [0] * 5 + [30], spreads=[1] * 6, slow=[10] * 6, looks=(3, 5, 8)),
+]
 SOME = [Cell("normal", [0.0, difference]) for difference in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)]
 SOME += [Cell("normal", [0.0, 0.0, 0.0, 0.0, 0.0, 3.0])]
 
@@ -158,7 +268,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    sequential.compare_values = remembered
+    stopping.compare_values = remembered
     counts = looks(FIRST, MOST, ROUNDS)
     lines = [
         "# Errors and cost of sequential studies",
@@ -176,6 +286,13 @@ def main() -> None:
         *rows(NONE, arguments.studies, arguments.seed),
         "",
         *rows(SOME, arguments.studies, arguments.seed),
+        "",
+        "With `stop_within_runs`, and without. Spreads: standard deviations of the arms. Curves begin so many above",
+        "their final values, and fall with noise. Images: as a share of those of the fixed design. Stopped: of the",
+        "runs. Bound wrong: of the stopped runs, those that would have ended better than they count. Looks after 4, 6",
+        "and 8 seeds; in the second row after 8, 11, 15 and 20; all pairs 5, 7 and 10, the last row 3, 5 and 8.",
+        "",
+        *stopping_rows(arguments.studies, arguments.seed),
         "",
     ]
     if arguments.output:

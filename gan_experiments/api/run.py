@@ -61,7 +61,7 @@ class Run(os.PathLike[str]):
 
     @property
     def status(self) -> str:
-        """``finished``, ``running``, ``interrupted``, ``diverged``, ``failed``, ``pruned`` or ``not started``."""
+        """One of ``gan_experiments.runs.state.STATUSES``, or ``not started``."""
         status = str(self.record.get("status", "not started"))
         return "interrupted" if status == "running" and not self.files.held() else status
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gan_experiments.comparison.sequential import Interim, Plan, keep_plan, look_at
+from gan_experiments.comparison.stopping import AtBest, Course, learn_rule, stoppable
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.directions import higher_is_better
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.metrics_table import read_metrics
 from gan_experiments.runs.results import scores
+from gan_experiments.runs.stop_rule import write_rule
 from gan_experiments.sweeps.job import is_settled
 from gan_experiments.sweeps.sequential import SequentialConfig, looks
 
@@ -45,9 +51,8 @@ class SequentialStudy:
         folder_of: FolderOf,
     ) -> None:
         counts = looks(config.first_seeds, config.max_seeds, config.rounds)
-        self.plan = Plan(
-            counts, arms, config.baseline, config.measure, config.score, config.smallest_difference, config.futility
-        )
+        same = ("baseline", "measure", "score", "smallest_difference", "futility", "stop_within_runs")
+        self.plan = Plan(counts, arms, **{name: getattr(config, name) for name in same})
         if problems := self.plan.problems():
             raise ConfigError(problems)
         self._better = config.better
@@ -70,7 +75,9 @@ class SequentialStudy:
         asked = dict.fromkeys(self.plan.arms, 0)
         still_open = list(self.plan.arms)
         for count in self.plan.looks:
-            asked |= dict.fromkeys(still_open, count)
+            before, asked = asked, asked | dict.fromkeys(still_open, count)
+            if self.plan.stop_within_runs and any(before.values()):
+                self._write_rules(before, asked)
             self._round(asked)
             interim = look_at(self.plan, self._outcomes(asked))
             still_open = interim.open
@@ -88,23 +95,56 @@ class SequentialStudy:
             raise KeyboardInterrupt
         self._retry = False  # once
 
+    def _write_rules(self, before: dict[str, int], asked: dict[str, int]) -> None:
+        """Write into the folders of the next round when its runs are to stop, as the rounds before have taught."""
+        outcomes = {label: list(ends.values()) for label, ends in self._outcomes(before).items()}
+        sign = self._sign(self._records(before).values())
+        courses = {label: list(self._courses(label, count, sign)) for label, count in before.items()}
+        rule = learn_rule(courses, outcomes, self.plan.baseline, self.plan.measure, sign)
+        if rule is None:
+            print("no run is stopped: too few have periodic values, or one of the best arm has diverged", flush=True)
+            return
+        print(f"runs stop that cannot reach {rule.limit:.4g}, which is near {rule.against}", flush=True)
+        for label in stoppable(courses, rule):
+            for seed in range(before[label], asked[label]):
+                _, folder = self._folders[label, seed]
+                if not folder.config_file.exists():  # a run keeps its rule, or that it has none
+                    write_rule(folder, rule)
+
+    def _courses(self, label: str, count: int, sign: float) -> Iterator[Course]:
+        """Yield what the finished runs among the first seeds of an arm have measured, smaller is better."""
+        for _, folder in (self._folders[label, seed] for seed in range(count)):
+            record = folder.record()
+            curve = read_metrics(folder).curves().get(self.plan.measure)
+            if record.get("status") == "finished" and curve is not None:
+                shares = curve.images / value_of(record, "budget.images")
+                course = Course(shares, sign * curve.values, sign * self._value(record))
+                if np.isfinite(course.values).all() and math.isfinite(course.final):
+                    yield course
+
     def _outcomes(self, asked: dict[str, int]) -> dict[str, dict[int, float]]:
         """Return the score of each run that has one, smaller is better; a diverged run is infinitely bad."""
-        records = {
-            (label, seed): self._folders[label, seed][1].record() for label in asked for seed in range(asked[label])
-        }
+        records = self._records(asked)
         values = {key: self._value(record) for key, record in records.items() if record.get("status") == "finished"}
-        sign = self._sign([records[key] for key in values])
+        sign = self._sign(records.values())
         outcomes: dict[str, dict[int, float]] = {label: {} for label in asked}
         for (label, seed), record in records.items():
             if record.get("status") == "diverged":
                 outcomes[label][seed] = math.inf
+            elif record.get("status") == "stopped":
+                outcomes[label][seed] = AtBest(sign * record["stopped"]["bound"])
             elif (label, seed) in values:
                 value = sign * values[label, seed]
                 outcomes[label][seed] = value if math.isfinite(value) else math.inf
         return outcomes
 
-    def _sign(self, finished: Sequence[dict[str, Any]]) -> float:
+    def _records(self, asked: dict[str, int]) -> dict[tuple[str, int], dict[str, Any]]:
+        return {
+            (label, seed): self._folders[label, seed][1].record() for label in asked for seed in range(asked[label])
+        }
+
+    def _sign(self, records: Iterable[dict[str, Any]]) -> float:
+        finished = [record for record in records if record.get("status") == "finished"]
         known = {higher_is_better(record, self.plan.measure) for record in finished} - {None}
         if self._better == "known" and finished and len(known) != 1:
             text = f"no record says whether higher {self.plan.measure} is better"

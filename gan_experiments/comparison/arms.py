@@ -13,6 +13,8 @@ import numpy as np
 from gan_experiments.comparison import statistics
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.design import Arm, Block
+from gan_experiments.comparison.stopping import AtBest, has_stopped
+from gan_experiments.core.dotted import value_of
 from gan_experiments.runs.metrics_table import Floats
 from gan_experiments.runs.results import scores
 
@@ -49,10 +51,15 @@ class Criterion(NamedTuple):
     def outcome(self, run: CollectedRun, score: Score | None = None) -> float | None:
         """Return the score of a run times ``sign``, so that smaller is better; ``inf`` if it diverged.
 
-        ``None`` if the run has not ended or has not been evaluated.
+        ``None`` if the run has not ended or has not been evaluated. Of a stopped run only the final score is known, as
+        ``AtBest``, of the measure that it was stopped by.
         """
         if run.status == "diverged":
             return math.inf
+        if run.status == "stopped":
+            bound = run.recorded("stopped.bound")
+            known = (score or self.score) == "final" and value_of(run.record, "stopped.measure") == self.measure
+            return AtBest(self.sign * bound) if known and bound is not None else None
         if run.status != "finished":
             return None
         if (score or self.score) == "final":
@@ -87,6 +94,7 @@ class ArmResult:
         arm: The runs.
         outcomes: Score of each block that has ended, smaller is better.
         diverged: How many of them diverged.
+        stopped: How many of them were stopped.
         final: The final evaluation.
         best: The best periodic evaluation.
         gap: How much worse the last periodic evaluation is than the best, mean over seeds.
@@ -99,6 +107,7 @@ class ArmResult:
     arm: Arm
     outcomes: dict[Block, float]
     diverged: int
+    stopped: int
     final: Spread
     best: Spread
     gap: float
@@ -143,6 +152,7 @@ def arm_result(arm: Arm, criterion: Criterion, threshold: float) -> ArmResult:
     ends = outcomes(arm, criterion)
     ended = [run for run in arm.runs.values() if run.ended]
     finished = [run for run in ended if run.status == "finished"]
+    stopped = sum(run.status == "stopped" for run in ended)
     periodic = [criterion.periodic(run) for run in finished]
     complete = [values for values in periodic if values is not None and np.isfinite(values).all()]
     reached = [_first_reaching(run, criterion, threshold) for run in ended]
@@ -151,8 +161,9 @@ def arm_result(arm: Arm, criterion: Criterion, threshold: float) -> ArmResult:
         arm=arm,
         outcomes=ends,
         diverged=sum(math.isinf(value) for value in ends.values()),
+        stopped=stopped,
         final=spread(outcomes(arm, criterion, "final").values(), criterion.sign),
-        best=spread(outcomes(arm, criterion, "best").values(), criterion.sign),
+        best=spread([] if stopped else outcomes(arm, criterion, "best").values(), criterion.sign),
         gap=float(np.mean([values[-1] - values.min() for values in complete])) if complete else math.nan,
         reached=float(np.mean(np.isfinite(images))) if images else math.nan,
         reached_images=medians.median(images) if images else math.nan,
@@ -167,6 +178,8 @@ def spread(outcomes: Collection[float], sign: float = 1.0) -> Spread:
     if not len(values):
         return Spread(*[math.nan] * 4)
     finite = values[np.isfinite(values)]
+    if has_stopped(outcomes):
+        return Spread(math.nan, math.nan, math.nan, float(medians.median(values)))
     if not len(finite):
         return Spread(math.nan, math.nan, math.nan, float(values[0]))
     return Spread(float(finite.mean()), *statistics.mean_interval(finite), float(medians.median(values)))

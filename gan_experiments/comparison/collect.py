@@ -48,8 +48,8 @@ class CollectedRun:
 
     @property
     def ended(self) -> bool:
-        """Whether it has a result: it finished or diverged."""
-        return self.status in ("finished", "diverged")
+        """Whether it has a result: it finished, diverged or was stopped by its curve."""
+        return self.status in ("finished", "diverged", "stopped")
 
     @property
     def finished_early(self) -> bool:

@@ -151,6 +151,13 @@ def _missing(design: Design, runs: Sequence[CollectedRun]) -> list[str]:
         if names:
             subject = f"1 run {singular} is" if len(names) == 1 else f"{len(names)} runs {plural} are"
             lines.append(f"{subject} not counted: {first_few(names, _MOST_NAMES)}")
+    stopped = [run for run in runs if run.status == "stopped"]
+    if stopped:
+        seen = sum(run.recorded("images_seen") or 0 for run in stopped)
+        budgets = sum(finite(run.config.get("budget.images")) or 0 for run in stopped)
+        text = f"{len(stopped)} of {len(runs)} runs were stopped by their curves, after {seen:,.0f} of {budgets:,.0f}"
+        text += " images. They count as the best that they could have reached"
+        lines.append(f"{text}: {first_few([run.name for run in stopped], _MOST_NAMES)}")
     early = [run.name for run in runs if run.finished_early]
     if early:
         text = f"{len(early)} of {len(runs)} runs finished before their budget was spent (stop.patience)"

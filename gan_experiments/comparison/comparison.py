@@ -16,7 +16,8 @@ from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
 from gan_experiments.comparison.published import Published, PublishedResult, against_published, read_published
 from gan_experiments.comparison.sequential import Plan, read_plan
-from gan_experiments.core.text import nearest, suggest
+from gan_experiments.core.dotted import value_of
+from gan_experiments.core.text import first_few, nearest, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.directions import higher_is_better
 from gan_experiments.runs.find import find_runs
@@ -103,7 +104,7 @@ def compare(
         ConfigError: Not one of ``study`` and ``runs`` is given, no run can be read, a run lacks the evaluation,
             the factor does not vary, the baseline is not an arm, no run has logged the measure or says whether higher
             is better, or it was not measured in the same way in all runs; the published table cannot be read, or names
-            no arm.
+            no arm; or runs were stopped, and another score than they were stopped by is asked for.
     """
     table = None if published is None else read_published(published)
     measure = measure or _first_measure(table)
@@ -113,6 +114,7 @@ def compare(
     collected = [run for arm in design.arms for run in arm.runs.values()]
     _refuse_unknown_measure(collected, measure)
     measured = _measured(collected, measure, score)
+    _refuse_stopped(collected, measure, score, evaluation)
     notes = check_provenance(measured, measure, allow_incomparable)
     criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
     if plan is not None and baseline is None and plan.baseline in [arm.label for arm in design.arms]:
@@ -178,6 +180,18 @@ def _measured(runs: Sequence[CollectedRun], measure: str, score: Score) -> list[
         statuses = ", ".join(sorted({run.status for run in runs}))
         raise ConfigError(f"measure: no run has a {score} {measure} ({len(runs)} runs, {statuses})")
     return measured
+
+
+def _refuse_stopped(runs: Sequence[CollectedRun], measure: str, score: Score, evaluation: str | None) -> None:
+    """Refuse scores of which nothing is known of stopped runs; to leave those out would favour their arms."""
+    stopped = [run for run in runs if run.status == "stopped"]
+    by = {value_of(run.record, "stopped.measure") for run in stopped}
+    asked = {"measure": by != {measure}, "score": score != "final", "evaluation": evaluation is not None}
+    if stopped and any(asked.values()):
+        key = next(key for key, unknown in asked.items() if unknown)
+        names = first_few([run.name for run in stopped], 3)
+        text = f"{len(stopped)} runs were stopped by their {' and '.join(sorted(map(str, by)))} ({names})"
+        raise ConfigError(f"{key}: {text}; nothing else is known of them than a bound on its final value")
 
 
 def _refuse_unknown_baseline(design: Design, baseline: str | None) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 
 from gan_experiments.comparison import statistics
 from gan_experiments.comparison.arms import ArmResult
-from gan_experiments.comparison.difference import Difference, compare_values, seeds_needed
+from gan_experiments.comparison.difference import Difference, seeds_needed
 from gan_experiments.comparison.sequential import Plan
+from gan_experiments.comparison.stopping import compare_outcomes
 from gan_experiments.runs.metrics_table import Floats
 
 _UNTESTED = Difference(math.nan, math.nan, math.nan, ahead=False, paired=False)
@@ -29,7 +30,7 @@ class PairResult:
         seeds: Seeds of each.
         paired: Whether the p value and the interval are those of pairs of the same seed.
         difference: Difference of the means, first minus second, as logged; NaN if one has no finite score.
-        low: Lower end of its 95 % interval; NaN if a seed has diverged.
+        low: Lower end of its 95 % interval; NaN if a seed has diverged, infinite if runs were stopped.
         high: Upper end of its 95 % interval.
         p: p value of the test of the difference; NaN if not tested.
         adjusted: The p value after Holm's correction.
@@ -94,17 +95,16 @@ class _Tested(NamedTuple):
 def _test(first: ArmResult, second: ArmResult, plan: Plan | None) -> _Tested:
     common = [block for block in first.outcomes if block in second.outcomes]
     matched = len(common) == first.count == second.count
-    a = np.array([first.outcomes[block] for block in (common if matched else first.outcomes)])
-    b = np.array([second.outcomes[block] for block in (common if matched else second.outcomes)])
+    ends, others = ([arm.outcomes[block] for block in (common if matched else arm.outcomes)] for arm in (first, second))
     if plan is not None:
         by_seed = [{int(block[0]): value for block, value in arm.outcomes.items()} for arm in (first, second)]
         look = plan.test(*by_seed)
-        return (
-            _Tested(look.first, look.second, look.matched, look.result) if look else _Tested(a, b, matched, _UNTESTED)
-        )
-    if min(len(a), len(b)) < 2:
-        return _Tested(a, b, matched, _UNTESTED)
-    return _Tested(a, b, matched, compare_values(a, b, matched))
+        if look:
+            return _Tested(look.first, look.second, look.matched, look.result)
+    elif min(len(ends), len(others)) > 1:
+        a, b, result = compare_outcomes(ends, others, matched)
+        return _Tested(a, b, matched, result)
+    return _Tested(np.array(ends), np.array(others), matched, _UNTESTED)
 
 
 def _pair(

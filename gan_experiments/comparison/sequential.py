@@ -20,19 +20,19 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from scipy import stats
 
-from gan_experiments.comparison.difference import Difference, compare_values
+from gan_experiments.comparison.difference import Difference
 from gan_experiments.comparison.spending import level_of_look, p_of_study
 from gan_experiments.comparison.statistics import ALPHA, BETTER, CLOSE, EQUIVALENT, WORSE, holm, smallest_p
+from gan_experiments.comparison.stopping import compare_outcomes
 from gan_experiments.core.files import write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.metrics_table import Floats
 
 PLAN_FILE = "sequential.json"  # in the study's folder
 
-Outcomes = Mapping[int, float]  # by seed; smaller is better, inf diverged
+Outcomes = Mapping[int, float]  # by seed; smaller is better, inf diverged, ``AtBest`` stopped
 
 
 class Look(NamedTuple):
@@ -67,6 +67,7 @@ class Plan:
         score: ``final`` or ``best``.
         smallest_difference: Arms that differ by less are equivalent; ``None``: none are.
         futility: Probability that the last look will show a difference, below which nothing more is asked; 0: never.
+        stop_within_runs: Whether runs are stopped by their curves from the second round on.
     """
 
     looks: tuple[int, ...]
@@ -76,6 +77,7 @@ class Plan:
     score: str
     smallest_difference: float | None
     futility: float = 0.0
+    stop_within_runs: bool = False
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the pairs of arms that are compared; with a baseline it is the second."""
@@ -107,8 +109,9 @@ class Plan:
             if not all(len(each) > 1 and each[-1] >= before for each in seeds):
                 break
             before = count
-            a, b = (np.array([arm[seed] for seed in each]) for arm, each in zip((first, second), seeds, strict=True))
-            found = compare_values(a, b, seeds[0] == seeds[1], level=level_of_look(self.looks, index, ALPHA))
+            ends, others = ([arm[seed] for seed in each] for arm, each in zip((first, second), seeds, strict=True))
+            level = level_of_look(self.looks, index, ALPHA)
+            a, b, found = compare_outcomes(ends, others, seeds[0] == seeds[1], level)
             result = found._replace(p=p_of_study(self.looks, index, found.p))
             looks.append(Look(a, b, seeds[0] == seeds[1], result, found.p, count / self.looks[-1]))
         if not looks:

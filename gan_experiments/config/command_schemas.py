@@ -26,7 +26,7 @@ from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveIn
 Sheet = Annotated[Component, Slot(("gan_experiments.sampling.base:Sheet",))]
 Weights = Literal["ema", "raw"]  # of the averaged generator, or of the one that is trained
 Service = Literal["aim", "comet", "mlflow", "trackio", "wandb"]  # a logger that takes reports
-Status = Literal["finished", "running", "interrupted", "failed", "diverged", "pruned", "unknown"]
+Status = Literal["finished", "running", "interrupted", "failed", "diverged", "pruned", "stopped", "unknown"]
 
 
 @dataclass

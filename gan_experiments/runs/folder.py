@@ -82,6 +82,11 @@ class RunFolder:
         """Exists while the run is asked to stop, and holds the reason; the process that supervises the run reads it."""
         return self.path / "stop"
 
+    @property
+    def rule_file(self) -> Path:
+        """The rule by which a sequential study stops the run; missing if it does not."""
+        return self.path / "stop_rule.json"
+
     def check_place(self, key: str = "output_dir") -> None:
         """Check that the folder, which ``key`` names, can be made, or written to if it exists; makes nothing.
 

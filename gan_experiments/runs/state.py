@@ -15,7 +15,7 @@ from gan_experiments.runs.metrics_table import LoggedMetrics, read_metrics
 from gan_experiments.runs.results import scores
 from gan_experiments.runs.summary import number
 
-STATUSES = ("finished", "diverged", "failed", "interrupted", "pruned", "running")
+STATUSES = ("finished", "diverged", "failed", "interrupted", "pruned", "stopped", "running")
 UNKNOWN = "unknown"  # the status of a run without a record that can be read
 _MOST_MEASURES = 3
 

@@ -62,7 +62,7 @@ def run_job(folder: RunFolder, config: Mapping[str, Any], told: Mapping[str, Any
 def is_settled(record: Mapping[str, Any], retry: bool) -> bool:
     """Tell whether a run with this record is not trained any further; ``retry`` trains again what has failed."""
     status = record.get("status")
-    return status in ("finished", "pruned") or (status in ("failed", "diverged") and not retry)
+    return status in ("finished", "pruned", "stopped") or (status in ("failed", "diverged") and not retry)
 
 
 def end_with_parent() -> None:

@@ -76,7 +76,7 @@ class SweepProgress:
         return states
 
     def _has_ended(self, state: JobState) -> bool:
-        return state.status in ("finished", "pruned", SKIPPED) or (
+        return state.status in ("finished", "pruned", "stopped", SKIPPED) or (
             state.status in ("failed", "diverged") and (state.touched or not self._sweep.retry)
         )
 

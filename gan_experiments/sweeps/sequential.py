@@ -36,6 +36,8 @@ class SequentialConfig(Section):
         rounds: Most rounds, after each of which the arms are compared.
         smallest_difference: Arms that differ by less are equivalent; ``None``: seeds are added until one is better.
         futility: Chance that the last round will show a difference, below which an arm gets no more seeds; 0: never.
+        stop_within_runs: Whether a run ends once it cannot become as good as the worst of the baseline, from the second
+            round on.
         measure: What runs are compared by.
         score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
         better: Whether lower or higher values are better; ``known``: as the records of the runs say.
@@ -48,6 +50,7 @@ class SequentialConfig(Section):
     rounds: Rounds
     smallest_difference: PositiveFloat | None
     futility: Annotated[float, Interval(ge=0, le=0.5)]
+    stop_within_runs: bool
     measure: str
     score: Literal["final", "best"]
     better: Literal["known", "lower", "higher"]
@@ -114,6 +117,10 @@ def sequential_problems(sweeper: DictConfig, overrides: Sequence[str], loader: C
     if config.first_seeds > config.max_seeds:
         text = f"{config.first_seeds} are more than the {config.max_seeds} of hydra.sweeper.max_seeds"
         yield Problem("hydra.sweeper.first_seeds", text)
+    if config.stop_within_runs and config.score != "final":
+        yield Problem("hydra.sweeper.stop_within_runs", "a stopped run has no best score to compare; set score=final")
+    if config.stop_within_runs and config.rounds == 1:
+        yield Problem("hydra.sweeper.stop_within_runs", "the first round teaches when to stop; set rounds to 2 or more")
     try:
         _, arms = read_arms(config.lines(overrides), loader)
     except ValueError as error:

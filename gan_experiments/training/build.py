@@ -30,6 +30,7 @@ from gan_experiments.data.tasks.base import Task
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.networks.batch_norm import synchronize_batch_norm
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.stop_rule import read_rule
 from gan_experiments.systems.base import System
 from gan_experiments.systems.schedule import LearningRateSchedule, ValueRamp
 from gan_experiments.systems.setup import TrainingSetup
@@ -78,7 +79,7 @@ def build(config: Mapping[str, Any], run: RunFolder) -> Parts:
         loop_parts["evaluation"] = build_evaluation(config, data, labelled=system.num_classes > 0)
         loop_parts["evaluation"].patience = (config.get("stop") or {}).get("patience")
         loop_parts["evaluation"].standing_batches = system.standing_batches
-    loop = RunLoop(**loop_parts)
+    loop = RunLoop(**loop_parts, rule=read_rule(run))
     loggers: list[Logger] = [MetricsTable(run), *(construct(node, run=run) for node in config["logger"].values())]
     callbacks = loop.with_callbacks([callback for callback in built if not isinstance(callback, LoopPart)])
     trainer = build_trainer(config["trainer"], callbacks, loggers, run)

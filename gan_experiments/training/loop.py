@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.types import DivergedError
 from gan_experiments.data.base import ImageData
+from gan_experiments.runs.stop_rule import StopRule
 from gan_experiments.systems.base import system_of
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
 from gan_experiments.training.callbacks.evaluation import Evaluation
@@ -56,6 +58,7 @@ class RunLoop(pl.Callback):
         checkpoint: Saves the run.
         progress: Progress bar.
         failures: Names what goes wrong; needs the rows of the monitor.
+        rule: Stops the run by its periodic evaluations.
 
     Attributes:
         latest: The latest value of every scalar that was logged, by name.
@@ -70,6 +73,7 @@ class RunLoop(pl.Callback):
         checkpoint: Checkpoint | None = None,
         progress: ProgressBar | None = None,
         failures: FailureMonitor | None = None,
+        rule: StopRule | None = None,
     ) -> None:
         self.monitor = monitor
         self.evaluation = evaluation
@@ -77,6 +81,7 @@ class RunLoop(pl.Callback):
         self.checkpoint = checkpoint
         self.progress = progress
         self.failures = failures
+        self.rule = rule
         self.stop = Stop()
         self.latest: dict[str, float] = {}
         self._step: Iterator[None] = iter(())
@@ -116,7 +121,7 @@ class RunLoop(pl.Callback):
             self.progress.update(clock, self.latest)
         if clock.finished:
             trainer.should_stop = True
-        elif self.stop.requested(clock.step, trainer.world_size, trainer.strategy.root_device):
+        elif self._is_stopped() or self.stop.requested(clock.step, trainer.world_size, trainer.strategy.root_device):
             if self.checkpoint:
                 self.checkpoint.save(trainer)
             trainer.should_stop = True
@@ -126,6 +131,9 @@ class RunLoop(pl.Callback):
         system = system_of(trainer)
         values, improved, seconds = evaluation.measure(system, trainer.global_rank, trainer.world_size)
         self._log(trainer, values)
+        if self.rule and not system.clock.finished:
+            value = values.get(f"metrics/{self.rule.measure}", math.nan)
+            self.rule.look(system.clock.images_seen, system.clock.budget, value)
         if system.clock.finished and trainer.is_global_zero:
             for logger in run_loggers(trainer):
                 logger.log_final(evaluation.results(), system.clock.images_seen)
@@ -174,7 +182,10 @@ class RunLoop(pl.Callback):
             self.progress.open(clock)
         self.stop.reclaim_sigterm()
         self._let_run(trainer)
-        trainer.should_stop = clock.finished
+        trainer.should_stop = clock.finished or self._is_stopped()
+
+    def _is_stopped(self) -> bool:
+        return self.rule is not None and bool(self.rule.stopped)
 
     def _let_run(self, trainer: pl.Trainer) -> None:
         """Let the system take many steps in a row, and without Lightning, as far as nothing else depends on either."""
@@ -223,7 +234,7 @@ class RunLoop(pl.Callback):
 
     def _stateful(self) -> Mapping[str, Stateful]:
         parts: dict[str, Stateful | None]
-        parts = {"monitor": self.monitor, "evaluation": self.evaluation, "failures": self.failures}
+        parts = {"monitor": self.monitor, "evaluation": self.evaluation, "failures": self.failures, "rule": self.rule}
         return {name: part for name, part in parts.items() if part is not None}
 
     def _log(self, trainer: pl.Trainer, values: Mapping[str, float]) -> None:

@@ -108,11 +108,16 @@ def fit(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> int:
                 _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())
         raise
     # A signal during the last step does not stop anything.
-    stopped_by = stop.signal if not parts.system.clock.finished else 0
+    rule = parts.loop.rule
+    stopped = bool(rule and rule.stopped)
+    stopped_by = stop.signal if not (parts.system.clock.finished or stopped) else 0
     if main:
         evaluation = parts.loop.evaluation
         results = evaluation.results() | evaluation.finished_early(parts.system.clock) if evaluation else {}
-        _close_record(run, parts, "interrupted" if stopped_by else "finished", **results)
+        status = "interrupted" if stopped_by else "finished"
+        if rule and stopped:
+            status, results = "stopped", results | {"stopped": rule.stopped, "reason": rule.reason()}
+        _close_record(run, parts, status, **results)
     return INTERRUPTED_EXIT + stopped_by if stopped_by else 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from gan_experiments.api.sequential import SequentialStudy
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.stop_rule import read_rule
 from gan_experiments.sweeps.sequential import SequentialConfig
 
 FIDS = {"good": 0.0, "bad": 9.0, "fair": 0.1}
@@ -21,6 +22,7 @@ def config(**options):
         "rounds": 2,
         "smallest_difference": None,
         "futility": 0.0,
+        "stop_within_runs": False,
     }
     return SequentialConfig(
         **{**fields, "measure": "fid", "score": "final", "better": "known", "params": {}, **options}
@@ -42,9 +44,16 @@ class Launcher:
             name, number = arm.partition("=")[2], int(seed.partition("=")[2])
             status = self.ends.get((name, number), "finished")
             value = FIDS[name] + math.sin(7.0 * number + sum(map(ord, name))) / 2
-            RunFolder(self.folder_of((_, arm, seed))).update_record(
-                status=status, final={"fid": {"value": value}} if status == "finished" else None, evaluation=EVALUATION
-            )
+            run = RunFolder(self.folder_of((_, arm, seed)))
+            known = {"evaluation": EVALUATION, "budget": {"images": 100}}
+            rule = read_rule(run)
+            if rule is not None:
+                rule.look(50, 100, value + 20)
+                known |= {"stopped": rule.stopped}
+                status = "stopped" if rule.stopped else status
+            run.update_record(status=status, final={"fid": {"value": value}} if status == "finished" else None, **known)
+            run.config_file.touch()
+            run.metrics_file.write_text(f"images_seen,metrics/fid\n50,{value + 20}\n100,{value}\n")
 
 
 @pytest.fixture
@@ -99,6 +108,27 @@ def test_diverged_runs_are_infinitely_bad_and_failed_ones_missing(study):
 def test_higher_can_be_better(study):
     interim, _ = study("good", "bad", better="higher")
     assert interim.verdicts == {("good", "bad"): "worse"}
+
+
+def test_runs_that_cannot_come_near_the_baseline_are_stopped_from_the_second_round_on(study, capsys):
+    options = {"baseline": "good", "stop_within_runs": True, "first_seeds": 4, "max_seeds": 7}
+    interim, launcher = study("good", "bad", "fair", **options)
+    assert interim.verdicts[("bad", "good")] == "worse"
+    rules = {path.parent.name for path in launcher.study.glob("*/stop_rule.json")}
+    assert rules == {f"d_steps_1-loss_{arm}-seed_{seed}" for arm in ("bad", "fair") for seed in (4, 5, 6)}
+    records = {path.parent.name: RunFolder(path.parent).record() for path in launcher.study.glob("*/record.json")}
+    stopped = {name for name, record in records.items() if record["status"] == "stopped"}
+    assert stopped == {f"d_steps_1-loss_bad-seed_{seed}" for seed in (4, 5, 6)}
+    assert "runs stop that cannot reach 1.7" in capsys.readouterr().out
+    again, launcher = study("good", "bad", "fair", **options)
+    assert (again, launcher.batches) == (interim, [])
+    with pytest.raises(ConfigError, match="stop_within_runs: True in the plan"):
+        study("good", "bad", "fair", **options | {"stop_within_runs": False})
+
+
+def test_a_study_says_why_no_run_can_be_stopped(study, capsys):
+    study("good", "fair", stop_within_runs=True, first_seeds=3)
+    assert "no run is stopped: too few have periodic values" in capsys.readouterr().out
 
 
 def test_what_no_run_has_measured_ends_the_study(study):

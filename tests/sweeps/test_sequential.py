@@ -5,7 +5,7 @@ from gan_experiments.sweeps.sequential import looks, read_arms, sequential_probl
 
 NODE = {
     "_target_": "x", "baseline": None, "max_seeds": 20, "first_seeds": 8, "rounds": 4, "smallest_difference": None,
-    "futility": 0.0,
+    "futility": 0.0, "stop_within_runs": False,
     "measure": "fid", "score": "final", "better": "known", "params": {},
 }  # fmt: skip
 
@@ -40,6 +40,8 @@ def test_arms_are_all_combinations_but_for_the_seed():
         ({"max_seeds": 1}, ["loss=a,b"], "hydra.sweeper.max_seeds: 1 is not an integer"),
         ({"smallest_difference": -1}, ["loss=a,b"], "hydra.sweeper.smallest_difference: -1 is not a number > 0"),
         ({"max_seed": 9}, ["loss=a,b"], "hydra.sweeper.max_seed: "),
+        ({"stop_within_runs": True, "score": "best"}, ["loss=a,b"], "hydra.sweeper.stop_within_runs: a stopped run"),
+        ({"stop_within_runs": True, "rounds": 1}, ["loss=a,b"], "hydra.sweeper.stop_within_runs: the first round"),
     ],
 )
 def test_what_makes_no_study_is_refused(options, lines, problem):

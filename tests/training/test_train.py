@@ -14,6 +14,7 @@ from gan_experiments.networks import projected
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.reached import REACHED, Reached
+from gan_experiments.runs.stop_rule import StopRule, write_rule
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
 from gan_experiments.training.train import fit as fit_run
 from gan_experiments.training.train import prepare, train
@@ -128,6 +129,24 @@ def test_a_finished_run_that_was_not_marked_so_is_only_marked(fit, tiny):
     assert run.record()["status"] == "finished"
     assert run.record()["final"] == final
     assert run.checkpoint("last").read_bytes() == before
+
+
+def test_a_run_that_its_rule_stops_stays_stopped_until_the_rule_is_deleted(fit, tmp_path):
+    write_rule(RunFolder(tmp_path / "run"), StopRule("fid", False, True, 1e-9, "hinge", [(0.5, 0.0)]))
+    run = fit("metrics.every=16")
+    record = run.record()
+    assert (record["status"], record["images_seen"]) == ("stopped", 32)
+    assert record["stopped"]["bound"] == record["stopped"]["value"] > 0
+    assert record["reason"].startswith("FID ")
+    assert not record["final"]
+    run.update_record(status="running", stopped=None)  # as if it had been killed then
+    fit("metrics.every=16")
+    assert {key: run.record()[key] for key in ("status", "images_seen", "stopped", "reason")} == {
+        key: record[key] for key in ("status", "images_seen", "stopped", "reason")
+    }
+    run.rule_file.unlink()
+    fit("metrics.every=16")
+    assert (run.record()["status"], run.record()["images_seen"]) == ("finished", 64)
 
 
 @pytest.mark.parametrize(

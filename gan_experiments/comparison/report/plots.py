@@ -161,11 +161,17 @@ def _distribution(comparison: Comparison) -> Plot:
             axes.plot([spread.low, spread.high], [row, row], "-", color="#0072B2", linewidth=2.5, alpha=0.8)
             axes.plot([spread.mean], [row], "|", color="#0072B2", markersize=16, markeredgewidth=2.5)
     _scale(axes, sign * np.array(finite), axis="x")
-    lost = [f"\n{arm.diverged} of {arm.count} diverged" if arm.diverged else "" for arm in arms]
+    ends = [((arm.diverged, "diverged"), (arm.stopped, "stopped")) for arm in arms]
+    lost = [
+        "".join(f"\n{n} of {arm.count} {word}" for n, word in each if n) for arm, each in zip(arms, ends, strict=True)
+    ]
     axes.set_yticks(range(len(arms)), [_short(arm.label) + text for arm, text in zip(arms, lost, strict=True)])
     axes.set_ylim(len(arms) - 0.4, -0.6)
     axes.set_xlabel(_score_axis(comparison))
-    caption = "A circle is a seed; the bar is the mean with its 95 % interval over the seeds that did not diverge."
+    caption = (
+        "A circle is a seed, a stopped one at the best that it could have reached; the bar is the mean with its 95 % "
+        "interval over the seeds that did not diverge."
+    )
     return Plot("Distribution over seeds", caption, _svg(figure))
 
 

@@ -117,7 +117,8 @@ def _ranking(comparison: Comparison) -> Table:
         f"Best first, by the median {score_name(comparison)}; {direction(comparison)}. Final: the final evaluation; "
         f"best: the best periodic evaluation.{_samples(comparison)} Each is given as the mean with its 95 % interval "
         "over the seeds that did not diverge, and as the median over all seeds, where a diverged seed is worse than "
-        "any value. Early: finished before the budget was spent. If values are as skewed as lognormal ones with sigma "
+        "any value. Early: finished before the budget was spent. Stopped: by its curve; it counts as the best that it "
+        "could have reached, and its arm has no mean. If values are as skewed as lognormal ones with sigma "
         "1, the interval covers the mean in 82 to 90 % of studies only. Gap: how much worse the last periodic "
         "evaluation is than the best, which is known only in hindsight."
     )
@@ -129,7 +130,7 @@ def _counted(arm: ArmResult) -> str:
     missing = len(arm.arm.runs) - arm.count
     diverged = [f"{arm.diverged} diverged ({percent(arm.diverged / arm.count)})"] if arm.diverged else []
     early = sum(run.finished_early for run in arm.arm.runs.values())
-    ended = [f"{early} early"] if early else []
+    ended = [f"{count} {word}" for count, word in ((early, "early"), (arm.stopped, "stopped")) if count]
     return ", ".join([f"{arm.count}", *diverged, *ended, *([f"{missing} not counted"] if missing else [])])
 
 
@@ -162,7 +163,8 @@ def _pairs(comparison: Comparison) -> Table:
     note = (
         "Seeds needed: estimated seeds per arm for a verdict, if the observed difference is real. Difference: of the "
         f"mean {score_name(comparison)}, with its uncorrected 95 % interval: Welch's t, widened so that it holds for "
-        "skewed values as well; none if a seed diverged. p: of the same statistic, uncorrected and after Holm's "
+        "skewed values as well; none if a seed diverged, open towards an arm with stopped runs, "
+        "which count as the best that they could have reached. p: of the same statistic, uncorrected and after Holm's "
         f"correction for {comparison.family} comparison{'s' if comparison.family > 1 else ''}, by which the verdict is "
         "made at the 5 % level. P(better): probability that a seed of the first arm is better than one of the second. "
         'A diverged seed counts as the worst. Seeds: "n pairs" if interval and p value are those of the differences '

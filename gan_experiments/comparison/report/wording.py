@@ -79,7 +79,10 @@ def number(value: float | None) -> str:
 def spread_text(spread: Sequence[float]) -> str:
     """Return a mean with its interval."""
     mean, low, high = spread[:3]
-    return number(mean) if math.isnan(low) else f"{number(mean)} [{number(low)}, {number(high)}]"
+    if math.isnan(low):
+        return number(mean)
+    ends = [number(end) if math.isfinite(end) else f"{'-' * (end < 0)}∞" for end in (low, high)]
+    return f"{number(mean)} [{', '.join(ends)}]"
 
 
 def percent(share: float) -> str:
