@@ -28,7 +28,7 @@ from gan_experiments.config.overrides import (
     take_places_of_run,
 )
 from gan_experiments.config.places import outside_places
-from gan_experiments.config.suggestions import key_aliases, unknown_key
+from gan_experiments.config.suggestions import key_aliases, unchosen, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import first_line
@@ -167,6 +167,8 @@ class CommandLine(Overrides):
             del above[last]
         elif change.deletes:
             self.problems.append(Problem(change.key, "no such key to delete"))
+        elif above is None and parent and (text := self._unchosen(config, change, index)):
+            self.problems.append(Problem(change.key, text))
         elif not (present or change.line.startswith("+") or _is_entry(above, change.values[index])):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
             aliases = key_aliases(self.files.config_name)
@@ -179,6 +181,12 @@ class CommandLine(Overrides):
                 OmegaConf.update(config, change.key, parse_value(change.values[index]), merge=True, force_add=True)
             except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
                 self.problems.append(Problem(change.key, f"cannot be set: {first_line(error)}"))
+
+    def _unchosen(self, config: DictConfig, change: Change, index: int) -> str:
+        """Return how to choose what a change is about, unless that is a component of the user's with the same name."""
+        group, option, *_ = change.key.split(".")
+        own = any(other.key == f"{group}.{option}.{TARGET}" for other in self.changes)
+        return "" if own else unchosen(change.key, change.values[index], config, self.files)
 
 
 def _is_entry(above: Any, text: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from gan_experiments.config.files import conf_dir, root_dir
+from gan_experiments.config.files import ConfigFiles, conf_dir, root_dir
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import nearest, show, show_key
 
@@ -60,6 +60,25 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping
     hint = f"; did you mean {' or '.join(map(show, matches))}?" if matches else ""
     listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if "." in key else "")
+
+
+def unchosen(key: str, value: str, config: Any, files: ConfigFiles) -> str:
+    """Return how to choose the option of a group below which ``key`` lies; empty if it is chosen, or is no option.
+
+    Args:
+        key: One that does not exist.
+        value: What it was to be set to.
+        config: As composed so far.
+        files: Those of the command.
+    """
+    group, option = [*key.split("."), ""][:2]
+    if group not in files.groups or option not in files.options(group) or option in (config.get(group) or ()):
+        return ""
+    if option not in (files.compose([f"{group}={option}"]).config.get(group) or ()):
+        return ""  # this group's options are not entries of a mapping
+    chosen = [str(name) for name in config.get(group) or () if name in files.options(group)]
+    choice = f"[{','.join([*chosen, option])}]" if chosen else option
+    return f"{option} is not chosen; to choose it: {group}={choice} {key}={value}"
 
 
 def _keys(value: Any, path: str = "") -> Iterator[str]:

@@ -8,29 +8,17 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.contracts import Step
 from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.precision import in_float32
-from gan_experiments.core.types import NonNegativeFloat, PositiveInt
-from gan_experiments.penalties.gradient import image_gradient
+from gan_experiments.penalties.gradient import GradientPenalty, image_gradient
 
 
-class DRAGAN(Penalty):
-    """Gradient norms of 1 near the reals (Kodali et al. 2017; noise as in the authors' code).
+class DRAGAN(GradientPenalty):
+    """Gradient norms of 1 near the reals (Kodali et al. 2017; noise as in the authors' code)."""
 
-    Args:
-        weight: Factor of the term.
-        interval: Apply in every ``interval``-th step.
-    """
-
-    second_order: ClassVar[bool] = True
-    needs_per_sample_gradients: ClassVar[bool] = True
     couples_batch: ClassVar[bool] = True
     gathers_batch: ClassVar[bool] = True
-    kind: ClassVar[str] = "gradient_norm"
-
-    def __init__(self, weight: NonNegativeFloat = 10.0, interval: PositiveInt = 1) -> None:
-        super().__init__(weight, interval)
 
     def discriminator(self, step: Step) -> Tensor:
         """Return ``E (||grad D(x + a 0.5 std(x) u)|| - 1)^2``.

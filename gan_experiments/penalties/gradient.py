@@ -1,12 +1,32 @@
-"""Scores and per-sample image gradients of the discriminator, for penalties."""
+"""Scores and per-sample image gradients of the discriminator, and the base of penalties of their norms."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.core.contracts import Penalty
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import NonNegativeFloat, PositiveInt
+
+
+class GradientPenalty(Penalty):
+    """A term of the norm of the gradient of each score by its image.
+
+    Args:
+        weight: Factor of the term.
+        interval: Apply in every ``interval``-th step.
+    """
+
+    second_order: ClassVar[bool] = True
+    needs_per_sample_gradients: ClassVar[bool] = True
+    kind: ClassVar[str] = "gradient_norm"
+
+    def __init__(self, weight: NonNegativeFloat = 10.0, interval: PositiveInt = 1) -> None:
+        super().__init__(weight, interval)
 
 
 def scores(output: Tensor) -> Tensor:

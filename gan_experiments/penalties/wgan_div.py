@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor
 
-from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.contracts import Step
 from gan_experiments.core.types import NonNegativeFloat, PositiveInt, Power
-from gan_experiments.penalties.gradient import image_gradient
+from gan_experiments.penalties.gradient import GradientPenalty, image_gradient
 from gan_experiments.penalties.wgan_gp import between
 
 
-class WGANDiv(Penalty):
+class WGANDiv(GradientPenalty):
     """Gradient norms to a power, on the lines between reals and fakes (Wu et al. 2018, definition 1 and algorithm 1).
 
     There is no Lipschitz constant to keep: with the Wasserstein loss it is a divergence of the two distributions.
@@ -22,10 +20,6 @@ class WGANDiv(Penalty):
         interval: Apply in every ``interval``-th step.
         power: p, at least 2.
     """
-
-    second_order: ClassVar[bool] = True
-    needs_per_sample_gradients: ClassVar[bool] = True
-    kind: ClassVar[str] = "gradient_norm"
 
     def __init__(self, weight: NonNegativeFloat = 2.0, interval: PositiveInt = 1, power: Power = 6.0) -> None:
         super().__init__(weight, interval)

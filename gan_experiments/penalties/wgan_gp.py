@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor
 from torch.linalg import vector_norm
 from torch.nn.functional import relu
 
-from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.contracts import Step
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.types import NonNegativeFloat, PositiveInt
-from gan_experiments.penalties.gradient import image_gradient
+from gan_experiments.penalties.gradient import GradientPenalty, image_gradient
 
 
 def between(step: Step) -> Tensor:
@@ -21,7 +21,7 @@ def between(step: Step) -> Tensor:
     return share * in_float32(step.real.detach()) + (1 - share) * in_float32(step.fake)
 
 
-class WGANGP(Penalty):
+class WGANGP(GradientPenalty):
     """Gradient norms of 1 on the lines between reals and fakes (Gulrajani et al. 2017, eq. 3).
 
     Args:
@@ -29,10 +29,6 @@ class WGANGP(Penalty):
         interval: Apply in every ``interval``-th step.
         sided: ``"two"`` penalizes all norms other than 1, ``"one"`` those above 1 (Petzka, Fischer & Lukovnikov 2018).
     """
-
-    second_order: ClassVar[bool] = True
-    needs_per_sample_gradients: ClassVar[bool] = True
-    kind: ClassVar[str] = "gradient_norm"
 
     def __init__(
         self, weight: NonNegativeFloat = 10.0, interval: PositiveInt = 1, sided: Literal["one", "two"] = "two"

@@ -46,7 +46,7 @@ def find_source(init_from: str) -> Path:
             raise ConfigError(f"init_from: {path} is not a run folder: config.yaml is missing")
         path = run.checkpoint("last")
     if not path.is_file():
-        raise ConfigError(f"init_from: there is no {path}")
+        raise ConfigError(f"init_from: there is no run folder and no file {path}; of the Hub: hub:owner/name")
     if path.suffix not in (_FILE, ".ckpt"):
         raise ConfigError(f"init_from: {path} is no run folder, no checkpoint (.ckpt) and no generator ({_FILE})")
     return path

@@ -191,7 +191,7 @@ def test_snapshots_that_do_not_fit_are_refused_in_a_line_and_nothing_is_written(
     Path("words.pkl").write_text("no pickle at all")
     Path("zero.pkl").write_bytes(b"")
     cases |= {"old.pkl": "of TensorFlow", "cut.pkl": "cut off", "words.pkl": "no pickle", "zero.pkl": "cannot be read"}
-    cases["absent.pkl"] = "cannot be read"
+    cases["absent.pkl"] = "file: there is no file or folder absent.pkl"
     for file, problem in cases.items():
         code, _, err = call(command, file, "output=imported")
         assert (code, problem in err, "1 problem" in err, "Traceback" in err) == (2, True, True, False), (file, err)

@@ -97,6 +97,24 @@ def test_several_components_of_a_group():
     assert problems("penalty=[r1,lecm]") == [problems("penalty=lecm")[0]]
 
 
+@pytest.mark.parametrize(
+    ("given", "choice"),
+    [
+        ("penalty=none penalty.r1.weight=3", "penalty=r1 penalty.r1.weight=3"),
+        ("penalty=r1 +penalty.lecam.weight=1", "penalty=[r1,lecam] penalty.lecam.weight=1"),
+        ("augment=none augment.ada.target=0.5", "augment=ada augment.ada.target=0.5"),
+    ],
+)
+def test_an_option_of_a_group_that_takes_several_has_to_be_chosen(given, choice):
+    key = choice.split()[1].partition("=")[0]
+    assert problems(*given.split()) == [f"{key}: {key.split('.')[1]} is not chosen; to choose it: {choice}"]
+
+
+def test_a_component_of_ones_own_may_be_named_as_an_option_is():
+    given = ["penalty=none", "+penalty.r1.weight=3", "+penalty.r1._target_=gan_experiments.penalties.r2.R2"]
+    assert value_problems(*given) == []
+
+
 def test_what_is_below_an_option_that_does_not_exist_is_checked_against_the_nearest():
     assert len(problems("model=mpl", "model.generator.hidden=[8]")) == 1
     assert len(problems("model=mpl", "model.generator.channels=8")) == 2

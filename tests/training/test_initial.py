@@ -104,7 +104,7 @@ def test_sources_that_are_none_are_refused(tiny, source, tmp_path):
     save_file({"other.weight": torch.zeros(3)}, "other.safetensors")
     save_file({name: value * torch.nan for name, value in weights.items() if "weight" in name}, "nan.safetensors")
     for path, problem in (
-        ("nowhere", "there is no nowhere"),
+        ("nowhere", "there is no run folder and no file nowhere; of the Hub: hub:owner/name"),
         ("empty", "not a run folder"),
         ("notes.txt", "no run folder, no checkpoint"),
         ("cut.safetensors", "damaged"),
@@ -114,7 +114,7 @@ def test_sources_that_are_none_are_refused(tiny, source, tmp_path):
         with pytest.raises(ConfigError, match=problem) as refused:
             begin_with(system, path, {})
         assert len(refused.value.problems) == 1
-    with pytest.raises(ConfigError, match="there is no nowhere"):
+    with pytest.raises(ConfigError, match="no run folder and no file nowhere"):
         train(tiny_overrides("init_from=nowhere", "name=refused"))
     assert not Path("outputs").exists()
 
@@ -167,7 +167,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_not_from_the_source(fit, t
 
 def test_a_sweep_over_sources_is_compared_by_them(source, tmp_path):
     overrides = tiny_overrides("metrics.every=64", "metrics.samples=40", f"init_from=null,{source.path}")
-    with pytest.raises(ConfigError, match="init_from: there is no nowhere"):
+    with pytest.raises(ConfigError, match="init_from: there is no run folder and no file nowhere"):
         train([*overrides[:-1], "init_from=null,nowhere", "hydra.sweep.dir=study"], sweep=True)
     assert not Path("study").exists()
     runs = train([*overrides, "hydra.sweep.dir=study"], sweep=True)

@@ -29,8 +29,10 @@ def foreign_place(path: Path) -> Iterator[ForeignFile]:
     """Open a foreign file, or a folder of StudioGAN's checkpoints, the best ones if there are any.
 
     Raises:
-        ConfigError: It cannot be read, or holds what is no network.
+        ConfigError: It does not exist, cannot be read, or holds what is no network.
     """
+    if not path.exists():
+        raise ConfigError(f"file: there is no file or folder {path}")
     if not path.is_dir():
         with foreign_file(path) as file:
             yield file

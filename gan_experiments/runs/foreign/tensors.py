@@ -124,7 +124,9 @@ def foreign_file(path: Path) -> Iterator[ForeignFile]:
         yield _opened(path, mapped)
     except PickleError as error:
         raise ConfigError(f"{path}: {error}") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{path}: cannot be read: {(str(error).splitlines() or [''])[0]}") from None
 
 
