@@ -98,31 +98,3 @@ def _meant(flag: str, config_name: str) -> str:
     config = OmegaConf.to_container(own_files(config_name).compose([]).config)
     keys = likely_keys(name, [], config, key_aliases(config_name)) or [name]
     return f"; keys have no dashes: {' or '.join(f'{key}={value}' for key in keys)}"
-
-
-def without_folder(arguments: Sequence[str]) -> list[str]:
-    """Return a command line without ``--config-dir``."""
-    parser = _Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-cd", "--config-dir")
-    return parser.parse_known_args(list(arguments))[1]
-
-
-def with_words(key: str, overrides: Sequence[str]) -> list[str]:
-    """Return overrides with the words among them that are none as the value of ``key``: one, or a list of several.
-
-    Raises:
-        ConfigError: The key is given besides.
-    """
-    words = [override for override in overrides if "=" not in override]
-    others = [override for override in overrides if "=" in override]
-    given = [override for override in others if override.lstrip("+").partition("=")[0] == key]
-    if words and given:
-        raise ConfigError(f"{key}: given twice: {', '.join(words)} and {', '.join(given)}")
-    value = ",".join(map(_quoted, words))
-    return [f"{key}={value if len(words) == 1 else f'[{value}]'}", *others] if words else others
-
-
-def _quoted(path: str) -> str:
-    """Return a path as a value of an override, whatever characters are in it."""
-    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -7,19 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-
-import hydra
-from omegaconf import OmegaConf
 
 from gan_experiments.api.request import Request, checked_names, checked_request, missing_files, refuse
-from gan_experiments.cli._arguments import Arguments, read_arguments, with_words, without_folder
+from gan_experiments.cli._answers import answer, print_config
+from gan_experiments.cli._arguments import read_arguments
 from gan_experiments.cli._errors import report
-from gan_experiments.cli._help import help_page
+from gan_experiments.cli._words import with_words
 from gan_experiments.config.compose import CommandLine, check_command_line
-from gan_experiments.config.files import VERSION_BASE, root_dir, search_also
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 
@@ -94,16 +88,8 @@ def print_warning(text: str) -> None:
 
 def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy, words: str | None) -> int:
     options = read_arguments(sys.argv[1:], config_name)
-    if options.version or options.help:
-        text = f"gan-experiments {version('gan-experiments')}"
-        print(text if options.version else help_page(config_name, options.config_dir))
-        return 0
-    if options.for_hydra:  # it reads the command line itself, but not the folder
-        if options.config_dir:
-            search_also(Path(options.config_dir).absolute())
-        sys.argv[1:] = without_folder(sys.argv[1:])
-        ask = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
-        ask(lambda config: None)()
+    if options.version or options.help or options.for_hydra:
+        answer(options, config_name)
         return 0
     if words is not None:
         options.overrides = with_words(words, options.overrides)
@@ -119,7 +105,7 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
     )
     checked_names(line, partial=options.cfg is not None)
     if options.cfg:
-        _print_config(line, options)
+        print_config(line, options)
         return 0
     refuse(missing_files(line))
     if sweep is not None and options.multirun:
@@ -127,20 +113,3 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
     with no_collection():
         request = checked_request(line, schema, print_warning)
     return job(request)
-
-
-def _print_config(line: CommandLine, options: Arguments) -> None:
-    """Print the config, Hydra's own node, or both; of that only what lies below ``--package``."""
-    config = line.config()
-    assert config is not None
-    with_hydra = OmegaConf.create({"hydra": line.hydra})
-    shown: Any = {"job": config, "hydra": with_hydra}.get(str(options.cfg)) or OmegaConf.unsafe_merge(
-        with_hydra, config
-    )
-    if options.package:
-        shown = OmegaConf.select(shown, options.package)
-        if not OmegaConf.is_config(shown):
-            raise ConfigError(f"--package: there is no part {options.package!r} in this config")
-    if options.resolve:
-        OmegaConf.resolve(shown)  # which leaves alone what refers to a value that only a job has
-    print(OmegaConf.to_yaml(shown).rstrip())

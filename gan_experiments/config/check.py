@@ -8,51 +8,27 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from gan_experiments.config.annotations import REFUSED, Section, describe, model_of, section_in, slot_of
+from gan_experiments.config.annotations import REFUSED, model_of
+from gan_experiments.config.kinds import Section, section_in, slot_of
 from gan_experiments.config.signatures import ANYWHERE, Slot, signature_of
 from gan_experiments.config.suggestions import unknown_key
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
+from gan_experiments.config.wording import describe
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.text import first_line
 
 _CHECK = ["key", "options", "config"]  # what a method of a component named ``check`` takes, if it is about its config
 
 
-@dataclass
-class Checked:
-    """What a check has found out about a config.
-
-    Attributes:
-        config: Plain containers with interpolations resolved.
-        problems: What is wrong, each thing once.
-        components: The class of every component, by its dotted key.
-    """
-
-    config: dict[str, Any] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    components: dict[str, type] = field(default_factory=dict)
-
-    @property
-    def errors(self) -> list[Problem]:
-        """Problems because of which the config cannot be run."""
-        return [problem for problem in self.problems if not problem.warning]
-
-    @property
-    def warnings(self) -> list[str]:
-        """What can be run, but is probably unintended, a line each."""
-        return [str(problem) for problem in self.problems if problem.warning]
-
-
 def check_values(config: DictConfig, schema: type[Section]) -> Checked:
     """Hold sections against ``schema``, and ask them for their rules; components are not looked into, nor imported."""
-    return _Check(None).run(config, schema)
+    return Checked(config, schema)
 
 
 def check_config(config: DictConfig | dict[str, Any], schema: type[Section], trusted: Sequence[str] = ()) -> Checked:
@@ -64,37 +40,51 @@ def check_config(config: DictConfig | dict[str, Any], schema: type[Section], tru
         trusted: Packages beside the allowed ones that may be named as ``_target_``: the command line says which,
             whatever the config says.
     """
-    return _Check(trusted).run(config, schema)
+    return Checked(config, schema, trusted)
 
 
-class _Check:
-    """Goes through the mappings of a config; ``trusted`` is ``None`` where no class is to be imported."""
+class Checked:
+    """A config, checked; arguments as for ``check_config``, ``trusted=None`` where no class is to be imported.
 
-    def __init__(self, trusted: Sequence[str] | None) -> None:
-        self._trusted = trusted
-        self._checked = Checked()
+    Attributes:
+        config: Plain containers with interpolations resolved.
+        problems: What is wrong, each thing once.
+        components: The class of every component, by its dotted key.
+    """
+
+    def __init__(
+        self, config: DictConfig | dict[str, Any], schema: type[Section], trusted: Sequence[str] | None = None
+    ) -> None:
+        self.config: dict[str, Any] = {}
+        self.problems: list[Problem] = []
+        self.components: dict[str, type] = {}
         self._mappings: list[tuple[str, dict[Any, Any]]] = []  # with its dotted key each, before those in it
         self._annotations: dict[int, Any] = {}  # at which a section or a component was found, by its identity
         self._classes: dict[str, type] = {}  # of sections and components, by dotted key
-
-    def run(self, config: DictConfig | dict[str, Any], schema: type[Section]) -> Checked:
-        """Check the values, then, with all classes known, the rules."""
-        checked = self._checked
         try:
-            checked.config = self._resolved(config, "")
-            self._annotations[id(checked.config)] = schema
+            self.config = self._resolved(config, "")
+            self._annotations[id(self.config)] = schema
             for key, node in self._mappings:
                 annotation = self._annotations.get(id(node), Any)
                 if TARGET not in node or not key:
                     if cls := section_in(annotation):
                         self._arguments(key, node, cls)
-                elif self._trusted is not None:
-                    self._component(key, node, annotation, self._trusted)
+                elif trusted is not None:
+                    self._component(key, node, annotation, trusted)
             self._ask_for_rules()
         except RecursionError:
-            checked.problems = [Problem("", "the config is nested too deeply")]
-        checked.problems = list(dict.fromkeys(checked.problems))
-        return checked
+            self.problems = [Problem("", "the config is nested too deeply")]
+        self.problems = list(dict.fromkeys(self.problems))
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Problems because of which the config cannot be run."""
+        return [problem for problem in self.problems if not problem.warning]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What can be run, but is probably unintended, a line each."""
+        return [str(problem) for problem in self.problems if problem.warning]
 
     def _resolved(self, node: Any, path: str) -> Any:
         """Return plain containers with every interpolation resolved, one by one, so that all that fail are found."""
@@ -122,7 +112,7 @@ class _Check:
 
     def _component(self, key: str, node: dict[Any, Any], annotation: Any, trusted: Sequence[str]) -> None:
         """Check a component, unless it is a problem already: its class, and its arguments against that."""
-        if node[TARGET] is REFUSED or any(problem.key == key for problem in self._checked.problems):
+        if node[TARGET] is REFUSED or any(problem.key == key for problem in self.problems):
             return
         try:
             cls = find_class(node[TARGET], trusted)
@@ -133,7 +123,7 @@ class _Check:
         except RefusedTargetError as refusal:
             self._refuse(_join(key, TARGET), str(refusal))
             return
-        self._checked.components[key] = cls
+        self.components[key] = cls
         self._arguments(key, {name: node[name] for name in node if name != TARGET}, cls, slot)
 
     def _arguments(self, key: str, values: Mapping[Any, Any], cls: type, slot: Slot = ANYWHERE) -> None:
@@ -152,22 +142,22 @@ class _Check:
                 if detail["type"] == "missing":
                     self._refuse(at, f"missing: {describe(parameters[str(first)].annotation)}", missing=True)
                 elif first not in parameters:
-                    self._refuse(at, unknown_key(at, list(parameters), self._checked.config))
+                    self._refuse(at, unknown_key(at, list(parameters), self.config))
                 else:
                     self._refuse(at, detail["msg"])
 
     def _ask_for_rules(self) -> None:
         """Ask the root, its sections and every component for what they know to be wrong."""
-        refused = frozenset(problem.key for problem in self._checked.problems)
-        view = ConfigView(self._checked.config, self._checked.components, refused)
+        refused = frozenset(problem.key for problem in self.problems)
+        view = ConfigView(self.config, self.components, refused)
         for key, cls in self._classes.items():
-            options = view.get(key) if key else self._checked.config
+            options = view.get(key) if key else self.config
             check = getattr(cls, "check", None)
             if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
-                self._checked.problems += check(key, options, view)
+                self.problems += check(key, options, view)
 
     def _refuse(self, key: str, text: str, missing: bool = False) -> None:
-        self._checked.problems.append(Problem(key, text, missing))
+        self.problems.append(Problem(key, text, missing))
 
 
 def _descends(cls: type, base: type) -> bool:

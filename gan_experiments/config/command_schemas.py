@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 
-from gan_experiments.config.annotations import Component, Section
+from gan_experiments.config.kinds import Component, Section
 from gan_experiments.config.schema import (
     Augmentation,
     Dataset,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -18,10 +17,10 @@ from omegaconf import OmegaConf
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import not_installed
-from gan_experiments.config.suggestions import option_aliases
+from gan_experiments.config.suggestions import option_aliases, unreadable
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
-from gan_experiments.core.text import first_line, nearest, show, suggest
+from gan_experiments.core.text import nearest, show, suggest
 
 _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
 _DATASET_DEFAULTS = "dataset_defaults"  # the group
@@ -93,7 +92,7 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             (override,) = parser.parse_overrides([line])
             change = _change(override, line, files)
         except HydraException as error:
-            read.problems.append(Problem("", _unreadable(line, error, files)))
+            read.problems.append(Problem("", unreadable(line, error, files)))
             continue
         if override.is_hydra_override():
             if lacking := not_installed(change.key, change.values):
@@ -231,25 +230,3 @@ def _wrong_list(key: str, options: list[str], files: ConfigFiles) -> list[Proble
         sweep = f"; for a sweep: -m {key}={','.join(distinct)}" if "study" in files.groups else ""
         return [Problem(key, f"takes one option{sweep}")]
     return [Problem(key, f"{show(option)} is given twice") for option in distinct if options.count(option) > 1]
-
-
-def _unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
-    if "=" not in line and not line.startswith("~"):
-        meant = [f"{group}={line}" for group in sorted(files.groups) if line in files.options(group)]
-        meant += _folder(line, files) if Path(line).is_dir() else []
-        hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
-        return f"{show(line)} is not of the form key=value{hint}"
-    reason = first_line(error).removeprefix("LexerNoViableAltException: ")
-    key, _, value = line.partition("=")
-    hint = f"; in quotes: \"{key}='{value}'\"" if any(sign in value for sign in "=:()#&; ") else ""
-    if re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
-        hint = f"; a mapping needs quotes around the whole: {shlex.quote(f'{key}={{key: value, other: value}}')}"
-    return f"{show(line)} cannot be read ({reason}){hint}"
-
-
-def _folder(path: str, files: ConfigFiles) -> list[str]:
-    """Return what a folder alone may be meant as: one of images, or that of a run."""
-    if "dataset" in files.groups and not (Path(path) / "config.yaml").exists():
-        return [f"dataset=image_folder dataset.root={path}"]
-    keys = list(files.compose([]).config)
-    return [f"{key}={path}" for key in ("run", "study", "resume") if key in keys]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval
 from pydantic import StringConstraints
 
-from gan_experiments.config.annotations import Component, Section
+from gan_experiments.config.kinds import Component, Section
 from gan_experiments.config.sections import (
     Average,
     Budget,

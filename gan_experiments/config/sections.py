@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gan_experiments.config.annotations import Section
+from gan_experiments.config.kinds import Section
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.text import nearest, show

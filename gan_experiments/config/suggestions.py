@@ -1,18 +1,22 @@
-"""What was probably meant by an option or a key that does not exist; other names of both are in the YAML files.
+"""What was probably meant by an override, an option or a key that cannot be used, and how that is written.
 
-They are what a comment there gives after "elsewhere called".
+Other names of options and keys are in the YAML files: what a comment there gives after "elsewhere called".
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
+
+from hydra.errors import HydraException
 
 from gan_experiments.config.files import ConfigFiles, conf_dir, root_dir
 from gan_experiments.config.targets import TARGET
-from gan_experiments.core.text import nearest, show, show_key
+from gan_experiments.core.text import first_line, nearest, show, show_key
 
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(\w+):")
@@ -79,6 +83,29 @@ def unchosen(key: str, value: str, config: Any, files: ConfigFiles) -> str:
     chosen = [str(name) for name in config.get(group) or () if name in files.options(group)]
     choice = f"[{','.join([*chosen, option])}]" if chosen else option
     return f"{option} is not chosen; to choose it: {group}={choice} {key}={value}"
+
+
+def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
+    """Return what is said of an override that Hydra's grammar refuses, and how it is probably written."""
+    if "=" not in line and not line.startswith("~"):
+        meant = [f"{group}={line}" for group in sorted(files.groups) if line in files.options(group)]
+        meant += _folder(line, files) if Path(line).is_dir() else []
+        hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
+        return f"{show(line)} is not of the form key=value{hint}"
+    reason = first_line(error).removeprefix("LexerNoViableAltException: ")
+    key, _, value = line.partition("=")
+    hint = f"; in quotes: \"{key}='{value}'\"" if any(sign in value for sign in "=:()#&; ") else ""
+    if re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
+        hint = f"; a mapping needs quotes around the whole: {shlex.quote(f'{key}={{key: value, other: value}}')}"
+    return f"{show(line)} cannot be read ({reason}){hint}"
+
+
+def _folder(path: str, files: ConfigFiles) -> list[str]:
+    """Return what a folder alone may be meant as: one of images, or that of a run."""
+    if "dataset" in files.groups and not (Path(path) / "config.yaml").exists():
+        return [f"dataset=image_folder dataset.root={path}"]
+    keys = list(files.compose([]).config)
+    return [f"{key}={path}" for key in ("run", "study", "resume") if key in keys]
 
 
 def _keys(value: Any, path: str = "") -> Iterator[str]:

@@ -14,9 +14,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep
 from omegaconf import DictConfig, OmegaConf
 
-from gan_experiments.config.annotations import Section
 from gan_experiments.config.check import check_values
 from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.kinds import Section
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import PositiveFloat

@@ -5,9 +5,9 @@ from typing import Annotated
 import pytest
 from omegaconf import OmegaConf
 
-from gan_experiments.config.annotations import Component, Section
 from gan_experiments.config.check import check_config, check_values
 from gan_experiments.config.command_schemas import SampleConfig
+from gan_experiments.config.kinds import Component, Section
 from gan_experiments.config.schema import Config
 from gan_experiments.config.signatures import Slot
 

@@ -8,7 +8,6 @@ from omegaconf import OmegaConf
 from tiny import LARGE, TRANSLATORS
 
 from gan_experiments.config import command_schemas, schema
-from gan_experiments.config.annotations import slot_of
 from gan_experiments.config.check import check_config
 from gan_experiments.config.command_schemas import (
     CompareConfig,
@@ -28,6 +27,7 @@ from gan_experiments.config.command_schemas import (
 )
 from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.files import INHERITED, ConfigFiles, conf_dir, own_files, root_dir
+from gan_experiments.config.kinds import slot_of
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 

@@ -1,0 +1,80 @@
+"""What an annotation allows, in words, and how a value that is nearly right is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from gan_experiments.config.kinds import (
+    FLOAT32,
+    LARGEST_INT,
+    SCALARS,
+    UNIONS,
+    container_of,
+    in_float32,
+    is_component,
+    is_section,
+    members,
+)
+from gan_experiments.config.signatures import signature_of
+from gan_experiments.core.text import nearest, show
+from gan_experiments.core.types import Described
+
+
+def describe(annotation: Any) -> str:
+    """Return what an annotation allows, in words that follow "is not"."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        text = next((item.text for item in arguments[1:] if isinstance(item, Described)), None)
+        return text or describe(arguments[0]) + "".join(map(_bounds, arguments[1:]))
+    if get_origin(annotation) in UNIONS:
+        return " or ".join(dict.fromkeys(map(describe, arguments)))
+    if get_origin(annotation) is Literal:
+        listed = ", ".join(map(show, arguments)).replace("'", "")
+        return f"one of {listed}" if len(arguments) > 1 else f"'{listed}'"
+    if annotation in (None, type(None)):
+        return "null"
+    if is_section(annotation):
+        return f"a mapping of {', '.join(signature_of(annotation).parameters)}"
+    if is_component(annotation):
+        return "a component (a mapping with a _target_)"
+    return SCALARS.get(annotation) or _describe_container(container_of(annotation), arguments)
+
+
+def spelling_hint(value: Any, annotation: Any) -> str:
+    """Return how a value that is nearly right is written."""
+    kinds = list(members(annotation))
+    choices = [str(choice) for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
+    if match := nearest(value, choices):
+        return f"; did you mean {match!r}?"
+    below = [name for each in kinds if is_section(each) for name in signature_of(each).parameters]
+    if len(below) == 1 and isinstance(value, (int, float, str)):
+        return f"; did you mean .{below[0]}={show(value)} below it?"
+    if isinstance(value, float) and value.is_integer() and int in kinds and float not in kinds:
+        return f"; write {int(value)}"
+    if (str in kinds or Path in kinds) and isinstance(value, (int, float)):
+        return f"; write \"'{show(value)}'\""
+    if float in kinds and isinstance(value, float) and not in_float32(value):
+        return "; in float32 it is 0" if abs(value) < 1 else f"; float32 ends at {FLOAT32[1]:.2g}"
+    return "; it must fit into 64 bits" if isinstance(value, int) and abs(value) > LARGEST_INT else ""
+
+
+def _describe_container(container: Any, arguments: tuple[Any, ...]) -> str:
+    if container is None:
+        return "anything"
+    if container is tuple and arguments and Ellipsis not in arguments:
+        return f"a list of {len(arguments)}: {', '.join(map(describe, arguments))}"
+    name, item = ("a mapping", "value ") if container is dict else ("a list", "")
+    each = describe(arguments[-1 if container is dict else 0]) if arguments else "anything"
+    return name if each == "anything" else f"{name}, each {item}{each}"
+
+
+def _bounds(item: Any) -> str:
+    """Return the bounds of an ``annotated_types.Interval`` as they follow the name of a number."""
+    low, high = (getattr(item, strict, None) for strict in ("gt", "lt"))
+    least, most = (getattr(item, closed, None) for closed in ("ge", "le"))
+    lower, upper = low if least is None else least, high if most is None else most
+    if lower is not None and upper is not None:
+        return f" in {'(' if least is None else '['}{lower:g}, {upper:g}{')' if most is None else ']'}"
+    below = "" if upper is None else f" {'<' if most is None else '<='} {upper:g}"
+    return below if lower is None else f" {'>' if least is None else '>='} {lower:g}"

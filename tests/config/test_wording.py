@@ -1,0 +1,22 @@
+from typing import Annotated, Literal
+
+import pytest
+from annotated_types import Interval
+
+from gan_experiments.config.wording import describe
+from gan_experiments.core.types import Fraction
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Annotated[int, Interval(gt=0, lt=3)], "an integer in (0, 3)"),
+        (Annotated[float, Interval(lt=3)], "a number < 3"),
+        (Annotated[float, Interval(le=3)], "a number <= 3"),
+        (Fraction | Literal["auto"], "a number in [0, 1] or 'auto'"),
+        (tuple[int, ...], "a list, each an integer"),
+        (dict, "a mapping"),
+    ],
+)
+def test_an_annotation_in_words(annotation, words):
+    assert describe(annotation) == words
