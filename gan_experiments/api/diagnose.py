@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_experiments.api.request import refuse
 from gan_experiments.api.run import Run
 from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.check import check_config
 from gan_experiments.config.schema import Config
+from gan_experiments.core.checks import refuse
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.core.files import write_json, write_text
 from gan_experiments.core.text import first_line, suggest
@@ -184,9 +184,8 @@ def _try(
     from gan_experiments.training.train import train
 
     changed = config_of_replay(config, until, dict(changes))
-    errors = [str(problem) for problem in check_config(changed, Config, config["trusted"]).errors]
     try:
-        refuse(errors)
+        refuse(check_config(changed, Config, config["trusted"]).errors)
         write_start(folder, run, start, dict(changes), config)
         with preserved_state(), _quiet():
             code = train(changed, folder)

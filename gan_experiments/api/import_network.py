@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from gan_experiments.api.request import refuse
 from gan_experiments.api.run import Run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
 from gan_experiments.config.schema import Config
+from gan_experiments.core.checks import refuse
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -83,7 +83,7 @@ def _config(foreign: Foreign) -> dict[str, Any]:
     facts = foreign.facts
     dataset = {"image_size": facts.image_size, "channels": facts.channels, "num_classes": facts.num_classes}
     config = {**plain, "dataset": {"_target_": _DATASET, **dataset}}
-    refuse([str(problem) for problem in check_config(config, Config).errors])
+    refuse(check_config(config, Config).errors)
     return config
 
 

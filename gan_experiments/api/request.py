@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.overrides import parse_value
+from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.escape import printable
-from gan_experiments.core.types import ConfigError
 
 _OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
 
@@ -45,7 +45,7 @@ def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
         ConfigError: Names everything that is wrong.
     """
     errors = [problem for problem in line.problems if not problem.warning]  # ``checked_request`` passes warnings on
-    problems = [str(problem) for problem in errors if not (problem.missing and partial)]
+    problems: list[Problem | str] = [problem for problem in errors if not (problem.missing and partial)]
     if not line.multirun and not partial and line.hydra:
         of_sweeps = [text for text in line.hydra_lines if text.startswith(_OF_SWEEPS)]
         listed = any(change.key == "study" and change.group for change in line.changes)  # no choice: study=[a,b]
@@ -103,14 +103,8 @@ def checked_request(
     if "trusted" in config:
         config["trusted"] = line.trusted
     checked = check_config(config, schema, line.trusted)
-    refuse([str(problem) for problem in checked.errors])
+    refuse(checked.errors)
     for warning in checked.warnings if checked.config.get("resume") is None else ():  # else the run's config counts
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
     return Request(checked.config, overrides, line.choices, line.places)
-
-
-def refuse(problems: Sequence[str]) -> None:
-    """Raise a ``ConfigError`` of all problems, each once, if there are any."""
-    if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from gan_experiments.api.request import refuse
 from gan_experiments.config.check import check_config
 from gan_experiments.config.places import DATA_PLACES, outside_places
 from gan_experiments.config.schema import Config
+from gan_experiments.core.checks import refuse
 from gan_experiments.core.dotted import value_of, with_values
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from gan_experiments.api.compose import as_list, compose_request, edited_request, warn
-from gan_experiments.api.request import Request, checked_names, checked_request, refuse
+from gan_experiments.api.request import Request, checked_names, checked_request
 from gan_experiments.api.run import Run
 from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.config.grid import combinations
 from gan_experiments.config.schema import Config
+from gan_experiments.core.checks import refuse
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.lock import POSIX
 from gan_experiments.core.types import ConfigError

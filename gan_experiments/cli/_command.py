@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gan_experiments.api.request import Request, checked_names, checked_request, missing_files, refuse
+from gan_experiments.api.request import Request, checked_names, checked_request, missing_files
 from gan_experiments.cli._answers import answer, print_config
 from gan_experiments.cli._arguments import read_arguments
 from gan_experiments.cli._errors import report
 from gan_experiments.cli._words import with_words
 from gan_experiments.config.compose import CommandLine, check_command_line
+from gan_experiments.core.checks import refuse
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 

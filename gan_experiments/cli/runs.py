@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from gan_experiments.api.request import Request, refuse
+from gan_experiments.api.request import Request
 from gan_experiments.cli._command import command, print_warning
 from gan_experiments.config import command_schemas as schemas
+from gan_experiments.core.checks import refuse
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import printable
 from gan_experiments.core.text import show, suggest

@@ -16,7 +16,7 @@ from gan_experiments.cli._errors import report
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.schema import Config
-from gan_experiments.core.types import ConfigError
+from gan_experiments.core.checks import refuse
 from gan_experiments.runs.folder import WORKER, RunFolder, is_main_process
 from gan_experiments.runs.summary import shown, summary
 from gan_experiments.sweeps.fork_server import SERVER, serve
@@ -47,9 +47,7 @@ def _train_job(config: Mapping[str, Any], folder: RunFolder) -> int:
     """Train a run in a process of its own; what the process above could not check without torch is checked here."""
     with no_collection():
         if is_main_process():
-            errors = check_config(dict(config), Config, config["trusted"]).errors
-            if errors:
-                raise ConfigError([str(problem) for problem in errors])
+            refuse(check_config(dict(config), Config, config["trusted"]).errors)
         from gan_experiments.training.train import train
 
     return train(config, folder)

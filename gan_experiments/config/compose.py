@@ -30,9 +30,8 @@ from gan_experiments.config.overrides import (
 from gan_experiments.config.places import outside_places
 from gan_experiments.config.suggestions import key_aliases, unchosen, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
-from gan_experiments.core.checks import Problem
+from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.text import first_line
-from gan_experiments.core.types import ConfigError
 
 _GRID_SWEEPER = "BasicSweeper"  # Hydra's own
 
@@ -202,8 +201,8 @@ def compose(config_name: str, overrides: Sequence[str] = (), config_dir: str | P
     """
     line = CommandLine(config_name, overrides, config_dir)
     config = line.config()
-    if line.problems or config is None:
-        raise ConfigError([str(problem) for problem in dict.fromkeys(line.problems)])
+    refuse(line.problems)
+    assert config is not None  # or there would be a problem
     return config
 
 

@@ -7,11 +7,12 @@ that is wrong with ``options``, its own arguments, which lie at ``key``, by them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gan_experiments.core.escape import printable
 from gan_experiments.core.text import show_key
+from gan_experiments.core.types import ConfigError
 
 
 class Problem(NamedTuple):
@@ -32,6 +33,12 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         text = printable(self.text)
         return f"{show_key(self.key)}: {text}" if self.key else text
+
+
+def refuse(problems: Iterable[Problem | str]) -> None:
+    """Raise a ``ConfigError`` of all problems, each once, if there are any."""
+    if texts := list(dict.fromkeys(map(str, problems))):
+        raise ConfigError(texts)
 
 
 class ConfigView:
