@@ -166,7 +166,7 @@ class CommandLine(Overrides):
             del above[last]
         elif change.deletes:
             self.problems.append(Problem(change.key, "no such key to delete"))
-        elif above is None and parent and (text := self._unchosen(config, change, index)):
+        elif above is None and (text := unchosen(change.key, change.values[index], config, self.changes, self.files)):
             self.problems.append(Problem(change.key, text))
         elif not (present or change.line.startswith("+") or _is_entry(above, change.values[index])):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
@@ -180,12 +180,6 @@ class CommandLine(Overrides):
                 OmegaConf.update(config, change.key, parse_value(change.values[index]), merge=True, force_add=True)
             except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
                 self.problems.append(Problem(change.key, f"cannot be set: {first_line(error)}"))
-
-    def _unchosen(self, config: DictConfig, change: Change, index: int) -> str:
-        """Return how to choose what a change is about, unless that is a component of the user's with the same name."""
-        group, option, *_ = change.key.split(".")
-        own = any(other.key == f"{group}.{option}.{TARGET}" for other in self.changes)
-        return "" if own else unchosen(change.key, change.values[index], config, self.files)
 
 
 def _is_entry(above: Any, text: str) -> bool:

@@ -10,13 +10,16 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
 
 from gan_experiments.config.files import ConfigFiles, conf_dir, root_dir
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import first_line, nearest, show, show_key
+
+if TYPE_CHECKING:
+    from gan_experiments.config.overrides import Change
 
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(\w+):")
@@ -66,16 +69,19 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if "." in key else "")
 
 
-def unchosen(key: str, value: str, config: Any, files: ConfigFiles) -> str:
+def unchosen(key: str, value: str, config: Any, changes: Sequence[Change], files: ConfigFiles) -> str:
     """Return how to choose the option of a group below which ``key`` lies; empty if it is chosen, or is no option.
 
     Args:
         key: One that does not exist.
         value: What it was to be set to.
         config: As composed so far.
+        changes: All of the command line, which may make a component of the user's with the same name.
         files: Those of the command.
     """
-    group, option = [*key.split("."), ""][:2]
+    group, option, *_ = key.split(".")
+    if any(change.key == f"{group}.{option}.{TARGET}" for change in changes):
+        return ""
     if group not in files.groups or option not in files.options(group) or option in (config.get(group) or ()):
         return ""
     if option not in (files.compose([f"{group}={option}"]).config.get(group) or ()):
