@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.api.request import refuse
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report.measured import measured
 from gan_experiments.comparison.report.tables import tables
 from gan_experiments.comparison.report.wording import verdict
-from gan_experiments.core.checks import ConfigView
+from gan_experiments.core.checks import ConfigView, refuse
 from gan_experiments.core.text import first_line
 from gan_experiments.training.loggers.aim import Aim
 from gan_experiments.training.loggers.base import Report, ReportFolder, ServiceLogger
