@@ -221,21 +221,27 @@ NONE = [
 
 def stopping_rows(studies: int, seed: int) -> Iterator[str]:
     """Yield a table of studies whose runs are stopped by their curves, and the same studies where they are not."""
-    titles = "values", "arms", "true means", "spreads", "curves begin", "false", "covered", "as the fixed design"
-    yield f"| {' | '.join([*titles, 'without', 'images', 'without', 'stopped', 'bound wrong'])} |"
-    yield "|---|---:|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    titles = "values", "arms", "true means", "spreads", "curves begin", "false"
+    titles += "without", "covered", "as the fixed design", "without", "images", "without", "stopped", "bound wrong"
+    yield f"| {' | '.join(titles)} |"
+    yield "|---|---:|---|---|---|" + "---:|" * 9
     for cell in CURVES:
         begin = time.perf_counter()
         on, off = (_studies(replace(cell, stops=stops), studies, seed) for stops in (True, False))
         means = {f"arm{number}": mean for number, mean in enumerate(cell.means)}
-        false = np.mean([any(_is_false(pair, word, means) for pair, word in each.verdicts.items()) for each in on])
+        false, usual = (
+            np.mean([any(_is_false(pair, word, means) for pair, word in each.verdicts.items()) for each in some])
+            for some in (on, off)
+        )
         covered = np.mean([hit for each in on for hit in each.covered] or [np.nan])
         same, before = (np.mean([dict(each.verdicts) == dict(each.fixed) for each in some]) for some in (on, off))
         images = [np.mean([each.images for each in some]) / (cell.looks[-1] * len(cell.means)) for some in (on, off)]
         stopped, wrong = sum(each.stopped for each in on), sum(each.wrong for each in on)
         about = [", ".join(f"{value:g}" for value in values) for values in (cell.means, cell.spreads, cell.slow)]
         design = f"{len(cell.means)}{'' if cell.baseline else ', all pairs'}"
-        shares = [f"{share:.1%}" for share in (false, covered, same, before)] + [f"{share:.0%}" for share in images]
+        shares = [f"{share:.1%}" for share in (false, usual, covered, same, before)] + [
+            f"{share:.0%}" for share in images
+        ]
         rest = f"{stopped / sum(each.runs for each in on):.1%} | {wrong / stopped if stopped else 0:.1%}"
         yield f"| {' | '.join([cell.law, design, *about, *shares])} | {rest} |"
         print(cell, f"{time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)

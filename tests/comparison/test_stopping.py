@@ -90,7 +90,7 @@ def test_stopped_runs_are_shown_and_counted(study):
     assert "2 of 10 runs were stopped by their curves, after 200,000 of 400,000 images" in "\n".join(found.warnings)
     ranking, pairs = tables(found)[:2]
     assert ranking.rows[1][1] == "5, 2 stopped"
-    assert pairs.rows[0][3].endswith(", ∞]")
+    assert pairs.rows[0][3].endswith(", inf]")
 
 
 @pytest.mark.parametrize(

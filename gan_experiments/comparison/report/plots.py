@@ -177,14 +177,19 @@ def _distribution(comparison: Comparison) -> Plot:
 
 def _effects(comparison: Comparison) -> Plot | None:
     """Draw the difference of each pair with its interval."""
-    pairs = [pair for pair in comparison.pairs if math.isfinite(pair.low)][:_MOST_ROWS]
+    pairs = [pair for pair in comparison.pairs if not math.isnan(pair.low)][:_MOST_ROWS]
     if not pairs:
         return None
     figure, axes = _figure(1.1 + (0.3 if comparison.baseline else 0.42) * len(pairs))
     axes.axvline(0, color="#333333", linewidth=1)
+    ends = np.array([(pair.low, pair.high) for pair in pairs])
+    if np.isinf(ends).any():  # towards arms with stopped runs
+        edge = 1.1 * np.abs(ends[np.isfinite(ends)]).max(initial=1e-9)
+        axes.set_xlim(-edge, edge)
+        ends = np.clip(ends, -edge, edge)
     for row, pair in enumerate(pairs):
         decided = pair.verdict in (statistics.BETTER, statistics.WORSE)
-        axes.plot([pair.low, pair.high], [row, row], "-", color="#0072B2", linewidth=2.5 if decided else 1.2)
+        axes.plot(ends[row], [row, row], "-", color="#0072B2", linewidth=2.5 if decided else 1.2)
         face = "#0072B2" if decided else "white"
         axes.plot([pair.difference], [row], "D", color="#0072B2", markerfacecolor=face, markersize=6)
     seconds = ["" if comparison.baseline else f"\nagainst {_short(pair.second)}" for pair in pairs]
@@ -198,7 +203,7 @@ def _effects(comparison: Comparison) -> Plot | None:
     axes.set_xlabel(for_plot(f"difference of {score_name(comparison)}{against}"))
     caption = (
         f"Difference of the means with its uncorrected 95 % interval: {better} of 0 the first arm is better. A filled "
-        "diamond on a thick line is a verdict, a hollow one is none."
+        "diamond on a thick line is a verdict, a hollow one is none. Runs were stopped where a line has no end."
     )
     return Plot("Differences between arms", caption, _svg(figure))
 

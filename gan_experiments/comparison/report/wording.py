@@ -81,7 +81,7 @@ def spread_text(spread: Sequence[float]) -> str:
     mean, low, high = spread[:3]
     if math.isnan(low):
         return number(mean)
-    ends = [number(end) if math.isfinite(end) else f"{'-' * (end < 0)}∞" for end in (low, high)]
+    ends = [number(end) if math.isfinite(end) else str(end) for end in (low, high)]
     return f"{number(mean)} [{', '.join(ends)}]"
 
 

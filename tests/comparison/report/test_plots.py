@@ -1,5 +1,6 @@
 import math
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,9 @@ def test_differences_are_drawn_with_their_intervals_and_verdicts(study, compared
     assert (pair.verdict, lines[1].get_markerfacecolor()) == ("worse", "#0072B2")
     assert axes[0].get_yticklabels()[0].get_text() == pair.first == "wasserstein"
     assert "left of 0 the first arm is better" in plot.caption
+    open_above = replace(pair, high=math.inf)
+    plots._effects(replace(comparison, pairs=[open_above]))
+    assert axes[1].get_lines()[1].get_xdata()[1] == axes[1].get_xlim()[1] > pair.low  # to the edge
 
 
 def test_the_line_of_an_arm_is_its_median_seed(study):
