@@ -55,7 +55,7 @@ def test_a_step_without_profiling_is_the_same_step(kind):
         {"weight_decay": 0.1, "betas": (0.5, 0.9)},
         {"maximize": True},
         {"amsgrad": True},
-        {"decoupled_weight_decay": True},
+        {"decoupled_weight_decay": True, "weight_decay": 0.1},
     ],
 )
 def test_the_kernel_of_a_fused_adam_is_the_same_step(options):

@@ -204,6 +204,17 @@ def test_a_run_is_the_same_for_any_number_of_steps_in_a_row_and_if_one_of_them_i
     assert_same_run(whole, killed)
 
 
+def test_steps_in_a_row_cast_the_weights_of_mixed_precision_anew(tiny, tmp_path, monkeypatch, lengths):
+    config, weights = tiny(*MANY_STEPS, "trainer.precision=bf16-mixed", "metrics=none", "budget.images=40"), []
+    for name in ("together", "one_by_one"):
+        parts = building.build(config, RunFolder(tmp_path / name))
+        parts.trainer.fit(parts.system, datamodule=parts.data)
+        weights.append(parts.system.state_dict())
+        monkeypatch.setattr(looping.RunLoop, "_pauses", lambda self: True)  # and leave the context that may keep casts
+    assert lengths == [5, 1, 1, 1, 1, 1]
+    assert_same(*weights, "weights")
+
+
 def test_a_signal_is_answered_after_the_step_it_came_in(tiny, tmp_path, monkeypatch, lengths):
     step, run = GAN.step, RunFolder(tmp_path)
 
