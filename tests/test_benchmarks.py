@@ -108,14 +108,17 @@ def test_rows_of_first_commands_are_kept_or_said_not_to_be_run(scripts, tmp_path
     assert pictures == "![Samples of the rows, by their numbers](sheet.png)"
 
 
-def test_a_row_of_first_commands_says_what_its_run_ended_in_and_at_what_part_of_the_budget(scripts, tmp_path):
+def test_a_row_of_first_commands_says_what_its_run_ended_in_and_at_what_part_of_the_budget(
+    scripts, tmp_path, monkeypatch
+):
     first = scripts("first_commands")
     final = {"fid": {"value": 9.0, "margin": 0.1, "real_baseline": 0.07, "higher_is_better": False}}
     record = {"parameters": {"generator": 2_000_000, "discriminator": 500_000}, "final": final}
     row = {"run": str(tmp_path), "minutes": 3.0, "overrides": ["model=mlp"]}
+    monkeypatch.setattr(first, "REMARKS", {"model=mlp": "blurred"})
     for images, share, why in (
-        (8_000, "1.0% of about 5 h", "a smaller budget than the default"),
-        (800_000, "all", "FID was best at 100 images and not since: optimizer.generator.lr=0.5"),
+        (8_000, "1.0% of about 5 h", "a part of its budget; blurred"),
+        (800_000, "all", "blurred"),
     ):
         counts = {
             "budget": {"images": images},
@@ -126,7 +129,7 @@ def test_a_row_of_first_commands_says_what_its_run_ended_in_and_at_what_part_of_
         (tmp_path / "record.json").write_text(json.dumps({**record, **counts}))
         (tmp_path / "config.yaml").write_text("optimizer: {generator: {lr: 1.0}}")
         said = first.shown(row, 1.25)
-        assert (said["parameters"], said["result"], said["real"]) == ("2.5 M", "fid 9", "fid 0.07")
+        assert (said["parameters"], said["result"], said["real"]) == ("2,500,000", "fid 9", "fid 0.07")
         assert (said["share"], said["verdict"]) == (share, f"poor: {why}")
 
 

@@ -28,7 +28,7 @@ from gan_experiments.config.overrides import (
     take_places_of_run,
 )
 from gan_experiments.config.places import outside_places
-from gan_experiments.config.suggestions import key_aliases, unchosen, unknown_key
+from gan_experiments.config.suggestions import key_aliases, options_with, unchosen, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.text import first_line
@@ -172,7 +172,11 @@ class CommandLine(Overrides):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
             aliases = key_aliases(self.files.config_name)
             text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), aliases)
-            if isinstance(above, DictConfig) and TARGET in above and "did you mean" not in text:
+            if "did you mean" in text:
+                pass
+            elif owners := options_with(parent, last):
+                text += f"; those of {parent} that have it: {', '.join(owners)}"
+            elif isinstance(above, DictConfig) and TARGET in above:
                 text += f"; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"
             self.problems.append(Problem(change.key, text))
         else:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import not_installed
-from gan_experiments.config.suggestions import option_aliases, unreadable
+from gan_experiments.config.suggestions import meant_by_folder, option_aliases, unreadable
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
@@ -211,7 +211,9 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
                 existing.append(option)
                 continue
             meant = option_aliases(group).get(option.lower(), option)
-            read.problems.append(Problem(change.key, f"no option {show(option)}{suggest(meant, known, listed=True)}"))
+            meant_for = meant_by_folder(option, files) if group == "dataset" else []
+            hint = f"; did you mean {meant_for[0]}?" if meant_for else suggest(meant, known, listed=True)
+            read.problems.append(Problem(change.key, f"no option {show(option)}{hint}"))
             if guess := nearest(meant, known):
                 existing.append(guess)
             else:

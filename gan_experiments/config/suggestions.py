@@ -36,6 +36,13 @@ def option_aliases(group: str) -> dict[str, str]:
     return aliases
 
 
+def options_with(group: str, key: str) -> list[str]:
+    """Return the options of a group of ours whose file has a key, other than in a mapping."""
+    named = re.compile(rf"^{re.escape(key)}:", re.MULTILINE)
+    files = sorted((conf_dir() / group).glob("*.yaml"))
+    return [file.stem for file in files if named.search(file.read_text(encoding="utf-8"))]
+
+
 @cache
 def key_aliases(config_name: str) -> dict[str, str]:
     """Return the keys of a root config of ours by their other names, from a comment on a key's line or below it."""
@@ -95,7 +102,7 @@ def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     """Return what is said of an override that Hydra's grammar refuses, and how it is probably written."""
     if "=" not in line and not line.startswith("~"):
         meant = [f"{group}={line}" for group in sorted(files.groups) if line in files.options(group)]
-        meant += _folder(line, files) if Path(line).is_dir() else []
+        meant += meant_by_folder(line, files)
         hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
         return f"{show(line)} is not of the form key=value{hint}"
     reason = first_line(error).removeprefix("LexerNoViableAltException: ")
@@ -106,8 +113,10 @@ def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     return f"{show(line)} cannot be read ({reason}){hint}"
 
 
-def _folder(path: str, files: ConfigFiles) -> list[str]:
-    """Return what a folder alone may be meant as: one of images, or that of a run."""
+def meant_by_folder(path: str, files: ConfigFiles) -> list[str]:
+    """Return what a folder alone may be meant as, one of images or that of a run; nothing if it is no folder."""
+    if not Path(path).is_dir():
+        return []
     if "dataset" in files.groups and not (Path(path) / "config.yaml").exists():
         return [f"dataset=image_folder dataset.root={path}"]
     keys = list(files.compose([]).config)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -77,6 +78,11 @@ def test_every_value_and_part_that_is_wrong_is_reported_at_once():
     ):
         assert any(line.startswith(start) for line in lines), start
     assert len(lines) == 7
+
+
+def test_a_key_that_other_options_have_is_said_to_be_theirs():
+    (line,) = problems("dataset.root=pictures")
+    assert re.search("; those of dataset that have it: .*image_folder", line)
 
 
 def test_a_key_that_the_files_do_not_have_needs_a_plus():

@@ -30,6 +30,8 @@ def test_a_folder_alone_is_asked_for_as_what_it_may_be(tmp_path):
     end = f"is not of the form key=value; did you mean {{}}={tmp_path}?"
     for command, key in ("sample", "run"), ("train", "dataset=image_folder dataset.root"):
         assert read(str(tmp_path), command=command).problems[0].text.endswith(end.format(key))
+    (given,) = read(f"dataset={tmp_path}").problems
+    assert given.text.endswith(f"; did you mean dataset=image_folder dataset.root={tmp_path}?")
     (tmp_path / "config.yaml").touch()
     assert read(str(tmp_path)).problems[0].text.endswith(end.format("resume"))
 
