@@ -260,6 +260,7 @@ CURVES = [
     Cell("t2", [0] * 6, spreads=[1] * 6, slow=[10, 10, 10, 30, 30, 100], looks=FEW),
     Cell("t2", [0] * 4, spreads=[1, 1, 5, 10], slow=[10] * 4, baseline=False, looks=(5, 7, 10)),
     Cell("lognormal", [0] * 6, spreads=[1] * 6, slow=[10] * 6, diverging=0.1, looks=FEW),
+    Cell("normal", [0] * 4, spreads=[1] * 4, slow=[10, 10, 100, 100], looks=(4, 14)),
     Cell("normal", [0] * 5 + [10], spreads=[1] * 6, slow=[10] * 6, looks=FEW),
     Cell("normal", [0] * 5 + [30], spreads=[1] * 6, slow=[10] * 6, looks=(3, 5, 8)),
 ]
@@ -296,7 +297,7 @@ def main() -> None:
         "With `stop_within_runs`, and without. Spreads: standard deviations of the arms. Curves begin so many above",
         "their final values, and fall with noise. Images: as a share of those of the fixed design. Stopped: of the",
         "runs. Bound wrong: of the stopped runs, those that would have ended better than they count. Looks after 4, 6",
-        "and 8 seeds; in the second row after 8, 11, 15 and 20; all pairs 5, 7 and 10, the last row 3, 5 and 8.",
+        "and 8 seeds; in the second row after 8, 11, 15 and 20; all pairs 5, 7 and 10, four arms 4 and 14, the last 3, 5 and 8.",
         "",
         *stopping_rows(arguments.studies, arguments.seed),
         "",

@@ -107,10 +107,10 @@ def test_what_is_not_known_of_stopped_runs_is_refused(study, options, problem):
 def test_few_studies_without_a_difference_report_one_where_runs_are_stopped(spread):
     """100 studies of two arms against a baseline, with curves; benchmarks/sequential.py has more."""
     rng, false, stopped = np.random.default_rng(1), 0, 0
-    plan = Plan((4, 6, 8), {name: [] for name in "abc"}, "a", "fid", "final", None)
+    plan = Plan((4, 14), {name: [] for name in "abc"}, "a", "fid", "final", None)
     for _ in range(100):
-        finals = rng.standard_normal((3, 8)) * np.array([[1.0], [spread], [spread]])
-        curves = finals[..., None] + 10 * (1 - SHARES[:2]) ** 2 + 0.5 * rng.standard_normal((3, 8, 2))
+        finals = rng.standard_normal((3, 14)) * np.array([[1.0], [spread], [spread]])
+        curves = finals[..., None] + 10 * (1 - SHARES[:2]) ** 2 + 0.5 * rng.standard_normal((3, 14, 2))
         outcomes: dict[str, dict[int, float]] = {name: {} for name in plan.arms}
         rule = None
         for count in plan.looks:
@@ -129,5 +129,5 @@ def test_few_studies_without_a_difference_report_one_where_runs_are_stopped(spre
             }  # fmt: skip
             rule = learn_rule(courses, {name: list(ends.values()) for name, ends in outcomes.items()}, "a", "fid")
         false += bool(look_at(plan, outcomes).verdicts)
-    assert stopped or spread == 1
+    assert stopped > 0 or spread == 1
     assert false <= 100 * 0.05 + 2 * (100 * 0.05 * 0.95) ** 0.5
