@@ -1,12 +1,14 @@
 """Configs of ``gan-train`` put together from what Hydra made of the defaults, where the files of options allow it.
 
-Most tests choose options that fill the mapping of their group and touch nothing else. For those Hydra reads a config
-again of which all but that mapping is known, in a twentieth of a second, and that is most of what such a test takes.
-``tests/config/test_schema.py`` composes every option with Hydra itself, and compares.
+Most tests choose options that fill the mapping of their group, or merge values into the root, or choose options of
+other groups. For those Hydra would read a config again of which the most is known, in a twentieth of a second, and
+that is half of what such a test takes. ``tests/config/test_schema.py`` compares with Hydra for each option.
 """
 
 import pickle
 import re
+from functools import cache
+from typing import NamedTuple
 
 from omegaconf import OmegaConf, flag_override
 
@@ -14,7 +16,16 @@ from gan_experiments.config.files import Composition, ConfigFiles, conf_dir, own
 
 ORIGINAL = ConfigFiles.compose
 CHOICE = re.compile(r"(\w+)=(\w+|\[\w+(?:,\w+)*\])")
+OVERRIDE = re.compile(r"override /(\w+)(?:@_global_\.\1)?")
 _known = {}
+
+
+class File(NamedTuple):
+    """What an option's file merges into its group or the root, what it inherits and what it chooses elsewhere."""
+
+    of_root: bool
+    layers: tuple
+    choices: tuple
 
 
 def make_quick():
@@ -33,46 +44,68 @@ def make_quick():
 
 def put_together(files, lines):
     """Return the config of these choices; ``None`` if they are not that simple."""
-    chosen = dict(match.groups() for line in lines if (match := CHOICE.fullmatch(line)))
-    names = {group: value.strip("[]").split(",") for group, value in chosen.items()}
-    simple = all(group in files.groups and _is_simple(group, name) for group in names for name in names[group])
-    if len(chosen) < len(lines) or not simple:
+    given = dict(match.groups() for line in lines if (match := CHOICE.fullmatch(line)))
+    chosen = None if len(given) < len(lines) else chosen_with(given)
+    if chosen is None or not chosen.keys() <= files.groups:
         return None
     if "defaults" not in _known:
         _known["defaults"] = pickle.dumps(tuple(ORIGINAL(files, [])))
     config, hydra = pickle.loads(_known["defaults"])
-    for group in chosen:
-        layers = [layer for name in names[group] for layer in _layers(group, name)]
-        config[group] = OmegaConf.unsafe_merge({}, *layers)
-        hydra.runtime.choices[group] = chosen[group]
-    with flag_override(hydra, "struct", False):
-        for group in [group for group, value in chosen.items() if value.startswith("[")]:
-            del hydra.runtime.choices[group]  # as Hydra does with several options
+    with flag_override(config, "struct", False), flag_override(hydra, "struct", False):
+        of_root = []
+        for group in [group for group in reversed(list(hydra.runtime.choices)) if group in chosen]:
+            options = [_file(group, name) for name in chosen[group].strip("[]").split(",")]
+            layers = [layer for option in options for layer in option.layers]
+            if options[0].of_root:
+                of_root += layers
+            else:
+                config[group] = OmegaConf.merge({}, *layers)
+            hydra.runtime.choices[group] = chosen[group]
+            if chosen[group].startswith("["):
+                del hydra.runtime.choices[group]  # as Hydra does with several options
+        config.merge_with(*of_root)
     hydra.overrides.task = list(lines)
     hydra.job.override_dirname = ",".join(sorted(lines))
     return Composition(config, hydra)
 
 
-def _read(group, name):
-    with open(conf_dir() / group / f"{name}.yaml", encoding="utf-8") as file:
-        return OmegaConf.load(file)
+def chosen_with(given):
+    """Return what is chosen of which group, with what those options choose; ``None`` if it is not that simple."""
+    chosen, groups = dict(given), list(given)
+    for group in groups:
+        options = [_file(group, name) for name in chosen[group].strip("[]").split(",")]
+        if None in options or len({option.of_root for option in options}) > 1:
+            return None
+        for other, value in [choice for option in options for choice in option.choices if choice[0] not in given]:
+            if other in chosen:
+                return None  # by two of them
+            chosen[other] = value
+            groups.append(other)
+    return chosen
 
 
-def _is_simple(group, name):
-    """Tell whether a file has no other package than its group, and inherits from that group alone."""
-    if (group, name) not in _known:
-        file = conf_dir() / group / f"{name}.yaml"
-        _known[group, name] = file.is_file() and "@package" not in file.read_text(encoding="utf-8")
-        if _known[group, name]:
-            inherited = [each for each in _read(group, name).get("defaults", []) if each != "_self_"]
-            _known[group, name] = all(isinstance(each, str) and _is_simple(group, each) for each in inherited)
-    return _known[group, name]
-
-
-def _layers(group, name):
-    """Yield what an option inherits, and itself, in the order in which Hydra merges them."""
-    content = _read(group, name)
-    for each in [*content.pop("defaults", [])]:
-        if each != "_self_":
-            yield from _layers(group, each)
-    yield content
+@cache
+def _file(group, name):
+    """Read the file of an option with those that it inherits; ``None`` if it has parts that are not foreseen here."""
+    path = conf_dir() / group / f"{name}.yaml"
+    packages = re.findall(r"@package (\S+)", path.read_text(encoding="utf-8")) if path.is_file() else None
+    if packages not in ([], ["_global_"]):
+        return None
+    with path.open(encoding="utf-8") as file:
+        content = OmegaConf.load(file)
+    defaults, layers, choices = list(content.pop("defaults", [])), [], []
+    for each in [each for each in defaults if each != "_self_"]:
+        key, value = (each, None) if isinstance(each, str) else next(iter(each.items()))
+        if isinstance(each, str):
+            if (inherited := _file(group, each)) is None or inherited.of_root != bool(packages):
+                return None
+            layers += inherited.layers
+            choices += inherited.choices
+        elif match := OVERRIDE.fullmatch(key):
+            choices.append((match[1], value if isinstance(value, str) else f"[{','.join(value)}]"))
+        else:
+            return None
+    own = [each for each in defaults if isinstance(each, str)]
+    if "hydra" in content or "_self_" in own[:-1]:
+        return None
+    return File(bool(packages), (*layers, content), tuple(choices))

@@ -1,6 +1,7 @@
 """Networks of timm with random weights: no machine here has the published ones."""
 
 import re
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from gan_experiments.core.weights import WeightsMissingError
 from gan_experiments.metrics.extractors.base import versions
 from gan_experiments.metrics.extractors.timm_network import TimmNetwork
 
-timm = pytest.importorskip("timm")
+pytestmark = pytest.mark.skipif(find_spec("timm") is None, reason="needs timm")  # to import it takes a while
 
 MODEL = "test_vit.r160_in1k"
 
 
 def random_weights(model, folder):
     """Write the weights of a network whose biases and normalizations do something; return both."""
+    timm = pytest.importorskip("timm")
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         network = timm.create_model(model).eval()
@@ -82,7 +84,7 @@ def test_stretched_images_and_positions_as_dgm_eval_has_them_for_dinov2(small, t
     grid = state["pos_embed"][:, 1:].view(1, 10, 10, 64).permute(0, 3, 1, 2)
     grid = interpolate(grid, scale_factor=(6.1 / 10, 6.1 / 10), mode="bicubic", antialias=False)
     positions = torch.cat([state["pos_embed"][:, :1], grid.permute(0, 2, 3, 1).reshape(1, 36, 64)], 1)
-    reference = timm.create_model(MODEL, img_size=96).eval()
+    reference = pytest.importorskip("timm").create_model(MODEL, img_size=96).eval()
     reference.load_state_dict(state | {"pos_embed": positions})
     data = noise(size=32)
     data.images = data.images[:, :, :24]  # not square
