@@ -37,10 +37,12 @@ class Arm:
     Attributes:
         label: The level; the levels of several factors are joined by ``/``.
         runs: One per block.
+        levels: The level of each factor.
     """
 
     label: str
     runs: dict[Block, CollectedRun] = field(default_factory=dict)
+    levels: tuple[str, ...] = ()
 
 
 @dataclass
@@ -86,7 +88,8 @@ def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = N
     pairing = [key for key in within if not key.startswith(EXECUTION_KEYS) and key != BUDGET]
     design = Design(factors, [], pairing, [])
     for name, members in arms.items():
-        design.arms.append(_arm(name, members, design))
+        levels = tuple(varying.levels(factor)[runs.index(members[0])] for factor in factors)
+        design.arms.append(_arm(name, members, design, levels))
     for key in free:
         sets = {arm.label: _values(list(arm.runs.values()), key) for arm in design.arms}
         if len({frozenset(values) for values in sets.values()}) > 1:
@@ -95,12 +98,12 @@ def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = N
     return design
 
 
-def _arm(label: str, members: list[CollectedRun], design: Design) -> Arm:
+def _arm(label: str, members: list[CollectedRun], design: Design, levels: tuple[str, ...]) -> Arm:
     """Make an arm; of runs of one block keep one that has ended, of those the longest, of those the newest.
 
     Two budgets are not two seeds: where the budget is no factor, a block has the run with the larger one.
     """
-    arm = Arm(label)
+    arm = Arm(label, levels=levels)
     order = sorted(members, key=lambda run: (run.ended, _budget(run), str(run.record.get("started"))))
     for run in reversed(order):
         block = (str(run.seed), *(as_text(run.config.get(key, _ABSENT)) for key in design.within))
@@ -157,7 +160,8 @@ class _Varying:
         groups.sort(key=lambda group: (group not in _GLOBAL_GROUPS, group not in self._overridden))
         keys = [key for key in self.keys if not key.startswith(EXECUTION_KEYS) and not self._is_searched(key)]
         keys.sort(key=lambda key: key not in self._overridden)
-        candidates = [group for group in groups if not f"{group}.".startswith(EXECUTION_KEYS)] + keys
+        chosen = [group for group in groups if not f"{group}.".startswith(EXECUTION_KEYS)]
+        candidates = list(dict.fromkeys(chosen + keys))  # an empty group is a key as well
         all_parts = self._parts(candidates)
         for candidate in candidates:
             if self._parts([candidate]) == all_parts > 1:

@@ -105,7 +105,7 @@ def test_a_study_without_values_is_refused(tmp_path, compared):
 def test_the_defaults_are_those_of_the_command():
     config = yaml.safe_load(CONFIG.read_text())
     defaults = {name: each.default for name, each in inspect.signature(compare).parameters.items()}
-    assert config == {**defaults, "output": None, "defaults": ["_self_"]}
+    assert config == {**defaults, "output": None, "logger": None, "defaults": ["_self_"]}
 
 
 def test_a_study_can_be_a_folder_run_folders_or_collected_runs(study):

@@ -182,3 +182,14 @@ def test_a_system_without_a_loss_is_an_arm_beside_the_others(tmp_path):
         run.write_config(config)
     layout = design(tmp_path)
     assert (layout.factors, sizes(layout)) == (("model",), {"dcgan": 3, "vae": 3})
+
+
+def test_a_group_that_is_empty_in_some_runs_is_one_factor(tmp_path):
+    r1 = {"penalty": {"r1": {"_target_": "gan_experiments.penalties.r1.R1", "weight": 10.0}}}
+    for loss in ("hinge", "minimax"):
+        for penalty, config in (("none", {}), ("r1", r1)):
+            record = {"choices": {"loss": loss, "penalty": penalty}}
+            write_run(tmp_path / f"{loss}-{penalty}", loss, config=config, record=record)
+    layout = design(tmp_path)
+    assert layout.factors == ("loss", "penalty")
+    assert {arm.label: arm.levels for arm in layout.arms}["hinge/r1"] == ("hinge", "r1")

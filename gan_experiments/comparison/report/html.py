@@ -10,9 +10,11 @@ from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report.measured import measured
 from gan_experiments.comparison.report.plots import Plot, plots
 from gan_experiments.comparison.report.sample_grids import SampleGrid, sample_grids
-from gan_experiments.comparison.report.tables import as_html, tables
-from gan_experiments.comparison.report.wording import score_name, verdict
+from gan_experiments.comparison.report.tables import Table, as_html, tables
+from gan_experiments.comparison.report.wording import number, score_name, verdict
 from gan_experiments.core.escape import for_html
+
+_MOST_RUNS = 40  # that are shown without a click, and printed
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1a1a1a; --soft: #595959; --line: #d0d0d0; --wash: #f5f5f2; }
@@ -124,7 +126,7 @@ def _table_sections(comparison: Comparison) -> list[str]:
 
 def _plots(shown: Sequence[Plot]) -> str:
     figures = "".join(
-        f"<figure><h3>{for_html(plot.title)}</h3>{_image(plot.svg, 'image/svg+xml', plot.title)}"
+        f"<figure><h3>{for_html(plot.title)}</h3>{_image(plot.svg, 'image/svg+xml', '; '.join(plot.shows))}"
         f"<figcaption>{for_html(plot.caption)}</figcaption></figure>"
         for plot in shown
     )
@@ -145,8 +147,21 @@ def _sample_grids(note: str, grids: Sequence[SampleGrid]) -> str:
 def _runs(comparison: Comparison) -> str:
     statuses = Counter(run.status for arm in comparison.arms for run in arm.arm.runs.values())
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    text = f"{counts}. runs.csv has a row for each run, curves.csv one for each periodic evaluation."
-    return f"<section><h2>Runs</h2><p>{for_html(text)}</p></section>"
+    text = f"{counts}. runs.csv has more of each, curves.csv a row for each periodic evaluation."
+    table = runs_table(comparison)
+    shown = f"<summary>the {len(table.rows)} runs by arm</summary><div class=wide>{as_html(table)}</div>"
+    is_open = " open" if len(table.rows) <= _MOST_RUNS else ""
+    return f"<section><h2>Runs</h2><p>{for_html(text)}</p><details{is_open}>{shown}</details></section>"
+
+
+def runs_table(comparison: Comparison) -> Table:
+    """Return the runs behind the rows of the other tables, in the order of the ranking."""
+    head, rows = ["run", "arm", "seed", "status", score_name(comparison)], []
+    for arm in comparison.arms:
+        for block, run in arm.arm.runs.items():
+            value = comparison.criterion.sign * arm.outcomes[block] if block in arm.outcomes else None
+            rows.append([run.name, arm.label, str(run.seed), run.status, number(value)])
+    return Table("Runs", "", head, rows)
 
 
 def _provenance(provenance: Mapping[str, str]) -> str:

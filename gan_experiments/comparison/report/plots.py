@@ -16,7 +16,7 @@ from gan_experiments.comparison import statistics
 from gan_experiments.comparison.arms import ArmResult, Criterion
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.design import Arm
-from gan_experiments.comparison.report.wording import direction, score_name
+from gan_experiments.comparison.report.wording import direction, duration, number, score_name, spread_text
 from gan_experiments.core.escape import for_plot
 from gan_experiments.runs.metrics_table import Floats
 
@@ -45,11 +45,13 @@ class Plot(NamedTuple):
     Attributes:
         title: Title.
         caption: How to read it.
+        shows: What, in words: in general, then each part.
         svg: The SVG file.
     """
 
     title: str
     caption: str
+    shows: list[str]
     svg: bytes
 
 
@@ -100,7 +102,9 @@ def _curves(comparison: Comparison, axis: str) -> Plot | None:
         f"Periodic evaluations of {name}: median over seeds, and band of the middle 80 % of seeds. A diverged seed "
         f"counts as the worst from its end on; a band or median that includes it is not drawn.{omitted}"
     )
-    return Plot(f"{name} over {'images seen' if axis == 'images' else 'training time'}", caption, _svg(figure))
+    title = f"{name} over {'images seen' if axis == 'images' else 'training time'}"
+    ends = [f"{arm.label} {number(float(line.middle[-1]))}" for arm, line in lines]
+    return Plot(title, caption, [f"Lines of {title}; at the end", *ends], _svg(figure))
 
 
 def _line(arm: Arm, criterion: Criterion) -> _Line | None:
@@ -172,7 +176,8 @@ def _distribution(comparison: Comparison) -> Plot:
         "A circle is a seed, a stopped one at the best that it could have reached; the bar is the mean with its 95 % "
         "interval over the seeds that did not diverge."
     )
-    return Plot("Distribution over seeds", caption, _svg(figure))
+    texts = [f"{arm.label} {', '.join(number(sign * value) for value in arm.outcomes.values())}" for arm in arms]
+    return Plot("Distribution over seeds", caption, ["Circles, one for each seed", *texts], _svg(figure))
 
 
 def _effects(comparison: Comparison) -> Plot | None:
@@ -190,12 +195,9 @@ def _effects(comparison: Comparison) -> Plot | None:
     for row, pair in enumerate(pairs):
         decided = pair.verdict in (statistics.BETTER, statistics.WORSE)
         axes.plot(ends[row], [row, row], "-", color="#0072B2", linewidth=2.5 if decided else 1.2)
-        face = "#0072B2" if decided else "white"
-        axes.plot([pair.difference], [row], "D", color="#0072B2", markerfacecolor=face, markersize=6)
-    seconds = ["" if comparison.baseline else f"\nagainst {_short(pair.second)}" for pair in pairs]
-    axes.set_yticks(
-        range(len(pairs)), [_short(pair.first) + second for pair, second in zip(pairs, seconds, strict=True)]
-    )
+        axes.plot([pair.difference], [row], "D", color="#0072B2", mfc="#0072B2" if decided else "w", markersize=6)
+    labels = [_short(p.first) + ("" if comparison.baseline else f"\nagainst {_short(p.second)}") for p in pairs]
+    axes.set_yticks(range(len(pairs)), labels)
     axes.set_ylim(len(pairs) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     against = f" against {comparison.baseline}" if comparison.baseline else ""
@@ -205,7 +207,8 @@ def _effects(comparison: Comparison) -> Plot | None:
         f"Difference of the means with its uncorrected 95 % interval: {better} of 0 the first arm is better. A filled "
         "diamond on a thick line is a verdict, a hollow one is none. Runs were stopped where a line has no end."
     )
-    return Plot("Differences between arms", caption, _svg(figure))
+    texts = [f"{p.first} against {p.second} {spread_text((p.difference, p.low, p.high))}" for p in pairs]
+    return Plot("Differences between arms", caption, ["Differences with their intervals", *texts], _svg(figure))
 
 
 def _cost(comparison: Comparison) -> Plot | None:
@@ -217,17 +220,23 @@ def _cost(comparison: Comparison) -> Plot | None:
     if not shown:
         return None
     figure, axes = _figure(3.6)
+    numbered = len(shown) > _MOST_LINES  # more than there are markers
     for rank, arm, seconds, median in shown:
-        style = _style(rank) | {"linestyle": "none", "markersize": 8}
-        axes.plot([seconds], [median], label=_short(arm.label), **style)
+        own: dict[str, Any] = {"color": "#333333", "marker": "o", "markersize": 4} if numbered else {"markersize": 8}
+        axes.plot([seconds], [median], label=_short(arm.label), **_style(rank) | {"linestyle": "none"} | own)
+        if numbered:
+            axes.annotate(f"  {rank + 1}  ", (seconds, median), va="center", ha=("left", "right")[rank % 2], fontsize=8)
     _scale(axes, np.array([median for *_, median in shown]))
     axes.set_xlim(left=0, right=1.1 * max(seconds for _, _, seconds, _ in shown))
     axes.set_xlabel("training seconds of a run")
     axes.set_ylabel(_score_axis(comparison))
-    if len(shown) <= 2 * _MOST_LINES:
+    if not numbered:
         _legend(figure, axes)
     corner = "top" if comparison.criterion.higher_is_better else "bottom"
-    return Plot("Quality against cost", f"Median seed of each arm; the {corner} left corner is best.", _svg(figure))
+    places = " A number is the place of an arm in the ranking." if numbered else ""
+    caption = f"Median seed of each arm; the {corner} left corner is best.{places}"
+    texts = [f"{arm.label} {number(median)} after {duration(seconds)}" for _, arm, seconds, median in shown]
+    return Plot("Quality against cost", caption, ["A point for each arm", *texts], _svg(figure))
 
 
 def _search(comparison: Comparison) -> Plot | None:
@@ -236,18 +245,18 @@ def _search(comparison: Comparison) -> Plot | None:
         return None
     figure, axes = _figure(3.6)
     sign = comparison.criterion.sign
-    curves = []
+    curves = {}
     for rank, arm in enumerate(comparison.arms[:_MOST_LINES]):
         values = list(arm.outcomes.values())
         values += [math.inf for run in arm.arm.runs.values() if run.status == "pruned"]
         if len(values) > 1 and any(map(math.isfinite, values)):
             best = sign * statistics.expected_best(values)
-            every = max(1, len(best) // 8)
-            axes.plot(np.arange(1, len(best) + 1), best, label=_short(arm.label), markevery=every, **_style(rank))
-            curves.append(best)
+            style = _style(rank) | {"label": _short(arm.label), "markevery": max(1, len(best) // 8)}
+            axes.plot(np.arange(1, len(best) + 1), best, **style)
+            curves[arm.label] = best
     if not curves:
         return None
-    _scale(axes, np.concatenate(curves))
+    _scale(axes, np.concatenate(list(curves.values())))
     axes.set_xlabel("trials")
     axes.set_ylabel(f"expected best {_score_axis(comparison)}")
     _legend(figure, axes)
@@ -256,7 +265,8 @@ def _search(comparison: Comparison) -> Plot | None:
         "arms at the same number: the best of more trials is better. Exact for independent draws; a trial that "
         "diverged or was pruned counts as the worst of its arm."
     )
-    return Plot("Expected best score against number of trials", caption, _svg(figure))
+    ends = [f"{label} {number(float(best[-1]))} after {len(best)}" for label, best in curves.items()]
+    return Plot("Expected best score against number of trials", caption, ["Lines", *ends], _svg(figure))
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:

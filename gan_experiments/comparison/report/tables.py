@@ -54,6 +54,7 @@ def tables(comparison: Comparison) -> list[Table]:
     """Return the tables of a comparison that are not empty."""
     made = [
         _ranking(comparison),
+        _crossed(comparison),
         _pairs(comparison),
         published_table(comparison.published),
         _cost(comparison),
@@ -146,6 +147,23 @@ def _samples(comparison: Comparison) -> str:
     return f" They use {final:,.0f} and {periodic:,.0f} generated images, so they are not comparable with each other."
 
 
+def _crossed(comparison: Comparison) -> Table:
+    """Return the scores of a study of two factors, the levels of the first down and of the second across."""
+    factors, arms = comparison.design.factors, {arm.arm.levels: arm for arm in comparison.arms}
+    if len(factors) != 2:
+        return Table("", "", [], [])
+    rows, columns = (list(dict.fromkeys(levels)) for levels in zip(*arms, strict=True))
+    cells = {key: spread_text(arm.spread(comparison.criterion.score)) for key, arm in arms.items()}
+    note = (
+        f"Mean {score_name(comparison)} of each arm with its 95 % interval, over the seeds that did not diverge; the "
+        "best levels come first. Where columns rank the rows differently, or by other distances, the effect of one "
+        "factor may depend on the other; this is not tested."
+    )
+    head = [f"{factors[0]} (down), {factors[1]} (across)", *columns]
+    lines = [[row, *(cells.get((row, column), "-") for column in columns)] for row in rows]
+    return Table("Two factors", note, head, lines)
+
+
 def _pairs(comparison: Comparison) -> Table:
     rows = [
         [
@@ -235,18 +253,8 @@ def _cost(comparison: Comparison) -> Table:
         "time until then, over all seeds: never, if half of them do not reach it. The other columns are medians over "
         "finished runs. Times exclude evaluation."
     )
-    head = [
-        "arm",
-        f"reached {level}",
-        "images until then",
-        "time until then",
-        "training time",
-        "images/s",
-        "peak memory",
-        "images",
-        "D updates",
-        "G updates",
-    ]
+    times = ["images until then", "time until then", "training time", "images/s", "peak memory"]
+    head = ["arm", f"reached {level}", *times, "images", "D updates", "G updates"]
     return Table("Cost", note, head, rows)
 
 

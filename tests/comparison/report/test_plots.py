@@ -124,3 +124,14 @@ def test_the_same_study_makes_the_same_plots(study, compared):
 def test_lines_differ_without_colour():
     styles = [plots._style(rank) for rank in range(8)]
     assert len({str(style["linestyle"]) for style in styles}) == len({style["marker"] for style in styles}) == 8
+
+
+def test_every_plot_is_told_in_words_and_many_arms_by_their_places(tmp_path, compared):
+    for arm in range(10):
+        for seed in range(2):
+            rate = {"optimizer.generator.lr": (arm + 1) * 1e-4}
+            write_run(tmp_path / f"{arm}-{seed}", seed=seed, fid=4.0 + arm + seed, config=rate)
+    drawn = {plot.title: plot for plot in plots.plots(compared(tmp_path))}
+    assert all("0.0003 " in "; ".join(plot.shows) for plot in drawn.values()), "each says what it shows of an arm"
+    assert "0.0003 6.000, 7.000" in drawn["Distribution over seeds"].shows
+    assert "place of an arm in the ranking" in drawn["Quality against cost"].caption

@@ -1,6 +1,10 @@
 import json
 import re
 
+from synthetic import write_run
+
+from gan_experiments.comparison.report.html import runs_table
+from gan_experiments.comparison.report.tables import tables
 from gan_experiments.comparison.report.write import write_report
 
 
@@ -38,3 +42,19 @@ def test_findings_are_counted_by_arm(study, compared, tmp_path):
 
 def test_without_findings_there_is_no_table_of_them(report):
     assert "## Findings" not in (report / "report.md").read_text()
+
+
+def test_two_factors_are_crossed_and_the_runs_named(tmp_path, compared):
+    for rate, better in ((1e-4, 0.0), (2e-4, 1.0)):
+        for loss, fid in (("hinge", 4.0), ("minimax", 6.0)):
+            for seed in range(3):
+                config = {"optimizer.generator.lr": rate}
+                write_run(tmp_path / f"{loss}-{rate}-{seed}", loss, seed, fid - better + seed / 10, config=config)
+    comparison = compared(tmp_path)
+    crossed = next(table for table in tables(comparison) if table.title == "Two factors")
+    assert crossed.head == ["loss (down), optimizer.generator.lr (across)", "0.0002", "0.0001"]
+    means = [[row[0], *(cell.split()[0] for cell in row[1:])] for row in crossed.rows]
+    assert means == [["hinge", "3.100", "4.100"], ["minimax", "5.100", "6.100"]]
+    rows = runs_table(comparison).rows
+    assert rows[1] == ["hinge-0.0002-1", "hinge/0.0002", "1", "finished", "3.100"]
+    assert len(rows) == 12
