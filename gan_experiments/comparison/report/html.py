@@ -160,7 +160,8 @@ def runs_table(comparison: Comparison) -> Table:
     for arm in comparison.arms:
         for block, run in arm.arm.runs.items():
             value = comparison.criterion.sign * arm.outcomes[block] if block in arm.outcomes else None
-            rows.append([run.name, arm.label, str(run.seed), run.status, number(value)])
+            text = f"at best {number(value)}" if run.status == "stopped" else number(value)
+            rows.append([run.name, arm.label, str(run.seed), run.status, text])
     return Table("Runs", "", head, rows)
 
 
