@@ -11,6 +11,7 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY gan_experiments gan_experiments
 COPY hydra_plugins hydra_plugins
 COPY conf conf
+COPY reproductions reproductions
 RUN pip install --no-cache-dir --constraint constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch torchvision \
     && pip install --no-cache-dir --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}" \
     && rm -rf /src

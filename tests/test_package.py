@@ -78,3 +78,5 @@ def test_every_way_to_install_asks_for_the_same():
     for name in " ".join(copied).split():
         assert (root / name).exists(), name
         assert f"!{name}" in allowed
+    packed = re.search(r"^only-include = \[(.*)\]", text, re.MULTILINE)[1]
+    assert set(re.findall(r'"(\w+)"', packed)) <= set(" ".join(copied).split()), "what the wheel has, the image has"
