@@ -1,4 +1,4 @@
-"""Learning rates and gradient clipping of an optimizer."""
+"""Learning rates, steps and gradient clipping of an optimizer."""
 
 from __future__ import annotations
 
@@ -61,21 +61,24 @@ def take_step(optimizer: Optimizer) -> None:
 def _took_fused_step(optimizer: Optimizer) -> bool:
     """Take the step of a fused Adam by its kernel alone: what Adam does around it takes longer for a small network.
 
-    Return whether it was taken: the first one, which makes the states, and rare options are left to Adam.
+    Return whether it was taken: the first one, which makes the states, rare options and weights of several types or
+    devices are left to Adam.
     """
-    if type(optimizer) is not torch.optim.Adam or len(optimizer.param_groups) > 1:
+    kernel = getattr(torch, "_fused_adam_", None)  # private: another version may not have it
+    if kernel is None or type(optimizer) is not torch.optim.Adam or len(optimizer.param_groups) > 1:
         return False
     (group,) = optimizer.param_groups
     weights = [weight for weight in group["params"] if weight.grad is not None]
     states = [optimizer.state[weight] for weight in weights]
-    if not (weights and all(states) and group["fused"]) or any(map(group.get, _RARE)):
+    alike = len({(weight.dtype, weight.device) for weight in weights}) == 1
+    if not (alike and all(states) and group["fused"]) or any(map(group.get, _RARE)):
         return False
     averages, squares, steps = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
     options = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad", "maximize")}
     options["beta1"], options["beta2"] = group["betas"]
     with torch.no_grad():
         torch._foreach_add_(steps, 1)
-        torch._fused_adam_(weights, [weight.grad for weight in weights], averages, squares, [], steps, **options)
+        kernel(weights, [weight.grad for weight in weights], averages, squares, [], steps, **options)
     return True
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from gan_experiments.systems.optimization import clip_gradient, keep_rates, scale_rates, take_step
+from gan_experiments.systems.optimization import _took_fused_step, clip_gradient, keep_rates, scale_rates, take_step
 
 
 @pytest.fixture
@@ -58,13 +58,14 @@ def test_a_step_without_profiling_is_the_same_step(kind):
         {"decoupled_weight_decay": True, "weight_decay": 0.1},
     ],
 )
-def test_the_kernel_of_a_fused_adam_is_the_same_step(options):
-    own, others = ([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2, 2))] for _ in range(2))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_kernel_of_a_fused_adam_is_the_same_step(options, dtype):
+    own, others = ([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2, 2, dtype=dtype))] for _ in range(2))
     optimizers = [torch.optim.Adam(weights, lr=0.1, fused=True, **options) for weights in (own, others)]
     for count in range(1, 5):
         for weights in (own, others):
             weights[0].grad = torch.tensor([1.0, 2.0, 3.0]) * count
-            weights[1].grad = torch.eye(2) - count if count > 2 else None  # its state begins later
+            weights[1].grad = torch.eye(2, dtype=dtype) - count if count > 2 else None  # its state begins later
         take_step(optimizers[0])
         optimizers[1].step()
         states = (optimizer.state_dict()["state"] for optimizer in optimizers)
@@ -72,6 +73,17 @@ def test_the_kernel_of_a_fused_adam_is_the_same_step(options):
         for one, other in zip(*(state.values() for state in states), strict=True):
             assert one.keys() == other.keys()
             assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_without_the_kernel_the_step_is_left_to_adam(monkeypatch):
+    weight = nn.Parameter(torch.ones(3))
+    adam = torch.optim.Adam([weight], lr=0.1, fused=True)
+    for _ in range(2):
+        weight.grad = torch.ones(3)
+        adam.step()
+    assert _took_fused_step(adam)
+    monkeypatch.delattr(torch, "_fused_adam_")
+    assert not _took_fused_step(adam)
 
 
 def test_what_is_hooked_to_a_step_or_put_in_its_place_is_called(optimizer):
