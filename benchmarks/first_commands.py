@@ -55,8 +55,25 @@ here: their rows show that they train, not how good they are. A perfect generato
 REMARKS = {  # of one who has looked at the pictures of poor rows
     "dataset=mnist": "digits and fragments of digits",
     "dataset=polygons": "blobs, no polygons yet",
+    "dataset=stacked_digits": "coloured noise",
+    "experiment=baseline": "digits, some broken",
+    "experiment=began": "one digit alone",
+    "experiment=dcgan": "digits, blurred",
+    "experiment=dragan": "shades of digits",
+    "experiment=ebgan": "digits, some broken",
+    "experiment=lsgan": "digits, some broken",
+    "experiment=r3gan_loss": "digits, some broken",
+    "experiment=small_folder": "digits and mirrored ones: its flips are for photographs",
+    "experiment=sndcgan": "digits, some broken",
+    "experiment=transformer_narrow": "stripes, after 157 steps",
+    "experiment=unrolled_gan": "grey shades",
+    "experiment=wgan": "digits in noise",
+    "experiment=wgan_gp": "digits, some broken",
+    "model=cyclegan": "noise",
     "model=mlp_vae": "digits, blurred as those of a VAE are",
-    "model=sngan": "24 steps of networks for 32 pixels",
+    "model=r3gan": "digits in noise",
+    "model=sndcgan": "digits, some broken",
+    "model=sngan": "one shape, after 24 steps",
     "model=vae": "digits, blurred as those of a VAE are",
 }
 POINTS = ("ring", "grid", "swiss_roll", "dirac", "gaussian")  # whose samples are plotted
@@ -87,7 +104,7 @@ def main() -> None:
     table = [{**row, **shown(row, options.factor)} if "run" in row else row for row in every]
     lines = [harness.row(number, *cells(row)) for number, row in enumerate(table, 1)]
     if options.sheet:
-        sheet(table).save(options.sheet)
+        sheet(table).save(options.sheet, optimize=True)
         where = os.path.relpath(options.sheet, (options.output or options.sheet).parent)
         lines += ["", f"![Samples of the rows, by their numbers]({where})"]
     harness.report([*harness.heading(), NOTE, "", *harness.head(*HEAD), *lines], options.output)
