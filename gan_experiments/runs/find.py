@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gan_experiments.core.escape import printable
+from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -34,7 +35,9 @@ def find_runs(places: Iterable[str]) -> list[RunFolder]:
         runs = [run for path in paths for run in _below(path)]
         found |= {os.path.realpath(run): RunFolder(run) for run in runs if os.path.realpath(run) not in found}
         if not runs:
-            where = "there is no run in it" if paths else "there is no such folder"
+            beside = [Path(path).name for path in glob.glob(f"{glob.escape(str(Path(place).parent))}/*")]
+            absent = f"there is no such folder{printable(suggest(Path(place).name, beside))}"
+            where = "there is no run in it" if paths else absent
             problems.append(f"runs: {printable(place)}: {where}")
     if problems:
         raise ConfigError(problems)

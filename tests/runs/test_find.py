@@ -37,10 +37,11 @@ def test_by_path_below_a_folder_and_by_pattern(tmp_path):
 @pytest.mark.usefixtures("outputs")
 def test_a_place_without_a_run_is_named():
     with pytest.raises(ConfigError) as error:
-        find_runs(["nowhere/*", "outputs/empty", "outputs/day"])
+        find_runs(["nowhere/*", "outputs/empty", "outputs/day", "outputs/stduy"])
     assert error.value.problems == [
         "runs: nowhere/*: there is no such folder",
         "runs: outputs/empty: there is no run in it",
+        "runs: outputs/stduy: there is no such folder; did you mean 'study'?",
     ]
 
 
