@@ -13,16 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from gan_experiments.comparison import statistics
-from gan_experiments.comparison.arms import ArmResult, Criterion
+from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.comparison.comparison import Comparison
-from gan_experiments.comparison.design import Arm
+from gan_experiments.comparison.curves import middle_curve
 from gan_experiments.comparison.report.wording import direction, duration, number, score_name, spread_text
 from gan_experiments.core.escape import for_plot
 from gan_experiments.runs.metrics_table import Floats
 
 _MOST_LINES = 8  # in one plot
 _MOST_ROWS = 40
-_BAND = (0.1, 0.9)  # quantiles
 _WIDTH = 5.0  # inches; readable on a phone, which scales it to three quarters
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C8C00")
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)), (0, (3, 3)))
@@ -55,16 +54,6 @@ class Plot(NamedTuple):
     svg: bytes
 
 
-class _Line(NamedTuple):
-    """Median and quantile band over the curves of an arm; ``inf`` where they include a diverged seed."""
-
-    images: Floats
-    seconds: Floats
-    middle: Floats
-    low: Floats
-    high: Floats
-
-
 def plots(comparison: Comparison) -> list[Plot]:
     """Draw every plot for which there is data."""
     made: list[Plot | None] = []
@@ -77,7 +66,7 @@ def plots(comparison: Comparison) -> list[Plot]:
 def _curves(comparison: Comparison, axis: str) -> Plot | None:
     criterion = comparison.criterion
     shown = [arm for arm in comparison.arms if arm.count][:_MOST_LINES]
-    lines = [(arm, line) for arm in shown if (line := _line(arm.arm, criterion)) is not None]
+    lines = [(arm, line) for arm in shown if (line := middle_curve(arm.arm, criterion)) is not None]
     if axis == "seconds":
         lines = [(arm, line) for arm, line in lines if not np.isnan(line.seconds).all()]
     if not lines:
@@ -105,49 +94,6 @@ def _curves(comparison: Comparison, axis: str) -> Plot | None:
     title = f"{name} over {'images seen' if axis == 'images' else 'training time'}"
     ends = [f"{arm.label} {number(float(line.middle[-1]))}" for arm, line in lines]
     return Plot(title, caption, [f"Lines of {title}; at the end", *ends], _svg(figure))
-
-
-def _line(arm: Arm, criterion: Criterion) -> _Line | None:
-    """Aggregate the curves of an arm at the clock values at which more than half of its seeds have one."""
-    ended = [run for run in arm.runs.values() if run.ended]
-    curves = [curve for run in ended if (curve := run.curves.get(criterion.measure)) is not None]
-    images = np.unique(np.concatenate([curve.images for curve in curves])) if curves else np.empty(0)
-    if not len(images):
-        return None
-    table, times = np.full((2, len(ended), len(images)), np.nan)
-    for row, run in enumerate(ended):
-        curve = run.curves.get(criterion.measure)
-        if run.status == "diverged":
-            table[row] = np.inf  # everywhere, if it has no evaluation
-        if curve is not None:
-            columns = np.searchsorted(images, curve.images)
-            table[row, columns] = np.where(np.isfinite(curve.values), criterion.sign * curve.values, np.inf)
-            table[row, : columns[0]] = np.nan
-            times[row, columns] = curve.seconds
-    kept = (~np.isnan(table)).sum(axis=0) * 2 > len(ended)
-    table, images = table[:, kept], images[kept]
-    if not len(images):
-        return None
-    low, middle, high = _quantiles(table)
-    sign = criterion.sign
-    low, high = (sign * high, sign * low) if criterion.higher_is_better else (low, high)
-    seconds = np.array([np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in times[:, kept].T])
-    return _Line(images, seconds, sign * middle, low, high)
-
-
-def _quantiles(table: Floats) -> list[Floats]:
-    """Return low, middle and high quantile of each column, infinite if interpolated with an infinite value."""
-    columns = [np.sort(column[~np.isnan(column)]) for column in table.T]
-    return [np.array([_quantile(column, share) for column in columns]) for share in (_BAND[0], 0.5, _BAND[1])]
-
-
-def _quantile(ordered: Floats, share: float) -> float:
-    position = share * (len(ordered) - 1)
-    below, above = float(ordered[math.floor(position)]), float(ordered[math.ceil(position)])
-    weight = position - math.floor(position)
-    if weight == 0:
-        return below
-    return below + weight * (above - below) if math.isfinite(above) else above
 
 
 def _distribution(comparison: Comparison) -> Plot:
