@@ -8,6 +8,7 @@ from synthetic import write_study
 
 from gan_experiments.comparison.comparison import compare
 from gan_experiments.comparison.difference import compare_values
+from gan_experiments.comparison.report.tables import tables
 from gan_experiments.comparison.report.wording import seeds_needed_text, verdict
 from gan_experiments.comparison.sequential import Plan, keep_plan, look_at, read_plan
 from gan_experiments.comparison.spending import level_of_look, p_of_study
@@ -142,6 +143,14 @@ def test_a_comparison_knows_that_its_study_was_sequential(tmp_path):
     assert first == "Against the baseline hinge: wasserstein is worse; minimax is equivalent."
     assert rest[-1].startswith("The study was sequential, with looks after 6, 8, 11, 15 and 20 seeds")
     assert seeds_needed_text(pairs["minimax"]) == "-"
+
+
+def test_of_a_sequential_study_no_seeds_are_estimated(tmp_path):
+    folder = write_study(tmp_path / "losses", {"hinge": fids(4, 11, 0), "minimax": fids(4, 11, 1)})
+    keep_plan(folder, plan_of("hinge", "minimax", baseline="hinge"))
+    found = compare(folder)
+    assert [pair.verdict for pair in found.pairs] == ["too close to call"]
+    assert [row[2] for row in tables(found)[1].rows] == ["-"]
 
 
 def test_all_pairs_of_a_sequential_study(tmp_path):

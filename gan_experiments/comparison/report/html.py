@@ -99,8 +99,8 @@ def fragment(comparison: Comparison) -> str:
 
 def _header(comparison: Comparison, name: str) -> str:
     runs = sum(len(arm.arm.runs) for arm in comparison.arms)
-    factor = " and ".join(comparison.design.factors) or "seed"
-    subtitle = f"{runs} runs in {len(comparison.arms)} arms by {factor}, compared by {score_name(comparison)}"
+    factor, arms = " and ".join(comparison.design.factors), len(comparison.arms)
+    subtitle = f"{runs} runs{f' in {arms} arms by {factor}' if arms > 1 else ''}, compared by {score_name(comparison)}"
     return f"<header><h1>{for_html(name)}</h1><p class=soft>{for_html(subtitle)}</p></header>"
 
 

@@ -86,10 +86,11 @@ def _curves(comparison: Comparison, axis: str) -> Plot | None:
     name = criterion.measure.upper()
     axes.set_ylabel(for_plot(f"{name} ({direction(comparison)})"))
     _legend(figure, axes)
+    stopped = " A stopped seed is left out from its end on." if any(arm.stopped for arm, _ in lines) else ""
     omitted = f" Only the best {_MOST_LINES} arms are shown." if len(comparison.arms) > _MOST_LINES else ""
     caption = (
         f"Periodic evaluations of {name}: median over seeds, and band of the middle 80 % of seeds. A diverged seed "
-        f"counts as the worst from its end on; a band or median that includes it is not drawn.{omitted}"
+        f"counts as the worst from its end on; a band or median that includes it is not drawn.{stopped}{omitted}"
     )
     title = f"{name} over {'images seen' if axis == 'images' else 'training time'}"
     ends = [f"{arm.label} {number(float(line.middle[-1]))}" for arm, line in lines]
@@ -135,7 +136,8 @@ def _effects(comparison: Comparison) -> Plot | None:
     axes.axvline(0, color="#333333", linewidth=1)
     ends = np.array([(pair.low, pair.high) for pair in pairs])
     if np.isinf(ends).any():  # towards arms with stopped runs
-        edge = 1.1 * np.abs(ends[np.isfinite(ends)]).max(initial=1e-9)
+        middles = [pair.difference for pair in pairs]
+        edge = 1.1 * np.abs([*ends[np.isfinite(ends)], *middles]).max(initial=1e-9)
         axes.set_xlim(-edge, edge)
         ends = np.clip(ends, -edge, edge)
     for row, pair in enumerate(pairs):

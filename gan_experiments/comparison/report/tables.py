@@ -169,7 +169,7 @@ def _pairs(comparison: Comparison) -> Table:
         [
             pair.first if comparison.baseline else f"{pair.first} against {pair.second}",
             pair.verdict,
-            seeds_needed_text(pair),
+            "-" if comparison.plan else seeds_needed_text(pair),
             spread_text((pair.difference, pair.low, pair.high)),
             probability(pair.p),
             probability(pair.adjusted),
@@ -179,7 +179,8 @@ def _pairs(comparison: Comparison) -> Table:
         for pair in comparison.pairs
     ]
     note = (
-        "Seeds needed: estimated seeds per arm for a verdict, if the observed difference is real. Difference: of the "
+        "Seeds needed: estimated seeds per arm for a verdict, if the observed difference is real; not of a sequential "
+        "study, which has a plan. Difference: of the "
         f"mean {score_name(comparison)}, with its uncorrected 95 % interval: Welch's t, widened so that it holds for "
         "skewed values as well; none if a seed diverged, open towards an arm with stopped runs, "
         "which count as the best that they could have reached. p: of the same statistic, uncorrected and after Holm's "

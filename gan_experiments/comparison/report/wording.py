@@ -137,7 +137,8 @@ def _nothing_to_test(comparison: Comparison) -> str:
     ended = [arm for arm in comparison.arms if arm.count]
     if len(comparison.arms) == 1:
         subject = f"{ended[0].label} reaches" if comparison.design.factors else "The runs reach"
-        text = f"{subject} {_reached(comparison)} ({seeds(ended[0].count)})."
+        count = f"{ended[0].count} runs" if comparison.design.within else seeds(ended[0].count)
+        text = f"{subject} {_reached(comparison)} ({count})."
         return f"{text} There is only one arm, so nothing is compared."
     if len(ended) == 1:
         return f"Only {ended[0].label} has runs that have ended, so nothing is compared."

@@ -80,6 +80,9 @@ def test_differences_are_drawn_with_their_intervals_and_verdicts(study, compared
     open_above = replace(pair, high=math.inf)
     plots._effects(replace(comparison, pairs=[open_above]))
     assert axes[1].get_lines()[1].get_xdata()[1] == axes[1].get_xlim()[1] > pair.low  # to the edge
+    far = replace(open_above, difference=3 * pair.low)
+    plots._effects(replace(comparison, pairs=[far]))
+    assert axes[2].get_xlim()[1] > far.difference
 
 
 def test_the_same_study_makes_the_same_plots(study, compared):

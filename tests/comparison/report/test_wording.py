@@ -118,6 +118,14 @@ def test_one_arm_is_reported(tmp_path, compared):
     ]
 
 
+def test_trials_of_a_search_are_no_seeds(tmp_path, compared):
+    for trial in range(5):
+        config = {"optimizer.generator.lr": 1e-4 * (1 + trial)}
+        write_run(tmp_path / f"{trial}", fid=5.0 + trial, config=config)
+    (text,) = words.verdict(compared(tmp_path))
+    assert "(5 runs). There is only one arm" in text
+
+
 def test_arms_with_no_finished_run_do_not_stop_the_others(tmp_path, compared):
     study = write_study(tmp_path, {"hinge": [4.0, 4.2, 4.1]})
     write_run(study / "m", "minimax", status="failed")
