@@ -47,3 +47,10 @@ def test_every_option_and_page_is_on_it(site):
 def test_nothing_is_fetched(site):
     for page in (*site.rglob("*.html"), *site.rglob("*.css")):
         assert not FETCHED.search(page.read_text(encoding="utf-8")), page
+
+
+def test_every_link_is_one(site):
+    pages = [path for path in site.rglob("*.html") if "_modules" not in path.parts]
+    for page in pages:
+        text = re.sub(r"<(pre|code)\b.*?</\1>", "", page.read_text(encoding="utf-8"), flags=re.S)
+        assert not re.search(r"\]\([^)\s]+", text), page
