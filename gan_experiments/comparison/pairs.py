@@ -125,6 +125,7 @@ def _pair(
         verdict = statistics.EQUIVALENT
     if plan is None and statistics.smallest_p(len(a), len(b)) * family > statistics.ALPHA:
         verdict = statistics.FEW_SEEDS
+    unneeded = significant or plan is not None or math.isinf(result.low) or math.isinf(result.high)  # or unknown
     return PairResult(
         first=first.label,
         second=second.label,
@@ -137,5 +138,5 @@ def _pair(
         adjusted=adjusted,
         improvement=statistics.probability_of_improvement(a, b),
         verdict=statistics.UNTESTED if math.isnan(adjusted) else verdict,
-        seeds_needed=None if significant or plan is not None else seeds_needed(a, b, test.matched, family),
+        seeds_needed=None if unneeded else seeds_needed(a, b, test.matched, family),
     )

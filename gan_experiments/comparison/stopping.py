@@ -101,7 +101,8 @@ def learn_rule(
         sign: -1 if higher values are better, of which the courses and outcomes are the negatives.
 
     Returns:
-        ``None`` if there are too few runs, or if a run of that arm has no finite outcome.
+        ``None`` if there are too few runs, if they have no periodic values before their end, or if a run of that arm
+        has no finite outcome.
     """
     runs = [course for arm in courses.values() for course in arm if len(course.shares)]
     best = baseline or min(outcomes, key=lambda arm: median(outcomes[arm]) if outcomes[arm] else math.inf)
@@ -114,7 +115,7 @@ def learn_rule(
     gains = list(_gains(runs, logarithmic))
     largest = np.maximum.accumulate([gain for _, gain in reversed(gains)])[::-1]
     pairs = [(share, float(gain)) for (share, _), gain in zip(gains, largest, strict=True)]
-    return StopRule(measure, sign < 0, logarithmic, sign * limit, best, pairs)
+    return StopRule(measure, sign < 0, logarithmic, sign * limit, best, pairs) if pairs else None
 
 
 def _gains(runs: Sequence[Course], logarithmic: bool) -> Iterator[tuple[float, float]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gan_experiments.core.files import write_json
+from gan_experiments.core.files import read_bytes, write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -27,6 +27,9 @@ class StopRule:
         against: Label of that arm.
         gains: How much a run may still improve, from a share of its budget on: pairs of share and gain, by share.
         stopped: Why the run has been stopped, for its record; empty if it has not.
+
+    Raises:
+        ValueError: The limit or a gain is not finite, or a gain is negative; ``TypeError``: it is no number.
     """
 
     measure: str
@@ -37,6 +40,8 @@ class StopRule:
     gains: Sequence[Sequence[float]]
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.limit) or not all(0 <= gain < math.inf for _, gain in self.gains):
+            raise ValueError("not finite, or negative")
         self.stopped: dict[str, Any] = {}
 
     def look(self, images: int, budget: int, value: float) -> None:
@@ -78,9 +83,9 @@ def read_rule(run: RunFolder) -> StopRule | None:
     Raises:
         ConfigError: The file is not a rule.
     """
-    if not run.rule_file.is_file():
+    if not run.rule_file.exists():
         return None
     try:
-        return StopRule(**json.loads(run.rule_file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        return StopRule(**json.loads(read_bytes(run.rule_file).decode()))
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(f"{run.rule_file}: not the rule of a run ({type(error).__name__})") from error

@@ -40,6 +40,9 @@ def _summary(run: RunFolder) -> str:
     lines = [f"{run.path.name}: {record['images_seen']:,} images in {_minutes(seconds)}"]
     if early := record.get("finished_early"):
         lines.append(f"  ended early  no better evaluation for {early['patience']:,} images (stop.patience)")
+    if record.get("status") == "stopped":
+        lines.append(f"  stopped      {record['reason']}")
+        lines.append(f"  to go on     delete {shown(run.rule_file)} and resume the run")
     lines += measures(record)
     share = record.get("evaluation_share")
     if share:

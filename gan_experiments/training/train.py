@@ -17,7 +17,7 @@ from torch import nn
 from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.frozen import weight_hashes
 from gan_experiments.core.memory import peak_memory
-from gan_experiments.core.types import DivergedError
+from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
 from gan_experiments.runs.folder import RunFolder, is_main_process
@@ -59,6 +59,8 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
     checkpoint = load_checkpoint(path) if path.exists() else None
     saved = run.read_config() if run.config_file.exists() else config
     if checkpoint and changes_length(saved, config):
+        if run.rule_file.exists():
+            raise ConfigError(f"resume: {run.rule_file} says when to stop a run of the present length; delete it first")
         check_length(saved, config, run.record(), checkpoint["images_seen"])
     parts = build(config, run)._replace(resumed_at=checkpoint["images_seen"] if checkpoint else None)
     if checkpoint is None and config.get("init_from") is not None:
@@ -132,6 +134,7 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         status="running",
         reason=None,
         traceback=None,
+        **({"stopped": None} if record.get("stopped") else {}),
         started=record.get("started") or _now(),
         seed=config["seed"],
         budget=config["budget"],

@@ -54,6 +54,8 @@ def test_a_run_may_improve_by_more_than_any_has_and_must_come_near_the_baseline(
     assert (ratios.logarithmic, ratios.against, ratios.limit) == (True, "base", 6.0)
     assert ratios.gains[1][1] == pytest.approx(2 * math.log(11 / 1) - (math.log(22 / 8) + math.log(23 / 9)) / 2)
     assert stoppable({**courses, "bad": courses["bad"][:2]}, rule) == ["slow"]
+    last = {label: [Course(run.shares[2:], run.values[2:], run.final) for run in arm] for label, arm in courses.items()}
+    assert learn_rule(last, outcomes, "base", "fid") is None  # which has nothing to stop a run by
 
 
 @pytest.mark.parametrize("lost", [math.inf, AtBest(1.0)])
@@ -83,6 +85,8 @@ def test_stopped_runs_are_shown_and_counted(study):
     (pair,) = found.pairs
     assert (pair.verdict, pair.high, pair.seeds) == ("worse", math.inf, (5, 5))
     assert pair.difference == pytest.approx(23.0 - 4.1)
+    (ahead,) = compare(study, baseline="hinge", better="higher").pairs
+    assert (ahead.verdict, ahead.seeds_needed) == ("too close to call", None)  # with any number of seeds
     worse = found.arms[1]
     assert (worse.label, worse.count, worse.stopped) == ("wasserstein", 5, 2)
     assert math.isnan(worse.final.mean)

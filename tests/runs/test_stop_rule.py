@@ -1,4 +1,6 @@
+import json
 import math
+from dataclasses import asdict
 
 import pytest
 
@@ -41,6 +43,24 @@ def test_a_rule_is_kept_in_the_folder_of_its_run(tmp_path):
     read = read_rule(run)
     assert stopped(read, 50, 15.0) == stopped(rule(), 50, 15.0)
     assert read.reason() == "FID 15 at 50 images: at best 13 at the end, not the 5 that is near hinge"
-    run.rule_file.write_text('{"measure": 3}')
-    with pytest.raises(ConfigError, match="not the rule of a run"):
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"measure": 3}',
+        "[" * 100_000,
+        json.dumps({**asdict(rule()), "limit": "low"}),
+        json.dumps({**asdict(rule()), "limit": math.nan}),
+        json.dumps({**asdict(rule()), "limit": 10**400}),
+        json.dumps({**asdict(rule()), "gains": None}),
+        json.dumps({**asdict(rule()), "gains": [0.5]}),
+        json.dumps({**asdict(rule()), "gains": [[0.5, -1e9]]}),
+        json.dumps({**asdict(rule()), "gains": [[0.5, math.nan]]}),
+    ],
+)
+def test_what_is_not_a_rule_is_refused_before_the_run_begins(tmp_path, text):
+    run = RunFolder(tmp_path)
+    run.rule_file.write_text(text)
+    with pytest.raises(ConfigError, match=r"stop_rule\.json: not the rule of a run"):
         read_rule(run)

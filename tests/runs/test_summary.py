@@ -51,6 +51,14 @@ def test_a_summary_says_results_folder_and_how_to_look_at_them(tmp_path, monkeyp
     ]
 
 
+def test_the_summary_of_a_stopped_run_says_why_and_how_to_go_on(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.update_record(**RECORD, status="stopped", reason="FID 15 is too bad")
+    stopped, go_on = summary(run).splitlines()[1:3]
+    assert stopped == "  stopped      FID 15 is too bad"
+    assert go_on == f"  to go on     delete {run.path}/stop_rule.json and resume the run"
+
+
 def test_a_value_in_random_features_says_so_beside_it():
     extractors = {name: {"name": name, "weights": "0"} for name in ("random", "inception")}
     evaluation = {"extractors": extractors, "features": {"fid": {"values": ["fid"]}}}

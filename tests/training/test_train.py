@@ -131,7 +131,7 @@ def test_a_finished_run_that_was_not_marked_so_is_only_marked(fit, tiny):
     assert run.checkpoint("last").read_bytes() == before
 
 
-def test_a_run_that_its_rule_stops_stays_stopped_until_the_rule_is_deleted(fit, tmp_path):
+def test_a_run_that_its_rule_stops_stays_stopped_until_the_rule_is_deleted(fit, tiny, tmp_path):
     write_rule(RunFolder(tmp_path / "run"), StopRule("fid", False, True, 1e-9, "hinge", [(0.5, 0.0)]))
     run = fit("metrics.every=16")
     record = run.record()
@@ -144,9 +144,12 @@ def test_a_run_that_its_rule_stops_stays_stopped_until_the_rule_is_deleted(fit, 
     assert {key: run.record()[key] for key in ("status", "images_seen", "stopped", "reason")} == {
         key: record[key] for key in ("status", "images_seen", "stopped", "reason")
     }
+    run.write_config(tiny("metrics.every=16"))
+    with pytest.raises(ConfigError, match=r"stop_rule\.json says when to stop a run of the present length"):
+        fit("metrics.every=16", "budget.images=128")
     run.rule_file.unlink()
     fit("metrics.every=16")
-    assert (run.record()["status"], run.record()["images_seen"]) == ("finished", 64)
+    assert (run.record()["status"], run.record()["images_seen"], run.record()["stopped"]) == ("finished", 64, None)
 
 
 @pytest.mark.parametrize(
