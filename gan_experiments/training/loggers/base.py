@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -89,6 +90,25 @@ class Report(NamedTuple):
     files: Sequence[Path]
     verdict: Sequence[str]
     tables: Mapping[str, Sequence[Sequence[str]]]
+
+
+def logged_parts(package: Any, run: Any, label: str, report: Report) -> dict[str, Any]:
+    """Log the files of a report as an artifact, a new version each time, and return its page and tables to be shown.
+
+    Args:
+        package: Weights & Biases, or another with its interface.
+        run: The run of the package.
+        label: Its name.
+        report: What is logged.
+    """
+    artifact = package.Artifact(re.sub(r"[^\w.-]", "-", label, flags=re.ASCII), type="report")
+    for file in report.files:
+        artifact.add_file(str(file))
+    run.log_artifact(artifact)
+    tables = {
+        title: package.Table(list(head), [list(row) for row in rows]) for title, (head, *rows) in report.tables.items()
+    }
+    return {"report": package.Html(report.files[0].read_text(encoding="utf-8"), inject=False), **tables}
 
 
 class ReportFolder(RunFolder):

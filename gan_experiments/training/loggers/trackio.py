@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,7 +12,14 @@ from torch import Tensor
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import Report, ReportFolder, ServiceLogger, final_numbers, tolerant
+from gan_experiments.training.loggers.base import (
+    Report,
+    ReportFolder,
+    ServiceLogger,
+    final_numbers,
+    logged_parts,
+    tolerant,
+)
 
 
 class Trackio(ServiceLogger):
@@ -38,9 +44,8 @@ class Trackio(ServiceLogger):
         """The run of the package, begun by the first value; a name there is an id, so it ends in that of the run."""
         import trackio
 
-        if not self._settings and not isinstance(
-            self._folder, ReportFolder
-        ):  # a run that resumes: an empty config would replace the one that is there
+        # A run that resumes: an empty config would replace the one that is there.
+        if not self._settings and not isinstance(self._folder, ReportFolder):
             self._settings = flatten(self._folder.read_config())
         return trackio.init(
             project=self._project,
@@ -81,18 +86,8 @@ class Trackio(ServiceLogger):
         """Log the files as an artifact, of which there is a version each time, and show the page and the tables."""
         import trackio
 
-        artifact = trackio.Artifact(re.sub(r"[^\w.-]", "-", self.label, flags=re.ASCII), type="report")
-        for file in report.files:
-            artifact.add_file(str(file))
-        self._run.log_artifact(artifact)
-        tables = {
-            title: trackio.Table(list(head), [list(row) for row in rows])
-            for title, (head, *rows) in report.tables.items()
-        }
-        page = trackio.Html(report.files[0].read_text(encoding="utf-8"), inject=False)
-        self._run.log(
-            {"verdict": trackio.Markdown("\n\n".join(map(for_markdown, report.verdict))), "report": page, **tables}
-        )
+        verdict = trackio.Markdown("\n\n".join(map(for_markdown, report.verdict)))
+        self._run.log({"verdict": verdict, **logged_parts(trackio, self._run, self.label, report)})
 
     def end(self, status: str) -> None:
         """Write what is pending and end the run there."""

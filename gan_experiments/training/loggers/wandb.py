@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,7 @@ from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_html
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.base import Report, ServiceLogger, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, logged_parts, tolerant
 
 _CLOCK = "images_seen"
 
@@ -86,16 +85,7 @@ class WeightsAndBiases(ServiceLogger):
         """Log the files as an artifact, of which there is a version each time, and show the page and the tables."""
         import wandb
 
-        artifact = wandb.Artifact(re.sub(r"[^\w.-]", "-", self.label, flags=re.ASCII), type="report")
-        for file in report.files:
-            artifact.add_file(str(file))
-        self._run.log_artifact(artifact)
-        tables = {
-            title: wandb.Table(list(head), [list(row) for row in rows])
-            for title, (head, *rows) in report.tables.items()
-        }
-        page = wandb.Html(report.files[0].read_text(encoding="utf-8"), inject=False)
-        self._run.log({"report": page, **tables})
+        self._run.log(logged_parts(wandb, self._run, self.label, report))
         self._run.summary["verdict"] = " ".join(report.verdict)
 
     def end(self, status: str) -> None:
