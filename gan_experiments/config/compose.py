@@ -11,13 +11,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan_experiments.config.check import check_values
-from gan_experiments.config.files import Composition, ConfigFiles, own_choices, own_files
+from gan_experiments.config.files import COMPOSE_FAILURES, Composition, ConfigFiles, own_choices, own_files
 from gan_experiments.config.grid import add_sweeps_of_files, combinations, grid_problems
 from gan_experiments.config.overrides import (
     Change,
@@ -34,9 +33,6 @@ from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.text import first_line
 
 _GRID_SWEEPER = "BasicSweeper"  # Hydra's own
-
-# What Hydra raises, its parsers, and pathlib at a file that cannot be read.
-_FAILURES = (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError, RecursionError)
 
 
 class CommandLine(Overrides):
@@ -129,12 +125,12 @@ class CommandLine(Overrides):
         lines = groups + sorted(own, key=lambda line: "/" not in line.partition("=")[0])  # choices, then their keys
         try:
             return self.files.compose(lines)
-        except _FAILURES:
+        except COMPOSE_FAILURES:
             usable: list[str] = []
         for line in ["", *lines]:
             try:
                 self.files.compose([*usable, line] if line else usable)
-            except _FAILURES as error:
+            except COMPOSE_FAILURES as error:
                 key = line.lstrip("+~").partition("=")[0] or self.files.config_name
                 self.problems.append(Problem(key, self._reason(error)))
                 if not line:
@@ -166,7 +162,7 @@ class CommandLine(Overrides):
             del above[last]
         elif change.deletes:
             self.problems.append(Problem(change.key, "no such key to delete"))
-        elif above is None and (text := unchosen(change.key, change.values[index], config, self.changes, self.files)):
+        elif above is None and (text := unchosen(change, config, self.changes, self.files)):
             self.problems.append(Problem(change.key, text))
         elif not (present or change.line.startswith("+") or _is_entry(above, change.values[index])):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []

@@ -12,14 +12,21 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from gan_experiments.config.user_files import UserFiles, UserFolder
 from gan_experiments.core.types import ConfigError
 
 VERSION_BASE = "1.3"  # of Hydra's behaviour
 INHERITED = "base"  # an option of this name is there for the others of its group to inherit from
+# What Hydra raises, its parsers, and pathlib at a file that cannot be read.
+COMPOSE_FAILURES = (
+    HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError, RecursionError,
+)  # fmt: skip
 
 
 def conf_dir() -> Path:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
 
-from gan_experiments.config.files import ConfigFiles, conf_dir, root_dir
+from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles, conf_dir, root_dir
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import first_line, nearest, show, show_key
 
@@ -76,26 +76,29 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if "." in key else "")
 
 
-def unchosen(key: str, value: str, config: Any, changes: Sequence[Change], files: ConfigFiles) -> str:
-    """Return how to choose the option of a group below which ``key`` lies; empty if it is chosen, or is no option.
+def unchosen(change: Change, config: Any, changes: Sequence[Change], files: ConfigFiles) -> str:
+    """Return how to choose the option of a group below which a key lies; empty if it is chosen, or is no option.
 
     Args:
-        key: One that does not exist.
-        value: What it was to be set to.
+        change: Of a key that does not exist.
         config: As composed so far.
         changes: All of the command line, which may make a component of the user's with the same name.
         files: Those of the command.
     """
-    group, option, *_ = key.split(".")
-    if any(change.key == f"{group}.{option}.{TARGET}" for change in changes):
+    group, option, *_ = change.key.split(".")
+    if any(other.key == f"{group}.{option}.{TARGET}" for other in changes):
         return ""
     if group not in files.groups or option not in files.options(group) or option in (config.get(group) or ()):
         return ""
-    if option not in (files.compose([f"{group}={option}"]).config.get(group) or ()):
+    try:
+        entries = files.compose([f"{group}={option}"]).config.get(group) or ()
+    except COMPOSE_FAILURES:  # which are told where it is chosen
+        return ""
+    if option not in entries:
         return ""  # this group's options are not entries of a mapping
     chosen = [str(name) for name in config.get(group) or () if name in files.options(group)]
     choice = f"[{','.join([*chosen, option])}]" if chosen else option
-    return f"{option} is not chosen; to choose it: {group}={choice} {key}={value}"
+    return f"{option} is not chosen; to choose it: {group}={choice} {change.line.lstrip('+')}"
 
 
 def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:

@@ -49,7 +49,7 @@ class System(ManualSteps):
         pauses: Returns whether anything is due after the step just taken; the run loop sets it.
     """
 
-    provided: ClassVar[tuple[str, ...]] = ("setup", *TrainingSetup._fields)
+    provided: ClassVar[tuple[str, ...]] = ("setup",)
     adversarial: ClassVar[bool] = True
     translates: ClassVar[bool] = False
 

@@ -116,6 +116,16 @@ def test_an_option_of_a_group_that_takes_several_has_to_be_chosen(given, choice)
     assert problems(*given.split()) == [f"{key}: {key.split('.')[1]} is not chosen; to choose it: {choice}"]
 
 
+def test_values_of_a_sweep_of_what_is_not_chosen_are_one_problem():
+    (line,) = problems("loss=hinge,minimax", "penalty.lecam.weight=1,2", multirun=True)
+    assert line.endswith("penalty=[r1,lecam] penalty.lecam.weight=1,2")
+
+
+def test_what_is_not_chosen_need_not_be_readable(folder):
+    (line,) = problems("penalty.mine.weight=3", config_dir=folder(penalty__mine="a: [b"))
+    assert line.startswith("penalty.mine.weight: ")
+
+
 def test_a_component_of_ones_own_may_be_named_as_an_option_is():
     given = ["penalty=none", "+penalty.r1.weight=3", "+penalty.r1._target_=gan_experiments.penalties.r2.R2"]
     assert value_problems(*given) == []
