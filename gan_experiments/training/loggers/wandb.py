@@ -43,7 +43,7 @@ class WeightsAndBiases(ServiceLogger):
             id=self.version[:16],
             name=self.label,
             group=self._folder.path.absolute().parent.name,
-            dir=self._folder.path,
+            dir=self._folder.path.absolute(),  # its service may have been started elsewhere
             resume="allow",
             mode=os.environ.get("WANDB_MODE", "offline"),  # type: ignore[arg-type]
             settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),

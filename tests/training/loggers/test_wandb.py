@@ -21,8 +21,10 @@ def test_a_run_that_resumes_is_one_run_with_values_images_and_settings(tiny, tmp
     run.update_record(overrides=["loss=hinge"])
     train({**config, "budget": {**config["budget"], "images": 32}}, run)
     run.update_record(status="interrupted")
-    train(config, run)
-    files = sorted((run.path / "wandb").glob("offline-run-*/run-*.wandb"))
+    (run.path / "wandb").rename(run.path / "before")
+    monkeypatch.chdir(run.path.parent)
+    train(config, RunFolder("run"))  # by a service that was started in another folder
+    files = [next((run.path / name).glob("offline-run-*/run-*.wandb")) for name in ("before", "wandb")]
     assert len({file.stem for file in files}) == 1
     first, last = files[0].read_bytes(), files[-1].read_bytes()
     assert b"loss._target_" in first
