@@ -48,6 +48,7 @@ NEEDS = {  # of models and recipes that cannot be trained on the default dataset
     "fastcut": ["dataset=digits_twin"],
     "fastgan": ["dataset=polygons"],
     "projected_gan": ["dataset=polygons"],
+    "reacgan": ["dataset=digits", "model.generator.latent_dim=81"],  # a part for each of three resolutions
 }
 NOTE = """Each command as it is, with its budget alone cut to what the minutes of a processor allow. *Of its budget*:
 the part of the default that was run, and the time that all of it would take. Recipes for larger images have 8 pixels
@@ -202,7 +203,9 @@ def affordable(overrides: list[str], minutes: float) -> list[str]:
         return []
     if images >= config["budget"]["images"]:
         return []
-    return [f"budget.images={images}", *["metrics.final_samples=1000"] * (images < FEW_SAMPLES)]
+    falls = (config["optimizer"]["schedule"] or {}).get("start", 0) >= images
+    few = ["metrics.final_samples=1000"] * (images < FEW_SAMPLES)
+    return [f"budget.images={images}", *[f"optimizer.schedule.start={images // 2}"] * falls, *few]
 
 
 def round_down(number: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -96,6 +97,8 @@ class TorchvisionData(ImageData):
 def download(name: str, root: Path, complete: Callable[[], bool], open_: Callable[[Path, bool], Any]) -> None:
     """Let torchvision download to a temporary folder, then move the checked and unpacked files to ``root``.
 
+    A download that fails leaves no folder that was not there before.
+
     Args:
         name: Name of the dataset, for the temporary folder and the lock.
         root: Target folder.
@@ -113,8 +116,18 @@ def download(name: str, root: Path, complete: Callable[[], bool], open_: Callabl
             shutil.rmtree(temporary, ignore_errors=True)
         return True
 
-    if not complete():
+    if complete():
+        return
+    new = [folder for folder in (root, *root.parents) if not folder.exists()]
+    try:
         read_or_make(root / name, lambda: complete() or None, fetch)
+    except FAILURES:
+        with suppress(OSError):  # another process may have begun to download
+            for lock in root.glob(f".{name}.lock") if new else ():
+                lock.unlink()
+            for folder in new:
+                folder.rmdir()
+        raise
 
 
 def reason(error: BaseException) -> str:

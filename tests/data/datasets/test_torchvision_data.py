@@ -55,14 +55,24 @@ def test_without_a_network_the_error_says_which_files_to_put_where(name, tmp_pat
         raise OSError("no\nnetwork")
 
     monkeypatch.setattr("urllib.request.urlopen", refuse)
-    data = SETS[name][0](str(tmp_path / "new"))
+    data = SETS[name][0](str(tmp_path / "new" / "folder"))
     with pytest.raises(ConfigError) as error:
         data.prepare_data()
+    assert not (tmp_path / "new").exists()
     (problem,) = error.value.problems
     assert "cannot be downloaded (" in problem
     assert "\n" not in problem
-    assert problem.endswith(f"put {data.files} into {tmp_path / 'new' / data.folder}")
-    assert [path.name for path in (tmp_path / "new").iterdir()] in ([], [f".{name}.lock"])
+    assert problem.endswith(f"put {data.files} into {tmp_path / 'new' / 'folder' / data.folder}")
+
+
+def test_a_failed_download_leaves_a_folder_that_was_there(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    with pytest.raises(ConfigError):
+        SETS["mnist"][0](str(tmp_path)).prepare_data()
+    assert [path.name for path in tmp_path.iterdir()] == [".mnist.lock"]
 
 
 def test_a_download_appears_when_it_is_complete(tmp_path, monkeypatch):
