@@ -114,7 +114,7 @@ def compare(
     collected = [run for arm in design.arms for run in arm.runs.values()]
     _refuse_unknown_measure(collected, measure)
     measured = _measured(collected, measure, score)
-    _refuse_stopped(collected, measure, score, evaluation)
+    _refuse_stopped(collected, measure, score, evaluation, better)
     notes = check_provenance(measured, measure, allow_incomparable)
     criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
     if plan is not None and baseline is None and plan.baseline in [arm.label for arm in design.arms]:
@@ -182,11 +182,19 @@ def _measured(runs: Sequence[CollectedRun], measure: str, score: Score) -> list[
     return measured
 
 
-def _refuse_stopped(runs: Sequence[CollectedRun], measure: str, score: Score, evaluation: str | None) -> None:
+def _refuse_stopped(
+    runs: Sequence[CollectedRun], measure: str, score: Score, evaluation: str | None, better: Direction
+) -> None:
     """Refuse scores of which nothing is known of stopped runs; to leave those out would favour their arms."""
     stopped = [run for run in runs if run.status == "stopped"]
     by = {value_of(run.record, "stopped.measure") for run in stopped}
-    asked = {"measure": by != {measure}, "score": score != "final", "evaluation": evaluation is not None}
+    opposite = {"lower": True, "higher": False}.get(better)
+    asked = {
+        "measure": by != {measure},
+        "score": score != "final",
+        "evaluation": evaluation is not None,
+        "better": opposite in {higher_is_better(run.record, measure) for run in runs} - {None},
+    }
     if stopped and any(asked.values()):
         key = next(key for key, unknown in asked.items() if unknown)
         names = first_few([run.name for run in stopped], 3)

@@ -99,7 +99,11 @@ def test_stopped_runs_are_shown_and_counted(study):
 
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [({"measure": "is"}, "measure: 2 runs were stopped by their fid"), ({"score": "best"}, "score: 2 runs were")],
+    [
+        ({"measure": "is"}, "measure: 2 runs were stopped by their fid"),
+        ({"score": "best"}, "score: 2 runs were"),
+        ({"better": "higher"}, "better: 2 runs were"),
+    ],
 )
 def test_what_is_not_known_of_stopped_runs_is_refused(study, options, problem):
     with pytest.raises(ConfigError, match=problem):
