@@ -10,8 +10,9 @@ perfect generator gets, or else its first value: precision at least 1 / `--facto
 `--factor` times it.
 
 Finished rows are kept in `rows.jsonl` of the folder, so that a table may come from several calls; what they show is
-read from their runs. Rows that would start after `--limit` minutes are not run. Minutes are those of a processor, which
-other processes do not change.
+read from their runs, besides a `remark` that whoever has looked at the picture of a poor row may add to its line
+there. Rows that would start after `--limit` minutes are not run. Minutes are those of a processor, which other
+processes do not change.
 """
 
 from __future__ import annotations
@@ -54,30 +55,6 @@ NOTE = """Each command as it is, with its budget alone cut to what the minutes o
 the part of the default that was run, and the time that all of it would take. Recipes for larger images have 8 pixels
 here: their rows show that they train, not how good they are. A perfect generator has an `equilibrium_distance` of 0.
 *Good* is a wide word: precision at least 0.8 times, FID at most 25 times that of a perfect generator (or 0.05)."""
-REMARKS = {  # of one who has looked at the pictures of poor rows
-    "dataset=mnist": "digits and fragments of digits",
-    "dataset=polygons": "blobs, no polygons yet",
-    "dataset=stacked_digits": "coloured noise",
-    "experiment=baseline": "digits, some broken",
-    "experiment=began": "one digit alone",
-    "experiment=dcgan": "digits, blurred",
-    "experiment=dragan": "shades of digits",
-    "experiment=ebgan": "digits, some broken",
-    "experiment=lsgan": "digits, some broken",
-    "experiment=r3gan_loss": "digits, some broken",
-    "experiment=small_folder": "digits and mirrored ones: its flips are for photographs",
-    "experiment=sndcgan": "digits, some broken",
-    "experiment=transformer_narrow": "stripes, after 157 steps",
-    "experiment=unrolled_gan": "grey shades",
-    "experiment=wgan": "digits in noise",
-    "experiment=wgan_gp": "digits, some broken",
-    "model=cyclegan": "noise",
-    "model=mlp_vae": "digits, blurred as those of a VAE are",
-    "model=r3gan": "digits in noise",
-    "model=sndcgan": "digits, some broken",
-    "model=sngan": "one shape, after 24 steps",
-    "model=vae": "digits, blurred as those of a VAE are",
-}
 POINTS = ("ring", "grid", "swiss_roll", "dirac", "gaussian")  # whose samples are plotted
 FEW_SAMPLES = 20_000  # images of a cut budget, below which 1,000 samples are measured: drawing takes long, too
 TILE = 128  # pixels of a row's picture in the sheet
@@ -156,7 +133,8 @@ def train(overrides: list[str], seed: str, options: argparse.Namespace) -> dict[
     done = subprocess.run(
         [sys.executable, "-m", "gan_experiments.cli.train", *given], capture_output=True, text=True, check=False
     )
-    after, row = os.times(), {"overrides": [*overrides, *budget]}
+    after = os.times()
+    row: dict[str, Any] = {"overrides": [*overrides, *budget]}
     row["minutes"] = (after.children_user + after.children_system - before.children_user - before.children_system) / 60
     found = sorted(options.folder.glob(f"*/{name}/record.json"))
     if done.returncode or not found:
@@ -176,7 +154,7 @@ def shown(row: dict[str, Any], factor: float) -> dict[str, Any]:
     if said == "poor":
         reasons = [findings.title(each.name) for each in findings.findings(record) if each.ended is None]
         reasons += ["a part of its budget"] * (share < 1)
-        reasons += [REMARKS[row["overrides"][0]]] if row["overrides"][0] in REMARKS else []
+        reasons += [row["remark"]] if "remark" in row else []
         said += ": " + "; ".join(reasons or [findings.advice(record, run.read_config()) or "see the picture"])
     return {
         "parameters": f"{sum(record['parameters'].values()):,}",
@@ -191,7 +169,8 @@ def shown(row: dict[str, Any], factor: float) -> dict[str, Any]:
 def span(minutes: float) -> str:
     """Return a time in minutes, hours or days, whichever is short to read."""
     unit, name = next((unit, name) for unit, name in ((1440, "days"), (60, "h"), (0, "min")) if minutes >= 2 * unit)
-    return f"{minutes / (unit or 1):.2g} {name}"
+    number = minutes / (unit or 1)
+    return f"{round(number, 0 if number >= 10 else 1):g} {name}"
 
 
 def affordable(overrides: list[str], minutes: float) -> list[str]:

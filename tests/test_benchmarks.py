@@ -108,14 +108,11 @@ def test_rows_of_first_commands_are_kept_or_said_not_to_be_run(scripts, tmp_path
     assert pictures == "![Samples of the rows, by their numbers](sheet.png)"
 
 
-def test_a_row_of_first_commands_says_what_its_run_ended_in_and_at_what_part_of_the_budget(
-    scripts, tmp_path, monkeypatch
-):
+def test_a_row_of_first_commands_says_what_its_run_ended_in_and_at_what_part_of_the_budget(scripts, tmp_path):
     first = scripts("first_commands")
     final = {"fid": {"value": 9.0, "margin": 0.1, "real_baseline": 0.07, "higher_is_better": False}}
     record = {"parameters": {"generator": 2_000_000, "discriminator": 500_000}, "final": final}
-    row = {"run": str(tmp_path), "minutes": 3.0, "overrides": ["model=mlp"]}
-    monkeypatch.setattr(first, "REMARKS", {"model=mlp": "blurred"})
+    row = {"run": str(tmp_path), "minutes": 3.0, "overrides": ["model=mlp"], "remark": "blurred"}
     for images, share, why in (
         (8_000, "1.0% of about 5 h", "a part of its budget; blurred"),
         (800_000, "all", "blurred"),
