@@ -65,6 +65,15 @@ def test_a_composed_config_is_the_same_run_and_an_edited_one_another():
     assert_same_weights(edited, train(tiny_overrides("metrics=none", "seed=4", "name=again")))
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """Let this process be interrupted, which a shell ignores of what it runs in the background."""
+    original = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, original)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_saves_and_the_same_call_goes_on(monkeypatch, capsys):
     overrides = tiny_overrides("metrics=none")
     original = GAN.step

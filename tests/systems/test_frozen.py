@@ -57,5 +57,5 @@ def test_the_decoder_of_a_vae_can_be_frozen_in_part(tiny, tmp_path):
     system = build(config, RunFolder(tmp_path)).system
     last = dict(system.generator.named_modules())["layers.2"]
     assert isinstance(last, nn.Linear)
-    (optimizer,) = [system.configure_optimizers()]
+    (optimizer,) = system.configure_optimizers()
     assert not any(weight is last.weight for weight in optimizer.param_groups[0]["params"])
