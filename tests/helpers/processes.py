@@ -19,8 +19,10 @@ class Forked:
         self.log = Path(log)
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
-        self.code = None
+        # An exception of a signal would be lost in what Python does after a fork, and the lock of logging stay held.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        self.pid, self.code = os.fork(), None
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if self.pid == 0:
             os._exit(_end_of(work, log, environment or {}))
 

@@ -110,7 +110,7 @@ def test_divergence_is_an_outcome_and_no_failure(sweep):
 
 def test_an_interruption_ends_the_whole_sweep_with_its_table(sweep):
     listen = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # what runs in the background ignores it
-    does = {1: f"import time; {listen}; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"}
+    does = {1: f"import time; {listen}; time.sleep(0.3); os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"}
     code, out, _ = sweep(*SWEEP, "seed=0,1,2", does=does)
     assert (code, sweep.begun) == (130, [0, 1])
     assert list(rows(out).values()) == ["finished", "interrupted", "not started"]
@@ -230,7 +230,8 @@ def test_a_launch_that_ends_badly_still_ends_with_the_table(sweep, monkeypatch):
 
 
 def test_a_sigterm_ends_it_like_ctrl_c(sweep):
-    does = {0: "import time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"}
+    waited_for = "import time; time.sleep(0.3)"
+    does = {0: f"{waited_for}; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"}
     handler = signal.getsignal(signal.SIGTERM)
     code, out, _ = sweep(*SWEEP, "seed=0,1", does=does)
     assert code == 130
