@@ -196,12 +196,12 @@ def round_down(number: float) -> int:
 def verdict(values: dict[str, Any], factor: float) -> str:
     """Say whether precision and FID, or else the first value, are near their real baselines."""
     known = {name: each for name, each in values.items() if each.real_baseline is not None}
-    judged = [known[name] for name in ("precision", "fid") if name in known] or list(known.values())[:1]
+    compared = [known[name] for name in ("precision", "fid") if name in known] or list(known.values())[:1]
     near = [
         each.value * factor >= each.real_baseline
         if each.higher_is_better
         else each.value <= 20 * factor * max(each.real_baseline, 0.05)
-        for each in judged
+        for each in compared
     ]
     return ("good" if all(near) else "poor") if near else ""
 

@@ -124,14 +124,17 @@ def compare(
     arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
     chosen, family = pairs_to_test(arms, baseline)
     if plan is not None and design.within:
-        varying = ", ".join(design.within)
-        notes.append(f"the study was sequential, but {varying} vary in an arm: its looks are not allowed for")
+        notes.append(_without_looks(design))
         plan = None
     pairs = compare_arms(chosen, family, criterion.sign, plan)
     notes += warnings(design, study)
     reached = criterion.sign * level
     beside = against_published(table, arms) if table else []
     return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation, plan, beside)
+
+
+def _without_looks(design: Design) -> str:
+    return f"the study was sequential, but {', '.join(design.within)} vary in an arm: its looks are not allowed for"
 
 
 def _first_measure(table: Published | None) -> str:

@@ -32,13 +32,13 @@ _LOOK_EVERY = 1.0  # seconds between two looks for a file that asks a run to sto
 _LONGEST = 20_000  # characters of output that a record keeps
 
 
-def run_job(folder: RunFolder, config: Mapping[str, Any], told: Mapping[str, Any], command: Sequence[str]) -> None:
+def run_job(folder: RunFolder, config: Mapping[str, Any], origin: Mapping[str, Any], command: Sequence[str]) -> None:
     """Train the run in its folder, unless that is done or being done; its record says how it ended.
 
     Args:
         folder: The run's.
         config: Checked and resolved.
-        told: What the record is to say of where the config comes from.
+        origin: What the record is to say of where the config comes from.
         command: Trains what the variable ``WORKER`` names.
 
     Raises:
@@ -55,7 +55,7 @@ def run_job(folder: RunFolder, config: Mapping[str, Any], told: Mapping[str, Any
         if is_settled(folder.record(), retry):
             return
         folder.write_config({**config, "name": folder.path.name, "retry": "none"})
-        folder.update_record(**told, status="running", reason=None, traceback=None)
+        folder.update_record(**origin, status="running", reason=None, traceback=None)
         _run(folder, config, command, lock)
 
 

@@ -105,8 +105,8 @@ class Search(Sweep):
         return [RunFolder(path) for path in found if path not in known]
 
     def _job(self, run: RunFolder, before: dict[str, Any]) -> Job:
-        told = [line.lstrip("+") for line in run.record().get("overrides", [])]
-        name = " ".join(line for line in told if line.partition("=")[0] in self._swept)
+        overrides = [line.lstrip("+") for line in run.record().get("overrides", [])]
+        name = " ".join(line for line in overrides if line.partition("=")[0] in self._swept)
         return Job(name or run.path.name, run, self._budget, before)
 
 

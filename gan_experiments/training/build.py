@@ -140,10 +140,10 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
     model = dict(config["model"])
     facts = data.facts if data.inputs is None else data.inputs.facts
     networks, seen = _build_networks(config, model, facts)
-    budget, judged = config["budget"]["images"], seen.get("discriminator", facts)
+    budget, shown = config["budget"]["images"], seen.get("discriminator", facts)
     penalties: dict[str, Penalty] = {name: construct(node) for name, node in config["penalty"].items()}
     for penalty in penalties.values():
-        penalty.adapt_to(judged, config["batch_size"])
+        penalty.adapt_to(shown, config["batch_size"])
     setup = TrainingSetup(
         clock=Clock(config["batch_size"], budget),
         seed=config["seed"],
@@ -153,7 +153,7 @@ def build_system(config: Mapping[str, Any], data: ImageData) -> System:
         clip=config["optimizer"]["clip"],
         loss=construct(config["loss"]) if config["loss"] else None,
         penalties=penalties,
-        augmentations={name: construct(node, facts=judged) for name, node in config["augment"].items()},
+        augmentations={name: construct(node, facts=shown) for name, node in config["augment"].items()},
         d_steps=config["d_steps"],
     )
     system: System = construct(model, "model", **networks, setup=setup)

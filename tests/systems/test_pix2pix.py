@@ -36,9 +36,9 @@ def test_training_is_the_algorithm_written_by_hand(tiny, tmp_path, noise):
         optimizers[0].zero_grad()
         (cross_entropy(real, torch.ones_like(real)) + cross_entropy(made, torch.zeros_like(made))).backward()
         optimizers[0].step()
-        judged = discriminator(torch.cat([inputs, fake], 1))
+        output = discriminator(torch.cat([inputs, fake], 1))
         optimizers[1].zero_grad()
-        (cross_entropy(judged, torch.ones_like(judged)) + 10 * (fake - images).abs().mean()).backward()
+        (cross_entropy(output, torch.ones_like(output)) + 10 * (fake - images).abs().mean()).backward()
         optimizers[1].step()
         for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
             mean.data.lerp_(weight.data, 1 - 0.5 ** (BATCH / 30))

@@ -140,14 +140,14 @@ def test_copies_are_looked_for_in_a_few_training_images_at_a_time_and_not_in_too
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_discriminator_that_takes_held_out_images_for_fakes_is_overfitted(tmp_path, share):
-    class Judge(torch.nn.Module):
+    class Critic(torch.nn.Module):
         def forward(self, images, labels=None):
             kinds = {1.0: 2.0, 0.5: 2.0 - 3 * share, -1.0: -1.0}  # training, held out, fake
             return torch.tensor([kinds[round(image.mean().item(), 1)] for image in images])
 
     system, data = _Stub(lambda n: torch.full((n, 1, 4, 4), -1.0)), _data()
     data.images = torch.where(data.trained, 255, 191)[:, None, None, None].expand(-1, 1, 4, 4).to(torch.uint8)
-    system.discriminator = Judge()
+    system.discriminator = Critic()
     values = FailureMonitor(RunFolder(tmp_path), count=8).after_evaluation(system, data)
     assert values["failures/overfitting"] == pytest.approx(share)
 
