@@ -27,6 +27,7 @@ COMMANDS = {  # of each table; what stands in <> is a file or folder of yours
     "real_baseline": "",
     "verdict_errors": "--studies 4000",
     "sequential": "--studies 2000",
+    "sequential_bound": "",
     "measure_movement": "dataset=mnist",
     "diagnosis": "",
     "input_cost": "--archive <a zip of pictures>",
