@@ -11,8 +11,8 @@ perfect generator gets, or else its first value: precision at least 1 / `--facto
 
 Finished rows are kept in `rows.jsonl` of the folder, so that a table may come from several calls; what they show is
 read from their runs, besides a `remark` that whoever has looked at the picture of a poor row may add to its line
-there. Rows that would start after `--limit` minutes are not run. Minutes are those of a processor, which other
-processes do not change.
+there. With `--again` they are trained again, and the new row takes the old one's place. Rows that would start after
+`--limit` minutes are not run. Minutes are those of a processor, which other processes do not change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from gan_experiments.config.files import conf_dir, own_files
 from gan_experiments.runs import findings
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import estimates
-from gan_experiments.training.speed import images_per_second
+from gan_experiments.training.speed import TooSlowError, images_per_second
 
 DATA_FREE = ("digits", "polygons", "stacked_digits", "ring", "grid", "swiss_roll")
 NEEDS = {  # of models and recipes that cannot be trained on the default dataset or with the default loss
@@ -50,6 +50,7 @@ NEEDS = {  # of models and recipes that cannot be trained on the default dataset
     "fastgan": ["dataset=polygons"],
     "projected_gan": ["dataset=polygons"],
     "reacgan": ["dataset=digits", "model.generator.latent_dim=81"],  # a part for each of three resolutions
+    "small_folder": ["dataset=digits", "dataset.horizontal_flip=false"],  # as its file says of pictures with text
 }
 NOTE = """Each command as it is, with its budget alone cut to what the minutes of a processor allow. *Of its budget*:
 the part of the default that was run, and the time that all of it would take. Recipes for larger images have 8 pixels
@@ -70,13 +71,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("outputs/first_commands"), help="of the runs")
     parser.add_argument("--factor", type=float, default=1.25, help="see above")
     parser.add_argument("--minutes", type=float, default=3.0, help="of a run, at most")
+    parser.add_argument("--again", action="store_true", help="train rows that have been trained, too")
     parser.add_argument("--limit", type=float, default=float("inf"), help="minutes, after which no row is started")
     parser.add_argument("--sheet", type=Path, help="file for the pictures of all rows")
     options = parser.parse_args()
     started, kept = time.monotonic(), read(options.folder / "rows.jsonl")
     for overrides in rows(options.root):
         for seed in options.seeds.split(",") if not options.only or overrides[0] in options.only else ():
-            if key(overrides, seed) not in kept and time.monotonic() - started < 60 * options.limit:
+            wanted = options.again or key(overrides, seed) not in kept
+            if wanted and time.monotonic() - started < 60 * options.limit:
                 kept[key(overrides, seed)] = row = {"seed": seed, **train(overrides, seed, options)}
                 keep(options.folder / "rows.jsonl", key(overrides, seed), row)
     every = [row for overrides in rows(options.root) for row in rows_of(overrides, kept)]
@@ -177,7 +180,9 @@ def affordable(overrides: list[str], minutes: float) -> list[str]:
     """Return overrides for a smaller budget if the default one takes longer than that."""
     try:
         config = compose(overrides)
-        images = round_down(60 * minutes * images_per_second(config, time.process_time))
+        images = round_down(60 * minutes * images_per_second(config, time.process_time, patience=60 * minutes))
+    except TooSlowError:
+        images = config["batch_size"] * config["d_steps"]  # a step of the generator
     except Exception:  # the command itself will say why, and its row with it
         return []
     if images >= config["budget"]["images"]:

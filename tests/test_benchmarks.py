@@ -106,6 +106,12 @@ def test_rows_of_first_commands_are_kept_or_said_not_to_be_run(scripts, tmp_path
     assert "exit code 2: dataset: no option 'rnig'; did you mean 'ring'?" in refused
     assert left.endswith("| not run |")
     assert pictures == "![Samples of the rows, by their numbers](sheet.png)"
+    monkeypatch.setattr(first, "train", lambda *_: {"overrides": ["dataset=rnig"], "verdict": "good"})
+    for again, verdict in ([], "'ring'?"), (["--again"], "good"):
+        monkeypatch.setattr(sys, "argv", [*arguments, "dataset=rnig", *again])
+        first.main()
+        (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("| 1 |"))
+        assert verdict in row
 
 
 def test_a_row_of_first_commands_says_what_its_run_ended_in_and_at_what_part_of_the_budget(scripts, tmp_path):
@@ -141,10 +147,17 @@ def test_times_of_first_commands_are_short_to_read(scripts):
 
 def test_the_budget_of_a_first_command_fits_the_minutes(scripts, monkeypatch):
     first = scripts("first_commands")
-    monkeypatch.setattr(first, "images_per_second", lambda config, seconds: 1000.0)
+    monkeypatch.setattr(first, "images_per_second", lambda config, seconds, patience: 1000.0)
     assert first.affordable(["model=mlp"], 100) == []
     assert first.affordable(["model=mlp"], 3) == ["budget.images=100000"]
     assert first.affordable(["model=mlp"], 0.25) == ["budget.images=10000", "metrics.final_samples=1000"]
+
+    def too_slow(config, seconds, patience):
+        raise first.TooSlowError
+
+    monkeypatch.setattr(first, "images_per_second", too_slow)
+    given = ["model=mlp", "batch_size=64", "d_steps=2"]
+    assert first.affordable(given, 3) == ["budget.images=128", "metrics.final_samples=1000"]
 
 
 def test_the_memory_of_a_step_is_measured_in_each_way_or_refused(scripts):

@@ -154,10 +154,18 @@ class Checked:
             options = view.get(key) if key else self.config
             check = getattr(cls, "check", None)
             if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
-                self.problems += check(key, options, view)
+                found = list(check(key, options, view))
+                if issubclass(cls, Section) and any(problem.key == key for problem in found):
+                    # What is said of a section as a whole says why values are missing in it.
+                    self.problems = [each for each in self.problems if not _is_missing_in(key, each)]
+                self.problems += found
 
     def _refuse(self, key: str, text: str, missing: bool = False) -> None:
         self.problems.append(Problem(key, text, missing))
+
+
+def _is_missing_in(section: str, problem: Problem) -> bool:
+    return problem.missing and problem.key.rpartition(".")[0] == section
 
 
 def _descends(cls: type, base: type) -> bool:

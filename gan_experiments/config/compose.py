@@ -158,13 +158,14 @@ class CommandLine(Overrides):
         parent, _, last = change.key.rpartition(".")
         above: Any = OmegaConf.select(config, parent) if parent else config
         present = isinstance(above, DictConfig) and last in above.keys()  # noqa: SIM118 - "in" hides what is missing
+        entry = not change.deletes and _is_entry(above, change.values[index])
         if change.deletes and present:
             del above[last]
         elif change.deletes:
             self.problems.append(Problem(change.key, "no such key to delete"))
-        elif above is None and (text := unchosen(change, config, self.changes, self.files)):
+        elif not (present or entry) and (text := unchosen(change, self.choices, self.changes, self.files)):
             self.problems.append(Problem(change.key, text))
-        elif not (present or change.line.startswith("+") or _is_entry(above, change.values[index])):
+        elif not (present or change.line.startswith("+") or entry):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
             aliases = key_aliases(self.files.config_name)
             text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), aliases)

@@ -121,11 +121,14 @@ class Metrics(Section):
     @staticmethod
     def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse features without an extractor, weights that no extractor reads, and two values of one name."""
-        features, extractors = config.get(f"{key}.features"), config.get(f"{key}.extractors")
+        groups = ("extractors", "features", "measures")
+        extractors, features, measures = (config.get(f"{key}.{group}") or {} for group in groups)
+        names = ",".join(features)
         if features and not extractors:
-            names = ",".join(features)
-            yield Problem(f"{key}.features", f"{names} needs an extractor; add one: {key}=[native,{names}]")
-        extractors = extractors or {}
+            yield Problem(key, f"{names} needs an extractor; add one: {key}=[native,{names}]")
+        elif (features or measures) and not options.keys() & {"every", "samples", "final_samples", "batch_size"}:
+            text = f"{','.join([*features, *measures])} goes with others, which say how often and with how many samples"
+            yield Problem(key, f"{text}: {key}=[native,...], or {key}=[none,...] for it alone")
         takes_weights = any("weights" in (config.get(f"{key}.extractors.{name}") or ()) for name in extractors)
         if config.get(f"{key}.weights") and not takes_weights:
             text = f"{', '.join(extractors) or 'no extractor'} takes no file of weights; {key}=inception does"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles, conf_dir, root_dir
 from gan_experiments.config.targets import TARGET
@@ -76,29 +77,40 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if "." in key else "")
 
 
-def unchosen(change: Change, config: Any, changes: Sequence[Change], files: ConfigFiles) -> str:
-    """Return how to choose the option of a group below which a key lies; empty if it is chosen, or is no option.
+def unchosen(change: Change, choices: Mapping[str, str], changes: Sequence[Change], files: ConfigFiles) -> str:
+    """Return how to choose the option of a group that a key is about; empty if it is chosen, or is no option.
 
     Args:
         change: Of a key that does not exist.
-        config: As composed so far.
-        changes: All of the command line, which may make a component of the user's with the same name.
+        choices: What is chosen of each group.
+        changes: All of the command line, which may make a component of the user's with the same name, or sweep.
         files: Those of the command.
     """
-    group, option, *_ = change.key.split(".")
-    if any(other.key == f"{group}.{option}.{TARGET}" for other in changes):
+    group, *rest = change.key.split(".")
+    option = next((part for part in rest if group in files.groups and part in files.options(group)), None)
+    chosen = [name for name in _options_in(choices.get(group, "")) if name != "none"]
+    if option is None or option in chosen:
         return ""
-    if group not in files.groups or option not in files.options(group) or option in (config.get(group) or ()):
+    component = ".".join([group, *rest[: rest.index(option) + 1]])
+    if any(other.key == f"{component}.{TARGET}" for other in changes):
         return ""
     try:
-        entries = files.compose([f"{group}={option}"]).config.get(group) or ()
+        composed = files.compose([f"{group}={option}"]).config
     except COMPOSE_FAILURES:  # which are told where it is chosen
         return ""
-    if option not in entries:
+    if not OmegaConf.is_dict(OmegaConf.select(composed, component)):
         return ""  # this group's options are not entries of a mapping
-    chosen = [str(name) for name in config.get(group) or () if name in files.options(group)]
+    below = f" {change.line.lstrip('+')}" if change.key != component else ""
+    swept = [value for other in changes if other.key == group for value in other.values if option in _options_in(value)]
+    if swept:
+        return f"only runs with {group}={swept[0]} have it; sweep it by itself: -m {group}={swept[0]}{below}"
     choice = f"[{','.join([*chosen, option])}]" if chosen else option
-    return f"{option} is not chosen; to choose it: {group}={choice} {change.line.lstrip('+')}"
+    return f"{option} is not chosen; to choose it: {group}={choice}{below}"
+
+
+def _options_in(text: str) -> list[str]:
+    """Return the options in the text of a choice: of one, or a list."""
+    return re.findall(r"[^\[\],' ]+", text)
 
 
 def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:

@@ -28,7 +28,7 @@ def describe(annotation: Any) -> str:
         text = next((item.text for item in arguments[1:] if isinstance(item, Described)), None)
         return text or describe(arguments[0]) + "".join(map(_bounds, arguments[1:]))
     if get_origin(annotation) in UNIONS:
-        return " or ".join(dict.fromkeys(map(describe, arguments)))
+        return " or ".join(dict.fromkeys(_member(member, arguments) for member in arguments))
     if get_origin(annotation) is Literal:
         listed = ", ".join(map(show, arguments)).replace("'", "")
         return f"one of {listed}" if len(arguments) > 1 else f"'{listed}'"
@@ -57,6 +57,13 @@ def spelling_hint(value: Any, annotation: Any) -> str:
     if float in kinds and isinstance(value, float) and not in_float32(value):
         return "; in float32 it is 0" if abs(value) < 1 else f"; float32 ends at {FLOAT32[1]:.2g}"
     return "; it must fit into 64 bits" if isinstance(value, int) and abs(value) > LARGEST_INT else ""
+
+
+def _member(annotation: Any, others: tuple[Any, ...]) -> str:
+    """Describe a member of a union; a list of choices that another member is does not list them again."""
+    items = get_args(annotation) if container_of(annotation) is list else ()
+    choices = [item for item in items if get_origin(item) is Literal and item in others]
+    return "a list of these" if choices else describe(annotation)
 
 
 def _describe_container(container: Any, arguments: tuple[Any, ...]) -> str:

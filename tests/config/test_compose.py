@@ -109,11 +109,39 @@ def test_several_components_of_a_group():
         ("penalty=none penalty.r1.weight=3", "penalty=r1 penalty.r1.weight=3"),
         ("penalty=r1 +penalty.lecam.weight=1", "penalty=[r1,lecam] penalty.lecam.weight=1"),
         ("augment=none augment.ada.target=0.5", "augment=ada augment.ada.target=0.5"),
+        (
+            "metrics=native metrics.features.mind.directions=10",
+            "metrics=[native,mind] metrics.features.mind.directions=10",
+        ),
     ],
 )
 def test_an_option_of_a_group_that_takes_several_has_to_be_chosen(given, choice):
     key = choice.split()[1].partition("=")[0]
-    assert problems(*given.split()) == [f"{key}: {key.split('.')[1]} is not chosen; to choose it: {choice}"]
+    assert problems(*given.split()) == [f"{key}: {key.split('.')[-2]} is not chosen; to choose it: {choice}"]
+
+
+def test_a_value_in_the_place_of_an_option_says_how_to_choose_it():
+    assert problems("augment.ada=3") == ["augment.ada: ada is not chosen; to choose it: augment=ada"]
+    assert value_problems("+augment.ada._target_=gan_experiments.augment.ada.ADA") == []
+
+
+def test_an_option_that_only_some_jobs_of_a_sweep_have():
+    lines = problems("penalty=r1,lecam", "penalty.r1.weight=1,2", multirun=True)
+    advice = "sweep it by itself: -m penalty=r1 penalty.r1.weight=1,2"
+    assert lines == [f"penalty.r1.weight: only runs with penalty=r1 have it; {advice}"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "advice"),
+    [
+        ("mind", "mind needs an extractor; add one: metrics=[native,mind]"),
+        ("[kid,prdc]", "kid,prdc needs an extractor; add one: metrics=[native,kid,prdc]"),
+        ("pairs", "psnr,ssim goes with others, which say how often and with how many samples: metrics=[native,...]"),
+    ],
+)
+def test_a_measure_that_needs_others_is_one_problem(choice, advice):
+    (line,) = problems(f"metrics={choice}")
+    assert line.startswith(f"metrics: {advice}")
 
 
 def test_values_of_a_sweep_of_what_is_not_chosen_are_one_problem():

@@ -180,8 +180,8 @@ def test_features_need_an_extractor():
     features = {"kid": {"_target_": KID}, "prdc": {"_target_": PRDC}}
     config = {"metrics": {"features": features, "extractors": {}}}
     (line,) = lines(Metrics.check, "metrics", config)
-    assert line == "metrics.features: kid,prdc needs an extractor; add one: metrics=[native,kid,prdc]"
-    config["metrics"]["extractors"] = {"native": {"width": 4}}
+    assert line == "metrics: kid,prdc needs an extractor; add one: metrics=[native,kid,prdc]"
+    config["metrics"] |= {"extractors": {"native": {"width": 4}}, "every": 10}
     assert lines(Metrics.check, "metrics", config) == []
 
 
@@ -195,7 +195,7 @@ def test_a_file_of_weights_needs_a_reader():
 
 def test_two_measures_do_not_share_a_value():
     features, measures = {"prdc": {"_target_": PRDC}}, {"known_distribution": {"_target_": KnownDistributionMetric}}
-    config = {"metrics": {"features": features, "measures": measures, "extractors": {"native": {}}}}
+    config = {"metrics": {"every": 10, "features": features, "measures": measures, "extractors": {"native": {}}}}
     (line,) = lines(Metrics.check, "metrics", config)
     assert line == (
         "metrics.measures.known_distribution: metrics.features.prdc already computes precision, recall; "

@@ -6,6 +6,8 @@ from annotated_types import Interval
 from gan_experiments.config.wording import describe
 from gan_experiments.core.types import Fraction
 
+Choice = Literal["a", "b"]
+
 
 @pytest.mark.parametrize(
     ("annotation", "words"),
@@ -16,6 +18,8 @@ from gan_experiments.core.types import Fraction
         (Fraction | Literal["auto"], "a number in [0, 1] or 'auto'"),
         (tuple[int, ...], "a list, each an integer"),
         (dict, "a mapping"),
+        (Choice | list[Choice] | None, "one of a, b or a list of these or null"),
+        (str | list[str], "text or a list, each text"),
     ],
 )
 def test_an_annotation_in_words(annotation, words):
