@@ -182,7 +182,7 @@ def affordable(overrides: list[str], minutes: float) -> list[str]:
         config = compose(overrides)
         images = round_down(60 * minutes * images_per_second(config, time.process_time, patience=60 * minutes))
     except TooSlowError:
-        images = config["batch_size"] * config["d_steps"]  # a step of the generator
+        images = int(config["batch_size"]) * int(config["d_steps"])  # a step of the generator
     except Exception:  # the command itself will say why, and its row with it
         return []
     if images >= config["budget"]["images"]:
