@@ -42,7 +42,8 @@ class DiffAugment(Augmentation):
 
     def forward(self, images: Tensor, rng: Stream, images_seen: int) -> Tensor:
         """Return augmented images ``(B, C, H, W)``."""
-        drawn = rng.uniform(len(images), 8)[:, :, None, None, None].to(images.dtype)  # (B, 8, 1, 1, 1)
+        precision = torch.promote_types(images.dtype, torch.float32)  # in bfloat16 a number below 1 may become 1
+        drawn = rng.uniform(len(images), 8)[:, :, None, None, None].to(precision)  # (B, 8, 1, 1, 1)
         chosen, (brightness, saturation, contrast), moves, centre = (
             drawn[:, 0], drawn[:, 1:4].unbind(1), drawn[:, 4:6, 0, 0, 0], drawn[:, 6:8, 0, 0, 0],
         )  # fmt: skip
@@ -55,7 +56,7 @@ class DiffAugment(Augmentation):
             augmented = _translated(augmented, moves, self.translation)
         if self.cutout:
             augmented = augmented * _outside(augmented, centre, self.cutout)
-        return torch.where(chosen < self.p, augmented, images)
+        return torch.where(chosen < self.p, augmented.to(images.dtype), images)
 
 
 def _around(centre: Tensor, images: Tensor, factor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, float64, nn
 from torch.special import ndtr, ndtri
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.network_rules import check_image_size, check_labels, check_packing, refuse_rectangle
+from gan_experiments.core.network_rules import check_image_size, check_labels, check_packing, refuse_size
 from gan_experiments.core.step import DiscriminatorOutput
 from gan_experiments.core.types import DataFacts
 
@@ -36,7 +36,7 @@ class Generator(nn.Module):
 
     def __init__(self, facts: DataFacts) -> None:
         super().__init__()
-        refuse_rectangle(type(self), facts)
+        refuse_size(type(self), facts)
         self.facts = facts
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -82,7 +82,7 @@ class Encoder(nn.Module):
 
     def __init__(self, facts: DataFacts, latent_dim: int) -> None:
         super().__init__()
-        refuse_rectangle(type(self), facts)
+        refuse_size(type(self), facts)
         self.facts = facts
         self.latent_dim = latent_dim
 
@@ -124,7 +124,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, facts: DataFacts, packing: int = 1) -> None:
         super().__init__()
-        refuse_rectangle(type(self), facts)
+        refuse_size(type(self), facts)
         self.facts = facts
         self.packing = packing
         self.input_channels = packing * facts.channels

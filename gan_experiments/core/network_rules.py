@@ -27,11 +27,10 @@ def check_image_size(key: str, fitting: tuple[int, ...] | None, config: ConfigVi
         text = unfit_rectangle(network, *sides)
         yield from [Problem(key, text)] if text else []
         return
-    listed = ", ".join(map(str, fitting))
     hint = "; set dataset.image_size" if config.get("dataset.image_size") else ""
     if size in LARGE_SIZES:
         hint += f"{' or' if hint else ';'} take a model of large images: {' or '.join(LARGE_MODELS)}"
-    yield Problem(key, f"{network.__name__} supports image sizes {listed}; {dataset.__name__} has {size}{hint}")
+    yield Problem(key, f"{_supported(network, fitting)}; {dataset.__name__} has {size}{hint}")
 
 
 def unfit_rectangle(network: type, height: int, width: int) -> str:
@@ -49,15 +48,23 @@ def unfit_rectangle(network: type, height: int, width: int) -> str:
     return f"{need}, not {height} x {width} pixels (height x width)"
 
 
-def refuse_rectangle(network: type, facts: DataFacts) -> None:
-    """Refuse images that a network does not fit by its ``side_multiple``.
+def refuse_size(network: type, facts: DataFacts) -> None:
+    """Refuse images that a network does not fit by its ``image_sizes`` or its ``side_multiple``.
 
     Raises:
         ConfigError: Says which sizes it takes.
     """
+    size, fitting = facts.shorter_side, getattr(network, "image_sizes", None)
     text = unfit_rectangle(network, facts.height, facts.width)
+    if fitting is not None and size not in fitting:
+        hint = "; for points take model=mlp metrics=known_distribution" if facts.image_size == 1 else ""
+        text = f"{_supported(network, fitting)}; {facts.name} has {size}{hint}"
     if text:
         raise ConfigError(f"model: {text}")
+
+
+def _supported(network: type, sizes: tuple[int, ...]) -> str:
+    return f"{network.__name__} supports image sizes {', '.join(map(str, sizes))}"
 
 
 def conditioning_option(config: ConfigView, key: str) -> tuple[str, bool | None]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.network_rules import check_image_size, refuse_rectangle
+from gan_experiments.core.network_rules import check_image_size, refuse_size
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
 
@@ -39,7 +39,7 @@ class Translator(nn.Module):
             raise ConfigError(f"model: {type(self).__name__} translates images; {facts.name} has no inputs")
         if facts.image_size == 1:
             raise ConfigError(f"model: {type(self).__name__} translates images; {facts.name} has points")
-        refuse_rectangle(type(self), facts)
+        refuse_size(type(self), facts)
         self.facts = facts
         self.input_channels = facts.input_channels
 

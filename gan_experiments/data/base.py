@@ -45,7 +45,7 @@ class ImageData(pl.LightningDataModule):
         seed: Seed of the subset and of flips and crops; passed by the program.
 
     Attributes:
-        known: The facts, if they are the same for all options and known without reading any file.
+        known: The facts, if they are known without reading any file; of the class, if they are so for all options.
         has_known_distribution: Whether the images are drawn from a known distribution.
         has_equilibrium: Whether that of a GAN on it is known: its covariance is the attribute ``equilibrium``.
         has_labels: Whether the images can have labels.
@@ -58,7 +58,7 @@ class ImageData(pl.LightningDataModule):
     """
 
     provided: ClassVar[tuple[str, ...]] = ("seed",)  # arguments that the program passes, not the config
-    known: ClassVar[DataFacts | None] = None
+    known: DataFacts | None = None
     has_known_distribution: ClassVar[bool] = False
     has_equilibrium: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from gan_experiments.core.files import replacing, whole_folder
 from gan_experiments.core.images import encode_picture, is_points, picture_suffix
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.files import dataset_json
+from gan_experiments.data.parallel import with_progress
 
 _BATCH, _FOLDER = 256, 1000  # images read together, and in one folder
 
@@ -39,10 +38,10 @@ def write_images(data: ImageData, output: Path) -> None:
         raise ConfigError(f"output: {output} exists and is not overwritten")
     fetch, _ = data.fetch(torch.device("cpu"))
     suffix, labels = picture_suffix(data.facts.channels, data.facts.bits), []
-    numbers, console = torch.split(torch.arange(data.num_training), _BATCH), Console(stderr=True)
+    numbers = torch.split(torch.arange(data.num_training), _BATCH)
     try:
         with (_archive if output.suffix == ".zip" else _folder)(output) as put:
-            for part in track(numbers, "writing images", console=console, disable=not console.is_terminal):
+            for part in with_progress(numbers, "writing images"):
                 batch = fetch(part)
                 known = None if batch.labels is None else batch.labels.tolist()
                 for row, number in enumerate(part.tolist()):

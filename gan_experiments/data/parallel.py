@@ -1,4 +1,4 @@
-"""Parallel map over many files with threads."""
+"""Parallel map over many files with threads, and a bar that shows how far such work has come."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,3 +35,9 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
         finally:
             for future in waiting:  # the consumer has stopped, or an item has failed
                 future.cancel()
+
+
+def with_progress(items: Iterable[Item], text: str, total: int | None = None) -> Iterable[Item]:
+    """Return items, of which a bar on a terminal shows how many of them, or of ``total``, are taken."""
+    console = Console(stderr=True)
+    return track(items, text, total, console=console, disable=not console.is_terminal)

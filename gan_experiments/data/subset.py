@@ -50,12 +50,13 @@ def choose_subset(
 def _of_each_class(shuffled: Tensor, labels: Tensor, per_class: int | None, long_tail: float) -> Tensor:
     """Return the first images of each class in ``shuffled``, in that order."""
     sizes = torch.bincount(labels)
-    smallest = int(sizes.min())
+    smallest, scarce = int(sizes.min()), int(sizes.argmin())
     if per_class is not None:
         if per_class > smallest:
-            scarce = int(sizes.argmin())
             raise ConfigError(f"dataset.per_class: {per_class} images requested, class {scarce} has {smallest}")
         sizes = torch.full_like(sizes, per_class)
+    elif not smallest:
+        raise ConfigError(f"dataset.long_tail: class {scarce} has no images; the sizes follow from the smallest class")
     rank = torch.linspace(0, 1, len(sizes), dtype=torch.float64)
     # The curve starts at the size of the smallest class, so its shape does not depend on the sizes of the others.
     curve = sizes if long_tail == 1.0 else (sizes.min() * long_tail**-rank).round().clamp_(min=1).long()

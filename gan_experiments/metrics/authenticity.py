@@ -25,11 +25,7 @@ class AuthPct(FeatureMeasure):
     values: ClassVar[tuple[str, ...]] = ("authpct",)
     higher_is_better = True
     keeps: ClassVar[tuple[str, ...]] = ("features",)
-
-    @property
-    def min_images(self) -> int:
-        """Three: a neighbour's neighbour that is another."""
-        return 3
+    min_trained: ClassVar[int] = 3  # a neighbour's neighbour that is another
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return the percentage."""
@@ -37,8 +33,7 @@ class AuthPct(FeatureMeasure):
 
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return the percentage and its margin, that of a mean."""
-        assert fake.features is not None
-        percent = 100 * authenticity(_trained(real), fake.features).double()
+        percent = 100 * authenticity(_trained(real), fake.rows).double()
         return {"authpct": percent.mean().item()}, {"authpct": margin_of_mean(percent)}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
@@ -48,5 +43,4 @@ class AuthPct(FeatureMeasure):
 
 
 def _trained(real: FeatureSet) -> Tensor:
-    assert real.features is not None
-    return real.features if real.trained is None else real.features[real.trained.to(real.features.device)]
+    return real.rows if real.trained is None else real.rows[real.trained.to(real.rows.device)]

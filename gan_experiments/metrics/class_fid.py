@@ -37,25 +37,21 @@ class ClassFID(FeatureMeasure):
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return both values; none if a class has fewer than two real images."""
-        assert real.features is not None
         assert real.labels is not None
-        assert fake.features is not None
         assert fake.labels is not None
         if real.labels.bincount(minlength=real.num_classes).min() < 2:
             return {}
-        distances = class_wise_frechet_distances(
-            real.features.double(), real.labels, fake.features.double(), fake.labels, real.num_classes
-        )
+        sets = real.rows.double(), real.labels, fake.rows.double(), fake.labels
+        distances = class_wise_frechet_distances(*sets, real.num_classes)
         return {"class_fid": sum(distances) / len(distances), "class_fid_worst": max(distances)}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return the expected values, for as many samples of each class; nothing for a class below 16 real images."""
-        assert real.whole.features is not None
         labels, classes = real.whole.labels, real.whole.num_classes
         if labels is None or labels.bincount(minlength=classes).min() < 2 * BASELINE_PARTS:
             return {}
         order = Stream("real baseline", "classes").permutation(len(labels)).to(labels.device)
-        features = real.whole.features[order]
+        features = real.whole.rows[order]
         distances = expected_class_wise_distances(features, labels[order], classes, samples / classes)
         each = {"class_fid": distances.mean(1), "class_fid_worst": distances.amax(1)}
         return {name: Baseline(values.mean().item(), values.std().item()) for name, values in each.items()}

@@ -16,7 +16,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
 from gan_experiments.metrics.moments import Moments
 
-_HEAD = 4  # numbers before the tensors of a packed state: partition, part, samples in the sums, features
+_HEAD = 3  # numbers before the tensors of a packed state: part, samples in the sums, features
 
 
 def _live_name(state: str) -> str:
@@ -35,8 +35,7 @@ class MomentsState:
         self._live = _live_name(name)
 
     def __get__(self, metric: Metric, owner: type | None = None) -> list[Tensor]:
-        parts = enumerate(vars(metric)[self._live])
-        return [_pack(index, part, each, metric.device) for index, of in parts for part, each in enumerate(of)]
+        return [_pack(part, moments, metric.device) for part, moments in enumerate(vars(metric)[self._live])]
 
     def __set__(self, metric: Metric, packed: Sequence[Tensor]) -> None:
         vars(metric)[self._live] = _unpack(packed)
@@ -57,15 +56,13 @@ class FeatureStates(Metric):
         for name in names:
             self.add_state(f"{side}_{name}", [], dist_reduce_fx=None if name == "moments" else "cat")
 
-    def collect(
-        self, side: str, membership: Tensor, parts: Sequence[int], features: Tensor, logits: Any, labels: Any
-    ) -> None:
+    def collect(self, side: str, membership: Tensor, parts: int, features: Tensor, logits: Any, labels: Any) -> None:
         """Add a batch: features ``(B, F)``, logits ``(B, K)`` and labels ``(B,)`` or ``None``.
 
         Args:
             side: ``real`` or ``fake``.
-            membership: The part that each image belongs to, in each partition: int64, ``(P, B)``.
-            parts: The number of parts of each partition.
+            membership: The part that each image belongs to: int64, ``(B,)``.
+            parts: The number of parts.
             features: Features.
             logits: Logits.
             labels: Labels.
@@ -78,21 +75,20 @@ class FeatureStates(Metric):
                 getattr(self, f"{side}_{name}").append(values.float() if name == "logits" else values)
 
     def collected(self, side: str, membership: Tensor | None = None) -> PartitionedFeatures:
-        """Return the images so far; ``membership`` ``(P, N)`` of all of them, by default a single part."""
+        """Return the images so far; ``membership`` ``(N,)`` of all of them, by default a single part."""
         moments = vars(self).get(_live_name(f"{side}_moments"), [])
         kept: dict[str, Any] = {name: self._kept(f"{side}_{name}") for name in PER_IMAGE}
-        whole = FeatureSet(merge_moments(moments[0]) if moments else None, **kept)
+        whole = FeatureSet(merge_moments(moments) if moments else None, **kept)
         if membership is None:
-            membership = torch.zeros(1, len(whole), dtype=torch.int64)
+            membership = torch.zeros(len(whole), dtype=torch.int64)
         return PartitionedFeatures(whole, membership, moments)
 
-    def _add_to_moments(self, side: str, membership: Tensor, parts: Sequence[int], exact: Tensor) -> None:
+    def _add_to_moments(self, side: str, membership: Tensor, parts: int, exact: Tensor) -> None:
         name = _live_name(f"{side}_moments")
         if not vars(self)[name]:
-            vars(self)[name] = [[Moments(exact.shape[1]) for _ in range(size)] for size in parts]
-        for moments, of_images in zip(vars(self)[name], membership, strict=True):
-            for index, part in enumerate(moments):
-                part.update(exact[of_images == index] if len(moments) > 1 else exact)
+            vars(self)[name] = [Moments(exact.shape[1]) for _ in range(parts)]
+        for index, part in enumerate(vars(self)[name]):
+            part.update(exact[membership == index] if parts > 1 else exact)
 
     def _kept(self, state: str) -> Tensor | None:
         values = getattr(self, state) if state in self._defaults else []
@@ -126,18 +122,18 @@ def cpu_if_mps(*values: Any) -> tuple[Any, ...]:
     return tuple(each.cpu() if each is not None and each.device.type == "mps" else each for each in values)
 
 
-def _pack(partition: int, part: int, moments: Moments, device: torch.device) -> Tensor:
+def _pack(part: int, moments: Moments, device: torch.device) -> Tensor:
     state = moments.state()
     summed, num_features = state.pop("count").tolist()
-    head = torch.tensor([partition, part, summed, num_features], dtype=torch.float64)
+    head = torch.tensor([part, summed, num_features], dtype=torch.float64)
     tensors = [state[name].flatten() for name in ("shift", "sum", "products", "rows") if name in state]
     return torch.cat([head.to(tensors[0].device if tensors else device), *tensors])
 
 
-def _unpack(packed: Sequence[Tensor]) -> list[list[Moments]]:
-    partitions: dict[int, dict[int, Moments]] = {}
+def _unpack(packed: Sequence[Tensor]) -> list[Moments]:
+    parts: dict[int, Moments] = {}
     for vector in packed:
-        partition, part, summed, size = (int(number) for number in vector[:_HEAD].tolist())
+        part, summed, size = (int(number) for number in vector[:_HEAD].tolist())
         state, rest = {"count": torch.tensor([summed, size])}, vector[_HEAD:].double()
         if summed:
             sums, rest = rest[: (2 + size) * size].view(-1, size), rest[(2 + size) * size :]
@@ -145,9 +141,8 @@ def _unpack(packed: Sequence[Tensor]) -> list[list[Moments]]:
         if len(rest):
             state["rows"] = rest.view(-1, size)
         moments = Moments.from_state(state)
-        parts = partitions.setdefault(partition, {})
         if part in parts:
             parts[part].merge(moments)
         else:
             parts[part] = moments
-    return [[parts[part] for part in sorted(parts)] for _, parts in sorted(partitions.items())]
+    return [parts[part] for part in sorted(parts)]

@@ -33,7 +33,8 @@ class FLS(FeatureMeasure):
     values: ClassVar[tuple[str, ...]] = ("fls",)
     higher_is_better = True
     keeps: ClassVar[tuple[str, ...]] = ("features",)
-    needs_held_out: ClassVar[bool] = True
+    min_trained: ClassVar[int] = 4  # two of each half
+    min_held_out: ClassVar[int] = 2
     final_only: ClassVar[bool] = True
 
     def __init__(
@@ -42,21 +43,14 @@ class FLS(FeatureMeasure):
         super().__init__(feature, reset_real_features)
         self.images = images
 
-    @property
-    def min_images(self) -> int:
-        """Two of each half of the training images and of those held out."""
-        return 6
-
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return the score, of as many generated images as there are in a half of the training set, at most."""
-        assert real.features is not None
         assert real.trained is not None
-        assert fake.features is not None
-        trained, held_out = real.features[real.trained], real.features[~real.trained]
+        trained, held_out = real.rows[real.trained], real.rows[~real.trained]
         order = Stream(seed, "fls").permutation(len(trained)).to(trained.device)
-        count = min(self.images, len(trained) // 2, len(fake.features))
+        count = min(self.images, len(trained) // 2, len(fake.rows))
         fitted, others = trained[order[count:][: self.images]], trained[order[:count]]
-        score = feature_likelihood_score(fitted, others, held_out[: self.images], fake.features[:count])
+        score = feature_likelihood_score(fitted, others, held_out[: self.images], fake.rows[:count])
         return {"fls": score}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:

@@ -36,6 +36,17 @@ class FeatureSet:
     num_classes: int = 0
     trained: Tensor | None = None
 
+    @property
+    def rows(self) -> Tensor:
+        """The features, of a measure that keeps them."""
+        assert self.features is not None
+        return self.features
+
+    def gaussian(self) -> Gaussian:
+        """Return mean and covariance of all features, of a measure that keeps moments."""
+        assert self.moments is not None
+        return self.moments.gaussian()
+
     def __len__(self) -> int:
         if self.moments is not None:
             return self.moments.count
@@ -52,30 +63,24 @@ class FeatureSet:
 
 @dataclass
 class PartitionedFeatures:
-    """The features of a set of images, with one or more partitions of the set.
+    """The features of a set of images, which is divided into parts.
 
     Attributes:
         whole: All images.
-        membership: The part that each image belongs to, in each partition: int64, ``(P, N)``.
-        moments: The moments of every part, by partition; empty if no measure keeps moments.
+        membership: The part that each image belongs to: int64, ``(N,)``.
+        moments: The moments of every part; empty if no measure keeps moments.
         source: What the features are a function of (data and extractor), as a text to cache by; empty if not known.
     """
 
     whole: FeatureSet
     membership: Tensor
-    moments: list[list[Moments]]
+    moments: list[Moments]
     source: str = ""
 
-    def part(self, partition: int, index: int) -> FeatureSet:
-        """Return one part of a partition."""
-        moments = self.moments[partition][index] if self.moments else None
-        return self.whole.take(self.membership[partition] == index, moments)
-
-    def without_part(self, partition: int, index: int) -> FeatureSet:
+    def without_part(self, index: int) -> FeatureSet:
         """Return all images but those of one part."""
-        parts = self.moments[partition] if self.moments else []
-        others = [moments for part, moments in enumerate(parts) if part != index]
-        return self.whole.take(self.membership[partition] != index, merge_moments(others) if others else None)
+        others = [moments for part, moments in enumerate(self.moments) if part != index]
+        return self.whole.take(self.membership != index, merge_moments(others) if others else None)
 
 
 def merge_moments(parts: Sequence[Moments]) -> Moments:
@@ -90,10 +95,9 @@ def real_parts(real: PartitionedFeatures) -> RealParts | None:
     """Return the Gaussians of real images and of their parts; ``None`` if there are too few images."""
     if len(real.whole) < 2 * BASELINE_PARTS:
         return None
-    (moments,) = real.moments
 
     def union(parts: Sequence[int]) -> Gaussian:
-        return merge_moments([moments[part] for part in parts]).gaussian()
+        return merge_moments([real.moments[part] for part in parts]).gaussian()
 
     halves = [(union(first), union(second)) for first, second in half_splits()]
-    return RealParts(merge_moments(moments).gaussian(), [part.gaussian() for part in moments], halves)
+    return RealParts(union(range(len(real.moments))), [part.gaussian() for part in real.moments], halves)

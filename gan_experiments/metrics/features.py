@@ -27,7 +27,8 @@ class FeatureMeasure(Measure, FeatureStates):
     Attributes:
         keeps: What it needs of all images: ``"moments"``, or of every image ``"features"``, ``"logits"``, ``"labels"``.
         compares_with_real: Whether it needs real images at all.
-        needs_held_out: Whether it needs real images that the generator was not trained on.
+        min_trained: The smallest number of real images that the generator was trained on.
+        min_held_out: The same of those that it was not trained on; 0: none are needed.
         supports_jackknife: Whether it is fast enough to be computed a dozen times more: its margin of error then comes
             from the jackknife.
         baseline_version: Version of what ``expected`` computes, to be raised with every change of it. It is then cached
@@ -44,7 +45,8 @@ class FeatureMeasure(Measure, FeatureStates):
     higher_is_better: Any = None
     keeps: ClassVar[tuple[str, ...]] = ()
     compares_with_real: ClassVar[bool] = True
-    needs_held_out: ClassVar[bool] = False
+    min_trained: ClassVar[int] = 0
+    min_held_out: ClassVar[int] = 0
     supports_jackknife: ClassVar[bool] = False
     baseline_version: ClassVar[int] = 0
     provided: ClassVar[tuple[str, ...]] = ("feature", "reset_real_features")
@@ -95,7 +97,7 @@ class FeatureMeasure(Measure, FeatureStates):
         count, parts = len(images.features), 1 if real else self._parts
         membership = torch.arange(0 if real else self._position, count if real else self._position + count) % parts
         self._position += 0 if real else count
-        self.collect("real" if real else "fake", membership[None], [parts], *images, labels)
+        self.collect("real" if real else "fake", membership, parts, *images, labels)
 
     def compute(self) -> Any:
         """Return its values by name, float64 scalars, over the images of all processes."""
@@ -140,10 +142,10 @@ class FeatureMeasure(Measure, FeatureStates):
         with self._synced() as (real, fake):
             values, own = self.compare_with_margins(real.whole, fake.whole, self.seed)
             groups = range(min(self._parts, len(fake.whole)))
-            too_small = len(groups) < JACKKNIFE_GROUPS or len(fake.without_part(0, 0)) < self.min_images
+            too_small = len(groups) < JACKKNIFE_GROUPS or len(fake.without_part(0)) < self.min_images
             if own or not self.supports_jackknife or too_small:
                 return values, own
-            without = [self.compare(real.whole, fake.without_part(0, group), self.seed) for group in groups]
+            without = [self.compare(real.whole, fake.without_part(group), self.seed) for group in groups]
             return values, {name: jackknife_margin([each[name] for each in without]) for name in without[0]}
 
     def real_baseline(self, evaluated: Evaluated) -> dict[str, Baseline]:
@@ -185,7 +187,7 @@ class FeatureMeasure(Measure, FeatureStates):
             ValueError: There are none.
         """
         fake = self.collected("fake")
-        fake.membership = torch.arange(len(fake.whole))[None] % self._parts
+        fake.membership = torch.arange(len(fake.whole)) % self._parts
         real = self.reference or (self.collected("real") if self.compares_with_real else fake)
         for kind, each in (("real", real), ("generated", fake)):
             if any(getattr(each.whole, name) is None for name in self.keeps if name in ("moments", "features")):

@@ -52,10 +52,7 @@ class FIDInfinity(FeatureMeasure):
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return the extrapolated distance."""
-        assert real.moments is not None
-        assert fake.features is not None
-        gaussian = real.moments.gaussian()
-        return {"fid_infinity": extrapolated_frechet_distance(gaussian, fake.features, seed, self.points)}
+        return {"fid_infinity": extrapolated_frechet_distance(real.gaussian(), fake.rows, seed, self.points)}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return the expected distance of infinitely many new draws; nothing for fewer than 16 real images."""

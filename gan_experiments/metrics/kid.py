@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from annotated_types import Interval
 from torch import Tensor, nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from gan_experiments.core.types import PositiveInt, Repeats
+from gan_experiments.core.types import Repeats
 from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.functional.kernel_distance import kernel_distance
@@ -42,7 +43,7 @@ class KID(FeatureMeasure, KernelInceptionDistance):
         self,
         feature: nn.Module | None = None,
         subsets: Repeats = 100,
-        subset_size: PositiveInt = 1000,
+        subset_size: Annotated[int, Interval(ge=2)] = 1000,
         reset_real_features: bool = True,
     ) -> None:
         super().__init__(feature, reset_real_features)
@@ -52,19 +53,16 @@ class KID(FeatureMeasure, KernelInceptionDistance):
     @property
     def min_images(self) -> int:
         """The size of a subset."""
-        return max(2, self.subset_size)
+        return self.subset_size
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return mean and standard deviation over the subsets."""
-        assert real.features is not None
-        assert fake.features is not None
-        distance, spread = kernel_distance(real.features, fake.features, seed, self.subsets, self.subset_size)
+        distance, spread = kernel_distance(real.rows, fake.rows, seed, self.subsets, self.subset_size)
         return {"kid": distance, "kid_spread": spread}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return 0 and its standard deviation, and the expected standard deviation over the subsets."""
-        assert real.whole.features is not None
-        expected = expected_kernel_distance(real.whole.features, samples, self.subsets, self.subset_size)
+        expected = expected_kernel_distance(real.whole.rows, samples, self.subsets, self.subset_size)
         return {name: Baseline(*each) for name, each in expected.items()}
 
     def compute(self) -> tuple[Tensor, Tensor]:

@@ -59,13 +59,10 @@ class PRD(FeatureMeasure):
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return both scores."""
-        assert real.features is not None
-        assert fake.features is not None
-        curve = precision_recall_curve(real.features, fake.features, seed, self.clusters, self.runs)
+        curve = precision_recall_curve(real.rows, fake.rows, seed, self.clusters, self.runs)
         return {value: getattr(curve, name) for name, value in _NAMES.items()}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return the scores of as many new draws, from the clusters of the real images."""
-        assert real.whole.features is not None
-        expected = expected_precision_recall_curve(real.whole.features, samples, self.clusters)
+        expected = expected_precision_recall_curve(real.whole.rows, samples, self.clusters)
         return {value: Baseline(*expected[name]) for name, value in _NAMES.items()}

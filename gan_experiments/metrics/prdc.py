@@ -59,16 +59,11 @@ class PRDC(FeatureMeasure):
 
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return the four means, and the margins of precision and density, which are means over generated images."""
-        assert real.features is not None
-        assert fake.features is not None
-        scores = precision_recall_density_coverage(
-            real.features, fake.features, self.neighbours, self.density_neighbours
-        )
+        scores = precision_recall_density_coverage(real.rows, fake.rows, self.neighbours, self.density_neighbours)
         return scores.means(), {name: margin_of_mean(getattr(scores, name)) for name in ("precision", "density")}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return the four expected scores."""
-        assert real.whole.features is not None
         options = self.neighbours, self.density_neighbours
-        expected = expected_precision_recall_density_coverage(real.whole.features, samples, *options)
+        expected = expected_precision_recall_density_coverage(real.whole.rows, samples, *options)
         return {name: Baseline(*each) for name, each in expected.items()}

@@ -31,7 +31,7 @@ class RealFeatures(FeatureStates):
     """Features of real images, collected as any metric collects them.
 
     Args:
-        membership: The part that each image belongs to, in each partition: int64, ``(P, N)``.
+        membership: The part that each image belongs to: int64, ``(N,)``.
         keeps: What to keep of every image besides the moments.
         position: Index of the first image of this process.
     """
@@ -39,7 +39,7 @@ class RealFeatures(FeatureStates):
     def __init__(self, membership: Tensor, keeps: Iterable[str], position: int = 0) -> None:
         super().__init__()
         self._membership = membership
-        self._sizes = (membership.amax(1) + 1).tolist()
+        self._parts = int(membership.max()) + 1
         self._position = position
         self.keep("real", ["moments", *keeps])
 
@@ -47,7 +47,7 @@ class RealFeatures(FeatureStates):
         """Add the features of the next images."""
         chosen = slice(self._position, self._position + len(images.features))
         self._position = chosen.stop
-        self.collect("real", self._membership[:, chosen], self._sizes, *images, labels)
+        self.collect("real", self._membership[chosen], self._parts, *images, labels)
 
     def compute(self) -> PartitionedFeatures:
         """Return the images of all processes."""
@@ -150,22 +150,21 @@ class ReferenceStatistics:
     def _from_tensors(self, tensors: Mapping[str, Tensor]) -> PartitionedFeatures:
         labels = None if self._data.labels is None else self._data.labels.to(tensors["0.0.count"].device)
         moments = self._stored_moments(tensors)
-        whole = FeatureSet(merge_moments(moments[0]), tensors.get("features"), tensors.get("logits"), labels)
+        whole = FeatureSet(merge_moments(moments), tensors.get("features"), tensors.get("logits"), labels)
         return PartitionedFeatures(whole, self.membership, moments)
 
-    def _stored_moments(self, tensors: Mapping[str, Tensor]) -> list[list[Moments]]:
+    def _stored_moments(self, tensors: Mapping[str, Tensor]) -> list[Moments]:
         states: dict[str, dict[str, Tensor]] = {}
         for name, values in tensors.items():
             part, dot, key = name.rpartition(".")
             if dot:
                 states.setdefault(part, {})[key] = values
-        return [[Moments.from_state(states[f"0.{part}"]) for part in range(len(states))]]
+        return [Moments.from_state(states[f"0.{part}"]) for part in range(len(states))]
 
     def _write(self, statistics: PartitionedFeatures) -> PartitionedFeatures:
         tensors = {
-            f"{split}.{part}.{key}": values
-            for split, parts in enumerate(statistics.moments)
-            for part, moments in enumerate(parts)
+            f"0.{part}.{key}": values
+            for part, moments in enumerate(statistics.moments)
             for key, values in moments.state().items()
         }
         kept = {name: getattr(statistics.whole, name) for name in PER_IMAGE if name in self._keeps}
@@ -177,11 +176,11 @@ class ReferenceStatistics:
 
 
 def random_parts(count: int) -> Tensor:
-    """Divide images at random into ``BASELINE_PARTS`` parts of about equal size: the part of each, int64, ``(1, N)``.
+    """Divide images at random into ``BASELINE_PARTS`` parts of about equal size: the part of each, int64, ``(N,)``.
 
     The choice does not depend on the seed of a run, so that runs on one dataset share their real baseline.
     """
-    return (Stream("real baseline", "parts").permutation(count) % BASELINE_PARTS)[None]
+    return Stream("real baseline", "parts").permutation(count) % BASELINE_PARTS
 
 
 def _short_hash(recipe: str) -> str:

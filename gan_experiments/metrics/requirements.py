@@ -48,12 +48,15 @@ def warn_of_low_rank(
 
 
 def refuse_few_real(features: Features, data: ImageSource) -> None:
-    """Refuse a dataset that is too small for one of the measures, or has no held-out images where one needs them."""
+    """Refuse a dataset with too few images for one of the measures: of all, or of those trained on, or left out."""
     count = len(data.images)
     needs = {name: measure.min_images for name, measure in features.items()}
     _refuse_few(needs, count, f"metrics: {count} images in {data.facts.name}")
+    trained = count if data.trained is None else int(data.trained.sum())
+    needs = {name: measure.min_trained for name, measure in features.items()}
+    _refuse_few(needs, trained, f"metrics: {trained} images of {data.facts.name} that are trained on")
     for name, measure in features.items():
-        if measure.needs_held_out and (data.trained is None or data.trained.all()):
+        if count - trained < measure.min_held_out:
             need = f"needs real images that are not trained on: leave some out with dataset.limit= (there are {count})"
             raise ConfigError(f"metrics.features.{name}: {need}")
 

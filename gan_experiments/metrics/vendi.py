@@ -31,13 +31,11 @@ class Vendi(FeatureMeasure):
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
         """Return the score, which does not depend on the real images."""
-        assert fake.features is not None
-        return {"vendi": vendi_score(fake.features)}
+        return {"vendi": vendi_score(fake.rows)}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return the expected score of as many new draws."""
-        assert real.whole.features is not None
-        return {"vendi": Baseline(*expected_vendi_score(real.whole.features, samples))}
+        return {"vendi": Baseline(*expected_vendi_score(real.whole.rows, samples))}
 
     def update(self, images: Tensor | Extracted, real: bool = False, labels: Tensor | None = None) -> None:
         """Add images; real ones are ignored."""

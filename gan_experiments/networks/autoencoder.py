@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.types import DataFacts, Packing, Width
-from gan_experiments.networks.sizes import multiples, stages
+from gan_experiments.networks.sizes import multiples, smallest_maps
 
-# Image size: size of the innermost feature maps, and how often the image is halved to reach it.
-_STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (8, 3)}
+_HALVINGS = {8: 2, 16: 2, 28: 2, 32: 3, 64: 3}  # by image size
 
 
 class AutoencoderDiscriminator(Discriminator):
@@ -34,8 +33,8 @@ class AutoencoderDiscriminator(Discriminator):
         ConfigError: The image size is not supported.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_HALVINGS)
+    side_multiple = multiples(_HALVINGS)
     output: ClassVar[str] = "energy"
 
     def __init__(
@@ -48,7 +47,7 @@ class AutoencoderDiscriminator(Discriminator):
         packing: Packing = 1,
     ) -> None:
         super().__init__(facts, packing)
-        end, halvings = stages("autoencoder", facts, _STAGES)
+        halvings = _HALVINGS[facts.shorter_side]
         widths = [self.input_channels, *(channels * 2**stage for stage in range(halvings))]
         encoder: list[nn.Module] = []
         decoder: list[nn.Module] = []
@@ -57,6 +56,7 @@ class AutoencoderDiscriminator(Discriminator):
             back = nn.ConvTranspose2d(inner, outer, 4, stride=2, padding=1)
             encoder += [down, *_norm_and_activation(norm if depth else "none", inner)]
             decoder = [*_norm_and_activation(norm, inner), back, *decoder]
+        end = smallest_maps(facts, halvings)
         flat = widths[-1] * end[0] * end[1]
         self.encoder = nn.Sequential(*encoder, nn.Flatten(), nn.Linear(flat, code_dim))
         self.decoder = nn.Sequential(nn.Linear(code_dim, flat), nn.Unflatten(1, (widths[-1], *end)), *decoder)

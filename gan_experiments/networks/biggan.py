@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.types import ConfigError, DataFacts, Width
-from gan_experiments.networks.conditioning import require_labels
-from gan_experiments.networks.layers import normalize_spectrally, vector_map
-from gan_experiments.networks.residual import PLANS, Attention, Decoder, initialize, multiples_of, plan_of
+from gan_experiments.networks.conditioning import with_labels
+from gan_experiments.networks.layers import draw_orthogonal, normalize_spectrally, vector_map
+from gan_experiments.networks.residual import PLANS, Attention, Decoder, multiples_of
 
 
 class BigGANGenerator(Generator):
@@ -35,7 +35,7 @@ class BigGANGenerator(Generator):
             to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
     side_multiple = multiples_of(PLANS)
 
     def __init__(
@@ -50,21 +50,17 @@ class BigGANGenerator(Generator):
     ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
-        parts = len(plan_of(facts).generator)
+        self.conditional = with_labels(facts, conditional)
+        parts = len(PLANS[facts.shorter_side].generator)
         if latent_dim % parts:
             fits = [latent_dim // parts * parts + more for more in (0, parts) if latent_dim + more > parts]
             hint = f"{' and '.join(map(str, fits))} {'are' if len(fits) > 1 else 'is'}"
             raise ConfigError(f"model.generator.latent_dim: {latent_dim} is not a multiple of {parts}; {hint}")
-        if conditional:
-            require_labels(facts)
         self.part = latent_dim // parts
         self.embedding = nn.Embedding(facts.num_classes, embedding_dim) if conditional else None
         length = self.part + embedding_dim * conditional
         self.decoder = Decoder(facts, self.part, channels, attention, vector_map(length))
-        initialize(self, "orthogonal")
-        if self.embedding is not None:
-            nn.init.orthogonal_(self.embedding.weight)
+        draw_orthogonal(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=False)
 

@@ -14,20 +14,21 @@ from torch.nn.functional import relu
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.precision import in_float32
-from gan_experiments.core.types import ConfigError, DataFacts, Packing, Width
+from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.block import Block
-from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, require_labels
+from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, with_labels
 from gan_experiments.networks.layers import (
     ConditionalBatchNorm2d,
     MakeMap,
     SelfAttention,
     downsample,
+    draw_orthogonal,
     normalize_spectrally,
     upsample,
     vector_map,
 )
 from gan_experiments.networks.minibatch import Minibatch
-from gan_experiments.networks.residual import Attention, Plan, initialize, multiples_of
+from gan_experiments.networks.residual import SHARES, Attention, Plan, multiples_of
 
 # 128 and 256: from the paper; 32 and 64: from the first author's code; 8, 16 and 28: that of 32 with one doubling less.
 # The discriminator's widths begin with that of its first convolution.
@@ -40,7 +41,6 @@ PLANS = {
     128: Plan(4, (16, 16, 8, 4, 2, 1), (1, 2, 4, 8, 16, 16), 5),
     256: Plan(4, (16, 16, 8, 8, 4, 2, 1), (1, 2, 4, 8, 8, 16, 16), 6),
 }
-_SHARES = {"none": 0, "half": 2, "quarter": 4}
 _RATIO = 4  # of the channels of a block to those inside
 
 
@@ -140,10 +140,8 @@ class BigGANDeepGenerator(Generator):
     ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
-        plan = _plan_of(facts)
-        if conditional:
-            require_labels(facts)
+        self.conditional = with_labels(facts, conditional)
+        plan = PLANS[facts.shorter_side]
         self.embedding = nn.Embedding(facts.num_classes, embedding_dim) if conditional else None
         length = latent_dim + embedding_dim * conditional
         widths = [channels * factor for factor in plan.generator]
@@ -155,13 +153,13 @@ class BigGANDeepGenerator(Generator):
         for depth, (fan_in, fan_out) in enumerate(pairwise(widths), start=1):
             blocks.append(DeepGeneratorBlock(fan_in, fan_in, vector_map(length), doubles=False))
             blocks.append(DeepGeneratorBlock(fan_in, fan_out, vector_map(length), doubles=True))
-            if _SHARES[attention] * 2**depth == growth:
+            if SHARES[attention] * 2**depth == growth:
                 blocks.append(SelfAttention(fan_out))
         self.blocks = nn.ModuleList(blocks)
         self.last = nn.Sequential(
             nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True), nn.Conv2d(widths[-1], facts.channels, 3, padding=1)
         )
-        _initialize(self)
+        draw_orthogonal(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=False)
 
@@ -210,17 +208,17 @@ class BigGANDeepDiscriminator(ConditionalDiscriminator):
         minibatch: Minibatch = "none",
     ) -> None:
         super().__init__(facts, conditioning, packing, minibatch)
-        plan = _plan_of(facts)
+        plan = PLANS[facts.shorter_side]
         widths = [channels * factor for factor in plan.discriminator]
         layers: list[nn.Module] = [nn.Conv2d(self.input_channels + self.seen_classes, widths[0], 3, padding=1)]
         for depth, (fan_in, fan_out) in enumerate(pairwise(widths)):
             layers.append(DeepDiscriminatorBlock(fan_in, fan_out, halve=depth < plan.halvings))
             layers.append(DeepDiscriminatorBlock(fan_out, fan_out, halve=False))
-            if depth < plan.halvings and _SHARES[attention] == 2 ** (depth + 1):
+            if depth < plan.halvings and SHARES[attention] == 2 ** (depth + 1):
                 layers.append(SelfAttention(fan_out))
         self.layers = nn.Sequential(*layers)
         self.add_heads(widths[-1])
-        _initialize(self)
+        draw_orthogonal(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=True)
 
@@ -228,22 +226,3 @@ class BigGANDeepDiscriminator(ConditionalDiscriminator):
         """Map ``(B, C, H, W)`` to the sum over the last feature map, ``(B, F)``; concatenation uses labels ``(B,)``."""
         maps: Tensor = self.layers(self.with_planes(images, labels))
         return relu(in_float32(maps)).sum(dim=(2, 3))
-
-
-def _plan_of(facts: DataFacts) -> Plan:
-    """Return the architecture for images of this size.
-
-    Raises:
-        ConfigError: The size is not supported.
-    """
-    if facts.shorter_side not in PLANS:
-        sizes, size = ", ".join(map(str, PLANS)), facts.shorter_side
-        raise ConfigError(f"model: biggan_deep supports image sizes {sizes}; {facts.name} has {size}")
-    return PLANS[facts.shorter_side]
-
-
-def _initialize(network: nn.Module) -> None:
-    """Draw orthogonal weights, those of embeddings too."""
-    initialize(network, "orthogonal")
-    for embedding in [module for module in network.modules() if isinstance(module, nn.Embedding)]:
-        nn.init.orthogonal_(embedding.weight)

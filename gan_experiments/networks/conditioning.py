@@ -60,10 +60,8 @@ class ConditionalDiscriminator(Discriminator):
     ) -> None:
         super().__init__(facts, packing)
         self._minibatch = minibatch
-        self.conditional = conditioning != "none"
+        self.conditional = with_labels(facts, conditioning != "none")
         self.conditioning = conditioning
-        if self.conditional:
-            require_labels(facts)
         self.seen_classes = facts.num_classes if conditioning == "concatenation" else 0
 
     def add_heads(self, num_features: int, bias: bool = True) -> None:
@@ -147,9 +145,7 @@ class LayeredGenerator(Generator):
     def __init__(self, facts: DataFacts, latent_dim: int, conditional: bool) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
-        if conditional:
-            require_labels(facts)
+        self.conditional = with_labels(facts, conditional)
         self.seen_classes = facts.num_classes if conditional else 0
         self.input_dim = latent_dim + self.seen_classes
         self.register_buffer("reference", None)
@@ -193,14 +189,15 @@ class ClassSpace(nn.Module):
         return normalize(self.embed(features), dim=1), normalize(self.proxies(labels), dim=1)
 
 
-def require_labels(facts: DataFacts) -> None:
-    """Refuse a conditional network for images without labels.
+def with_labels(facts: DataFacts, conditional: bool) -> bool:
+    """Return whether a network is conditional, which it cannot be for images without labels.
 
     Raises:
-        ConfigError: The images have no labels.
+        ConfigError: It is, and they have none.
     """
-    if not facts.num_classes:
+    if conditional and not facts.num_classes:
         raise ConfigError(f"model: {facts.name} has no labels for a conditional network; set conditioning=none")
+    return conditional
 
 
 def one_hot_of(labels: Tensor | None, num_classes: int, like: Tensor) -> Tensor:

@@ -14,16 +14,15 @@ from gan_experiments.core.network_rules import check_gradients_of_samples
 from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
-from gan_experiments.networks.layers import normalize_spectrally
+from gan_experiments.networks.layers import draw_weights, normalize_spectrally
 from gan_experiments.networks.minibatch import Minibatch
-from gan_experiments.networks.sizes import multiples, stages
+from gan_experiments.networks.sizes import multiples, smallest_maps
 from gan_experiments.networks.virtual_batch_norm import VirtualBatchNorm
 
 Dropout = Annotated[float, Interval(ge=0, lt=1)]
 Slope = Annotated[float, Interval(ge=0, lt=1)]
 
-# Image size: size of the smallest feature maps, and how often they double from there.
-_STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
+_DOUBLINGS = {8: 2, 16: 2, 28: 2, 32: 3, 64: 4}  # of feature maps, by image size
 
 
 class DCGANGenerator(LayeredGenerator):
@@ -47,8 +46,8 @@ class DCGANGenerator(LayeredGenerator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_DOUBLINGS)
+    side_multiple = multiples(_DOUBLINGS)
 
     def __init__(
         self,
@@ -62,7 +61,8 @@ class DCGANGenerator(LayeredGenerator):
         conditional: bool = False,
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
-        start, doublings = stages("dcgan", facts, _STAGES)
+        doublings = _DOUBLINGS[facts.shorter_side]
+        start = smallest_maps(facts, doublings)
         widths = [channels * 2**stage for stage in reversed(range(doublings))]
         bias = norm == "none"
         layers: list[nn.Module] = [
@@ -75,7 +75,7 @@ class DCGANGenerator(LayeredGenerator):
             layers += _norm_and_activation(norm, fan_out, rectifier(slope))
         layers += _doubling(upsampling, widths[-1], facts.channels, bias or image_bias)
         self.layers = nn.Sequential(*layers, nn.Tanh())
-        _initialize(self)
+        draw_weights(self, gains=True)
         if norm == "virtual":
             self.use_reference()
 
@@ -101,8 +101,8 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_DOUBLINGS)
+    side_multiple = multiples(_DOUBLINGS)
 
     def __init__(
         self,
@@ -117,7 +117,8 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         minibatch: Minibatch = "none",
     ) -> None:
         super().__init__(facts, conditioning, packing, minibatch)
-        end, halvings = stages("dcgan", facts, _STAGES)
+        halvings = _DOUBLINGS[facts.shorter_side]
+        end = smallest_maps(facts, halvings)
         widths = [channels * 2**stage for stage in range(halvings)]
         bias = norm == "none"
         layers: list[nn.Module] = []
@@ -128,7 +129,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
             layers += [nn.Dropout2d(dropout)] if dropout else []
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.add_heads(widths[-1] * end[0] * end[1], bias=bias)
-        _initialize(self)
+        draw_weights(self, gains=True)
         if spectral_norm:
             normalize_spectrally(self, embeddings=True)
 
@@ -166,14 +167,3 @@ def _norm_and_activation(norm: str, channels: int, activation: nn.Module) -> lis
     if norm == "instance":
         return [nn.InstanceNorm2d(channels, affine=True), activation]
     return [activation]
-
-
-def _initialize(network: nn.Module) -> None:
-    """Draw weights from N(0, 0.02) and normalization gains from N(1, 0.02) (Radford 2015, section 4)."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, VirtualBatchNorm)):
-            nn.init.normal_(module.weight, 1.0, 0.02)
-        if isinstance(bias := getattr(module, "bias", None), nn.Parameter):
-            nn.init.zeros_(bias)

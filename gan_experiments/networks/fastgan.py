@@ -13,10 +13,16 @@ from torch import Tensor, nn
 from torch.nn.functional import glu
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.types import ConfigError, DataFacts, Width
+from gan_experiments.core.types import DataFacts, Width
 from gan_experiments.networks.block import Block
-from gan_experiments.networks.conditioning import require_labels
-from gan_experiments.networks.layers import ConditionalBatchNorm2d, MakeMap, normalize_spectrally, upsample
+from gan_experiments.networks.conditioning import with_labels
+from gan_experiments.networks.layers import (
+    ConditionalBatchNorm2d,
+    MakeMap,
+    draw_weights,
+    normalize_spectrally,
+    upsample,
+)
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 Form = Literal["original", "projected", "lite"]
@@ -106,12 +112,10 @@ class FastGANGenerator(Generator):
     ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
+        self.conditional = with_labels(facts, conditional)
         self.form = form
         width = widths_of(channels)
         sizes = sizes_of(facts, _START)
-        if conditional:
-            require_labels(facts)
         self.embedding = nn.Embedding(facts.num_classes, latent_dim) if conditional else None
         make_map: MakeMap | None = (lambda fan_out: nn.Linear(latent_dim, fan_out)) if conditional else None
         first = nn.ConvTranspose2d(latent_dim, 2 * width[_START], _START, bias=False)
@@ -157,21 +161,10 @@ def widths_of(channels: int, factors: Mapping[int, float] = _FACTORS) -> dict[in
 
 
 def sizes_of(facts: DataFacts, start: int) -> list[int]:
-    """Return the sizes of feature maps from ``start`` to the image.
-
-    Raises:
-        ConfigError: The image size is not supported.
-    """
-    size = facts.height  # and width: it takes squares only
-    if size not in SIZES:
-        raise ConfigError(f"model: fastgan supports image sizes {', '.join(map(str, SIZES))}; {facts.name} has {size}")
-    return [start * 2**depth for depth in range((size // start).bit_length())]
+    """Return the sizes of feature maps from ``start`` to the image, which is a square."""
+    return [start * 2**depth for depth in range((facts.height // start).bit_length())]
 
 
 def initialize(network: nn.Module) -> None:
     """Draw weights of convolutions from N(0, 0.02) and gains of normalizations from N(1, 0.02), as the authors do."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d) and module.affine:
-            nn.init.normal_(module.weight, 1.0, 0.02)
+    draw_weights(network, kinds=(nn.Conv2d, nn.ConvTranspose2d), gains=True)

@@ -1,4 +1,4 @@
-"""Shared layers: self-attention, conditional batch norm, residual blocks, spectral normalization.
+"""Shared layers: self-attention, conditional batch norm, residual blocks, initial weights, spectral normalization.
 
 Shapes: B samples, C channels, H and W size of a feature map, K classes, D length of a condition.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,13 @@ from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, scale
 from torch.nn.utils import parametrizations
 
 from gan_experiments.networks.block import Block
+from gan_experiments.networks.virtual_batch_norm import VirtualBatchNorm
+
+Draw = Callable[[Tensor], object]  # of ``nn.init``: fills a weight
+NORMAL: Draw = partial(nn.init.normal_, std=0.02)
+
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+_NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, VirtualBatchNorm)
 
 MakeMap = Callable[[int], nn.Module]  # from channels to a module that maps a condition to ``(B, channels)``
 
@@ -161,6 +169,35 @@ class DiscriminatorBlock(Block):
         return result
 
 
+def draw_weights(
+    network: nn.Module,
+    draw: Draw = NORMAL,
+    kinds: tuple[type[nn.Module], ...] = (*_CONVOLUTIONS, nn.Linear),
+    gains: bool = False,
+) -> None:
+    """Initialize the weights of convolutions and linear layers, whose biases become 0.
+
+    Args:
+        network: The network.
+        draw: Fills a weight; by default from N(0, 0.02) (Radford, Metz & Chintala 2015, section 4).
+        kinds: The layers.
+        gains: Whether to draw gains of normalizations from N(1, 0.02) as well.
+    """
+    for module in network.modules():
+        if isinstance(module, kinds):
+            draw(module.weight)  # type: ignore[arg-type]
+            if (bias := getattr(module, "bias", None)) is not None:
+                nn.init.zeros_(bias)
+        elif gains and isinstance(module, _NORMS) and module.weight is not None:
+            nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def draw_orthogonal(network: nn.Module) -> None:
+    """Initialize the weights of a network as orthogonal matrices, those of embeddings last."""
+    draw_weights(network, nn.init.orthogonal_)
+    draw_weights(network, nn.init.orthogonal_, (nn.Embedding,))
+
+
 def normalize_spectrally(network: nn.Module, embeddings: bool) -> None:
     """Divide every weight of a network by its largest singular value (Miyato et al. 2018, section 2.1).
 
@@ -168,7 +205,7 @@ def normalize_spectrally(network: nn.Module, embeddings: bool) -> None:
         network: The network, after initialization.
         embeddings: Whether to normalize embeddings too, as discriminators do.
     """
-    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear) + (nn.Embedding,) * embeddings
+    kinds = (*_CONVOLUTIONS, nn.Linear) + (nn.Embedding,) * embeddings
     for module in list(network.modules()):
         if isinstance(module, kinds):
             parametrizations.spectral_norm(module)

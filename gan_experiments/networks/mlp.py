@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -16,6 +17,7 @@ from gan_experiments.networks.conditioning import (
     LayeredGenerator,
     with_one_hot,
 )
+from gan_experiments.networks.layers import NORMAL, draw_weights
 from gan_experiments.networks.minibatch import Minibatch
 from gan_experiments.networks.virtual_batch_norm import VirtualBatchNorm
 
@@ -140,11 +142,5 @@ class Maxout(nn.Linear):
 
 def _initialize(network: nn.Module, init: Init) -> None:
     """Initialize the linear layers, as the options of :class:`MLPGenerator` say."""
-    for module in network.modules() if init != "default" else ():
-        if isinstance(module, nn.Linear):
-            if init == "orthogonal":
-                nn.init.orthogonal_(module.weight, gain=1.4)
-            else:
-                nn.init.normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    if init != "default":
+        draw_weights(network, partial(nn.init.orthogonal_, gain=1.4) if init == "orthogonal" else NORMAL)

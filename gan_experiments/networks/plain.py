@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
+from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.rules import option
 from gan_experiments.core.types import ConfigError, DataFacts, Width
-from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.conditioning import with_labels
 
 _TRIAL_BATCH = 2
 
@@ -38,7 +39,7 @@ class ModuleGenerator(Generator):
     def __init__(self, facts: DataFacts, module: nn.Module, latent_dim: Width = 128, conditional: bool = False) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
+        self.conditional = with_labels(facts, conditional)
         self.module = module
         shape = (_TRIAL_BATCH, *facts.shape)
         images = _trial("model.generator", self, torch.zeros(_TRIAL_BATCH, latent_dim))
@@ -74,7 +75,7 @@ class ModuleDiscriminator(Discriminator):
         self, facts: DataFacts, module: nn.Module, conditional: bool = False, features: str | None = None
     ) -> None:
         super().__init__(facts)
-        self.conditional = conditional
+        self.conditional = with_labels(facts, conditional)
         self.module = module
         self.feature_layer = features
         known = [name for name, _ in module.named_modules() if name]
@@ -127,21 +128,14 @@ class ModuleDiscriminator(Discriminator):
 
 def _trial(key: str, network: ModuleGenerator | ModuleDiscriminator, inputs: Tensor) -> Tensor:
     """Return what a network makes of zeros; neither its state nor the ambient random numbers change."""
-    if network.conditional:
-        require_labels(network.facts)
     labels = [torch.zeros(_TRIAL_BATCH, dtype=torch.int64)] * network.conditional
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
     name, shape = type(network.module).__name__, tuple(inputs.shape)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), evaluation_mode(network), torch.random.fork_rng(devices=[]):
             output = network.module(inputs, *labels)
         if not isinstance(output, Tensor):
             raise TypeError(f"it returns {type(output).__name__}, not a tensor")
     except Exception as error:  # whatever the user's module does wrong
         reason = f"{type(error).__name__}: {error}"
         raise ConfigError(f"{key}.module: {name} fails for an input of shape {shape}: {reason}") from error
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     return output

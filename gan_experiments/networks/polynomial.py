@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,6 @@ class PointGenerator(Generator):
         latent_dim: Length of a latent vector, which has no effect.
     """
 
-    has_matrices: ClassVar[bool] = False
     side_multiple = 1
 
     def __init__(self, facts: DataFacts, latent_dim: Width = 1) -> None:
@@ -86,7 +85,6 @@ class PolynomialDiscriminator(Discriminator):
         bias: Add a number that is learned; without one the output for an image of zeros is 0.
     """
 
-    has_matrices: ClassVar[bool] = False
     side_multiple = 1
 
     def __init__(self, facts: DataFacts, degree: Literal[1, 2] = 1, bias: bool = False) -> None:

@@ -24,7 +24,7 @@ from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.rules import image_size, option
 from gan_experiments.core.types import ConfigError, DataFacts, PositiveInt, Width
 from gan_experiments.core.weights import find_weights, read_weights, refuse_other_weights
-from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.conditioning import with_labels
 from gan_experiments.networks.layers import normalize_spectrally
 
 RANDOM = "random"
@@ -144,9 +144,7 @@ class ProjectedDiscriminator(Discriminator):
             raise ConfigError(f"model.discriminator: {misfit}; {facts.name} has {facts.shorter_side}")
         if facts.channels not in (1, 3):
             raise ConfigError(f"model.discriminator: it sees grey or coloured images, not {facts.channels} channels")
-        self.conditional = conditioning != "none"
-        if self.conditional:
-            require_labels(facts)
+        self.conditional = with_labels(facts, conditioning != "none")
         self.resolution = resolution
         self.backbone = Frozen(FeaturePyramid(weights))
         widths = [channels * 2**scale for scale in range(len(_CHANNELS))]

@@ -6,9 +6,8 @@ B: batch, C: channels, H, W: height and width, E: length of a label's embedding.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +18,13 @@ from gan_experiments.core.contracts import Discriminator, Generator
 from gan_experiments.core.rules import image_size, option
 from gan_experiments.core.types import ConfigError, DataFacts, Depth, Packing, Width
 from gan_experiments.networks.block import Block
-from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.conditioning import with_labels
 from gan_experiments.networks.resample import Downsample, Upsample
-from gan_experiments.networks.sizes import multiples, stages
+from gan_experiments.networks.sizes import POWERS_OF_TWO, multiples, smallest_maps
 
 _SLOPE = 0.2
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))  # keeps the variance of normal values through LeakyReLU(0.2)
-# Image size: size of the smallest feature maps, and how often they double from there.
-_STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
+_DOUBLINGS = POWERS_OF_TWO | {28: 2}  # of feature maps, by image size
 
 
 class ResidualBlock(Block):
@@ -98,8 +96,8 @@ class R3GANGenerator(Generator):
         ConfigError: The image size is not supported, channels do not divide into groups, or there are no labels.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(sorted(_DOUBLINGS))
+    side_multiple = multiples(_DOUBLINGS)
 
     def __init__(
         self,
@@ -114,7 +112,7 @@ class R3GANGenerator(Generator):
     ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
+        self.conditional = with_labels(facts, conditional)
         start, widths = _widths(facts, channels, max_channels)
         depth = blocks * len(widths)
         self.embedding = _embedding(facts, latent_dim) if conditional else None
@@ -167,8 +165,8 @@ class R3GANDiscriminator(Discriminator):
         ConfigError: The image size is not supported, channels do not divide into groups, or there are no labels.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(sorted(_DOUBLINGS))
+    side_multiple = multiples(_DOUBLINGS)
 
     def __init__(
         self,
@@ -182,7 +180,7 @@ class R3GANDiscriminator(Discriminator):
         packing: Packing = 1,
     ) -> None:
         super().__init__(facts, packing)
-        self.conditional = conditioning != "none"
+        self.conditional = with_labels(facts, conditioning != "none")
         end, widths = _widths(facts, channels, max_channels)
         depth, widths = blocks * len(widths), widths[::-1]
         layers: list[nn.Module] = [_drawn(nn.Conv2d(self.input_channels, widths[0], 1, bias=False))]
@@ -223,7 +221,6 @@ def _drawn(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
 
 
 def _embedding(facts: DataFacts, size: int, gain: float = 1.0) -> nn.Embedding:
-    require_labels(facts)
     embedding = nn.Embedding(facts.num_classes, size)
     nn.init.normal_(embedding.weight, 0.0, gain / math.sqrt(facts.num_classes))
     return embedding
@@ -236,55 +233,23 @@ def _change(before: int, after: int) -> list[nn.Module]:
 
 def _widths(facts: DataFacts, channels: int, max_channels: int) -> tuple[tuple[int, int], list[int]]:
     """Return the smallest size, and the channels of each stage from there to the image."""
-    start, doublings = stages("r3gan", facts, _STAGES)
-    return start, [min(channels * 2**stage, max_channels) for stage in range(doublings, -1, -1)]
-
-
-class _Groups(NamedTuple):
-    """The options that the widths of all stages, and their grouped convolutions, follow from."""
-
-    group_width: int
-    expansion: int
-    channels: int
-    max_channels: int
-
-    def divides(self, width: int) -> bool:
-        """Tell whether a block of this width divides into groups."""
-        return width * self.expansion <= self.group_width or width * self.expansion % self.group_width == 0
-
-    def misfit(self, channels: int, doublings: int) -> int | None:
-        """Return the first width of a network of ``channels`` that does not divide; ``None`` if all do."""
-        widths = (min(channels * 2**stage, self.max_channels) for stage in range(doublings + 1))
-        return next((width for width in widths if not self.divides(width)), None)
-
-    def fits(self, channels: int, doublings: int) -> bool:
-        """Tell whether all widths of a network of ``channels`` divide."""
-        return self.misfit(channels, doublings) is None
+    doublings = _DOUBLINGS[facts.shorter_side]
+    widths = [min(channels * 2**stage, max_channels) for stage in range(doublings, -1, -1)]
+    return smallest_maps(facts, doublings), widths
 
 
 def _check_groups(key: str, config: ConfigView) -> Iterator[Problem]:
-    values = [option(config, key, name) for name in _Groups._fields]
-    if not all(isinstance(value, int) for value in values):
+    """Refuse the first width of the network at which the channels of a block do not divide into groups."""
+    names = ("channels", "max_channels", "expansion", "group_width")
+    channels, most, expansion, group = (option(config, key, name) for name in names)
+    if not all(isinstance(value, int) for value in (channels, most, expansion, group)):
         return
-    groups = _Groups(*values)
-    most = max(doublings for _, doublings in _STAGES.values())
-    doublings = _STAGES.get(image_size(config) or 0, (4, most))[1]
-    if not groups.divides(groups.max_channels):
-        fitting = _nearest(groups.max_channels, groups.divides)
-        yield Problem(f"{key}.max_channels", _misfit_text(groups, groups.max_channels, fitting))
-    elif misfit := groups.misfit(groups.channels, doublings):
-        fitting = _nearest(groups.channels, partial(groups.fits, doublings=doublings))
-        yield Problem(f"{key}.channels", _misfit_text(groups, misfit, fitting))
-
-
-def _misfit_text(groups: _Groups, width: int, fitting: list[int]) -> str:
-    stage = "" if width in (groups.channels, groups.max_channels) else f"{groups.channels} channels become {width}: "
-    does_not = f"{width} x {groups.expansion} does not divide into groups of {groups.group_width}"
-    return f"{stage}{does_not}; {' and '.join(map(str, fitting))} would"
-
-
-def _nearest(width: int, fits: Callable[[int], bool]) -> list[int]:
-    """Return the nearest widths below and above that fit."""
-    below = next((low for low in range(width - 1, 0, -1) if fits(low)), None)
-    above = next((high for high in range(width + 1, 4096) if fits(high)), None)
-    return [near for near in (below, above) if near]
+    doublings = _DOUBLINGS.get(image_size(config) or 0, max(_DOUBLINGS.values()))
+    for stage in range(doublings + 1):
+        width = min(channels * 2**stage, most)
+        if width * expansion > group and width * expansion % group:
+            name = "max_channels" if width == most else "channels"
+            stages = "" if width in (channels, most) else f"{channels} channels become {width}: "
+            text = f"{stages}{width} x {expansion} does not divide into groups of {group}"
+            yield Problem(f"{key}.{name}", f"{text}; multiples of {group // math.gcd(group, expansion)} do")
+            return

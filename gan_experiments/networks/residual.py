@@ -11,19 +11,22 @@ from torch.nn.functional import relu
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.precision import in_float32
-from gan_experiments.core.types import ConfigError, DataFacts, Packing, Width
-from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, require_labels
+from gan_experiments.core.types import DataFacts, Packing, Width
+from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, with_labels
 from gan_experiments.networks.layers import (
     DiscriminatorBlock,
     GeneratorBlock,
     MakeMap,
     SelfAttention,
     class_map,
+    draw_orthogonal,
+    draw_weights,
     normalize_spectrally,
 )
 from gan_experiments.networks.minibatch import Minibatch
 
 Attention = Literal["none", "half", "quarter"]
+SHARES: dict[Attention, int] = {"none": 0, "half": 2, "quarter": 4}  # of the image's size to that of attention's maps
 Init = Literal["xavier", "orthogonal"]
 
 
@@ -81,7 +84,7 @@ class ResidualGenerator(Generator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
     side_multiple = multiples_of(PLANS)
 
     def __init__(
@@ -95,12 +98,10 @@ class ResidualGenerator(Generator):
     ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
-        if conditional:
-            require_labels(facts)
+        self.conditional = with_labels(facts, conditional)
         make_map = class_map(facts.num_classes) if conditional else None
         self.decoder = Decoder(facts, latent_dim, channels, attention, make_map)
-        initialize(self, "xavier")
+        _draw_xavier(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=False)
 
@@ -137,7 +138,7 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64, 128)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
     side_multiple = multiples_of(PLANS)
 
     def __init__(
@@ -154,7 +155,7 @@ class ResidualDiscriminator(ConditionalDiscriminator):
         minibatch: Minibatch = "none",
     ) -> None:
         super().__init__(facts, conditioning, packing, minibatch)
-        plan = plan_of(facts)
+        plan = PLANS[facts.shorter_side]
         halvings = plan.wide_halvings if wide and plan.wide_halvings is not None else plan.halvings
         widths = [self.input_channels + self.seen_classes, *(channels * factor for factor in plan.discriminator)]
         layers: list[nn.Module] = []
@@ -162,14 +163,11 @@ class ResidualDiscriminator(ConditionalDiscriminator):
             hidden = fan_out if wide or not depth else fan_in
             halve, first = depth < halvings, not depth
             layers.append(DiscriminatorBlock(fan_in, fan_out, hidden, halve, first, activated_shortcuts))
-            if depth < halvings and _share(attention) == 2 ** (depth + 1):
+            if depth < halvings and SHARES[attention] == 2 ** (depth + 1):
                 layers.append(SelfAttention(fan_out))
         self.layers = nn.Sequential(*layers)
         self.add_heads(widths[-1])
-        initialize(self, init)
-        if init == "orthogonal":
-            for embedding in [module for module in self.modules() if isinstance(module, nn.Embedding)]:
-                nn.init.orthogonal_(embedding.weight)
+        (draw_orthogonal if init == "orthogonal" else _draw_xavier)(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=True)
 
@@ -197,7 +195,7 @@ class Decoder(nn.Module):
         self, facts: DataFacts, length: int, channels: int, attention: Attention, make_map: MakeMap | None
     ) -> None:
         super().__init__()
-        plan = plan_of(facts)
+        plan = PLANS[facts.shorter_side]
         widths = [channels * factor for factor in plan.generator]
         growth = facts.shorter_side // plan.start  # from the first feature maps to the image
         start = facts.height // growth, facts.width // growth
@@ -207,7 +205,7 @@ class Decoder(nn.Module):
         self.num_blocks = len(widths) - 1
         self.blocks = nn.ModuleList(GeneratorBlock(*pair, make_map) for pair in pairwise(widths))
         self.attention = nn.ModuleList(
-            SelfAttention(width) if _share(attention) * 2**depth == growth else nn.Identity()
+            SelfAttention(width) if SHARES[attention] * 2**depth == growth else nn.Identity()
             for depth, width in enumerate(widths)
         )
         self.last = nn.Sequential(
@@ -235,31 +233,8 @@ class Decoder(nn.Module):
         return images
 
 
-def plan_of(facts: DataFacts) -> Plan:
-    """Return the architecture for images of this size.
-
-    Raises:
-        ConfigError: The size is not supported.
-    """
-    if facts.shorter_side not in PLANS:
-        sizes, size = ", ".join(map(str, PLANS)), facts.shorter_side
-        raise ConfigError(f"model: residual networks support image sizes {sizes}; {facts.name} has {size}")
-    return PLANS[facts.shorter_side]
-
-
-def initialize(network: nn.Module, init: Init) -> None:
-    """Initialize weights: orthogonal, or Xavier uniform, with gain sqrt(2) in 3x3 convolutions (Miyato 2018)."""
+def _draw_xavier(network: nn.Module) -> None:
+    """Draw weights by Xavier's uniform rule, with gain sqrt(2) in the 3x3 convolutions of blocks (Miyato 2018)."""
     blocks = [module for module in network.modules() if isinstance(module, (GeneratorBlock, DiscriminatorBlock))]
-    inner = [convolution for block in blocks for convolution in (block.conv1, block.conv2)]
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            if init == "orthogonal":
-                nn.init.orthogonal_(module.weight)
-            else:
-                nn.init.xavier_uniform_(module.weight, 2**0.5 if module in inner else 1.0)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-
-
-def _share(attention: Attention) -> int:
-    return {"none": 0, "half": 2, "quarter": 4}[attention]
+    inner = {convolution.weight for block in blocks for convolution in (block.conv1, block.conv2)}
+    draw_weights(network, lambda weight: nn.init.xavier_uniform_(weight, 2**0.5 if weight in inner else 1.0))

@@ -14,12 +14,11 @@ from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, Packing, Width
 from gan_experiments.networks.conditioning import ConditionalDiscriminator, Conditioning, LayeredGenerator
 from gan_experiments.networks.dcgan import Slope, rectifier
-from gan_experiments.networks.layers import normalize_spectrally
+from gan_experiments.networks.layers import draw_weights, normalize_spectrally
 from gan_experiments.networks.minibatch import Minibatch
-from gan_experiments.networks.sizes import multiples, stages
+from gan_experiments.networks.sizes import multiples, smallest_maps
 
-# Image size: size of the smallest feature maps, and how often they double from there.
-_STAGES = {8: (2, 2), 16: (4, 2), 28: (7, 2), 32: (4, 3), 48: (6, 3), 64: (8, 3)}
+_DOUBLINGS = {8: 2, 16: 2, 28: 2, 32: 3, 48: 3, 64: 3}  # of feature maps, by image size
 
 
 class SNDCGANGenerator(LayeredGenerator):
@@ -37,8 +36,8 @@ class SNDCGANGenerator(LayeredGenerator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_DOUBLINGS)
+    side_multiple = multiples(_DOUBLINGS)
 
     def __init__(
         self,
@@ -48,7 +47,8 @@ class SNDCGANGenerator(LayeredGenerator):
         conditional: bool = False,
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
-        start, doublings = stages("sndcgan", facts, _STAGES)
+        doublings = _DOUBLINGS[facts.shorter_side]
+        start = smallest_maps(facts, doublings)
         widths = [channels * 2**stage for stage in reversed(range(doublings + 1))]
         layers: list[nn.Module] = [
             nn.Linear(self.input_dim, widths[0] * start[0] * start[1]),
@@ -58,7 +58,7 @@ class SNDCGANGenerator(LayeredGenerator):
             layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1))
             layers += [nn.BatchNorm2d(fan_out), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], facts.channels, 3, padding=1), nn.Tanh())
-        _initialize(self)
+        draw_weights(self)
 
 
 class SNDCGANDiscriminator(ConditionalDiscriminator):
@@ -78,8 +78,8 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 48, 64)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_DOUBLINGS)
+    side_multiple = multiples(_DOUBLINGS)
 
     def __init__(
         self,
@@ -93,7 +93,8 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         minibatch: Minibatch = "none",
     ) -> None:
         super().__init__(facts, conditioning, packing, minibatch)
-        end, halvings = stages("sndcgan", facts, _STAGES)
+        halvings = _DOUBLINGS[facts.shorter_side]
+        end = smallest_maps(facts, halvings)
         layers: list[nn.Module] = []
         fan_in = self.input_channels + self.seen_classes
         for width in (channels * 2**stage for stage in range(halvings)):
@@ -104,7 +105,7 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
         layers += [nn.Conv2d(fan_in, last, 3, padding=1), *_norm_and_activation(norm, last, slope)]
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.add_heads(last * end[0] * end[1])
-        _initialize(self)
+        draw_weights(self)
         if spectral_norm:
             normalize_spectrally(self, embeddings=True)
 
@@ -123,12 +124,3 @@ class SNDCGANDiscriminator(ConditionalDiscriminator):
 
 def _norm_and_activation(norm: str, channels: int, slope: float) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels)] * (norm == "batch") + [rectifier(slope)]
-
-
-def _initialize(network: nn.Module) -> None:
-    """Initialize weights from N(0, 0.02) and biases with 0."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)

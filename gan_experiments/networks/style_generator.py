@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.distributed import mean_over_processes
 from gan_experiments.core.types import DataFacts
-from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.conditioning import with_labels
 from gan_experiments.networks.style_layers import MappingNetwork
 
 
@@ -55,10 +55,8 @@ class StyleGenerator(Generator):
     ) -> None:
         super().__init__(facts)
         self.latent_dim = latent_dim
-        self.conditional = conditional
+        self.conditional = with_labels(facts, conditional)
         self.mixing = mixing
-        if conditional:
-            require_labels(facts)
         classes = facts.num_classes if conditional else 0
         self.mapping_network = MappingNetwork(latent_dim, classes, style_dim, mapping_layers, mapping_lr)
         self.register_buffer("average", torch.zeros(style_dim))

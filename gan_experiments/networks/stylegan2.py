@@ -18,9 +18,9 @@ from gan_experiments.core.contracts import Discriminator
 from gan_experiments.core.network_rules import check_groups
 from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, Depth, Fraction, NonNegativeInt, Packing, PositiveFloat, Width
-from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.conditioning import with_labels
 from gan_experiments.networks.minibatch import MinibatchStd
-from gan_experiments.networks.sizes import multiples, stages
+from gan_experiments.networks.sizes import POWERS_OF_TWO, multiples
 from gan_experiments.networks.style_blocks import DiscriminatorBlock, StyledLayer, SynthesisBlock, add_image
 from gan_experiments.networks.style_generator import StyleGenerator
 from gan_experiments.networks.style_layers import (
@@ -30,8 +30,7 @@ from gan_experiments.networks.style_layers import (
     activation,
 )
 
-# Image size: size of the smallest feature maps, and how often they double from there.
-_STAGES = {28: (7, 2)} | {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
+_DOUBLINGS = POWERS_OF_TWO | {28: 2}  # of feature maps, by image size
 
 
 class StyleGAN2Generator(StyleGenerator):
@@ -57,8 +56,8 @@ class StyleGAN2Generator(StyleGenerator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(sorted(_DOUBLINGS))
+    side_multiple = multiples(_DOUBLINGS)
     average_decay = 0.995  # the authors' settings
 
     def __init__(
@@ -124,8 +123,8 @@ class StyleGAN2Discriminator(Discriminator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = (8, 16, 28, 32, 64, 128, 256, 512, 1024)
-    side_multiple = multiples(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(sorted(_DOUBLINGS))
+    side_multiple = multiples(_DOUBLINGS)
 
     def __init__(
         self,
@@ -140,7 +139,7 @@ class StyleGAN2Discriminator(Discriminator):
         packing: Packing = 1,
     ) -> None:
         super().__init__(facts, packing)
-        self.conditional = conditioning != "none"
+        self.conditional = with_labels(facts, conditioning != "none")
         widths = _widths(facts, channels, max_channels)[::-1]
         blocks = []
         for (size, width), (_, after) in pairwise(widths):
@@ -154,7 +153,6 @@ class StyleGAN2Discriminator(Discriminator):
         self.hidden = EqualizedLinear(last * end[0] * end[1], last)
         self.head = EqualizedLinear(last, last if self.conditional else 1)
         if self.conditional:
-            require_labels(facts)
             self.mapping_network = MappingNetwork(0, facts.num_classes, last, mapping_layers, mapping_lr)
 
     def features(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -183,6 +181,5 @@ class StyleGAN2Discriminator(Discriminator):
 
 def _widths(facts: DataFacts, channels: int, max_channels: int) -> list[tuple[tuple[int, int], int]]:
     """Return all resolutions, height and width, from the smallest to that of the image, each with its channels."""
-    _, doublings = stages("stylegan2", facts, _STAGES)
-    after = range(doublings, -1, -1)  # remaining doublings
+    after = range(_DOUBLINGS[facts.shorter_side], -1, -1)  # remaining doublings
     return [((facts.height >> left, facts.width >> left), min(channels * 2**left, max_channels)) for left in after]

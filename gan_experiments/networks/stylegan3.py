@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gan_experiments.core.types import DataFacts, Depth, Fraction, PositiveFloat, Width
 from gan_experiments.networks.alias_free import AliasFreeLayer, Band, FourierInput, ImageLayer
-from gan_experiments.networks.sizes import stages
+from gan_experiments.networks.sizes import POWERS_OF_TWO
 from gan_experiments.networks.style_generator import StyleGenerator
 from gan_experiments.networks.style_layers import ModulatedConv2d
 
@@ -22,7 +22,6 @@ CRITICAL = 2  # critically sampled layers at the end, whose filters do not suppr
 MARGIN = 10  # pixels around the image, at the rate of each layer
 IMAGE_SCALE = 0.25  # of what the last layer returns
 
-_STAGES = {4 * 2**doublings: (4, doublings) for doublings in range(1, 9)}
 _FIRST_CUTOFF, _FIRST_STOP = 2.0, 2.0**2.1  # cycles per image
 _LAST_STOP = 2.0**0.3  # times the last cutoff
 
@@ -51,7 +50,7 @@ class StyleGAN3Generator(StyleGenerator):
         ConfigError: The image size is not supported, or the images have no labels to condition on.
     """
 
-    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_STAGES)
+    image_sizes: ClassVar[tuple[int, ...] | None] = tuple(POWERS_OF_TWO)
     transforms: ClassVar[bool] = True
     average_decay = 0.998  # the authors' settings
 
@@ -70,7 +69,6 @@ class StyleGAN3Generator(StyleGenerator):
         conditional: bool = False,
     ) -> None:
         super().__init__(facts, latent_dim, style_dim, mapping_layers, mapping_lr, conditional)
-        stages("stylegan3", facts, _STAGES)
         plan = bands(facts.height, layers, channels, max_channels)
         self.input = FourierInput(plan[0], style_dim)
         kernel_size = 3 if variant == "t" else 1

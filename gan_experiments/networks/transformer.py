@@ -16,7 +16,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Discriminator, DiscriminatorOutput, Generator
 from gan_experiments.core.types import DataFacts, Depth, Packing, PositiveInt, Width
 from gan_experiments.networks.block import Block
-from gan_experiments.networks.conditioning import require_labels
+from gan_experiments.networks.conditioning import with_labels
 from gan_experiments.networks.style_layers import EqualizedLinear, unit_length
 from gan_experiments.networks.transformer_blocks import (
     Attention,
@@ -102,9 +102,7 @@ class TransformerGenerator(Generator):
         super().__init__(facts)
         side = side_of(facts, width, heads, patch)
         self.latent_dim = latent_dim
-        self.conditional = conditional
-        if conditional:
-            require_labels(facts)
+        self.conditional = with_labels(facts, conditional)
         self.embedding = nn.Embedding(facts.num_classes, latent_dim) if conditional else None
         length = latent_dim * (1 + conditional)
         self.mapping = nn.Sequential(
@@ -199,9 +197,7 @@ class TransformerDiscriminator(Discriminator):
     ) -> None:
         super().__init__(facts, packing)
         side = side_of(facts, width, heads, patch)
-        self.conditional = conditioning != "none"
-        if self.conditional:
-            require_labels(facts)
+        self.conditional = with_labels(facts, conditioning != "none")
         self.patches = nn.Conv2d(self.input_channels, width, patch, stride=patch)
         self.register_buffer("places", places(width, side), persistent=False)
         self.token = nn.Parameter(torch.randn(1, 1, width) * 0.02)

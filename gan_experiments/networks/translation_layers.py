@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, group_norm, pad
 
 from gan_experiments.core.randomness import Stream
+from gan_experiments.networks.layers import NORMAL, draw_weights
 
 Norm = Literal["batch", "instance", "none"]
 _KEEP = 0.5  # of the values of a map that dropout keeps
@@ -36,16 +38,7 @@ def dropout(maps: Tensor, rng: Stream) -> Tensor:
 
 def initialize(network: nn.Module, init: Literal["normal", "xavier"]) -> None:
     """Draw weights from N(0, 0.02) or by Xavier's rule with a gain of 0.02, gains of batch norms from N(1, 0.02)."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            if init == "normal":
-                nn.init.normal_(module.weight, 0.0, 0.02)
-            else:
-                nn.init.xavier_normal_(module.weight, 0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, 0.02)
+    draw_weights(network, NORMAL if init == "normal" else partial(nn.init.xavier_normal_, gain=0.02), gains=True)
 
 
 class BlurDownsample(nn.Module):

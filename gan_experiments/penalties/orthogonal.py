@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Penalty, Step
-from gan_experiments.core.types import NonNegativeFloat, PositiveInt
+from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveInt
 
 
 class Orthogonal(Penalty):
@@ -36,6 +34,18 @@ class Orthogonal(Penalty):
         super().__init__(weight, interval)
         self.network = network
 
+    def prepare(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Refuse networks that have no matrices.
+
+        Raises:
+            ConfigError: Names them.
+        """
+        chosen = {"generator": [generator], "discriminator": [discriminator], "both": [generator, discriminator]}
+        bare = [type(each).__name__ for each in chosen[self.network] if not _matrices(each)]
+        if bare:
+            text = f"the weights of {' and '.join(bare)} are no matrices: there is nothing to make orthogonal"
+            raise ConfigError(f"penalty.orthogonal.network: {text}")
+
     def discriminator(self, step: Step) -> Tensor | None:
         """Return the sum over layers of ``||W^T W * (1 - I)||_F^2``, the columns of ``W`` being filters."""
         return _overlap(step.discriminator) if self.network in ("discriminator", "both") else None
@@ -44,24 +54,13 @@ class Orthogonal(Penalty):
         """Return the same of the generator's layers."""
         return _overlap(step.generator) if self.network in ("generator", "both") else None
 
-    @classmethod
-    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse networks that say that they have no matrices (``has_matrices``)."""
-        yield from super().check(key, options, config)
-        for name in ("generator", "discriminator"):
-            network = config.component(f"model.{name}")
-            if network and options["network"] in (name, "both") and not getattr(network, "has_matrices", True):
-                text = f"the weights of {network.__name__} are no matrices: there is nothing to make orthogonal"
-                yield Problem(f"{key}.network", text)
-
 
 def _overlap(network: nn.Module) -> Tensor:
-    overlaps = []
-    for module in network.modules():
-        filters = _filters(module)
-        if filters is not None:
-            overlaps.append(_overlap_of_rows(filters))
-    return torch.stack(overlaps).sum()
+    return torch.stack([_overlap_of_rows(filters) for filters in _matrices(network)]).sum()
+
+
+def _matrices(network: nn.Module) -> list[Tensor]:
+    return [filters for module in network.modules() if (filters := _filters(module)) is not None]
 
 
 def _overlap_of_rows(filters: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import as_measured, image_grid
 from gan_experiments.core.types import PositiveInt
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource, extract
 from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points
 
 _BATCH = 500  # images extracted at a time
@@ -38,11 +38,10 @@ class Neighbours(Sheet):
         refuse_points(generator, "neighbours")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
         samples = as_measured(generator(latents, labels), generator.facts.bits)
-        extractor = self.extractor
-        extractor.prepare(data)
-        extractor.to(samples.device)
-        real = torch.cat([extractor(part.to(samples.device))[0] for part in torch.split(data.images, _BATCH)])
-        distances = torch.cdist(extractor(samples)[0].double(), real.double())  # (count, N)
+        self.extractor.prepare(data)
+        network, device = self.extractor.to(samples.device), samples.device
+        real = torch.cat([extract(network, part.to(device)).features for part in torch.split(data.images, _BATCH)])
+        distances = torch.cdist(extract(network, samples).features.double(), real.double())  # (count, N)
         nearest = distances.topk(min(self.neighbours, len(real)), largest=False).indices.cpu()
         left = image_grid(samples, columns=1)
         right = image_grid(data.images[nearest.flatten()], columns=nearest.shape[1])

@@ -90,3 +90,12 @@ def test_it_can_be_differentiated_twice(channels):
 def test_points_are_refused():
     with pytest.raises(ConfigError, match="supports images only; ring has points"):
         DiffAugment(DataFacts("ring", 1, 2))
+
+
+def test_reduced_precision_augments_every_image_too():
+    """In bfloat16 one number in 500 below 1 is rounded to 1."""
+    images = torch.zeros(4096, 3, 2, 2, dtype=torch.bfloat16)
+    changed = DiffAugment(DataFacts("images", 2, 3), translation=0.0, cutout=0.0)(images, Stream(0), 0)
+    assert changed.dtype == torch.bfloat16
+    exact = DiffAugment(DataFacts("images", 2, 3), translation=0.0, cutout=0.0)(images.float(), Stream(0), 0)
+    torch.testing.assert_close(changed, exact.bfloat16())

@@ -51,6 +51,7 @@ def test_they_combine():
         (LABELS, {"per_class": 101}, "dataset.per_class: 101 images requested, class 0 has 100"),
         (None, {"per_class": 1}, "dataset.per_class: the images have no labels"),
         (None, {"long_tail": 2.0}, "dataset.long_tail: the images have no labels"),
+        (LABELS + (LABELS > 0), {"long_tail": 2.0}, "dataset.long_tail: class 1 has no images; .*"),
     ],
 )
 def test_missing_images_and_labels_are_refused(labels, options, problem):

@@ -3,6 +3,7 @@ import torch
 from gaussians import normal
 from pixels import evaluator, from_tensor, source
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.authenticity import AuthPct
 from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.functional import authenticity
@@ -27,3 +28,10 @@ def test_copies_are_far_below_the_real_baseline():
     assert new.value == pytest.approx(new.real_baseline, abs=3 * new.real_baseline_spread)
     assert new.margin > 0
     assert new.higher_is_better
+
+
+def test_too_few_training_images_are_refused_before_the_evaluation():
+    data = source(count=20)
+    data.trained = torch.arange(20) < 2
+    with pytest.raises(ConfigError, match=r"2 images of .* are trained on are too few for authpct, which needs 3"):
+        evaluator(data, features={"authpct": AuthPct()}).prepare()

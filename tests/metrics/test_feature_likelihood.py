@@ -18,3 +18,11 @@ def test_copies_of_training_images_get_less_than_new_ones():
     assert compared.provenance()["features"]["fls"]["images"] == 80
     with pytest.raises(ConfigError, match="needs real images that are not trained on"):
         evaluator(features={"fls": FLS()}).prepare()
+
+
+@pytest.mark.parametrize(("trained", "problem"), [(3, "3 images of .* trained on"), (299, "that are not trained on")])
+def test_sets_that_are_too_small_are_refused_before_the_evaluation(trained, problem):
+    data = source(count=300)
+    data.trained = torch.arange(300) < trained
+    with pytest.raises(ConfigError, match=problem):
+        evaluator(data, features={"fls": FLS()}).prepare()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.networks.autoencoder import _STAGES, AutoencoderDiscriminator
+from gan_experiments.networks.autoencoder import AutoencoderDiscriminator
 
 SIZES = AutoencoderDiscriminator.image_sizes
 
@@ -23,9 +23,9 @@ def test_shapes_of_code_and_reconstruction(size, channels, norm):
     assert discriminator.decoder(discriminator.features(images)).shape == images.shape
 
 
-def test_sizes_that_are_declared_are_those_that_are_built():
-    assert tuple(_STAGES) == SIZES
-    assert all(start * 2**halvings == size for size, (start, halvings) in _STAGES.items())
+def test_sizes_can_be_halved_to_the_smallest_maps():
+    assert tuple(AutoencoderDiscriminator.side_multiple) == AutoencoderDiscriminator.image_sizes
+    assert all(size % multiple == 0 for size, multiple in AutoencoderDiscriminator.side_multiple.items())
 
 
 def test_other_sizes_are_refused():

@@ -6,7 +6,7 @@ from config_view import warnings
 from torch import nn
 
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.networks.dcgan import _STAGES, DCGANDiscriminator, DCGANGenerator
+from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.penalties.dragan import DRAGAN
 from gan_experiments.penalties.lecam import LeCam
 from gan_experiments.penalties.max_gradient_penalty import MaxGradientPenalty
@@ -39,10 +39,9 @@ def test_shapes_and_range(size, channels):
     assert discriminator.features(images).shape == (2, discriminator.head.in_features)
 
 
-def test_sizes_that_are_declared_are_those_that_are_built():
-    assert DCGANGenerator.image_sizes == DCGANDiscriminator.image_sizes == tuple(_STAGES)
-    assert all(start * 2**doublings == size for size, (start, doublings) in _STAGES.items())
-    assert all(doublings >= 2 for _, doublings in _STAGES.values())
+def test_sizes_can_be_halved_to_the_smallest_maps():
+    assert tuple(DCGANGenerator.side_multiple) == DCGANGenerator.image_sizes
+    assert all(size % multiple == 0 for size, multiple in DCGANGenerator.side_multiple.items())
 
 
 @pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])

@@ -181,27 +181,33 @@ def test_memory_format_does_not_matter():
 @pytest.mark.parametrize(
     ("network", "options", "dataset", "key", "text"),
     [
-        ("generator", {"channels": 12}, Digits, "channels", "12 x 2 does not divide into groups of 16; 8 and 16 would"),
+        (
+            "generator",
+            {"channels": 12},
+            Digits,
+            "channels",
+            "12 x 2 does not divide into groups of 16; multiples of 8 do",
+        ),
         (
             "generator",
             {"channels": 6},
             Digits,
             "channels",
-            "6 channels become 12: 12 x 2 does not divide into groups of 16; 4 and 8 would",
+            "6 channels become 12: 12 x 2 does not divide into groups of 16; multiples of 8 do",
         ),
         (
             "generator",
             {"channels": 6, "expansion": 3},
             CIFAR10,
             "channels",
-            "6 x 3 does not divide into groups of 16; 16 would",
+            "6 x 3 does not divide into groups of 16; multiples of 16 do",
         ),
         (
             "discriminator",
             {"max_channels": 100, "group_width": 32},
-            Digits,
+            CIFAR10,
             "max_channels",
-            "100 x 2 does not divide into groups of 32; 96 and 112 would",
+            "100 x 2 does not divide into groups of 32; multiples of 16 do",
         ),
     ],
 )
@@ -217,6 +223,13 @@ def test_channels_that_divide_are_taken(target, channels):
     config = {"model": {key: {"_target_": target, "channels": channels}}}
     assert problems(config, f"model.{key}") == []
     assert problems(config | {"dataset": {"_target_": Digits}}, f"model.{key}") == []
+
+
+def test_a_width_that_no_stage_reaches_is_taken():
+    options = {"_target_": R3GANDiscriminator, "channels": 8, "max_channels": 100, "group_width": 16}
+    config = {"dataset": {"_target_": Digits}, "model": {"discriminator": options}}
+    assert problems(config, "model.discriminator") == []
+    R3GANDiscriminator(facts(8), channels=8, max_channels=100, group_width=16, blocks=1)
 
 
 def test_a_width_that_fits_is_one_that_can_be_built():

@@ -3,7 +3,7 @@ from config_view import warnings
 from torch import nn
 
 from gan_experiments.core.types import DataFacts
-from gan_experiments.networks.sndcgan import _STAGES, SNDCGANDiscriminator, SNDCGANGenerator
+from gan_experiments.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 from gan_experiments.penalties.wgan_gp import WGANGP
 
 
@@ -22,9 +22,9 @@ def test_parameters_are_those_of_the_table():
     assert sum(p.numel() for p in SNDCGANDiscriminator(facts).parameters()) == expected == 2_935_873
 
 
-def test_sizes_that_are_declared_are_those_that_are_built():
-    assert SNDCGANGenerator.image_sizes == SNDCGANDiscriminator.image_sizes == tuple(_STAGES)
-    assert all(start * 2**doublings == size for size, (start, doublings) in _STAGES.items())
+def test_sizes_can_be_halved_to_the_smallest_maps():
+    assert tuple(SNDCGANGenerator.side_multiple) == SNDCGANGenerator.image_sizes
+    assert all(size % multiple == 0 for size, multiple in SNDCGANGenerator.side_multiple.items())
 
 
 def test_spectral_norm_makes_every_layer_one_lipschitz():

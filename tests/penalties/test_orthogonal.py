@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from config_view import problems
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.polynomial import LinearGenerator, PointGenerator, PolynomialDiscriminator
 from gan_experiments.penalties.orthogonal import Orthogonal
 
@@ -73,13 +73,9 @@ def test_the_shape_of_the_matrix_decides_the_way_and_not_the_value(parts, shape)
 
 
 def test_networks_without_matrices_are_refused():
-    def found(network):
-        model = {"generator": {"_target_": PointGenerator}, "discriminator": {"_target_": PolynomialDiscriminator}}
-        config = {"model": model, "penalty": {"orthogonal": {"_target_": Orthogonal, "network": network}}}
-        return [line.split(" of ")[1].split(" are ")[0] for line in problems(config, "penalty.orthogonal")]
-
-    assert found("generator") == ["PointGenerator"]
-    assert found("both") == ["PointGenerator", "PolynomialDiscriminator"]
-    config = {"model": {"generator": {"_target_": LinearGenerator}}, "penalty": {"o": {"_target_": Orthogonal}}}
-    config["penalty"]["o"]["network"] = "both"
-    assert problems(config, "penalty.o") == []
+    facts = DataFacts("points", 1, 2)
+    bare = PointGenerator(facts), PolynomialDiscriminator(facts)
+    for network, names in (("generator", "PointGenerator"), ("both", "PointGenerator and PolynomialDiscriminator")):
+        with pytest.raises(ConfigError, match=f"^penalty.orthogonal.network: the weights of {names} are no matrices"):
+            Orthogonal(network=network).prepare(*bare)
+    Orthogonal().prepare(LinearGenerator(facts), bare[1])

@@ -73,7 +73,7 @@ def test_it_needs_torch_and_safetensors_alone(saved):
         ("gan_experiments.networks.dcgan.DCGANDiscriminator", "is not a Generator"),
         ("gan_experiments.networks.dcgan.Nothing", "Nothing"),
         ("gan_experiments.cli.train.main", "may not name it"),
-        ("gan_experiments.networks.sizes.stages", "not a class"),
+        ("gan_experiments.networks.sizes.smallest_maps", "not a class"),
         (3, "not the dotted path"),
     ],
 )

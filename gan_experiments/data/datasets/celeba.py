@@ -68,14 +68,15 @@ class CelebA(ImageFiles):
         """The images of the split.
 
         Raises:
-            ConfigError: ``list_eval_partition.txt`` is missing.
+            ConfigError: ``list_eval_partition.txt`` is missing or damaged.
         """
         number = _SPLITS[self._split][0]
         try:
             lines = (self._folder / "list_eval_partition.txt").read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise ConfigError(self._missing("is missing")) from error
-        names = tuple(line.split()[0] for line in lines if line.strip() and line.split()[1].startswith(number))
+            rows = [line.split() for line in lines if line.strip()]
+            names = tuple(name for name, split in rows if split.startswith(number))
+        except (OSError, ValueError) as error:
+            raise ConfigError(self._missing("is missing or damaged")) from error
         key = hashlib.blake2b("\n".join(["celeba", *names]).encode(), digest_size=16).hexdigest()
         return Listing(names, None, (), (), key)
 

@@ -20,16 +20,7 @@ class CIFAR10(TorchvisionData):
     folder = "cifar-10-batches-py"
     files = "data_batch_1 to data_batch_5, test_batch and batches.meta (from cifar-10-python.tar.gz)"
     names: ClassVar[Sequence[str]] = (
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
+        *("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     )
     source: ClassVar[Any] = datasets.CIFAR10
 

@@ -71,7 +71,8 @@ class MedMNIST(ImageData):
             raise ConfigError(f"dataset: there is no file {self._file}: put {self._file.name} of {_PLACE} there")
         try:
             with np.load(self._file, allow_pickle=False) as arrays:
-                images, labels = arrays[f"{self._split}_images"], arrays[f"{self._split}_labels"]
+                images = arrays[f"{self._split}_images"]
+                known = arrays[f"{self._split}_labels"].astype(np.int64).reshape(len(images), -1)
         except Exception as error:  # NumPy raises exceptions of many types for damaged files
             raise ConfigError(f"dataset: {self._file} cannot be read ({error})") from None
         if (
@@ -80,5 +81,4 @@ class MedMNIST(ImageData):
             or (images.ndim == 4 and images.shape[3] not in (1, 3))
         ):
             raise ConfigError(f"dataset.name: {self._name} holds {images.dtype} {images.shape[1:]}, not images")
-        known = labels.astype(np.int64).reshape(len(images), -1)
         return images.reshape(*images.shape[:3], -1), known[:, 0] if known.shape[1] == 1 else None

@@ -42,12 +42,7 @@ class STL10(TorchvisionData):
         super().__init__(root, **options)
         self._split = split
         self._image_size = image_size
-
-    @property
-    def facts(self) -> DataFacts:
-        """The facts, known without reading any file."""
-        classes = 10 if self._split == "train" else 0
-        return DataFacts("stl10", self._image_size, 3, classes, _COUNTS[self._split])
+        self.known = DataFacts("stl10", image_size, 3, 10 if split == "train" else 0, _COUNTS[split])
 
     @property
     def split(self) -> str:

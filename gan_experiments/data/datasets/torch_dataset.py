@@ -10,8 +10,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
@@ -21,6 +19,7 @@ from gan_experiments.core.types import ConfigError, DataFacts, ImageSize
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize
 from gan_experiments.data.files.pictures import ArrayPicture, Picture
+from gan_experiments.data.parallel import with_progress
 
 _MOST_CHANNELS = 64
 
@@ -119,9 +118,7 @@ class TorchDataset(ImageData):
         count = len(self._dataset)
         images = np.empty((count, *self.framing.shape), self.framing.dtype)
         labels: list[Any] = []
-        console = Console(stderr=True)
-        indices = track(range(count), f"reading {self._name}", console=console, disable=not console.is_terminal)
-        for index in indices:
+        for index in with_progress(range(count), f"reading {self._name}"):
             image, label = self._read(index)
             self._compare(image, label, index)
             try:

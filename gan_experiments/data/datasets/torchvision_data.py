@@ -33,7 +33,7 @@ class TorchvisionData(ImageData):
         names: Names of the classes; empty: their numbers.
     """
 
-    known: ClassVar[DataFacts]
+    known: DataFacts
     folder: ClassVar[str]
     files: ClassVar[str]
     names: ClassVar[Sequence[str]] = ()

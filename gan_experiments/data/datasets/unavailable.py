@@ -23,12 +23,7 @@ class Unavailable(ImageData):
 
     def __init__(self, image_size: Width, channels: Width = 3, num_classes: NonNegativeInt = 0, seed: int = 0) -> None:
         super().__init__(seed=seed)
-        self._facts = DataFacts("imported", image_size, channels, num_classes)
-
-    @property
-    def facts(self) -> DataFacts:
-        """The facts of the images."""
-        return self._facts
+        self.known = DataFacts("imported", image_size, channels, num_classes)
 
     def load(self) -> tuple[Tensor, Tensor | None]:
         """Refuse to: there are none.

@@ -142,10 +142,11 @@ class TwoClasses(ImageData):
         """Fetch the dataset, and look both classes up.
 
         Raises:
-            ConfigError: There is no such class.
+            ConfigError: There is no such class, or both are the same.
         """
         self._of.prepare_data()
-        self._class(0)
+        if self._index(0) == self._index(1):
+            raise ConfigError("dataset.class_b: is the same class as class_a")
         self.setup()
 
     def load(self) -> tuple[Tensor, None]:
@@ -153,11 +154,14 @@ class TwoClasses(ImageData):
         return self._class(1), None
 
     def _class(self, which: int) -> Tensor:
-        labels, key = self._of.labels, f"dataset.class_{'ab'[which]}"
-        if labels is None:
+        return self._of.images[self._of.labels == self._index(which)]
+
+    def _index(self, which: int) -> int:
+        key = f"dataset.class_{'ab'[which]}"
+        if self._of.labels is None:
             raise ConfigError(f"{key}: {self._of.facts.name} has no classes")
         name, names = str(self._classes[which]), self._of.class_names
         index = names.index(name) if name in names else int(name) if name.isdecimal() else -1
         if not 0 <= index < len(names):
             raise ConfigError(f"{key}: no class {name!r}{suggest(name, names, listed=True)}")
-        return self._of.images[labels == index]
+        return index

@@ -8,7 +8,7 @@ import math
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from gan_experiments.core.cache import read_or_make
@@ -26,7 +24,7 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
 from gan_experiments.data.files.pictures import Opener
 from gan_experiments.data.files.unreadable import problem, refuse, warn
-from gan_experiments.data.parallel import in_order
+from gan_experiments.data.parallel import in_order, with_progress
 
 _CHUNK_BYTES = 2**20  # of pixels that a thread decodes at a time
 
@@ -126,11 +124,8 @@ def _write(file: Path, names: Sequence[str], open_: Opener, framing: Framing, ma
     skipped: dict[int, str] = {}
     sizes: Counter[str] = Counter()
     file.with_suffix(".json").unlink(missing_ok=True)
-    console = Console(stderr=True)
     with replacing(file) as temporary, temporary.open("wb") as out:
-        frames: Iterable[_Frame] = _frames(names, open_, framing)
-        if console.is_terminal:
-            frames = track(frames, f"decoding {file.stem}", len(names), console=console)
+        frames = with_progress(_frames(names, open_, framing), f"decoding {file.stem}", len(names))
         for index, frame in enumerate(frames):
             if frame.pixels is None:
                 skipped[index] = frame.problem

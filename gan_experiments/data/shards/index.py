@@ -16,8 +16,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from gan_experiments.core.cache import read_or_make
@@ -28,7 +26,7 @@ from gan_experiments.data.files.framing import refuse_bomb
 from gan_experiments.data.files.listing import LARGEST_FILE, suffixes
 from gan_experiments.data.files.pictures import ARRAY, open_picture
 from gan_experiments.data.files.unreadable import problem, refuse, warn
-from gan_experiments.data.parallel import in_order
+from gan_experiments.data.parallel import in_order, with_progress
 
 ENTRY = np.dtype([("offset", "<u8"), ("size", "<u4"), ("label", "<i4")])
 _VERSION = 1  # of the file format: raise it when the same shards would give another file
@@ -160,14 +158,11 @@ def _read(file: Path, shards: Sequence[Path]) -> ShardIndex | None:
 
 def _write(file: Path, shards: Sequence[Path], max_bad: int) -> None:
     """Index all shards; the description of the file is written last, so only complete files are read."""
-    console = Console(stderr=True)
     file.with_suffix(".json").unlink(missing_ok=True)
     total, counts = ShardStatistics(), []
     with replacing(file) as temporary, temporary.open("wb") as out:
         scans = in_order(_scan, shards)
-        if console.is_terminal:
-            scans = iter(track(scans, f"indexing {len(shards)} shards", len(shards), console=console))
-        for entries, statistics in scans:
+        for entries, statistics in with_progress(scans, f"indexing {len(shards)} shards", len(shards)):
             out.write(entries.tobytes())
             counts.append(len(entries))
             _add(total, statistics)

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from gan_experiments.core.files import whole_folder
@@ -15,7 +13,7 @@ from gan_experiments.core.images import encode_picture, is_points, picture_suffi
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.parallel import in_order
+from gan_experiments.data.parallel import in_order, with_progress
 from gan_experiments.data.shards.dataset import CLASS_NAMES, Shards
 
 
@@ -49,8 +47,7 @@ def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) ->
     digits = max(4, len(str(len(shards) - 1)))
     try:
         with whole_folder(folder) as temporary:
-            progress = track(shards, "writing shards", console=Console(stderr=True), transient=True)
-            for number, indices in enumerate(progress):
+            for number, indices in enumerate(with_progress(shards, "writing shards")):
                 _write(data, indices, temporary / f"{number:0{digits}}.tar")
             if data.labels is not None:
                 (temporary / CLASS_NAMES).write_text(json.dumps(data.class_names) + "\n", encoding="utf-8")

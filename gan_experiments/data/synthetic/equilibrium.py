@@ -34,12 +34,8 @@ class Dirac(ImageData):
     def __init__(self, num_points: PositiveInt = 1000) -> None:
         super().__init__()
         self._count = num_points
+        self.known = DataFacts("dirac", 1, 1, 0, num_points)
         self.equilibrium = torch.zeros(1, 1, dtype=torch.float64)
-
-    @property
-    def facts(self) -> DataFacts:
-        """The facts: one pixel with one channel, the coordinate."""
-        return DataFacts("dirac", 1, 1, 0, self._count)
 
     def load(self) -> tuple[Tensor, None]:
         """Return the points: float32 ``(N, 1, 1, 1)``."""
@@ -69,14 +65,10 @@ class Gaussian(ImageData):
         super().__init__()
         self._stds = torch.tensor(stds, dtype=torch.float64)
         self._count = num_points
+        self.known = DataFacts("gaussian", 1, len(stds), 0, num_points)
         kept = self._stds.argsort(descending=True)[:components]
         self.equilibrium = torch.zeros(len(stds), len(stds), dtype=torch.float64)
         self.equilibrium[kept, kept] = self._stds[kept].square()
-
-    @property
-    def facts(self) -> DataFacts:
-        """The facts: one pixel whose channels are the coordinates."""
-        return DataFacts("gaussian", 1, len(self._stds), 0, self._count)
 
     def load(self) -> tuple[Tensor, None]:
         """Draw the points: float32 ``(N, D, 1, 1)``, with exactly the stated mean and covariance before rounding."""
@@ -88,8 +80,11 @@ class Gaussian(ImageData):
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
-        """Refuse more components than axes."""
+        """Refuse more components than axes, and fewer points than have a covariance of full rank."""
         yield from super().check(key, options, config)
         stds, components = config.get(f"{key}.stds"), config.get(f"{key}.components")
         if isinstance(stds, list) and isinstance(components, int) and components > len(stds):
             yield Problem(f"{key}.components", f"{components} are more than the {len(stds)} axes of {key}.stds")
+        points = config.get(f"{key}.num_points")
+        if isinstance(stds, list) and isinstance(points, int) and points <= len(stds):
+            yield Problem(f"{key}.num_points", f"{points} points have no covariance of full rank; take {len(stds) + 1}")

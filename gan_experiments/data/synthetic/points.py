@@ -85,11 +85,7 @@ class Points(ImageData):
         self.known_distribution = distribution
         self._name = name
         self._count = num_points
-
-    @property
-    def facts(self) -> DataFacts:
-        """The facts: one pixel with two channels, the coordinates."""
-        return DataFacts(self._name, 1, 2, self.known_distribution.num_cells, self._count)
+        self.known = DataFacts(name, 1, 2, distribution.num_cells, num_points)
 
     def load(self) -> tuple[Tensor, Tensor]:
         """Draw the points: float32 ``(N, 2, 1, 1)``, labels ``(N,)``."""

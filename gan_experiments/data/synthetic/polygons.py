@@ -110,16 +110,12 @@ class Polygons(ImageData):
     def __init__(self, image_size: PositiveInt = 32, num_images: PositiveInt = 50000) -> None:
         super().__init__()
         self.known_distribution: Triangles = Triangles(image_size)
-        self._facts = DataFacts("polygons", image_size, 1, num_images=num_images)
-
-    @property
-    def facts(self) -> DataFacts:
-        """The facts, known without drawing any image."""
-        return self._facts
+        self._count = num_images
+        self.known = DataFacts("polygons", image_size, 1, num_images=num_images)
 
     def load(self) -> tuple[Tensor, None]:
         """Draw the images: uint8 ``(N, 1, H, W)``."""
-        corners = self.known_distribution.draw(self._facts.num_images or 0, Stream("polygons", "images"))
+        corners = self.known_distribution.draw(self._count, Stream("polygons", "images"))
         parts = [
             (self.known_distribution.render(part) * 255).round().to(torch.uint8) for part in torch.split(corners, 1000)
         ]

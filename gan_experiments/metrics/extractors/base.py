@@ -50,6 +50,8 @@ class ImageSource(Protocol):
 class Extractor(nn.Module):
     """A fixed network from images to features; call ``prepare`` before the first image.
 
+    A subclass has ``load``, or a ``prepare`` of its own, and ``forward``.
+
     Attributes:
         name: Its name in the record of a run.
         num_features: Length of a feature vector.
@@ -65,9 +67,38 @@ class Extractor(nn.Module):
     num_features: int
     weight_hash: str
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._network: nn.Module | None = None
+
+    @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
-        """Load or train the weights; a second call does nothing."""
+        """Load or train the weights; a second call does nothing.
+
+        Raises:
+            ConfigError: The images do not fit, or the weights are damaged or of another network.
+            WeightsMissingError: The weights are not on this machine and cannot be downloaded.
+        """
+        if self._network is not None:
+            return
+        if self.of_photographs and data.images.is_floating_point():
+            raise ConfigError(f"metrics: {self.name} needs images; {data.facts.name} holds points")
+        self.load(data)
+
+    def load(self, data: ImageSource) -> None:
+        """Load or train the weights, and set ``_network``."""
         raise NotImplementedError
+
+    @property
+    def network(self) -> Any:
+        """The network.
+
+        Raises:
+            RuntimeError: It has not been prepared.
+        """
+        if self._network is None:
+            raise RuntimeError("call prepare(data) before the first image")
+        return self._network
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)`` and class logits ``(B, K)`` or ``None``."""
@@ -98,10 +129,9 @@ def like_photographs(name: str, data: ImageSource) -> dict[str, Any]:
     Raises:
         ConfigError: The images have neither one nor three channels.
     """
-    if data.facts.channels not in (1, 3):
-        raise ConfigError(
-            f"metrics: {name} takes grey and RGB images; {data.facts.name} has {data.facts.channels} channels"
-        )
+    facts = data.facts
+    if facts.channels not in (1, 3):
+        raise ConfigError(f"metrics: {name} takes grey and RGB images; {facts.name} has {facts.channels} channels")
     return {"rounded_to_bits": 8} if data.facts.bits == 16 else {}
 
 

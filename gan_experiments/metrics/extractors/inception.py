@@ -76,21 +76,10 @@ class Inception(Extractor):
         self._resize = resize
         self._precision = precision
         self._batch_size = batch_size
-        self._network: nn.Module | None = None
         self._details: dict[str, Any] = {}
 
-    @torch.inference_mode(False)  # evaluation may call it in inference mode
-    def prepare(self, data: ImageSource) -> None:
-        """Load the weights; a second call does nothing.
-
-        Raises:
-            ConfigError: The data are points, or the weights are damaged or of another network.
-            WeightsMissingError: The weights are not on this machine and cannot be downloaded.
-        """
-        if self._network is not None:
-            return
-        if data.images.is_floating_point():
-            raise ConfigError(f"metrics: Inception needs images; {data.facts.name} holds points")
+    def load(self, data: ImageSource) -> None:
+        """Load the weights, and compare bfloat16 with float32 on a few of the images."""
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
         photographs = like_photographs(self.name, data)
@@ -109,8 +98,6 @@ class Inception(Extractor):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to pool features ``(B, 2048)`` and logits ``(B, 1008)``, or maps ``(B, 2023)``."""
-        if self._network is None:
-            raise RuntimeError("call prepare(data) before the first image")
         size = self._batch_size or (8 if images.device.type == "cpu" else 128)
         pieces = [self._part(part) for part in torch.split(images, size)]
         features, logits = zip(*pieces, strict=True)
@@ -121,15 +108,14 @@ class Inception(Extractor):
         return {**super().provenance(), **self._details}
 
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        assert self._network is not None
-        head: nn.Linear = self._network.get_submodule("fc")  # type: ignore[assignment]
+        head: nn.Linear = self.network.get_submodule("fc")
         pixels = prepare_pixels(to_eight_bits(images).float().expand(-1, 3, -1, -1), self._resize)
         maps = pixels.to(head.weight.dtype).contiguous(memory_format=torch.channels_last)
         for stage in _STAGES:
             if self._spatial and stage == _SPATIAL[0]:
-                convolution = self._network.get_submodule(f"{stage}.branch1x1")
+                convolution = self.network.get_submodule(f"{stage}.branch1x1")
                 return convolution(maps)[:, : _SPATIAL[1]].float().flatten(1), None
-            maps = self._network.get_submodule(stage)(maps)
+            maps = self.network.get_submodule(stage)(maps)
         features = maps.float().mean((2, 3))
         return features, features @ head.weight.float().T
 

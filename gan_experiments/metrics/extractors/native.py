@@ -12,7 +12,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -62,13 +61,9 @@ class NativeClassifier(Extractor):
         self._width = width
         self._training_images = training_images
         self._cache_dir = cache_dir
-        self._network: Classifier | None = None
 
-    @torch.inference_mode(False)  # evaluation may call it in inference mode
-    def prepare(self, data: ImageSource) -> None:
-        """Load the classifier of this dataset, or train it if it is not cached; a second call does nothing."""
-        if self._network is not None:
-            return
+    def load(self, data: ImageSource) -> None:
+        """Load the classifier of this dataset, or train it if it is not cached."""
         recipe = self._recipe(data)
         if data.labels is None:
             self.name = "random"
@@ -83,10 +78,8 @@ class NativeClassifier(Extractor):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, 4 * width)`` and logits ``(B, K)``."""
-        if self._network is None:
-            raise RuntimeError("call prepare(data) before the first image")
-        features = self._network.features(to_float(images))
-        return features, self._network.head(features) if self.name == "native" else None
+        features = self.network.features(to_float(images))
+        return features, self.network.head(features) if self.name == "native" else None
 
     def provenance(self) -> dict[str, Any]:
         """Return what the features depend on, with the accuracy of the classifier."""
@@ -143,7 +136,7 @@ def _train_and_test(network: Classifier, data: ImageSource, training_images: int
     images, labels = data.images, data.labels
     assert labels is not None
     shuffled = Stream("native", "split").permutation(len(images))
-    border = int(len(images) * _HELD_OUT)
+    border = max(1, int(len(images) * _HELD_OUT))
     held_out, training = shuffled[:border], shuffled[border:]
     train_classifier(network, images, labels, training, training_images, "native", "order")
     return int(correct_predictions(network, images[held_out], labels[held_out]).sum()) / len(held_out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from gan_experiments.core.images import to_float
@@ -28,18 +27,13 @@ class RandomNetwork(Extractor):
         self.num_features = 4 * width
         self._width = width
         self._seed = seed
-        self._network: Classifier | None = None
 
-    @torch.inference_mode(False)  # evaluation may call it in inference mode
-    def prepare(self, data: ImageSource) -> None:
-        """Draw the weights, in shapes that fit the images; a second call does nothing."""
-        if self._network is None:
-            network = Classifier(data.facts, self._width, "random network", self._seed)
-            self._network = network.eval().requires_grad_(False)
-            self.weight_hash = hash_weights(network.features.state_dict())
+    def load(self, data: ImageSource) -> None:
+        """Draw the weights, in shapes that fit the images."""
+        network = Classifier(data.facts, self._width, "random network", self._seed)
+        self._network = network.eval().requires_grad_(False)
+        self.weight_hash = hash_weights(network.features.state_dict())
 
     def forward(self, images: Tensor) -> tuple[Tensor, None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, 4 * width)``."""
-        if self._network is None:
-            raise RuntimeError("call prepare(data) before the first image")
-        return self._network.features(to_float(images)), None
+        return self.network.features(to_float(images)), None

@@ -86,21 +86,10 @@ class TimmNetwork(Extractor):
         chosen = {name: value for name, value in changed.items() if value is not None}
         self._preparation = resolve_data_config(chosen, pretrained_cfg=published.to_dict())
         self._transform = create_transform(**self._preparation)
-        self._network: nn.Module | None = None
         self._details: dict[str, Any] = {}
 
-    @torch.inference_mode(False)  # evaluation may call it in inference mode
-    def prepare(self, data: ImageSource) -> None:
-        """Load the weights; a second call does nothing.
-
-        Raises:
-            ConfigError: The data are points, or the weights are damaged or of another network.
-            WeightsMissingError: The weights are not on this machine; the message says where to put which file.
-        """
-        if self._network is not None:
-            return
-        if data.images.is_floating_point():
-            raise ConfigError(f"metrics: {self.name} needs images; {data.facts.name} holds points")
+    def load(self, data: ImageSource) -> None:
+        """Load the weights from a file."""
         self._details = like_photographs(self.name, data)
         path = self._find_weights()
         network = self._build(read_weights(path), path)
@@ -111,8 +100,6 @@ class TimmNetwork(Extractor):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)``, and the logits of a classifier ``(B, K)``."""
-        if self._network is None:
-            raise RuntimeError("call prepare(data) before the first image")
         embeddings, outputs = zip(*(self._part(part) for part in torch.split(images, self._batch_size)), strict=True)
         if self._output:
             return torch.cat(outputs), None
@@ -161,7 +148,7 @@ class TimmNetwork(Extractor):
         return network
 
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        network: Any = self._network
+        network = self.network
         pictures = [to_pil_image(image) for image in to_eight_bits(images).cpu().expand(-1, 3, -1, -1)]
         pixels = torch.stack([self._transform(picture) for picture in pictures]).to(images.device)
         embedding = network.forward_head(network.forward_features(pixels), pre_logits=True)

@@ -43,22 +43,14 @@ class TorchvisionClassifier(Extractor):
         self._weights = weights
         self._batch_size = batch_size
         self._published = get_model_weights(model).DEFAULT
-        self._network: nn.Module | None = None
-        self._head: nn.Linear | None = None
         self._details: dict[str, Any] = {}
 
-    @torch.inference_mode(False)  # evaluation may call it in inference mode
-    def prepare(self, data: ImageSource) -> None:
-        """Load the weights; a second call does nothing.
+    def load(self, data: ImageSource) -> None:
+        """Load the weights.
 
         Raises:
-            ConfigError: The data are points, the network has no linear layer, or the weights are of another network.
-            WeightsMissingError: The weights are not on this machine and cannot be downloaded.
+            ConfigError: The network has no linear layer.
         """
-        if self._network is not None:
-            return
-        if data.images.is_floating_point():
-            raise ConfigError(f"metrics: {self.name} needs images; {data.facts.name} holds points")
         self._details = like_photographs(self.name, data)
         address = self._published.url
         digest = Path(address).stem.rpartition("-")[2]
@@ -76,12 +68,10 @@ class TorchvisionClassifier(Extractor):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)`` and the logits ``(B, K)``."""
-        if self._network is None or self._head is None:
-            raise RuntimeError("call prepare(data) before the first image")
-        features: list[Tensor] = []
+        network, features = self.network, []
         hook = self._head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].flatten(1)))
         try:
-            logits = [self._network(self._normalized(part)) for part in torch.split(images, self._batch_size)]
+            logits = [network(self._normalized(part)) for part in torch.split(images, self._batch_size)]
         finally:
             hook.remove()
         return torch.cat(features), torch.cat(logits)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from gan_experiments.core.images import to_float
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import hash_weights, read_weights, refuse_other_weights
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource
@@ -38,41 +39,38 @@ class UserNetwork(Extractor):
     ) -> None:
         super().__init__()
         self.name = re.sub(r"\W+", "_", type(network).__name__)
-        self._network = network
+        self._given = network
         self._weights = weights
         self._image_size = image_size
         self._batch_size = batch_size
-        self._prepared = False
 
-    @torch.inference_mode(False)  # evaluation may call it in inference mode
-    def prepare(self, data: ImageSource) -> None:
-        """Load the weights and check the shape of the output; a second call does nothing.
+    def load(self, data: ImageSource) -> None:
+        """Load the weights, and check the output for an image.
 
         Raises:
-            ConfigError: The weights are missing or of another network, or the output does not have shape ``(B, F)``.
+            ConfigError: The weights are missing or of another network, or the network fails for an image, or its output
+                is not ``(B, F)``.
         """
-        if self._prepared:
-            return
         if self._weights is not None:
             path = Path(self._weights).expanduser()
             if not path.is_file():
                 raise ConfigError(f"metrics.weights: there is no file {path}")
             state = read_weights(path)
-            refuse_other_weights(state, self._network, path, self.name)
-            self._network.load_state_dict(state)
-        self._network.eval().requires_grad_(False)
-        self._prepared = True
-        features = self(data.images[:1])[0]
+            refuse_other_weights(state, self._given, path, self.name)
+            self._given.load_state_dict(state)
+        self._network = self._given.eval().requires_grad_(False)
+        try:
+            features, _ = self(data.images[:1])
+        except Exception as error:  # whatever the user's network does wrong
+            raise ConfigError(f"metrics: {self.name} fails for an image: {first_line(error)}") from error
         if features.ndim != 2:
             raise ConfigError(f"metrics: {self.name} returns {tuple(features.shape)} for an image, not features (1, F)")
         self.num_features = features.shape[1]
-        self.weight_hash = hash_weights(self._network.state_dict())
+        self.weight_hash = hash_weights(self._given.state_dict())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, F)``, and logits ``(B, K)`` if the network returns any."""
-        if not self._prepared:
-            raise RuntimeError("call prepare(data) before the first image")
-        outputs = [self._network(self._resized(part)) for part in torch.split(images, self._batch_size)]
+        outputs = [self.network(self._resized(part)) for part in torch.split(images, self._batch_size)]
         if isinstance(outputs[0], Tensor):
             return torch.cat(outputs), None
         features, logits = zip(*outputs, strict=True)
@@ -80,9 +78,9 @@ class UserNetwork(Extractor):
 
     def provenance(self) -> dict[str, Any]:
         """Return what the features depend on, with the size that images are resized to and a hash of the layers."""
-        kind = type(self._network)
+        kind = type(self._given)
         # Options such as the slope of a leaky ReLU are not in the weights, but in the printed layers.
-        layers = f"{kind.__module__}.{kind.__qualname__} {self._network}"
+        layers = f"{kind.__module__}.{kind.__qualname__} {self._given}"
         resize = f"antialiased to {self._image_size}" if self._image_size else "none"
         digest = hashlib.blake2b(layers.encode(), digest_size=8).hexdigest()
         return {**super().provenance(), "resize": resize, "layers": digest}

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from gan_experiments.metrics.functional.distances import squared_distances
+from gan_experiments.metrics.functional.distances import nearest_others, squared_distances
 
 _TIE = 1e-9  # relative; distances this close count as equal
 
@@ -28,7 +28,7 @@ def authenticity(training: Tensor, fake: Tensor) -> Tensor:
     """
     radii = _two_nearest(training)[0][:, 0]
     authentic = []
-    for _, distances in squared_distances(fake, training, training.double().mean(0)):
+    for _, distances in squared_distances(fake, training):
         least = distances.amin(1)
         near = distances <= least[:, None] * (1 + _TIE)
         authentic.append(torch.where(near, radii, torch.inf).amin(1) < least * (1 - _TIE))
@@ -58,9 +58,4 @@ def _two_nearest(features: Tensor) -> tuple[Tensor, Tensor]:
     """Return squared distances and indices of the two nearest others of each sample: ``(N, 2)``, nearest first."""
     if len(features) < 2:
         raise ValueError(f"authenticity needs at least 2 training samples, not {len(features)}")
-    found = []
-    for part, distances in squared_distances(features, features, features.double().mean(0)):
-        own = torch.arange(part.start, part.stop, device=distances.device)
-        distances[own - part.start, own] = torch.inf
-        found.append(distances.topk(2, largest=False))
-    return torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])
+    return nearest_others(features, 2)

@@ -66,7 +66,7 @@ def share_of_copies(samples: Tensor, training: Iterable[Tensor], among: bool = F
     """
     own, nearest = int(among), torch.empty(len(samples), 0, dtype=torch.float64)
     for part in training:
-        chunks = squared_distances(samples, part, part.double().mean(0))
+        chunks = squared_distances(samples, part)
         closest = [distances.topk(min(2 + own, len(part)), largest=False).values for _, distances in chunks]
         nearest = torch.cat([nearest, torch.cat(closest)], dim=1).sort(dim=1).values[:, : 2 + own]
     nearest = nearest[:, own:]

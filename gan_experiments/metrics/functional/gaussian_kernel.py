@@ -63,7 +63,7 @@ def expected_gaussian_mmd(features: Tensor, samples: int, bandwidth: float = BAN
     different = (rows.mean().item() * count - 1) / (count - 1)
     share = 1 / samples + 1 / count
     squares = 0.0
-    for part, distances in squared_distances(unit, unit, unit.mean(0)):
+    for part, distances in squared_distances(unit, unit):
         centred = torch.exp(distances / (-2 * bandwidth**2)) - rows[part, None] - rows + rows.mean()
         own = torch.arange(part.start, part.stop, device=centred.device)
         centred[own - part.start, own] = 0
@@ -74,5 +74,5 @@ def expected_gaussian_mmd(features: Tensor, samples: int, bandwidth: float = BAN
 
 def mean_kernel(rows: Tensor, columns: Tensor, bandwidth: float) -> Tensor:
     """Return the mean kernel of each of ``(N, D)`` with all of ``(M, D)``: float64, ``(N,)``."""
-    chunks = squared_distances(rows, columns, columns.mean(0))
+    chunks = squared_distances(rows, columns)
     return torch.cat([distances.div_(-2 * bandwidth**2).exp_().mean(1) for _, distances in chunks])

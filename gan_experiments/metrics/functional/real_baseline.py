@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
-from gan_experiments.metrics.functional.distances import squared_distances
+from gan_experiments.metrics.functional.distances import nearest_others
 from gan_experiments.metrics.functional.kernel_distance import polynomial_kernel
 from gan_experiments.metrics.functional.precision_recall import precision_recall_density_coverage
 
@@ -54,7 +54,7 @@ def expected_kernel_distance(features: Tensor, samples: int, subsets: int, subse
 
     The distance is unbiased: its mean is 0. Its variance in sets of ``n`` and ``m`` samples is, for one distribution,
     ``2 z (1 / n(n-1) + 1 / m(m-1) + 2 / nm)``, where ``z`` is the mean square of the centred kernel (Gretton et al.
-    2012, appendix B.1), estimated without bias from up to 2,000 real samples (Székely & Rizzo 2014). The mean over
+    2012, appendix B.1), estimated without bias from 4 to 2,000 real samples (Székely & Rizzo 2014). The mean over
     random subsets has the variance of all samples, and a ``subsets``-th part of what a single subset has more.
 
     Args:
@@ -64,6 +64,8 @@ def expected_kernel_distance(features: Tensor, samples: int, subsets: int, subse
         subset_size: Samples of each set in a subset.
     """
     count = len(features)
+    if count < 4:
+        return {"kid": (0.0, None)}
     chosen = Stream("real baseline", "kid").permutation(count)[:_KERNEL_SAMPLES].to(features.device)
     square = _mean_square_of_centred(features[chosen].double())
 
@@ -146,10 +148,7 @@ def _share_at(features: Tensor, size: int, of_all: float, neighbours: int) -> fl
 def _share_of_neighbours(features: Tensor, neighbours: int) -> float:
     """Return the share of samples that are among the nearest neighbours of another."""
     near = torch.zeros(len(features), dtype=torch.bool, device=features.device)
-    for part, distances in squared_distances(features, features, features.double().mean(0)):
-        own = torch.arange(part.start, part.stop, device=distances.device)
-        distances[own - part.start, own] = torch.inf
-        near[distances.topk(neighbours, largest=False).indices.flatten()] = True
+    near[nearest_others(features, neighbours)[1].flatten()] = True
     return near.double().mean().item()
 
 

@@ -38,7 +38,7 @@ def test_facts_need_no_files(tmp_path):
 
 
 def test_missing_files_are_named(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match=r"^dataset: celeba is missing: put img_align_celeba .* into .*celeba$"):
+    with pytest.raises(ConfigError, match=r"^dataset: celeba is missing or damaged: put img_.* into .*celeba$"):
         CelebA(str(tmp_path)).setup()
 
     def refuse(_):
@@ -47,3 +47,11 @@ def test_missing_files_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.CelebA, "download", refuse)
     with pytest.raises(ConfigError, match=r"celeba cannot be downloaded \(no gdown\): put img_align_celeba"):
         CelebA(str(tmp_path)).prepare_data()
+
+
+@pytest.mark.parametrize("content", [b"000000.jpg\n", b"\xff\xfe"])
+def test_a_damaged_partition_is_named(tmp_path, content):
+    write(tmp_path)
+    (tmp_path / "celeba" / "list_eval_partition.txt").write_bytes(content)
+    with pytest.raises(ConfigError, match="celeba is missing or damaged: put img_align_celeba"):
+        CelebA(str(tmp_path), image_size=8).setup()

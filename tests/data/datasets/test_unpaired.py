@@ -94,3 +94,5 @@ def test_a_class_is_not_turned_into_itself_nor_generated_from_noise():
     config = {"dataset": {"_target_": TwoClasses, "class_a": "1", "class_b": "1"}, "model": {"_target_": GAN}}
     assert problems(config, "dataset") == ["dataset.class_b: is the same class as class_a"]
     assert any("GAN generates images from noise and would ignore" in line for line in problems(config, "model"))
+    with pytest.raises(ConfigError, match="class_b: is the same class as class_a"):
+        TwoClasses(Digits(), "3", 3).prepare_data()

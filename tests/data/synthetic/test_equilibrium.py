@@ -34,3 +34,12 @@ def test_more_components_than_axes_are_refused():
         "dataset.components: 2 are more than the 1 axes of dataset.stds"
     ]
     assert problems({"dataset": dataset | {"components": 1}}, "dataset") == []
+
+
+def test_points_without_a_covariance_of_full_rank_are_refused():
+    dataset = {"_target_": Gaussian, "stds": [0.1, 0.2], "components": 1, "num_points": 2}
+    assert problems({"dataset": dataset}, "dataset") == [
+        "dataset.num_points: 2 points have no covariance of full rank; take 3"
+    ]
+    assert problems({"dataset": dataset | {"num_points": 3}}, "dataset") == []
+    assert Gaussian([0.1, 0.2], num_points=3).images.isfinite().all()

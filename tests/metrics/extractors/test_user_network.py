@@ -57,3 +57,9 @@ def test_a_network_that_gives_no_features_is_refused(tmp_path):
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "weights.pth")
     with pytest.raises(ConfigError, match="the weights of another network than Pair"):
         UserNetwork(Pair(), str(tmp_path / "weights.pth")).prepare(noise())
+
+
+@pytest.mark.parametrize("network", [nn.Linear(7, 2), nn.Conv2d(5, 2, 1), nn.MaxPool2d(2, return_indices=True)])
+def test_a_network_that_fails_for_the_images_is_refused(network):
+    with pytest.raises(ConfigError, match=f"metrics: {type(network).__name__} (fails for an image: .|returns)"):
+        UserNetwork(network).prepare(noise())
