@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from gan_experiments.comparison.arms import Criterion
+from gan_experiments.comparison.collect import CollectedRun, read_run
+from gan_experiments.comparison.design import BUDGET
 from gan_experiments.comparison.sequential import Interim, Plan, keep_plan, look_at
-from gan_experiments.comparison.stopping import AtBest, Course, learn_rule, stoppable
-from gan_experiments.core.dotted import value_of
+from gan_experiments.comparison.statistics import CLOSE, EQUIVALENT
+from gan_experiments.comparison.stopping import Course, learn_rule, stoppable
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.directions import higher_is_better
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.metrics_table import read_metrics
-from gan_experiments.runs.results import scores
+from gan_experiments.runs.results import higher_is_better, scores
 from gan_experiments.runs.stop_rule import write_rule
 from gan_experiments.sweeps.job import is_settled
 from gan_experiments.sweeps.sequential import SequentialConfig, looks
@@ -79,7 +78,7 @@ class SequentialStudy:
             if self.plan.stop_within_runs and any(before.values()):
                 self._write_rules(before, asked)
             self._round(asked)
-            interim = look_at(self.plan, self._outcomes(asked))
+            interim = look_at(self.plan, self._outcomes(self._runs(asked)))
             still_open = interim.open
             print(_in_words(interim, count), flush=True)
             if not still_open:
@@ -97,10 +96,11 @@ class SequentialStudy:
 
     def _write_rules(self, before: dict[str, int], asked: dict[str, int]) -> None:
         """Write into the folders of the next round when its runs are to stop, as the rounds before have taught."""
-        outcomes = {label: list(ends.values()) for label, ends in self._outcomes(before).items()}
-        sign = self._sign(self._records(before).values())
-        courses = {label: list(self._courses(label, count, sign)) for label, count in before.items()}
-        rule = learn_rule(courses, outcomes, self.plan.baseline, self.plan.measure, sign)
+        runs = self._runs(before)
+        criterion = self._criterion(runs)
+        outcomes = {label: list(ends.values()) for label, ends in self._outcomes(runs).items()}
+        courses = {label: list(_courses(each, criterion)) for label, each in runs.items()}
+        rule = learn_rule(courses, outcomes, self.plan.baseline, self.plan.measure, criterion.sign)
         if rule is None:
             print("no run is stopped: too few have periodic values, or one of the best arm has diverged", flush=True)
             return
@@ -111,61 +111,46 @@ class SequentialStudy:
                 if not folder.config_file.exists():  # a run keeps its rule, or that it has none
                     write_rule(folder, rule)
 
-    def _courses(self, label: str, count: int, sign: float) -> Iterator[Course]:
-        """Yield what the finished runs among the first seeds of an arm have measured, smaller is better."""
-        for _, folder in (self._folders[label, seed] for seed in range(count)):
-            record = folder.record()
-            curve = read_metrics(folder).curves().get(self.plan.measure)
-            if record.get("status") == "finished" and curve is not None:
-                shares = curve.images / value_of(record, "budget.images")
-                course = Course(shares, sign * curve.values, sign * self._value(record))
-                if np.isfinite(course.values).all() and math.isfinite(course.final):
-                    yield course
+    def _runs(self, asked: dict[str, int]) -> dict[str, list[CollectedRun]]:
+        """Read the runs of the first seeds of each arm, all of which have ended."""
+        folders = {label: [self._folders[label, seed][1] for seed in range(count)] for label, count in asked.items()}
+        return {label: [read_run(folder, folder.path.name) for folder in each] for label, each in folders.items()}
 
-    def _outcomes(self, asked: dict[str, int]) -> dict[str, dict[int, float]]:
-        """Return the score of each run that has one, smaller is better; a diverged run is infinitely bad."""
-        records = self._records(asked)
-        values = {key: self._value(record) for key, record in records.items() if record.get("status") == "finished"}
-        sign = self._sign(records.values())
-        outcomes: dict[str, dict[int, float]] = {label: {} for label in asked}
-        for (label, seed), record in records.items():
-            if record.get("status") == "diverged":
-                outcomes[label][seed] = math.inf
-            elif record.get("status") == "stopped":
-                outcomes[label][seed] = AtBest(sign * record["stopped"]["bound"])
-            elif (label, seed) in values:
-                value = sign * values[label, seed]
-                outcomes[label][seed] = value if math.isfinite(value) else math.inf
-        return outcomes
+    def _outcomes(self, runs: Mapping[str, Sequence[CollectedRun]]) -> dict[str, dict[int, float]]:
+        """Return the outcome of each run that has one, by seed: those that ``gan-compare`` compares."""
+        criterion = self._criterion(runs)
+        ends = {label: enumerate(map(criterion.outcome, each)) for label, each in runs.items()}
+        return {label: {seed: value for seed, value in each if value is not None} for label, each in ends.items()}
 
-    def _records(self, asked: dict[str, int]) -> dict[tuple[str, int], dict[str, Any]]:
-        return {
-            (label, seed): self._folders[label, seed][1].record() for label in asked for seed in range(asked[label])
-        }
-
-    def _sign(self, records: Iterable[dict[str, Any]]) -> float:
-        finished = [record for record in records if record.get("status") == "finished"]
-        known = {higher_is_better(record, self.plan.measure) for record in finished} - {None}
-        if self._better == "known" and finished and len(known) != 1:
-            text = f"no record says whether higher {self.plan.measure} is better"
+    def _criterion(self, runs: Mapping[str, Sequence[CollectedRun]]) -> Criterion:
+        """Return what runs are compared by, of which all that have finished must have a value."""
+        finished = [run for each in runs.values() for run in each if run.status == "finished"]
+        criterion = Criterion(self.plan.measure, self.plan.score, self._better == "higher")
+        if lacking := [run for run in finished if criterion.outcome(run) is None]:
+            has = ", ".join(scores(lacking[0].record) if criterion.score == "final" else lacking[0].curves)
+            text = f"a finished run has no {criterion.score} {criterion.measure!r} ({has or 'nothing'})"
+            raise ConfigError(f"hydra.sweeper.measure: {text}")
+        known = {higher_is_better(run.record, criterion.measure) for run in finished} - {None}
+        if self._better != "known" or not finished:
+            return criterion
+        if len(known) != 1:
+            text = f"no record says whether higher {criterion.measure} is better"
             raise ConfigError(f"hydra.sweeper.better: {text}; set it to lower or higher")
-        return -1.0 if self._better == "higher" or (self._better == "known" and True in known) else 1.0
+        return criterion._replace(higher_is_better=True in known)
 
-    def _value(self, record: dict[str, Any]) -> float:
-        values = scores(record, "best" if self.plan.score == "best" else "final")
-        value = values.get(self.plan.measure)
-        if value is None:
-            known = ", ".join(map(str, values)) or "nothing"
-            raise ConfigError(
-                f"hydra.sweeper.measure: a finished run has no {self.plan.score} {self.plan.measure!r} ({known})"
-            )
-        return float(value)
+
+def _courses(runs: Iterable[CollectedRun], criterion: Criterion) -> Iterator[Course]:
+    """Yield what the finished runs of an arm have measured, smaller is better."""
+    for run in runs:
+        values, final = criterion.periodic(run), criterion.outcome(run)
+        if run.status != "finished" or values is None or final is None:
+            continue
+        if np.isfinite([*values, final]).all():
+            yield Course(run.curves[criterion.measure].images / run.config[BUDGET], values, final)
 
 
 def _in_words(interim: Interim, count: int) -> str:
-    settled = [f"{first} is {word} than {second}" for (first, second), word in interim.verdicts.items()]
-    settled = [
-        text.replace("equivalent than", "equivalent to").replace("call than", "call against") for text in settled
-    ]
+    joined = {EQUIVALENT: "to", CLOSE: "against"}
+    settled = [f"{one} is {word} {joined.get(word, 'than')} {other}" for (one, other), word in interim.verdicts.items()]
     rest = f"open: {first_few(interim.open, 7, last=' and ')}" if interim.open else "nothing is open"
     return f"after {count} seeds: {'; '.join([*settled, rest])}"

@@ -23,10 +23,10 @@ from gan_experiments.core.escape import printable
 from gan_experiments.core.text import show, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import differences
-from gan_experiments.runs.directions import higher_is_better
 from gan_experiments.runs.find import find_runs
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.keeping import archive, check_archive, delete, why_kept
+from gan_experiments.runs.results import higher_is_better
 from gan_experiments.runs.state import RunState, read_state, size_and_time
 from gan_experiments.runs.summary import number, shown, summary
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics as medians
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -68,8 +68,7 @@ class Criterion(NamedTuple):
                 return None
             return self.sign * value if math.isfinite(value) else math.inf
         values = self.periodic(run)
-        values = values[np.isfinite(values)] if values is not None else None
-        return None if values is None or not len(values) else float(values.min())
+        return None if values is None else float(values.min(initial=math.inf, where=np.isfinite(values)))
 
     def periodic(self, run: CollectedRun) -> Floats | None:
         """Return the periodic evaluations of a run times ``sign``, so that smaller is better."""
@@ -98,9 +97,9 @@ class ArmResult:
         final: The final evaluation.
         best: The best periodic evaluation.
         gap: How much worse the last periodic evaluation is than the best, mean over seeds.
-        reached: Share of seeds that have reached the threshold.
+        reached: Share of seeds that have reached the threshold; NaN if there is none.
         reached_images: Median real images until then; ``inf`` if half the seeds never did.
-        reached_seconds: Median training seconds until then.
+        reached_seconds: Median training seconds until then; NaN if not all were logged.
         cost: Medians over finished runs by the keys of ``COSTS``; ``None`` where not recorded.
     """
 
@@ -155,8 +154,9 @@ def arm_result(arm: Arm, criterion: Criterion, threshold: float) -> ArmResult:
     stopped = sum(run.status == "stopped" for run in ended)
     periodic = [criterion.periodic(run) for run in finished]
     complete = [values for values in periodic if values is not None and np.isfinite(values).all()]
-    reached = [_first_reaching(run, criterion, threshold) for run in ended]
+    reached = [_first_reaching(run, criterion, threshold) for run in ended if not math.isnan(threshold)]
     images, seconds = zip(*reached, strict=True) if reached else ((), ())
+    costs = {name: [value for run in finished if (value := costs_of(run)[name]) is not None] for name in COSTS}
     return ArmResult(
         arm=arm,
         outcomes=ends,
@@ -166,9 +166,9 @@ def arm_result(arm: Arm, criterion: Criterion, threshold: float) -> ArmResult:
         best=spread([] if stopped else outcomes(arm, criterion, "best").values(), criterion.sign),
         gap=float(np.mean([values[-1] - values.min() for values in complete])) if complete else math.nan,
         reached=float(np.mean(np.isfinite(images))) if images else math.nan,
-        reached_images=medians.median(images) if images else math.nan,
-        reached_seconds=medians.median(seconds) if seconds else math.nan,
-        cost=_median_costs(finished),
+        reached_images=float(np.median(images)) if images else math.nan,
+        reached_seconds=float(np.median(seconds)) if seconds else math.nan,
+        cost={name: medians.median(values) if values else None for name, values in costs.items()},
     )
 
 
@@ -177,12 +177,10 @@ def spread(outcomes: Collection[float], sign: float = 1.0) -> Spread:
     values = np.array(list(outcomes)) * sign
     if not len(values):
         return Spread(*[math.nan] * 4)
-    finite = values[np.isfinite(values)]
-    if has_stopped(outcomes):
-        return Spread(math.nan, math.nan, math.nan, float(medians.median(values)))
-    if not len(finite):
-        return Spread(math.nan, math.nan, math.nan, float(values[0]))
-    return Spread(float(finite.mean()), *statistics.mean_interval(finite), float(medians.median(values)))
+    finite, middle = values[np.isfinite(values)], float(medians.median(values))
+    if has_stopped(outcomes) or not len(finite):
+        return Spread(math.nan, math.nan, math.nan, middle)
+    return Spread(float(finite.mean()), *statistics.mean_interval(finite), middle)
 
 
 def costs_of(run: CollectedRun) -> dict[str, float | None]:
@@ -201,9 +199,3 @@ def _first_reaching(run: CollectedRun, criterion: Criterion, threshold: float) -
         return math.inf, math.inf
     first = int((values <= threshold).argmax())
     return float(curve.images[first]), float(curve.seconds[first])
-
-
-def _median_costs(finished: Sequence[CollectedRun]) -> dict[str, float | None]:
-    each = [costs_of(run) for run in finished]
-    known = {name: [value for costs in each if (value := costs[name]) is not None] for name in COSTS}
-    return {name: medians.median(values) if values else None for name, values in known.items()}

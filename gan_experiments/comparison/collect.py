@@ -84,7 +84,7 @@ def collect(study: str | os.PathLike[str]) -> Study:
     Raises:
         ConfigError: The folder does not exist, is itself a run, or no run below it can be read.
     """
-    study = Path(study)
+    study = Path(study).expanduser()
     if not study.is_dir():
         raise ConfigError(f"study: {study} is not a folder")
     if is_run(study):
@@ -98,7 +98,7 @@ def collect_runs(folders: Iterable[str | os.PathLike[str]]) -> Study:
     Raises:
         ConfigError: None of them can be read.
     """
-    paths = [Path(folder) for folder in folders]
+    paths = [Path(folder).expanduser() for folder in folders]
     names = [path.name for path in paths]
     unique = len(set(names)) == len(names)
     return _collected(((path.name if unique else path.as_posix(), path) for path in paths), "the given folders")
@@ -138,7 +138,7 @@ def _collected(folders: Iterable[tuple[str, Path]], where: object) -> Study:
     runs, left_out = [], []
     for name, path in folders:
         try:
-            runs.append(_read(RunFolder(path), name))
+            runs.append(read_run(RunFolder(path), name))
         except ConfigError as error:
             left_out.append((name, str(error).removeprefix(str(path)).lstrip("/: ")))
     if not runs:
@@ -159,7 +159,12 @@ def _folders(above: Path, depth: int) -> Iterator[Path]:
             yield folder
 
 
-def _read(folder: RunFolder, name: str) -> CollectedRun:
+def read_run(folder: RunFolder, name: str) -> CollectedRun:
+    """Read a run; ``name`` is what it is called.
+
+    Raises:
+        ConfigError: One of its files cannot be read, or it never began.
+    """
     config = folder.read_config()
     record = folder.record()
     if not record:

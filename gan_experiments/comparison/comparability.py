@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gan_experiments.comparison.arms import COSTS
+from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.comparison.collect import CollectedRun, Study, finite
 from gan_experiments.comparison.design import BUDGET, Arm, Design, as_text
 from gan_experiments.core.dotted import flatten, value_of
@@ -55,12 +54,13 @@ def check_provenance(runs: Sequence[CollectedRun], measure: str, allowed: bool) 
     return [text + "; ".join(differing)]
 
 
-def warnings(design: Design, study: Study) -> list[str]:
+def warnings(design: Design, arms: Sequence[ArmResult], study: Study) -> list[str]:
     """Report what else may explain a difference between arms, and what is missing, one line each."""
     runs = [run for arm in design.arms for run in arm.runs.values()]
     return [
         *_keys(design),
         *_budgets(design.arms),
+        *_costs(arms),
         *_surroundings(runs),
         *_missing(design, runs),
         *(f"{name} is left out because it repeats {other}" for name, other in design.repeats),
@@ -73,7 +73,7 @@ def _keys(design: Design) -> list[str]:
     factor = ", ".join(design.factors) or "the seed"
     lines = []
     if design.differences:
-        keys = first_few([difference.key for difference in design.differences], _MOST_NAMES)
+        keys = first_few(design.differences, _MOST_NAMES)
         lines.append(f"The arms differ in more than {factor}: {keys}. This may explain a difference between them.")
     if design.within:
         keys = first_few(design.within, _MOST_NAMES)
@@ -82,6 +82,17 @@ def _keys(design: Design) -> list[str]:
 
 
 def _budgets(arms: Sequence[Arm]) -> list[str]:
+    """Report which arms have runs of several lengths."""
+    lines = []
+    for arm in arms:
+        budgets = sorted({value for run in arm.runs.values() if (value := finite(run.config.get(BUDGET)))})
+        if len(budgets) > 1:
+            counts = " and ".join(f"{value:,.0f}" for value in (budgets[0], budgets[-1]))
+            lines.append(f"Runs of {arm.label} have different budgets, between {counts} images.")
+    return lines
+
+
+def _costs(arms: Sequence[ArmResult]) -> list[str]:
     """Report which of images, updates and time differ between arms."""
     names = {
         "images": "real images",
@@ -90,18 +101,8 @@ def _budgets(arms: Sequence[Arm]) -> list[str]:
         "seconds": "training seconds",
     }
     lines = []
-    for arm in arms:
-        budgets = sorted({value for run in arm.runs.values() if (value := finite(run.config.get(BUDGET)))})
-        if len(budgets) > 1:
-            counts = " and ".join(f"{value:,.0f}" for value in (budgets[0], budgets[-1]))
-            lines.append(f"Runs of {arm.label} have different budgets, between {counts} images.")
     for cost, name in names.items():
-        spent = {}
-        for arm in arms:
-            finished = [run.recorded(COSTS[cost]) for run in arm.runs.values() if run.status == "finished"]
-            known = [value for value in finished if value is not None]
-            if known:
-                spent[arm.label] = statistics.median(known)
+        spent = {arm.label: value for arm in arms if (value := arm.cost[cost]) is not None}
         least, most = (pick(spent, key=spent.__getitem__, default="") for pick in (min, max))
         limit, apart = (_UNEQUAL_TIME, _SECONDS) if cost == "seconds" else (_UNEQUAL, 0.0)
         if spent and spent[most] > spent[least] * limit + apart:

@@ -14,14 +14,13 @@ from gan_experiments.comparison.collect import CollectedRun, Study, collect, col
 from gan_experiments.comparison.comparability import check_provenance, warnings
 from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
-from gan_experiments.comparison.published import Published, PublishedResult, against_published, read_published
+from gan_experiments.comparison.published import PublishedResult, against_published, read_published
 from gan_experiments.comparison.sequential import Plan, read_plan
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.text import first_few, nearest, suggest
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.directions import higher_is_better
 from gan_experiments.runs.find import find_runs
-from gan_experiments.runs.results import scores
+from gan_experiments.runs.results import higher_is_better, scores
 
 Direction = Literal["known", "lower", "higher"]
 StrPath = str | os.PathLike[str]
@@ -107,8 +106,8 @@ def compare(
             no arm; or runs were stopped, and another score than they were stopped by is asked for.
     """
     table = None if published is None else read_published(published)
-    measure = measure or _first_measure(table)
-    plan = read_plan(Path(study)) if isinstance(study, (str, os.PathLike)) else None
+    measure = measure or next((name for arm in (table.arms.values() if table else ()) for name in arm.values), "fid")
+    plan = read_plan(Path(study).expanduser()) if isinstance(study, (str, os.PathLike)) else None
     study = _of_evaluation(_collected(study, runs), evaluation, score)
     design = lay_out(study.runs, factor)
     collected = [run for arm in design.arms for run in arm.runs.values()]
@@ -124,22 +123,14 @@ def compare(
     arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
     chosen, family = pairs_to_test(arms, baseline)
     if plan is not None and design.within:
-        notes.append(_without_looks(design))
+        varying = ", ".join(design.within)
+        notes.append(f"the study was sequential, but {varying} vary in an arm: its looks are not allowed for")
         plan = None
     pairs = compare_arms(chosen, family, criterion.sign, plan)
-    notes += warnings(design, study)
+    notes += warnings(design, arms, study)
     reached = criterion.sign * level
     beside = against_published(table, arms) if table else []
     return Comparison(design, study, criterion, reached, baseline, arms, pairs, family, notes, evaluation, plan, beside)
-
-
-def _without_looks(design: Design) -> str:
-    return f"the study was sequential, but {', '.join(design.within)} vary in an arm: its looks are not allowed for"
-
-
-def _first_measure(table: Published | None) -> str:
-    """Return the first published measure; ``fid`` without a table."""
-    return next((name for arm in table.arms.values() for name in arm.values), "fid") if table else "fid"
 
 
 def _collected(study: Study | StrPath | Iterable[StrPath] | None, runs: str | Iterable[str] | None) -> Study:
@@ -198,8 +189,7 @@ def _refuse_stopped(
         "evaluation": evaluation is not None,
         "better": opposite in {higher_is_better(run.record, measure) for run in runs} - {None},
     }
-    if stopped and any(asked.values()):
-        key = next(key for key, unknown in asked.items() if unknown)
+    if stopped and (key := next((key for key, unknown in asked.items() if unknown), None)):
         names = first_few([run.name for run in stopped], 3)
         text = f"{len(stopped)} runs were stopped by their {' and '.join(sorted(map(str, by)))} ({names})"
         raise ConfigError(f"{key}: {text}; nothing else is known of them than a bound on its final value")

@@ -11,7 +11,7 @@ from gan_experiments.comparison.arms import Criterion
 from gan_experiments.comparison.design import Arm
 from gan_experiments.runs.metrics_table import Floats
 
-_BAND = (0.1, 0.9)  # quantiles
+_LOW, _HIGH = 0.1, 0.9  # quantiles of the band
 
 
 class MiddleCurve(NamedTuple):
@@ -45,20 +45,16 @@ def middle_curve(arm: Arm, criterion: Criterion) -> MiddleCurve | None:
     table, images = table[:, kept], images[kept]
     if not len(images):
         return None
-    low, middle, high = _quantiles(table)
+    low, middle, high = (np.array([_quantile(column, share) for column in table.T]) for share in (_LOW, 0.5, _HIGH))
     sign = criterion.sign
     low, high = (sign * high, sign * low) if criterion.higher_is_better else (low, high)
     seconds = np.array([np.nanmedian(column) if np.isfinite(column).any() else np.nan for column in times[:, kept].T])
     return MiddleCurve(images, seconds, sign * middle, low, high)
 
 
-def _quantiles(table: Floats) -> list[Floats]:
-    """Return low, middle and high quantile of each column, infinite if interpolated with an infinite value."""
-    columns = [np.sort(column[~np.isnan(column)]) for column in table.T]
-    return [np.array([_quantile(column, share) for column in columns]) for share in (_BAND[0], 0.5, _BAND[1])]
-
-
-def _quantile(ordered: Floats, share: float) -> float:
+def _quantile(values: Floats, share: float) -> float:
+    """Return a quantile of the values that are not NaN; infinite if it is interpolated with an infinite one."""
+    ordered = np.sort(values[~np.isnan(values)])
     position = share * (len(ordered) - 1)
     below, above = float(ordered[math.floor(position)]), float(ordered[math.ceil(position)])
     weight = position - math.floor(position)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from gan_experiments.comparison.collect import CollectedRun, finite
 from gan_experiments.core.text import suggest
@@ -21,13 +21,6 @@ EXECUTION_KEYS = ("callbacks.", "logger.", *(f"trainer.{key}" for key in EXECUTI
 _GLOBAL_GROUPS = ("experiment", "study")  # whose options set keys anywhere in the config
 _ABSENT = "(absent)"
 Block = tuple[str, ...]  # the seed and whatever else varies within arms; runs of one block form a pair
-
-
-class Difference(NamedTuple):
-    """A config key that differs between arms: its values in each, by the arm's label."""
-
-    key: str
-    values: dict[str, str]
 
 
 @dataclass
@@ -53,7 +46,7 @@ class Design:
         factors: Config groups or keys whose levels are compared.
         arms: One per level.
         within: Other keys that vary within arms; they and the seed define the blocks.
-        differences: Other keys that differ between arms.
+        differences: Other keys that differ between arms, with the values in each by its label.
         repeats: Runs that are left out because they repeat another, with the name of that one.
         shorter: Runs that are left out because another differs only in its larger budget, with the name of that one.
     """
@@ -61,7 +54,7 @@ class Design:
     factors: tuple[str, ...]
     arms: list[Arm]
     within: list[str]
-    differences: list[Difference]
+    differences: dict[str, dict[str, str]]
     repeats: list[tuple[str, str]] = field(default_factory=list)
     shorter: list[tuple[str, str]] = field(default_factory=list)
 
@@ -86,15 +79,14 @@ def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = N
     free = [key for key in varying.keys if not any(_below(key, factor) for factor in factors)]
     within = [key for key in free if any(len(_values(members, key)) > 1 for members in arms.values())]
     pairing = [key for key in within if not key.startswith(EXECUTION_KEYS) and key != BUDGET]
-    design = Design(factors, [], pairing, [])
+    design = Design(factors, [], pairing, {})
     for name, members in arms.items():
         levels = tuple(varying.levels(factor)[runs.index(members[0])] for factor in factors)
         design.arms.append(_arm(name, members, design, levels))
     for key in free:
         sets = {arm.label: _values(list(arm.runs.values()), key) for arm in design.arms}
         if len({frozenset(values) for values in sets.values()}) > 1:
-            joined = {name: ", ".join(sorted(values)) for name, values in sets.items()}
-            design.differences.append(Difference(key, joined))
+            design.differences[key] = {name: ", ".join(sorted(values)) for name, values in sets.items()}
     return design
 
 

@@ -127,7 +127,7 @@ def p_values(first: Floats, second: Floats, matched: bool) -> Floats:
     return np.clip(p, smallest_p(first.shape[-1], second.shape[-1]), 1.0)
 
 
-def seeds_needed(first: ArrayLike, second: ArrayLike, matched: bool, family: int) -> int | None:
+def seeds_needed(first: ArrayLike, second: ArrayLike, matched: bool, family: int) -> float | None:
     """Return the seeds per arm with which a difference as large as this one is significant in 80 % of studies.
 
     Studies of normal values with the means, spreads and, where seeds are ``matched``, correlation of the arms are
@@ -140,7 +140,7 @@ def seeds_needed(first: ArrayLike, second: ArrayLike, matched: bool, family: int
         family: How many comparisons there are.
 
     Returns:
-        ``None`` if 1000 are not enough, or if too little is known about the spread.
+        Infinite if 1000 are not enough; ``None`` if too little is known about the spread, or there is no difference.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     matched = matched and bool(np.isfinite(a).all() and np.isfinite(b).all())
@@ -161,7 +161,7 @@ def seeds_needed(first: ArrayLike, second: ArrayLike, matched: bool, family: int
     low, high = 1, 4
     while not enough(high):
         if high == MOST_SEEDS:
-            return None
+            return math.inf
         low, high = high, min(2 * high, MOST_SEEDS)
     while high - low > 1:
         middle = (low + high) // 2

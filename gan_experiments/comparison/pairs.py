@@ -37,8 +37,8 @@ class PairResult:
         improvement: Probability that a seed of the first is better than one of the second.
         verdict: The first is ``better`` or ``worse``, ``equivalent``, it is ``too close to call``, there are
             ``too few seeds`` for even the largest difference to be significant, or it was ``not tested``.
-        seeds_needed: Seeds per arm with which the test would probably be significant; ``None`` if it is, or if that is
-            not known.
+        seeds_needed: Seeds per arm with which the test would probably be significant, infinite if 1000 are not enough;
+            ``None`` if it is, or if that is not known.
     """
 
     first: str
@@ -52,7 +52,7 @@ class PairResult:
     adjusted: float
     improvement: float
     verdict: str
-    seeds_needed: int | None
+    seeds_needed: float | None
 
 
 def pairs_to_test(arms: Sequence[ArmResult], baseline: str | None) -> tuple[list[tuple[ArmResult, ArmResult]], int]:
@@ -123,7 +123,7 @@ def _pair(
     verdict = (statistics.BETTER if result.ahead else statistics.WORSE) if significant else statistics.CLOSE
     if plan is not None and plan.is_equivalent(result) and not significant:
         verdict = statistics.EQUIVALENT
-    if plan is None and statistics.smallest_p(len(a), len(b)) * family > statistics.ALPHA:
+    if plan is None and not significant and statistics.smallest_p(len(a), len(b)) * family > statistics.ALPHA:
         verdict = statistics.FEW_SEEDS
     unneeded = significant or plan is not None or math.isinf(result.low) or math.isinf(result.high)  # or unknown
     return PairResult(

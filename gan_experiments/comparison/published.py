@@ -237,10 +237,13 @@ def radius(distances: Floats) -> float:
     squared radius (Prony 1795); it is fitted to the second half.
 
     Args:
-        distances: ``(N,)``, N at least 12; otherwise the value is NaN.
+        distances: ``(N,)``, N at least 12; otherwise the value is NaN, as it is if they vanish or are not finite.
     """
     if len(distances) < 12:
         return math.nan
     rows = np.lib.stride_tricks.sliding_window_view(np.square(distances[len(distances) // 2 :]), 4)
-    *_, recurrence = np.linalg.svd(rows / np.linalg.norm(rows, axis=1, keepdims=True))[2]
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (np.isfinite(norms) & (norms > 0)).all():
+        return math.nan
+    *_, recurrence = np.linalg.svd(rows / norms)[2]
     return float(abs(recurrence[0] / recurrence[3]) ** (1 / 6))

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from scipy import stats
 
+from gan_experiments.comparison.arms import Score
 from gan_experiments.comparison.difference import Difference
 from gan_experiments.comparison.spending import level_of_look, p_of_study
 from gan_experiments.comparison.statistics import ALPHA, BETTER, CLOSE, EQUIVALENT, WORSE, holm, smallest_p
@@ -74,7 +75,7 @@ class Plan:
     arms: Mapping[str, Sequence[str]]
     baseline: str | None
     measure: str
-    score: str
+    score: Score
     smallest_difference: float | None
     futility: float = 0.0
     stop_within_runs: bool = False

@@ -47,7 +47,7 @@ def mean_interval(values: ArrayLike) -> tuple[float, float]:
             np.mean,
             confidence_level=1 - 2 * outside,
             n_resamples=_RESAMPLES,
-            batch=_batch(count),
+            batch=max(1, 4_000_000 // count),  # resamples at a time: about 32 MB
             method="BCa",
             random_state=np.random.default_rng(0),
         ).confidence_interval
@@ -107,8 +107,3 @@ def expected_best(values: ArrayLike) -> Floats:
     beyond = ((count - np.arange(count + 1)) / count) ** trials
     expected: Floats = (beyond[:, :-1] - beyond[:, 1:]) @ ordered
     return expected
-
-
-def _batch(count: int) -> int:
-    """Return how many resamples of ``count`` values take about 32 MB."""
-    return max(1, 4_000_000 // count)

@@ -8,6 +8,7 @@ from typing import Any
 
 from gan_experiments.core.estimate import Estimate
 
+_GROUPS = ("features", "measures")
 _FIELDS = tuple(field.name for field in fields(Estimate))
 
 
@@ -53,6 +54,24 @@ def scores(record: Mapping[str, Any], score: str = "final") -> dict[str, float]:
         return {name: estimate.value for name, estimate in estimates(record).items()}
     best = record.get(score)
     return {str(name): value for name, value in best.items() if _is_number(value)} if isinstance(best, Mapping) else {}
+
+
+def higher_is_better(record: Mapping[str, Any], measure: str) -> bool | None:
+    """Return whether higher values of a measure are better, in periodic and final evaluations alike.
+
+    Args:
+        record: The record of a run.
+        measure: Its name in the log: ``fid``, or ``fid/<extractor>``.
+
+    Returns:
+        ``None`` if the record does not say.
+    """
+    evaluation = record.get("evaluation")
+    groups = [evaluation.get(group) for group in _GROUPS] if isinstance(evaluation, Mapping) else []
+    measures = [each for group in groups if isinstance(group, Mapping) for each in group.values()]
+    directions = [each.get("higher_is_better") for each in measures if isinstance(each, Mapping)]
+    known = {key: higher for each in directions if isinstance(each, Mapping) for key, higher in each.items()}
+    return known.get(measure.partition("/")[0])
 
 
 def _is_number(value: Any) -> bool:

@@ -31,3 +31,10 @@ def test_a_single_run_is_refused(study):
     run = gan_experiments.load_run(next(study.glob("*/record.json")).parent)
     with pytest.raises(gan_experiments.ConfigError, match="is one run; a study is the folder above"):
         gan_experiments.compare(run)
+
+
+def test_a_study_in_the_home_folder_is_found(study, monkeypatch):
+    monkeypatch.setenv("HOME", str(study.parent))
+    assert len(gan_experiments.compare("~/losses").arms) == 2
+    runs = [f"~/losses/{file.parent.name}" for file in study.glob("*/record.json")]
+    assert len(gan_experiments.compare(runs).arms) == 2

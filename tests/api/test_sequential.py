@@ -52,7 +52,7 @@ class Launcher:
                 known |= {"stopped": rule.stopped}
                 status = "stopped" if rule.stopped else status
             run.update_record(status=status, final={"fid": {"value": value}} if status == "finished" else None, **known)
-            run.config_file.touch()
+            run.write_config({"seed": number, "budget": {"images": 100}})
             run.metrics_file.write_text(f"images_seen,metrics/fid\n50,{value + 20}\n100,{value}\n")
 
 
@@ -140,3 +140,12 @@ def test_nothing_is_written_where_no_verdict_can_come_of_it(study, tmp_path):
     with pytest.raises(ConfigError, match="2 seeds are too few"):
         study("good", "bad", max_seeds=2, first_seeds=2)
     assert not (tmp_path / "study").exists()
+
+
+def test_the_best_score_is_that_of_the_comparison(study, tmp_path):
+    """The best value of the measure itself, not its value where another measure selected the best checkpoint."""
+    interim, launcher = study("good", "bad", score="best")
+    assert interim.verdicts == {("good", "bad"): "better"}
+    for folder in launcher.study.glob("*good*"):
+        RunFolder(folder).update_record(best={"fid": 100.0, "other": 0.0, "images_seen": 50})
+    assert study("good", "bad", score="best")[0].verdicts == {("good", "bad"): "better"}

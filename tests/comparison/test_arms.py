@@ -35,3 +35,22 @@ def test_the_time_to_a_threshold(study, compared):
     assert minimax.reached == pytest.approx(0.6)
     assert wasserstein.reached < 0.5
     assert math.isinf(wasserstein.reached_images)
+
+
+def test_without_a_threshold_nothing_is_said_of_reaching_it(study, compared):
+    hinge = by_label(compared(study, threshold=math.nan))["hinge"]
+    assert all(map(math.isnan, (hinge.reached, hinge.reached_images, hinge.reached_seconds)))
+
+
+def test_a_time_that_some_runs_have_not_logged_is_unknown(study, compared):
+    for file in study.glob("*hinge-seed_[03]/metrics.csv"):
+        file.write_text(file.read_text().replace("speed/seconds", "speed/other"))
+    assert math.isnan(by_label(compared(study, threshold=8.5))["hinge"].reached_seconds)
+
+
+def test_a_run_whose_evaluations_are_all_infinite_is_infinitely_bad(study, compared):
+    (file,) = study.glob("*hinge-seed_0/metrics.csv")
+    head, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([head, *(f"{row.split(',')[0]},0.7,1,inf,1" for row in rows)]) + "\n")
+    hinge = by_label(compared(study, score="best"))["hinge"]
+    assert (hinge.count, hinge.diverged) == (5, 1)

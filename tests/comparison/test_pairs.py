@@ -83,3 +83,13 @@ def test_few_seeds_stay_honest():
     assert (pair.verdict, pair.seeds_needed) == ("not tested", None)
     assert math.isnan(pair.p)
     assert pair.difference == -99.0
+
+
+def test_few_seeds_are_enough_once_other_verdicts_have_left_them_a_level():
+    """Three seeds against five: too few for one of two comparisons (p * 2 > 0.05), but not for the last one left."""
+    values = {"base": [1.0, 1.01, 1.02, 1.03, 1.04], "far": [100.0, 100.01, 100.02, 100.03, 100.04]}
+    values["few"] = [50.0, 50.01, 50.02]
+    tested = compare_arms(*pairs_to_test(arms(values), "base"), sign=1.0)
+    assert [(pair.first, pair.verdict) for pair in tested] == [("far", "worse"), ("few", "worse")]
+    assert tested[1].adjusted == pytest.approx(2 / math.comb(8, 3))
+    assert tested[1].seeds_needed is None

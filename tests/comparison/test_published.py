@@ -153,3 +153,8 @@ def test_the_command_of_each_table_is_accepted_and_trains_as_long_as_the_paper(n
     assert [problem for problem in line.problems if not problem.warning] == []
     budgets = [config.budget.images for config in combinations(line)]
     assert all(max(budgets) >= arm.images for arm in published.arms.values())
+
+
+def test_distances_that_vanish_or_are_not_finite_have_no_radius():
+    assert math.isnan(radius(np.zeros(20)))
+    assert math.isnan(radius(np.append(np.ones(19), np.inf)))

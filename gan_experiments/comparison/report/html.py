@@ -126,7 +126,7 @@ def _table_sections(comparison: Comparison) -> list[str]:
 
 def _plots(shown: Sequence[Plot]) -> str:
     figures = "".join(
-        f"<figure><h3>{for_html(plot.title)}</h3>{_image(plot.svg, 'image/svg+xml', '; '.join(plot.shows))}"
+        f"<figure><h3>{for_html(plot.title)}</h3>{image_tag(plot.svg, 'image/svg+xml', '; '.join(plot.shows))}"
         f"<figcaption>{for_html(plot.caption)}</figcaption></figure>"
         for plot in shown
     )
@@ -137,7 +137,7 @@ def _sample_grids(note: str, grids: Sequence[SampleGrid]) -> str:
     if not grids:
         return ""
     figures = "".join(
-        f"<figure><h3>{for_html(grid.label)}</h3>{_image(grid.data, grid.media_type, f'samples of {grid.label}')}"
+        f"<figure><h3>{for_html(grid.label)}</h3>{image_tag(grid.data, grid.media_type, f'samples of {grid.label}')}"
         f"<figcaption>{for_html(grid.caption)}</figcaption></figure>"
         for grid in grids
     )
@@ -170,5 +170,6 @@ def _provenance(provenance: Mapping[str, str]) -> str:
     return f"<section><h2>Provenance</h2><pre>{lines}</pre></section>"
 
 
-def _image(data: bytes, media_type: str, text: str) -> str:
+def image_tag(data: bytes, media_type: str, text: str) -> str:
+    """Return an image, with what it shows in words, as part of a page."""
     return f'<img alt="{for_html(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'

@@ -8,7 +8,6 @@ from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.comparability import extractor_of
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report.wording import number, score_name
-from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.text import first_few
 from gan_experiments.runs.findings import is_far
 from gan_experiments.runs.results import estimates
@@ -23,10 +22,11 @@ def measured(comparison: Comparison) -> list[str]:
     ways = dict.fromkeys(way for run in runs if (way := _way(comparison, run)))
     name = comparison.criterion.measure.upper()
     lines = [f"{name} is measured in {first_few(ways, _MOST_WAYS, last='; and in ')}."] if ways else []
+    found = [each for run in runs if (each := estimates(run.record).get(comparison.criterion.measure))]
     known = {
         (each.real_baseline, each.real_baseline_spread)
-        for run in runs
-        if (each := _estimate(comparison, run)) and each.real_baseline is not None and math.isfinite(each.real_baseline)
+        for each in found
+        if each.real_baseline is not None and math.isfinite(each.real_baseline)
     }
     if comparison.criterion.score == "final" and len(known) == 1:
         ((baseline, spread),) = known
@@ -50,10 +50,6 @@ def _way(comparison: Comparison, run: CollectedRun) -> str:
         return ""  # a record of other things than an evaluation
 
 
-def _estimate(comparison: Comparison, run: CollectedRun) -> Estimate | None:
-    return estimates(run.record).get(comparison.criterion.measure)
-
-
 def _against(comparison: Comparison, baseline: float, spread: float | None) -> list[str]:
     """Compare the best arm with the real baseline."""
     criterion, best = comparison.criterion, comparison.arms[0].final.median
@@ -62,15 +58,11 @@ def _against(comparison: Comparison, baseline: float, spread: float | None) -> l
     if baseline <= 0 or not math.isfinite(best):
         return [f"{text}. {BASELINE_LIMITS}"]
     share = best / baseline
-    lines = [f"{text}; the best arm has {_times(share)} in the median. {BASELINE_LIMITS}"]
+    times = f"{100 * share:.0f} % of that" if share < 2 else f"{share:,.{0 if share >= 10 else 1}f} times that"
+    lines = [f"{text}; the best arm has {times} in the median. {BASELINE_LIMITS}"]
     if is_far(best, baseline, criterion.higher_is_better):
         lines.append(
             f"All arms are far from it: {score_name(comparison)} ranks generators that have hardly learned the data, "
             "and their order says little about trained ones. Train longer before you compare."
         )
     return lines
-
-
-def _times(share: float) -> str:
-    """Return how many times the real baseline a value is."""
-    return f"{100 * share:.0f} % of that" if share < 2 else f"{share:,.{0 if share >= 10 else 1}f} times that"

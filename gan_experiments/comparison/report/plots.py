@@ -94,7 +94,7 @@ def _curves(comparison: Comparison, axis: str) -> Plot | None:
     )
     title = f"{name} over {'images seen' if axis == 'images' else 'training time'}"
     ends = [f"{arm.label} {number(float(line.middle[-1]))}" for arm, line in lines]
-    return Plot(title, caption, [f"Lines of {title}; at the end", *ends], _svg(figure))
+    return Plot(title, caption, [f"Lines of {title}; at the end", *ends], svg_of(figure))
 
 
 def _distribution(comparison: Comparison) -> Plot:
@@ -124,7 +124,7 @@ def _distribution(comparison: Comparison) -> Plot:
         "interval over the seeds that did not diverge."
     )
     texts = [f"{arm.label} {', '.join(number(sign * value) for value in arm.outcomes.values())}" for arm in arms]
-    return Plot("Distribution over seeds", caption, ["Circles, one for each seed", *texts], _svg(figure))
+    return Plot("Distribution over seeds", caption, ["Circles, one for each seed", *texts], svg_of(figure))
 
 
 def _effects(comparison: Comparison) -> Plot | None:
@@ -156,7 +156,7 @@ def _effects(comparison: Comparison) -> Plot | None:
         "diamond on a thick line is a verdict, a hollow one is none. Runs were stopped where a line has no end."
     )
     texts = [f"{p.first} against {p.second} {spread_text((p.difference, p.low, p.high))}" for p in pairs]
-    return Plot("Differences between arms", caption, ["Differences with their intervals", *texts], _svg(figure))
+    return Plot("Differences between arms", caption, ["Differences with their intervals", *texts], svg_of(figure))
 
 
 def _cost(comparison: Comparison) -> Plot | None:
@@ -184,7 +184,7 @@ def _cost(comparison: Comparison) -> Plot | None:
     places = " A number is the place of an arm in the ranking." if numbered else ""
     caption = f"Median seed of each arm; the {corner} left corner is best.{places}"
     texts = [f"{arm.label} {number(median)} after {duration(seconds)}" for _, arm, seconds, median in shown]
-    return Plot("Quality against cost", caption, ["A point for each arm", *texts], _svg(figure))
+    return Plot("Quality against cost", caption, ["A point for each arm", *texts], svg_of(figure))
 
 
 def _search(comparison: Comparison) -> Plot | None:
@@ -214,7 +214,7 @@ def _search(comparison: Comparison) -> Plot | None:
         "diverged or was pruned counts as the worst of its arm."
     )
     ends = [f"{label} {number(float(best[-1]))} after {len(best)}" for label, best in curves.items()]
-    return Plot("Expected best score against number of trials", caption, ["Lines", *ends], _svg(figure))
+    return Plot("Expected best score against number of trials", caption, ["Lines", *ends], svg_of(figure))
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
@@ -253,7 +253,8 @@ def _short(label: str) -> str:
     return for_plot(label if len(label) <= 32 else f"{label[:29]}...")
 
 
-def _svg(figure: Figure) -> bytes:
+def svg_of(figure: Figure) -> bytes:
+    """Return a figure as an SVG file, the same every time."""
     file = io.BytesIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()

@@ -169,7 +169,7 @@ def _pairs(comparison: Comparison) -> Table:
         [
             pair.first if comparison.baseline else f"{pair.first} against {pair.second}",
             pair.verdict,
-            "-" if comparison.plan else seeds_needed_text(pair),
+            seeds_needed_text(pair),
             spread_text((pair.difference, pair.low, pair.high)),
             probability(pair.p),
             probability(pair.adjusted),
@@ -282,7 +282,7 @@ def _seeds_with(name: str, runs: Sequence[Sequence[Finding]]) -> str:
 
 def _differences(comparison: Comparison) -> Table:
     labels = [arm.label for arm in comparison.arms]
-    rows = [[key, *(values[label] for label in labels)] for key, values in comparison.design.differences]
+    rows = [[key, *(values[label] for label in labels)] for key, values in comparison.design.differences.items()]
     factor = " and ".join(comparison.design.factors) or "the seed"
     note = f"Every config key, other than {factor} and the seed, that is not the same in all arms."
     return Table("Other differences", note, ["key", *labels], rows)

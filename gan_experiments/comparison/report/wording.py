@@ -46,10 +46,10 @@ def verdict(comparison: Comparison) -> list[str]:
 
 
 def seeds_needed_text(pair: PairResult) -> str:
-    """Return the estimated seeds per arm for a verdict; a hyphen if there is one."""
-    if pair.verdict in (BETTER, WORSE, EQUIVALENT, UNTESTED):
+    """Return the estimated seeds per arm for a verdict; a hyphen if there is one, or nothing is known."""
+    if pair.seeds_needed is None:
         return "-"
-    return f"> {MOST_SEEDS:,}" if pair.seeds_needed is None else f"{pair.seeds_needed:,}"
+    return f"> {MOST_SEEDS:,}" if math.isinf(pair.seeds_needed) else f"{pair.seeds_needed:,}"
 
 
 def score_name(comparison: Comparison) -> str:
@@ -181,8 +181,9 @@ def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
         line += f", not corrected for {family}" if family > 1 else ""
         least = statistics.least_seeds(family)
         lines.append(f"{line}, and fewer than {least} seeds per arm decide nothing." if few else f"{line}.")
-    if undecided and comparison.plan is None:
-        needed = listed([f"{seeds_needed_text(pair)} for {getattr(pair, other)}" for pair in undecided])
+    estimated = [pair for pair in undecided if pair.seeds_needed is not None]
+    if estimated:
+        needed = listed([f"{seeds_needed_text(pair)} for {getattr(pair, other)}" for pair in estimated])
         lines.append(f"Estimated seeds per arm for a verdict, if the observed differences are real: {needed}.")
     return lines
 

@@ -26,7 +26,7 @@ from gan_experiments.core.types import ConfigError
 MANIFEST = "comparison.json"
 _PACKAGES = ("gan-experiments", "numpy", "scipy", "matplotlib")
 
-Writer = Callable[[Path], None]
+Content = str | Callable[[Path], None]
 
 
 def write_report(comparison: Comparison, study: Path, folder: Path, command: str) -> list[Path]:
@@ -46,21 +46,24 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
     """
     provenance = _provenance(comparison, study, command)
     rows, curves = export.run_rows(comparison), export.curve_rows(comparison)
-    files: dict[str, Writer] = {
-        "report.html": _text(page(comparison, study.resolve().name, provenance)),
-        "report.md": _text(_markdown(comparison, study.resolve().name, provenance)),
-        "report.tex": _text(_latex(comparison, provenance)),
-        "runs.csv": _text(csv_of(rows)),
-        "curves.csv": _text(csv_of(curves)),
+    files: dict[str, Content] = {
+        "report.html": page(comparison, study.resolve().name, provenance),
+        "report.md": _markdown(comparison, study.resolve().name, provenance),
+        "report.tex": _latex(comparison, provenance),
+        "runs.csv": csv_of(rows),
+        "curves.csv": csv_of(curves),
     }
     if export.has_parquet():
         files["runs.parquet"] = lambda path: export.write_parquet(rows, path)
         files["curves.parquet"] = lambda path: export.write_parquet(curves, path)
     _refuse_changed(folder, files)
     hashes = {}
-    for name, write in files.items():
+    for name, content in files.items():
         with replacing(folder / name) as temporary:
-            write(temporary)
+            if isinstance(content, str):
+                temporary.write_text(content, encoding="utf-8")
+            else:
+                content(temporary)
             hashes[name] = _hash(temporary)
     sentences = {"verdict": verdict(comparison), "measured": measured(comparison)}
     write_json(folder / MANIFEST, {"provenance": provenance, **sentences, "files": hashes})
@@ -68,10 +71,10 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
 
 
 def _refuse_changed(folder: Path, files: Mapping[str, Any]) -> None:
-    written: Any = {}
+    written: dict[str, Any] = {}
     if (folder / MANIFEST).is_file():
         try:
-            written = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+            written = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
         except (OSError, ValueError, KeyError, TypeError):
             raise ConfigError(f"output: {folder / MANIFEST} was not written by gan-compare; set output=...") from None
     foreign = [name for name in files if (folder / name).exists() and _hash(folder / name) != written.get(name)]
@@ -116,13 +119,6 @@ def _latex(comparison: Comparison, provenance: Mapping[str, str]) -> str:
     ranking, *others = tables(comparison)
     ranking = ranking._replace(note=" ".join([*measured(comparison), ranking.note]))
     return "\n\n".join([head, *map(as_latex, [ranking, *others])]) + "\n"
-
-
-def _text(text: str) -> Writer:
-    def write(path: Path) -> None:
-        path.write_text(text, encoding="utf-8")
-
-    return write
 
 
 def _hash(path: Path) -> str:

@@ -134,3 +134,12 @@ def test_arms_with_no_finished_run_do_not_stop_the_others(tmp_path, compared):
     assert words.verdict(comparison) == ["Only hinge has runs that have ended, so nothing is compared."]
     text = words.verdict(compared(study, baseline="minimax"))
     assert text == ["Only hinge has runs that have ended, so nothing is compared."]
+
+
+def test_seeds_that_cannot_be_estimated_are_not_said_to_be_many(tmp_path, compared):
+    """One seed that did not diverge says nothing about the spread."""
+    write_study(tmp_path, {"hinge": [4.0, None, None, None], "minimax": [4.1, None, 6.8, 5.0]})
+    comparison = compared(tmp_path)
+    (pair,) = comparison.pairs
+    assert (pair.verdict, words.seeds_needed_text(pair)) == ("too close to call", "-")
+    assert not any("Estimated seeds" in line for line in words.verdict(comparison))

@@ -23,10 +23,13 @@ def test_a_second_comparison_replaces_the_first_and_nothing_else(report, study, 
     assert not list(report.glob(".*"))
 
 
-@pytest.mark.parametrize("name", ["report.md", "comparison.json"])
-def test_a_file_of_the_user_s_is_not_overwritten(report, study, compared, name):
-    before = {path.name: path.read_bytes() for path in report.iterdir()} | {name: b"my own words"}
-    (report / name).write_bytes(b"my own words")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("report.md", b"my own words"), ("comparison.json", b"my own words"), ("comparison.json", b'{"files": [1]}')],
+)
+def test_a_file_of_the_user_s_is_not_overwritten(report, study, compared, name, content):
+    before = {path.name: path.read_bytes() for path in report.iterdir()} | {name: content}
+    (report / name).write_bytes(content)
     with pytest.raises(ConfigError, match=rf"{name}.*(would be overwritten|not written by)"):
         write_report(compared(study), study, report, "gan-compare")
     assert {path.name: path.read_bytes() for path in report.iterdir()} == before
