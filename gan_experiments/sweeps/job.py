@@ -12,14 +12,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from types import FrameType
 from typing import Any
 
-from gan_experiments.core.signals import signals
+from gan_experiments.core.signals import handling, signals
 from gan_experiments.runs.config_differences import refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder
 from gan_experiments.sweeps.fork_server import PARENT, Process, start
@@ -93,7 +92,7 @@ def _run(folder: RunFolder, config: Mapping[str, Any], command: Sequence[str], l
         child.wait()
         raise
     finally:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # the latter: macOS, of what is just ending
             os.killpg(child.pid, signal.SIGKILL)  # processes that it has started itself and left behind
     with folder.log_file.open("rb") as log:
         log.seek(begin)
@@ -132,15 +131,8 @@ def _forwarding(child: Process) -> Iterator[list[int]]:
         received.append(number)
         child.send_signal(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    with handling((signal.SIGINT, signal.SIGTERM), forward):
         yield received
-        return
-    previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _conclude(folder: RunFolder, code: int, asked: bool, output: str) -> None:

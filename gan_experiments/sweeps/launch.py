@@ -21,19 +21,21 @@ from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.files import ConfigFiles, own_choices
 from gan_experiments.config.overrides import dataset_default_lines
 from gan_experiments.config.plugins import plugin_defaults, plugin_problems
-from gan_experiments.config.targets import TARGET
+from gan_experiments.config.targets import TARGET, find_class
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.escape import printable
+from gan_experiments.core.signals import handling
 from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics.directions import directions
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.fork_server import close_server
 from gan_experiments.sweeps.job import SAFE_PATH, is_settled, run_job
+from gan_experiments.sweeps.options import sweeper_problems
 from gan_experiments.sweeps.plan import Sweep
 from gan_experiments.sweeps.progress import SweepProgress
-from gan_experiments.sweeps.search.directions import direction_lines
-from gan_experiments.sweeps.search.options import search_problems
-from gan_experiments.sweeps.sequential import is_sequential, sequential_problems
+from gan_experiments.sweeps.search.options import SearchConfig
+from gan_experiments.sweeps.sequential import SequentialConfig, is_sequential
 from gan_experiments.sweeps.table import print_table
 
 # Hydra would make a folder of its own per job, log into it, and go there.
@@ -149,12 +151,9 @@ def sweep_problems(line: CommandLine) -> list[Problem]:
     if is_plain and not any(change.sweep for change in line.changes):
         text = "nothing varies, so there is one run; give a key or a group several values, such as seed=0,1,2"
         problems.append(Problem("-m", text))
-    if _is_search(line):
+    if schema := SearchConfig if _is_search(line) else SequentialConfig if is_sequential(line) else None:
         own = [change.line for change in line.changes if change.line]
-        problems += search_problems(line.hydra.sweeper, own, line.files.loader)
-    if is_sequential(line):
-        own = [change.line for change in line.changes if change.line]
-        problems += sequential_problems(line.hydra.sweeper, own, line.files.loader)
+        problems += sweeper_problems(schema, line.hydra.sweeper, own, line.files.loader)
     return problems
 
 
@@ -168,15 +167,13 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
         ConfigError: It is not known whether higher values of an objective of a search are better.
     """
     if _is_search(line):
-        line.hydra_lines += direction_lines(line)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        line.hydra_lines += _direction_lines(line)
     path = os.environ.setdefault(SAFE_PATH, "")
     os.environ[SAFE_PATH] = "1"  # for the processes that a launcher starts
     try:
-        with SweepProgress(jobs):
+        with handling((signal.SIGTERM,), signal.default_int_handler), SweepProgress(jobs):
             _launch(line, jobs, job)
     finally:
-        signal.signal(signal.SIGTERM, before)
         os.environ[SAFE_PATH] = path  # empty is unset
         close_server()
         failed = print_table(jobs)
@@ -185,6 +182,25 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
 
 def _is_search(line: CommandLine) -> bool:
     return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper")
+
+
+def _direction_lines(line: CommandLine) -> list[str]:
+    """Return overrides that set the direction of each objective of a search that a measure of the first job computes.
+
+    Raises:
+        ConfigError: It is not known whether higher values of an objective are better.
+    """
+    config, lines = line.config() or OmegaConf.create({}), []
+    sweeper: Any = OmegaConf.to_container(line.hydra.sweeper)
+    search = SearchConfig.of(sweeper)
+    groups = [OmegaConf.select(config, f"metrics.{group}") or {} for group in ("features", "measures")]
+    for node in (node for group in groups for node in group.values()):
+        for name, higher in directions(find_class(node[TARGET], line.trusted)).items():
+            if name not in search.better:
+                search.better[name] = "higher" if higher else "lower"
+                lines.append(f"+hydra.sweeper.better.{name}={search.better[name]}")
+    search.directions()
+    return lines
 
 
 def _launch(line: CommandLine, jobs: Sweep, job: SweepJob) -> None:

@@ -49,65 +49,64 @@ class Job:
     overrides: tuple[str, ...] = ()
 
 
+@dataclass
 class Sweep:
     """The jobs of a grid, known beforehand.
 
-    Args:
+    Attributes:
         folder: Hydra's sweep folder.
-        jobs: In their order.
+        known: The jobs, in their order.
         retry: Whether jobs that have failed or diverged are tried again.
     """
 
-    def __init__(self, folder: Path, jobs: Sequence[Job], retry: bool) -> None:
-        self.folder = folder
-        self.retry = retry
-        self._jobs = list(jobs)
+    folder: Path
+    known: list[Job]
+    retry: bool
 
     def jobs(self) -> list[Job]:
         """Return all jobs that there are so far."""
-        return self._jobs
+        return self.known
 
     def to_come(self) -> list[int]:
         """Return the budgets of the jobs that are not there yet."""
         return []
 
 
+@dataclass
 class Search(Sweep):
     """The jobs that a sweeper makes up as it goes, found in its folder.
 
-    Args:
-        folder: Hydra's sweep folder.
+    Attributes:
         swept: Keys that tell the jobs apart.
         size: Jobs that there will be.
         budget: Real images of a job.
-        retry: Whether jobs that have failed or diverged are tried again.
     """
 
-    def __init__(self, folder: Path, swept: Collection[str], size: int, budget: int, retry: bool) -> None:
-        super().__init__(folder, [], retry)
-        self._swept = swept
-        self._size = size
-        self._budget = budget
-        self._jobs = [self._job(run, run.record()) for run in self._new()]
+    swept: Collection[str]
+    size: int
+    budget: int
+
+    def __post_init__(self) -> None:
+        """Find the jobs of an earlier sweep."""
+        self._look(is_new=False)
 
     def jobs(self) -> list[Job]:
         """Look for jobs that have begun since the last time, and return all."""
-        self._jobs += [self._job(run, {}) for run in self._new()]
-        return self._jobs
+        self._look(is_new=True)
+        return self.known
 
     def to_come(self) -> list[int]:
         """Return the budgets of the jobs that are not there yet."""
-        return [self._budget] * (self._size - len(self._jobs))
+        return [self.budget] * (self.size - len(self.known))
 
-    def _new(self) -> list[RunFolder]:
-        known = {job.folder.path for job in self._jobs}
-        found = (file.parent for file in sorted(self.folder.glob("*/record.json")))
-        return [RunFolder(path) for path in found if path not in known]
-
-    def _job(self, run: RunFolder, before: dict[str, Any]) -> Job:
-        overrides = [line.lstrip("+") for line in run.record().get("overrides", [])]
-        name = " ".join(line for line in overrides if line.partition("=")[0] in self._swept)
-        return Job(name or run.path.name, run, self._budget, before)
+    def _look(self, is_new: bool) -> None:
+        known = {job.folder.path for job in self.known}
+        for path in sorted(file.parent for file in self.folder.glob("*/record.json")):
+            if path not in known:
+                record = RunFolder(path).record()
+                overrides = [line.lstrip("+") for line in record.get("overrides", [])]
+                name = " ".join(line for line in overrides if line.partition("=")[0] in self.swept)
+                self.known.append(Job(name or path.name, RunFolder(path), self.budget, {} if is_new else record))
 
 
 def plan(line: CommandLine) -> Sweep:
@@ -128,7 +127,7 @@ def plan(line: CommandLine) -> Sweep:
         if not line.is_grid:
             swept = {change.key for change in line.changes if change.sweep}
             swept |= {"seed"} if is_sequential(line) else set()
-            return Search(folder, swept, _size(line), plain["budget"]["images"], plain["retry"] == "failed")
+            return Search(folder, [], plain["retry"] == "failed", swept, _size(line), plain["budget"]["images"])
         overrides = [_override(change, index) for change, index in zip(line.changes, chosen, strict=True)]
         run = RunFolder(folder / (plain["name"] or run_name(line.choices, overrides)))
         name = " ".join(text for text, change in zip(overrides, line.changes, strict=True) if change.sweep)

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Interval
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from gan_experiments.config.check import check_values
 from gan_experiments.config.compose import CommandLine
-from gan_experiments.config.kinds import Section
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import PositiveFloat
+from gan_experiments.sweeps.options import KEY, SweeperOptions
 
 Seeds = Annotated[int, Interval(ge=2, le=1000)]
 Rounds = Annotated[int, Interval(ge=1, le=50)]
 
 
 @dataclass
-class SequentialConfig(Section):
+class SequentialConfig(SweeperOptions):
     """Config of a sequential study.
 
     Attributes:
@@ -54,11 +53,23 @@ class SequentialConfig(Section):
     measure: str
     score: Literal["final", "best"]
     better: Literal["known", "lower", "higher"]
-    params: dict[str, Any]
 
-    def lines(self, overrides: Sequence[str]) -> list[str]:
-        """Return ``params`` and the overrides of the command line as overrides, in this order."""
-        return [*(f"{key}={value}" for key, value in self.params.items()), *overrides]
+    def problems(self, overrides: Sequence[str], loader: ConfigLoader | None = None) -> Iterator[Problem]:
+        """Yield which options contradict each other, and what is wrong with the arms."""
+        if self.first_seeds > self.max_seeds:
+            text = f"{self.first_seeds} are more than the {self.max_seeds} of {KEY}.max_seeds"
+            yield Problem(f"{KEY}.first_seeds", text)
+        if self.stop_within_runs and self.score != "final":
+            yield Problem(f"{KEY}.stop_within_runs", "a stopped run has no best score to compare; set score=final")
+        if self.stop_within_runs and self.rounds == 1:
+            yield Problem(f"{KEY}.stop_within_runs", "the first round teaches when to stop; set rounds to 2 or more")
+        try:
+            _, arms = read_arms(self.lines(overrides), loader)
+        except ValueError as error:
+            yield Problem("", str(error))
+            return
+        if self.baseline is not None and self.baseline not in arms:
+            yield Problem(f"{KEY}.baseline", f"no arm is called {self.baseline!r} ({', '.join(arms)})")
 
 
 def looks(first: int, most: int, rounds: int) -> tuple[int, ...]:
@@ -93,41 +104,6 @@ def read_arms(lines: Sequence[str], loader: ConfigLoader | None = None) -> tuple
     if len(arms) < 2:
         raise ValueError("nothing to compare: give a key or a group several values, such as loss=hinge,wasserstein")
     return fixed, arms
-
-
-def sequential_config(node: Mapping[str, Any]) -> SequentialConfig:
-    """Return the config of a study from the node ``hydra.sweeper``, which has been checked."""
-    return SequentialConfig(**{key: value for key, value in node.items() if key != TARGET})
-
-
-def sequential_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
-    """Yield what is wrong with the options of a sequential study and with its arms.
-
-    Args:
-        sweeper: Hydra's node of the sweeper.
-        overrides: Of the command line.
-        loader: Hydra's, which knows the options of groups.
-    """
-    checked = check_values(sweeper, SequentialConfig)
-    problems = [problem for problem in checked.errors if problem.key != TARGET]
-    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
-    if problems:
-        return
-    config = sequential_config(checked.config)
-    if config.first_seeds > config.max_seeds:
-        text = f"{config.first_seeds} are more than the {config.max_seeds} of hydra.sweeper.max_seeds"
-        yield Problem("hydra.sweeper.first_seeds", text)
-    if config.stop_within_runs and config.score != "final":
-        yield Problem("hydra.sweeper.stop_within_runs", "a stopped run has no best score to compare; set score=final")
-    if config.stop_within_runs and config.rounds == 1:
-        yield Problem("hydra.sweeper.stop_within_runs", "the first round teaches when to stop; set rounds to 2 or more")
-    try:
-        _, arms = read_arms(config.lines(overrides), loader)
-    except ValueError as error:
-        yield Problem("", str(error))
-        return
-    if config.baseline is not None and config.baseline not in arms:
-        yield Problem("hydra.sweeper.baseline", f"no arm is called {config.baseline!r} ({', '.join(arms)})")
 
 
 def is_sequential(line: CommandLine) -> bool:

@@ -22,9 +22,9 @@ class SequentialSweeper(RoundsSweeper):
         """
         # Imported here because Hydra imports every plugin whenever it starts.
         from gan_experiments.api.sequential import SequentialStudy
-        from gan_experiments.sweeps.sequential import read_arms, sequential_config
+        from gan_experiments.sweeps.sequential import SequentialConfig, read_arms
 
-        config = sequential_config(self._options())
+        config = SequentialConfig.of(self._options())
         fixed, arms = read_arms(config.lines(arguments), self._hydra)
         study = Path(self._config.hydra.sweep.dir)
         SequentialStudy(study, fixed, arms, config, self._launch, self._folder_of).run()

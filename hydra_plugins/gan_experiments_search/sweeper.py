@@ -24,11 +24,11 @@ class OptunaSweeper(RoundsSweeper):
             ConfigError: The folder of the study holds another search.
         """
         # Imported here because Hydra imports every plugin whenever it starts.
-        from gan_experiments.sweeps.search.options import search_config
+        from gan_experiments.sweeps.search.options import SearchConfig
         from gan_experiments.sweeps.search.rounds import search_in
         from gan_experiments.sweeps.search.space import read_space
 
-        config = search_config(self._options())
+        config = SearchConfig.of(self._options())
         if config.n_jobs is None:
             at_a_time = self._config.hydra.launcher.get("n_jobs", 1)  # joblib's
             config.n_jobs = os.cpu_count() if at_a_time == -1 else at_a_time

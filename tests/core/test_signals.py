@@ -1,7 +1,29 @@
 import signal
+import threading
 
-from gan_experiments.core.signals import signals
+from gan_experiments.core.signals import handling, signals
 
 
 def test_signals_that_the_system_lacks_are_left_out():
     assert signals("SIGINT", "SIGNOTHING", "SIGTERM") == (signal.SIGINT, signal.SIGTERM)
+
+
+def test_signals_are_handled_in_the_block_and_as_before_after_it():
+    before, received = signal.getsignal(signal.SIGTERM), []
+    with handling((signal.SIGTERM,), lambda number, frame: received.append(number)):
+        signal.raise_signal(signal.SIGTERM)
+    assert received == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_another_thread_leaves_the_handlers_as_they_are():
+    seen = []
+
+    def look():
+        with handling((signal.SIGTERM,), lambda number, frame: None):
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGTERM)]

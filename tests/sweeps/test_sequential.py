@@ -1,7 +1,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from gan_experiments.sweeps.sequential import looks, read_arms, sequential_problems
+from gan_experiments.sweeps.options import sweeper_problems
+from gan_experiments.sweeps.sequential import SequentialConfig, looks, read_arms
 
 NODE = {
     "_target_": "x", "baseline": None, "max_seeds": 20, "first_seeds": 8, "rounds": 4, "smallest_difference": None,
@@ -45,9 +46,10 @@ def test_arms_are_all_combinations_but_for_the_seed():
     ],
 )
 def test_what_makes_no_study_is_refused(options, lines, problem):
-    (found,) = sequential_problems(OmegaConf.create({**NODE, **options}), lines, None)
+    (found,) = sweeper_problems(SequentialConfig, OmegaConf.create({**NODE, **options}), lines, None)
     assert problem in str(found)
 
 
 def test_a_study_has_no_problems():
-    assert list(sequential_problems(OmegaConf.create({**NODE, "baseline": "a"}), ["loss=a,b"], None)) == []
+    node = OmegaConf.create({**NODE, "baseline": "a"})
+    assert list(sweeper_problems(SequentialConfig, node, ["loss=a,b"])) == []

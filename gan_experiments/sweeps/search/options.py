@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from hydra.core.config_loader import ConfigLoader
-from omegaconf import DictConfig
 
-from gan_experiments.config.check import check_values
-from gan_experiments.config.kinds import Section
-from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
+from gan_experiments.sweeps.options import KEY, SweeperOptions
 from gan_experiments.sweeps.search.space import read_space
 
 # Costs in the record of a run that can be objectives, with whether higher is better.
@@ -22,7 +19,7 @@ COSTS = {"images_per_second": True, "seconds": False, "peak_memory_bytes": False
 
 
 @dataclass
-class SearchConfig(Section):
+class SearchConfig(SweeperOptions):
     """Config of a search.
 
     Attributes:
@@ -55,11 +52,6 @@ class SearchConfig(Section):
     warmup_images: NonNegativeInt
     seed: NonNegativeInt
     storage: str | None
-    params: dict[str, Any]
-
-    def lines(self, overrides: Sequence[str]) -> list[str]:
-        """Return ``params`` and the overrides of the command line as overrides, in this order."""
-        return [*(f"{key}={value}" for key, value in self.params.items()), *overrides]
 
     def directions(self) -> list[bool]:
         """Return whether higher is better, for each objective.
@@ -73,45 +65,21 @@ class SearchConfig(Section):
         for name, direction in zip(self.objectives, known, strict=True):
             if direction is None:
                 text = f"no measure says whether higher {name} is better{suggest(name, better, listed=True)}"
-                fix = f"set 'hydra.sweeper.better={{{name}: lower}}' or higher"
-                raise ConfigError(f"hydra.sweeper.objectives: {text}; {fix}")
+                fix = f"set '{KEY}.better={{{name}: lower}}' or higher"
+                raise ConfigError(f"{KEY}.objectives: {text}; {fix}")
         return [direction == "higher" for direction in known]
 
-    def problems(self) -> list[tuple[str, str]]:
-        """Return options that contradict each other, as keys and reasons."""
-        problems = []
+    def problems(self, overrides: Sequence[str], loader: ConfigLoader | None = None) -> Iterator[Problem]:
+        """Yield which options contradict each other, and what is wrong with what is to be drawn from."""
         if not self.objectives:
-            problems.append(("objectives", "empty; name a measure such as fid"))
+            yield Problem(f"{KEY}.objectives", "empty; name a measure such as fid")
         if len(set(self.objectives)) < len(self.objectives):
-            problems.append(("objectives", "names an objective twice"))
+            yield Problem(f"{KEY}.objectives", "names an objective twice")
         if self.pruner != "none" and len(self.objectives) > 1:
-            problems.append(("pruner", "needs a single objective; set hydra.sweeper.pruner=none"))
+            yield Problem(f"{KEY}.pruner", f"needs a single objective; set {KEY}.pruner=none")
         elif self.pruner != "none" and self.objectives and self.objectives[0] in COSTS:
-            problems.append(("pruner", f"cannot use the cost {self.objectives[0]}; set hydra.sweeper.pruner=none"))
-        return problems
-
-
-def search_config(node: Mapping[str, Any]) -> SearchConfig:
-    """Return the config of a search from the node ``hydra.sweeper``, which has been checked."""
-    return SearchConfig(**{key: value for key, value in node.items() if key != "_target_"})
-
-
-def search_problems(sweeper: DictConfig, overrides: Sequence[str], loader: ConfigLoader) -> Iterator[Problem]:
-    """Yield what is wrong with the options of a search and with what it is to draw from.
-
-    Args:
-        sweeper: Hydra's node of the sweeper.
-        overrides: Of the command line.
-        loader: Hydra's, which knows the options of groups.
-    """
-    checked = check_values(sweeper, SearchConfig)
-    problems = [problem for problem in checked.errors if problem.key != TARGET]
-    yield from (problem._replace(key=f"hydra.sweeper.{problem.key}") for problem in problems)
-    if problems:
-        return
-    config = search_config(checked.config)
-    yield from (Problem(f"hydra.sweeper.{key}", reason) for key, reason in config.problems())
-    try:
-        read_space(config.lines(overrides), config.per, loader)
-    except ValueError as error:
-        yield Problem("", str(error))
+            yield Problem(f"{KEY}.pruner", f"cannot use the cost {self.objectives[0]}; set {KEY}.pruner=none")
+        try:
+            read_space(self.lines(overrides), self.per, loader)
+        except ValueError as error:
+            yield Problem("", str(error))

@@ -168,6 +168,7 @@ class OptunaSearch:
             trial.set_user_attr(key, value)
         state = {"pruned": TrialState.PRUNED, "failed": TrialState.FAIL}.get(status, TrialState.COMPLETE)
         self._study.tell(trial, values, state)
+        candidate.folder.stop_file.unlink(missing_ok=True)  # of a run that has ended by itself before it was read
         return True
 
     def _candidate(self, trial: Trial) -> Candidate:

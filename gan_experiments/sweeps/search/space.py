@@ -80,14 +80,14 @@ def read_space(lines: list[str], per: Sequence[str], loader: ConfigLoader | None
     fixed, arms, drawn = {}, {}, {}
     for key, override in sorted({override.get_key_element(): override for override in overrides}.items()):
         plain = key.lstrip("+")
+        if plain == "name":
+            raise ValueError("name: every trial needs its own folder; leave it out")
         if not override.is_sweep_override():
             fixed[key] = f"{key}={override.get_value_element_as_str()}" if not override.is_delete() else key
         elif plain in per:
             arms[key] = _values(override, plain)
         else:
             drawn[key] = _drawn(override, plain)
-    if "name" in fixed:
-        raise ValueError("name: every trial needs its own folder; leave it out")
     if not drawn:
         raise ValueError("nothing to search: give a key an interval(...), a range(...) or several values")
     named = {}

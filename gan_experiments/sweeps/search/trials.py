@@ -29,14 +29,8 @@ _NEW_SEEDS = 5
 _WORDS = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "cut off", "WAITING": "waiting"}
 
 
-def write_trials(searches: Sequence[OptunaSearch], folder: Path) -> Path:
-    """Write one row per trial of every search and return the file."""
-    write_text(folder / TABLE, csv_of([_row(search, trial) for search in searches for trial in search.trials]))
-    return folder / TABLE
-
-
 def print_trials(searches: Sequence[OptunaSearch], folder: Path) -> None:
-    """Print the best trials, how many trials ended in which state, and how to confirm the best with new seeds."""
+    """Print the best trials, how many ended in which state, and how to confirm the best; write a table of all."""
     console = Console(highlight=False)
     several = len(searches[0].config.objectives) > 1
     title = "Pareto-optimal trials" if several else "best trials"
@@ -63,7 +57,8 @@ def print_trials(searches: Sequence[OptunaSearch], folder: Path) -> None:
             if state_of(trial) == "failed":
                 failure = f"{trial.user_attrs.get('folder')}: {trial.user_attrs.get('reason')}"
                 console.print(f"  trial {trial.number} failed in {printable(failure)}", markup=False, soft_wrap=True)
-    console.print(f"\nall trials  {write_trials(searches, folder)}", markup=False, soft_wrap=True)
+    write_text(folder / TABLE, csv_of([_row(search, trial) for search in searches for trial in search.trials]))
+    console.print(f"\nall trials  {folder / TABLE}", markup=False, soft_wrap=True)
     for command in _confirmations(searches, folder):
         console.print(f"to confirm  {command}", markup=False, soft_wrap=True)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import FrameType
 
 import torch
 import torch.distributed as dist
 
-from gan_experiments.core.signals import signals
+from gan_experiments.core.signals import handling, signals
 
 SIGNALS = signals("SIGINT", "SIGTERM", "SIGUSR2")  # clusters send SIGUSR2 some time before they end a job
 AGREE_EVERY = 20  # steps between two agreements of several processes on whether to stop
@@ -27,18 +25,9 @@ class Stop:
     def __init__(self) -> None:
         self.signal = 0
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> AbstractContextManager[None]:
         """Receive signals during the block, also before the first step; elsewhere than in the main thread: none."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        return handling(SIGNALS, self._receive)
 
     def reclaim_sigterm(self) -> None:
         """Take the handler of SIGTERM back from Lightning, which would raise in the middle of a step."""

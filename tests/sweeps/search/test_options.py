@@ -1,8 +1,8 @@
 import pytest
-from searches import config
+from searches import SPACE, config
 
 from gan_experiments.core.types import ConfigError
-from gan_experiments.sweeps.search.options import search_config
+from gan_experiments.sweeps.search.options import SearchConfig
 
 
 def test_params_come_before_the_command_line_which_overrides_them():
@@ -21,11 +21,11 @@ def test_params_come_before_the_command_line_which_overrides_them():
     ],
 )
 def test_options_that_contradict_each_other_are_named(changes, keys):
-    assert [key for key, _ in config(**changes).problems()] == keys
+    assert [each.key.removeprefix("hydra.sweeper.") for each in config(**changes).problems(SPACE)] == keys
 
 
 def test_the_node_of_hydra_names_its_class_as_well():
-    assert search_config({"_target_": "package.Sweeper", **vars(config())}) == config()
+    assert SearchConfig.of({"_target_": "package.Sweeper", **vars(config())}) == config()
 
 
 def test_the_direction_of_objectives_is_that_of_measures_and_costs():

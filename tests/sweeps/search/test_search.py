@@ -5,7 +5,7 @@ from searches import SPACE, STORAGES, Jobs, config
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.sweeps.search.rounds import run_searches
+from gan_experiments.sweeps.search.rounds import run_searches, search_in
 from gan_experiments.sweeps.search.search import OptunaSearch
 from gan_experiments.sweeps.search.space import read_space
 from gan_experiments.sweeps.search.storage import open_storage
@@ -20,6 +20,19 @@ def test_retry_tries_the_failed_ones_again(search):
     assert [row["state"] for row in rows] == ["finished"] * 3
     _, jobs = search(lines=(*SPACE[:-1], "retry=failed"), n_trials=3)
     assert jobs.launched == []
+
+
+def test_a_request_to_stop_that_comes_too_late_stops_no_later_attempt(tmp_path):
+    jobs = Jobs(tmp_path / "study", lambda values: {"status": "failed", "reason": "no disk"})
+
+    def launch(batch):
+        jobs(batch)
+        for lines in batch:
+            RunFolder(jobs.folder_of(lines)).ask_to_stop("behind the others")
+
+    search_in(jobs.study, read_space(list(SPACE), ()), config(n_trials=2), launch, jobs.folder_of)
+    assert len(jobs.launched) == 2
+    assert not list(jobs.study.glob("*/stop"))
 
 
 def test_another_space_or_objective_is_refused(search):

@@ -76,6 +76,7 @@ def test_the_last_of_a_key_counts_and_an_arm_may_be_one():
         (("lr=0.1",), (), "nothing to search"),
         (("loss=a,b",), ("loss",), "nothing to search"),
         (("lr=interval(1,2)", "name=x"), (), "name: every trial needs its own folder"),
+        (("lr=interval(1,2)", "name=x,y"), (), "name: every trial needs its own folder"),
         (("lr=interval(2,1)",), (), "is empty"),
         (("lr=tag(log, interval(0,1))",), (), "logarithm"),
         (("lr=tag(log, choice(1,2))",), (), "only an interval"),
