@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import matplotlib as mpl
@@ -11,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
+from gan_experiments.comparison.report.html import image_tag
+from gan_experiments.comparison.report.plots import svg_of
 from gan_experiments.comparison.report.tables import Table, as_html
 from gan_experiments.core.clock import duration
 from gan_experiments.core.escape import for_html, for_plot
@@ -48,7 +48,7 @@ def run_html(run: RunFolder, status: str) -> str:
     grids = sorted(run.samples.glob("[0-9]*.png"))
     if grids:
         caption = f"samples at {int(grids[-1].stem):,} images"
-        parts.append(_image(grids[-1].read_bytes(), "image/png", caption) + f"<br><small>{caption}</small>")
+        parts.append(image_tag(grids[-1].read_bytes(), "image/png", caption) + f"<br><small>{caption}</small>")
     return "\n".join(parts)
 
 
@@ -93,10 +93,4 @@ def _curves(metrics: dict[str, Floats]) -> str:
             axes.set_ylabel(for_plot(names[0].partition("/")[2].upper()) if names == evaluated else "loss")
             if len(names) > 1:
                 axes.legend()
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return _image(file.getvalue(), "image/svg+xml", "curves")
-
-
-def _image(data: bytes, media_type: str, text: str) -> str:
-    return f'<img alt="{for_html(text)}" src="data:{media_type};base64,{base64.b64encode(data).decode()}">'
+        return image_tag(svg_of(figure), "image/svg+xml", "curves")

@@ -44,10 +44,11 @@ def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] 
         ConfigError: It is none of these, damaged, of another family, or of a network that differs; nothing is written.
     """
     path = Path(file).expanduser()
-    folder = RunFolder(Path(output or Path("outputs/imported") / path.stem))
+    folder = RunFolder(Path(output or Path("outputs/imported", path.stem)).expanduser())
     if folder.path.exists():
         raise ConfigError(f"output: {folder.path} exists and is not overwritten")
     folder.check_place()
+    from gan_experiments.runs.checkpoints import below
     from gan_experiments.runs.foreign.networks import recognized
     from gan_experiments.runs.foreign.state_dicts import foreign_place
     from gan_experiments.training.build import build_system, construct
@@ -64,10 +65,9 @@ def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] 
             except ConfigError as error:
                 raise ConfigError(f"{path}: {error}") from None
             weights |= {f"{_PREFIXES[role]}{name}": value for name, value in own.items()}
-    average = {name: value for name, value in weights.items() if name.startswith(_PREFIXES["ema"])}
-    if not average:  # of a snapshot without one
-        raw = _PREFIXES["generator"]
-        weights |= {f"{_PREFIXES['ema']}{k.removeprefix(raw)}": v for k, v in weights.items() if k.startswith(raw)}
+    if "ema" not in foreign.modules:
+        raw = below(weights, _PREFIXES["generator"])
+        weights |= {f"{_PREFIXES['ema']}{name}": value for name, value in raw.items()}
     _write(folder, config, system, weights, _origin(path, foreign))
     return Run(folder.path)
 
@@ -112,12 +112,12 @@ def _write(
     import torch
 
     from gan_experiments.core.files import replacing
+    from gan_experiments.runs.checkpoints import below
     from gan_experiments.runs.provenance import provenance
     from gan_experiments.training.callbacks.checkpoint import save_generator
 
     own = system.state_dict()
-    prefix = _PREFIXES["ema"]
-    system.ema.module.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+    system.ema.module.load_state_dict(below(weights, _PREFIXES["ema"]))
     with folder.lock():
         with replacing(folder.checkpoint("last")) as temporary:
             kept = {name: weights[name] for name in own if name in weights}

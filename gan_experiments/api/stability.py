@@ -66,7 +66,9 @@ class Stability(NamedTuple):
 
     @property
     def half_life(self) -> float:
-        """Discriminator steps in which a displacement halves, or doubles if it grows; infinite on an orbit."""
+        """Discriminator steps in which a displacement halves, or doubles if it grows; NaN if the radius is unknown."""
+        if self.distances:
+            return math.nan
         if self.verdict == "orbits":
             return math.inf
         return abs(math.log(2) / math.log(self.radius)) if self.radius > 0 else 0.0

@@ -51,7 +51,7 @@ def translate_images(translator: Translator, data: ImageData, direction: str, im
 
     given = torch.as_tensor(images)
     dtype = torch.uint16 if translator.facts.bits == 16 else torch.uint8
-    if given.dtype != dtype or given.ndim != 4 or given.shape[1] != translator.input_channels:
+    if given.dtype != dtype or given.ndim != 4 or given.shape[1] != translator.input_channels or not len(given):
         wanted = f"{str(dtype).removeprefix('torch.')} (N, {translator.input_channels}, H, W)"
         raise ConfigError(f"images: {wanted} expected, not {given.dtype} {tuple(given.shape)}")
     if data.inputs is not None and data.inputs.task is not None and direction == "a_to_b":

@@ -71,8 +71,12 @@ def load_part(module: nn.Module, checkpoint: dict[str, Any], prefix: str, path: 
     Raises:
         ConfigError: The checkpoint belongs to another network, or holds values that are not finite.
     """
-    weights = checkpoint["state_dict"].items()
-    load_weights(module, {key[len(prefix) :]: value for key, value in weights if key.startswith(prefix)}, path)
+    load_weights(module, below(checkpoint["state_dict"], prefix), path)
+
+
+def below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the weights whose names start with ``prefix``, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

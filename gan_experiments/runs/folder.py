@@ -34,40 +34,29 @@ class RunFolder:
 
     Attributes:
         path: The folder.
+        config_file: The resolved config.
+        record_file: Status, provenance and results of the run.
+        metrics_file: One row per logged clock value.
+        generator_file: The EMA generator, which loads without the rest of the run.
+        log_file: Output of the run if it is a job of a sweep.
+        samples: The folder of sample grids.
+        stop_file: Exists while the run is asked to stop, and holds the reason; the process that supervises the run
+            reads it.
+        rule_file: The rule by which a sequential study stops the run; missing if it does not.
+        lock_file: Locked by the process that trains the run.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-
-    @property
-    def config_file(self) -> Path:
-        """The resolved config."""
-        return self.path / "config.yaml"
-
-    @property
-    def record_file(self) -> Path:
-        """Status, provenance and results of the run."""
-        return self.path / "record.json"
-
-    @property
-    def metrics_file(self) -> Path:
-        """One row per logged clock value."""
-        return self.path / "metrics.csv"
-
-    @property
-    def generator_file(self) -> Path:
-        """The EMA generator, which loads without the rest of the run."""
-        return self.path / "generator.safetensors"
-
-    @property
-    def log_file(self) -> Path:
-        """Output of the run if it is a job of a sweep."""
-        return self.path / "job.log"
-
-    @property
-    def samples(self) -> Path:
-        """The folder of sample grids."""
-        return self.path / "samples"
+        self.config_file = self.path / "config.yaml"
+        self.record_file = self.path / "record.json"
+        self.metrics_file = self.path / "metrics.csv"
+        self.generator_file = self.path / "generator.safetensors"
+        self.log_file = self.path / "job.log"
+        self.samples = self.path / "samples"
+        self.stop_file = self.path / "stop"
+        self.rule_file = self.path / "stop_rule.json"
+        self.lock_file = self.path / ".lock"
 
     def checkpoint(self, name: str) -> Path:
         """Return the file of the checkpoint ``name``: ``last`` or ``best``."""
@@ -76,16 +65,6 @@ class RunFolder:
     def grid(self, images_seen: int, name: str = "") -> Path:
         """Return the file of the sample grid at ``images_seen``, or of the image sheet called ``name``."""
         return self.samples / f"{name + '-' if name else ''}{images_seen:010d}.png"
-
-    @property
-    def stop_file(self) -> Path:
-        """Exists while the run is asked to stop, and holds the reason; the process that supervises the run reads it."""
-        return self.path / "stop"
-
-    @property
-    def rule_file(self) -> Path:
-        """The rule by which a sequential study stops the run; missing if it does not."""
-        return self.path / "stop_rule.json"
 
     def check_place(self, key: str = "output_dir") -> None:
         """Check that the folder, which ``key`` names, can be made, or written to if it exists; makes nothing.
@@ -153,11 +132,6 @@ class RunFolder:
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write the resolved config atomically."""
         write_text(self.config_file, yaml.safe_dump(dict(config), sort_keys=False))
-
-    @property
-    def lock_file(self) -> Path:
-        """Locked by the process that trains the run."""
-        return self.path / ".lock"
 
     @contextmanager
     def lock(self) -> Iterator[int | None]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from gan_experiments.core.text import first_line, show
 from gan_experiments.core.types import ConfigError
@@ -116,18 +117,15 @@ def _errors(where: str) -> Iterator[None]:
     except ConfigError:
         raise
     except Exception as error:  # the client's errors have no base class in common
-        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-        reason = f"cannot be used: {first_line(' '.join(str(error).split()) or type(error).__name__):.200}"
-        if isinstance(error, errors.RepositoryNotFoundError):
-            reason = "is not there, or not yours to use (hf auth login)"
-        elif isinstance(error, errors.RevisionNotFoundError):
-            reason = "has no such revision"
-        elif isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled)):
-            reason = (
-                "is not in the cache, and HF_HUB_OFFLINE is set"
-                if offline
-                else "cannot be reached, nor is it in the cache"
-            )
-        elif isinstance(error, errors.EntryNotFoundError):
-            reason = f"holds no {FILE}: no generator of this package"
+        absent = "cannot be reached, nor is it in the cache"
+        if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+            absent = "is not in the cache, and HF_HUB_OFFLINE is set"
+        reasons: Mapping[Any, str] = {
+            errors.RepositoryNotFoundError: "is not there, or not yours to use (hf auth login)",
+            errors.RevisionNotFoundError: "has no such revision",
+            (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled): absent,
+            errors.EntryNotFoundError: f"holds no {FILE}: no generator of this package",
+        }
+        other = f"cannot be used: {first_line(' '.join(str(error).split()) or type(error).__name__):.200}"
+        reason = next((text for kind, text in reasons.items() if isinstance(error, kind)), other)
         raise ConfigError(f"{where} {reason}") from None

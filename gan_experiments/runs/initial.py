@@ -75,19 +75,15 @@ def read_source(init_from: str, generator: str = "ema") -> Source:
         seen: Any = metadata.get("images_seen")
         folder = RunFolder(path.parent)
     else:
-        from gan_experiments.runs.checkpoints import load_checkpoint
+        from gan_experiments.runs.checkpoints import below, load_checkpoint
 
         checkpoint = load_checkpoint(path)
         prefixes = {"generator": _PREFIXES[generator], "discriminator": "discriminator.", "encoder": "encoder."}
-        networks = {name: _part(checkpoint["state_dict"], prefix) for name, prefix in prefixes.items()}
+        networks = {name: below(checkpoint["state_dict"], prefix) for name, prefix in prefixes.items()}
         seen, folder = checkpoint["images_seen"], RunFolder(path.parent.parent)
     networks = {name: weights for name, weights in networks.items() if weights}
     hashes = {name: hash_weights(weights) for name, weights in networks.items()}
     return Source(networks, {"file": str(path.resolve()), "images_seen": seen, "hashes": hashes} | _run(folder))
-
-
-def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
 
 
 def _run(folder: RunFolder) -> dict[str, Any]:

@@ -33,9 +33,11 @@ def _device() -> str:
 
 def _git(folder: Path) -> dict[str, Any] | None:
     """Return the commit of the code, and whether the working tree differs from it; ``None`` outside a checkout."""
-    commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no", "."])
+    # A package that lies, installed, inside somebody's checkout is not part of it.
+    tracked = ["git", "ls-files", "--error-unmatch", "."]
+    commands = (tracked, ["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no", "."])
     try:
-        commit, changes = (
+        _, commit, changes = (
             subprocess.run(  # noqa: S603 - fixed commands
                 command, cwd=folder, capture_output=True, text=True, check=True, timeout=10
             ).stdout.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,10 @@ def read_state(folder: RunFolder) -> tuple[RunState, dict[str, Any]]:
     state = RunState(
         str(status),
         str(reason),
-        int(max(latest.get("images_seen", 0), _number(record, "images_seen"))),
+        int(max(_number(latest, "images_seen"), _number(record, "images_seen"))),
         int(_number(record, "budget.images")),
-        float(latest.get("speed/seconds", _number(record, "seconds"))),
-        float(latest.get("speed/images_per_second", 0.0)),
+        _number(latest, "speed/seconds") or _number(record, "seconds"),
+        _number(latest, "speed/images_per_second"),
         logged.latest_measures() or scores(record),
     )
     return state, record
@@ -97,8 +98,9 @@ def size_and_time(folder: Path) -> tuple[int, float]:
     return size, newest
 
 
-def _number(record: dict[str, Any], key: str) -> float:
-    value = value_of(record, key)
+def _number(values: Mapping[str, Any], key: str) -> float:
+    """Return the number at a dotted key; 0 if there is none that can be one of images or seconds."""
+    value = value_of(values, key)
     return value if isinstance(value, (int, float)) and value == value and abs(value) < 1e18 else 0
 
 

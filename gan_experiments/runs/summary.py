@@ -37,7 +37,8 @@ def summary(run: RunFolder) -> str:
 def _summary(run: RunFolder) -> str:
     record = run.record()
     seconds = record["seconds"]
-    lines = [f"{run.path.name}: {record['images_seen']:,} images in {_minutes(seconds)}"]
+    time = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+    lines = [f"{run.path.name}: {record['images_seen']:,} images in {time}"]
     if early := record.get("finished_early"):
         lines.append(f"  ended early  no better evaluation for {early['patience']:,} images (stop.patience)")
     if record.get("status") == "stopped":
@@ -148,7 +149,3 @@ def shown(path: Path) -> str:
     """Return a path as it can be printed, relative to the working directory if it is below it."""
     absolute = path.resolve()
     return printable(str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute))
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"

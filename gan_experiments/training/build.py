@@ -122,7 +122,7 @@ def _build_networks(
     """Take the networks out of ``model``; return them, initialized from the seed, and what each is built for."""
     networks: dict[str, Any] = {}
     seen: dict[str, DataFacts] = {}
-    for name, (key, seen[name]) in _class_of(model).network_facts(facts).items():
+    for name, (key, seen[name]) in locate(model["_target_"]).network_facts(facts).items():
         if key not in config["model"]:
             continue
         node = model.pop(key, config["model"][key])
@@ -259,18 +259,10 @@ def construct(node: Mapping[str, Any], key: str = "", **available: Any) -> Any:
         return target(**{name: value for name, value in available.items() if name in accepted}, **_arguments(node))
 
 
-def locate(target: str) -> Callable[..., Any]:
+def locate(target: str) -> Any:
     """Import the class that a ``_target_`` names."""
     module, _, name = target.rpartition(".")
-    cls: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return cls
-
-
-def _class_of(node: Mapping[str, Any]) -> type[System]:
-    cls = locate(node["_target_"])
-    assert isinstance(cls, type)
-    assert issubclass(cls, System)
-    return cls
+    return getattr(importlib.import_module(module), name)
 
 
 def _arguments(node: Mapping[str, Any]) -> dict[str, Any]:

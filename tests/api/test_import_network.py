@@ -209,3 +209,10 @@ def test_a_word_is_the_file_and_no_value_of_a_flag_is(call):
     assert (code, "file: " in err) == (2, True)
     code, _, err = call(command, "one.pkl", "file=two.pkl")
     assert (code, "file: given twice: one.pkl and file=two.pkl" in err) == (2, True)
+
+
+def test_an_output_in_the_home_folder_is_looked_for_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "there").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="there exists and is not overwritten"):
+        import_network("network.pkl", "~/there")

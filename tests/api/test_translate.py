@@ -57,6 +57,8 @@ def test_what_cannot_be_translated_is_refused(translated):
         run.translate(images(1, 1, 8), "b_to_a")
     with pytest.raises(ConfigError, match=r"images: uint8 \(N, 1, H, W\) expected, not torch.uint8 \(1, 3, 8, 8\)"):
         run.translate(images(1, 3, 8))
+    with pytest.raises(ConfigError, match=r"expected, not torch.uint8 \(0, 1, 8, 8\)"):
+        run.translate(images(0, 1, 8))
     with pytest.raises(ConfigError, match="gan-translate"):
         run.sample(3)
 

@@ -26,3 +26,16 @@ def test_the_commit_is_that_of_the_checkout_and_changes_are_noticed(tmp_path):
     assert state["changed"] is False
     (tmp_path / "a.py").write_text("a = 2")
     assert provenance._git(tmp_path) == {**state, "changed": True}
+
+
+def test_a_package_installed_inside_somebodys_checkout_has_no_commit(tmp_path):
+    subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
+    installed = tmp_path / ".venv" / "gan_experiments"
+    installed.mkdir(parents=True)
+    (tmp_path / "mine.py").write_text("")
+    (installed / "a.py").write_text("")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["add", "mine.py"], [*identity, "commit", "-m", "mine"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    assert provenance._git(tmp_path) is not None
+    assert provenance._git(installed) is None

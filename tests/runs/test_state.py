@@ -45,3 +45,12 @@ def test_size_and_time_are_those_of_all_files(tmp_path):
     (tmp_path / "a" / "one").write_bytes(b"12345")
     (tmp_path / "a" / "b" / "two").write_bytes(b"123")
     assert size_and_time(tmp_path / "a") == (8, (tmp_path / "a" / "b" / "two").stat().st_mtime)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300"])
+def test_damaged_times_and_speeds_are_left_out(run, value):
+    run.metrics_file.write_text(f"images_seen,speed/images_per_second,speed/seconds\n{'9' * 400},{value},{value}\n")
+    with run.lock():
+        state, _ = read_state(run)
+    assert (state.images, state.speed, state.seconds) == (0, 0, 0)
+    assert state.progress() == "0/1,000 images"

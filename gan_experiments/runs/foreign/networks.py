@@ -117,7 +117,10 @@ def recognized(file: ForeignFile) -> Foreign:
     else:
         raise PickleError(f"holds a generator of {first_few(sorted(map(str, parts)), 6)}: a family that is not known")
     weights = {role: tensors_of(module) for role, module in modules.items()}
-    shapes = {role: _shapes(file, each) for role, each in weights.items()}
+    shapes = {
+        role: {name: shape for name, value in each.items() if (shape := file.shape(value)) is not None}
+        for role, each in weights.items()
+    }
     with _refusing_in_a_line(family):
         overrides, facts, names = _READERS[family](file, modules, shapes)
     turned = ("embedding.weight",) * (family == "R3GAN")
@@ -151,10 +154,6 @@ def _refusing_in_a_line(family: str) -> Iterator[None]:
     except (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise PickleError(f"of a {family} network that differs from what is here: {reason}") from None
-
-
-def _shapes(file: ForeignFile, weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    return {name: shape for name, value in weights.items() if (shape := file.shape(value)) is not None}
 
 
 def _alike(turned: bool, here: tuple[int, ...], there: tuple[int, ...]) -> bool:

@@ -10,9 +10,7 @@ from typing import Any
 from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.resample import Filter
 from gan_experiments.runs.foreign.pickles import PickleError
-from gan_experiments.runs.foreign.tensors import ForeignFile, check_filters, tensors_of
-
-Shapes = Mapping[str, tuple[int, ...]]
+from gan_experiments.runs.foreign.tensors import ForeignFile, Shapes, check_filters, tensors_of
 
 _RESIDUAL = {
     "LinearLayer1.Layer.weight": "expand.weight", "NonLinearity1.Bias": "expand.bias",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.resample import Filter
 from gan_experiments.runs.foreign.pickles import PickleError, entries_of
-from gan_experiments.runs.foreign.tensors import ForeignFile, check_filters, part_of, state_of, tensors_of
-
-Shapes = Mapping[str, tuple[int, ...]]
+from gan_experiments.runs.foreign.tensors import ForeignFile, Shapes, check_filters, part_of, state_of, tensors_of
 
 _LAYER = {
     "weight": "convolution.weight", "affine.weight": "convolution.style.weight",
@@ -64,16 +63,17 @@ def overrides_and_names(
     overrides += ["model.discriminator.conditioning=projection"] * (facts.num_classes > 0)
     names = {}
     for role, module in modules.items():
-        check_parts(file, role, module)
+        _check_parts(file, role, module)
+        rename = generator_name
         if role == "discriminator":
-            overrides += discriminator_overrides(shapes[role], module)
-            names[role] = renamed(shapes[role], lambda name: discriminator_name(name, facts.height))
-        else:
-            names[role] = renamed(shapes[role], generator_name)
+            own = _discriminator_options(shapes[role], module)
+            overrides += [f"model.discriminator.{key}={value}" for key, value in own.items()]
+            rename = partial(_discriminator_name, size=facts.height)
+        names[role] = {name: here for name in shapes[role] if (here := rename(name))}
     return overrides, names
 
 
-def check_parts(file: ForeignFile, role: str, module: Any) -> None:
+def _check_parts(file: ForeignFile, role: str, module: Any) -> None:
     """Refuse a network with other filters or activations.
 
     Raises:
@@ -83,11 +83,6 @@ def check_parts(file: ForeignFile, role: str, module: Any) -> None:
     activations = {part.get("activation") for part in _layers(module)} - {"linear", None}
     if activations - {"lrelu"}:
         raise PickleError(f"of a {role} with other activations than lrelu")
-
-
-def renamed(shapes: Shapes, rename: Callable[[str], str | None]) -> dict[str, str]:
-    """Return our name of each weight by its name there, without what is no weight."""
-    return {name: here for name in shapes if (here := rename(name))}
 
 
 def mapping_options(shapes: Shapes, module: Any) -> tuple[dict[str, Any], int]:
@@ -109,11 +104,6 @@ def _generator_options(shapes: Shapes, module: Any) -> tuple[dict[str, Any], Dat
     form = "skip" if "synthesis.b4.torgb.weight" in shapes else _shortcuts(shapes)
     options = {**mapping, "channels": widths[size], "max_channels": max(widths.values()), "form": form}
     return options, DataFacts(name="imported", image_size=size, channels=colours, num_classes=classes)
-
-
-def discriminator_overrides(shapes: Shapes, module: Any) -> list[str]:
-    """Return the options of our discriminator."""
-    return [f"model.discriminator.{key}={value}" for key, value in _discriminator_options(shapes, module).items()]
 
 
 def _discriminator_options(shapes: Shapes, module: Any) -> dict[str, Any]:
@@ -153,7 +143,7 @@ def _generator_name(name: str) -> str | None:
     return f"blocks.{index}.{inner}.{_LAYER.get(rest, rest)}"
 
 
-def discriminator_name(name: str, size: int) -> str | None:
+def _discriminator_name(name: str, size: int) -> str | None:
     """Return our name of a weight of a discriminator of images of ``size`` pixels, as for generators."""
     if name.endswith("resample_filter"):
         return None

@@ -14,8 +14,8 @@ from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.alias_free import FilteredActivation
 from gan_experiments.networks.stylegan3 import CRITICAL, IMAGE_SCALE, StyleGAN3Generator, bands
 from gan_experiments.runs.foreign.pickles import PickleError
-from gan_experiments.runs.foreign.stylegan2 import Shapes, mapping_name, mapping_options, overrides_and_names
-from gan_experiments.runs.foreign.tensors import ForeignFile, check_filters, part_of, tensors_of
+from gan_experiments.runs.foreign.stylegan2 import mapping_name, mapping_options, overrides_and_names
+from gan_experiments.runs.foreign.tensors import ForeignFile, Shapes, check_filters, part_of, tensors_of
 
 _LAYER = {
     "weight": "convolution.weight", "affine.weight": "convolution.style.weight",

@@ -32,6 +32,8 @@ _TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 _STORED = "torch.storage._load_from_bytes"
 _DEEPEST, _MOST = 40, 100_000  # modules in modules, and tensors of one
 
+Shapes = Mapping[str, tuple[int, ...]]  # of weights, by their name
+
 
 class ForeignFile:
     """The content of a file: an object, with tensors that are rebuilt when they are asked for.

@@ -104,13 +104,9 @@ def save_generator(system: System, path: Path) -> None:
 
 def _link(source: Path, target: Path) -> None:
     """Make ``target`` a hard link to ``source``, or a copy where the file system has no hard links."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(target) as temporary:
         temporary.unlink(missing_ok=True)
         try:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_experiments.core.files import write_text
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers
 
 _HASH_FILE = "aim.txt"  # in the run's folder; Aim makes up the id of a run itself
 
@@ -55,34 +55,26 @@ class Aim(ServiceLogger):
         write_text(file, run.hash)
         return run
 
-    @rank_zero_only
-    @tolerant
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def put_scalars(self, values: dict[str, float], step: int | None) -> None:
         """Log scalars."""
-        for name, value in metrics.items():
-            self._run.track(float(value), name=name, step=step)
+        for name, value in values.items():
+            self._run.track(value, name=name, step=step)
 
-    @rank_zero_only
-    @tolerant
-    def log_image(self, name: str, image: Tensor, step: int) -> None:
-        """Log an image: uint8, ``(3, H, W)``."""
+    def put_image(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Log an image."""
         import aim
         from PIL.Image import fromarray
 
-        self._run.track(aim.Image(fromarray(image.permute(1, 2, 0).numpy()), format="png"), name=name, step=step)
+        self._run.track(aim.Image(fromarray(pixels), format="png"), name=name, step=step)
 
-    @rank_zero_only
-    @tolerant
-    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+    def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         """Log the settings, and which of them the user has set."""
         self._run["config"] = dict(config)
         self._run["overrides"] = list(overrides)
 
-    @rank_zero_only
-    @tolerant
-    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+    def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values, and how these were measured."""
-        self.log_metrics(final_numbers(results), step)
+        self.put_scalars(final_numbers(results), step)
         self._run["evaluation"] = dict(results["evaluation"])
 
     def log_report(self, report: Report) -> None:
@@ -93,8 +85,6 @@ class Aim(ServiceLogger):
         self._run["verdict"] = list(report.verdict)
         self._run["tables"] = {title: [list(row) for row in cells] for title, cells in report.tables.items()}
 
-    def end(self, status: str) -> None:
+    def finish(self, success: bool) -> None:
         """Write what is pending and end the run there."""
-        if "_run" in self.__dict__:
-            self._run.close()
-            del self._run
+        self._run.close()

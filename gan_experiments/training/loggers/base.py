@@ -7,11 +7,13 @@ import logging
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import cached_property, wraps
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
@@ -27,8 +29,9 @@ _Given = ParamSpec("_Given")
 
 
 def tolerant(method: Callable[Concatenate[_Logger, _Given], None]) -> Callable[Concatenate[_Logger, _Given], None]:
-    """Let training go on where a method of a logger fails, without that logger from then on; warn of it once."""
+    """Call a method of a logger in the main process alone; if it fails, training goes on without that logger."""
 
+    @rank_zero_only
     @wraps(method)
     def call(self: _Logger, /, *arguments: _Given.args, **options: _Given.kwargs) -> None:
         if self.failed:
@@ -175,19 +178,65 @@ class ServiceLogger(RunLogger):
         path = self._folder.path.absolute()
         return f"{path.parent.name}-{path.name}" if isinstance(self._folder, ReportFolder) else path.name
 
-    @abstractmethod
-    def end(self, status: str) -> None:
-        """Write what is pending and end the run there, if it has begun: as finished if ``status`` is ``success``."""
+    @tolerant
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log scalars."""
+        self.put_scalars({name: float(value) for name, value in metrics.items()}, step)
 
-    @rank_zero_only
+    @tolerant
+    def log_image(self, name: str, image: Tensor, step: int) -> None:
+        """Log an image: uint8, ``(3, H, W)``."""
+        self.put_image(name, image.permute(1, 2, 0).numpy(), step)
+
+    @tolerant
+    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+        """Log the settings, and which of them the user has set."""
+        self.put_settings(config, overrides)
+
+    @tolerant
+    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Log margins and real baselines beside the final values, and how these were measured."""
+        self.put_final(results, step)
+
     @tolerant
     def finalize(self, status: str) -> None:
         """End the run there."""
         self.end(status)
 
+    def end(self, status: str) -> None:
+        """Write what is pending and end the run there, if it has begun: as finished if ``status`` is ``success``."""
+        if "_run" in self.__dict__:
+            self.finish(status == "success")
+            del self._run
+
+    @cached_property
+    @abstractmethod
+    def _run(self) -> Any:
+        """The run of the package, begun by the first value: Lightning would ask all processes for ``experiment``."""
+
+    @abstractmethod
+    def put_scalars(self, values: dict[str, float], step: int | None) -> None:
+        """Hand over scalars; what this and the others raise is a warning, see ``tolerant``."""
+
+    @abstractmethod
+    def put_image(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Hand over an image ``(H, W, 3)``."""
+
+    @abstractmethod
+    def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+        """Hand over the settings, and the keys of those that the user has set."""
+
+    @abstractmethod
+    def put_final(self, results: Mapping[str, Any], step: int) -> None:
+        """Hand over the final evaluation, see ``log_final``; its values have been handed over as scalars."""
+
     @abstractmethod
     def log_report(self, report: Report) -> None:
         """Log the report of a comparison, in the place of an earlier one; raises what the package does."""
+
+    @abstractmethod
+    def finish(self, success: bool) -> None:
+        """Write what is pending and end the run."""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: ``log_comparison`` receives them."""

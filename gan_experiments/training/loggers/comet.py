@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers
 
 _ONLINE = "COMET_START_ONLINE"  # Comet's own variable
 
@@ -54,30 +54,22 @@ class Comet(ServiceLogger):
             experiment_config=settings,
         )
 
-    @rank_zero_only
-    @tolerant
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def put_scalars(self, values: dict[str, float], step: int | None) -> None:
         """Log scalars."""
-        self._run.log_metrics(dict(metrics), step=step)
+        self._run.log_metrics(values, step=step)
 
-    @rank_zero_only
-    @tolerant
-    def log_image(self, name: str, image: Tensor, step: int) -> None:
-        """Log an image: uint8, ``(3, H, W)``."""
-        self._run.log_image(image.permute(1, 2, 0).numpy(), name=name, step=step)
+    def put_image(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Log an image."""
+        self._run.log_image(pixels, name=name, step=step)
 
-    @rank_zero_only
-    @tolerant
-    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+    def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         """Log the settings as parameters, and which of them the user has set."""
         self._run.log_parameters(flatten(config))
         self._run.log_other("overrides", " ".join(overrides))
 
-    @rank_zero_only
-    @tolerant
-    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+    def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values, and how these were measured."""
-        self._run.log_metrics(final_numbers(results), step=step)
+        self.put_scalars(final_numbers(results), step)
         self._run.log_others(flatten({"evaluation": results["evaluation"]}))
 
     def log_report(self, report: Report) -> None:
@@ -89,8 +81,6 @@ class Comet(ServiceLogger):
         self._run.log_html(report.files[0].read_text(encoding="utf-8"), clear=True)
         self._run.log_other("verdict", " ".join(report.verdict))
 
-    def end(self, status: str) -> None:
+    def finish(self, success: bool) -> None:
         """Write what is pending and end the experiment there."""
-        if "_run" in self.__dict__:
-            self._run.end()
-            del self._run
+        self._run.end()

@@ -8,15 +8,15 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.core.text import csv_text
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers
 
 _LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
 _AT_ONCE = 100  # parameters in a call
@@ -44,7 +44,7 @@ class MLflow(ServiceLogger):
     @property
     def version(self) -> str:
         """The id of the run there; empty before something is logged."""
-        return str(self.__dict__.get("_id", ""))
+        return str(self.__dict__.get("_run", ""))
 
     @cached_property
     def _client(self) -> Any:
@@ -55,7 +55,7 @@ class MLflow(ServiceLogger):
         return MlflowClient(self._uri)
 
     @cached_property
-    def _id(self) -> str:
+    def _run(self) -> str:
         """The id of the run there: found by the folder's name and start, else made."""
         client = self._client
         known = client.get_experiment_by_name(self._experiment)
@@ -67,50 +67,40 @@ class MLflow(ServiceLogger):
         made = client.create_run(experiment, run_name=self.label, tags={_FOLDER: mark})
         return str(made.info.run_id)
 
-    @rank_zero_only
-    @tolerant
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def put_scalars(self, values: dict[str, float], step: int | None) -> None:
         """Log scalars."""
-        for name, value in metrics.items():
-            self._client.log_metric(self._id, name, float(value), step=step)
+        for name, value in values.items():
+            self._client.log_metric(self._run, name, value, step=step)
 
-    @rank_zero_only
-    @tolerant
-    def log_image(self, name: str, image: Tensor, step: int) -> None:
-        """Log an image: uint8, ``(3, H, W)``."""
+    def put_image(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Log an image."""
         file = f"{name}/{step:09}.png"
-        self._client.log_image(self._id, image.permute(1, 2, 0).numpy(), file)
+        self._client.log_image(self._run, pixels, file)
 
-    @rank_zero_only
-    @tolerant
-    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+    def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         """Log the settings as parameters, and which of them the user has set as a tag."""
         from mlflow.entities import Param
 
         settings = ((key.replace("[", ".").replace("]", ""), str(value)) for key, value in flatten(config).items())
         parameters = iter([Param(key, value[:_LONGEST]) for key, value in settings])
         while part := list(islice(parameters, _AT_ONCE)):
-            self._client.log_batch(self._id, params=part)
-        self._client.set_tag(self._id, "overrides", " ".join(overrides))
+            self._client.log_batch(self._run, params=part)
+        self._client.set_tag(self._run, "overrides", " ".join(overrides))
 
-    @rank_zero_only
-    @tolerant
-    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+    def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values; as files a table, and how they were measured."""
-        for name, value in final_numbers(results).items():
-            self._client.log_metric(self._id, name, value, step=step)
-        self._client.log_dict(self._id, dict(results["evaluation"]), "evaluation.json")
-        self._client.log_text(self._id, as_markdown(results), "evaluation.md")
+        self.put_scalars(final_numbers(results), step)
+        self._client.log_dict(self._run, dict(results["evaluation"]), "evaluation.json")
+        self._client.log_text(self._run, as_markdown(results), "evaluation.md")
 
     def log_report(self, report: Report) -> None:
         """Log the files and the tables as artifacts, and the verdict as the description of the run there."""
         for file in report.files:
-            self._client.log_artifact(self._id, str(file), "report")
+            self._client.log_artifact(self._run, str(file), "report")
         for title, cells in report.tables.items():
-            self._client.log_text(self._id, csv_text(cells), f"tables/{title}.csv")
-        self._client.set_tag(self._id, "mlflow.note.content", "\n\n".join(map(for_markdown, report.verdict)))
+            self._client.log_text(self._run, csv_text(cells), f"tables/{title}.csv")
+        self._client.set_tag(self._run, "mlflow.note.content", "\n\n".join(map(for_markdown, report.verdict)))
 
-    def end(self, status: str) -> None:
+    def finish(self, success: bool) -> None:
         """End the run there."""
-        if "_id" in self.__dict__:
-            self._client.set_terminated(self._id, "FINISHED" if status == "success" else "FAILED")
+        self._client.set_terminated(self._run, "FINISHED" if success else "FAILED")

@@ -21,6 +21,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams as hparams_summary
 
+from gan_experiments.config.targets import TARGET
+from gan_experiments.core.dotted import flatten
 from gan_experiments.core.files import replacing
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
@@ -68,7 +70,7 @@ class TensorBoard(TensorBoardLogger, RunLogger):
 
         TensorBoard shows the first five columns; those of ``overrides`` come first.
         """
-        summaries = hparams_summary(_flatten(config), dict.fromkeys(metrics, 0.0))  # type: ignore[no-untyped-call]
+        summaries = hparams_summary(_columns(config), dict.fromkeys(metrics, 0.0))  # type: ignore[no-untyped-call]
         _put_first(summaries[0], overrides)
         with self._warning():
             for summary in summaries:
@@ -140,14 +142,12 @@ def _put_first(experiment: Summary, keys: Sequence[str]) -> None:
     plugin.content = data.SerializeToString()
 
 
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested keys to dotted ones; the key of a component holds the name of its class."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        elif key == "_target_":
-            flat[prefix.rstrip(".")] = value.rpartition(".")[2]
-        else:
-            flat[prefix + key] = value if isinstance(value, (bool, int, float, str)) else str(value)
-    return flat
+def _columns(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a config by dotted key; at the key of a component it is the name of its class."""
+    values = {key: value for key, value in flatten(config).items() if not isinstance(value, Mapping)}
+    plain = {key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in values.items()}
+    end = f".{TARGET}"
+    return {
+        key.removesuffix(end): str(value).rpartition(".")[2] if key.endswith(end) else value
+        for key, value in plain.items()
+    }

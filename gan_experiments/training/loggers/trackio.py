@@ -6,20 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import (
-    Report,
-    ReportFolder,
-    ServiceLogger,
-    final_numbers,
-    logged_parts,
-    tolerant,
-)
+from gan_experiments.training.loggers.base import Report, ReportFolder, ServiceLogger, final_numbers, logged_parts
 
 
 class Trackio(ServiceLogger):
@@ -58,29 +51,23 @@ class Trackio(ServiceLogger):
             auto_log_cpu=False,
         )
 
-    @rank_zero_only
-    @tolerant
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def put_scalars(self, values: dict[str, float], step: int | None) -> None:
         """Log scalars."""
-        self._run.log(dict(metrics), step=step)
+        self._run.log(values, step=step)
 
-    @rank_zero_only
-    @tolerant
-    def log_image(self, name: str, image: Tensor, step: int) -> None:
-        """Log an image: uint8, ``(3, H, W)``."""
+    def put_image(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Log an image."""
         import trackio
 
-        self._run.log({name: trackio.Image(image.permute(1, 2, 0).numpy())}, step=step)
+        self._run.log({name: trackio.Image(pixels)}, step=step)
 
-    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+    def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         """Keep the settings for the beginning of the run there, which takes them."""
         self._settings = {**flatten(config), "overrides": " ".join(overrides)}
 
-    @rank_zero_only
-    @tolerant
-    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+    def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values."""
-        self._run.log(final_numbers(results), step=step)
+        self.put_scalars(final_numbers(results), step)
 
     def log_report(self, report: Report) -> None:
         """Log the files as an artifact, of which there is a version each time, and show the page and the tables."""
@@ -89,8 +76,6 @@ class Trackio(ServiceLogger):
         verdict = trackio.Markdown("\n\n".join(map(for_markdown, report.verdict)))
         self._run.log({"verdict": verdict, **logged_parts(trackio, self._run, self.label, report)})
 
-    def end(self, status: str) -> None:
+    def finish(self, success: bool) -> None:
         """Write what is pending and end the run there."""
-        if "_run" in self.__dict__:
-            self._run.finish()
-            del self._run
+        self._run.finish()

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_html
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.base import Report, ServiceLogger, logged_parts, tolerant
+from gan_experiments.training.loggers.base import Report, ServiceLogger, logged_parts
 
 _CLOCK = "images_seen"
 
@@ -35,7 +35,7 @@ class WeightsAndBiases(ServiceLogger):
 
     @cached_property
     def _run(self) -> Any:
-        """The run of the package, begun by the first value; Lightning would ask all processes for ``experiment``."""
+        """The run of the package."""
         import wandb
 
         run = wandb.init(
@@ -51,29 +51,21 @@ class WeightsAndBiases(ServiceLogger):
         run.define_metric("*", step_metric=_CLOCK)
         return run
 
-    @rank_zero_only
-    @tolerant
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def put_scalars(self, values: dict[str, float], step: int | None) -> None:
         """Log scalars."""
-        self._run.log({**metrics, _CLOCK: step})
+        self._run.log({**values, _CLOCK: step})
 
-    @rank_zero_only
-    @tolerant
-    def log_image(self, name: str, image: Tensor, step: int) -> None:
-        """Log an image: uint8, ``(3, H, W)``."""
+    def put_image(self, name: str, pixels: NDArray[np.uint8], step: int) -> None:
+        """Log an image."""
         import wandb
 
-        self._run.log({name: wandb.Image(image.permute(1, 2, 0).numpy()), _CLOCK: step})
+        self._run.log({name: wandb.Image(pixels), _CLOCK: step})
 
-    @rank_zero_only
-    @tolerant
-    def log_comparison(self, config: Mapping[str, Any], metrics: Sequence[str], overrides: Sequence[str] = ()) -> None:
+    def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         """Log the settings, with the overrides as a list of their own to filter by."""
         self._run.config.update({**flatten(config), "overrides": list(overrides)}, allow_val_change=True)
 
-    @rank_zero_only
-    @tolerant
-    def log_final(self, results: Mapping[str, Any], step: int) -> None:
+    def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Add final values, margins and real baselines to the run's summary, by dotted key, and a table of them."""
         import wandb
 
@@ -88,8 +80,6 @@ class WeightsAndBiases(ServiceLogger):
         self._run.log(logged_parts(wandb, self._run, self.label, report))
         self._run.summary["verdict"] = " ".join(report.verdict)
 
-    def end(self, status: str) -> None:
+    def finish(self, success: bool) -> None:
         """Write what is pending and end the run there."""
-        if "_run" in self.__dict__:
-            self._run.finish(exit_code=0 if status == "success" else 1)
-            del self._run
+        self._run.finish(exit_code=0 if success else 1)
