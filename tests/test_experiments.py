@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 from tiny import LARGE, TRANSLATORS, tiny_overrides
 
@@ -98,3 +99,10 @@ def test_its_average_holds_little_of_the_initial_weights_after_the_default_budge
 def test_sngan_takes_128_fakes_in_the_generator_step():
     config = compose("train", ["experiment=sngan"])
     assert config.batch_size * config.model.generator_batch == 128
+
+
+def test_a_deep_generator_begins_with_images_that_differ(tmp_path):
+    config = compose("train", ["experiment=deep_mlp", "metrics=none"])
+    generator = build(OmegaConf.to_container(config, resolve=True), RunFolder(tmp_path)).system.generator
+    latents = torch.randn(64, generator.latent_dim, generator=torch.Generator().manual_seed(0))
+    assert generator(latents).std(dim=0).mean() > 0.1
