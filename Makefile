@@ -14,9 +14,10 @@ install: .venv/.installed
 run: install
 	$(BIN)/gan-train
 
-# One process more than the two cores that this is meant for: some tests wait for other processes.
+# One process more than the two cores that this is meant for: some tests wait for other processes. Bytecode is kept for
+# the next run, and for the processes that tests start, which would each compile the package.
 test: install
-	$(BIN)/pytest --numprocesses 3 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 3 --dist worksteal
 
 # All hostile cases and kills, of which `test` tries a tenth: hours.
 adversarial: install

@@ -11,6 +11,7 @@ from sphinx.cmd.build import main
 
 from gan_experiments.config.files import conf_dir
 
+pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parent.parent / "docs"
 # A script or style from elsewhere; links to other sites are none.
 FETCHED = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -164,9 +165,14 @@ def take_places_of_run(read: Overrides) -> dict[str, Any]:
     return {change.key: parse_value(change.values[0]) for change in moved}
 
 
+@cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()  # which reads the signatures of all functions of the grammar
+
+
 def parse_value(text: str) -> Any:
     """Return the value that a text in Hydra's grammar stands for."""
-    return OverridesParser.create().parse_override(f"value={text}").value()
+    return _parser().parse_override(f"value={text}").value()
 
 
 def _change(override: Override, line: str, files: ConfigFiles) -> Change:

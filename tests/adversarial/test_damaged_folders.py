@@ -15,6 +15,7 @@ from tiny import tiny_overrides
 from gan_experiments.cli import compare, evaluate, export, sample, train
 from gan_experiments.core.dotted import flatten
 
+pytestmark = pytest.mark.slow
 SECONDS = 60  # after which an attempt counts as one that hangs
 STUDY = "study"
 FILES = ("record.json", "config.yaml", "metrics.csv", "checkpoints/last.ckpt", "generator.safetensors")

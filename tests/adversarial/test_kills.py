@@ -18,7 +18,10 @@ from tiny import tiny_overrides
 
 from gan_experiments.runs.folder import RunFolder
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a sweep in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a sweep in /proc"),
+]
 
 EVERY = ("callbacks.checkpoint.every=200", "callbacks.monitor.every=70", "metrics.every=400")
 SWEEPS = {

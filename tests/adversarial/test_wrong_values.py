@@ -87,12 +87,14 @@ def config_of(base):
     group, _, option = base.partition("=")
     beside_others = [[f"metrics=[native,{option}]"]] if group == "metrics" else []  # what brings no samples of its own
     for lines in ([base, *BESIDES.get(base, [])], *beside_others):
-        for leave_out in ((), ("model.",), ("metrics.extractors",), ("model.", "metrics.extractors")):
-            chosen = [line for line in tiny_overrides(*lines) if not (leave_out and line.startswith(leave_out))]
+        chosen = tiny_overrides(*lines)
+        for _ in range(2):
             try:
                 return OmegaConf.to_container(compose("train", chosen), resolve=True)
             except ConfigError as error:
                 last = error
+                unfit = {line.partition(":")[0] for line in error.problems}
+                chosen = [line for line in chosen if line in lines or line.partition("=")[0] not in unfit]
     raise last
 
 
@@ -123,8 +125,11 @@ def keys():
 
 
 def changed(base, path, value):
-    config = deepcopy(config_of(base))
-    at(config, path[:-1])[path[-1]] = value
+    """Return the config with one value changed, sharing the others with it."""
+    node = config = dict(config_of(base))
+    for key in path[:-1]:
+        node[key] = node = dict(node[key])
+    node[path[-1]] = value
     return config
 
 
@@ -135,7 +140,7 @@ def cases():
 def checked(base, path, value):
     """Return the errors and the warnings that a value brings, each of which names its key."""
     before = known(base)
-    after = check_config(OmegaConf.create(changed(base, path, value)), Config, ["torchvision"])
+    after = check_config(changed(base, path, value), Config, ["torchvision"])
     errors = [str(problem) for problem in after.errors if str(problem) not in before]
     warnings = [warning for warning in after.warnings if warning not in before]
     assert not errors or any(".".join(path) in line for line in errors), errors
@@ -145,7 +150,7 @@ def checked(base, path, value):
 
 @cache
 def known(base):
-    before = check_config(OmegaConf.create(config_of(base)), Config, ["torchvision"])
+    before = check_config(config_of(base), Config, ["torchvision"])
     return [*map(str, before.errors), *before.warnings]
 
 
@@ -175,7 +180,7 @@ def trainable(base, path, value):
 def problem_in_training(case, run):
     """Train two steps, with a final evaluation; return what is wrong with how that ends."""
     base, path, value = case
-    config = changed(base, path, value)
+    config = deepcopy(changed(base, path, value))
     config |= {"budget": {"images": 16}} | ({"logger": {}} if path[0] != "logger" else {})
     for count in ("num_points", "num_images"):
         if count in config["dataset"] and path[-1] != count:

@@ -262,6 +262,7 @@ def test_two_processes_train_the_autoencoder_of_one(call, tmp_path):
     assert_same_weights(*(RunFolder(tmp_path / date.today().isoformat() / name) for name in ("one", "two")))
 
 
+@pytest.mark.slow
 def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     from gan_experiments.systems.gan import GAN
     from gan_experiments.training.train import train as train_run

@@ -76,6 +76,7 @@ def search(call, monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_and_can_be_compared(search, call):
     code, told, trials = search(RATE, "loss=hinge,wasserstein", "hydra.sweeper.per=[loss]", "hydra.sweeper.n_trials=2")
     assert code == 0, told
@@ -115,6 +116,7 @@ def test_a_trial_behind_the_others_is_stopped_and_kept(search, monkeypatch):
     assert f"{len(pruned)} pruned" in told
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_time_and_again_ends_as_if_it_had_not_been(search, tmp_path):
     def start(folder):
         overrides = [

@@ -43,6 +43,7 @@ def study(call, monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_study_stops_where_the_answer_is_known_and_goes_on_after_a_kill(study, call, monkeypatch):
     monkeypatch.setenv("CUT_OFF", "Wasserstein4")
     code, told = study()

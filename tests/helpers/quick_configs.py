@@ -51,7 +51,8 @@ def put_together(files, lines):
     if "defaults" not in _known:
         _known["defaults"] = pickle.dumps(tuple(ORIGINAL(files, [])))
     config, hydra = pickle.loads(_known["defaults"])
-    with flag_override(config, "struct", False), flag_override(hydra, "struct", False):
+    flags = ["struct", "no_deepcopy_set_nodes"]  # what is set here has been copied
+    with flag_override(config, flags, [False, True]), flag_override(hydra, "struct", False):
         of_root = []
         for group in [group for group in reversed(list(hydra.runtime.choices)) if group in chosen]:
             options = [_file(group, name) for name in chosen[group].strip("[]").split(",")]

@@ -1,9 +1,12 @@
-"""Hydra that reads its own files and ours once, and parses an override once: the tests compose thousands of times.
+"""Hydra that reads its own files and ours once, parses an override once and copies configs in half the time.
+
+The tests compose thousands of times.
 
 Files that tests write are read each time.
 """
 
 import pickle
+from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+from omegaconf.base import Metadata
 
 from gan_experiments.config.files import conf_dir
 
@@ -42,6 +46,16 @@ def make_quick():
     OmegaConf.load = staticmethod(load)
     ConfigStore.load = load_stored
     ConfigStore.__deepcopy__ = lambda store, _: store  # each composition copies all that is stored, and changes none
+    Metadata.__deepcopy__ = _copied
+
+
+def _copied(metadata, memo):
+    """Copy what OmegaConf knows of a value, which it does once for each value: types and a key, which need no copy."""
+    copied = object.__new__(type(metadata))
+    cache = metadata.resolver_cache
+    parts = {"flags": deepcopy(metadata.flags), "resolver_cache": deepcopy(cache, memo) if cache else defaultdict(dict)}
+    copied.__dict__.update({**vars(metadata), **parts})
+    return copied
 
 
 def _again(key, read, *arguments):

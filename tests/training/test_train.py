@@ -40,6 +40,7 @@ def last_row(tmp_path):
     return [path.read_text()[-40:] for path in tmp_path.glob("*/killed/metrics.csv")]
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
     often = (
         "budget.images=3200",

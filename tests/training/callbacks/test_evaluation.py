@@ -18,13 +18,12 @@ from gan_experiments.training.train import prepare, train
 
 
 @pytest.fixture
-def network_down(monkeypatch, tmp_path):
+def network_down(monkeypatch):
     pytest.importorskip("torch_fidelity")
 
     def refuse(*_, **__):
         raise OSError("no route to host")
 
-    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(weights, "download_url_to_file", refuse)
 
 
