@@ -26,7 +26,8 @@ NonNegativeFloat = Annotated[float, Interval(ge=0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Share = Annotated[float, Interval(gt=0, le=1)]
 LongTail = Annotated[float, Interval(ge=1)]  # the largest class over the smallest
-ImageSize = PositiveInt | tuple[PositiveInt, PositiveInt]  # of squares, or height and width
+Pixels = Annotated[int, Interval(ge=2)]  # of a side of an image: one of a single pixel counts as a point
+ImageSize = Pixels | tuple[Pixels, Pixels]  # of squares, or height and width
 Width = Annotated[int, Interval(ge=1, le=65_536)]  # channels, units or features of a layer
 Repeats = Annotated[int, Interval(ge=1, le=10_000)]  # of what takes time whenever it is done
 Power = Annotated[float, Interval(ge=2, le=100)]  # of a norm, whose square has a derivative at 0

@@ -114,6 +114,7 @@ class FastGANGenerator(Generator):
         self.latent_dim = latent_dim
         self.conditional = with_labels(facts, conditional)
         self.form = form
+        self.bounded = form == "original"
         width = widths_of(channels)
         sizes = sizes_of(facts, _START)
         self.embedding = nn.Embedding(facts.num_classes, latent_dim) if conditional else None

@@ -69,6 +69,7 @@ class MLPGenerator(LayeredGenerator):
             layers.append(nn.Tanh() if activation == "tanh" else nn.ReLU(inplace=True))
         layers.append(nn.Linear(widths[-1], math.prod(facts.shape)))
         layers += [nn.Tanh()] if output == "tanh" else []
+        self.bounded = output == "tanh"
         self.layers = nn.Sequential(*layers, nn.Unflatten(1, facts.shape))
         _initialize(self, init)
         if norm == "virtual":

@@ -23,6 +23,7 @@ class PointGenerator(Generator):
     """
 
     side_multiple = 1
+    bounded = False
 
     def __init__(self, facts: DataFacts, latent_dim: Width = 1) -> None:
         super().__init__(facts)
@@ -48,6 +49,7 @@ class LinearGenerator(Generator):
     """
 
     side_multiple = 1
+    bounded = False
 
     def __init__(self, facts: DataFacts, latent_dim: Width = 1) -> None:
         super().__init__(facts)

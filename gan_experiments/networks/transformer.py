@@ -87,6 +87,7 @@ class TransformerGenerator(Generator):
     """
 
     places: Tensor
+    bounded = False
 
     def __init__(
         self,

@@ -7,12 +7,12 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.contracts import Step
 from gan_experiments.core.types import NonNegativeFloat
-from gan_experiments.penalties.class_head import head_input
+from gan_experiments.penalties.class_head import ClassHeadPenalty, head_input
 
 
-class ACGAN(Penalty):
+class ACGAN(ClassHeadPenalty):
     """Cross-entropy of the discriminator's classifier on reals and fakes (Odena, Olah & Shlens 2017, section 3).
 
     Args:
@@ -27,15 +27,11 @@ class ACGAN(Penalty):
         super().__init__(weight)
         self.on_fakes = on_fakes
 
+    def of_head(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:
+        """Return the cross-entropy of the classes."""
+        return cross_entropy(step.discriminator.class_head(features), labels)  # type: ignore[operator]
+
     def discriminator(self, step: Step) -> Tensor:
         """Return the cross-entropy of the classes of reals and, if ``on_fakes``, of fakes."""
-        value = _error(step, *head_input(step, "real"))
-        return value + _error(step, *head_input(step, "fake")) if self.on_fakes else value
-
-    def generator(self, step: Step) -> Tensor:
-        """Return the cross-entropy of the classes of fakes."""
-        return _error(step, *head_input(step, "fake"))
-
-
-def _error(step: Step, features: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(step.discriminator.class_head(features), labels)  # type: ignore[operator]
+        value = super().discriminator(step)
+        return value + self.of_head(step, *head_input(step, "fake")) if self.on_fakes else value

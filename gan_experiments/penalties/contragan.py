@@ -7,12 +7,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.contracts import Step
 from gan_experiments.core.types import NonNegativeFloat, PositiveFloat
-from gan_experiments.penalties.class_head import head_input
+from gan_experiments.penalties.class_head import ClassHeadPenalty
 
 
-class ContraGAN(Penalty):
+class ContraGAN(ClassHeadPenalty):
     """Embeddings near their class proxy and images of their class, far from others (Kang & Park 2020, section 3.2).
 
     ``-log((p_i + sum over the same class) / (p_i + sum over all others))`` of ``exp(cosine / temperature)``, ``p_i``
@@ -30,15 +30,8 @@ class ContraGAN(Penalty):
         super().__init__(weight)
         self.temperature = temperature
 
-    def discriminator(self, step: Step) -> Tensor:
-        """Return the contrastive loss of reals."""
-        return self._contrast(step, *head_input(step, "real"))
-
-    def generator(self, step: Step) -> Tensor:
-        """Return the contrastive loss of fakes."""
-        return self._contrast(step, *head_input(step, "fake"))
-
-    def _contrast(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:
+    def of_head(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:
+        """Return the contrastive loss."""
         embedded, proxies = step.discriminator.class_head(features, labels)  # type: ignore[operator]
         own = (embedded * proxies).sum(dim=1, keepdim=True) / self.temperature  # (B, 1)
         pairs = embedded @ embedded.T / self.temperature

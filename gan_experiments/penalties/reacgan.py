@@ -7,12 +7,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan_experiments.core.contracts import Penalty, Step
+from gan_experiments.core.contracts import Step
 from gan_experiments.core.types import Fraction, NonNegativeFloat, PositiveFloat
-from gan_experiments.penalties.class_head import head_input
+from gan_experiments.penalties.class_head import ClassHeadPenalty
 
 
-class ReACGAN(Penalty):
+class ReACGAN(ClassHeadPenalty):
     """Embeddings near their class proxy, far from images of other classes (Kang et al. 2021, "Rebooting ACGAN").
 
     The data-to-data cross-entropy ``-log(p_i / (p_i + sum over images of other classes))`` of exponentials:
@@ -41,15 +41,8 @@ class ReACGAN(Penalty):
         self.positive_margin = positive_margin
         self.negative_margin = negative_margin
 
-    def discriminator(self, step: Step) -> Tensor:
-        """Return the cross-entropy of reals."""
-        return self._contrast(step, *head_input(step, "real"))
-
-    def generator(self, step: Step) -> Tensor:
-        """Return the cross-entropy of fakes."""
-        return self._contrast(step, *head_input(step, "fake"))
-
-    def _contrast(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:
+    def of_head(self, step: Step, features: Tensor, labels: Tensor) -> Tensor:
+        """Return the cross-entropy."""
         embedded, proxies = step.discriminator.class_head(features, labels)  # type: ignore[operator]
         cosine = (embedded * proxies).sum(dim=1, keepdim=True)  # (B, 1)
         own = (cosine - self.positive_margin).clamp(max=0) / self.temperature

@@ -51,7 +51,8 @@ class VAE(System):
             gradients up to rounding. ``None``: all at once.
 
     Raises:
-        ConfigError: A Bernoulli likelihood for images with several channels, or for points.
+        ConfigError: A Bernoulli likelihood for images with several channels, or of a generator whose images are not
+            bounded.
     """
 
     adversarial: ClassVar[bool] = False
@@ -72,6 +73,9 @@ class VAE(System):
             raise ConfigError(
                 f"model.likelihood: bernoulli is for grayscale images; {facts.name} has {facts.channels} channels"
             )
+        if likelihood == "bernoulli" and not generator.bounded:
+            text = f"{type(generator).__name__} does not end with tanh here, so its images are no probabilities"
+            raise ConfigError(f"model.likelihood: bernoulli: {text}; take gaussian")
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), setup)
         self.encoder = encoder.to(memory_format=layout)

@@ -17,6 +17,9 @@ from gan_experiments.core.contracts import Encoder, Generator
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.networks.encoder import MLPEncoder
+from gan_experiments.networks.mlp import MLPGenerator
+from gan_experiments.networks.r3gan import R3GANGenerator
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.schedule import LearningRateSchedule
 from gan_experiments.systems.setup import TrainingSetup
@@ -112,6 +115,20 @@ def test_a_conditional_generator_is_given_the_labels():
     system = linear(conditional=True)
     system.encoder.bias = system.encoder.bias + 2
     torch.testing.assert_close(bound(system, IMAGES + 2, labels), bound(linear(), IMAGES))
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        MLPGenerator(DataFacts("grey", 8, 1), 2, (3,), output="linear"),
+        R3GANGenerator(DataFacts("grey", 8, 1), 2, channels=2),
+    ],
+)
+def test_bernoulli_is_for_generators_that_end_with_tanh(generator):
+    setup, encoder = TrainingSetup(Clock(4, 4), 0, 0, {}, None, {}), MLPEncoder(generator.facts, 2, (3,))
+    with pytest.raises(ConfigError, match=f"bernoulli: {type(generator).__name__} does not end with tanh here"):
+        VAE(generator, encoder, setup, likelihood="bernoulli")
+    VAE(MLPGenerator(generator.facts, 2, (3,)), encoder, setup, likelihood="bernoulli")
 
 
 def test_bernoulli_is_for_grey_images():

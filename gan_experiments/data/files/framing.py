@@ -109,14 +109,14 @@ def guess_size(first: str, opened: AbstractContextManager[Callable[[str], Pictur
     """Return the default image size: the shorter side of the first image.
 
     Raises:
-        ConfigError: The first image cannot be read, or is so large that a resize is probably intended.
+        ConfigError: The first image cannot be read, has one pixel, or is so large that a resize is probably intended.
     """
     try:
         with opened as open_, open_(first) as image:
             width, height = image.size
     except Exception as error:  # Pillow raises exceptions of many types for damaged files
         raise ConfigError(f"dataset.image_size: no value given, and {first} cannot be read ({error})") from error
-    if min(width, height) > LARGEST_GUESS:
+    if not 1 < min(width, height) <= LARGEST_GUESS:
         raise ConfigError(f"dataset.image_size: no value given, and {first} has {width}x{height} pixels")
     return min(width, height)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.randomness import Stream
-from gan_experiments.core.types import DataFacts, PositiveInt
+from gan_experiments.core.types import DataFacts, Pixels, PositiveInt
 from gan_experiments.data.base import ImageData
 
 NEAR = 0.75  # largest distance from the manifold, for pixels in [0, 1], of an image that counts as real (Lucic et al.)
@@ -107,7 +107,7 @@ class Polygons(ImageData):
     has_known_distribution: ClassVar[bool] = True
     has_labels: ClassVar[bool] = False
 
-    def __init__(self, image_size: PositiveInt = 32, num_images: PositiveInt = 50000) -> None:
+    def __init__(self, image_size: Pixels = 32, num_images: PositiveInt = 50000) -> None:
         super().__init__()
         self.known_distribution: Triangles = Triangles(image_size)
         self._count = num_images

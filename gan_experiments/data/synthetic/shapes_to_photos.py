@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from gan_experiments.core.types import DataFacts, PositiveInt
+from gan_experiments.core.types import DataFacts, Pixels, PositiveInt
 from gan_experiments.data.synthetic.polygons import Polygons
 from gan_experiments.data.synthetic.twin import Twins
 
@@ -33,7 +33,7 @@ class ShapesToPhotos(Twins):
 
     has_labels: ClassVar[bool] = False
 
-    def __init__(self, image_size: PositiveInt = 32, num_images: PositiveInt = 10000, **options: Any) -> None:
+    def __init__(self, image_size: Pixels = 32, num_images: PositiveInt = 10000, **options: Any) -> None:
         super().__init__(**options)
         self._single = Polygons(image_size, num_images)
 

@@ -1,6 +1,9 @@
 import pytest
 import torch
 
+from gan_experiments.config.check import check_config
+from gan_experiments.config.compose import compose
+from gan_experiments.config.schema import Config
 from gan_experiments.core.randomness import Stream
 from gan_experiments.data.synthetic.polygons import Polygons, Triangles, _area
 
@@ -77,3 +80,10 @@ def test_assigning_modes_changes_no_image_and_needs_no_gradient():
         before = images.clone()
         TRIANGLES.assign_modes(images)
     assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize(("size", "refused"), [(1, True), (2, False)])
+def test_an_image_has_more_than_a_pixel(size, refused):
+    for dataset in ("polygons", "shapes_to_photos"):
+        config = compose("train", [f"dataset={dataset}", f"dataset.image_size={size}"])
+        assert any("dataset.image_size: " in str(line) for line in check_config(config, Config).errors) == refused

@@ -186,3 +186,11 @@ def test_facts_are_all_it_asks_of_a_dataset(tmp_path):
     renamed = SimpleNamespace(**{**vars(data), "facts": dataclasses.replace(data.facts, name="renamed")})
     small(tmp_path).prepare(renamed)
     assert file(tmp_path).name.startswith("renamed-")
+
+
+def test_a_handful_of_images_has_one_to_test_on(tmp_path):
+    data = Digits()
+    few = SimpleNamespace(facts=data.facts, images=data.images[:4], labels=data.labels[:4], fingerprint="few")
+    extractor = small(tmp_path, training_images=1)
+    extractor.prepare(few)
+    assert extractor.accuracy in (0, 1)
