@@ -95,7 +95,6 @@ def test_no_group_is_forgotten():
         "dataset",
         "dataset_defaults",
         "trainer",
-        "compare",
         "output",
         "study",
         "hydra",

@@ -12,7 +12,7 @@ CONF = Path(__file__).parent.parent.parent / "conf"
 PAGES = "reference/config"  # below the documentation; not committed
 TARGET = re.compile(r"^\s*_target_: *([\w.]+)", re.MULTILINE)
 COMMANDS = {
-    "train": "gan-train", "evaluate": "gan-evaluate", "compare/compare": "gan-compare", "sample": "gan-sample",
+    "train": "gan-train", "evaluate": "gan-evaluate", "compare": "gan-compare", "sample": "gan-sample",
     "runs": "gan-runs", "runs_follow": "gan-runs follow", "runs_compare": "gan-runs compare",
     "runs_archive": "gan-runs archive", "runs_delete": "gan-runs delete",
     "export": "gan-export", "diagnose": "gan-diagnose", "data": "gan-data describe", "shards": "gan-data shards",
@@ -30,7 +30,7 @@ def write_pages(app: Sphinx) -> None:
     """Write a page for each group and one for the root configs; a page that has not changed is left alone."""
     folder = Path(app.srcdir) / PAGES
     folder.mkdir(parents=True, exist_ok=True)
-    groups = sorted(path for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "compare"))
+    groups = sorted(path for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
     pages = {group.name: page(group) for group in groups} | {"commands": commands()}
     listed = "\n".join(["commands", *(group.name for group in groups)])
     about = (

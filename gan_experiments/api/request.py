@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
-from gan_experiments.config.overrides import parse_value
+from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.escape import printable
 
@@ -61,23 +61,17 @@ def missing_files(line: CommandLine) -> list[str]:
     Looked for are those that a dataset of ours cannot be without: its option has no default for them. What a class of
     the user's means by a path, only that class knows.
     """
+    config = line.config()
     chosen = line.choices.get("dataset", "None")
-    if chosen == "None" or any(change.key == "dataset" and len(change.values) > 1 for change in line.changes):
+    given: Any = None if config is None or chosen == "None" else OmegaConf.to_container(config.dataset)
+    if not isinstance(given, dict) or not str(given.get(TARGET)).startswith("gan_experiments."):
         return []
     own = line.files.compose([f"dataset={chosen}"]).config.dataset
-    targets = [
-        own.get("_target_"),
-        *(v for each in line.changes if each.key == "dataset._target_" for v in each.values),
-    ]
-    if not all(str(target).startswith("gan_experiments.") for target in targets):
-        return []
-    needed = {f"dataset.{name}": kind for name, kind in (("root", "folder"), ("path", "file"))}
-    needed = {key: kind for key, kind in needed.items() if OmegaConf.is_missing(own, key.rpartition(".")[2])}
-    given = [(each.key, parse_value(value)) for each in line.changes if each.key in needed for value in each.values]
+    needed = {name: kind for name, kind in (("root", "folder"), ("path", "file")) if OmegaConf.is_missing(own, name)}
     return [
-        f"{key}: there is no {needed[key]} {printable(path)}"
-        for key, path in given
-        if isinstance(path, str) and "${" not in path and not os.path.exists(os.path.expanduser(path))
+        f"dataset.{name}: there is no {kind} {printable(path)}"
+        for name, kind in needed.items()
+        if isinstance(path := given[name], str) and "${" not in path and not os.path.exists(os.path.expanduser(path))
     ]
 
 

@@ -11,14 +11,13 @@ from typing import Any
 import hydra
 from omegaconf import OmegaConf
 
-from gan_experiments.cli._arguments import Arguments
 from gan_experiments.cli._help import help_page
 from gan_experiments.config.compose import CommandLine
-from gan_experiments.config.files import VERSION_BASE, root_dir, search_also
+from gan_experiments.config.files import VERSION_BASE, conf_dir, search_also
 from gan_experiments.core.types import ConfigError
 
 
-def answer(options: Arguments, config_name: str) -> None:
+def answer(options: argparse.Namespace, config_name: str) -> None:
     """Print the version or the help, or let Hydra say what it is asked."""
     if options.version:
         print(f"gan-experiments {version('gan-experiments')}")
@@ -28,7 +27,7 @@ def answer(options: Arguments, config_name: str) -> None:
         if options.config_dir:
             search_also(Path(options.config_dir).absolute())
         sys.argv[1:] = _without_folder(sys.argv[1:])  # Hydra reads the command line itself, but not the folder
-        ask = hydra.main(version_base=VERSION_BASE, config_path=str(root_dir(config_name)), config_name=config_name)
+        ask = hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name=config_name)
         ask(lambda config: None)()
 
 
@@ -38,7 +37,7 @@ def _without_folder(arguments: list[str]) -> list[str]:
     return parser.parse_known_args(arguments)[1]
 
 
-def print_config(line: CommandLine, options: Arguments) -> None:
+def print_config(line: CommandLine, options: argparse.Namespace) -> None:
     """Print the config, Hydra's own node, or both; of that only what lies below ``--package``."""
     config = line.config()
     assert config is not None

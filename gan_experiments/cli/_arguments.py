@@ -38,21 +38,6 @@ _FLAGS: dict[tuple[str, ...], dict[str, Any]] = {
 }
 
 
-class Arguments(argparse.Namespace):
-    """A command line, read; ``cfg``, ``package`` and ``resolve`` say which config to print instead of running."""
-
-    overrides: list[str]
-    help: bool
-    version: bool
-    multirun: bool
-    cfg: str | None
-    package: str | None
-    resolve: bool
-    config_dir: str | None
-    config_name: str | None
-    for_hydra: bool  # Hydra is asked something about itself, and answers by itself
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ConfigError(message)
@@ -70,8 +55,8 @@ def flag_parser(program: str = "", description: str = "") -> argparse.ArgumentPa
     return parser
 
 
-def read_arguments(arguments: Sequence[str], config_name: str = "train") -> Arguments:
-    """Read a command line; flags and overrides may come in any order.
+def read_arguments(arguments: Sequence[str], config_name: str = "train") -> argparse.Namespace:
+    """Read a command line: ``overrides``, the flags above, ``for_hydra``; they may come in any order.
 
     Args:
         arguments: As given.
@@ -80,10 +65,11 @@ def read_arguments(arguments: Sequence[str], config_name: str = "train") -> Argu
     Raises:
         ConfigError: There is no such flag, or it wants another value.
     """
-    read, unknown = flag_parser().parse_known_intermixed_args(list(arguments), Arguments())
+    read, unknown = flag_parser().parse_known_intermixed_args(list(arguments))
     if unknown:
         raise ConfigError([f"{flag}: no such flag{_meant(flag, config_name)}" for flag in unknown])
     read.multirun = (read.multirun or "hydra.mode=MULTIRUN" in read.overrides) and not read.cfg
+    # Hydra is asked something about itself, and answers by itself.
     read.for_hydra = bool(read.info or read.shell_completion or read.hydra_help)
     return read
 

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from gan_experiments.cli._arguments import flag_parser
-from gan_experiments.config.files import INHERITED, conf_dir, root_dir
+from gan_experiments.config.files import INHERITED, conf_dir
 from gan_experiments.core.escape import printable
 
 WIDTH = 100
@@ -18,7 +18,7 @@ def help_page(config_name: str, config_dir: str | Path | None = None) -> str:
     program = {"data": "gan-data describe", "shards": "gan-data shards", "convert": "gan-data convert"}.get(
         config_name, f"gan-{config_name.replace('_', ' ')}"
     )
-    about, examples, groups, keys = _read_root(root_dir(config_name) / f"{config_name}.yaml")
+    about, examples, groups, keys = _read_root(conf_dir() / f"{config_name}.yaml")
     folders = [conf_dir()] + ([Path(config_dir)] if config_dir else [])
     parts = [
         _wrapped(about),

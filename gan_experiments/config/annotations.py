@@ -8,25 +8,29 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pydantic
-from annotated_types import Interval
 from pydantic_core import PydanticCustomError
 
-from gan_experiments.config.kinds import (
-    LARGEST_INT,
+from gan_experiments.config.signatures import (
+    ANYWHERE,
     UNIONS,
     Component,
+    Slot,
     container_of,
-    in_float32,
     is_component,
     is_section,
     members,
+    signature_of,
 )
-from gan_experiments.config.signatures import ANYWHERE, Slot, signature_of
 from gan_experiments.config.targets import TARGET
 from gan_experiments.config.wording import describe, spelling_hint
 from gan_experiments.core.text import show
 
 _UNFIT = "unfit"  # the type of a validation error whose message is in our words
+# No scalar is converted.
+_STRICT: dict[Any, Any] = {
+    **{int: pydantic.StrictInt, float: pydantic.StrictFloat, bool: pydantic.StrictBool},
+    **{str: pydantic.StrictStr, Path: pydantic.StrictStr},
+}
 
 
 class _Refused:
@@ -95,11 +99,10 @@ def _type_of(annotation: Any) -> Any:
         parts = tuple(map(_type_of, arguments))
         return Any if Any in parts else Union[parts]  # noqa: UP007 - of a computed tuple
     if get_origin(annotation) is Literal:
-        return Annotated[annotation, pydantic.BeforeValidator(partial(_require_type, frozenset(map(type, arguments))))]
-    if annotation in (None, type(None)):
-        return annotation
-    if annotation in _STRICT:
-        return _STRICT[annotation]
+        types = set(map(type, arguments))  # pydantic takes True for a literal 1
+        return Annotated[annotation, pydantic.BeforeValidator(lambda value: value if type(value) in types else REFUSED)]
+    if annotation in (None, type(None), *_STRICT):
+        return _STRICT.get(annotation, annotation)
     if is_section(annotation) or is_component(annotation):
         return pydantic.InstanceOf[Component]  # which no value is
     container = container_of(annotation)
@@ -107,35 +110,3 @@ def _type_of(annotation: Any) -> Any:
         return dict[Any, _type_in_words(arguments[-1]) if arguments else Any]  # type: ignore[misc]
     inner = tuple(part if part is Ellipsis else _type_in_words(part) for part in arguments)
     return Any if container is None else container[inner] if inner else container
-
-
-def _require_type(allowed: frozenset[type], value: Any) -> Any:
-    """Return ``value`` if its type is one of those allowed: pydantic takes ``True`` for a literal 1.
-
-    Raises:
-        ValueError: It is not.
-    """
-    if type(value) not in allowed:
-        raise ValueError
-    return value
-
-
-def _require_float32(value: Any) -> Any:
-    """Return ``value`` if it is no number, or one that float32 can hold, and not an integer that torch cannot read.
-
-    Raises:
-        ValueError: It would become 0 or infinite.
-    """
-    if isinstance(value, (int, float)) and not in_float32(value):
-        raise ValueError
-    return value
-
-
-# No scalar is converted.
-_STRICT: dict[Any, Any] = {
-    int: Annotated[int, pydantic.Strict(), Interval(ge=-LARGEST_INT, le=LARGEST_INT)],
-    float: Annotated[float, pydantic.Strict(), pydantic.BeforeValidator(_require_float32)],
-    bool: Annotated[bool, pydantic.Strict()],
-    str: Annotated[str, pydantic.Strict()],
-    Path: Annotated[str, pydantic.Strict()],
-}

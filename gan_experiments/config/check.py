@@ -15,14 +15,15 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from gan_experiments.config.annotations import REFUSED, model_of
-from gan_experiments.config.kinds import Section, section_in, slot_of
-from gan_experiments.config.signatures import ANYWHERE, Slot, signature_of
+from gan_experiments.config.signatures import ANYWHERE, Section, Slot, section_in, signature_of, slot_of
 from gan_experiments.config.suggestions import unknown_key
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.config.wording import describe
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.text import first_line
+from gan_experiments.core.text import first_line, show
 
+_LARGEST_INT = 2**63 - 1
+_SMALLEST, _LARGEST = 1.1754944e-38, 3.4028235e38  # positive numbers of float32
 _CHECK = ["key", "options", "config"]  # what a method of a component named ``check`` takes, if it is about its config
 
 
@@ -106,6 +107,9 @@ class Checked:
                     self._refuse(at, "missing: it has no default", missing=True)
                 else:
                     values[key] = self._resolved(node[key], at)
+                if isinstance(values[key], (int, float)) and not _is_computable(values[key]):
+                    self._refuse(at, f"{show(values[key])} is beyond the numbers of a run: int64 and float32")
+                    values[key] = REFUSED
             except (OmegaConfBaseException, ValueError) as error:
                 self._refuse(at, f"cannot be resolved: {first_line(error)}")
         return values if named else list(values.values())
@@ -148,8 +152,7 @@ class Checked:
 
     def _ask_for_rules(self) -> None:
         """Ask the root, its sections and every component for what they know to be wrong."""
-        refused = frozenset(problem.key for problem in self.problems)
-        view = ConfigView(self.config, self.components, refused)
+        view = ConfigView(self.config, self.components, [problem.key for problem in self.problems])
         for key, cls in self._classes.items():
             options = view.get(key) if key else self.config
             check = getattr(cls, "check", None)
@@ -166,6 +169,11 @@ class Checked:
 
 def _is_missing_in(section: str, problem: Problem) -> bool:
     return problem.missing and problem.key.rpartition(".")[0] == section
+
+
+def _is_computable(number: float) -> bool:
+    """Tell whether torch reads an integer, and float32, in which a run computes, holds any other number."""
+    return number == 0 or _SMALLEST <= abs(number) <= (_LARGEST_INT if isinstance(number, int) else _LARGEST)
 
 
 def _descends(cls: type, base: type) -> bool:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 
-from gan_experiments.config.kinds import Component, Section
 from gan_experiments.config.schema import (
     Augmentation,
     Dataset,
@@ -19,7 +18,7 @@ from gan_experiments.config.schema import (
     SampleCount,
     System,
 )
-from gan_experiments.config.signatures import Slot
+from gan_experiments.config.signatures import Component, Section, Slot
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt, StandingBatches
 

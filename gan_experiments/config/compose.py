@@ -13,7 +13,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from gan_experiments.config.check import check_values
 from gan_experiments.config.files import COMPOSE_FAILURES, Composition, ConfigFiles, own_choices, own_files
@@ -63,10 +62,8 @@ class CommandLine(Overrides):
     ) -> None:
         self.files = own_files(config_name) if config_dir is None else ConfigFiles(config_name, config_dir)
         self.multirun = multirun
-        super().__init__(**vars(read_overrides(list(overrides), self.files, multirun)))
-        for line in dataset_default_lines([change.line for change in self.changes], self.files):
-            group, _, option = line.partition("=")
-            self.changes.append(Change(line, group, (option,), group=True, sweep=False))
+        lines = [*overrides, *dataset_default_lines(overrides, self.files)]
+        super().__init__(**vars(read_overrides(lines, self.files, multirun)))
         self.places = take_places_of_run(self)
         given = [change.values[0] for change in self.changes if change.key == "trusted" and change.values]
         trusted: Any = parse_value(given[-1]) if given else []
@@ -77,7 +74,7 @@ class CommandLine(Overrides):
     def config(self, chosen: Sequence[int] = ()) -> DictConfig | None:
         """Return the config of one value of each change, by index, 0 by default; ``None`` if not even the files do."""
         picked = list(zip(self.changes, chosen or [0] * len(self.changes), strict=True))
-        groups = [self._group_line(change, index) for change, index in picked if change.group]
+        groups = [change.with_value(index) for change, index in picked if change.group]
         groups += dataset_default_lines(groups, self.files)
         composed = self._compose([line for line in groups if line not in self._unusable])
         if composed is None:
@@ -104,20 +101,8 @@ class CommandLine(Overrides):
 
     @property
     def lines(self) -> list[str]:
-        """The overrides as Hydra takes them; those of the files are not among them."""
-        lines = [f"{self._sign(change)}{change.line.lstrip('+')}" for change in self.changes if change.line]
-        return self.hydra_lines + lines
-
-    def _group_line(self, change: Change, index: int) -> str:
-        if change.deletes:
-            return change.line
-        return f"{self._sign(change)}{change.key}={change.values[min(index, len(change.values) - 1)]}"
-
-    def _sign(self, change: Change) -> str:
-        """Return what Hydra wants before an override that adds something, whether or not that is there already."""
-        if not change.line.startswith("+"):
-            return ""
-        return ("" if change.key in self.files.groups else "+") if change.group else "++"
+        """The overrides, those of the files not among them."""
+        return self.hydra_lines + [change.line for change in self.changes if change.line]
 
     def _compose(self, groups: list[str]) -> Composition | None:
         """Compose the files; if Hydra refuses, find out which overrides it is about and go on without them."""
@@ -132,22 +117,14 @@ class CommandLine(Overrides):
                 self.files.compose([*usable, line] if line else usable)
             except COMPOSE_FAILURES as error:
                 key = line.lstrip("+~").partition("=")[0] or self.files.config_name
-                self.problems.append(Problem(key, self._reason(error)))
+                reason = first_line(" ".join(str(error.__cause__ or error).split()) or type(error).__name__)
+                self.problems.append(Problem(key, f"cannot be composed: {reason}"))
                 if not line:
                     return None
                 self._unusable.add(line)
             else:
                 usable += [line] if line else []
         return self.files.compose(usable)
-
-    def _reason(self, error: BaseException) -> str:
-        if isinstance(error, YAMLError):
-            return f"cannot be read: {' '.join(str(error).split())}"
-        lines = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
-        if "No match in the defaults list" in lines[0]:
-            groups = ", ".join(sorted(group for group in self.files.groups if group and "hydra" not in group))
-            return f"{self.files.config_name!r} has no such group in its defaults list ({groups or 'it has none'})"
-        return f"cannot be composed: {' '.join(lines[: 2 if lines[0].endswith(':') else 1])}"
 
     def _set(self, config: DictConfig, change: Change, index: int) -> None:
         """Apply one value to ``config``.
@@ -218,10 +195,7 @@ def check_command_line(
         add_sweeps_of_files(line)
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
     line.problems += grid_problems(line) if line.is_grid else []
-    swept = any(change.sweep for change in line.changes)
-    for config in combinations(line) if swept else [line.config()]:
-        if config is None:
-            break  # not even the files can be composed
+    for config in combinations(line):
         checked = check_values(config, schema)
         line.problems += checked.errors
         if config_dir is not None:

@@ -35,15 +35,6 @@ def conf_dir() -> Path:
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
-def root_dir(config_name: str) -> Path:
-    """Return the folder in which the root config of a command lies.
-
-    A folder of its own hides the config groups from it: a command with a key that is called like a group needs that.
-    """
-    own = conf_dir() / config_name
-    return own if (own / f"{config_name}.yaml").is_file() else conf_dir()
-
-
 def own_choices(choices: Mapping[str, Any]) -> dict[str, str]:
     """Return the options chosen of this package's config groups, without those of Hydra's own groups."""
     return {key: str(value) for key, value in choices.items() if not key.startswith("hydra")}
@@ -73,7 +64,7 @@ class ConfigFiles:
 
     def __init__(self, config_name: str, config_dir: str | Path | None = None) -> None:
         self.config_name = config_name
-        self.loader = _loader(root_dir(config_name), None if config_dir is None else Path(config_dir).absolute())
+        self.loader = _loader(None if config_dir is None else Path(config_dir).absolute())
         self._composed: dict[tuple[str, ...], Composition] = {}
         self._options: dict[str, list[str]] = {}
         if config_name not in self._all_options(""):
@@ -93,15 +84,6 @@ class ConfigFiles:
         """Tell whether a group has an option; it may lie in a folder below."""
         folder, _, name = f"{group}/{option}".rpartition("/")
         return name in self.options(folder)
-
-    def is_group(self, key: str) -> bool:
-        """Tell whether ``key`` is a config group, and not a key of this command that is called like another's group."""
-        if key in self.groups:
-            return True
-        own = self.compose([]).config
-        unknown = OmegaConf.is_missing(own, key) or OmegaConf.is_interpolation(own, key)
-        is_value = key in own.keys() and (unknown or not OmegaConf.is_dict(own[key]))  # noqa: SIM118 - "in" omits "???"
-        return bool(key) and not is_value and bool(self._all_options(key))
 
     @cached_property
     def groups(self) -> set[str]:
@@ -135,8 +117,8 @@ def search_also(folder: Path) -> None:
     UserFolder.path = folder
 
 
-def _loader(root: Path, folder: Path | None) -> ConfigLoader:
-    """Return Hydra's loader for two folders, and leave the Hydra of this process as it was."""
+def _loader(folder: Path | None) -> ConfigLoader:
+    """Return Hydra's loader for our folder and one of the user's, and leave the Hydra of this process as it was."""
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {folder}")
     before = GlobalHydra.instance().hydra
@@ -144,7 +126,7 @@ def _loader(root: Path, folder: Path | None) -> ConfigLoader:
         search_also(folder)
     try:
         GlobalHydra.instance().clear()
-        with initialize_config_dir(config_dir=str(root), job_name="gan", version_base=VERSION_BASE):
+        with initialize_config_dir(config_dir=str(conf_dir()), job_name="gan", version_base=VERSION_BASE):
             return GlobalHydra.instance().config_loader()
     finally:
         GlobalHydra.instance().hydra, UserFolder.path = before, None

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import not_installed
 from gan_experiments.config.suggestions import meant_by_folder, option_aliases, unreadable
-from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
 
@@ -27,8 +25,8 @@ _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its ow
 _DATASET_DEFAULTS = "dataset_defaults"  # the group
 # Groups whose options are alternatives: of a list, Hydra would merge them, and the last would win.
 _ONE_OPTION = {"conditioning", "dataset", _DATASET_DEFAULTS, "loss", "model", "optimizer", "output", "task", "trainer"}
-_HOME = re.compile(r"(?P<key>[^=]+)=(?P<value>~[^'\"]*)")
-_RANGE_OF_FILES = re.compile(r"(?P<key>[^=]+)=(?P<value>[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
+# A path in the home folder, which no shell expands after "=", or a range of files in braces.
+_PATH = re.compile(r"([^=]+)=(~[^'\"]*|[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Change:
     """One override of the config.
 
     Attributes:
-        line: As it was given.
+        line: As Hydra takes it, whether or not what a ``+`` adds is there already.
         key: The key, or the group.
         values: What it is set to, as text in Hydra's grammar: one value, or those of a sweep; empty for a deletion.
         group: Whether it chooses an option of a config group.
@@ -55,6 +53,10 @@ class Change:
     def deletes(self) -> bool:
         """Whether it takes something away: ``~key``."""
         return self.line.startswith("~")
+
+    def with_value(self, index: int) -> str:
+        """Return the override with one of its values alone."""
+        return self.line if self.deletes else f"{self.line.partition('=')[0] or self.key}={self.values[index]}"
 
 
 @dataclass
@@ -81,14 +83,7 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
     """
     read = Overrides()
     parser = OverridesParser.create(config_loader=files.loader)
-    whole, torn = _pieces(lines)
-    for text in torn:
-        quoted = re.sub(r"([\[,{]) ", r"\1", text)
-        read.problems.append(
-            Problem("", f"{show(text)} came in pieces: write it without spaces, in quotes: '{quoted}'")
-        )
-    for line in whole:
-        line = _quoted(line)
+    for line in map(_quoted, lines):
         try:
             (override,) = parser.parse_overrides([line])
             change = _change(override, line, files)
@@ -103,7 +98,7 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             read.hydra_lines += [line] if known else []
             continue
         if change.sweep and not multirun:
-            hint = f"; a list is written [{','.join(change.values)}]" if _takes_list(change, files) else ""
+            hint = f"; a list is written [{','.join(change.values)}]" if change.key not in _ONE_OPTION else ""
             text = f"{len(change.values)} values need -m, which makes a run of each{hint}"
             read.problems.append(Problem(change.key, text))
         if change.group and not change.deletes:
@@ -113,33 +108,10 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
     return read
 
 
-def _pieces(lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the lines that are whole, and those that the shell has cut at spaces inside brackets, put together."""
-    whole: list[str] = []
-    torn: list[str] = []
-    rest = list(lines)
-    while rest:
-        balanced = (count for count in range(1, len(rest) + 1) if _open_brackets(" ".join(rest[:count])) <= 0)
-        count = next(balanced, 1)
-        (whole if count == 1 else torn).append(" ".join(rest[:count]))
-        del rest[:count]
-    return whole, torn
-
-
-def _open_brackets(text: str) -> int:
-    return sum(text.count(sign) for sign in "[{") - sum(text.count(sign) for sign in "]}")
-
-
 def _quoted(line: str) -> str:
-    """Return a line with quotes around what Hydra's grammar has not: the shell has taken them away.
-
-    That is a range of files in braces, and a path in the home folder, which no shell expands after ``=``.
-    """
-    if braces := _RANGE_OF_FILES.fullmatch(line):
-        return f"{braces['key']}='{braces['value']}'"
-    if home := _HOME.fullmatch(line):
-        return f"{home['key']}='{Path(home['value']).expanduser()}'"
-    return line
+    """Return a line with quotes around a path that Hydra's grammar has not: the shell has taken them away."""
+    path = _PATH.fullmatch(line)
+    return f"{path[1]}='{os.path.expanduser(path[2])}'" if path else line
 
 
 def dataset_default_lines(lines: Sequence[str], files: ConfigFiles) -> list[str]:
@@ -178,6 +150,10 @@ def parse_value(text: str) -> Any:
 def _change(override: Override, line: str, files: ConfigFiles) -> Change:
     key = override.get_key_element().lstrip("+~")
     value = override.value()
+    group = override.key_or_group in files.groups and not isinstance(value, dict)
+    if line.startswith("+"):
+        sign = "++" if not group else "" if key in files.groups else "+"
+        line = sign + line.lstrip("+")
     if override.is_delete():
         values: tuple[str, ...] = ()
     elif isinstance(value, IntervalSweep):
@@ -189,16 +165,7 @@ def _change(override: Override, line: str, files: ConfigFiles) -> Change:
     for value_text in values:
         if "\\" in value_text:
             parse_value(value_text)  # what Hydra escapes it cannot always read again
-    group = files.is_group(override.key_or_group) and not isinstance(value, dict)
     return Change(line, key, values, group, override.is_sweep_override(), override.is_interval_sweep())
-
-
-def _takes_list(change: Change, files: ConfigFiles) -> bool:
-    """Tell whether several of the values can be chosen together: of a group, if each option is a mapping of several."""
-    if not change.group:
-        return True
-    chosen = files.compose([]).config.get(change.key)
-    return OmegaConf.is_dict(chosen) and TARGET not in chosen and change.key not in _ONE_OPTION
 
 
 def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Change:

@@ -12,20 +12,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval
 from pydantic import StringConstraints
 
-from gan_experiments.config.kinds import Component, Section
-from gan_experiments.config.sections import (
-    Average,
-    Budget,
-    Clip,
-    Freeze,
-    Initial,
-    Ramp,
-    Schedule,
-    Stop,
-    Trainer,
-    texts_in,
-)
-from gan_experiments.config.signatures import Slot
+from gan_experiments.config.sections import Average, Budget, Clip, Freeze, Initial, Ramp, Schedule, Stop, Trainer
+from gan_experiments.config.signatures import Component, Section, Slot
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import check_within_run
 from gan_experiments.core.text import show
@@ -193,6 +181,6 @@ class Config(Section):
             yield Problem("d_steps", text, warning=True)
         owners: dict[str, str] = {}
         for name in config.get("ramps") or ():
-            for number in dict.fromkeys(texts_in(config.get(f"ramps.{name}.keys"))):
+            for number in dict.fromkeys(config.get(f"ramps.{name}.keys") or ()):
                 if owners.setdefault(number, name) != name:
                     yield Problem(f"ramps.{name}.keys", f"{number} is changed by ramps.{owners[number]} already")

@@ -5,14 +5,15 @@ A section's ``check`` is asked as a component's is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gan_experiments.config.kinds import Section
+from gan_experiments.config.signatures import Section
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import check_within_run
-from gan_experiments.core.text import nearest, show
+from gan_experiments.core.text import show, suggest
 from gan_experiments.core.types import (
     Fraction,
     NonNegativeFloat,
@@ -40,9 +41,8 @@ class Stop(Section):
     @staticmethod
     def check(key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse patience with a value that nothing measures; warn of more than the budget."""
-        if config.get(f"{key}.patience") is None:
-            return
-        if not any(config.get(f"metrics.{group}") for group in ("features", "measures")):
+        measured = any(config.get(f"metrics.{group}") for group in ("features", "measures"))
+        if config.get(f"{key}.patience") is not None and not measured:
             yield Problem(f"{key}.patience", "needs a periodic evaluation; metrics=none makes none")
         yield from check_within_run(key, "patience", "the run does not end early", config)
 
@@ -98,8 +98,6 @@ class Average(Section):
         yield from check_within_run(key, "start", "the average is the network itself throughout", config)
         keys = (f"{key}.half_life", f"{key}.start", "budget.images")
         half_life, start, budget = (config.get(each, 0) for each in keys)
-        if not all(isinstance(value, int) for value in (half_life, start, budget)):
-            return
         if 3 * half_life > budget and start < budget and config.get(f"{key}.rampup") is None:
             text = f"{half_life} images are more than a third of the budget of {budget}"
             hint = f"the average still holds early weights; set {key}.rampup=0.05"
@@ -153,7 +151,7 @@ class Ramp(Section):
         if keys == []:
             yield Problem(f"{key}.keys", "must name at least one number")
         limits = system.ramp_limits(config) if system is not None and hasattr(system, "ramp_limits") else {}
-        for number in dict.fromkeys(texts_in(keys)) if limits else ():  # none: the system itself has been refused
+        for number in dict.fromkeys(keys or ()) if limits else ():  # none: the system itself has been refused
             if problem := _ramp_problem(number, to, limits):
                 yield Problem(f"{key}.keys", problem)
         if out_of_order := _order_problem(key, config):
@@ -192,24 +190,18 @@ class Trainer(Section):
 
 def _order_problem(key: str, config: ConfigView) -> Problem | None:
     """Return what is wrong with ``start`` and ``end`` below ``key``, in images seen; the budget is the default end."""
-    start, end, budget = config.get(f"{key}.start", 0), config.get(f"{key}.end"), config.get("budget.images")
-    if end and isinstance(start, int) and isinstance(end, int) and start >= end:
+    start, end, budget = config.get(f"{key}.start", 0), config.get(f"{key}.end"), config.get("budget.images", math.inf)
+    if end is not None and start >= end:
         return Problem(f"{key}.end", f"{end:,} images have to be more than {key}.start, {start:,}")
-    if not end and isinstance(start, int) and isinstance(budget, int) and start >= budget:
+    if end is None and start >= budget:
         return Problem(f"{key}.start", f"{start:,} images have to be fewer than those of the run, {budget:,}")
     return None
 
 
-def texts_in(values: Any) -> list[str]:
-    """Return the texts in a list; what else is in it has been refused already."""
-    return [value for value in values or () if isinstance(value, str)]
-
-
 def _ramp_problem(number: str, to: Any, limits: Mapping[str, float]) -> str | None:
     if number not in limits:
-        match = nearest(number, limits)
-        hint = f"; did you mean {match!r}?" if match else ""
-        return f"{show(number)} is not a number that can change during this run{hint} ({', '.join(limits)})"
+        hint = suggest(number, limits, listed=True)
+        return f"{show(number)} is not a number that can change during this run{hint}"
     limit = limits[number]
     if isinstance(to, (int, float)) and to > limit:
         return f"{number} must be {'at most' if limit == 1 else 'below'} 1; to is {show(to)}"

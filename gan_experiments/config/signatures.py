@@ -1,12 +1,19 @@
-"""What a constructor accepts, read with ``inspect`` and ``typing`` from the imported class."""
+"""What a constructor accepts, read from the imported class, and what kind of thing each annotation stands for.
+
+That is plain values, a section of the config, or a component.
+"""
 
 from __future__ import annotations
 
 import inspect
 import sys
 import types
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Annotated, Any, NamedTuple, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 # Their own arguments come from the framework, never from a config.
 _FRAMEWORK_ROOTS = {
@@ -15,6 +22,16 @@ _FRAMEWORK_ROOTS = {
     ("pytorch_lightning.core.datamodule", "LightningDataModule"),
     ("torchmetrics.metric", "Metric"),
 }
+SCALARS = {int: "an integer", float: "a number", bool: "true or false", str: "text", Path: "text"}
+UNIONS = (Union, types.UnionType)
+
+
+class Section:
+    """The base of a schema's dataclasses: a mapping in the config whose keys are the fields."""
+
+
+class Component:
+    """The annotation of what is built: a mapping with ``_target_``, a class, and arguments of its constructor."""
 
 
 class Parameter(NamedTuple):
@@ -124,3 +141,57 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
         return get_type_hints(type("", (), {"__annotations__": {"_": annotation}}), names, include_extras=True)["_"]
     except (NameError, AttributeError, TypeError, SyntaxError):
         return Any
+
+
+def members(annotation: Any) -> Iterator[Any]:
+    """Yield the members of a union, or the annotation alone; ``Annotated`` around either is taken off."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        yield from members(arguments[0])
+    elif get_origin(annotation) in UNIONS:
+        for argument in arguments:
+            yield from members(argument)
+    else:
+        yield annotation
+
+
+def section_in(annotation: Any) -> type | None:
+    """Return the section of a schema that belongs at an annotation, if one does."""
+    return next(filter(is_section, members(annotation)), None)
+
+
+def slot_of(annotation: Any, component: type | None = None) -> Slot:
+    """Return which components fit at an annotation, and what the program provides to the one that is there.
+
+    A schema says it of the annotation, or it is those of its classes.
+    """
+    marks = [mark for part in (annotation, *get_args(annotation)) for mark in getattr(part, "__metadata__", ())]
+    slot = next((mark for mark in marks if isinstance(mark, Slot)), ANYWHERE)
+    bases = tuple(get_origin(each) or each for each in members(annotation) if is_component(each))
+    bases = tuple(map(resolve_name, slot.bases)) if slot.bases else bases
+    provided = (getattr(cls, "provided", ()) for cls in (*bases, component))
+    return Slot(bases, slot.provided.union(*provided), slot.limits)
+
+
+def container_of(annotation: Any) -> Any:
+    """Return the builtin container that an annotation means, if any: ``Sequence[int]`` is a list."""
+    origin = get_origin(annotation) or annotation
+    if not isinstance(origin, type) or origin.__module__ not in ("builtins", "collections.abc") or origin is object:
+        return None
+    if issubclass(origin, tuple):
+        return tuple
+    if issubclass(origin, Mapping):
+        return dict
+    return list if issubclass(list, origin) or issubclass(origin, AbstractSet) else None
+
+
+def is_section(annotation: Any) -> TypeGuard[type]:
+    """Tell whether an annotation is a section of a schema."""
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def is_component(annotation: Any) -> bool:
+    """Tell whether an annotation is a class whose instances no YAML can write: what a component is built for."""
+    origin = get_origin(annotation) or annotation
+    others = (object, Any, type(None), *SCALARS)
+    return isinstance(origin, type) and origin not in others and not container_of(origin) and not is_section(origin)

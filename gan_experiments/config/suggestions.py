@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles, conf_dir, root_dir
+from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles, conf_dir
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import first_line, nearest, show, show_key
 
@@ -49,7 +49,7 @@ def key_aliases(config_name: str) -> dict[str, str]:
     """Return the keys of a root config of ours by their other names, from a comment on a key's line or below it."""
     aliases: dict[str, str] = {}
     above: list[tuple[int, str]] = []  # the indentation and the name of each key that the line is below
-    file = root_dir(config_name) / f"{config_name}.yaml"
+    file = conf_dir() / f"{config_name}.yaml"
     for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
         if match := _KEY.match(line):
             above = [*((depth, name) for depth, name in above if depth < len(match[1])), (len(match[1]), match[2])]
@@ -123,6 +123,8 @@ def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     reason = first_line(error).removeprefix("LexerNoViableAltException: ")
     key, _, value = line.partition("=")
     hint = f"; in quotes: \"{key}='{value}'\"" if any(sign in value for sign in "=:()#&; ") else ""
+    if value.startswith("["):
+        hint = "; a list has no spaces, or is in quotes"
     if re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
         hint = f"; a mapping needs quotes around the whole: {shlex.quote(f'{key}={{key: value, other: value}}')}"
     return f"{show(line)} cannot be read ({reason}){hint}"

@@ -32,21 +32,13 @@ def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
     Raises:
         RefusedTargetError: It names no class, or one from elsewhere.
     """
-    allowed = (*ALLOWED, *trusted)
-    listed = f"the packages a config may name ({', '.join(allowed)})"
     if not isinstance(target, str) or len(target) > _LONGEST or not _is_dotted_name(target):
         raise RefusedTargetError(f"{show(target)} is not the dotted path of a class")
-    if not _within(target, allowed):
-        raise RefusedTargetError(f"{show(target)} is not in {listed}{_hint(target)}")
-    _refuse_dispatchers(target)
+    _refuse_outside(target, trusted)
     found = _import(target)
     if not isinstance(found, type):
-        kind = "a module" if isinstance(found, ModuleType) else "a function" if callable(found) else "a value"
-        raise RefusedTargetError(f"{target} is {kind}, not a class")
-    path = f"{found.__module__}.{found.__qualname__}"
-    if not _within(path, allowed):
-        raise RefusedTargetError(f"{found.__name__} comes from {found.__module__}, which is not in {listed}")
-    _refuse_dispatchers(path)
+        raise RefusedTargetError(f"{target} is not a class, but of type {type(found).__name__}")
+    _refuse_outside(f"{found.__module__}.{found.__qualname__}", trusted)
     return found
 
 
@@ -75,11 +67,9 @@ def _import(target: str) -> Any:
             found = getattr(module, part, _ABSENT) if is_last else _ABSENT
             if found is _ABSENT and _exists(path):
                 found = importlib.import_module(path)
-            elif found is _ABSENT and isinstance(getattr(module, part, None), type):
-                raise RefusedTargetError(f"{path} is a class; only one at the top of a module can be named")
             elif found is _ABSENT:
-                hint = (is_last and suggest(part, _classes(module))) or suggest(part, _public(module))
-                raise RefusedTargetError(f"there is no {part} in {module.__name__}{hint}")
+                missing = f"there is no {'class' if is_last else 'module'} {part} in {module.__name__}"
+                raise RefusedTargetError(f"{missing}{suggest(part, _public(module))}")
     except RefusedTargetError:
         raise
     except (Exception, SystemExit) as error:  # whatever the user's own module does wrong
@@ -94,22 +84,19 @@ def _exists(path: str) -> bool:
         return False
 
 
-def _classes(module: ModuleType) -> list[str]:
-    return [name for name, value in vars(module).items() if isinstance(value, type) and not name.startswith("_")]
-
-
 def _public(module: ModuleType) -> list[str]:
-    """Return the names that a module offers: its classes, and its submodules."""
-    files = [file.name for file in iter_modules(getattr(module, "__path__", ())) if not file.name.startswith("_")]
-    return list(dict.fromkeys([*_classes(module), *files]))
+    """Return the names that a module offers: its submodules, and its classes, which go before those."""
+    files = [file.name for file in iter_modules(getattr(module, "__path__", ()))]
+    classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+    return [name for name in files + classes if not name.startswith("_")]
 
 
-def _hint(target: str) -> str:
-    package = target.partition(".")[0]
-    return "" if untrustworthy([package]) else f"; if {package} is yours, add trusted=[{package}] to the command line"
-
-
-def _refuse_dispatchers(path: str) -> None:
+def _refuse_outside(path: str, trusted: Sequence[str]) -> None:
+    """Refuse a path that is not in the allow-list, or that a config could name anything with."""
+    package, allowed = path.partition(".")[0], (*ALLOWED, *trusted)
+    if not _within(path, allowed):
+        hint = "" if untrustworthy([package]) else f"; if {package} is yours, add trusted=[{package}]"
+        raise RefusedTargetError(f"{show(path)} is not in the packages a config may name ({', '.join(allowed)}){hint}")
     if _within(path, _DISPATCHERS):
         raise RefusedTargetError(f"{path} runs whatever its arguments name; a config may not name it")
 

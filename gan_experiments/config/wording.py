@@ -5,18 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from gan_experiments.config.kinds import (
-    FLOAT32,
-    LARGEST_INT,
+from gan_experiments.config.signatures import (
     SCALARS,
     UNIONS,
     container_of,
-    in_float32,
     is_component,
     is_section,
     members,
+    signature_of,
 )
-from gan_experiments.config.signatures import signature_of
 from gan_experiments.core.text import nearest, show
 from gan_experiments.core.types import Described
 
@@ -54,9 +51,7 @@ def spelling_hint(value: Any, annotation: Any) -> str:
         return f"; write {int(value)}"
     if (str in kinds or Path in kinds) and isinstance(value, (int, float)):
         return f"; write \"'{show(value)}'\""
-    if float in kinds and isinstance(value, float) and not in_float32(value):
-        return "; in float32 it is 0" if abs(value) < 1 else f"; float32 ends at {FLOAT32[1]:.2g}"
-    return "; it must fit into 64 bits" if isinstance(value, int) and abs(value) > LARGEST_INT else ""
+    return ""
 
 
 def _member(annotation: Any, others: tuple[Any, ...]) -> str:

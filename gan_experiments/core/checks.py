@@ -47,15 +47,13 @@ class ConfigView:
     Args:
         config: Plain and resolved.
         components: The class of every component, by its dotted key.
-        refused: Keys about which a problem is known; neither they nor what lies below them is shown.
+        refused: Keys about which a problem is known; they, what lies below them, and a list with one are not shown.
     """
 
-    def __init__(
-        self, config: Mapping[str, Any], components: Mapping[str, type], refused: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, config: Mapping[str, Any], components: Mapping[str, type], refused: Iterable[str] = ()) -> None:
         self._config = config
         self._components = components
-        self._refused = refused
+        self._refused = {key.partition("[")[0] for key in refused}
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value at a dotted key; ``default`` if it is absent or refused."""

@@ -101,7 +101,7 @@ def _build(
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, detail["loc"]))
         raise ConfigError(f"{path}: its architecture cannot be built: {where}: {detail['msg']}") from None
-    except (TypeError, ValueError, RuntimeError, AttributeError, ImportError, LookupError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError, ImportError, LookupError) as error:
         raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
     return generator
 

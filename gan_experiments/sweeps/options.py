@@ -11,7 +11,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
 from gan_experiments.config.check import check_values
-from gan_experiments.config.kinds import Section
+from gan_experiments.config.signatures import Section
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 

@@ -10,7 +10,7 @@ import yaml
 from synthetic import write_study
 
 from gan_experiments.cli import compare
-from gan_experiments.config.files import root_dir
+from gan_experiments.config.files import conf_dir
 
 FIDS = {"hinge": [4.0, 4.2, 4.1, 4.3, 3.9], "wasserstein": [9.0, 9.5, 8.7, 9.9, 9.2]}
 ADDRESSES = {"logger.mlflow.tracking_uri": "http://example.org", "logger.wandb.entity": "somebody"}
@@ -97,6 +97,6 @@ def test_it_is_refused_before_anything_is_written(call, study, monkeypatch):
 def test_every_service_that_runs_are_logged_to_takes_reports():
     from gan_experiments.api.log_report import SERVICES
 
-    files = [file for file in (root_dir("train") / "logger").glob("*.yaml") if file.stem not in ("none", "tensorboard")]
+    files = [file for file in (conf_dir() / "logger").glob("*.yaml") if file.stem not in ("none", "tensorboard")]
     targets = {file.stem: yaml.safe_load(file.read_text())[file.stem]["_target_"] for file in files}
     assert targets == {name: f"{logger.__module__}.{logger.__qualname__}" for name, logger in SERVICES.items()}

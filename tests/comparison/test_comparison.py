@@ -13,7 +13,7 @@ from gan_experiments.comparison.report.wording import verdict
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.results import scores
 
-CONFIG = Path(__file__).parents[2] / "conf" / "compare" / "compare.yaml"
+CONFIG = Path(__file__).parents[2] / "conf" / "compare.yaml"
 
 
 def by_label(comparison):

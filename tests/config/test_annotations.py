@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from gan_experiments.config.annotations import model_of
-from gan_experiments.config.kinds import Section
+from gan_experiments.config.signatures import Section
 from gan_experiments.core.types import PositiveInt
 
 

@@ -7,9 +7,8 @@ from omegaconf import OmegaConf
 
 from gan_experiments.config.check import check_config, check_values
 from gan_experiments.config.command_schemas import SampleConfig
-from gan_experiments.config.kinds import Component, Section
 from gan_experiments.config.schema import Config
-from gan_experiments.config.signatures import Slot
+from gan_experiments.config.signatures import Component, Section, Slot
 
 HEADER = """
 from __future__ import annotations

@@ -4,13 +4,8 @@ from omegaconf import OmegaConf
 from omegaconf.base import Metadata
 from quick_hydra import ORIGINALS
 
-from gan_experiments.config.files import ConfigFiles, UserFolder, conf_dir, own_choices, own_files, root_dir
+from gan_experiments.config.files import ConfigFiles, UserFolder, conf_dir, own_choices, own_files
 from gan_experiments.core.types import ConfigError
-
-
-def test_a_root_config_lies_in_a_folder_of_its_own_or_beside_the_groups():
-    assert root_dir("train") == conf_dir()
-    assert root_dir("compare") == conf_dir() / "compare"  # whose key ``factor: loss`` is no choice of a group
 
 
 def test_what_is_there_to_be_inherited_is_no_option():
@@ -21,9 +16,11 @@ def test_what_is_there_to_be_inherited_is_no_option():
     assert own_files("train").options("nothing") == []
 
 
-@pytest.mark.parametrize(("name", "key", "group"), [("train", "loss", True), ("train", "seed", False)])
+@pytest.mark.parametrize(
+    ("name", "key", "group"), [("train", "loss", True), ("train", "seed", False), ("compare", "study", False)]
+)
 def test_groups_are_told_from_keys(name, key, group):
-    assert own_files(name).is_group(key) is group
+    assert (key in own_files(name).groups) is group
 
 
 def test_a_folder_of_the_user_adds_options_and_leaves_hydra_as_it_was(folder):

@@ -26,9 +26,9 @@ from gan_experiments.config.command_schemas import (
     TranslateConfig,
 )
 from gan_experiments.config.compose import check_command_line, compose
-from gan_experiments.config.files import INHERITED, conf_dir, own_files, root_dir
-from gan_experiments.config.kinds import slot_of
+from gan_experiments.config.files import INHERITED, conf_dir, own_files
 from gan_experiments.config.schema import Config
+from gan_experiments.config.signatures import slot_of
 from gan_experiments.core.types import ConfigError
 
 SCHEMAS = {
@@ -48,7 +48,7 @@ SCHEMAS = {
     "runs_archive": RunsArchiveConfig,
     "runs_delete": RunsDeleteConfig,
 }
-GROUPS = [group for group in sorted(conf_dir().iterdir()) if root_dir(group.name) == conf_dir()]
+GROUPS = [path for path in sorted(conf_dir().iterdir()) if path.is_dir()]
 OPTIONS = [(group.name, file.stem) for group in GROUPS for file in sorted(group.glob("*.yaml"))]
 OPTIONS = [(group, option) for group, option in OPTIONS if option != INHERITED]
 DEFAULTS = ("dcgan", "digits", "non_saturating")  # go with most options
@@ -151,7 +151,7 @@ def test_the_root_configs_are_right(name, schema):
 
 @pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())
 def test_the_file_of_a_command_says_what_each_key_means(name, schema):
-    text = (root_dir(name) / f"{name}.yaml").read_text()
+    text = (conf_dir() / f"{name}.yaml").read_text()
     for field in fields(schema):
         assert re.search(rf'^( *- (optional )?)?"?{field.name}"?:(.*#| *$)', text, re.MULTILINE), field.name
 

@@ -1,14 +1,15 @@
 import inspect
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
+from torch import nn
 
 from gan_experiments.config.compose import compose
 from gan_experiments.config.files import INHERITED, conf_dir
-from gan_experiments.config.signatures import Parameter, signature_of
+from gan_experiments.config.signatures import Component, Parameter, Slot, signature_of, slot_of
 from gan_experiments.config.targets import find_class
 
 FUTURE = "from __future__ import annotations\n"
@@ -205,3 +206,34 @@ def _targets(value):
             yield value["_target_"]
         for item in value.values():
             yield from _targets(item)
+
+
+LOSS = Annotated[Component, Slot(("gan_experiments.core.contracts:Loss",), frozenset({"facts"}))]
+
+
+def test_a_slot_names_the_classes_that_fit():
+    from gan_experiments.core.contracts import Generator, Loss
+
+    assert slot_of(LOSS) == slot_of(LOSS | None) == Slot((Loss,), frozenset({"facts"}))
+    assert slot_of(nn.Module | int) == Slot((nn.Module,))
+    assert slot_of(Generator) == Slot((Generator,), frozenset({"facts"}))
+    assert slot_of(int | None) == Slot()
+
+
+def test_what_the_program_provides_to_a_class_itself_is_known_too():
+    from gan_experiments.core.contracts import Generator
+
+    class Backward(Generator):
+        provided = ("facts", "forward")
+
+    assert slot_of(Generator, Backward).provided == {"facts", "forward"}
+
+
+def test_a_system_is_provided_with_its_setup_as_a_whole():
+    from gan_experiments.systems.gan import GAN
+
+    class Own(GAN):
+        def __init__(self, generator, discriminator, setup, clip: float = 1.0):
+            super().__init__(generator, discriminator, setup)
+
+    assert signature_of(Own, slot_of(GAN, Own)).parameters.keys() == {"generator", "discriminator", "clip"}
