@@ -33,6 +33,7 @@ COMMANDS = {  # of each table; what stands in <> is a file or folder of yours
     "input_cost": "--archive <a zip of pictures>",
     "loss_table": "--images 300000 --seeds 0 --folder <folder for its runs>",
     "first_commands": "--folder <folder for its runs>",
+    "translation_speed": "--authors <their code> --rounds 3",
     "gpu": "<a machine with a GPU>",
 }
 

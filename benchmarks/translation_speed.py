@@ -2,7 +2,8 @@
 
     python benchmarks/translation_speed.py --authors pytorch-CycleGAN-and-pix2pix
 
-Needs a copy of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, of which only `models` and `util` are read. All
+Needs a copy of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, of which only `models` and `util` are read; those
+of https://github.com/taesungp/contrastive-unpaired-translation do, with `models/pix2pix_model.py` of the former. All
 contenders train the same networks with the same batch on random images that lie in memory: pix2pix with the U-Net for
 256 pixels, CycleGAN at 128 pixels with six blocks. Each runs in a process of its own that waits while another is
 timed, a round is one step or a few. With one thread, seconds are those of the processor.
@@ -21,7 +22,12 @@ import harness
 
 IMAGES = 8  # in each domain
 SIZES = {"pix2pix": 256, "cyclegan": 128}
-CONTENDERS = {"authors": [], "gan-train": [], "gan-train, channels_last": ["model.channels_last=true"]}
+CONTENDERS = {
+    "authors": [],
+    "gan-train": [],
+    "gan-train, channels_last": ["model.channels_last=true"],
+    "gan-train, bf16-mixed": ["trainer.precision=bf16-mixed"],  # the authors have no mixed precision on a CPU
+}
 THEIRS = {"pix2pix": ("pix2pix_model", "Pix2PixModel", "unet_256"),
           "cyclegan": ("cycle_gan_model", "CycleGANModel", "resnet_6blocks")}  # fmt: skip
 OURS = {"pix2pix": [], "cyclegan": ["model.generator.blocks=6"]}

@@ -90,7 +90,7 @@ def read_inputs(files: list[tuple[Path, Path]], channels: int, bits: int = 8) ->
     """Yield images, uint8 or uint16 ``(1, C, H, W)``, with the file to write, after all files have been opened once.
 
     Raises:
-        ConfigError: A file is no image, or larger than is safe.
+        ConfigError: A file is no image, larger than is safe, or has other channels.
     """
     import torch
 
@@ -108,7 +108,7 @@ def read_inputs(files: list[tuple[Path, Path]], channels: int, bits: int = 8) ->
     for path, _ in files:
         try:
             with opened(path) as image:
-                image.load()
+                as_pixels(image, channels, bits)
         except Exception as error:  # Pillow raises exceptions of many types for damaged files
             bad.append(f"{path.name} ({problem(error)})")
     if bad:

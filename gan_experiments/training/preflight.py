@@ -34,6 +34,8 @@ def check_run(parts: Parts, config: Mapping[str, Any]) -> None:
     check_memory(parts, config, dry_run(parts.system, parts.data.facts))
     parts.data.prepare_data()
     parts.data.setup()
+    if parts.data.inputs is not None and parts.data.inputs.task is not None:
+        parts.data.inputs.task.refuse_images(parts.data.images, parts.data.facts.name)
     parts.data.check_batch_size(parts.system.clock.batch_size, parts.trainer.world_size)
     if parts.loop.evaluation and parts.resumed_at is None:  # a resumed run keeps the extractors that it started with
         with within_memory("metrics", config["metrics"]):

@@ -101,6 +101,15 @@ def test_wrong_files_are_refused_before_the_first_is_written(tmp_path):
         next(read_inputs(pairs, 3))
 
 
+def test_files_with_other_channels_are_refused_before_the_first_is_translated(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, channels in (("a", 2), ("b", 5)):
+        np.save(tmp_path / "in" / f"{name}.npy", np.zeros((channels, 8, 8), np.uint8))
+    pairs = input_files(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"1 of 2 files cannot be read: b.npy \(an array of 5 channels, not 2\)"):
+        next(read_inputs(pairs, 2))
+
+
 def test_a_picture_that_is_too_large_for_memory_is_refused_before_the_first_is_translated(tmp_path, monkeypatch):
     write(tmp_path / "in" / "a.png")
     write(tmp_path / "in" / "b.png", size=(50, 40))

@@ -72,6 +72,15 @@ def test_colours_are_translated_by_each_system(built, tmp_path):
         assert fit(built(f"model={model}", *data)).clock.images_seen == 8
 
 
+def test_grey_pictures_in_three_channels_are_refused_for_colorize(tiny, tmp_path):
+    (tmp_path / "images").mkdir()
+    for index in range(16):
+        Image.new("L", (8, 8), index).save(tmp_path / "images" / f"{index}.png")
+    data = ["task=colorize", "dataset=image_folder", f"dataset.root={tmp_path / 'images'}"]
+    with pytest.raises(ConfigError, match="task: colorize needs colours; the images of images are grey"):
+        train(tiny("model=pix2pix", *data), RunFolder(tmp_path / "run"))
+
+
 @pytest.mark.parametrize("model", TRANSLATORS)
 def test_a_run_that_is_killed_and_goes_on_has_the_same_bits(tiny, tmp_path, monkeypatch, model):
     config = tiny(f"model={model}", *(["model.pool=6"] if model == "cyclegan" else []))

@@ -54,6 +54,13 @@ class Task:
             ConfigError: Says why.
         """
 
+    def refuse_images(self, images: Tensor, name: str) -> None:
+        """Refuse images ``(N, C, H, W)`` of the dataset ``name`` that have nothing to be learned of.
+
+        Raises:
+            ConfigError: Says why.
+        """
+
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse a dataset that has inputs of its own, and systems that generate from noise."""

@@ -38,6 +38,15 @@ class Colorize(Task):
         if facts.channels != 3:
             raise ConfigError(f"task: colorize needs images with three channels; {facts.name} has {facts.channels}")
 
+    def refuse_images(self, images: Tensor, name: str) -> None:
+        """Refuse images that are grey in three channels: the inputs would be the images themselves.
+
+        Raises:
+            ConfigError: The channels of all of them are equal.
+        """
+        if all(torch.equal(each, each[:1].expand_as(each)) for each in images):
+            raise ConfigError(f"task: colorize needs colours; the images of {name} are grey: their channels are equal")
+
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse a dataset that is known to be grey."""

@@ -120,6 +120,14 @@ def test_what_the_data_cannot_carry_is_refused(task, facts, problem):
         task.refuse(facts)
 
 
+def test_images_whose_channels_are_equal_have_no_colours_to_learn():
+    grey = IMAGES[:, :1].expand_as(IMAGES)
+    with pytest.raises(ConfigError, match="the images of x are grey: their channels are equal"):
+        Colorize().refuse_images(grey, "x")
+    Colorize().refuse_images(torch.cat([grey[:5], IMAGES[5:]]), "x")  # one with colours is enough
+    Denoise().refuse_images(grey, "x")
+
+
 def config(task=Denoise, dataset=Digits, model=Pix2Pix):
     return {"task": {"_target_": task}, "dataset": {"_target_": dataset}, "model": {"_target_": model}}
 
