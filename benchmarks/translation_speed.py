@@ -2,8 +2,8 @@
 
     python benchmarks/translation_speed.py --authors pytorch-CycleGAN-and-pix2pix
 
-Needs a copy of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, of which only `models` and `util` are read; those
-of https://github.com/taesungp/contrastive-unpaired-translation do, with `models/pix2pix_model.py` of the former. All
+Needs a copy of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, of which only `models` and `util` are read; or
+of https://github.com/taesungp/contrastive-unpaired-translation, with the former's `models/pix2pix_model.py` in it. All
 contenders train the same networks with the same batch on random images that lie in memory: pix2pix with the U-Net for
 256 pixels, CycleGAN at 128 pixels with six blocks. Each runs in a process of its own that waits while another is
 timed, a round is one step or a few. With one thread, seconds are those of the processor.
