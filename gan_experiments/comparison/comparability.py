@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -127,12 +128,9 @@ def _surroundings(runs: Sequence[CollectedRun]) -> list[str]:
         values = {as_text(value) for run in runs if (value := value_of(run.record, key)) is not None}
         if len(values) > 1:
             lines.append(f"Runs were made {meaning} ({key}: {first_few(sorted(values), _MOST_VALUES)}).")
-    sources: dict[str, set[str]] = {}
-    for run in runs:
-        sources.setdefault(as_text(run.config.get("init_from")), set()).add(
-            as_text(value_of(run.record, "init_from.hashes"))
-        )
-    for source in [source for source, hashes in sources.items() if len(hashes) > 1]:
+    begun = [(run.config.get("init_from"), value_of(run.record, "init_from.hashes")) for run in runs]
+    weights = dict.fromkeys((source, as_text(hashes)) for source, hashes in begun if hashes is not None)
+    for source in [source for source, count in Counter(source for source, _ in weights).items() if count > 1]:
         lines.append(f"Runs with init_from={source} began with different weights: it has changed between them.")
     if any(value_of(run.record, "git.changed") for run in runs):
         lines.append("Some runs were made from code with uncommitted changes: their commit does not identify the code.")

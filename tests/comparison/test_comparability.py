@@ -225,3 +225,13 @@ def test_options_of_another_measure_do_not_matter(tmp_path, compared):
         other = {"features": {"kid": {"values": ["kid"], "subset_size": size}}}
         write_run(study / f"run{size}", "minimax", seed=seed, record={"evaluation": way | other})
     assert compared(study).warnings == []
+
+
+@pytest.mark.parametrize(("hashes", "said"), [({"generator": "b"}, True), ({"generator": "a"}, False), (None, False)])
+def test_other_weights_to_begin_with_are_said_and_missing_ones_are_not(tmp_path, compared, hashes, said):
+    """A run that failed before it began has none."""
+    options = {"config": {"init_from": "old.ckpt"}, "record": {"init_from": {"hashes": {"generator": "a"}}}}
+    write_study(tmp_path, TWO, **options)
+    record = {"init_from": {"hashes": hashes}} if hashes else {}
+    write_run(tmp_path / "other", seed=7, status="failed", config=options["config"], record=record)
+    assert bool(warned(compared(tmp_path), "init_from=old.ckpt began with different weights")) == said

@@ -71,13 +71,14 @@ def page(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> st
         name: Name of the study.
         provenance: Command, software and commits, by the label of each.
     """
+    ranking, *others = _table_sections(comparison)
     sections = [
         _header(comparison, name),
         _verdict(comparison),
         _warnings(comparison.warnings),
-        *(_table_sections(comparison)[:1]),
+        ranking,
         _plots(plots(comparison)),
-        *(_table_sections(comparison)[1:]),
+        *others,
         _sample_grids(*sample_grids(comparison)),
         _runs(comparison),
         _provenance(provenance),

@@ -56,10 +56,9 @@ class Plot(NamedTuple):
 
 def plots(comparison: Comparison) -> list[Plot]:
     """Draw every plot for which there is data."""
-    made: list[Plot | None] = []
     with mpl.rc_context(_SETTINGS):
-        made += [_curves(comparison, "images"), _curves(comparison, "seconds")]
-        made += [_distribution(comparison), _effects(comparison), _cost(comparison), _search(comparison)]
+        made = [_curves(comparison, "images"), _curves(comparison, "seconds"), _distribution(comparison)]
+        made += [_effects(comparison), _cost(comparison), _search(comparison)]
     return [plot for plot in made if plot is not None]
 
 
