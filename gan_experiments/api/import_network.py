@@ -108,24 +108,24 @@ def _sha256(path: Path) -> str:
 def _write(
     folder: RunFolder, config: dict[str, Any], system: System, weights: dict[str, Tensor], origin: dict[str, Any]
 ) -> None:
-    """Write the run folder, its record last."""
+    """Write the run folder, which appears whole or not at all."""
     import torch
 
-    from gan_experiments.core.files import replacing
+    from gan_experiments.core.files import replacing, whole_folder
     from gan_experiments.runs.checkpoints import below
     from gan_experiments.runs.provenance import provenance
     from gan_experiments.training.callbacks.checkpoint import save_generator
 
-    own = system.state_dict()
     system.ema.module.load_state_dict(below(weights, _PREFIXES["ema"]))
-    with folder.lock():
-        with replacing(folder.checkpoint("last")) as temporary:
-            kept = {name: weights[name] for name in own if name in weights}
+    kept = {name: weights[name] for name in system.state_dict() if name in weights}
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    with whole_folder(folder.path) as path:
+        made = RunFolder(path)
+        with replacing(made.checkpoint("last")) as temporary:
             torch.save({"state_dict": kept, "images_seen": 0}, temporary)
-        save_generator(system, folder.generator_file)
-        folder.write_config({**config, "name": None})
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        folder.update_record(
+        save_generator(system, made.generator_file)
+        made.write_config({**config, "name": None})
+        made.update_record(
             status="finished", reason=None, imported=origin, started=now, ended=now, seed=config["seed"],
             budget=config["budget"], images_seen=0, steps={}, seconds=0.0, images_per_second=None,
             dataset=system.generator.facts.as_dict(), final={}, best={}, overrides=[], choices={}, **provenance(),

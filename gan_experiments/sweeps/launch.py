@@ -25,6 +25,7 @@ from gan_experiments.config.targets import TARGET, find_class
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.escape import printable
 from gan_experiments.core.signals import handling
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.directions import directions
 from gan_experiments.runs.folder import RunFolder
@@ -91,9 +92,10 @@ class SweepJob:
             run_job(folder, plain, {"overrides": overrides, "choices": choices}, self._program)
         except Exception as error:
             if isinstance(error, OSError):  # somebody has deleted the folder, or made it read-only
+                reason = f"{error.filename}: {error.strerror}" if error.filename else first_line(error)
                 with suppress(OSError):
-                    folder.update_record(status="failed", reason=f"{error.filename}: {error.strerror}")
-                error = ConfigError(f"{folder.path}: {error.filename}: {error.strerror}")
+                    folder.update_record(status="failed", reason=reason)
+                error = ConfigError(f"{folder.path}: {reason}")
             print(f"job {printable(' '.join(overrides))}:", file=sys.stderr)
             self.codes.append(self._report(error))
             raise JobFailed(self.codes[-1]) from error

@@ -216,3 +216,16 @@ def test_an_output_in_the_home_folder_is_looked_for_there(tmp_path, monkeypatch)
     (tmp_path / "home" / "there").mkdir(parents=True)
     with pytest.raises(ConfigError, match="there exists and is not overwritten"):
         import_network("network.pkl", "~/there")
+
+
+def test_an_import_that_is_cut_off_leaves_nothing_and_can_be_repeated(monkeypatch):
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    write_stylegan2("cifar")
+    with monkeypatch.context() as patch:
+        patch.setattr("gan_experiments.training.callbacks.checkpoint.save_generator", fail)
+        with pytest.raises(KeyboardInterrupt):
+            import_network("snapshot.pkl", "made/run")
+    assert not list(Path("made").iterdir())
+    assert import_network("snapshot.pkl", "made/run").status == "finished"

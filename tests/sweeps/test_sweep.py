@@ -1,3 +1,4 @@
+import errno
 import signal
 import subprocess
 import sys
@@ -227,6 +228,16 @@ def test_a_launch_that_ends_badly_still_ends_with_the_table(sweep, monkeypatch):
     assert code == 1
     assert "2 jobs: 2 not started" in out
     assert "the launcher is broken" in err
+
+
+def test_a_full_disk_is_named_without_a_file(sweep, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gan_experiments.sweeps.launch.run_job", fail)
+    _, _, err = sweep(*SWEEP, "seed=0,1")
+    assert "No space left on device" in err
+    assert "None" not in err
 
 
 def test_a_sigterm_ends_it_like_ctrl_c(sweep):
