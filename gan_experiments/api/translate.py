@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def input_files(path: Path, output: Path, suffix: str = ".png") -> list[tuple[Pa
     else:
         raise ConfigError(f"input: there is no file or folder {path}")
     targets = [target for _, target in pairs]
-    same = sorted({str(target.relative_to(output)) for target in targets if targets.count(target) > 1})
+    same = sorted(str(target.relative_to(output)) for target, count in Counter(targets).items() if count > 1)
     if same:
         raise ConfigError(f"input: several files would be written to {first_few(same, _LISTED)}")
     existing = [str(target) for target in targets if target.exists()]
