@@ -10,16 +10,16 @@ from typing import Any, NoReturn
 from omegaconf import OmegaConf
 
 from gan_experiments.config.files import own_files
-from gan_experiments.config.suggestions import key_aliases, likely_keys
+from gan_experiments.config.suggestions import key_aliases, likely_keys, unit
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+_CFG = ("job", "hydra", "all")
 _SWITCH: dict[str, Any] = {"action": "store_true"}
 _FLAGS: dict[tuple[str, ...], dict[str, Any]] = {
     ("-m", "--multirun"): {**_SWITCH, "help": "a run of each value: loss=hinge,wasserstein"},
     ("-c", "--cfg"): {
-        "choices": ["job", "hydra", "all"],
         "metavar": "WHAT",
         "help": "print the config and stop: --cfg job",
     },
@@ -66,21 +66,35 @@ def read_arguments(arguments: Sequence[str], config_name: str = "train") -> argp
         ConfigError: There is no such flag, or it wants another value.
     """
     read, unknown = flag_parser().parse_known_intermixed_args(list(arguments))
-    if unknown:
-        raise ConfigError([f"{flag}: no such flag{_meant(flag, config_name)}" for flag in unknown])
+    problems = [f"{flag}: no such flag{_meant(flag, config_name)}" for flag in _with_values(unknown, arguments)]
+    if read.cfg not in (None, *_CFG):
+        problems.insert(0, f"--cfg={read.cfg}: prints a config ({', '.join(_CFG)}); a recipe is experiment=NAME")
+    if problems:
+        raise ConfigError(problems)
     read.multirun = (read.multirun or "hydra.mode=MULTIRUN" in read.overrides) and not read.cfg
     # Hydra is asked something about itself, and answers by itself.
     read.for_hydra = bool(read.info or read.shell_completion or read.hydra_help)
     return read
 
 
+def _with_values(unknown: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """Return the unknown flags of a command line, each with the value that stands behind it: ``--name x`` is one."""
+    flags = []
+    for flag in (word for word in unknown if word.startswith("-")):
+        value = next(iter(arguments[arguments.index(flag) + 1 :]), "-")
+        flags.append(flag if "=" in flag or "=" in value or value.startswith("-") else f"{flag}={value}")
+    return flags or list(unknown)
+
+
 def _meant(flag: str, config_name: str) -> str:
     """Return what a flag that does not exist may have been meant for: another one, or a key of the config."""
     name, _, value = flag.lstrip("-").partition("=")
-    value = value or "..."
     known = [name for names in _FLAGS for name in names]
     if nearest(flag, known, cutoff=0.75):
         return suggest(flag, known)
     config = OmegaConf.to_container(own_files(config_name).compose([]).config)
-    keys = likely_keys(name, [], config, key_aliases(config_name)) or [name]
-    return f"; keys have no dashes: {' or '.join(f'{key}={value}' for key in keys)}"
+    aliases = key_aliases(config_name)
+    keys = likely_keys(name, list(config), config, aliases) or [name]
+    if not value or name.lower().replace("-", "_") in aliases:
+        value = "..."  # what it is called elsewhere may be counted in other units there
+    return f"; keys have no dashes: {' or '.join(f'{key}={value}' for key in keys)}{unit(keys)}"

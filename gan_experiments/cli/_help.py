@@ -35,7 +35,8 @@ def _read_root(file: Path) -> tuple[str, str, list[tuple[str, str, str]], str]:
 
     Groups have a default and a meaning each; keys are the text of the file.
     """
-    defaults, _, keys = file.read_text(encoding="utf-8").partition("\n\n")
+    text = re.sub(r"\n *# elsewhere called .*|; elsewhere called .*", "", file.read_text(encoding="utf-8"))
+    defaults, _, keys = text.partition("\n\n")
     header = [line[2:] for line in defaults.splitlines() if line.startswith("#")]
     about = " ".join(line for line in header if not line.startswith(" "))
     examples = "\n".join(line.strip() for line in header if line.startswith(" "))

@@ -15,7 +15,7 @@ from pydantic import StringConstraints
 from gan_experiments.config.sections import Average, Budget, Clip, Freeze, Initial, Ramp, Schedule, Stop, Trainer
 from gan_experiments.config.signatures import Component, Section, Slot
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.rules import check_within_run
+from gan_experiments.core.rules import check_longer_than_a_step, check_within_run
 from gan_experiments.core.text import show
 from gan_experiments.core.types import (
     Described,
@@ -123,6 +123,7 @@ class Metrics(Section):
             yield Problem(f"{key}.weights", text)
         if config.get(f"{key}.every") != _EVERY:
             yield from check_within_run(key, "every", "there is no evaluation before its end", config)
+        yield from check_longer_than_a_step(key, config)
         owners: dict[str, str] = {}
         for group in ("features", "measures"):
             for name, measure in config.components(f"{key}.{group}").items():

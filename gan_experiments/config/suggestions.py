@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles, conf_dir
+from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles, conf_dir, own_files
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import first_line, nearest, show, show_key
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gan_experiments.config.overrides import Change
 
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
-_KEY = re.compile(r"( *)(\w+):")
+_KEY = re.compile(r"( *)(?:- (?:optional )?)?(\w+):")  # or a group in a defaults list
 
 
 @cache
@@ -46,25 +46,40 @@ def options_with(group: str, key: str) -> list[str]:
 
 @cache
 def key_aliases(config_name: str) -> dict[str, str]:
-    """Return the keys of a root config of ours by their other names, from a comment on a key's line or below it."""
+    """Return the keys and groups of a root config of ours by their other names, from comments on their lines or below.
+
+    Those of options that are not chosen are among them.
+    """
+    root = conf_dir() / f"{config_name}.yaml"
+    if not root.is_file():
+        return {}
+    aliases: dict[str, str] = {}
+    for group in sorted(own_files(config_name).groups):
+        for file in sorted((conf_dir() / group).glob("*.yaml")):
+            aliases |= _key_aliases_in(file, f"{group}.")
+    return aliases | {alias: key.removeprefix("defaults.") for alias, key in _key_aliases_in(root).items()}
+
+
+def _key_aliases_in(file: Path, parent: str = "") -> dict[str, str]:
     aliases: dict[str, str] = {}
     above: list[tuple[int, str]] = []  # the indentation and the name of each key that the line is below
-    file = conf_dir() / f"{config_name}.yaml"
-    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+    for line in file.read_text(encoding="utf-8").splitlines():
         if match := _KEY.match(line):
             above = [*((depth, name) for depth, name in above if depth < len(match[1])), (len(match[1]), match[2])]
-        aliases |= {alias: ".".join(name for _, name in above) for alias in _aliases_in(line)}
+        if above:  # else it is about the whole option
+            aliases |= {alias: parent + ".".join(name for _, name in above) for alias in _aliases_in(line)}
     return aliases
 
 
 def likely_keys(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> list[str]:
     """Return which keys are probably meant by one that does not exist.
 
-    That is what another of its names stands for, by ``aliases``, or the nearest one beside it, or those of the same
-    name elsewhere in ``config``.
+    That is what another of its names stands for, by ``aliases``, or the nearest one beside it (which goes first below
+    a part of the config), or those of the same name elsewhere in ``config``.
     """
-    name = key.rpartition(".")[2]
-    close = (aliases or {}).get(name.lower()) or nearest(name, siblings)
+    parent, _, name = key.rpartition(".")
+    known, beside = (aliases or {}).get(name.lower().replace("-", "_")), nearest(name, siblings)
+    close = (beside or known) if parent else (known or beside)
     elsewhere = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
     return [close] if close else elsewhere[:3]
 
@@ -72,9 +87,16 @@ def likely_keys(key: str, siblings: Sequence[str], config: Any, aliases: Mapping
 def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> str:
     """Return what is said of a key that does not exist; arguments as for ``likely_keys``."""
     matches = likely_keys(key, siblings, config, aliases)
-    hint = f"; did you mean {' or '.join(map(show, matches))}?" if matches else ""
+    counted = unit(matches) if key.rpartition(".")[2].lower() in (aliases or {}) else ""
+    hint = f"; did you mean {' or '.join(map(show, matches))}{counted}?" if matches else ""
     listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
     return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if "." in key else "")
+
+
+def unit(keys: Sequence[str]) -> str:
+    """Return what keys are counted in, if that is images: elsewhere it may be steps, epochs or thousands."""
+    counted = bool(keys) and all(key.rpartition(".")[2] in ("every", "images", "half_life", "start") for key in keys)
+    return ", in images" if counted else ""
 
 
 def unchosen(change: Change, choices: Mapping[str, str], changes: Sequence[Change], files: ConfigFiles) -> str:
@@ -131,7 +153,9 @@ def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
 
 
 def meant_by_folder(path: str, files: ConfigFiles) -> list[str]:
-    """Return what a folder alone may be meant as, one of images or that of a run; nothing if it is no folder."""
+    """Return what a folder or archive alone may be meant as, of images or a run; nothing if it is neither."""
+    if "dataset" in files.groups and path.lower().endswith(".zip"):
+        return [f"dataset=image_archive dataset.path={path}"]
     if not Path(path).is_dir():
         return []
     if "dataset" in files.groups and not (Path(path) / "config.yaml").exists():

@@ -59,6 +59,14 @@ def check_within_image(key: str, name: str, config: ConfigView) -> Iterator[Prob
         yield Problem(f"{key}.{name}", f"{shift} pixels are not less than the {size} of an image")
 
 
+def check_longer_than_a_step(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn of an interval ``every`` that is shorter than a batch, as one meant in steps or epochs is."""
+    every, batch_size = option(config, key, "every"), config.get("batch_size")
+    if isinstance(every, int) and isinstance(batch_size, int) and every < batch_size:
+        text = f"{every:,} images are less than a batch of {batch_size:,}: due in every step; intervals count images"
+        yield Problem(f"{key}.every", text, warning=True)
+
+
 def check_within_run(
     key: str, name: str, effect: str, config: ConfigView, steps: bool = False, always: bool = False
 ) -> Iterator[Problem]:

@@ -25,6 +25,12 @@ _GRACE = 0.5  # seconds to wait for a lock: one that is tested (``held``), or wh
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 
 
+def how_to_import(path: Path) -> str:
+    """Return how a file of networks becomes a run folder, if other code names its files like that; or nothing."""
+    foreign = path.suffix in (".pkl", ".pt", ".pth", ".model")
+    return f"; networks of other code: gan-import {path} output=FOLDER, then init_from=FOLDER" if foreign else ""
+
+
 class HeldError(ConfigError):
     """Raised when another process is training the run."""
 
@@ -113,7 +119,8 @@ class RunFolder:
             raise ConfigError(f"{self.path}: not a run folder: {self._missing()}") from None
         except NotADirectoryError:
             above = next((each for each in self.path.parents if RunFolder(each).config_file.exists()), None)
-            raise ConfigError(f"{self.path} is a file; give the run's folder{f', {above}' if above else ''}") from None
+            where = f", {above}" if above else how_to_import(self.path)
+            raise ConfigError(f"{self.path} is a file; give the run's folder{where}") from None
         except (OSError, yaml.YAMLError, ValueError, OverflowError, RecursionError, MemoryError, TypeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ConfigError(f"{self.config_file}: cannot be read: {reason}") from None
@@ -124,7 +131,7 @@ class RunFolder:
     def _missing(self) -> str:
         """Say what is missing of a run, and where one is that may be meant."""
         if not self.path.exists():
-            return "there is no such folder"
+            return f"there is no such folder{how_to_import(self.path)}"
         below = [file.parent for depth in ("*", "*/*") for file in self.path.glob(f"{depth}/config.yaml")]
         newest = max(below, key=lambda folder: folder.stat().st_mtime, default=None)
         return f"config.yaml is missing{f'; the newest run in it is {newest}' if newest else ''}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.folder import RunFolder, how_to_import
 from gan_experiments.runs.hub import FILE, is_hub, local_file
 
 if TYPE_CHECKING:
@@ -46,9 +46,11 @@ def find_source(init_from: str) -> Path:
             raise ConfigError(f"init_from: {path} is not a run folder: config.yaml is missing")
         path = run.checkpoint("last")
     if not path.is_file():
-        raise ConfigError(f"init_from: there is no run folder and no file {path}; of the Hub: hub:owner/name")
+        hint = how_to_import(path) or "; of the Hub: hub:owner/name"
+        raise ConfigError(f"init_from: there is no run folder and no file {path}{hint}")
     if path.suffix not in (_FILE, ".ckpt"):
-        raise ConfigError(f"init_from: {path} is no run folder, no checkpoint (.ckpt) and no generator ({_FILE})")
+        text = f"init_from: {path} is no run folder, no checkpoint (.ckpt) and no generator ({_FILE})"
+        raise ConfigError(f"{text}{how_to_import(path)}")
     return path
 
 

@@ -29,7 +29,13 @@ def test_unknown_flags_are_refused(flag):
 
 @pytest.mark.parametrize(
     ("flag", "keys"),
-    [("--lr", "optimizer.generator.lr=... or optimizer.discriminator.lr=..."), ("--epochs=3", "budget.images=3")],
+    [
+        ("--lr=1", "optimizer.generator.lr=1 or optimizer.discriminator.lr=1"),
+        ("--kimg=3", "budget.images=..., in images"),  # not 3: elsewhere it is thousands
+        ("--batch-gpu=4", "model.microbatch=..."),
+        ("--output-dirr=x", "output_dir=x"),
+        ("--thing", "thing=..."),
+    ],
 )
 def test_a_key_with_dashes_is_understood(flag, keys):
     with pytest.raises(ConfigError) as refusal:
@@ -40,5 +46,9 @@ def test_a_key_with_dashes_is_understood(flag, keys):
 def test_a_flag_is_suggested():
     with pytest.raises(ConfigError, match="did you mean '--multirun'"):
         read_arguments(["--multirn"])
-    with pytest.raises(ConfigError, match="invalid choice"):
-        read_arguments(["--cfg", "nothing"])
+    with pytest.raises(ConfigError) as refusal:
+        read_arguments(["--cfg=stylegan3-t", "--name", "faces", "--mirror=1"])
+    assert [problem.partition(": ")[0] for problem in refusal.value.problems] == [
+        "--cfg=stylegan3-t", "--name=faces", "--mirror=1",
+    ]  # fmt: skip
+    assert "experiment=NAME" in refusal.value.problems[0]

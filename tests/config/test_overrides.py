@@ -34,6 +34,8 @@ def test_a_folder_alone_is_asked_for_as_what_it_may_be(tmp_path):
     assert given.text.endswith(f"; did you mean dataset=image_folder dataset.root={tmp_path}?")
     (tmp_path / "config.yaml").touch()
     assert read(str(tmp_path)).problems[0].text.endswith(end.format("resume"))
+    for line in "faces.zip", "dataset=faces.zip":
+        assert read(line).problems[0].text.endswith("; did you mean dataset=image_archive dataset.path=faces.zip?")
 
 
 def test_an_option_that_is_like_no_other_leaves_its_group_unchecked():

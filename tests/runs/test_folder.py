@@ -7,6 +7,7 @@ import pytest
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import HeldError, RunFolder, is_main_process
+from gan_experiments.runs.initial import find_source
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -30,6 +31,17 @@ def test_a_file_of_a_run_is_not_its_folder(tmp_path):
     run.checkpoint("last").write_bytes(b"")
     with pytest.raises(ConfigError, match=rf"last.ckpt is a file; give the run's folder, {tmp_path}$"):
         RunFolder(run.checkpoint("last")).read_config()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_networks_of_other_code_are_imported(tmp_path, is_there):
+    file = tmp_path / "ffhq.pkl"
+    if is_there:
+        file.touch()
+    with pytest.raises(ConfigError, match=rf"gan-import {file} output=FOLDER, then init_from=FOLDER$"):
+        RunFolder(file).read_config()
+    with pytest.raises(ConfigError, match=rf"gan-import {file} output=FOLDER, then init_from=FOLDER$"):
+        find_source(str(file))
 
 
 MALFORMED = ["a: 2026-13-45", "a: 2026-01-01 99:99:99", "? [1]\n: 2", "[" * 5000, "{a: " * 5000, "a: !!int x", "&a [*a"]

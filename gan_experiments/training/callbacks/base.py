@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.rules import check_within_run
+from gan_experiments.core.rules import check_longer_than_a_step, check_within_run
 
 
 class LoopPart:
@@ -14,9 +14,11 @@ class LoopPart:
 
     Attributes:
         role: The argument of ``RunLoop`` that it is passed as.
+        slow: Whether it takes longer than a step.
     """
 
     role: ClassVar[str]
+    slow: ClassVar[bool] = False
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
@@ -27,3 +29,5 @@ class LoopPart:
             yield Problem(key, f"callbacks.{first} is the run's {cls.role} already, and a run has one")
         if "every" in options:
             yield from check_within_run(key, "every", "nothing happens before its end", config)
+            if cls.slow:
+                yield from check_longer_than_a_step(key, config)

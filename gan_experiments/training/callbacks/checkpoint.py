@@ -33,6 +33,7 @@ class Checkpoint(LoopPart):
     """
 
     role: ClassVar[str] = "checkpoint"
+    slow: ClassVar[bool] = True
 
     def __init__(self, run: RunFolder, every: PositiveInt = 50000, max_minutes: PositiveFloat = 10.0) -> None:
         self.every = every

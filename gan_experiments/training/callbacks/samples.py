@@ -38,6 +38,7 @@ class SampleGrid(LoopPart):
     """
 
     role: ClassVar[str] = "samples"
+    slow: ClassVar[bool] = True
 
     def __init__(self, run: RunFolder, every: PositiveInt = 50000, count: PositiveInt = 64) -> None:
         self.every = every

@@ -1,5 +1,5 @@
 import pytest
-from config_view import problems
+from config_view import problems, warnings
 
 from gan_experiments.training.callbacks.base import LoopPart
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
@@ -28,3 +28,12 @@ def test_a_run_has_one_part_of_each_role():
 
 def test_a_part_may_be_replaced_by_one_of_the_users():
     assert problems({"callbacks": {"monitor": {"_target_": Own}}}, "callbacks.monitor") == []
+
+
+@pytest.mark.parametrize(("cls", "warned"), [(Checkpoint, True), (SampleGrid, True), (Monitor, False)])
+def test_an_interval_that_may_be_meant_in_steps_is_warned_of(cls, warned):
+    config = {"batch_size": 64, "callbacks": {"part": {"_target_": cls, "every": 63}}}
+    start = "callbacks.part.every: 63 images are less than a batch of 64"
+    assert [line.startswith(start) for line in warnings(config, "callbacks.part")] == [True] * warned
+    config["callbacks"]["part"]["every"] = 64
+    assert warnings(config, "callbacks.part") == []
