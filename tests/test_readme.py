@@ -92,6 +92,14 @@ def test_the_readme_is_one_screen():
     assert len(lines) <= 60
 
 
+def test_losses_and_penalties_are_counted():
+    texts = [
+        "".join(file.read_text() for file in (ROOT / "conf" / group).glob("*.yaml")) for group in ("loss", "penalty")
+    ]
+    losses, penalties = (len(set(re.findall(r"_target_: (.+)", text))) for text in texts)
+    assert f"| {losses} and {penalties}: " in (ROOT / "README.md").read_text()
+
+
 def test_data_are_described(call):
     (words,) = [words[1:] for words in COMMANDS if words[0] == "gan-data"]
     code, out, err = call(data, *words)

@@ -92,7 +92,7 @@ def _meant(flag: str, config_name: str) -> str:
     known = [name for names in _FLAGS for name in names]
     if nearest(flag, known, cutoff=0.75):
         return suggest(flag, known)
-    config = OmegaConf.to_container(own_files(config_name).compose([]).config)
+    config: Any = OmegaConf.to_container(own_files(config_name).compose([]).config)
     aliases = key_aliases(config_name)
     keys = likely_keys(name, list(config), config, aliases) or [name]
     if not value or name.lower().replace("-", "_") in aliases:

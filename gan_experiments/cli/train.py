@@ -84,7 +84,9 @@ def _last_words(folder: RunFolder, code: int) -> int:
         record = folder.record()
         seen, budget = record["images_seen"], record["budget"]["images"]
         print(f"\nstopped and saved at {seen:,} of {budget:,} images; go on with", file=sys.stderr)
-        print(f"  gan-train resume={shown(folder.path)}", file=sys.stderr)
+        trusted = ",".join(folder.read_config().get("trusted") or ())  # which a run's config cannot say of itself
+        more = f" 'trusted=[{trusted}]'" if trusted else ""
+        print(f"  gan-train resume={shown(folder.path)}{more}", file=sys.stderr)
     return code
 
 

@@ -305,3 +305,12 @@ def test_two_processes_that_are_stopped_log_the_same_rows(tmp_path):
     assert load_checkpoint(killed.checkpoint("last"))["images_seen"] == 160  # where they agreed
     assert command_in_two("train", *overrides, "name=killed", folder=tmp_path) == [0, 0]
     assert_same_run(whole, killed)
+
+
+@pytest.mark.parametrize(("trusted", "end"), [([], ""), (["mine", "ours"], " 'trusted=[mine,ours]'")])
+def test_the_command_that_resumes_a_stopped_run_trusts_what_it_did(tmp_path, capsys, trusted, end):
+    folder = RunFolder(tmp_path)
+    folder.write_config({"trusted": trusted})
+    folder.update_record(images_seen=1, budget={"images": 2})
+    assert train._last_words(folder, 130) == 130
+    assert capsys.readouterr().err.rstrip().endswith(f"gan-train resume={tmp_path}{end}")
