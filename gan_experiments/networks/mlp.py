@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from gan_experiments.core.checks import ConfigView, Problem
+from gan_experiments.core.rules import option
 from gan_experiments.core.types import DataFacts, Packing, PositiveFloat, Width
 from gan_experiments.networks.conditioning import (
     ConditionalDiscriminator,
@@ -74,6 +76,13 @@ class MLPGenerator(LayeredGenerator):
         _initialize(self, init)
         if norm == "virtual":
             self.use_reference()
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
+        """Refuse batch norm of the vectors of one latent, which has no deviation to divide by."""
+        yield from super().check(key, options, config)
+        if option(config, key, "norm") == "batch" and option(config, key, "hidden") and config.get("batch_size") == 1:
+            yield Problem("batch_size", f"{key}.norm=batch needs at least 2 images; take 2, or {key}.norm=none")
 
 
 class MLPDiscriminator(ConditionalDiscriminator):

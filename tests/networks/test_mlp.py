@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from config_view import problems
 
 from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -62,6 +63,27 @@ def test_the_networks_of_pacgan_for_points():
     assert hidden.min() == 0
     pairs = MLPDiscriminator(FACTS[0], hidden=[200] * 3, activation="maxout", packing=2)
     assert sum(weight.numel() for weight in pairs.parameters()) == 5 * (5 * 200 + 2 * 201 * 200) + 201
+
+
+@pytest.mark.parametrize(
+    ("options", "batch_size", "refused"),
+    [
+        ({"norm": "batch"}, 1, True),
+        ({"norm": "batch"}, 2, False),
+        ({"norm": "batch", "hidden": []}, 1, False),
+        ({"norm": "none"}, 1, False),
+    ],
+)
+def test_batch_norm_of_one_vector_is_refused(options, batch_size, refused):
+    config = {"batch_size": batch_size, "model": {"generator": {"_target_": MLPGenerator, **options}}}
+    text = "model.generator.norm=batch needs at least 2 images; take 2, or model.generator.norm=none"
+    assert problems(config, "model.generator") == [f"batch_size: {text}"] * refused
+    generator = MLPGenerator(FACTS[1], latent_dim=3, **options)
+    if refused:
+        with pytest.raises(ValueError, match="more than 1 value"):
+            generator(torch.randn(1, 3))
+    else:
+        assert generator(torch.randn(batch_size, 3)).isfinite().all()
 
 
 def test_the_networks_of_unrolled_gan_for_points():
