@@ -59,7 +59,7 @@ def end(process):
 @pytest.mark.slow
 def test_a_sweep_to_which_everything_happens_ends_as_if_nothing_had(launch, tmp_path):
     study = tmp_path / "study"
-    one, other = launch(new=True), launch(new=True)  # of the same study
+    one, other = launch(new=True), launch()  # of the same study
     wait_for(study, 4)
     one.kill()
     wait_for(study, 8)
