@@ -195,7 +195,10 @@ def check_command_line(
         add_sweeps_of_files(line)
     line.problems += [Problem("trusted", reason) for reason in untrustworthy(line.trusted)]
     line.problems += grid_problems(line) if line.is_grid else []
-    for config in combinations(line):
+    swept = any(change.sweep for change in line.changes)
+    for config in combinations(line) if swept else [line.config()]:
+        if config is None:
+            break  # not even the files can be composed
         checked = check_values(config, schema)
         line.problems += checked.errors
         if config_dir is not None:

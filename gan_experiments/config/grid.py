@@ -33,7 +33,7 @@ def add_sweeps_of_files(line: CommandLine) -> None:
 
 
 def combinations(line: CommandLine) -> Iterator[DictConfig]:
-    """Yield the configs to check: of a grid each combination of values, otherwise each value; one without a sweep.
+    """Yield the configs to check: of a grid each combination of values, of another sweep each value.
 
     Each value of the seed is in one of them: no rule depends on the seed.
     """
@@ -45,7 +45,7 @@ def combinations(line: CommandLine) -> Iterator[DictConfig]:
     for indices in picked:
         config = line.config([indices.get(index, 0) for index in range(len(line.changes))])
         if config is None:
-            return  # not even the files can be composed
+            return
         yield config
 
 
