@@ -63,7 +63,7 @@ def test_contenders_in_processes_are_asked_in_turn(scripts, tmp_path):
 def test_the_loop_of_gan_train_can_be_timed(scripts, monkeypatch):
     speed = scripts("training_speed")
     monkeypatch.setattr(speed, "STEPS", {"points": 2})
-    monkeypatch.setattr(speed, "WARM_UP", 1)
+    monkeypatch.setattr(speed, "WARM_UP", {"points": 1})
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     building = importlib.import_module("gan_experiments.training.build")
     monkeypatch.setattr(building, "construct", building.construct)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
@@ -54,19 +54,21 @@ class StepStatistics:
 
     def check(self) -> dict[str, float]:
         """Do the same as ``read``, without clearing anything."""
-        means: dict[str, float] = {}
         faults: list[tuple[int, str]] = []
         steps, values = self._columns()
         tables = {name: _tables(column) for name, column in values.items()}
+        columns: dict[str, Tensor] = {}  # the value of each step
         for name, own in {**tables, **_ranked(tables)}.items():
-            columns = {name: torch.cat([table.mean(1) for table in own])}
+            columns[name] = torch.cat([table.mean(1) for table in own])
             if name in SIGNS:
                 correct = [(table * SIGNS[name] > 0).float().mean(1) for table in own]
                 columns[name.replace("logits", "accuracy")] = torch.cat(correct)
-            for title, column in zip(columns, _gathered(torch.stack(list(columns.values()))), strict=True):
-                means[title] = float(column.mean())
-                if not math.isfinite(means[title]):  # so one of the values is not
-                    faults.append((steps[name][int((~column.isfinite()).nonzero()[0])], title))
+        means = dict.fromkeys(columns, 0.0)
+        for names, table in _gathered(columns):
+            means.update(zip(names, table.mean(1).tolist(), strict=True))
+            for name, column in zip(names, table, strict=True):
+                if not math.isfinite(means[name]):  # so one of the values is not
+                    faults.append((steps[name][int((~column.isfinite()).nonzero()[0])], name))
         if faults:
             step = min(faults)[0]
             terms = ", ".join(name for when, name in faults if when == step)
@@ -136,9 +138,15 @@ def _world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def _gathered(table: Tensor) -> Tensor:
-    """Return the mean of a table over processes: float64, on the CPU."""
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(table)
-        table /= dist.get_world_size()
-    return table.double().cpu()
+def _gathered(columns: Mapping[str, Tensor]) -> Iterator[tuple[list[str], Tensor]]:
+    """Yield, for columns of one length, their names and their means over processes: float64, on the CPU.
+
+    One call for all of them: a call for each takes as long as a step of a small network.
+    """
+    for length in dict.fromkeys(map(len, columns.values())):
+        names = [name for name, column in columns.items() if len(column) == length]
+        table = torch.stack([columns[name] for name in names])
+        if dist.is_available() and dist.is_initialized():
+            dist.all_reduce(table)
+            table /= dist.get_world_size()
+        yield names, table.double().cpu()

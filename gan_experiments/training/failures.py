@@ -77,10 +77,11 @@ def mode_collapse(series: Series, largest: Mapping[str, float], progress: float)
 
 def oscillation(series: Series) -> str | None:
     """Return the period at which the losses of both networks go around."""
-    periods = [period(series[name]) for name in LOSSES]
-    if not all(periods):
+    first, *others = LOSSES
+    rows = period(series[first])
+    if rows is None or not all(period(series[name]) for name in others):
         return None
-    return f"the losses of both networks repeat themselves every {periods[0]} rows of metrics.csv"
+    return f"the losses of both networks repeat themselves every {rows} rows of metrics.csv"
 
 
 def period(values: Sequence[float]) -> int | None:
@@ -101,15 +102,16 @@ def period(values: Sequence[float]) -> int | None:
 
 def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
     count = len(values)
-    times = np.arange(count)
+    times = np.arange(count) - (count - 1) / 2
     away = values - np.median(values)
     scaled = np.arcsinh(away / (np.median(np.abs(away)) or 1.0))  # in which an oscillation that grows is one, too
-    rest = scaled - np.polyval(np.polyfit(times, scaled, 1), times)
+    rest = scaled - scaled.mean() - times * (times @ scaled) / (times @ times)
     power = float(np.square(rest).sum())
     if power <= 1e-20 * count:  # a line
         return np.zeros(count // 2 + 1)
-    lags = range(count // 2 + 1)
-    return np.array([(rest[: count - lag] * rest[lag:]).sum() * count / (count - lag) / power for lag in lags])
+    lags = np.arange(count // 2 + 1)
+    r: NDArray[np.float64] = np.correlate(rest, rest, "full")[count - 1 + lags] * count / (count - lags) / power
+    return r
 
 
 def memorization(copied: float, real: float, count: int) -> str | None:

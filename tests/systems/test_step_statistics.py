@@ -28,6 +28,13 @@ def test_a_term_that_is_there_in_some_steps_only_is_averaged_over_those():
     assert statistics.read() == {"loss": 1.5, "penalty": 5.0}
 
 
+def test_means_are_in_the_order_in_which_the_terms_were_recorded():
+    statistics = StepStatistics()
+    for step, names in enumerate([("loss", "penalty", "accuracy"), ("loss", "accuracy")]):
+        statistics.record(step, {name: torch.tensor(1.0) for name in names})
+    assert list(statistics.read()) == ["loss", "penalty", "accuracy"]
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_the_first_value_that_is_not_finite_is_named(bad):
     statistics = StepStatistics()

@@ -202,5 +202,6 @@ def _flat(images: Tensor) -> Tensor:
 
 def _spread(points: Tensor) -> tuple[float, float]:
     """Return the root of the total variance of points ``(N, D)``, and the median distance to the nearest other one."""
-    nearest = squared_radii(points, [1], points.double().mean(0))[0].sqrt()
-    return float(points.double().var(0).sum().sqrt()), float(nearest.median())
+    points = points.double()
+    nearest = squared_radii(points, [1], points.mean(0))[0].sqrt()
+    return float(points.var(0).sum().sqrt()), float(nearest.median())
