@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import count, islice, pairwise
 from typing import Annotated
 
 import torch
@@ -69,16 +69,17 @@ def train_classifier(
         network: The classifier.
         images: uint8, ``(N, C, H, W)``.
         labels: int64, ``(N,)``.
-        chosen: Indices of the images to train on: int64, ``(M,)``.
+        chosen: Indices of the images to train on: int64, ``(M,)``; at least 2 of points.
         training_images: Training images including repetitions, in batches of 128.
         keys: Keys of the seed of the order of the images.
     """
     steps = math.ceil(training_images / BATCH_SIZE)
+    smallest = min(2, len(chosen)) if images[0, 0].numel() == 1 else 1  # batch norm finds no deviation in one point
     network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     with torch.autocast(images.device.type, enabled=False):
-        for part in islice(_batches(chosen, keys), steps):
+        for part in islice(_batches(chosen, smallest, keys), steps):
             batch = to_float(images[part]).contiguous(memory_format=torch.channels_last)
             optimizer.zero_grad()
             torch.autograd.backward(cross_entropy(network(batch), labels[part]))
@@ -95,8 +96,8 @@ def correct_predictions(network: Classifier, images: Tensor, labels: Tensor) -> 
     return torch.cat([network(to_float(part)).argmax(1) == targets for part, targets in parts])
 
 
-def _batches(chosen: Tensor, keys: tuple[int | str, ...]) -> Iterator[Tensor]:
-    epoch = 0
-    while True:
-        yield from torch.split(chosen[Stream(*keys, epoch).permutation(len(chosen))], BATCH_SIZE)
-        epoch += 1
+def _batches(chosen: Tensor, smallest: int, keys: tuple[int | str, ...]) -> Iterator[Tensor]:
+    """Yield epochs in batches without end; a last batch of fewer than ``smallest`` images is left out."""
+    for epoch in count():
+        parts = torch.split(chosen[Stream(*keys, epoch).permutation(len(chosen))], BATCH_SIZE)
+        yield from (part for part in parts if len(part) >= smallest)

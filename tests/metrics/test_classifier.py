@@ -29,3 +29,11 @@ def test_training_uses_the_chosen_images_only():
     train_classifier(network, images, wrong, chosen, 2000, "order")
     assert not network.training
     assert correct_predictions(network, images, wrong).tolist() == [True] * 50 + [False] * 50
+
+
+def test_a_last_batch_of_one_point_is_left_out():
+    points = torch.linspace(-1, 1, 129).view(-1, 1, 1, 1)
+    network = Classifier(DataFacts("points", 1, 1, num_classes=2), 4, "seed")
+    labels = (points.flatten() > 0).long()
+    train_classifier(network, points, labels, torch.arange(129), 400, "order")
+    assert correct_predictions(network, points, labels).float().mean() > 0.5

@@ -18,6 +18,7 @@ from torch import Tensor
 from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError
 from gan_experiments.core.weights import hash_weights
 from gan_experiments.metrics.classifier import (
     BATCH_SIZE,
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 _VERSION = 1  # of the recipe: raise it when the network or its training changes
 _HELD_OUT = 0.2
+_FEWEST = 3  # one to test and two to train on, without which batch norm finds no deviation in points
 
 
 class NativeClassifier(Extractor):
@@ -135,6 +137,8 @@ def _train_and_test(network: Classifier, data: ImageSource, training_images: int
     """Train on four fifths of the data, on the CPU; return the accuracy on the rest."""
     images, labels = data.images, data.labels
     assert labels is not None
+    if len(images) < _FEWEST:
+        raise ConfigError(f"metrics: native needs at least {_FEWEST} images; {data.facts.name} has {len(images)}")
     shuffled = Stream("native", "split").permutation(len(images))
     border = max(1, int(len(images) * _HELD_OUT))
     held_out, training = shuffled[:border], shuffled[border:]

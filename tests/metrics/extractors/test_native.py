@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from gan_experiments.core.types import DataFacts
+from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.metrics.extractors import native
 from gan_experiments.metrics.extractors.native import NativeClassifier
@@ -194,3 +194,9 @@ def test_a_handful_of_images_has_one_to_test_on(tmp_path):
     extractor = small(tmp_path, training_images=1)
     extractor.prepare(few)
     assert extractor.accuracy in (0, 1)
+
+
+def test_too_few_images_to_train_and_test_on_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="native needs at least 3 images; brightness has 2"):
+        small(tmp_path).prepare(source(count=2))
+    small(tmp_path, training_images=1).prepare(source(count=3))
