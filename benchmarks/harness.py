@@ -20,6 +20,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 BUSY = 0.3  # load per core at the start from which a machine is called busy
+RATIOS = (
+    "Images/s are medians over rounds, and so are ratios, each of one round: "
+    "a ratio is not that of the medians beside it."
+)
 _AT_THE_START = os.getloadavg()[0]
 
 Segment = Callable[[], float]  # takes a measurement: a speed, or seconds

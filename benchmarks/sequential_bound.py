@@ -109,10 +109,11 @@ def rows() -> Iterator[str]:
 def main() -> None:
     """Compute, and print the table or write it."""
     arguments = harness.parser(__doc__).parse_args()
-    text = """Seeds: as a share of those of the fixed design, on average over differences of 0.5 to 3 standard
-deviations, then for each, and for none. Agreement: with the verdict of the z test with 20 seeds, for the difference
-where it is least. False: verdicts where there is no difference; the fixed design has 5 %. Each line is the best rule
-for another price of a wrong verdict, among those with these looks."""
+    text = """Two arms of normal values; the rule knows their spread, and which differences there may be. Seeds: as
+a share of those of the fixed design, on average over differences of 0.5 to 3 standard deviations, then for each, and
+for none. Agreement: with the verdict of the z test with 20 seeds, for the difference where it is least. False:
+verdicts where there is no difference; the fixed design has 5 %. Each line is the best rule for another price of a
+wrong verdict, among those with these looks."""
     harness.report(
         ["# What a sequential rule must spend", "", *harness.heading(), text, "", *rows(), ""], arguments.output
     )

@@ -52,7 +52,7 @@ def main() -> None:
     if options.worker:
         work(*options.worker)
         return
-    lines = harness.heading()
+    lines = [*harness.heading(), harness.RATIOS, ""]
     for model in options.models:
         threads = options.threads or (os.cpu_count() if model == "dcgan" else 1)
         lines += table(model, measure(model, options.rounds, threads), threads)

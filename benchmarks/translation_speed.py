@@ -48,7 +48,7 @@ def main() -> None:
         (theirs if name == "authors" else ours)(model, name, options)
         return
     lines = harness.heading(f"{options.threads} thread(s)", f"batches of {options.batch}")
-    lines += harness.head("model", "trainer", "images/s", "x authors")
+    lines += [harness.RATIOS, "", *harness.head("model", "trainer", "images/s", "x authors")]
     for model in options.models:
         same = [f"--{key}={getattr(options, key)}" for key in ("authors", "batch", "steps", "threads")]
         commands = {name: [__file__, *same, "--worker", model, name] for name in CONTENDERS}
