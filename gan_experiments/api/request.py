@@ -67,7 +67,8 @@ def missing_files(line: CommandLine) -> list[str]:
     if not isinstance(given, dict) or not str(given.get(TARGET)).startswith("gan_experiments."):
         return []
     own = line.files.compose([f"dataset={chosen}"]).config.dataset
-    needed = {name: kind for name, kind in (("root", "folder"), ("path", "file")) if OmegaConf.is_missing(own, name)}
+    kinds = {"root": "folder", "path": "file"}
+    needed = {name: kind for name, kind in kinds.items() if name in given and OmegaConf.is_missing(own, name)}
     return [
         f"dataset.{name}: there is no {kind} {printable(path)}"
         for name, kind in needed.items()

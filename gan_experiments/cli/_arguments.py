@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from omegaconf import OmegaConf
@@ -81,7 +82,7 @@ def _with_values(unknown: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """Return the unknown flags of a command line, each with the value that stands behind it: ``--name x`` is one."""
     flags = []
     for flag in (word for word in unknown if word.startswith("-")):
-        value = next(iter(arguments[arguments.index(flag) + 1 :]), "-")
+        value = next((after for word, after in pairwise([*arguments, "-"]) if word == flag), "-")
         flags.append(flag if "=" in flag or "=" in value or value.startswith("-") else f"{flag}={value}")
     return flags or list(unknown)
 

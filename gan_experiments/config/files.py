@@ -90,6 +90,11 @@ class ConfigFiles:
         """The groups that the root config has in its defaults list."""
         return set(self.compose([]).hydra.runtime.choices)
 
+    def can_append(self, group: str) -> bool:
+        """Tell whether ``+group=option`` appends a group to the defaults list: it has options, and names no value."""
+        own: Any = OmegaConf.to_container(self.compose([]).config)
+        return bool(self.options(group)) and isinstance(own.get(group, {}), dict)
+
     def compose(self, overrides: list[str], run_mode: RunMode = RunMode.RUN) -> Composition:
         """Compose the root config; the result is shared: copy it before changing it.
 

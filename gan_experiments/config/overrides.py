@@ -150,7 +150,8 @@ def parse_value(text: str) -> Any:
 def _change(override: Override, line: str, files: ConfigFiles) -> Change:
     key = override.get_key_element().lstrip("+~")
     value = override.value()
-    group = override.key_or_group in files.groups and not isinstance(value, dict)
+    known = override.key_or_group in files.groups or (line.startswith("+") and files.can_append(override.key_or_group))
+    group = known and not isinstance(value, dict)
     if line.startswith("+"):
         sign = "++" if not group else "" if key in files.groups else "+"
         line = sign + line.lstrip("+")

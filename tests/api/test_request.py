@@ -40,6 +40,7 @@ def test_files_of_a_dataset_of_the_users_own_are_not_looked_for(tmp_path):
         (["dataset=image_folder", "dataset.root=nowhere"], ["dataset.root: there is no folder nowhere"]),
         (["dataset=image_archive", "dataset.path=nowhere"], ["dataset.path: there is no file nowhere"]),
         (["dataset=image_folder", "dataset.root=here"], []),
+        (["dataset=image_folder", "~dataset.root"], []),  # which its constructor asks for
         (["dataset=image_archive", "dataset._target_=mine.Data", "dataset.path=s3://pictures"], []),  # the user's class
         (["dataset=cifar10", "dataset.root=later"], []),  # made when the images are downloaded
         (["dataset=image_folder", "dataset.root='${oc.env:HOME}/nowhere'"], []),  # known once it is resolved

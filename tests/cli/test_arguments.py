@@ -1,6 +1,6 @@
 import pytest
 
-from gan_experiments.cli._arguments import read_arguments
+from gan_experiments.cli._arguments import _with_values, read_arguments
 from gan_experiments.core.types import ConfigError
 
 
@@ -41,6 +41,10 @@ def test_a_key_with_dashes_is_understood(flag, keys):
     with pytest.raises(ConfigError) as refusal:
         read_arguments([flag])
     assert str(refusal.value) == f"{flag}: no such flag; keys have no dashes: {keys}"
+
+
+def test_what_python_leaves_of_joined_flags_is_refused_like_others():
+    assert _with_values(["-z"], ["-mz", "seed=1"]) == ["-z"]  # since Python 3.12; earlier ones refuse it themselves
 
 
 def test_a_flag_is_suggested():

@@ -300,6 +300,14 @@ def test_folders_and_configs_that_do_not_exist(tmp_path):
         compose("trian")
 
 
+def test_a_group_that_is_not_in_the_defaults_list_is_appended_by_a_plus(folder):
+    own = folder(config=OmegaConf.to_yaml(compose("train")), size__small="# @package _global_\nbatch_size: 8")
+    assert compose("train", ["+size=small"], own).batch_size == 8
+    assert problems("+size=smal", config_dir=own) == ["size: no option 'smal'; did you mean 'small'? (small)"]
+    assert compose("config", ["+loss=wasserstein"], own).loss._target_.endswith(".Wasserstein")
+    assert compose("export", ["+output=file"], own).output == "file"  # no option of the group of that name
+
+
 def test_sweeps_are_checked_value_by_value():
     assert problems("loss=hinge,minimax", "seed=0,1,2", "d_steps=range(1,4)", multirun=True) == []
     lines = problems("loss=hinge,hing", "seed=0,-1", "optimizer.generator.lr=interval(-1,1)", "a=1,2", multirun=True)
