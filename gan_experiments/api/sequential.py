@@ -99,7 +99,7 @@ class SequentialStudy:
         runs = self._runs(before)
         criterion = self._criterion(runs)
         outcomes = {label: list(ends.values()) for label, ends in self._outcomes(runs).items()}
-        courses = {label: list(_courses(each, criterion)) for label, each in runs.items()}
+        courses = {label: list(_courses(each.values(), criterion)) for label, each in runs.items()}
         rule = learn_rule(courses, outcomes, self.plan.baseline, self.plan.measure, criterion.sign)
         if rule is None:
             print("no run is stopped: too few have periodic values, or one of the best arm has diverged", flush=True)
@@ -111,20 +111,30 @@ class SequentialStudy:
                 if not folder.config_file.exists():  # a run keeps its rule, or that it has none
                     write_rule(folder, rule)
 
-    def _runs(self, asked: dict[str, int]) -> dict[str, list[CollectedRun]]:
-        """Read the runs of the first seeds of each arm, all of which have ended."""
-        folders = {label: [self._folders[label, seed][1] for seed in range(count)] for label, count in asked.items()}
-        return {label: [read_run(folder, folder.path.name) for folder in each] for label, each in folders.items()}
+    def _runs(self, asked: dict[str, int]) -> dict[str, dict[int, CollectedRun]]:
+        """Read the runs of the first seeds of each arm, all of which have ended, by seed, without those that failed.
 
-    def _outcomes(self, runs: Mapping[str, Sequence[CollectedRun]]) -> dict[str, dict[int, float]]:
+        A run that failed may lack any of its files.
+        """
+        runs: dict[str, dict[int, CollectedRun]] = {label: {} for label in asked}
+        for label, count in asked.items():
+            for seed in range(count):
+                _, folder = self._folders[label, seed]
+                if folder.record().get("status") != "failed":
+                    runs[label][seed] = read_run(folder, folder.path.name)
+        return runs
+
+    def _outcomes(self, runs: Mapping[str, Mapping[int, CollectedRun]]) -> dict[str, dict[int, float]]:
         """Return the outcome of each run that has one, by seed: those that ``gan-compare`` compares."""
         criterion = self._criterion(runs)
-        ends = {label: enumerate(map(criterion.outcome, each)) for label, each in runs.items()}
-        return {label: {seed: value for seed, value in each if value is not None} for label, each in ends.items()}
+        return {
+            label: {seed: value for seed, run in each.items() if (value := criterion.outcome(run)) is not None}
+            for label, each in runs.items()
+        }
 
-    def _criterion(self, runs: Mapping[str, Sequence[CollectedRun]]) -> Criterion:
+    def _criterion(self, runs: Mapping[str, Mapping[int, CollectedRun]]) -> Criterion:
         """Return what runs are compared by, of which all that have finished must have a value."""
-        finished = [run for each in runs.values() for run in each if run.status == "finished"]
+        finished = [run for each in runs.values() for run in each.values() if run.status == "finished"]
         criterion = Criterion(self.plan.measure, self.plan.score, self._better == "higher")
         if lacking := [run for run in finished if criterion.outcome(run) is None]:
             has = ", ".join(scores(lacking[0].record) if criterion.score == "final" else lacking[0].curves)

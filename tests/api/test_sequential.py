@@ -52,6 +52,8 @@ class Launcher:
                 known |= {"stopped": rule.stopped}
                 status = "stopped" if rule.stopped else status
             run.update_record(status=status, final={"fid": {"value": value}} if status == "finished" else None, **known)
+            if status == "failed":  # before it could write more
+                continue
             run.write_config({"seed": number, "budget": {"images": 100}})
             run.metrics_file.write_text(f"images_seen,metrics/fid\n50,{value + 20}\n100,{value}\n")
 
