@@ -114,10 +114,12 @@ class KnownDistribution(Protocol):
     """The distribution that a synthetic dataset is drawn from.
 
     Attributes:
-        num_cells: Number of equally probable cells that the distribution is divided into: its modes, if it has modes.
+        num_cells: Number of cells that the distribution is divided into: its modes, if it has modes.
+        weights: Probability of each cell times their number, ``(num_cells,)``; ``None``: all are equally probable.
     """
 
     num_cells: int
+    weights: Tensor | None
 
     def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cell nearest each image, int64 ``(B,)``, and whether the image may be real, bool ``(B,)``."""

@@ -19,15 +19,16 @@ from gan_experiments.metrics.measure import Measure
 class KnownDistributionMetric(Measure):
     """Covered modes and high-quality samples (Srivastava et al. 2017, VEEGAN; Lin et al. 2018, PacGAN).
 
-    The dataset defines which samples are of high quality. It divides its distribution into cells of equal probability,
-    which are its modes if it has modes.
+    The dataset defines which samples are of high quality. It divides its distribution into cells, which are its modes
+    if it has modes, and knows how probable each is.
 
     Values:
         ``precision``: share of samples of high quality.
         ``modes``: number of covered cells, those with at least a quarter of the high-quality samples that a perfect
         generator has there; ``recall`` is their share. ``modes_published``: number of cells with at least one.
         ``reverse_kl``: Kullback-Leibler divergence of the distribution of all samples over cells, each in its nearest
-        cell, from the uniform distribution, in nats; the logarithm of the number of cells if all samples are in one.
+        cell, from the known one, in nats; the logarithm of the number of cells if all samples are in one of equally
+        probable cells.
         ``reverse_kl_high_quality``: the same of the high-quality samples alone, as in the code of PacGAN.
     """
 
@@ -73,6 +74,7 @@ class KnownDistributionMetric(Measure):
 
     def compute(self) -> dict[str, float]:
         """Return the six values."""
-        values = mode_coverage(self.samples, self.high_quality)
+        assert self._distribution is not None
+        values = mode_coverage(self.samples, self.high_quality, self._distribution.weights)
         self.margins = {"precision": margin_of_share(values["precision"], int(self.samples.sum()))}
         return values

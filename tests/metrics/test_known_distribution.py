@@ -20,6 +20,7 @@ class Corners:
     """Four modes at the corners of a square; real is what lies within 0.1 of one."""
 
     num_cells = 4
+    weights = None
     centers = torch.tensor([[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]])
 
     def assign_modes(self, images):
@@ -126,7 +127,9 @@ def test_it_goes_through_the_evaluator_by_itself():
 def test_it_goes_beside_an_extractor():
     real = source()
     real.known_distribution = SimpleNamespace(
-        num_cells=2, assign_modes=lambda images: ((images[:, 0, 0, 0] > 80).long(), images[:, 0, 0, 0] > 0)
+        num_cells=2,
+        weights=None,
+        assign_modes=lambda images: ((images[:, 0, 0, 0] > 80).long(), images[:, 0, 0, 0] > 0),
     )
     evaluator = pixels.evaluator(real, measures={"known_distribution": KnownDistributionMetric()})
     values = evaluator(from_tensor(real.images), 300)

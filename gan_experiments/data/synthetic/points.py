@@ -23,17 +23,20 @@ Modes = Annotated[int, Interval(ge=2, le=1000)]  # every point is compared with 
 
 
 class GaussianMixture:
-    """Mixture of isotropic Gaussians with equal weights and equal widths; each is a cell.
+    """Mixture of isotropic Gaussians of equal width; each is a cell.
 
     Args:
         centers: Means: ``(K, 2)``.
         std: Standard deviation in each direction.
+        drawn: Numbers of the Gaussians, each as often as its weight: ``(W,)``; ``None``: each once.
     """
 
-    def __init__(self, centers: Tensor, std: float) -> None:
+    def __init__(self, centers: Tensor, std: float, drawn: Tensor | None = None) -> None:
         self.num_cells = len(centers)
+        self.weights = None if drawn is None else drawn.bincount() * (len(centers) / len(drawn))
         self._centers = centers
         self._std = std
+        self._drawn = torch.arange(len(centers)) if drawn is None else drawn
 
     def assign_modes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the nearest Gaussian of each point ``(B, 2, 1, 1)``, and whether it is within three deviations."""
@@ -42,7 +45,7 @@ class GaussianMixture:
 
     def draw(self, count: int, stream: Stream) -> tuple[Tensor, Tensor]:
         """Draw points ``(count, 2)`` and the Gaussians they come from, ``(count,)``."""
-        modes = stream.integers(self.num_cells, count)
+        modes = self._drawn[stream.integers(len(self._drawn), count)]
         return self._centers[modes] + self._std * stream.normal(count, 2), modes
 
 
@@ -54,6 +57,7 @@ class NoisySpiral:
         std: Standard deviation of the noise in each direction.
     """
 
+    weights: Tensor | None = None
     _STEPS = 100  # points of the curve per cell, to which distances are measured
 
     def __init__(self, cells: int, std: float) -> None:
@@ -100,12 +104,21 @@ class Ring(Points):
         modes: Number of Gaussians.
         std: Standard deviation divided by the radius of the ring.
         num_points: Number of points in the sample.
+        first_twice: Whether the first Gaussian has twice the weight of the others. The code of Metz et al. 2017 has
+            seven such ones: it places eight at equal steps from 0 to 2 pi, both included.
     """
 
-    def __init__(self, modes: Modes = 8, std: PositiveFloat = 0.01, num_points: PositiveInt = 100000) -> None:
+    def __init__(
+        self,
+        modes: Modes = 8,
+        std: PositiveFloat = 0.01,
+        num_points: PositiveInt = 100000,
+        first_twice: bool = False,
+    ) -> None:
         angles = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / modes)
         centers = EXTENT * torch.stack([angles.cos(), angles.sin()], dim=1)
-        super().__init__("ring", GaussianMixture(centers, EXTENT * std), num_points)
+        drawn = torch.arange(modes + 1) % modes if first_twice else None
+        super().__init__("ring", GaussianMixture(centers, EXTENT * std, drawn), num_points)
 
 
 class Grid(Points):

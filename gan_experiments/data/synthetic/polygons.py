@@ -32,6 +32,7 @@ class Triangles:
     """
 
     num_cells = _OCTANTS * _QUARTERS
+    weights: Tensor | None = None
 
     def __init__(self, image_size: int) -> None:
         self._size = image_size

@@ -32,6 +32,7 @@ class NearestDigit:
     """
 
     num_cells = _DIGITS**_CHANNELS
+    weights: Tensor | None = None
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self._digits = images.flatten(1)

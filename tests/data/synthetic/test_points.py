@@ -34,6 +34,16 @@ def test_the_modes_of_the_ring_are_its_eight_directions():
         assert torch.allclose(of_mode.std(0), torch.full((2,), 0.01 * EXTENT).double(), rtol=0.03)
 
 
+def test_the_first_gaussian_of_a_ring_may_have_twice_the_weight():
+    """As of np.linspace(0, 2 pi, 8), whose last angle is its first."""
+    data = Ring(modes=7, first_twice=True)
+    counts = data.labels.bincount(minlength=7).double() / len(data.labels)
+    expected = torch.tensor([2.0, 1, 1, 1, 1, 1, 1]).double() / 8
+    assert torch.allclose(counts, expected, atol=0.005)
+    assert torch.allclose(data.known_distribution.weights / 7, expected.float())
+    assert data.fingerprint != Ring(modes=7).fingerprint
+
+
 def test_the_grid_has_the_proportions_of_the_paper():
     centers = Grid().known_distribution._centers
     spacing = (centers[1] - centers[0]).norm()

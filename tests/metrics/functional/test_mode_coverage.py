@@ -35,6 +35,19 @@ def test_the_divergence_of_high_quality_samples_is_that_of_pacgan():
     assert nowhere["reverse_kl_high_quality"] == pytest.approx(math.log(4))
 
 
+def test_modes_may_differ_in_probability():
+    samples, weights = torch.tensor([20, 10, 10]), torch.tensor([1.5, 0.75, 0.75])
+    high_quality = torch.tensor([4, 2, 2])  # 5, 2.5 and 2.5 are needed
+    values = mode_coverage(samples, high_quality, weights)
+    assert (values["reverse_kl"], values["reverse_kl_high_quality"], values["modes"]) == (0, 0, 0)
+    assert mode_coverage(samples, torch.tensor([5, 3, 2]), weights)["modes"] == 2
+    skewed = torch.tensor([10, 10, 20])
+    divergence = entropy(skewed.numpy() / 40, [0.5, 0.25, 0.25])
+    assert mode_coverage(skewed, skewed, weights)["reverse_kl"] == pytest.approx(divergence)
+    nowhere = mode_coverage(samples, torch.zeros(3, dtype=torch.int64), weights)
+    assert nowhere["reverse_kl_high_quality"] == pytest.approx(math.log(4))
+
+
 def test_uniform_and_collapsed_samples_are_the_extremes():
     uniform, collapsed = torch.full((8,), 3), torch.tensor([9, 0, 0, 0, 0, 0, 0, 0])
     assert mode_coverage(uniform, uniform)["reverse_kl"] == 0
