@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from gan_experiments.cli._help import help_page
@@ -27,7 +28,12 @@ def answer(options: argparse.Namespace, config_name: str) -> None:
         if options.config_dir:
             search_also(Path(options.config_dir).absolute())
         sys.argv[1:] = _without_folder(sys.argv[1:])  # Hydra reads the command line itself, but not the folder
-        ask = hydra.main(version_base=VERSION_BASE, config_path=str(conf_dir()), config_name=config_name)
+        root = OmegaConf.load(conf_dir() / f"{config_name}.yaml")
+        folder: str | None = str(conf_dir())
+        if root.defaults == ["_self_"]:  # its key ``study`` is no group, though there is a folder of that name
+            ConfigStore.instance().store(config_name, root)
+            folder = None
+        ask = hydra.main(version_base=VERSION_BASE, config_path=folder, config_name=config_name)
         ask(lambda config: None)()
 
 

@@ -27,6 +27,20 @@ def test_a_study_is_compared(call, tmp_path):
     )
 
 
+def test_its_study_is_a_folder_and_no_option_of_the_group_of_that_name(tmp_path):
+    def ask(*words, **environment):
+        command = [sys.executable, "-m", "gan_experiments.cli.compare", *words]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=tmp_path, env=os.environ | environment
+        )
+        return done.stdout
+
+    assert ask("-sc", "query=bash", COMP_LINE="gan-compare study=").split() == []
+    assert ask("-sc", "query=bash", COMP_LINE="gan-compare fac").split() == ["factor="]
+    assert "study: outputs/losses" in ask("study=outputs/losses", "-i", "config")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_runs_from_anywhere_are_compared_as_those_of_a_study_are(call, tmp_path):
     for day in range(2):
         write_study(
