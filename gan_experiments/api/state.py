@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from contextlib import contextmanager
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from gan_experiments.core.signals import signals
+from gan_experiments.core.signals import kept_handlers, signals
 
 _SIGNALS = signals("SIGINT", "SIGTERM", "SIGUSR2")
 _LOGGERS = ("pytorch_lightning", "lightning.pytorch")
@@ -31,7 +29,7 @@ def preserved_state() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
     hydra, config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
     try:
-        with _signals(), _torch(), warnings.catch_warnings():
+        with kept_handlers(_SIGNALS), _torch(), warnings.catch_warnings():
             yield
     finally:
         GlobalHydra.instance().hydra, HydraConfig.instance().cfg = hydra, config
@@ -40,20 +38,6 @@ def preserved_state() -> Iterator[None]:
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # only that one can set handlers
-        yield
-        return
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            if handler is not None:  # one that was not set from Python
-                signal.signal(number, handler)
 
 
 @contextmanager

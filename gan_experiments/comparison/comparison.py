@@ -116,8 +116,7 @@ def compare(
     _refuse_stopped(collected, measure, score, evaluation, better)
     notes = check_provenance(measured, measure, allow_incomparable)
     criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
-    if plan is not None and baseline is None and plan.baseline in [arm.label for arm in design.arms]:
-        baseline = plan.baseline
+    baseline = _planned_baseline(plan, design) if baseline is None else baseline
     _refuse_unknown_baseline(design, baseline)
     level = _threshold(design, criterion, baseline, threshold)
     arms = sorted((arm_result(arm, criterion, level) for arm in design.arms), key=lambda arm: arm.rank)
@@ -151,6 +150,11 @@ def _of_evaluation(study: Study, evaluation: str | None, score: Score) -> Study:
     if score != "final":
         raise ConfigError(f"score: {evaluation} is one evaluation, of which there is no {score}; set score=final")
     return with_evaluation(study, evaluation)
+
+
+def _planned_baseline(plan: Plan | None, design: Design) -> str | None:
+    """Return the baseline of a sequential study's plan, if it is among the arms."""
+    return plan.baseline if plan is not None and plan.baseline in [arm.label for arm in design.arms] else None
 
 
 def _refuse_unknown_measure(runs: Sequence[CollectedRun], measure: str) -> None:

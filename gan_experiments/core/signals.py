@@ -15,15 +15,25 @@ def signals(*names: str) -> tuple[signal.Signals, ...]:
 
 
 @contextmanager
+def kept_handlers(numbers: Iterable[signal.Signals]) -> Iterator[bool]:
+    """Set the handlers of signals back after the block, which gets whether this thread can: only the main one can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield False
+        return
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield True
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None:  # one that was not set from Python
+                signal.signal(number, handler)
+
+
+@contextmanager
 def handling(numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
     """Handle signals during the block; in another thread than the main one, which cannot, leave them as they are."""
-    if threading.current_thread() is not threading.main_thread():
+    numbers = tuple(numbers)
+    with kept_handlers(numbers) as can_set:
+        for number in numbers if can_set else ():
+            signal.signal(number, handler)
         yield
-        return
-    previous = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, before in previous.items():
-            if before is not None:  # one that was not set from Python
-                signal.signal(number, before)
