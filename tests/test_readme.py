@@ -5,7 +5,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-import yaml
 from tiny import tiny_overrides
 
 from gan_experiments.cli import data, evaluate, sample, train
@@ -25,7 +24,7 @@ COMMANDS = [
 ]
 
 
-def python_block(title):
+def block(title):
     return re.search(rf"`{re.escape(title)}`:\n\n```\w+\n(.*?)```", TEXT, re.DOTALL)[1]
 
 
@@ -67,23 +66,20 @@ def test_the_errors_are_those_shown(call):
 
 
 def test_a_loss_is_one_file_and_one_yaml(call, tmp_path, monkeypatch):
-    package = tmp_path / "my_package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "cubic.py").write_text(python_block("gan_experiments/losses/cubic.py"))
-    config = yaml.safe_load(python_block("conf/loss/cubic.yaml"))
-    config["_target_"] = "my_package.cubic.Cubic"
-    (tmp_path / "my_conf" / "loss").mkdir(parents=True)
-    (tmp_path / "my_conf" / "loss" / "cubic.yaml").write_text(yaml.safe_dump(config))
+    for path in ("my_package/__init__.py", "my_package/cubic.py", "my_conf/loss/cubic.yaml"):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("" if file.stem == "__init__" else block(path))
     monkeypatch.syspath_prepend(tmp_path)
-    outside = ["--config-dir", "my_conf", "loss=cubic", *tiny_overrides("metrics=none")]
-    code, _, err = call(train, *outside, "trusted=[my_package]", "loss.margin=-1")
+    (command,) = re.findall(r"^PYTHONPATH=\. gan-train (.*)$", TEXT, re.MULTILINE)
+    words = [*shlex.split(command), *tiny_overrides("metrics=none")]
+    code, _, err = call(train, *words, "loss.margin=-1")
     assert code == 2
     assert "loss.margin: -1 is not a number > 0" in err
-    code, _, err = call(train, *outside)
+    code, _, err = call(train, *[word for word in words if not word.startswith("trusted=")])
     assert code == 2
     assert "my_package" in err
-    code, _, err = call(train, *outside, "trusted=[my_package]", "loss.margin=2")
+    code, _, err = call(train, *words)
     assert code == 0, err
 
 

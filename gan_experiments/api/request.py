@@ -67,7 +67,7 @@ def missing_files(line: CommandLine) -> list[str]:
     if not isinstance(given, dict) or not str(given.get(TARGET)).startswith("gan_experiments."):
         return []
     own = line.files.compose([f"dataset={chosen}"]).config.dataset
-    kinds = {"root": "folder", "path": "file"}
+    kinds = {"root": "folder", "path": "file or folder"}
     needed = {name: kind for name, kind in kinds.items() if name in given and OmegaConf.is_missing(own, name)}
     return [
         f"dataset.{name}: there is no {kind} {printable(path)}"

@@ -38,7 +38,7 @@ def test_files_of_a_dataset_of_the_users_own_are_not_looked_for(tmp_path):
     ("overrides", "problems"),
     [
         (["dataset=image_folder", "dataset.root=nowhere"], ["dataset.root: there is no folder nowhere"]),
-        (["dataset=image_archive", "dataset.path=nowhere"], ["dataset.path: there is no file nowhere"]),
+        (["dataset=lmdb", "dataset.path=nowhere"], ["dataset.path: there is no file or folder nowhere"]),
         (["dataset=image_folder", "dataset.root=here"], []),
         (["dataset=image_folder", "~dataset.root"], []),  # which its constructor asks for
         (["dataset=image_archive", "dataset._target_=mine.Data", "dataset.path=s3://pictures"], []),  # the user's class
