@@ -72,7 +72,9 @@ def test_files_that_are_named_exist(page):
 
 @pytest.mark.parametrize("page", ["docs/tutorials/add_a_loss.md", "CONTRIBUTING.md"])
 def test_components_that_are_shown_pass_the_linter(page):
-    files = re.findall(r"`(gan_experiments/[\w/]+\.py)`.*?\n```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    files = re.findall(
+        r"`((?:gan_experiments|my_package)/[\w/]+\.py)`.*?\n```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL
+    )
     assert files
     for path, code in files:
         command = [sys.executable, "-m", "ruff", "check", "--quiet", "--stdin-filename", path, "-"]
