@@ -17,6 +17,7 @@ import pytest
 import quick_configs
 import quick_hydra
 import quick_jobs
+from dealing import dealt
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
@@ -25,7 +26,6 @@ quick_hydra.make_quick()
 quick_configs.make_quick()
 quick_jobs.make_quick()
 metadata.entry_points = cache(metadata.entry_points)  # Lightning asks all packages at each start of a training
-LONG = {"slurm": 60, "ray": 40, "joblib": 20, "submitit": 20, "slow": 20}  # seconds, about, of a test with that mark
 gc.disable()  # what the modules of the tests make stays: looking through it again and again is a tenth of the time
 
 
@@ -34,28 +34,6 @@ def pytest_collection_modifyitems(config, items):
     """Begin with what takes long or waits, in every process, so that none is left with it at the end."""
     yield  # the others leave tests out
     items[:] = dealt(items, getattr(config, "workerinput", {}).get("workercount", 1))
-
-
-def dealt(items, processes):
-    """Order tests so that each of the equal parts in which xdist hands them out begins with a share of the long ones.
-
-    Those of one file stay together: they share what they train.
-    """
-    files, others = {}, []
-    for item in items:
-        seconds = max((LONG.get(mark.name, 0) for mark in item.iter_markers()), default=0)
-        (files.setdefault(item.path, []) if seconds else others).append((seconds, item))
-    heads, loads = [[] for _ in range(processes)], [0] * processes
-    for tests in sorted(files.values(), key=lambda tests: -sum(seconds for seconds, _ in tests)):
-        least = loads.index(min(loads))
-        heads[least] += tests
-        loads[least] += sum(seconds for seconds, _ in tests)
-    order = []
-    for number, head in enumerate(heads):
-        count = max(0, (len(items) - len(order)) // (processes - number) - len(head))
-        order += head + others[:count]
-        del others[:count]
-    return [item for _, item in order + others]
 
 
 def pytest_collection_finish():

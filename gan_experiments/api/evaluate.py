@@ -160,8 +160,7 @@ def measure_run(
     """
     record = _shared(partial(_measure_run, run, protocol, dataset), protocol)
     name = name or _default_name(record, run.config.get("seed")) + (f"-{record['dataset']}" if dataset else "")
-    earlier = run.record.get("evaluations") or {}
-    run.files.update_record(evaluations=earlier | {name: record})
+    run.files.add_evaluation(name, record)
     title = f"{shown(run.folder)}, {protocol.checkpoint} checkpoint at {record['images_seen']:,} images: {name}"
     return EvaluationResult(title, record["dataset"], record)
 

@@ -55,13 +55,17 @@ def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
     return line
 
 
-def missing_files(line: CommandLine) -> list[str]:
-    """Return what is wrong with the files of the dataset that a command line names, before any class is imported.
+def missing_files(line: CommandLine, config: DictConfig | None = None) -> list[str]:
+    """Return what is wrong with the files of the dataset that a config names, before any class is imported.
 
     Looked for are those that a dataset of ours cannot be without: its option has no default for them. What a class of
     the user's means by a path, only that class knows.
+
+    Args:
+        line: Its names have been checked.
+        config: The config that ``line`` has composed last; ``None``: the one that it has if it is no sweep.
     """
-    config = line.config()
+    config = line.config() if config is None else config
     chosen = line.choices.get("dataset", "None")
     given: Any = None if config is None or chosen == "None" else OmegaConf.to_container(config.dataset)
     if not isinstance(given, dict) or not str(given.get(TARGET)).startswith("gan_experiments."):

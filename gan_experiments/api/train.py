@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from gan_experiments.api.compose import as_list, compose_request, edited_request, warn
-from gan_experiments.api.request import Request, checked_names, checked_request
+from gan_experiments.api.request import Request, checked_names, checked_request, missing_files
 from gan_experiments.api.run import Run
 from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
@@ -204,8 +204,9 @@ def train_sweep(
     except ConfigError as error:
         problems += error.problems
         configs = combinations(line)
-    for config in configs:  # torch is imported with the first
+    for config in configs:  # torch is imported with the first whose files are there
         try:
+            refuse(missing_files(line, config))
             if (source := checked_request(line, Config, warnings.append, config).config.get("init_from")) is not None:
                 find_source(source)
         except ConfigError as error:

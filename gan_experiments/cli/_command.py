@@ -106,9 +106,9 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
     if options.cfg:
         print_config(line, options)
         return 0
-    refuse(missing_files(line))
     if sweep is not None and options.multirun:
         return sweep(line)
+    refuse(missing_files(line))
     with no_collection():
         request = checked_request(line, schema, print_warning)
     return job(request)

@@ -170,7 +170,8 @@ class _Varying:
         if name not in self._levels:
             chosen = name in self._groups and all(name in choices for choices in self._chosen)
             options = [choices[name] for choices in self._chosen] if chosen else []
-            self._levels[name] = options or [_setting(run, name) for run in self._runs]
+            short, exact = ([_setting(run, name, exact) for run in self._runs] for exact in (False, True))
+            self._levels[name] = options or (short if len(set(short)) == len(set(exact)) else exact)
         return self._levels[name]
 
     def labels(self, factors: Sequence[str]) -> list[str]:
@@ -209,14 +210,16 @@ def _option(chosen: Any) -> str:
     return "+".join(re.findall(r"[^\s\[\],'\"]+", str(chosen))) or "none"
 
 
-def _setting(run: CollectedRun, name: str) -> str:
-    """Return the value of a config at a key; of a component, the name of its class."""
+def _setting(run: CollectedRun, name: str, exact: bool = False) -> str:
+    """Return the value of a config at a key, a number to six digits unless ``exact``; of a component, its class."""
     target = run.config.get(f"{name}._target_")
     if target is not None:
         return str(target).rpartition(".")[2]
     if name in run.config:
         value = run.config[name]
-        return f"{value:.6g}" if isinstance(value, float) else as_text(value)
+        if not isinstance(value, float):
+            return as_text(value)
+        return repr(value).removesuffix(".0") if exact else f"{value:.6g}"
     below = {key: value for key, value in run.config.items() if _below(key, name)}
     return as_text(below) if below else _ABSENT
 

@@ -25,7 +25,8 @@ class Generator(nn.Module):
         transforms: Whether ``synthesize`` takes a ``transform`` of its input, ``(B, 3, 3)``, as StyleGAN3 does.
         latent_dim: Length of a latent vector, drawn from a standard normal.
         conditional: Whether ``forward`` uses labels.
-        bounded: Whether images are in [-1, 1] whatever the weights, as behind tanh, not only about.
+        bounded: Whether images are in [-1, 1] whatever the weights, as behind tanh, not only about: what a generator
+            must say of itself before its images are taken for probabilities.
     """
 
     provided: ClassVar[tuple[str, ...]] = ("facts",)
@@ -34,7 +35,7 @@ class Generator(nn.Module):
     transforms: ClassVar[bool] = False
     latent_dim: int
     conditional: bool = False
-    bounded: bool = True
+    bounded: bool = False
 
     def __init__(self, facts: DataFacts) -> None:
         super().__init__()

@@ -37,6 +37,7 @@ class BigGANGenerator(Generator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
     side_multiple = multiples_of(PLANS)
+    bounded = True
 
     def __init__(
         self,

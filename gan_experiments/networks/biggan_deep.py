@@ -127,6 +127,7 @@ class BigGANDeepGenerator(Generator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
     side_multiple = multiples_of(PLANS)
+    bounded = True
 
     def __init__(
         self,

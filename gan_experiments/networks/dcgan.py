@@ -48,6 +48,7 @@ class DCGANGenerator(LayeredGenerator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_DOUBLINGS)
     side_multiple = multiples(_DOUBLINGS)
+    bounded = True
 
     def __init__(
         self,

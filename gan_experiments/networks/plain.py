@@ -26,7 +26,8 @@ class ModuleGenerator(Generator):
 
     Args:
         facts: Size, channels and classes of the images.
-        module: Maps ``(B, latent_dim)``, and labels ``(B,)``, to images ``(B, C, H, W)`` in [-1, 1].
+        module: Maps ``(B, latent_dim)``, and labels ``(B,)``, to images ``(B, C, H, W)`` in [-1, 1]; it may say
+            ``bounded = True``, see :class:`Generator`.
         latent_dim: Length of a latent vector.
         conditional: Whether the module takes labels.
 
@@ -41,6 +42,7 @@ class ModuleGenerator(Generator):
         self.latent_dim = latent_dim
         self.conditional = with_labels(facts, conditional)
         self.module = module
+        self.bounded = getattr(module, "bounded", False) is True
         shape = (_TRIAL_BATCH, *facts.shape)
         images = _trial("model.generator", self, torch.zeros(_TRIAL_BATCH, latent_dim))
         if images.shape != shape:

@@ -23,7 +23,6 @@ class PointGenerator(Generator):
     """
 
     side_multiple = 1
-    bounded = False
 
     def __init__(self, facts: DataFacts, latent_dim: Width = 1) -> None:
         super().__init__(facts)
@@ -49,7 +48,6 @@ class LinearGenerator(Generator):
     """
 
     side_multiple = 1
-    bounded = False
 
     def __init__(self, facts: DataFacts, latent_dim: Width = 1) -> None:
         super().__init__(facts)

@@ -98,7 +98,6 @@ class R3GANGenerator(Generator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(sorted(_DOUBLINGS))
     side_multiple = multiples(_DOUBLINGS)
-    bounded = False
 
     def __init__(
         self,

@@ -86,6 +86,7 @@ class ResidualGenerator(Generator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(PLANS)
     side_multiple = multiples_of(PLANS)
+    bounded = True
 
     def __init__(
         self,

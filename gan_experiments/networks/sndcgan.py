@@ -38,6 +38,7 @@ class SNDCGANGenerator(LayeredGenerator):
 
     image_sizes: ClassVar[tuple[int, ...] | None] = tuple(_DOUBLINGS)
     side_multiple = multiples(_DOUBLINGS)
+    bounded = True
 
     def __init__(
         self,

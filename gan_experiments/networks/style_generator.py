@@ -39,7 +39,6 @@ class StyleGenerator(Generator):
         ConfigError: The images have no labels to condition on.
     """
 
-    bounded = False
     average_decay: float
     num_styles: int
     average: Tensor

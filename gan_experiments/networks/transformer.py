@@ -87,7 +87,6 @@ class TransformerGenerator(Generator):
     """
 
     places: Tensor
-    bounded = False
 
     def __init__(
         self,

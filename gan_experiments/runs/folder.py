@@ -6,12 +6,13 @@ import errno
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 
 from gan_experiments.core.files import read_bytes, write_json, write_text
 from gan_experiments.core.lock import is_locked, locked
@@ -50,6 +51,7 @@ class RunFolder:
             reads it.
         rule_file: The rule by which a sequential study stops the run; missing if it does not.
         lock_file: Locked by the process that trains the run.
+        record_lock_file: Locked for the moment in which a process changes the record.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -63,6 +65,7 @@ class RunFolder:
         self.stop_file = self.path / "stop"
         self.rule_file = self.path / "stop_rule.json"
         self.lock_file = self.path / ".lock"
+        self.record_lock_file = self.path / ".record.lock"
 
     def checkpoint(self, name: str) -> Path:
         """Return the file of the checkpoint ``name``: ``last`` or ``best``."""
@@ -102,8 +105,18 @@ class RunFolder:
         return record if isinstance(record, dict) else {}
 
     def update_record(self, **fields: Any) -> None:
-        """Set fields of the record and write it atomically."""
-        write_json(self.record_file, self.record() | fields)
+        """Set fields of the record and write it atomically; several processes may do so at once."""
+        self._change_record(lambda _: fields)
+
+    def add_evaluation(self, name: str, evaluation: Mapping[str, Any]) -> None:
+        """Add an evaluation to the record, in place of an earlier one of that name, as ``update_record`` does."""
+        self._change_record(lambda record: {"evaluations": {**(record.get("evaluations") or {}), name: evaluation}})
+
+    def _change_record(self, fields_of: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.record_lock_file):
+            record = self.record()
+            write_json(self.record_file, record | fields_of(record))
 
     def read_config(self) -> dict[str, Any]:
         """Read the resolved config.

@@ -68,7 +68,7 @@ def archive(folder: RunFolder, file: Path) -> None:
     with folder.lock(), replacing(file) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as packed:
             for path in sorted(folder.path.rglob("*")):
-                if path.is_file() and path != folder.lock_file:
+                if path.is_file() and path not in (folder.lock_file, folder.record_lock_file):
                     packed.write(path, Path(folder.path.resolve().name, path.relative_to(folder.path)))
         with zipfile.ZipFile(temporary) as packed:
             if (damaged := packed.testzip()) is not None:

@@ -74,8 +74,8 @@ class VAE(System):
                 f"model.likelihood: bernoulli is for grayscale images; {facts.name} has {facts.channels} channels"
             )
         if likelihood == "bernoulli" and not generator.bounded:
-            text = f"{type(generator).__name__} does not end with tanh here, so its images are no probabilities"
-            raise ConfigError(f"model.likelihood: bernoulli: {text}; take gaussian")
+            text = f"{type(generator).__name__} does not end with tanh here, or does not say bounded = True"
+            raise ConfigError(f"model.likelihood: bernoulli: {text}: its images are no probabilities; take gaussian")
         layout = torch.channels_last if channels_last else torch.contiguous_format
         super().__init__(generator.to(memory_format=layout), setup)
         self.encoder = encoder.to(memory_format=layout)

@@ -41,7 +41,7 @@ def test_a_run_ends_with_a_summary_and_every_file_of_the_design(finished):
         assert part in out
     files = {path.name for path in run.path.iterdir() if not path.name.startswith("events")}
     designed = {"config.yaml", "record.json", "metrics.csv", "checkpoints", "generator.safetensors", "samples"}
-    assert files == designed | {".lock"}
+    assert files == designed | {".lock", ".record.lock"}
 
 
 def test_the_same_command_again_says_where_the_run_is(finished, call):
@@ -144,6 +144,15 @@ def test_a_batch_larger_than_the_dataset_is_refused(call):
     code, _, err = call(train, *tiny_overrides("batch_size=4096"))
     assert code == 2
     assert "4096 is larger than the dataset" in err
+
+
+def test_every_folder_that_is_missing_is_said_before_the_first_job(call, tmp_path):
+    (tmp_path / "here").mkdir()
+    code, _, err = call(train, "-m", "dataset=image_folder", "dataset.root=here,gone,lost", "seed=1,2")
+    assert code == 2
+    assert err.count("dataset.root: there is no folder gone") == err.count("dataset.root: there is no folder lost") == 1
+    assert "folder here" not in err
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_a_size_the_network_cannot_make_is_refused(call, monkeypatch):

@@ -29,6 +29,21 @@ def test_a_key_can_be_the_factor(tmp_path):
     assert (layout.factors, sizes(layout)) == (("optimizer.generator.lr",), {"0.0001": 3, "0.0002": 3})
 
 
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ((0.12345671, 0.12345672), {"0.12345671", "0.12345672"}),
+        ((1_000_000.0, 1_000_001.0), {"1000000", "1000001"}),
+        ((0.1 + 0.2, 0.5), {"0.3", "0.5"}),  # as short as they can be
+        ((1, 1.0, 2.0), {"1", "2"}),
+    ],
+)
+def test_numbers_are_shortened_as_long_as_they_stay_apart(tmp_path, values, labels):
+    for number, value in enumerate(values):
+        write_run(tmp_path / str(number), seed=number, config={"optimizer.generator.lr": value})
+    assert sizes(design(tmp_path, "optimizer.generator.lr")).keys() == labels
+
+
 def grid(tmp_path):
     for loss in ("hinge", "minimax"):
         for rate in (1e-4, 2e-4):

@@ -1,9 +1,11 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from processes import Forked
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import HeldError, RunFolder, is_main_process
@@ -62,6 +64,22 @@ def test_a_record_keeps_what_is_not_updated(tmp_path):
     assert run.record() == {"status": "finished", "seed": 1}
     run.record_file.write_text("{half")
     assert run.record() == {}
+
+
+def test_processes_that_add_to_a_record_at_once_lose_nothing(tmp_path):
+    run = RunFolder(tmp_path)
+    run.update_record(status="finished")
+
+    def add(process):
+        for number in range(20):
+            run.add_evaluation(f"{process}-{number}", {"final": {}})
+            run.update_record(**{f"field-{process}": number})
+
+    processes = [Forked(partial(add, process), tmp_path / f"{process}.log") for process in "ab"]
+    assert [process.wait() for process in processes] == [0, 0]
+    record = run.record()
+    assert record["evaluations"].keys() == {f"{process}-{number}" for process in "ab" for number in range(20)}
+    assert (record["status"], record["field-a"], record["field-b"]) == ("finished", 19, 19)
 
 
 def test_a_rerun_is_put_beside(tmp_path):

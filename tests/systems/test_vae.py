@@ -19,6 +19,7 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.networks.encoder import MLPEncoder
 from gan_experiments.networks.mlp import MLPGenerator
+from gan_experiments.networks.plain import ModuleGenerator
 from gan_experiments.networks.r3gan import R3GANGenerator
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.schedule import LearningRateSchedule
@@ -45,6 +46,13 @@ class LinearGenerator(Generator):
         if self.conditional:
             images = images + labels[:, None]
         return images.view(-1, 1, 2, 2)
+
+
+class Pixels(nn.Sequential):
+    """A module of the user's that maps latents to images of 2x2 pixels."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(LATENTS, 4), nn.Unflatten(1, (1, 2, 2)))
 
 
 class Posterior(Encoder):
@@ -122,6 +130,8 @@ def test_a_conditional_generator_is_given_the_labels():
     [
         MLPGenerator(DataFacts("grey", 8, 1), 2, (3,), output="linear"),
         R3GANGenerator(DataFacts("grey", 8, 1), 2, channels=2),
+        LinearGenerator(DataFacts("grey", 2, 1)),  # a user's, which says nothing of it
+        ModuleGenerator(DataFacts("grey", 2, 1), Pixels(), LATENTS),
     ],
 )
 def test_bernoulli_is_for_generators_that_end_with_tanh(generator):
@@ -129,6 +139,13 @@ def test_bernoulli_is_for_generators_that_end_with_tanh(generator):
     with pytest.raises(ConfigError, match=f"bernoulli: {type(generator).__name__} does not end with tanh here"):
         VAE(generator, encoder, setup, likelihood="bernoulli")
     VAE(MLPGenerator(generator.facts, 2, (3,)), encoder, setup, likelihood="bernoulli")
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_a_module_says_itself_that_it_is_bounded(bounded):
+    module = Pixels()
+    module.bounded = bounded
+    assert ModuleGenerator(DataFacts("grey", 2, 1), module, LATENTS).bounded is bounded
 
 
 def test_bernoulli_is_for_grey_images():

@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_experiments.core.text import first_line, show
+from gan_experiments.core.text import first_few, first_line, show
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets.records import ImageRecords, RecordSource, listed, needed
 from gan_experiments.data.files.listing import SPLITS, Listing
@@ -23,9 +23,11 @@ _KEPT = 8  # parts of Parquet files in memory
 
 
 class _Part(NamedTuple):
-    """A part of the rows: their number, and a function that reads columns of them."""
+    """A part of the rows: its file, their number, all columns, and a function that reads some columns of them."""
 
+    file: Path
     rows: int
+    columns: list[str]
     read: Callable[[list[str]], Any]
 
 
@@ -49,8 +51,9 @@ class HuggingFaceFiles(RecordSource):
         Raises:
             ConfigError: There are no such files, or no column of images.
         """
-        _ = self._image_column
-        count, label = sum(part.rows for part in self._parts), self._label_column
+        image, label = self._image_column, self._label_column
+        self._check_columns({"image": image, "label": label})
+        count = sum(part.rows for part in self._parts)
         labels = None
         if label is not None:
             labels = [value for part in self._parts for value in part.read([label]).column(label).to_pylist()]
@@ -60,7 +63,7 @@ class HuggingFaceFiles(RecordSource):
             labels = None if wrong else labels  # a guess that was none, or a split whose labels are kept secret
         given = self._features.get(label or "", {}).get("names")
         names = list(map(str, given)) if isinstance(given, list) else []
-        return listed([str(row) for row in range(count)], labels, names, self._files, _KEY, self._image_column)
+        return listed([str(row) for row in range(count)], labels, names, self._files, _KEY, image)
 
     @contextmanager
     def opened(self) -> Iterator[Opener]:
@@ -127,11 +130,9 @@ class HuggingFaceFiles(RecordSource):
         try:
             if file.suffix == ".parquet":
                 parquet = needed("pyarrow.parquet", "huggingface", _KEY).ParquetFile(file)
-                groups = range(parquet.num_row_groups)
-                return [
-                    _Part(parquet.metadata.row_group(group).num_rows, partial(parquet.read_row_group, group))
-                    for group in groups
-                ]
+                groups, names = range(parquet.num_row_groups), parquet.schema_arrow.names
+                rows = [parquet.metadata.row_group(group).num_rows for group in groups]
+                return [_Part(file, rows[group], names, partial(parquet.read_row_group, group)) for group in groups]
             mapped = pyarrow.memory_map(str(file))
             try:
                 table = pyarrow.ipc.open_stream(mapped).read_all()
@@ -139,7 +140,7 @@ class HuggingFaceFiles(RecordSource):
                 table = pyarrow.ipc.open_file(mapped).read_all()
         except (OSError, pyarrow.ArrowException) as error:
             raise ConfigError(f"{_KEY}: {file} cannot be read ({' '.join(str(error).split())[:120]})") from None
-        return [_Part(table.num_rows, table.select)]
+        return [_Part(file, table.num_rows, table.column_names, table.select)]
 
     @cached_property
     def _schema(self) -> Any:
@@ -177,7 +178,18 @@ class HuggingFaceFiles(RecordSource):
         if self._label is not None and self._label not in names:
             raise ConfigError(f"dataset.label: no column {self._label!r}; the columns are {', '.join(names)}")
         classes = [name for name, feature in self._features.items() if feature.get("_type") == "ClassLabel"]
-        return self._label or next(iter(classes), "label" if "label" in names else None)
+        usual = "label" if any("label" in part.columns for part in self._parts) else None
+        return self._label or next(iter(classes), usual)
+
+    def _check_columns(self, chosen: Mapping[str, str | None]) -> None:
+        """Refuse files that lack a column which others have, by the option that names it."""
+        problems = []
+        for option, column in chosen.items():
+            without = dict.fromkeys(part.file.name for part in self._parts if column not in part.columns)
+            if column is not None and without:
+                problems.append(f"dataset.{option}: there is no column {column!r} in {first_few(without, 3)}")
+        if problems:
+            raise ConfigError([*problems, f"{_KEY}: all files of a split need the same columns"])
 
 
 def _words(file: Path) -> list[str]:

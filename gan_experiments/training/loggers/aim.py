@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,8 @@ class Aim(ServiceLogger):
         self._repo = repo or str(above)
         self._experiment = experiment or above.name
 
-    @cached_property
-    def _run(self) -> Any:
-        """The run of the package, begun by the first value."""
+    def begin(self) -> Any:
+        """Begin the run of the package, or go on with it."""
         from aim import Repo, Run
 
         file = self._folder.path / _HASH_FILE

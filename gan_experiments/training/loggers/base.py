@@ -210,9 +210,13 @@ class ServiceLogger(RunLogger):
             del self._run
 
     @cached_property
-    @abstractmethod
     def _run(self) -> Any:
         """The run of the package, begun by the first value: Lightning would ask all processes for ``experiment``."""
+        return self.begin()
+
+    @abstractmethod
+    def begin(self) -> Any:
+        """Begin the run of the package, or go on with the one that a process has begun earlier, and return it."""
 
     @abstractmethod
     def put_scalars(self, values: dict[str, float], step: int | None) -> None:

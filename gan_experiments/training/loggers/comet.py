@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,9 +30,8 @@ class Comet(ServiceLogger):
         super().__init__(run)
         self._project = project
 
-    @cached_property
-    def _run(self) -> Any:
-        """The experiment of the package, begun by the first value."""
+    def begin(self) -> Any:
+        """Begin the experiment of the package, or go on with it."""
         online = os.environ.get(_ONLINE, "0").lower() in ("1", "true")
         if not online:
             os.environ.setdefault("COMET_ERROR_TRACKING_ENABLE", "false")  # else its package calls home all the same

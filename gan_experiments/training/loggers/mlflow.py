@@ -54,9 +54,8 @@ class MLflow(ServiceLogger):
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # needs no database, and many jobs can write to it
         return MlflowClient(self._uri)
 
-    @cached_property
-    def _run(self) -> str:
-        """The id of the run there: found by the folder's name and start, else made."""
+    def begin(self) -> str:
+        """Return the id of the run there: found by the folder's name and start, else made."""
         client = self._client
         known = client.get_experiment_by_name(self._experiment)
         experiment = known.experiment_id if known else client.create_experiment(self._experiment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,9 +31,8 @@ class Trackio(ServiceLogger):
         self._project = project
         self._settings: dict[str, Any] = {}
 
-    @cached_property
-    def _run(self) -> Any:
-        """The run of the package, begun by the first value; a name there is an id, so it ends in that of the run."""
+    def begin(self) -> Any:
+        """Begin the run of the package; a name there is an id, so it ends in that of the run."""
         import trackio
 
         # A run that resumes: an empty config would replace the one that is there.

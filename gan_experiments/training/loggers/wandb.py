@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,9 +32,8 @@ class WeightsAndBiases(ServiceLogger):
         super().__init__(run)
         self._project = project
 
-    @cached_property
-    def _run(self) -> Any:
-        """The run of the package."""
+    def begin(self) -> Any:
+        """Begin the run of the package, or go on with it."""
         import wandb
 
         run = wandb.init(

@@ -277,6 +277,37 @@ def test_files_without_a_split_are_all_read(tmp_path):
     assert len(HuggingFace(str(tmp_path)).listing.names) == COUNT
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+@pytest.mark.parametrize(
+    ("lacking", "options", "problems"),
+    [
+        ({"b": ["kind"]}, {}, ["dataset.label: there is no column 'kind' in b"]),
+        ({"b": ["kind"], "a": ["kind"]}, {"label": "kind"}, ["dataset.label: no column 'kind'; the columns are"]),
+        ({"b": ["kind", "picture"]}, {}, ["dataset.image: there is no column 'picture' in b", "dataset.label: there"]),
+        ({"b": ["name"], "c": ["kind"]}, {}, ["dataset.label: there is no column 'kind' in c"]),
+    ],
+    ids=str,
+)
+def test_files_with_other_columns_are_refused(tmp_path, suffix, lacking, options, problems):
+    from pyarrow.parquet import write_table
+
+    write = write_table if suffix == "parquet" else lambda made, path: write_arrow(path, made)
+    for name in "abc":
+        write(table().drop_columns(lacking.get(name, [])), tmp_path / f"{name}.{suffix}")
+    with pytest.raises(ConfigError) as caught:
+        _ = HuggingFace(str(tmp_path), **options).facts
+    expected = [problem + f".{suffix}" * problem.endswith((" b", " c")) for problem in problems]
+    assert [text[: len(start)] for text, start in zip(caught.value.problems, expected, strict=False)] == expected
+
+
+def test_labels_that_only_some_files_have_are_no_labels_of_the_others(tmp_path):
+    made = table(features=False).rename_columns(["name", "picture", "label"])
+    write_arrow(tmp_path / "a.arrow", made.drop_columns(["label"]))
+    write_arrow(tmp_path / "b.arrow", made)
+    with pytest.raises(ConfigError, match=r"^dataset\.label: there is no column 'label' in a\.arrow"):
+        _ = HuggingFace(str(tmp_path)).facts
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"_data_files": [{}]}', '{"_data_files": 3}'])
 def test_a_damaged_state_is_refused(tmp_path, text):
     saved_to_disk(tmp_path)

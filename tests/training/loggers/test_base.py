@@ -2,7 +2,7 @@ import pytest
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import RunLogger
+from gan_experiments.training.loggers.base import RunLogger, ServiceLogger
 from gan_experiments.training.loggers.csv_table import MetricsTable
 from gan_experiments.training.loggers.mlflow import MLflow
 from gan_experiments.training.loggers.tensorboard import TensorBoard
@@ -56,6 +56,15 @@ def test_another_logger_receives_images_and_settings_too(tiny, tmp_path, monkeyp
 @pytest.mark.parametrize("cls", [MLflow, WeightsAndBiases])
 def test_a_run_of_several_processes_is_not_begun_by_each(cls, tmp_path):
     assert not hasattr(cls(RunFolder(tmp_path / "run")), "experiment")  # which Lightning asks for in every process
+
+
+@pytest.mark.parametrize("forgotten", ["begin", "finish", "put_scalars"])
+def test_a_service_without_one_of_its_methods_cannot_be_built(forgotten, tmp_path):
+    methods = dict.fromkeys(ServiceLogger.__abstractmethods__, lambda self, *_: None)
+    assert type("Whole", (ServiceLogger,), methods)(RunFolder(tmp_path))._run is None
+    del methods[forgotten]
+    with pytest.raises(TypeError, match=forgotten):
+        type("Half", (ServiceLogger,), methods)(RunFolder(tmp_path))
 
 
 @pytest.mark.parametrize("cls", [MetricsTable, TensorBoard, MLflow, WeightsAndBiases])
