@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gan_experiments.metrics.extractors import native
+
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 SNIPPETS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -12,6 +14,9 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE |
 @pytest.mark.slow
 def test_every_snippet_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))  # of classifiers that have learned less
+    train_and_test = native._train_and_test
+    monkeypatch.setattr(native, "_train_and_test", lambda *given: train_and_test(*given[:2], 2000))
     names: dict = {}
     assert "budget.images=4000" in SNIPPETS[1]
     for snippet in SNIPPETS:
