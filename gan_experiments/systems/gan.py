@@ -26,6 +26,7 @@ from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.networks.block import recompute_blocks
 from gan_experiments.systems.adversarial import AdversarialSystem, check_updates
 from gan_experiments.systems.microbatch import Fakes, Part, check_microbatch, divided
+from gan_experiments.systems.optimization import weights_of
 from gan_experiments.systems.setup import TrainingSetup
 from gan_experiments.systems.unrolled import check_unrolling, unrolled
 
@@ -198,7 +199,8 @@ class GAN(AdversarialSystem):
                 loss = self._add_penalties("generator", loss, penalties, step, values)
             self.statistics.record(self.clock.step, values)
             finish = self._add_gradient if self._simultaneous else self._minimize
-            finish(loss, optimizer)
+            # The weights that unrolling begins with are leaves of the graph too, and their gradients are costly.
+            finish(loss, optimizer, **({"inputs": weights_of(optimizer)} if self.unroll_steps else {}))
 
     def _draw_fakes(self, network: str, real: Tensor, paired: Tensor | None = None) -> Fakes:
         """Generate the fakes of the step of ``network``; ``paired``: the labels of the real images."""

@@ -104,23 +104,23 @@ class ManualSteps(pl.LightningModule):
             for weight in changed:
                 weight.requires_grad = not weight.requires_grad
 
-    def _minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+    def _minimize(self, loss: Tensor, optimizer: Optimizer, **options: Any) -> None:
         """Compute the gradient and take the optimizer's step; of several parts, in the last of them."""
-        self._add_gradient(loss, optimizer)
+        self._add_gradient(loss, optimizer, **options)
         index, parts = self._part
         if index + 1 == parts:
             self._take_step(optimizer)
 
-    def _add_gradient(self, loss: Tensor, optimizer: Optimizer) -> None:
-        """Compute the gradient; if the step has several parts, their gradients are averaged."""
+    def _add_gradient(self, loss: Tensor, optimizer: Optimizer, **options: Any) -> None:
+        """Compute the gradient, with options of ``backward``; of several parts, gradients are averaged."""
         index, parts = self._part
         if index == 0:
             clear_gradient(optimizer)
         loss = loss / parts if parts > 1 else loss
         if self.direct:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward(**options)  # type: ignore[no-untyped-call]
         else:
-            self.manual_backward(loss)
+            self.manual_backward(loss, **options)
 
     def _take_step(self, optimizer: Optimizer) -> None:
         if self.direct:

@@ -131,19 +131,28 @@ class _DifferentiableAdam:
         if not isinstance(optimizer, Adam) or not plain:
             raise ConfigError("model.unroll_steps: needs optimizer.discriminator to be Adam without weight decay")
         self._group = group
-        states = {name: optimizer.state.get(parameter, {}) for name, parameter in parameters.items()}
-        self._first = {n: state["exp_avg"].clone() if state else torch.zeros(()) for n, state in states.items()}
-        self._second = {n: state["exp_avg_sq"].clone() if state else torch.zeros(()) for n, state in states.items()}
-        self._step = int(next((state["step"] for state in states.values() if state), 0))
+        self._step = int(next((state["step"] for state in map(optimizer.state.get, parameters.values()) if state), 0))
+        self._first, self._second = (
+            {
+                name: optimizer.state.get(each, {}).get(key, torch.zeros_like(each)).clone().flatten()
+                for name, each in parameters.items()
+            }
+            for key in ("exp_avg", "exp_avg_sq")
+        )
 
     def updates(self, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what one step subtracts from each parameter that has a gradient."""
         (beta1, beta2), rate, eps = self._group["betas"], self._group["lr"], self._group["eps"]
         self._step += 1
-        updates = {}
-        for name, gradient in gradients.items():
-            self._first[name] = beta1 * self._first[name].to(gradient) + (1 - beta1) * gradient
-            self._second[name] = beta2 * self._second[name].to(gradient) + (1 - beta2) * gradient.square()
-            scale = (self._second[name] / (1 - beta2**self._step) + eps**2).sqrt()
-            updates[name] = rate * self._first[name] / (1 - beta1**self._step) / scale
-        return updates
+        # All of them as one vector: in a small network the number of operations decides how long a step takes.
+        gradient = torch.cat([each.flatten() for each in gradients.values()])
+        first, second = (torch.cat([each[name] for name in gradients]) for each in (self._first, self._second))
+        first = beta1 * first + (1 - beta1) * gradient
+        second = beta2 * second + (1 - beta2) * gradient.square()
+        scale = (second / (1 - beta2**self._step) + eps**2).sqrt()
+        update = rate * first / (1 - beta1**self._step) / scale
+        sizes = [each.numel() for each in gradients.values()]
+        for kept, each in ((self._first, first), (self._second, second)):
+            kept.update(zip(gradients, each.split(sizes), strict=True))
+        parts = zip(gradients.items(), update.split(sizes), strict=True)
+        return {name: part.view_as(each) for (name, each), part in parts}
