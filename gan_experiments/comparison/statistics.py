@@ -98,6 +98,30 @@ def expected_best(values: ArrayLike) -> Floats:
     Returns:
         ``(n,)``.
     """
+    ordered, chances = _best_of_draws(values)
+    expected: Floats = chances @ ordered
+    return expected
+
+
+def best_of_searches(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return between which values the best of 1, 2, ..., n trials lies in a share ``level`` of searches.
+
+    Args:
+        values: As of :func:`expected_best`.
+        level: The share.
+
+    Returns:
+        The lower and the upper values, each ``(n,)``.
+    """
+    ordered, chances = _best_of_draws(values)
+    cumulated = chances.cumsum(axis=1)
+    tail = (1 - level) / 2
+    low, high = (ordered[(cumulated < share - 1e-12).sum(axis=1)] for share in (tail, 1 - tail))
+    return low, high
+
+
+def _best_of_draws(values: ArrayLike) -> tuple[Floats, Floats]:
+    """Return ordered values and, ``(n, n)``, the chance of each to be the best of 1, 2, ..., n drawn ones."""
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     worst = ordered[np.isfinite(ordered)].max()
     ordered = np.where(np.isfinite(ordered), ordered, worst)
@@ -105,5 +129,4 @@ def expected_best(values: ArrayLike) -> Floats:
     trials = np.arange(1, count + 1)[:, None]
     # P(the best of k trials is no better than the i-th) = P(all k are the i-th or worse).
     beyond = ((count - np.arange(count + 1)) / count) ** trials
-    expected: Floats = (beyond[:, :-1] - beyond[:, 1:]) @ ordered
-    return expected
+    return ordered, beyond[:, :-1] - beyond[:, 1:]

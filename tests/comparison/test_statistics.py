@@ -71,6 +71,17 @@ def test_the_expected_best_is_the_mean_over_draws():
     assert (np.diff(best) <= 0).all()
 
 
+def test_the_best_of_most_searches_lies_in_the_band():
+    """The chances are counted over all draws."""
+    values = [4.0, 1.0, 2.0, 3.0, math.inf]
+    low, high = statistics.best_of_searches(values, level=0.6)
+    for trials in (1, 2, 3, 4):
+        drawn = sorted(min(draw) for draw in itertools.product([4.0, 1.0, 2.0, 3.0, 4.0], repeat=trials))
+        for end, tail in ((low, 0.2), (high, 0.8)):
+            assert end[trials - 1] == drawn[math.ceil(tail * len(drawn) - 1e-9) - 1]
+    assert (low <= high).all()
+
+
 def test_equal_values_have_no_spread():
     assert statistics.mean_interval([2.0] * 3) == (2.0, 2.0)
     assert statistics.mean_interval([2.0] * 12) == (2.0, 2.0)

@@ -198,21 +198,28 @@ def _search(comparison: Comparison) -> Plot | None:
         values += [math.inf for run in arm.arm.runs.values() if run.status == "pruned"]
         if len(values) > 1 and any(map(math.isfinite, values)):
             best = sign * statistics.expected_best(values)
+            low, high = np.sort([sign * each for each in statistics.best_of_searches(values)], axis=0)
+            trials = np.arange(1, len(best) + 1)
             style = _style(rank) | {"label": _short(arm.label), "markevery": max(1, len(best) // 8)}
-            axes.plot(np.arange(1, len(best) + 1), best, **style)
-            curves[arm.label] = best
+            axes.plot(trials, best, **style)
+            axes.fill_between(trials, low, high, color=style["color"], alpha=0.1, linewidth=0)
+            curves[arm.label] = np.array([best, low, high])
     if not curves:
         return None
-    _scale(axes, np.concatenate(list(curves.values())))
+    _scale(axes, np.concatenate([each.ravel() for each in curves.values()]))
     axes.set_xlabel("trials")
     axes.set_ylabel(f"expected best {_score_axis(comparison)}")
     _legend(figure, axes)
     caption = (
-        "Expected best score of a search with this number of trials (Dodge et al. 2019; Lucic et al. 2018). Compare "
-        "arms at the same number: the best of more trials is better. Exact for independent draws; a trial that "
-        "diverged or was pruned counts as the worst of its arm."
+        "Expected best score of a search with this number of trials (Dodge et al. 2019; Lucic et al. 2018), and the "
+        "band of 95 % of such searches. Compare arms at the same number: the best of more trials is better. Exact for "
+        "independent draws; near the last trial the bands are too narrow, since no draw is better than the best trial. "
+        "A trial that diverged or was pruned counts as the worst of its arm."
     )
-    ends = [f"{label} {number(float(best[-1]))} after {len(best)}" for label, best in curves.items()]
+    ends = [
+        "{} {} [{}, {}] after {}".format(label, *map(number, curve[:, -1].tolist()), curve.shape[1])
+        for label, curve in curves.items()
+    ]
     return Plot("Expected best score against number of trials", caption, ["Lines", *ends], svg_of(figure))
 
 
