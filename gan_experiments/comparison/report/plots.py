@@ -208,7 +208,7 @@ def _search(comparison: Comparison) -> Plot | None:
         return None
     _scale(axes, np.concatenate([each.ravel() for each in curves.values()]))
     axes.set_xlabel("trials")
-    axes.set_ylabel(f"expected best {_score_axis(comparison)}")
+    axes.set_ylabel(f"expected best\n{_score_axis(comparison)}")  # one line is longer than the axis
     _legend(figure, axes)
     caption = (
         "Expected best score of a search with this number of trials (Dodge et al. 2019; Lucic et al. 2018), and the "

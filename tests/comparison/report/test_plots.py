@@ -30,6 +30,23 @@ def test_a_search_has_a_plot_of_its_own(tmp_path, compared):
     assert drawn(compared(tmp_path)) == [*USUAL, "Expected best score against number of trials"]
 
 
+def test_labels_of_axes_are_shown_whole(tmp_path, compared, monkeypatch):
+    """Of a search of six arms, whose legend leaves little height."""
+    arms = ("non_saturating", "relativistic_pairing", "least_squares", "wasserstein", "minimax", "hinge")
+    for trial, arm in enumerate(2 * arms):
+        config = {"optimizer.generator.lr": 1e-4 * (1 + trial), "loss._target_": arm}
+        write_run(tmp_path / f"{trial}", fid=5.0 + trial, config=config, record={"choices": {"loss": arm}})
+    save, figures = plots.svg_of, []
+    monkeypatch.setattr(plots, "svg_of", lambda figure: figures.append(figure) or save(figure))
+    made = plots.plots(compared(tmp_path))
+    assert made[-1].title.startswith("Expected best")
+    for plot, figure in zip(made, figures, strict=True):
+        figure.draw_without_rendering()
+        across, up = (axis.label.get_window_extent() for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis))
+        assert across.x0 >= 0 and across.x1 <= figure.bbox.x1, plot.title
+        assert up.y0 >= 0 and up.y1 <= figure.bbox.y1, plot.title
+
+
 @pytest.mark.parametrize(
     "fids",
     [
