@@ -43,8 +43,8 @@ def test_labels_of_axes_are_shown_whole(tmp_path, compared, monkeypatch):
     for plot, figure in zip(made, figures, strict=True):
         figure.draw_without_rendering()
         across, up = (axis.label.get_window_extent() for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis))
-        assert across.x0 >= 0 and across.x1 <= figure.bbox.x1, plot.title
-        assert up.y0 >= 0 and up.y1 <= figure.bbox.y1, plot.title
+        assert 0 <= across.x0 <= across.x1 <= figure.bbox.x1, plot.title
+        assert 0 <= up.y0 <= up.y1 <= figure.bbox.y1, plot.title
 
 
 @pytest.mark.parametrize(
