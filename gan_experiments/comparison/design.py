@@ -20,6 +20,7 @@ _IGNORED = {*NON_RESULT_KEYS, SEED}
 EXECUTION_KEYS = ("callbacks.", "logger.", *(f"trainer.{key}" for key in EXECUTION_TRAINER_KEYS))
 _GLOBAL_GROUPS = ("experiment", "study")  # whose options set keys anywhere in the config
 _ABSENT = "(absent)"
+_as_json = json.JSONEncoder(default=str).encode
 Block = tuple[str, ...]  # the seed and whatever else varies within arms; runs of one block form a pair
 
 
@@ -170,9 +171,16 @@ class _Varying:
         if name not in self._levels:
             chosen = name in self._groups and all(name in choices for choices in self._chosen)
             options = [choices[name] for choices in self._chosen] if chosen else []
-            short, exact = ([_setting(run, name, exact) for run in self._runs] for exact in (False, True))
-            self._levels[name] = options or (short if len(set(short)) == len(set(exact)) else exact)
+            self._levels[name] = options or self._settings(name)
         return self._levels[name]
+
+    def _settings(self, name: str) -> list[str]:
+        """Return the value at a key in each run, numbers to six digits if that tells them apart."""
+        short = [_setting(run, name) for run in self._runs]
+        if not any(isinstance(run.config.get(name), float) for run in self._runs):
+            return short
+        exact = [_setting(run, name, exact=True) for run in self._runs]
+        return short if len(set(short)) == len(set(exact)) else exact
 
     def labels(self, factors: Sequence[str]) -> list[str]:
         """Return the label of each run's arm."""
@@ -193,7 +201,7 @@ class _Varying:
 
 def as_text(value: Any) -> str:
     """Return a config value as text."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if isinstance(value, str) else _as_json(value)
 
 
 def _choices(run: CollectedRun) -> dict[str, str]:

@@ -25,7 +25,7 @@ from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.difference import compare_with_mean
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveInt
-from gan_experiments.core.yaml_size import refuse_huge
+from gan_experiments.core.yaml_size import load_yaml
 from gan_experiments.runs.metrics_table import Floats
 from gan_experiments.runs.results import scores
 
@@ -138,9 +138,7 @@ def read_published(name: str) -> Published:
         known = [path.parent.name for path in folder().glob(f"*/{FILE}")]
         raise ConfigError(f"published: there is no table {name!r}{suggest(name, known, listed=True)}")
     try:
-        text = file.read_text(encoding="utf-8")
-        refuse_huge(text)
-        return TypeAdapter(Published).validate_python(yaml.safe_load(text))
+        return TypeAdapter(Published).validate_python(load_yaml(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
         lines = [f"{file}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems]

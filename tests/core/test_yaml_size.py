@@ -1,7 +1,9 @@
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gan_experiments.core.yaml_size import refuse_huge
+from gan_experiments.core.yaml_size import load_yaml, refuse_huge
 
 
 def test_what_a_config_holds_is_fine():
@@ -24,3 +26,53 @@ def test_depth_and_recursion_are_refused():
         refuse_huge("[" * 65 + "]" * 65)
     with pytest.raises(yaml.YAMLError, match="part of"):
         refuse_huge("&a [*a]")
+
+
+SIMPLE = [
+    *("", "---\n", "# nothing", "a", "[]", "{}", "a: {b: [1, {c: ~}]}\n", "- - 1\n  - b\n", "a: 1\nb: 2\na: 3\n"),
+    "a: [1, 010, 0x1F, 1_000, 1:30, 1.5, 1e-5, 1.0e-5, .inf, -.inf, yes, No, null, ~, '1', '<<', x y]\n",
+    "a: |\n  1\nb: >-\n  two\n  lines\n? c\n: 1\n",
+]
+OTHERS = [
+    *("a: &x [1]\nb: *x", "a: &x {b: 1}\nc: {<<: *x, b: 2}", "a: !!str 1", "a: ! 1", "a: 2026-01-01", "=: 1"),
+    *("{? [1] : 2}", "? {a: 1}\n: 2", "a\n--- b", "a: !!python/name:os.system", "a: 2026-13-45", "{", "a: b: c"),
+    *("{? {} : 2}", "[&a 1]", "&a {}", "!x []", "--- &a\n", "[1, 2", "*a", "\t- a", "\0", "a: !!set {b}"),
+]
+
+
+def outcome(read, text):
+    try:
+        return repr(read(text))
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("text", SIMPLE + OTHERS)
+def test_it_is_what_a_safe_loader_reads(text):
+    def reference(text):
+        refuse_huge(text)
+        return yaml.safe_load(text)
+
+    assert outcome(load_yaml, text) == outcome(reference, text)
+    assert outcome(load_yaml, text.encode()) == outcome(reference, text.encode())
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.dates()
+NESTED = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner))
+
+
+@given(NESTED, st.sampled_from([None, True, False]))
+def test_what_was_written_is_read(value, flow):
+    assert load_yaml(yaml.safe_dump(value, default_flow_style=flow, sort_keys=False)) == value
+
+
+@pytest.mark.parametrize("depth", [64, 65])
+def test_it_refuses_what_is_huge(depth):
+    text = "[" * depth + "]" * depth
+    if depth > 64:
+        with pytest.raises(yaml.YAMLError, match="deeper"):
+            load_yaml(text)
+    else:
+        assert repr(load_yaml(text)) == text
+    with pytest.raises(yaml.YAMLError, match="more than 100,000 values"):
+        load_yaml("[" + "1," * 100_001 + "]")
