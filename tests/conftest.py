@@ -98,6 +98,14 @@ def new_processes(monkeypatch):
     monkeypatch.setattr("gan_experiments.sweeps.fork_server.subprocess", subprocess)
 
 
+@pytest.fixture(scope="session")
+def quick_onnx():
+    """Let torch read the sources of its hundreds of functions for ONNX once, and not for each file: that is a third."""
+    from onnxscript.values import TracedOnnxFunction
+
+    TracedOnnxFunction.function_ir = property(cache(TracedOnnxFunction.function_ir.fget))
+
+
 @pytest.fixture
 def tiny():
     """Compose the default config with tiny networks and a tiny budget, and the overrides given."""

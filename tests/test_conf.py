@@ -1,16 +1,18 @@
 """Every option of every group trains."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from backbones import random_backbone
 from hydra.utils import get_class
 from omegaconf import OmegaConf
-from tiny import LARGE, TRANSLATORS, tiny_overrides
+from tiny import LARGE, tiny_overrides
 
 from gan_experiments.config.compose import compose
 from gan_experiments.core import weights
-from gan_experiments.metrics import diversity, path_length, translation
+from gan_experiments.metrics import diversity, evaluator, path_length, translation
+from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
 
@@ -26,7 +28,6 @@ TRAINED = (
     "metrics",
     "callbacks",
     "logger",
-    "experiment",
 )
 NEEDS_ENERGY = ("ebgan", "began")
 NEEDS_VAE = (("loss", "none"), ("optimizer", "vae"), ("model", "vae"))
@@ -71,6 +72,7 @@ ADDED = {
 
 POLYGONS = ["dataset=polygons", "dataset.image_size=8", "dataset.num_images=50"]
 DATA_OF = {"known_distribution": POLYGONS, "mixture": POLYGONS, "equilibrium": ["dataset=dirac"]}
+CLASSIFIER = {"width": 4, "training_images": 2000}
 WITHOUT_CHANNELS = ("dirac", "linear_quadratic", "mlp", "mlp_points", "mlp_vae", "equilibrium")
 
 
@@ -94,6 +96,7 @@ def test_no_group_is_forgotten():
         *TRAINED,
         "dataset",
         "dataset_defaults",
+        "experiment",
         "trainer",
         "output",
         "study",
@@ -117,8 +120,6 @@ def needed(group, option):
     if option in LARGE:
         unflipped = "horizontal_flip" in (CONF / group / f"{option}.yaml").read_text()  # polygons have no such option
         return [*LARGE[option], *["~dataset.horizontal_flip"] * unflipped]
-    if group == "experiment":
-        return [f"model={option}", "task=denoise"] if option in TRANSLATORS else []
     task = option if group == "task" else "denoise" if (group, option) == ("optimizer", "pix2pix") else "none"
     coloured = ["dataset=stacked_digits", "dataset.num_images=64", "dataset_defaults=none"]
     return [] if task == "none" else ["model=pix2pix", f"task={task}", *(coloured if task == "colorize" else [])]
@@ -127,6 +128,7 @@ def needed(group, option):
 @pytest.mark.parametrize(("group", "option"), [(group, option) for group in TRAINED for option in options(group)])
 def test_two_steps(group, option, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "download_url_to_file", no_network)  # Inception: training goes on with native
+    monkeypatch.setattr(evaluator, "NativeClassifier", partial(NativeClassifier, *CLASSIFIER.values()))
     for module in (diversity, path_length, translation):
         monkeypatch.setattr(module, "load_backbone", lambda *_: random_backbone())
     overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}", *needed(group, option))
@@ -134,8 +136,6 @@ def test_two_steps(group, option, tmp_path, monkeypatch):
         overrides.append("model=autoencoder")
     if (group, option) in NEEDS_VAE:
         overrides.append("model=vae")
-    if group == "experiment" and option not in LARGE:
-        overrides.append("dataset=digits")  # what is at hand
     if (group, option) == ("callbacks", "none"):
         overrides = [line for line in overrides if not line.startswith("callbacks.")]
     if group == "metrics" and option in ADDED:
@@ -145,11 +145,11 @@ def test_two_steps(group, option, tmp_path, monkeypatch):
         overrides = [line for line in overrides if "channels" not in line]
     if (group == "model" and option == "mlp_vae") or "model=vae" in overrides:
         overrides = [line for line in overrides if "discriminator" not in line]
-    if group == "experiment" and "hidden" in compose("train", [f"experiment={option}"]).model.generator:
-        overrides = [line for line in overrides if "channels" not in line]  # fully connected networks have none
     config = OmegaConf.to_container(compose("train", overrides), resolve=True)
     config |= {"batch_size": 8, "d_steps": 1}
     config["metrics"] |= {"every": 16, "samples": 200, "final_samples": 200}
+    if native := config["metrics"].get("extractors", {}).get("native"):
+        native |= CLASSIFIER
     parts = build(config, RunFolder(tmp_path))
     parts.trainer.fit(parts.system, datamodule=parts.data)
     assert parts.system.clock.images_seen == 16

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tiny import tiny_overrides
+from tiny import CLASSIFIER, tiny_overrides
 
 from gan_experiments.cli import data, evaluate, sample, train
 from gan_experiments.config.check import check_config
@@ -52,6 +52,7 @@ def test_train_evaluate_sample_and_resume(call):
             if (command in words[0] and words[1].startswith("run=")) or words[-1].startswith(command)
         ]
         words = [re.sub(r"outputs/\S+", str(folder), word) for word in words]
+        words += CLASSIFIER if module is evaluate else ()
         code, out, err = call(module, *words)
         assert code == 0, err
         assert {"gan-evaluate": "FID", "gan-sample": ".png", "resume": "is finished"}[command] in out

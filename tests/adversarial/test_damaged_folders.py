@@ -10,7 +10,7 @@ import signal
 
 import pytest
 import yaml
-from tiny import tiny_overrides
+from tiny import CLASSIFIER, tiny_overrides
 
 from gan_experiments.cli import compare, evaluate, export, sample, train
 from gan_experiments.core.dotted import flatten
@@ -20,10 +20,9 @@ SECONDS = 60  # after which an attempt counts as one that hangs
 STUDY = "study"
 FILES = ("record.json", "config.yaml", "metrics.csv", "checkpoints/last.ckpt", "generator.safetensors")
 WRONG = (None, -1, 1e308, float("nan"), 10**400, True, "text", "", [], [1], {}, {"a": {}}, "\x1b[31m", "ä\u202e")
-SMALL = ("metrics.extractors.native.width=4", "metrics.extractors.native.training_images=2000")
 COMMANDS = {
     "resume": (train, "resume={run}"),
-    "evaluate": (evaluate, "run={run}", "metrics.samples=20", *SMALL),
+    "evaluate": (evaluate, "run={run}", "metrics.samples=20", *CLASSIFIER),
     "compare": (compare, "study={study}"),
     "sample": (sample, "run={run}", "output.count=2"),
     "export": (export, "run={run}", "push={study}/card"),  # an ONNX file takes longer, of the same and less

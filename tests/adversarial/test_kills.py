@@ -23,16 +23,16 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a sweep in /proc"),
 ]
 
-EVERY = ("callbacks.checkpoint.every=200", "callbacks.monitor.every=70", "metrics.every=400")
+EVERY = ("callbacks.checkpoint.every=100", "callbacks.monitor.every=35", "metrics.every=200")
 SWEEPS = {
-    "dcgan": ("budget.images=1600",),
-    "vae": ("model=vae", "budget.images=1600"),
+    "dcgan": ("budget.images=800",),
+    "vae": ("model=vae", "budget.images=800"),
     "points": (
         "dataset=ring", "dataset.num_points=500", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]",
-        "budget.images=3200",
+        "budget.images=1600",
     ),
-    "pix2pix": ("model=pix2pix", "task=denoise", "budget.images=400"),
-    "two processes": ("trainer=ddp_cpu", "budget.images=800"),
+    "pix2pix": ("model=pix2pix", "task=denoise", "budget.images=200"),
+    "two processes": ("trainer=ddp_cpu", "budget.images=400"),
 }  # fmt: skip
 KILLS = 3
 

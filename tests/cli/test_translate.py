@@ -73,6 +73,7 @@ def test_sampling_a_translator_and_translating_with_a_generator_name_the_other_c
     assert "gan-sample" in err
 
 
+@pytest.mark.usefixtures("quick_onnx")
 @pytest.mark.parametrize("model", ["pix2pix", "cut"])
 def test_a_translator_is_exported_to_onnx_and_agrees_with_torch(call, trained, tmp_path, model):
     onnxruntime = pytest.importorskip("onnxruntime")

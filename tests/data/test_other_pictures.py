@@ -62,6 +62,7 @@ def trained(tiny, tmp_path):
     return make
 
 
+@pytest.mark.usefixtures("quick_onnx")
 @pytest.mark.parametrize("kind", KINDS)
 def test_they_are_trained_on_measured_exported_and_drawn(trained, call, tmp_path, kind):
     shape, others = KINDS[kind]

@@ -1,5 +1,8 @@
 """The smallest run that has everything in it."""
 
+# What evaluations need beside, as by default their classifier learns for seconds.
+CLASSIFIER = ("metrics.extractors.native.width=4", "metrics.extractors.native.training_images=2000")
+
 TINY = (
     "model.generator.channels=4",
     "model.discriminator.channels=4",
@@ -13,8 +16,7 @@ TINY = (
     "metrics.every=32",
     "metrics.samples=40",
     "metrics.final_samples=60",
-    "metrics.extractors.native.width=4",
-    "metrics.extractors.native.training_images=2000",
+    *CLASSIFIER,
 )
 
 

@@ -12,6 +12,8 @@ from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.runs import onnx as onnx_export
 from gan_experiments.runs.onnx import export_onnx
 
+pytestmark = pytest.mark.usefixtures("quick_onnx")
+
 
 class Small(Generator):
     def __init__(self, num_classes=0):

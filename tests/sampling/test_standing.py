@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from tiny import tiny_overrides
+from tiny import CLASSIFIER, tiny_overrides
 from torch import nn
 
 import gan_experiments
@@ -144,7 +144,7 @@ def test_the_commands_have_them_too(runs, call, capsys, tmp_path):
         drawn.append((tmp_path / "sheet.png").read_bytes())
         (tmp_path / "sheet.png").unlink()
     assert drawn[0] == drawn[1] != drawn[2]
-    code, out, err = call(evaluate_command, f"run={plain}", "standing_batches=3", "metrics.samples=40")
+    code, out, err = call(evaluate_command, f"run={plain}", "standing_batches=3", "metrics.samples=40", *CLASSIFIER)
     assert (code, "batch norm of 3 batches" in out) == (0, True), err
     code, _, err = call(sample, f"run={plain}", "standing_batches=-1")
     assert (code, "standing_batches: -1 is not" in err) == (2, True)
