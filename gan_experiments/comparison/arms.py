@@ -156,7 +156,8 @@ def arm_result(arm: Arm, criterion: Criterion, threshold: float) -> ArmResult:
     complete = [values for values in periodic if values is not None and np.isfinite(values).all()]
     reached = [_first_reaching(run, criterion, threshold) for run in ended if not math.isnan(threshold)]
     images, seconds = zip(*reached, strict=True) if reached else ((), ())
-    costs = {name: [value for run in finished if (value := costs_of(run)[name]) is not None] for name in COSTS}
+    spent = [costs_of(run) for run in finished]
+    costs = {name: [value for each in spent if (value := each[name]) is not None] for name in COSTS}
     return ArmResult(
         arm=arm,
         outcomes=ends,
