@@ -396,11 +396,11 @@ def captured_generator_step(parts, at):
             seen["group"], seen["real"] = optimizer.param_groups[0], real.detach().clone()
         step(real, labels, shared)
 
-    def kept(loss, optimizer):
+    def kept(loss, optimizer, **only):
         if "start" in seen and "gradient" not in seen and optimizer is parts.trainer.optimizers[1]:
             weights = list(system.generator.parameters())
             seen["gradient"] = torch.autograd.grad(loss, weights, retain_graph=True)
-        minimize(loss, optimizer)
+        minimize(loss, optimizer, **only)
 
     system._generator_step, system._minimize = watched, kept
     fit(parts)
