@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +26,7 @@ from gan_experiments.runs.checkpoints import check_weights, load_weights
 from gan_experiments.runs.hub import local_file
 
 
-def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator | Translator:
+def load_generator(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Generator | Translator:
     """Load ``generator.safetensors`` of a run: the EMA generator, on the CPU and in evaluation mode.
 
     ``generator(latents, labels)`` maps standard normal latents ``(B, generator.latent_dim)`` and, if
@@ -34,14 +35,14 @@ def load_generator(path: str | Path, trusted: Sequence[str] = ()) -> Generator |
     class other than a generator of this package is refused. The file of a translator gives the translator from A to B.
 
     Args:
-        path: The file, a folder with it, such as that of a run, or ``hub:owner/name``, a repository of the Hugging Face
-            Hub, of which nothing else is read.
+        path: The file, a ``Run``, a folder with it, such as that of a run, or ``hub:owner/name``, a repository of the
+            Hugging Face Hub, of which nothing else is read.
         trusted: Other packages in which the class of a generator may be defined.
 
     Raises:
         ConfigError: The file is missing or damaged, or names another class; or the Hub does not have it.
     """
-    path = local_file(str(path), "load_generator")
+    path = local_file(os.fspath(path), "load_generator")
     weights, metadata = read_generator_file(path)
     try:
         architecture, facts = (json.loads(metadata[key]) for key in ("architecture", "facts"))

@@ -31,6 +31,7 @@ def test_a_run_is_what_its_folder_holds(trained):
     assert run.record == trained.record
     assert Path(run) == trained.folder
     assert os.fspath(run) == str(trained.folder)
+    assert load_generator(run).latent_dim == load_generator(trained.folder).latent_dim
     assert repr(run) == f"Run({str(trained.folder)!r}, finished)"
 
 
