@@ -116,6 +116,8 @@ def test_values_are_held_against_annotations(annotation, right, wrong, refused):
     [
         ("PositiveInt", "abc", "'abc' is not an integer >= 1"),
         ("PositiveInt", 2.0, "2.0 is not an integer >= 1; write 2"),
+        ("int", "0-3", "'0-3' is not an integer; did you mean range(0,4), in quotes and with -m?"),
+        ("int", "3-0", "'3-0' is not an integer"),
         ("PositiveFloat", -1, "-1 is not a number > 0"),
         ("Fraction", 2, "2 is not a number in [0, 1]"),
         ('Literal["linear", "cosine"]', "cosin", "'cosin' is not one of linear, cosine; did you mean 'cosine'?"),
