@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -81,7 +82,7 @@ def expected_time(overrides: list[str], trusted: list[str]) -> str:
     from gan_experiments.training.speed import LONGEST, TooSlowError, images_per_second
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # the data have been described already
             warnings.simplefilter("ignore")
             config = compose(overrides, trusted=trusted)
             images = config["budget"]["images"]
@@ -100,13 +101,15 @@ def _ending_at_once() -> Iterator[None]:
     previous = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except SystemExit:
+        print("interrupted", file=sys.stderr)
+        raise
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    print("interrupted", file=sys.stderr)
     sys.exit(128 + number)
 
 
