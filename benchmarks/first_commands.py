@@ -132,14 +132,15 @@ def train(overrides: list[str], seed: str, options: argparse.Namespace) -> dict[
     name = f"{overrides[0].replace('=', '-')}-{seed}"
     budget = affordable(overrides, options.minutes)
     before = os.times()
-    given = [*overrides, *budget, f"seed={seed}", f"name={name}", f"output_dir={options.folder}"]
+    given = [*overrides, *budget, f"seed={seed}", f"name={name}", f"output_dir={options.folder}", "rerun=true"]
     done = subprocess.run(
         [sys.executable, "-m", "gan_experiments.cli.train", *given], capture_output=True, text=True, check=False
     )
     after = os.times()
     row: dict[str, Any] = {"overrides": [*overrides, *budget]}
     row["minutes"] = (after.children_user + after.children_system - before.children_user - before.children_system) / 60
-    found = sorted(options.folder.glob(f"*/{name}/record.json"))
+    found = [file for each in (name, f"{name}-*") for file in options.folder.glob(f"*/{each}/record.json")]
+    found.sort(key=lambda file: file.stat().st_mtime)
     if done.returncode or not found:
         said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Config error:")]
         return {**row, "verdict": f"exit code {done.returncode}: {' '.join(said[-1:])[:200].strip()}"}
