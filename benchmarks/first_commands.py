@@ -99,6 +99,7 @@ def rows(root: Path | None) -> list[list[str]]:
     found += [[f"model={name}", *NEEDS.get(name, ())] for name in own_files("train").options("model")]
     recipes = sorted(file.stem for file in (conf_dir() / "experiment").glob("*.yaml"))
     needs = {name: [each for each in lines if not each.startswith("loss")] for name, lines in NEEDS.items()}
+    needs["fastgan"] = ["dataset=polygons", "~dataset.horizontal_flip"]  # the recipe sets it, polygons have none
     return found + [[f"experiment={name}", *needs.get(name, ["dataset=digits"])] for name in recipes]
 
 

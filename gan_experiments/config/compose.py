@@ -147,7 +147,9 @@ class CommandLine(Overrides):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
             aliases = key_aliases(self.files.config_name)
             text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), aliases)
-            if "did you mean" in text:
+            if last == TARGET and "." in parent:  # every component has one, so that any other would be suggested
+                text = f"no such key; to add a component: +{change.line}"
+            elif "did you mean" in text:
                 pass
             elif owners := options_with(parent, last):
                 text += f"; those of {parent} that have it: {', '.join(owners)}"

@@ -85,6 +85,12 @@ def test_a_key_that_other_options_have_is_said_to_be_theirs():
     assert re.search("; those of dataset that have it: .*image_folder", line)
 
 
+def test_a_component_that_the_files_do_not_have_is_added_by_a_plus():
+    added = "callbacks.timer._target_=pytorch_lightning.callbacks.Timer"
+    assert problems(added) == [f"callbacks.timer._target_: no such key; to add a component: +{added}"]
+    assert value_problems(f"+{added}") == []
+
+
 def test_a_key_that_the_files_do_not_have_needs_a_plus():
     (line,) = problems("optimizer.generator.amsgrad=true")
     known = "optimizer.generator.amsgrad: no such key (lr, betas, fused)"
