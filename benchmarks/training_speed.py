@@ -9,9 +9,10 @@ discriminator's fakes, which is another algorithm (model.share_fakes=true here).
 of the discriminator once for real images and fakes and adds their gradients up in bf16; `casts in each pass` adds them
 up in float32, as `gan-train` does, which logs, shows its bar and guards against divergence. What a run does once
 belongs to its start and is not timed: memory is claimed in the first steps, and the first row of values looks at the
-real images. `in a process like gan-train's` has imported what gan-train does, which made this loop a tenth slower
-for the MLP, why is not known; two processes of one loop differ by several percent. With one thread, seconds are
-those of the processor, which other programs change less.
+real images. `and Lightning imported` shows what that import costs a loop on a machine without a GPU: every step of an
+optimizer then searches twice for the library of the driver (PYTORCH_NVML_BASED_CUDA_CHECK, which gan-train takes
+back). Two processes of one loop differ by several percent. With one thread, seconds are those of the processor, which
+other programs change less.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ BATCH = 128
 CONTENDERS = {
     "naive": {},
     "best": {},
-    "best, in a process like gan-train's": {"imports": True},
+    "best, and Lightning imported": {"imports": True},
     "best, shared fakes": {"share": True},
     "best, bf16": {"bf16": True},
     "best, bf16, casts in each pass": {"bf16": True, "cache": False},
@@ -110,10 +111,10 @@ def bare(
 ) -> Callable[[], float]:
     """Return a plain PyTorch loop over one segment.
 
-    ``cache``: bf16 weights serve both passes of a step; ``imports``: what gan-train imports is imported, too.
+    ``cache``: bf16 weights serve both passes of a step; ``imports``: Lightning is imported, too.
     """
     if imports:
-        from gan_experiments.training import build  # noqa: F401
+        import pytorch_lightning  # noqa: F401
     import torch
     from torch.nn.functional import softplus
 
