@@ -3,9 +3,11 @@
 Student's quantile with Welch's degrees of freedom holds its level for normal values whatever the spreads and numbers of
 seeds, which a permutation of seeds does not (5 seeds of standard deviation 10 against 10 of 1: 20 % false verdicts
 instead of 5 %). For values as skewed as lognormal ones it does not either (20 %): the mean of a few such values is
-mostly too small, together with their spread. So the quantile is multiplied by ``1 + 5 s``, where ``s`` is the skewness
-of the difference of the means, up to a factor, if both arms are equally skewed: 0 for arms of equal size and spread.
-``benchmarks/verdict_errors.py`` has the simulation. Interval and p value are two sides of one statistic.
+mostly too small, together with their spread, so the arm with the larger spread looks better than it is. So the quantile
+is multiplied by ``1 + 6 s`` where that arm is ahead, and by ``1 + 2 s`` where it is behind, as it would be if the long
+tail were on the side of the good runs. ``s`` is the skewness of the difference of the means, up to a factor, if both
+arms are equally skewed: 0 for arms of equal size and spread. ``benchmarks/verdict_errors.py`` has the simulation.
+Interval and p value are two sides of one statistic.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from gan_experiments.runs.metrics_table import Floats
 MOST_SEEDS = 1000  # larger numbers of seeds needed are not computed
 _POWER = 0.8  # at the number of seeds needed
 _STUDIES = 400  # simulated for it
-_WIDENING = 5.0  # by simulation: the least for which lognormal values (sigma 1) hold the level
+_WIDENINGS = 6.0, 2.0  # by simulation: hold the level for tails of bad runs (lognormal, sigma 1) and good ones (0.5)
+_WIDENING_OF_BOTH = 5.0  # the least for long tails (sigma 1) on either side
 _WIDENING_OF_PAIRS = 4.0  # the least for which those hold a level of 1 %
 _PAIRED_SHARE = 0.2  # of the level, where seeds are matched
 
@@ -51,13 +54,18 @@ class Difference(NamedTuple):
 
 class _Statistic(NamedTuple):
     difference: Floats
-    error: Floats  # standard error times the widening
+    errors: tuple[Floats, Floats]  # standard error times the widening, towards a lower and a higher true difference
     freedom: Floats
 
     def p(self) -> Floats:
+        error = np.where(self.difference < 0, self.errors[1], self.errors[0])
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = 2 * stdtr(self.freedom, -np.abs(self.difference) / self.error)  # as stats.t.sf, which takes longer
-        return np.where(self.difference == 0, 1.0, np.where(self.error == 0, 0.0, values))
+            values = 2 * stdtr(self.freedom, -np.abs(self.difference) / error)  # as stats.t.sf, which takes longer
+        return np.where(self.difference == 0, 1.0, np.where(error == 0, 0.0, values))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        quantile = -stdtrit(self.freedom, level / 2)
+        return float(self.difference - quantile * self.errors[0]), float(self.difference + quantile * self.errors[1])
 
 
 def compare_values(first: ArrayLike, second: ArrayLike, matched: bool, level: float = ALPHA) -> Difference:
@@ -89,9 +97,7 @@ def compare_values(first: ArrayLike, second: ArrayLike, matched: bool, level: fl
         p, paired = min(1.0, *both), both[1] < both[0]
         level *= _PAIRED_SHARE if paired else 1 - _PAIRED_SHARE
         statistic = in_pairs if paired else statistic
-    half = float(-stdtrit(statistic.freedom, level / 2) * statistic.error)
-    difference = float(statistic.difference)
-    return Difference(max(p, floor), difference - half, difference + half, difference < 0, paired)
+    return Difference(max(p, floor), *statistic.interval(level), bool(statistic.difference < 0), paired)
 
 
 def compare_with_mean(
@@ -109,10 +115,8 @@ def compare_with_mean(
     n, m = len(a), math.inf if trials is None else trials
     own = a.var(ddof=1) / n
     errors, counts = ((own * (1 + n / m), 0.0), (n, math.inf)) if error is None else ((own, error**2), (n, m))
-    statistic = _statistic(a.mean() - mean, errors, counts)
-    half = float(stats.t.isf(ALPHA / 2, statistic.freedom) * statistic.error)
-    difference = float(statistic.difference)
-    return difference, difference - half, difference + half
+    statistic = _statistic(a.mean() - mean, errors, counts, (_WIDENING_OF_BOTH, _WIDENING_OF_BOTH))
+    return float(statistic.difference), *statistic.interval(ALPHA)
 
 
 def p_values(first: Floats, second: Floats, matched: bool) -> Floats:
@@ -193,13 +197,19 @@ def _fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
 def _welch(a: Floats, b: Floats) -> _Statistic:
     """Compare samples along the last axis (Welch 1947)."""
     n, m = a.shape[-1], b.shape[-1]
-    return _statistic(a.mean(-1) - b.mean(-1), (a.var(-1, ddof=1) / n, b.var(-1, ddof=1) / m), (n, m))
+    return _statistic(a.mean(-1) - b.mean(-1), (a.var(-1, ddof=1) / n, b.var(-1, ddof=1) / m), (n, m), _WIDENINGS)
 
 
 def _statistic(
-    difference: Floats | float, errors: tuple[Floats | float, Floats | float], counts: tuple[float, float]
+    difference: Floats | float,
+    errors: tuple[Floats | float, Floats | float],
+    counts: tuple[float, float],
+    widenings: tuple[float, float],
 ) -> _Statistic:
-    """Compare means by the squares of their standard errors and the numbers of values; the second may be infinite."""
+    """Compare means by the squares of their standard errors and the numbers of values; the second may be infinite.
+
+    ``widenings`` are those where the arm of the larger spread is ahead, and where it is behind.
+    """
     n, m = counts
     total = np.asarray(errors[0] + errors[1])
     weights = errors[0] ** 2 / (n - 1) + errors[1] ** 2 / (m - 1)
@@ -207,20 +217,23 @@ def _statistic(
     # The share of the first arm in the variance of the difference is uncertain: with equal spreads it is this.
     equal = m / (n + m) if math.isfinite(m) else 1.0
     share = np.where(positive, errors[0] / np.where(positive, total, 1.0), equal)
-    skewness = np.maximum(_skewness(share, n, m), _skewness(equal, n, m))
-    freedom = np.where(positive, total**2, 1.0) / np.where(positive, weights, 1.0)
-    return _Statistic(np.asarray(difference), np.sqrt(total) * (1 + _WIDENING * skewness), freedom)
+    skewness = np.stack([_skewness(share, n, m), np.broadcast_to(_skewness(equal, n, m), share.shape)])
+    first, second = np.maximum(skewness.max(0), 0), np.maximum(-skewness.min(0), 0)  # if the first, the second is wider
+    ahead, behind = widenings
+    error, freedom = np.sqrt(total), np.where(positive, total**2, 1.0) / np.where(positive, weights, 1.0)
+    below, above = error * (1 + behind * first + ahead * second), error * (1 + ahead * first + behind * second)
+    return _Statistic(np.asarray(difference), (below, above), freedom)
 
 
 def _in_pairs(a: Floats, b: Floats) -> _Statistic:
     """Compare pairs along the last axis; how skewed their differences are is not known."""
     count = a.shape[-1]
     error = (a - b).std(-1, ddof=1) / math.sqrt(count) * (1 + _WIDENING_OF_PAIRS / math.sqrt(count))
-    return _Statistic((a - b).mean(-1), error, np.full(error.shape, count - 1.0))
+    return _Statistic((a - b).mean(-1), (error, error), np.full(error.shape, count - 1.0))
 
 
 def _skewness(share: Floats | float, n: float, m: float) -> Floats:
     """Return the skewness of a difference of means, over that of a value; ``share`` of its variance is the first's."""
     shares = np.asarray(share)
-    skewness: Floats = np.abs(shares**1.5 / math.sqrt(n) - (1 - shares) ** 1.5 / math.sqrt(m))
+    skewness: Floats = shares**1.5 / math.sqrt(n) - (1 - shares) ** 1.5 / math.sqrt(m)
     return skewness

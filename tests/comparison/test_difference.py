@@ -66,8 +66,8 @@ def test_an_interval_covers_the_difference(count, matched):
 
 
 def test_without_widening_it_is_welchs_test(monkeypatch):
-    for name in ("_WIDENING", "_WIDENING_OF_PAIRS"):
-        monkeypatch.setattr(difference, name, 0.0)
+    monkeypatch.setattr(difference, "_WIDENINGS", (0.0, 0.0))
+    monkeypatch.setattr(difference, "_WIDENING_OF_PAIRS", 0.0)
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=6), rng.normal(1, 3, 9)
     expected = stats.ttest_ind(a, b, equal_var=False)

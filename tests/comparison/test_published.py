@@ -9,6 +9,7 @@ import yaml
 from scipy import stats
 from synthetic import write_study
 
+from gan_experiments.comparison import difference
 from gan_experiments.comparison.comparison import compare
 from gan_experiments.comparison.difference import compare_values, compare_with_mean
 from gan_experiments.comparison.published import INSIDE, OUTSIDE, UNTOLD, folder, radius, read_published, verdicts_on
@@ -33,7 +34,9 @@ def word(tmp_path, numbers, images=1000, **value):
     return result
 
 
-def test_with_as_many_trials_of_known_spread_it_is_the_test_of_two_arms():
+def test_with_as_many_trials_of_known_spread_it_is_the_test_of_two_arms(monkeypatch):
+    both = difference._WIDENING_OF_BOTH  # which values are better is not known here
+    monkeypatch.setattr(difference, "_WIDENINGS", (both, both))
     rng = np.random.default_rng(0)
     ours, theirs = rng.normal(5, 1, 7), rng.normal(4, 2, 9)
     expected = compare_values(ours, theirs, matched=False)
