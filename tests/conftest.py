@@ -98,12 +98,14 @@ def new_processes(monkeypatch):
     monkeypatch.setattr("gan_experiments.sweeps.fork_server.subprocess", subprocess)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quick_onnx():
     """Let torch read the sources of its hundreds of functions for ONNX once, and not for each file: that is a third."""
     from onnxscript.values import TracedOnnxFunction
 
-    TracedOnnxFunction.function_ir = property(cache(TracedOnnxFunction.function_ir.fget))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TracedOnnxFunction, "function_ir", property(cache(TracedOnnxFunction.function_ir.fget)))
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Every option of every group trains."""
+"""Every option of every group trains; recipes do in test_experiments.py."""
 
 from functools import partial
 from pathlib import Path

@@ -14,7 +14,7 @@ Interval and p value are two sides of one statistic.
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -189,7 +189,7 @@ def _with_diverged(a: Floats, b: Floats) -> tuple[float, bool]:
     return min(1.0, 2 * p, 2 * of_values), (diverging if p < of_values else difference) < 0
 
 
-@cache  # it takes most of the time of a comparison, and studies have few numbers of diverged seeds
+@lru_cache(4096)  # it takes most of the time of a comparison, and studies have few numbers of diverged seeds
 def _fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
     """Return the p value of Fisher's exact test of two pairs of counts."""
     return float(stats.fisher_exact([first, second])[1])
@@ -221,7 +221,9 @@ def _statistic(
     skewness = np.stack([_skewness(share, n, m), np.broadcast_to(_skewness(equal, n, m), share.shape)])
     first, second = np.maximum(skewness.max(0), 0), np.maximum(-skewness.min(0), 0)  # if the first, the second is wider
     ahead, behind = widenings
-    error, freedom = np.sqrt(total), np.where(positive, total**2, 1.0) / np.where(positive, weights, 1.0)
+    with np.errstate(divide="ignore"):  # an exact spread beside one of 0 has infinitely many degrees of freedom
+        freedom = np.where(positive, total**2, 1.0) / np.where(positive, weights, 1.0)
+    error = np.sqrt(total)
     below, above = error * (1 + behind * first + ahead * second), error * (1 + ahead * first + behind * second)
     return _Statistic(np.asarray(difference), (below, above), freedom)
 

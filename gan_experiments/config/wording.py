@@ -48,7 +48,7 @@ def spelling_hint(value: Any, annotation: Any) -> str:
     below = [name for each in kinds if is_section(each) for name in signature_of(each).parameters]
     if len(below) == 1 and isinstance(value, (int, float, str)):
         return f"; did you mean .{below[0]}={show(value)} below it?"
-    ends = re.fullmatch(r"(\d+)(?:-|:|\.\.)(\d+)", str(value)) if int in kinds else None
+    ends = re.fullmatch(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})", str(value)) if int in kinds else None
     if ends and int(ends[1]) < int(ends[2]):
         return f"; did you mean range({int(ends[1])},{int(ends[2]) + 1}), in quotes and with -m?"
     if isinstance(value, float) and value.is_integer() and int in kinds and float not in kinds:

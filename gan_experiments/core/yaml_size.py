@@ -11,6 +11,7 @@ import yaml
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 _MOST_VALUES = 100_000  # keys included; a config has about 300
 _DEEPEST = 64  # levels of nesting
+_LONGEST = 10_000  # characters of a value: some are kept
 _MARKABLE = {yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent}
 _PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
 
@@ -42,7 +43,8 @@ def _load_simple(text: str | bytes) -> Any:
         kind = type(event)
         marked = kind in _MARKABLE and (event.anchor is not None or event.tag is not None)
         second = kind is yaml.DocumentStartEvent and opened[0]
-        if marked or second or kind is yaml.AliasEvent or count > _MOST_VALUES or len(opened) > _DEEPEST:
+        long = kind is yaml.ScalarEvent and len(event.value) > _LONGEST
+        if marked or second or long or kind is yaml.AliasEvent or count > _MOST_VALUES or len(opened) > _DEEPEST:
             raise _NotSimpleError
         if kind is yaml.ScalarEvent:
             opened[-1].append(_scalar(event.value) if event.implicit[0] else event.value)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from gan_experiments.core.yaml_size import load_yaml
 # Environment variable that gives a process which is started for a run its folder and its config, as JSON.
 WORKER = "GAN_EXPERIMENTS_WORKER"
 
+_PATIENCE = 60.0  # seconds to wait for another process that changes the record
 _GRACE = 0.5  # seconds to wait for a lock: one that is tested (``held``), or whose process is ending, is free soon
 
 
@@ -113,7 +115,11 @@ class RunFolder:
 
     def _change_record(self, fields_of: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.record_lock_file):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(self.record_lock_file, timeout=_PATIENCE))
+            except (OSError, NotImplementedError) as error:  # it may be lost if another process writes; else it were
+                warnings.warn(f"{self.record_file} is written without a lock: {error}", stacklevel=3)
             record = self.record()
             write_json(self.record_file, record | fields_of(record))
 

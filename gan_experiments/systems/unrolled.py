@@ -155,4 +155,4 @@ class _DifferentiableAdam:
         for kept, each in ((self._first, first), (self._second, second)):
             kept.update(zip(gradients, each.split(sizes), strict=True))
         parts = zip(gradients.items(), update.split(sizes), strict=True)
-        return {name: part.view_as(each) for (name, each), part in parts}
+        return {name: part.view_as(each).to(each.dtype) for (name, each), part in parts}

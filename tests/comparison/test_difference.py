@@ -20,7 +20,7 @@ STUDIES = 2000
 SLACK = 3 * math.sqrt(0.05 * 0.95 / STUDIES)  # three standard errors of a share of 5 %
 
 
-@pytest.mark.parametrize("law", ["normal", "lognormal", "t2"])
+@pytest.mark.parametrize("law", ["normal", "lognormal", "t2", "good runs, sigma 0.5"])
 @pytest.mark.parametrize("counts", [(4, 10), (5, 10), (3, 20), (3, 5), (5, 5), (8, 8), (10, 20), (20, 20)])
 def test_at_most_one_study_in_twenty_reports_a_difference_that_is_none(law, counts):
     rng = np.random.default_rng(sum(counts))
@@ -86,6 +86,14 @@ def test_seeds_that_go_together_regain_what_the_spread_of_seeds_hides():
     apart = p_values(10 * common + a + 7, 10 * common + b, matched=False) <= 0.05
     assert together.mean() > 0.9
     assert apart.mean() < 0.1
+
+
+def test_a_long_tail_of_bad_runs_is_feared_more_than_one_of_good_runs():
+    narrow, wide = np.array([-1.0, 0.0, 1.0, 0.0]), np.array([-9.0, 0.0, 9.0, 0.0])
+    wide_ahead, narrow_ahead = compare_values(narrow + 9, wide, False), compare_values(narrow, wide + 9, False)
+    assert wide_ahead.p > narrow_ahead.p
+    for result, apart in ((wide_ahead, 9), (narrow_ahead, -9)):  # the wide arm may be worse than it looks
+        assert result.high - apart < apart - result.low
 
 
 def test_equal_values():

@@ -125,7 +125,9 @@ def packs():
 
 def test_the_tests_put_every_option_together_as_hydra_does():
     chosen = packs()
-    assert sum(map(len, chosen)) > 0.9 * len(OPTIONS)
+    tried = {line for lines in chosen for line in lines}
+    left = [(group, option) for group, option in OPTIONS if f"{group}={option}" not in tried]
+    assert [each for each in left if each[0] not in ("output", "study")] == [("dataset", "two_classes")]
     assert all(quick_configs.put_together(own_files("train"), lines) for lines in chosen)
     assert [lines for lines in chosen if differences(lines)] == []
 

@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 import pytest
 from annotated_types import Interval
 
-from gan_experiments.config.wording import describe
+from gan_experiments.config.wording import describe, spelling_hint
 from gan_experiments.core.types import Fraction
 
 Choice = Literal["a", "b"]
@@ -24,3 +24,7 @@ Choice = Literal["a", "b"]
 )
 def test_an_annotation_in_words(annotation, words):
     assert describe(annotation) == words
+
+
+def test_no_range_is_suggested_for_numbers_that_python_does_not_read():
+    assert spelling_hint("1-" + "9" * 5000, int) == ""

@@ -3,7 +3,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_experiments.core.yaml_size import load_yaml, refuse_huge
+from gan_experiments.core.yaml_size import _scalar, load_yaml, refuse_huge
 
 
 def test_what_a_config_holds_is_fine():
@@ -76,3 +76,9 @@ def test_it_refuses_what_is_huge(depth):
         assert repr(load_yaml(text)) == text
     with pytest.raises(yaml.YAMLError, match="more than 100,000 values"):
         load_yaml("[" + "1," * 100_001 + "]")
+
+
+def test_a_long_value_is_read_and_not_kept():
+    kept = _scalar.cache_info().currsize
+    assert load_yaml("x" * 50_000) == "x" * 50_000
+    assert _scalar.cache_info().currsize == kept

@@ -5,25 +5,27 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from processes import Forked
 
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs import folder
 from gan_experiments.runs.folder import HeldError, RunFolder, is_main_process
 from gan_experiments.runs.initial import find_source
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    def said(folder):
+    def said(path):
         with pytest.raises(ConfigError) as caught:
-            RunFolder(folder).read_config()
+            RunFolder(path).read_config()
         return str(caught.value)
 
     assert said(tmp_path / "none") == f"{tmp_path / 'none'}: not a run folder: there is no such folder"
     assert said(tmp_path) == f"{tmp_path}: not a run folder: config.yaml is missing"
     run = RunFolder(tmp_path / "day" / "run")
     run.write_config({"seed": 1})
-    for folder in (tmp_path, tmp_path / "day"):
-        assert said(folder).endswith(f"config.yaml is missing; the newest run in it is {run.path}")
+    for path in (tmp_path, tmp_path / "day"):
+        assert said(path).endswith(f"config.yaml is missing; the newest run in it is {run.path}")
 
 
 def test_a_file_of_a_run_is_not_its_folder(tmp_path):
@@ -80,6 +82,21 @@ def test_processes_that_add_to_a_record_at_once_lose_nothing(tmp_path):
     record = run.record()
     assert record["evaluations"].keys() == {f"{process}-{number}" for process in "ab" for number in range(20)}
     assert (record["status"], record["field-a"], record["field-b"]) == ("finished", 19, 19)
+
+
+def test_a_record_is_written_where_files_cannot_be_locked(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder.FileLock, "acquire", lambda *_, **__: (_ for _ in ()).throw(OSError(37, "No locks")))
+    with pytest.warns(UserWarning, match="without a lock: .*No locks"):
+        RunFolder(tmp_path).add_evaluation("a", {"x": 1})
+    assert RunFolder(tmp_path).record()["evaluations"] == {"a": {"x": 1}}
+
+
+def test_a_process_that_keeps_the_lock_of_a_record_delays_it_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_PATIENCE", 0.05)
+    run = RunFolder(tmp_path)
+    with FileLock(run.record_lock_file), pytest.warns(UserWarning, match="without a lock"):
+        run.update_record(seed=3)
+    assert run.record() == {"seed": 3}
 
 
 def test_a_rerun_is_put_beside(tmp_path):

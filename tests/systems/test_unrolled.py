@@ -26,7 +26,7 @@ from gan_experiments.penalties.weight_clipping import WeightClipping
 from gan_experiments.penalties.wgan_gp import WGANGP
 from gan_experiments.penalties.zcr import ZCR
 from gan_experiments.systems.gan import GAN
-from gan_experiments.systems.unrolled import unrolled
+from gan_experiments.systems.unrolled import _DifferentiableAdam, unrolled
 
 
 class Logistic(Loss):
@@ -209,3 +209,9 @@ def test_weights_that_are_fixed_or_unused_stay_as_they_are(setting):
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.1)
         adam.step()
     torch.testing.assert_close(network(fake), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_of_several_types_keep_them():
+    weights = {"one": nn.Parameter(torch.ones(2)), "other": nn.Parameter(torch.ones(3, dtype=torch.bfloat16))}
+    updates = _DifferentiableAdam(torch.optim.Adam(weights.values()), weights).updates(weights)
+    assert {name: each.dtype for name, each in updates.items()} == {"one": torch.float32, "other": torch.bfloat16}

@@ -202,7 +202,8 @@ def _search(comparison: Comparison) -> Plot | None:
             trials = np.arange(1, len(best) + 1)
             style = _style(rank) | {"label": _short(arm.label), "markevery": max(1, len(best) // 8)}
             axes.plot(trials, best, **style)
-            axes.fill_between(trials, low, high, color=style["color"], alpha=0.1, linewidth=0)
+            axes.fill_between(trials, low, high, color=style["color"], alpha=0.03, linewidth=0)
+            axes.plot(trials, np.stack([low, high], 1), color=style["color"], linewidth=0.7)  # bands lie on each other
             curves[arm.label] = np.array([best, low, high])
     if not curves:
         return None
