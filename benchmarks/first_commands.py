@@ -61,6 +61,11 @@ FEW_SAMPLES = 20_000  # images of a cut budget, below which 1,000 samples are me
 TILE = 128  # pixels of a row's picture in the sheet
 HEAD = ("", "command", "seed", "parameters", "result", "a perfect generator", "minutes", "of its budget", "")
 
+PICTURES = (
+    "Rows that were refused, and further seeds, have no samples. Those of translators have an input, its translation "
+    "and the true one in each row."
+)
+
 
 def main() -> None:
     """Train what is asked for, and print a table of all rows."""
@@ -88,7 +93,7 @@ def main() -> None:
     if options.sheet:
         sheet(table).save(options.sheet, optimize=True)
         where = os.path.relpath(options.sheet, (options.output or options.sheet).parent)
-        lines += ["", f"![Samples of the rows, by their numbers]({where})"]
+        lines += ["", f"![Samples of the rows, by their numbers]({where})", "", PICTURES]
     harness.report([*harness.heading(), NOTE, "", *harness.head(*HEAD), *lines], options.output)
 
 
