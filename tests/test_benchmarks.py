@@ -102,10 +102,11 @@ def test_rows_of_first_commands_are_kept_or_said_not_to_be_run(scripts, tmp_path
     for only in ("dataset=rnig", "model=mlp"):
         monkeypatch.setattr(sys, "argv", [*arguments, only, *(["--limit", "0"] if only == "model=mlp" else [])])
         first.main()
-    refused, left, _, pictures = capsys.readouterr().out.splitlines()[-4:]
+    refused, left, _, pictures, _, said = capsys.readouterr().out.splitlines()[-6:]
     assert "exit code 2: dataset: no option 'rnig'; did you mean 'ring'?" in refused
     assert left.endswith("| not run |")
     assert pictures == "![Samples of the rows, by their numbers](sheet.png)"
+    assert said == first.PICTURES
     monkeypatch.setattr(first, "train", lambda *_: {"overrides": ["dataset=rnig"], "verdict": "good"})
     for again, verdict in ([], "'ring'?"), (["--again"], "good"):
         monkeypatch.setattr(sys, "argv", [*arguments, "dataset=rnig", *again])
