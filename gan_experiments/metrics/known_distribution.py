@@ -26,6 +26,7 @@ class KnownDistributionMetric(Measure):
         ``precision``: share of samples of high quality.
         ``modes``: number of covered cells, those with at least a quarter of the high-quality samples that a perfect
         generator has there; ``recall`` is their share. ``modes_published``: number of cells with at least one.
+        ``modes_any``: number of cells with at least one sample of any quality, as published for Stacked MNIST.
         ``reverse_kl``: Kullback-Leibler divergence of the distribution of all samples over cells, each in its nearest
         cell, from the known one, in nats; the logarithm of the number of cells if all samples are in one of equally
         probable cells.
@@ -33,13 +34,13 @@ class KnownDistributionMetric(Measure):
     """
 
     values: ClassVar[tuple[str, ...]] = (
-        *("precision", "recall", "modes", "modes_published", "reverse_kl", "reverse_kl_high_quality"),
+        *("precision", "recall", "modes", "modes_published", "modes_any", "reverse_kl", "reverse_kl_high_quality"),
     )
     selection: ClassVar[str] = "reverse_kl"
     has_real_baseline: ClassVar[bool] = True
     needs_known_distribution: ClassVar[bool] = True
     higher_is_better = MappingProxyType(
-        dict.fromkeys(("precision", "recall", "modes", "modes_published"), True)
+        dict.fromkeys(("precision", "recall", "modes", "modes_published", "modes_any"), True)
         | dict.fromkeys(("reverse_kl", "reverse_kl_high_quality"), False)
     )
     samples: Tensor
@@ -73,7 +74,7 @@ class KnownDistributionMetric(Measure):
             self.high_quality += torch.bincount(cells[high_quality], minlength=len(self.samples))
 
     def compute(self) -> dict[str, float]:
-        """Return the six values."""
+        """Return the seven values."""
         assert self._distribution is not None
         values = mode_coverage(self.samples, self.high_quality, self._distribution.weights)
         self.margins = {"precision": margin_of_share(values["precision"], int(self.samples.sum()))}

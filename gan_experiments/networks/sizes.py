@@ -14,6 +14,14 @@ def smallest_maps(facts: DataFacts, doublings: int) -> tuple[int, int]:
     return facts.height >> doublings, facts.width >> doublings
 
 
+def halved_sizes(facts: DataFacts, halvings: int) -> list[tuple[int, int]]:
+    """Return height and width of the images and of the feature maps after each halving, odd numbers rounded up."""
+    sizes = [(facts.height, facts.width)]
+    for _ in range(halvings):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
 def multiples(doublings: Mapping[int, int]) -> dict[int, int]:
     """Return what the longer side of rectangles must be a multiple of, by the shorter side."""
     return {size: 2**times for size, times in doublings.items()}

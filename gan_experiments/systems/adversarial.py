@@ -150,6 +150,8 @@ def check_updates(key: str, config: ConfigView) -> Iterator[Problem]:
     """
     if config.get(f"{key}.generator_batch") not in (None, 1):
         yield from _check_generator_batch(key, config)
+    if config.get(f"{key}.generator_steps") not in (None, 1):
+        yield from _check_generator_steps(key, config)
     if config.get(f"{key}.update_order") == "simultaneous":
         yield from _check_simultaneous(f"{key}.update_order", config)
     for name, penalty in config.components("penalty").items():
@@ -167,6 +169,15 @@ def _check_generator_batch(key: str, config: ConfigView) -> Iterator[Problem]:
     for option in ("share_fakes", "unroll_steps"):
         if config.get(f"{key}.{option}"):
             yield Problem(where, f"{key}.{option} uses the discriminator step's number of fakes; take 1")
+
+
+def _check_generator_steps(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Refuse several generator steps where the fakes are made once, or where both networks step at once."""
+    where = f"{key}.generator_steps"
+    if config.get(f"{key}.share_fakes"):
+        yield Problem(where, f"{key}.share_fakes makes the fakes before the first of them; take 1")
+    if config.get(f"{key}.update_order") == "simultaneous":
+        yield Problem(where, f"{key}.update_order=simultaneous takes one step of each network; take 1")
 
 
 def _check_simultaneous(key: str, config: ConfigView) -> Iterator[Problem]:

@@ -48,6 +48,7 @@ class GAN(AdversarialSystem):
         unroll_steps: Discriminator steps unrolled in the generator step (Metz et al. 2017), with their penalties and
             gradient clipping, on each process's slice of this step's images.
         generator_batch: Fakes of the generator step as a multiple of ``batch_size`` (Miyato et al. 2018: 2).
+        generator_steps: Steps of the generator after the discriminator's, all on the same latents.
         update_order: ``alternating``: the generator learns from the discriminator after its step; ``simultaneous``:
             from the one before it (Mescheder, Nowozin & Geiger 2017).
         microbatch: Images per process that a step computes at a time, which takes less memory and gives the same
@@ -68,6 +69,7 @@ class GAN(AdversarialSystem):
         share_fakes: bool = False,
         unroll_steps: Annotated[int, Interval(ge=0, le=100)] = 0,
         generator_batch: Repeats = 1,
+        generator_steps: Repeats = 1,
         update_order: Literal["alternating", "simultaneous"] = "alternating",
         microbatch: PositiveInt | None = None,
         activation_checkpointing: bool = False,
@@ -88,6 +90,7 @@ class GAN(AdversarialSystem):
         self.share_fakes = share_fakes
         self.unroll_steps = unroll_steps
         self.generator_batch = generator_batch
+        self.generator_steps = generator_steps
         self.microbatch = microbatch
         self._simultaneous = update_order == "simultaneous"
         self._real_outputs: list[Tensor] = []
@@ -131,9 +134,10 @@ class GAN(AdversarialSystem):
         self.statistics.record(self.clock.step, values)
 
     def _generator_steps(self, parts: list[Part], share: bool) -> None:
-        for part in self._in_parts(parts):
-            self._clean_real = part.clean
-            self._generator_step(part.real.detach(), part.labels, part.fakes if share else None)
+        for _ in range(self.generator_steps):
+            for part in self._in_parts(parts):
+                self._clean_real = part.clean
+                self._generator_step(part.real.detach(), part.labels, part.fakes if share else None)
         if self._simultaneous:  # after the last part: the buffers of the discriminator are the mean of all by now
             self._discriminator_steps(parts)
             self._take_step(self._optimizer("generator"))
