@@ -129,7 +129,7 @@ def _equilibrium(config: Mapping[str, Any]) -> Array:
     It starts at the solution that the generator knows with a discriminator of zeros, which most often is the answer.
     """
     optimizers = {"generator": _DESCENT, "discriminator": _DESCENT, "clip": _UNCLIPPED}
-    model = {**config["model"], "update_order": "simultaneous", "unroll_steps": 0}
+    model = {**config["model"], "update_order": "simultaneous", "unroll_steps": 0, "generator_steps": 1}
     descent = {**config, "optimizer": {**config["optimizer"], **optimizers}, "model": model, "d_steps": 1}
     step = EquilibriumStep(descent, lazy=False)
     state = step.at(step.start())

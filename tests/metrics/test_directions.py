@@ -35,7 +35,7 @@ def test_directions():
     }  # fmt: skip
     assert known.keys() - lower == {
         "is", "precision", "recall", "density", "coverage", "modes", "cas", "cas_real", "few", "few_gain",
-        "lpips_diversity", "memorization_z", "modes_published", "label_kept", "label_kept_answer", "psnr",
+        "lpips_diversity", "memorization_z", "modes_published", "modes_any", "label_kept", "label_kept_answer", "psnr",
         "psnr_classical", "psnr_input", "ssim", "ssim_classical", "ssim_input", "authpct", "fls",
         "prd_precision", "prd_recall", "vendi", "eq_t", "eq_t_frac", "eq_r",
     }  # fmt: skip

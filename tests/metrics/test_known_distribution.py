@@ -53,6 +53,7 @@ def test_the_truth_itself():
         "recall": 1,
         "modes": 4,
         "modes_published": 4,
+        "modes_any": 4,
         "reverse_kl": 0,
         "reverse_kl_high_quality": 0,
     }
@@ -60,7 +61,7 @@ def test_the_truth_itself():
 
 def test_a_collapsed_set():
     found = measure(Corners.centers[2].repeat(100, 1))
-    assert found == {"precision": 1, "recall": 0.25, "modes": 1, "modes_published": 1} | dict.fromkeys(
+    assert found == {"precision": 1, "recall": 0.25, "modes": 1, "modes_published": 1, "modes_any": 1} | dict.fromkeys(
         ["reverse_kl", "reverse_kl_high_quality"], pytest.approx(math.log(4))
     )
 
@@ -117,6 +118,7 @@ def test_it_goes_through_the_evaluator_by_itself():
             "recall": True,
             "modes": True,
             "modes_published": True,
+            "modes_any": True,
             "reverse_kl": False,
             "reverse_kl_high_quality": False,
         },

@@ -2,10 +2,11 @@ import copy
 
 import pytest
 import torch
-from config_view import warnings
+from config_view import problems, warnings
 from torch import nn
 
 from gan_experiments.core.types import ConfigError, DataFacts
+from gan_experiments.networks import dcgan
 from gan_experiments.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_experiments.penalties.dragan import DRAGAN
 from gan_experiments.penalties.lecam import LeCam
@@ -54,6 +55,61 @@ def test_parameters_of_the_well_known_64_pixel_networks():
     # pytorch/examples, dcgan/main.py, with its defaults nz=100, ngf=ndf=64 and three channels.
     assert parameters(DCGANGenerator(facts(64), latent_dim=100, channels=64)) == 3_576_704
     assert parameters(DCGANDiscriminator(facts(64), channels=64)) == 2_765_568
+
+
+def test_parameters_and_maps_of_the_networks_of_pacgan():
+    """Lin et al. 2018, stacked_MNIST_experiments: 28, 14, 7, 4 and 2 pixels; biases before batch norm do nothing."""
+    options = {"kernel_size": 5, "stages": 4, "image_bias": True}
+    generator, discriminator = DCGANGenerator(facts(28), **options), DCGANDiscriminator(facts(28), packing=2, **options)
+    kernels = 512 * 256 + 256 * 128 + 128 * 64
+    assert parameters(generator) == 100 * 2048 + 25 * (kernels + 64 * 3) + 3 + 2 * (512 + 256 + 128 + 64)
+    assert parameters(discriminator) == 25 * (6 * 64 + kernels) + 64 + 2 * (128 + 256 + 512) + 2048
+    for network, values in ((generator, torch.randn(2, 100)), (discriminator, torch.randn(2, 6, 28, 28))):
+        sides = []
+        for layer in network.layers:
+            values = layer(values)
+            sides += [values.shape[-1]] if isinstance(layer, (nn.Unflatten, nn.Conv2d, nn.ConvTranspose2d)) else []
+        assert sides == ([2, 4, 7, 14, 28] if network is generator else [14, 7, 4, 2])
+
+
+@pytest.mark.parametrize(("size", "stages"), [(28, 4), (8, 3), (64, 5), ((28, 56), 3), (32, None), (64, 1)])
+def test_five_pixel_kernels_reach_any_size(size, stages):
+    options = {"channels": 2, "kernel_size": 5, "stages": stages}
+    images = DCGANGenerator(facts(size), latent_dim=3, **options)(torch.randn(2, 3))
+    assert images.shape[2:] == ((size, size) if isinstance(size, int) else size)
+    assert DCGANDiscriminator(facts(size), **options)(images).shape == (2,)
+
+
+def test_five_pixel_kernels_are_centered():
+    """A doubled pixel of value 1 lies in the middle of what its kernel draws."""
+    layer = dcgan._doubling("transposed", 5, (7, 7), 1, 1, False)[0]
+    nn.init.zeros_(layer.weight).data[0, 0, 2, 2] = 1
+    assert layer(torch.ones(1, 1, 4, 4)).squeeze().nonzero().tolist() == [
+        [y, x] for y in range(0, 7, 2) for x in range(0, 7, 2)
+    ]
+
+
+@pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
+@pytest.mark.parametrize(("size", "stages"), [(28, 3), (28, 4), ((28, 42), 2)])
+def test_stages_that_do_not_halve_are_refused(network, size, stages):
+    pixels = "28" if size == 28 else "28 x 42"
+    config = {"_target_": network, "stages": stages}
+    (line,) = problems({"model": {"it": config}, "dataset": {"image_size": size}}, "model.it")
+    assert line.startswith(
+        f"model.it.stages: {pixels} pixels cannot be halved {stages} times; take fewer, or kernel_size=5"
+    )
+    if size == 28:
+        with pytest.raises(ConfigError, match="7 x 7 pixels cannot be halved"):
+            network(facts(size), stages=stages)
+    five = {"model": {"it": config | {"kernel_size": 5}}, "dataset": {"image_size": size}}
+    assert problems(five, "model.it") == []
+
+
+def test_repetition_does_not_reach_odd_sizes():
+    with pytest.raises(ConfigError, match="7 x 7 pixels cannot be halved"):
+        DCGANGenerator(facts(28), upsampling="nearest", kernel_size=5, stages=3)
+    config = {"_target_": DCGANGenerator, "upsampling": "nearest", "kernel_size": 5, "stages": 3}
+    assert problems({"model": {"it": config}, "dataset": {"image_size": 28}}, "model.it")
 
 
 @pytest.mark.parametrize("size", SIZES)

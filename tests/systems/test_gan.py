@@ -41,11 +41,14 @@ def same(one, other):
     return all(torch.equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("share", [False, True])
-@pytest.mark.parametrize("d_steps", [1, 2])
-def test_training_is_the_algorithm_written_by_hand(built, share, d_steps):
+@pytest.mark.parametrize(
+    ("share", "d_steps", "g_steps"),
+    [(False, 1, 1), (True, 1, 1), (False, 2, 1), (True, 2, 1), (False, 1, 2), (False, 2, 3)],
+)
+def test_training_is_the_algorithm_written_by_hand(built, share, d_steps, g_steps):
     parts = built(
         *("model=mlp", "penalty=none", f"model.share_fakes={str(share).lower()}", f"d_steps={d_steps}"),
+        f"model.generator_steps={g_steps}",
         *("seed=7", "ema.rampup=null"),
     )
     generator, discriminator = copy.deepcopy(parts.system.generator), copy.deepcopy(parts.system.discriminator)
@@ -64,11 +67,12 @@ def test_training_is_the_algorithm_written_by_hand(built, share, d_steps):
         d_adam.step()
         if (step + 1) % d_steps:
             continue
-        if not share:
-            fake = generator(Stream(7, "latents", "generator", step).normal(batch, generator.latent_dim))
-        g_adam.zero_grad()
-        softplus(-discriminator(fake)).mean().backward()
-        g_adam.step()
+        for _ in range(g_steps):
+            if not share:
+                fake = generator(Stream(7, "latents", "generator", step).normal(batch, generator.latent_dim))
+            g_adam.zero_grad()
+            softplus(-discriminator(fake)).mean().backward()
+            g_adam.step()
         decay = 0.5 ** (batch * d_steps / 10000)
         with torch.no_grad():
             for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
@@ -122,6 +126,14 @@ def test_simultaneous_updates_refuse_what_they_cannot_be():
     found = problems(config | {"d_steps": 2, "trainer": {"precision": "16-mixed"}}, "model")
     assert [line.partition(":")[0] for line in found] == ["d_steps", "trainer.precision"]
     assert problems({"model": {"_target_": GAN}, "d_steps": 2}, "model") == []
+
+
+@pytest.mark.parametrize("other", [{"share_fakes": True}, {"update_order": "simultaneous"}])
+def test_several_generator_steps_refuse_fakes_that_are_made_once(other):
+    config = {"model": {"_target_": GAN, "generator_steps": 2} | other}
+    (line,) = problems(config, "model")
+    assert line.startswith(f"model.generator_steps: model.{next(iter(other))}")
+    assert problems({"model": {"_target_": GAN, "generator_steps": 1} | other}, "model") == []
 
 
 @pytest.mark.parametrize("network", ["generator", "discriminator"])

@@ -25,11 +25,11 @@ def mode_coverage(samples: Tensor, high_quality: Tensor, weights: Tensor | None 
         of the high-quality samples that a perfect generator has there, which a cloud over all modes does not reach;
         ``recall``: their share. ``modes_published``: number of modes with at least one high-quality sample, as in the
         literature; of 10,000 samples of any cloud, a few lie near every mode. ``modes_any``: number of modes with at
-        least one sample of any quality, as on Stacked MNIST, where a classifier assigns every sample. ``reverse_kl``: divergence
-        ``KL(q || p)`` of the distribution ``q`` of all samples over modes from that of the modes, in nats; ``log K`` if
-        all samples are in one of K equally probable modes. ``reverse_kl_high_quality``: the same of the high-quality
-        samples alone, as in PacGAN: ``log K`` minus its entropy of coverage; if there are none, as if all were in the
-        least probable mode.
+        least one sample of any quality, as on Stacked MNIST, where a classifier assigns every sample. ``reverse_kl``:
+        divergence ``KL(q || p)`` of the distribution ``q`` of all samples over modes from that of the modes, in nats;
+        ``log K`` if all samples are in one of K equally probable modes. ``reverse_kl_high_quality``: the same of the
+        high-quality samples alone, as in PacGAN: ``log K`` minus its entropy of coverage; if there are none, as if all
+        were in the least probable mode.
     """
     weights = torch.ones(len(samples), dtype=torch.float64) if weights is None else weights.double()
     weights = weights.to(samples.device)
