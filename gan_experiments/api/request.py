@@ -68,10 +68,10 @@ def missing_files(line: CommandLine, config: DictConfig | None = None) -> list[s
     config = line.config() if config is None else config
     chosen = line.choices.get("dataset", "None")
     given: Any = None if config is None or chosen == "None" else OmegaConf.to_container(config.dataset)
-    if not isinstance(given, dict) or not str(given.get(TARGET)).startswith("gan_experiments."):
+    kinds = {"root": "folder", "path": "file or folder"}
+    if not (isinstance(given, dict) and given.keys() & kinds and str(given.get(TARGET)).startswith("gan_experiments.")):
         return []
     own = line.files.compose([f"dataset={chosen}"]).config.dataset
-    kinds = {"root": "folder", "path": "file or folder"}
     needed = {name: kind for name, kind in kinds.items() if name in given and OmegaConf.is_missing(own, name)}
     return [
         f"dataset.{name}: there is no {kind} {printable(path)}"

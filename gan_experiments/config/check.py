@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -63,7 +64,11 @@ class Checked:
         self._annotations: dict[int, Any] = {}  # at which a section or a component was found, by its identity
         self._classes: dict[str, type] = {}  # of sections and components, by dotted key
         try:
-            self.config = self._resolved(config, "")
+            plain: Any = config
+            with suppress(OmegaConfBaseException, ValueError, RecursionError):  # which are found one by one
+                if isinstance(config, DictConfig):
+                    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # in half the time
+            self.config = self._resolved(plain, "")
             self._annotations[id(self.config)] = schema
             for key, node in self._mappings:
                 annotation = self._annotations.get(id(node), Any)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -137,14 +137,14 @@ def take_places_of_run(read: Overrides) -> dict[str, Any]:
     return {change.key: parse_value(change.values[0]) for change in moved}
 
 
-@cache
-def _parser() -> OverridesParser:
-    return OverridesParser.create()  # which reads the signatures of all functions of the grammar
+@lru_cache(1024)
+def _parsed(text: str) -> Override:
+    return OverridesParser.create().parse_override(f"value={text}")
 
 
 def parse_value(text: str) -> Any:
     """Return the value that a text in Hydra's grammar stands for."""
-    return _parser().parse_override(f"value={text}").value()
+    return _parsed(text).value()  # a new one each time
 
 
 def _change(override: Override, line: str, files: ConfigFiles) -> Change:

@@ -1,10 +1,13 @@
 import pytest
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.base import Metadata
-from quick_hydra import ORIGINALS
+from quick_hydra import ORIGINAL
 
-from gan_experiments.config.files import ConfigFiles, UserFolder, conf_dir, own_choices, own_files
+from gan_experiments.config.files import VERSION_BASE, ConfigFiles, UserFolder, conf_dir, own_choices, own_files
 from gan_experiments.core.types import ConfigError
 
 
@@ -52,11 +55,41 @@ def test_the_tests_compose_what_hydra_does(monkeypatch, folder):
     (user / "penalty" / "sagan.yaml").write_text("extra: 3")
 
     def composed(*choices):
-        return [OmegaConf.to_yaml(part) for part in ConfigFiles("mine", user).compose(["loss=mine", *choices])]
+        composed = ConfigFiles("mine", user).compose(["loss=mine", *choices])
+        return [OmegaConf.to_yaml(part) for part in (composed.config, composed.hydra)]
 
     quick = [composed("model=sagan"), composed("model=sagan", "experiment=wgan_gp"), composed("model=sagan")]
-    for original in ORIGINALS:
-        monkeypatch.setattr(*original)
+    monkeypatch.setattr(OverridesParser, "parse_rule", ORIGINAL)
     monkeypatch.delattr(Metadata, "__deepcopy__")
     assert quick[0] == quick[2] == composed("model=sagan")
     assert "extra: 3" in quick[0][0]
+
+
+def test_files_that_are_read_once_compose_as_when_hydra_reads_them_each_time(tmp_path):
+    """Also after a composition that had its defaults changed, and with files of a launcher, which Hydra has stored."""
+    lines = [
+        [],
+        ["experiment=stylegan2_ada_cifar10", "hydra/launcher=joblib"],
+        ["penalty=[r1,lecam]", "study=losses"],
+        [],
+    ]
+    files = ConfigFiles("train", tmp_path)
+    quick = [files.loader.load_configuration("train", each, RunMode.RUN) for each in lines]
+    with initialize_config_dir(config_dir=str(conf_dir()), job_name="gan", version_base=VERSION_BASE):
+        alone = GlobalHydra.instance().config_loader()
+        for config, each in zip(quick, lines, strict=True):
+            expected = alone.load_configuration("train", each, RunMode.RUN)
+            config.hydra.runtime.config_sources = expected.hydra.runtime.config_sources  # has tmp_path
+            assert OmegaConf.to_yaml(config) == OmegaConf.to_yaml(expected)
+
+
+def test_each_copy_of_a_config_asks_for_the_time_and_changes_no_other(folder):
+    files = ConfigFiles("mine", folder(mine="defaults: [train, _self_]\nname: ${hydra:run.dir}"))
+    composed = files.compose(["hydra.run.dir='${now:%f}'"])
+    first = composed.copy()
+    microseconds = first.name
+    assert first.name == microseconds
+    first.loss.clear()
+    second = composed.copy()
+    assert second.name != microseconds
+    assert second.loss == composed.config.loss != first.loss

@@ -49,7 +49,8 @@ def put_together(files, lines):
     if chosen is None or not chosen.keys() <= files.groups:
         return None
     if "defaults" not in _known:
-        _known["defaults"] = pickle.dumps(tuple(ORIGINAL(files, [])))
+        defaults = ORIGINAL(files, [])
+        _known["defaults"] = pickle.dumps((defaults.config, defaults.hydra))
     config, hydra = pickle.loads(_known["defaults"])
     flags = ["struct", "no_deepcopy_set_nodes"]  # what is set here has been copied
     with flag_override(config, flags, [False, True]), flag_override(hydra, "struct", False):
