@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
+MODELS = sorted(file.stem for file in (FOLDER.parent / "conf" / "model").glob("*.yaml") if file.stem != "base")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -175,3 +177,29 @@ def test_the_memory_of_a_step_is_measured_in_each_way_or_refused(scripts):
             assert seconds > 0
     grown, seconds = memory.work("stylegan2", "both", options)
     assert grown >= 0 < seconds
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_can_be_measured(scripts, model):
+    networks, options = scripts("networks"), SimpleNamespace(batch=2, overrides=[])
+    assert model in networks.all_models()
+    (size,) = networks.sizes_of(model, [32])
+    system, _ = networks.build(model, size, options, False)  # or it exits with a reason
+    assert system.generator.facts.image_size == size
+
+
+def test_the_table_of_networks_names_every_model():
+    table = (FOLDER / "results" / "networks.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| (\w+) \|", table, re.MULTILINE)) - {"model"}
+    without = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^Without a row so far: .*", table, re.MULTILINE))))
+    assert rows | without == set(MODELS)
+    assert rows & without == set()
+
+
+def test_a_model_that_no_size_fits_is_reported(scripts, monkeypatch, capsys):
+    networks = scripts("networks")
+    monkeypatch.setattr(networks, "in_process", lambda model, *_: None if model == "vae" else [model] * 9)
+    monkeypatch.setattr(sys, "argv", ["networks.py", "--models", "mlp", "vae", "--sizes", "32"])
+    with pytest.raises(SystemExit, match="no row: vae at 32 pixels"):
+        networks.main()
+    assert "| mlp | " in capsys.readouterr().out
