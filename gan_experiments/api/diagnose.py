@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from gan_experiments.api.state import preserved_state
 from gan_experiments.config.check import check_config
 from gan_experiments.config.schema import Config
 from gan_experiments.core.checks import refuse
+from gan_experiments.core.clock import duration
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.core.files import write_json, write_text
 from gan_experiments.core.text import first_line, suggest
@@ -132,7 +134,8 @@ def diagnose(
     images: int | None = None,
     checkpoint: str = "last",
     only: Sequence[str] | None = None,
-    say: Callable[[str], object] = lambda line: None,
+    say: Callable[[str], object] | None = None,
+    bar: bool = False,
 ) -> Diagnosis:
     """Replay a run from a checkpoint, as it was and with one thing changed at a time; the run itself stays as it is.
 
@@ -141,33 +144,71 @@ def diagnose(
         images: Of each replay; ``None``: 16 rows of its monitor, or 32 where it oscillates: what the rules look at.
         checkpoint: ``last``, ``best``, the path of a file, or ``start``: the first step.
         only: Names of the changes to try; ``None``: all that this run can have.
-        say: Called with a line after each replay.
+        say: Called with a line of what will be done, how long it takes from a few steps, and one after each replay.
+        bar: Show the progress of each replay.
 
     Raises:
         ConfigError: The run cannot be used, or has no such checkpoint or change.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     config = checked_run(run.files, run.trusted, edits=run.places)
-    from gan_experiments.training import counterfactuals, failures
+    from gan_experiments.training import counterfactuals
 
     start = counterfactuals.read_start(run.files, config, checkpoint)
     seen = 0 if start is None else start["images_seen"]
-    named = counterfactuals.counterfactuals(config, seen)
-    unknown = [name for name in only or () if name not in named]
-    refuse([f"only: {name!r} is no change of this run{suggest(name, named, listed=True)}" for name in unknown])
-    oscillates = any(each.name == "oscillation" and each.ended is None for each in findings(run.record))
-    rows = failures.WINDOW if oscillates else 2 * failures.ROWS
-    images = images or rows * counterfactuals.every_of(config)
-    first = counterfactuals.AS_IT_WAS
-    chosen = [name for name in named if name == first or only is None or name in only]
+    chosen = _chosen(counterfactuals.counterfactuals(config, seen), only)
+    images = images or _rows(run) * counterfactuals.every_of(config)
+    lasts = None if say is None else _Lasting(say, config, len(chosen), images)
     trials: list[Trial] = []
     with tempfile.TemporaryDirectory(prefix="gan-diagnose-") as root:
         folders = [RunFolder(Path(root) / f"{index:02}") for index in range(len(chosen))]
-        for name, folder in zip(chosen, folders, strict=True):
-            trials.append(_try(run.files, config, start, name, named[name], seen + images, folder))
-            say(f"{name}: {'survives' if trials[-1].survives else trials[-1].reason}")
+        for (name, changes), folder in zip(chosen.items(), folders, strict=True):
+            trials.append(_try(run.files, config, start, name, changes, seen + images, folder, bar))
+            if lasts is not None:
+                lasts.ended(trials)
         compared, difference = counterfactuals.compare_rows(run.files, folders[0], seen)
     return Diagnosis(str(run.folder), lines(run.record), seen, images, compared, difference, trials)
+
+
+def _chosen(named: Mapping[str, dict[str, Any]], only: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """Return the changes to try, by name: none comes first."""
+    unknown = [name for name in only or () if name not in named]
+    refuse([f"only: {name!r} is no change of this run{suggest(name, named, listed=True)}" for name in unknown])
+    first = next(iter(named))
+    return {name: named[name] for name in named if name == first or only is None or name in only}
+
+
+def _rows(run: Run) -> int:
+    """Return how many rows of the monitor the rules look at."""
+    from gan_experiments.training import failures
+
+    oscillates = any(each.name == "oscillation" and each.ended is None for each in findings(run.record))
+    return failures.WINDOW if oscillates else 2 * failures.ROWS
+
+
+class _Lasting:
+    """Says how long the replays take: before the first, and what is left after each."""
+
+    def __init__(self, say: Callable[[str], object], config: Mapping[str, Any], count: int, images: int) -> None:
+        from gan_experiments.training.speed import expected_duration
+
+        takes = ""
+        with suppress(DivergedError), preserved_state():  # a run that diverges at once can be replayed as well
+            takes = f", which takes {expected_duration(config, count * images)}"
+        say(
+            f"{count} replays of {images:,} images each{takes}"
+            if count > 1
+            else f"1 replay of {images:,} images{takes}"
+        )
+        self._say, self._count = say, count
+        self._began = time.monotonic()
+
+    def ended(self, trials: Sequence[Trial]) -> None:
+        """Say what became of the last replay, and how long the others take if they are as fast as these."""
+        done, last = len(trials), trials[-1]
+        left = (time.monotonic() - self._began) / done * (self._count - done)
+        what = "survives" if last.survives else last.reason
+        self._say(f"{done} of {self._count}, {last.name}: {what} · {duration(left)} left")
 
 
 def _try(
@@ -178,12 +219,13 @@ def _try(
     changes: Mapping[str, Any],
     until: int,
     folder: RunFolder,
+    bar: bool,
 ) -> Trial:
     """Train one replay until ``until`` images, and return what became of it."""
     from gan_experiments.training.counterfactuals import config_of_replay, write_start
     from gan_experiments.training.train import train
 
-    changed = config_of_replay(config, until, dict(changes))
+    changed = config_of_replay(config, until, dict(changes), bar)
     try:
         refuse(check_config(changed, Config, config["trusted"]).errors)
         write_start(folder, run, start, dict(changes), config)

@@ -16,6 +16,7 @@ from gan_experiments.cli._words import with_words
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.core.checks import refuse
 from gan_experiments.core.escape import printable
+from gan_experiments.core.signals import Interrupted
 from gan_experiments.core.types import ConfigError
 
 INTERRUPTED = 130  # exit code
@@ -55,9 +56,9 @@ def command(
         code = 0
     except Exception as error:
         code = report(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted) as error:
         print("interrupted", file=sys.stderr)
-        code = INTERRUPTED
+        code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else int(error.code or 0)
     sys.exit(code)
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import shlex
-import signal
 import sys
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from gan_experiments.api.request import Request
 from gan_experiments.cli._command import command
 from gan_experiments.cli._errors import report
+from gan_experiments.cli._silence import silence
 from gan_experiments.config.command_schemas import ConvertConfig, DataConfig, ShardsConfig
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
@@ -69,48 +65,22 @@ def run(request: Request) -> int:
     given = [line for line in request.overrides if line.startswith("dataset") and not line.startswith(replaced)]
     command = [*given, *own]
     print(f"to train on it:\n  {shlex.join(['gan-train', *command])}", flush=True)
-    with _ending_at_once():
-        if told := expected_time(command, options["trusted"]):
-            print(f"which takes {told}")
+    if told := expected_time(command, options["trusted"]):
+        print(f"which takes {told}")
     return 0
 
 
 def expected_time(overrides: list[str], trusted: list[str]) -> str:
     """Return in words how long ``gan-train`` takes with these overrides, from a few steps; empty if they fail."""
     from gan_experiments.api.compose import compose
-    from gan_experiments.core.clock import duration
-    from gan_experiments.training.speed import LONGEST, TooSlowError, images_per_second
+    from gan_experiments.training.speed import expected_duration
 
     try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # the data have been described already
-            warnings.simplefilter("ignore")
+        with silence():  # the data have been described already
             config = compose(overrides, trusted=trusted)
-            images = config["budget"]["images"]
-            speed = images_per_second(config, patience=LONGEST)
-    except TooSlowError:
-        least = duration(LONGEST * images / config["batch_size"])
-        return f"more than {least} here ({images:,} images; a step takes more than {LONGEST:g} s)"
+            return expected_duration(config, config["budget"]["images"])
     except Exception:  # gan-train itself says why
         return ""
-    return f"about {duration(images / speed)} here ({images:,} images at {speed:,.{0 if speed >= 10 else 2}f}/s)"
-
-
-@contextmanager
-def _ending_at_once() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command in the block: Lightning has them wait, or end it without a word."""
-    previous = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except SystemExit:
-        print("interrupted", file=sys.stderr)
-        raise
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 def suggested(data: ImageData) -> list[str]:

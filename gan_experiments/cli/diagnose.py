@@ -29,7 +29,8 @@ def run(request: Request) -> int:
     def say(line: str) -> None:
         print(printable(line), file=sys.stderr, flush=True)
 
-    found = diagnose(diagnosed, options["images"], options["checkpoint"], options["only"], say)
+    bar = sys.stderr.isatty()  # a log needs no more than a line for each replay
+    found = diagnose(diagnosed, options["images"], options["checkpoint"], options["only"], say, bar)
     files = found.write(output.path)
     print(f"{printable(found.replayed)}\n{printable(found.verdict)}")
     print("\n".join(f"  {shown(file)}" for file in files))

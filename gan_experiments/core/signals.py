@@ -37,3 +37,18 @@ def handling(numbers: Iterable[signal.Signals], handler: Callable[[int, FrameTyp
         for number in numbers if can_set else ():
             signal.signal(number, handler)
         yield
+
+
+class Interrupted(SystemExit):
+    """The end of a command by a signal: 128 plus its number is the exit code, as in shells."""
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM raise ``Interrupted`` in the block: Lightning has them wait, or end without a word."""
+    with handling(signals("SIGINT", "SIGTERM"), _end):
+        yield
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(128 + number)

@@ -19,6 +19,7 @@ from gan_experiments.runs.metrics_table import CLOCK, read_metrics
 from gan_experiments.training.build import locate
 from gan_experiments.training.callbacks.failure_monitor import FailureMonitor
 from gan_experiments.training.callbacks.monitor import Monitor
+from gan_experiments.training.callbacks.progress import ProgressBar
 from gan_experiments.training.loop import RunLoop
 
 AS_IT_WAS = "as it was"
@@ -80,10 +81,11 @@ def read_start(run: RunFolder, config: Mapping[str, Any], name: str) -> dict[str
     return checkpoint
 
 
-def config_of_replay(config: Mapping[str, Any], images: int, changes: Changes) -> dict[str, Any]:
+def config_of_replay(config: Mapping[str, Any], images: int, changes: Changes, bar: bool = False) -> dict[str, Any]:
     """Return the config of a replay that ends at ``images``, with schedules and ramps that end where the run's do.
 
-    It has neither loggers nor callbacks of the user's, is evaluated at its end alone, and takes one process.
+    It has neither loggers nor callbacks of the user's, is evaluated at its end alone, and takes one process; with
+    ``bar`` it shows its progress.
     """
     budget = config["budget"]["images"]
     ends = {f"ramps.{name}.end": budget for name, ramp in (config.get("ramps") or {}).items() if not ramp.get("end")}
@@ -92,6 +94,7 @@ def config_of_replay(config: Mapping[str, Any], images: int, changes: Changes) -
     own = {key: node for key, node in config["callbacks"].items() if node["_target_"] in map(_target, _PARTS.values())}
     present = {node["_target_"] for node in own.values()}
     own |= {key: {"_target_": _target(part)} for key, part in _PARTS.items() if _target(part) not in present}
+    own |= {"progress": {"_target_": _target(ProgressBar)}} if bar else {}
     own_values = {"callbacks": own, "logger": {}, "resume": None, "stop": {"patience": None}, "budget.images": images}
     measured = {"metrics.every": images, "metrics.final_samples": config["metrics"]["samples"]}
     alone = {"trainer.devices": 1, "trainer.num_nodes": 1, "trainer.strategy": "auto"}

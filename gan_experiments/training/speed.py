@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from gan_experiments.core.clock import Clock
+from gan_experiments.core.clock import Clock, duration
+from gan_experiments.core.signals import ending_at_once
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
 from gan_experiments.training.memory import check_memory
@@ -56,12 +57,26 @@ def images_per_second(
         watch.read, watch.times = seconds, [seconds()]
         parts.system.clock = watch
         try:
-            with _alarm(patience):
+            with _alarm(patience), ending_at_once():
                 parts.trainer.fit(parts.system, datamodule=parts.data)
         except TooSlowError:
             if not watch.speed:
                 raise
     return watch.speed
+
+
+def expected_duration(config: Mapping[str, Any], images: int) -> str:
+    """Return in words how long training a checked config for some images takes here, without evaluations.
+
+    Raises:
+        ConfigError: See ``images_per_second``.
+    """
+    try:
+        speed = images_per_second(config, patience=LONGEST)
+    except TooSlowError:
+        least = duration(LONGEST * images / config["batch_size"])
+        return f"more than {least} here ({images:,} images; a step takes more than {LONGEST:g} s)"
+    return f"about {duration(images / speed)} here ({images:,} images at {speed:,.{0 if speed >= 10 else 2}f}/s)"
 
 
 @contextmanager

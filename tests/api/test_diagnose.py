@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -53,7 +54,15 @@ def test_a_replay_repeats_the_run_and_changes_show_what_helps(orbiting, tmp_path
         ("optimizer.generator.lr", "optimizer.discriminator.lr"), 0.05
     )
     assert "r1 added" in found.verdict
-    assert len(said) == len(trials)
+    count = len(trials)
+    assert re.fullmatch(
+        rf"{count} replays of 2,048 images each, which takes about [\d:]+ here \({count * 2048:,} images at [\d,]+/s\)",
+        said[0],
+    )
+    names = [line.partition(": ")[0] for line in said[1:]]
+    assert names == [f"{index} of {count}, {name}" for index, name in enumerate(trials, 1)]
+    assert all(re.search(r" · \d+:\d\d left$", line) for line in said[1:])
+    assert said[-1].endswith(" · 0:00 left")
     files = found.write(tmp_path)
     assert json.loads(files[0].read_text())["trials"][0]["survives"] is False
     assert "| as it was |" in files[1].read_text()
@@ -108,6 +117,24 @@ def test_a_run_that_diverges_survives_with_smaller_rates_only(tmp_path):
     found = run.diagnose(256)
     assert found.trials[0].failures[0] == "divergence"
     assert "is no longer finite at step" in found.trials[0].reason
+
+
+def test_a_run_that_diverges_at_once_is_replayed_without_an_estimate(orbiting, monkeypatch):
+    def diverge(self):
+        raise DivergedError("at step 1")
+
+    monkeypatch.setattr("gan_experiments.training.speed._Stopwatch.advance", diverge)
+    said = []
+    diagnose(orbiting[0], 64, "start", only=[], say=said.append)
+    assert said[0] == "1 replay of 64 images"
+    assert said[1].startswith("1 of 1, as it was: ")
+
+
+def test_replays_show_their_progress_if_they_are_asked_to(orbiting, capsys):
+    diagnose(orbiting[0], 64, "start", only=[])
+    assert capsys.readouterr().err == ""
+    diagnose(orbiting[0], 64, "start", only=[], bar=True)
+    assert "64/64 images" in capsys.readouterr().err
 
 
 def test_what_a_run_cannot_have_is_refused(orbiting):

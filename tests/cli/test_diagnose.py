@@ -8,7 +8,10 @@ def test_the_command_writes_where_it_is_asked_to(fit, tiny, call, tmp_path):
     code, out, err = call(diagnose, f"run={run.path}", "images=32", "only=[half the rates]", "output=there")
     assert code == 0, err
     assert "No failure lasts 32 images after the checkpoint" in out
-    assert err.splitlines()[-2:] == ["as it was: survives", "half the rates: survives"]
+    plan, *said = err.splitlines()[-3:]
+    assert plan.startswith("2 replays of 32 images each, which takes about ")
+    assert said[0].startswith("1 of 2, as it was: survives · ")
+    assert said[1] == "2 of 2, half the rates: survives · 0:00 left"
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["diagnosis.json", "diagnosis.md"]
     (tmp_path / "file").touch()
     code, out, err = call(diagnose, f"run={run.path}", "images=32", "only=[half the rates]", "output=file")

@@ -1,7 +1,9 @@
 import signal
 import threading
 
-from gan_experiments.core.signals import handling, signals
+import pytest
+
+from gan_experiments.core.signals import Interrupted, ending_at_once, handling, signals
 
 
 def test_signals_that_the_system_lacks_are_left_out():
@@ -27,3 +29,10 @@ def test_another_thread_leaves_the_handlers_as_they_are():
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_block_with_the_code_of_a_shell(number):
+    with pytest.raises(Interrupted) as ended, ending_at_once():
+        signal.raise_signal(number)
+    assert ended.value.code == 128 + number
