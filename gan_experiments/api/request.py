@@ -103,7 +103,8 @@ def checked_request(
         config["trusted"] = line.trusted
     checked = check_config(config, schema, line.trusted)
     refuse(checked.errors)
-    for warning in checked.warnings if checked.config.get("resume") is None else ():  # else the run's config counts
+    own = checked.config.get("resume") is None  # else the run's config counts
+    for warning in [*line.left_out, *checked.warnings] if own else ():
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
     return Request(checked.config, overrides, line.choices, line.places)

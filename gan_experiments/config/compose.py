@@ -28,8 +28,9 @@ from gan_experiments.config.places import outside_places
 from gan_experiments.config.suggestions import key_aliases, options_with, unchosen, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem, refuse
-from gan_experiments.core.text import first_line
+from gan_experiments.core.text import first_few, first_line
 
+_LISTED = 10  # options that a message names
 _GRID_SWEEPER = "BasicSweeper"  # Hydra's own
 
 
@@ -47,6 +48,7 @@ class CommandLine(Overrides):
         trusted: The packages that the command line trusts; what a file says of that is not asked.
         hydra: Hydra's own node, of the last config that was composed.
         places: Where the dataset of an existing run reads its files now, by dotted key; not part of the config.
+        left_out: Warnings about what the experiment sets that the dataset has not, of the last config.
 
     Raises:
         ConfigError: There is no such config or folder.
@@ -68,6 +70,7 @@ class CommandLine(Overrides):
         trusted: Any = parse_value(given[-1]) if given else []
         self.trusted: list[Any] = trusted if isinstance(trusted, list) else [trusted]
         self.hydra: DictConfig = OmegaConf.create({})
+        self.left_out: list[str] = []
         self._unusable: set[str] = set()
 
     def config(self, chosen: Sequence[int] = ()) -> DictConfig | None:
@@ -80,6 +83,7 @@ class CommandLine(Overrides):
             return None
         self.hydra, config = composed.hydra, composed.copy()
         with flag_override(config, ["struct", "readonly"], False):
+            self._leave_out(config)
             for change, index in picked:
                 if not change.group:
                     self._set(config, change, index)
@@ -123,6 +127,24 @@ class CommandLine(Overrides):
                 usable += [line] if line else []
         return self.files.compose(usable)
 
+    def _leave_out(self, config: DictConfig) -> None:
+        """Take out what an experiment says of the dataset that other datasets can do, and the chosen one cannot.
+
+        A recipe that mirrors its images goes with data that have no mirror image. What no dataset has stays, and is
+        refused, as is what the command line itself says.
+        """
+        self.left_out = []
+        chosen = {group: self.choices.get(group, "None") for group in ("experiment", "dataset")}
+        if "None" in chosen.values():
+            return
+        own = self.files.compose([f"dataset={chosen['dataset']}"]).config.dataset
+        deleted = [change.key for change in self.changes if change.deletes]
+        for name in [str(name) for name in config.dataset if name not in own]:
+            key = f"dataset.{name}"
+            if key not in deleted and options_with("dataset", name):
+                value, why = config.dataset.pop(name), f"dataset={chosen['dataset']} cannot"
+                self.left_out.append(f"{key}: {value} of experiment={chosen['experiment']} is left out: {why}")
+
     def _set(self, config: DictConfig, change: Change, index: int) -> None:
         """Apply one value to ``config``.
 
@@ -148,7 +170,7 @@ class CommandLine(Overrides):
             elif "did you mean" in text:
                 pass
             elif owners := options_with(parent, last):
-                text += f"; those of {parent} that have it: {', '.join(owners)}"
+                text += f"; those of {parent} that have it: {first_few(owners, _LISTED)}"
             elif isinstance(above, DictConfig) and TARGET in above:
                 text += f"; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"
             self.problems.append(Problem(change.key, text))

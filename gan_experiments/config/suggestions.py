@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles, conf_dir, own_files
+from gan_experiments.config.files import COMPOSE_FAILURES, INHERITED, ConfigFiles, conf_dir, own_files
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import first_line, nearest, show, show_key
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(?:- (?:optional )?)?(\w+):")  # or a group in a defaults list
+
+_PARENT = re.compile(r"^defaults:\s*(?:\[|- )(\w+)", re.MULTILINE)  # the option that an option inherits from
 
 
 @cache
@@ -38,10 +40,16 @@ def option_aliases(group: str) -> dict[str, str]:
 
 
 def options_with(group: str, key: str) -> list[str]:
-    """Return the options of a group of ours whose file has a key, other than in a mapping."""
+    """Return the options of a group of ours whose file has a key, or inherits it, other than in a mapping."""
     named = re.compile(rf"^{re.escape(key)}:", re.MULTILINE)
     files = sorted((conf_dir() / group).glob("*.yaml"))
-    return [file.stem for file in files if named.search(file.read_text(encoding="utf-8"))]
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in files}
+
+    def has(option: str) -> bool:
+        parent = _PARENT.search(text := texts.get(option, ""))
+        return bool(named.search(text)) or (parent is not None and has(parent[1]))
+
+    return [option for option in texts if option != INHERITED and has(option)]
 
 
 @cache

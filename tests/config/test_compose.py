@@ -83,6 +83,9 @@ def test_every_value_and_part_that_is_wrong_is_reported_at_once():
 def test_a_key_that_other_options_have_is_said_to_be_theirs():
     (line,) = problems("dataset.root=pictures")
     assert re.search("; those of dataset that have it: .*image_folder", line)
+    (line,) = problems("dataset=polygons", "dataset.random_crop=4")  # which the others inherit
+    assert re.search("; those of dataset that have it: afhq, .* and [0-9]+ more$", line)
+    assert "base" not in line
 
 
 def test_a_component_that_the_files_do_not_have_is_added_by_a_plus():
@@ -204,6 +207,32 @@ def test_experiments_change_groups_and_values(folder):
     assert compose("train", ["experiment=mine", "seed=8", "loss=hinge"], directory).seed == 8
     assert problems("experiment=mine", config_dir=directory) == []
     assert "did you mean 'mine'" in problems("experiment=mien", config_dir=directory)[0]
+
+
+def test_what_an_experiment_says_of_data_that_cannot_do_it_is_left_out(folder):
+    line = check("experiment=fastgan", "dataset=polygons")
+    assert line.problems == []
+    assert "horizontal_flip" not in line.config().dataset
+    assert line.left_out == ["dataset.horizontal_flip: True of experiment=fastgan is left out: dataset=polygons cannot"]
+    assert check("experiment=fastgan", "dataset=cifar10").left_out == []
+    assert compose("train", ["experiment=fastgan", "dataset=cifar10"]).dataset.horizontal_flip
+    line = check("experiment=fastgan", "dataset=polygons", "~dataset.horizontal_flip")
+    assert (line.problems, line.left_out) == ([], [])
+
+
+@pytest.mark.parametrize("group", ["experiment=fastgan", "experiment=baseline"])
+def test_what_a_command_line_says_of_data_that_cannot_do_it_is_refused(group):
+    (problem,) = problems(group, "dataset=polygons", "dataset.horizontal_flip=true")
+    assert problem.startswith("dataset.horizontal_flip: no such key")
+
+
+def test_what_an_experiment_says_that_no_dataset_has_is_refused(folder):
+    directory = folder(experiment__mine="# @package _global_\ndataset:\n  horizontal_flp: true\n")
+    line = check("experiment=mine", "dataset=digits", config_dir=directory)
+    assert line.left_out == []
+    assert line.config().dataset.horizontal_flp
+    (problem,) = check_config(line.config(), Config).errors
+    assert problem.key == "dataset.horizontal_flp"
 
 
 def suited(*overrides, config_dir=None):
