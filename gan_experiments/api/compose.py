@@ -14,12 +14,13 @@ from omegaconf import OmegaConf
 
 from gan_experiments.api.request import Request, checked_names, checked_request
 from gan_experiments.api.state import preserved_state
+from gan_experiments.config.arguments import checked
 from gan_experiments.config.compose import check_command_line
 from gan_experiments.config.schema import Config
 from gan_experiments.core.dotted import value_of
 from gan_experiments.runs.config_differences import differences
 
-warn = partial(warnings.warn, stacklevel=4)  # shows the line that called the function of the API
+warn = partial(warnings.warn, stacklevel=5)  # shows the line that called the function of the API
 
 
 class ComposedConfig(dict[str, Any]):
@@ -34,8 +35,9 @@ class ComposedConfig(dict[str, Any]):
         self.request = request
 
 
+@checked
 def compose(
-    overrides: Sequence[str] = (), *, config_dir: str | Path | None = None, trusted: Sequence[str] = ()
+    overrides: str | Sequence[str] = (), *, config_dir: str | Path | None = None, trusted: Sequence[str] = ()
 ) -> ComposedConfig:
     """Return the config that ``gan-train`` would use with the same overrides: a plain dict without interpolations.
 

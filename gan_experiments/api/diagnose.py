@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -132,7 +133,7 @@ class Diagnosis(NamedTuple):
 def diagnose(
     run: Run,
     images: int | None = None,
-    checkpoint: str = "last",
+    checkpoint: str | os.PathLike[str] = "last",
     only: Sequence[str] | None = None,
     say: Callable[[str], object] | None = None,
     bar: bool = False,

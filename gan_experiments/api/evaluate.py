@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_experiments.api.compose import as_list, compose_request
-from gan_experiments.api.run import Accelerator, Run, load_run
+from gan_experiments.api.run import Accelerator, Run, StrPath, load_run
 from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
+from gan_experiments.config.arguments import checked
 from gan_experiments.config.command_schemas import EvaluateConfig
 from gan_experiments.core.estimate import Estimate
-from gan_experiments.core.types import ConfigError
+from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveFloat, PositiveInt, StandingBatches
 from gan_experiments.runs.results import estimates, plain, scores
 from gan_experiments.runs.summary import measures, shown
 
@@ -64,22 +65,23 @@ class EvaluationResult:
         return evaluation_html(self.title, self.record)
 
 
+@checked
 def evaluate(
     source: Run | str | os.PathLike[str] | Tensor | NDArray[Any],
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] = (),
     *,
     metrics: str | Sequence[str] | None = None,
     dataset: str | None = None,
-    samples: int | None = None,
-    checkpoint: str = "last",
+    samples: PositiveInt | None = None,
+    checkpoint: StrPath = "last",
     raw: bool = False,
-    truncation: float | None = None,
-    seed: int | None = None,
+    truncation: PositiveFloat | None = None,
+    seed: NonNegativeInt | None = None,
     accelerator: Accelerator = "cpu",
-    devices: int = 1,
+    devices: PositiveInt = 1,
     name: str | None = None,
     trusted: Sequence[str] = (),
-    standing_batches: int | None = None,
+    standing_batches: StandingBatches | None = None,
 ) -> EvaluationResult:
     """Measure a run's generator, or, with ``dataset``, any images against that dataset's.
 
@@ -130,7 +132,7 @@ def evaluate(
         run = source if isinstance(source, Run) else load_run(source, options["trusted"], request.places)
         if own_metrics:
             options["metrics"] = {**checked_run(run.files, run.trusted)["metrics"], "samples": samples}
-        how = checkpoint, raw, truncation, seed, accelerator, devices, standing_batches
+        how = os.fspath(checkpoint), raw, truncation, seed, accelerator, devices, standing_batches
         return measure_run(run, Protocol(options["metrics"], *how), name, options.get("dataset"))
 
 

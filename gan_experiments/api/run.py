@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
+from gan_experiments.config.arguments import checked
+from gan_experiments.core.types import NonNegativeInt, PositiveFloat, PositiveInt, StandingBatches
 from gan_experiments.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -23,10 +25,13 @@ if TYPE_CHECKING:
     from gan_experiments.systems.base import System
 
 Accelerator = Literal["cpu", "gpu", "auto"]
+StrPath = str | os.PathLike[str]
 
 
 class Run(os.PathLike[str]):
     """A run, read from its folder whenever something is asked for; a path-like object.
+
+    Runs of one folder are equal, however its path is written.
 
     Args:
         folder: The run folder.
@@ -37,8 +42,9 @@ class Run(os.PathLike[str]):
         folder: The run folder.
     """
 
+    @checked
     def __init__(
-        self, folder: str | Path, trusted: Sequence[str] = (), places: Mapping[str, Any] = MappingProxyType({})
+        self, folder: StrPath, trusted: Sequence[str] = (), places: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
         self.folder = Path(folder)
         self.trusted = tuple(trusted)
@@ -79,7 +85,7 @@ class Run(os.PathLike[str]):
 
     def restore(
         self,
-        checkpoint: str = "last",
+        checkpoint: StrPath = "last",
         accelerator: Accelerator = "cpu",
         raw: bool = False,
         dataset: Mapping[str, Any] | None = None,
@@ -102,7 +108,8 @@ class Run(os.PathLike[str]):
         with preserved_state():
             return restore(config, self.files, checkpoint, accelerator, raw, self.places, dataset)
 
-    def system(self, checkpoint: str = "last", accelerator: Accelerator = "cpu") -> System:
+    @checked
+    def system(self, checkpoint: StrPath = "last", accelerator: Accelerator = "cpu") -> System:
         """Return the ``LightningModule`` that was trained, with all weights of a checkpoint.
 
         Args:
@@ -119,12 +126,13 @@ class Run(os.PathLike[str]):
         load_part(system, load_checkpoint(path), "", path)
         return system
 
+    @checked
     def generator(
         self,
         raw: bool = False,
-        checkpoint: str = "last",
+        checkpoint: StrPath = "last",
         accelerator: Accelerator = "cpu",
-        standing_batches: int | None = None,
+        standing_batches: StandingBatches | None = None,
     ) -> Generator:
         """Return the averaged generator in evaluation mode: latents ``(B, latent_dim)``, labels -> ``(B, C, H, W)``.
 
@@ -145,7 +153,7 @@ class Run(os.PathLike[str]):
     def _generator(
         self,
         raw: bool,
-        checkpoint: str,
+        checkpoint: StrPath,
         accelerator: Accelerator,
         standing_batches: int | None,
         truncation: float | None = None,
@@ -155,16 +163,17 @@ class Run(os.PathLike[str]):
             system.use_standing_statistics(standing_batches, "standing_batches")
         return system.evaluated(not raw, truncation).eval().requires_grad_(False)
 
+    @checked
     def sample(
         self,
-        n: int,
+        n: PositiveInt,
         labels: int | Sequence[int] | Tensor | None = None,
-        truncation: float | None = None,
-        seed: int = 0,
+        truncation: PositiveFloat | None = None,
+        seed: NonNegativeInt = 0,
         raw: bool = False,
-        checkpoint: str = "last",
+        checkpoint: StrPath = "last",
         accelerator: Accelerator = "cpu",
-        standing_batches: int | None = None,
+        standing_batches: StandingBatches | None = None,
     ) -> Tensor:
         """Generate images from the latents that ``gan-sample`` draws with the same seed.
 
@@ -192,12 +201,13 @@ class Run(os.PathLike[str]):
         refuse_translator(generator)
         return generate(generator, n, seed, labels, truncation)
 
+    @checked
     def translate(
         self,
         images: Tensor | NDArray[Any],
         direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
         raw: bool = False,
-        checkpoint: str = "last",
+        checkpoint: StrPath = "last",
         accelerator: Accelerator = "cpu",
     ) -> Tensor:
         """Translate images of any size with the translator of the run, without noise.
@@ -221,7 +231,8 @@ class Run(os.PathLike[str]):
         system, data = self.restore(checkpoint, accelerator, raw)
         return translate_images(translator_of(system, direction, not raw), data, direction, images)
 
-    def diagnose(self, images: int | None = None, checkpoint: str = "last") -> Diagnosis:
+    @checked
+    def diagnose(self, images: PositiveInt | None = None, checkpoint: StrPath = "last") -> Diagnosis:
         """Replay the run from a checkpoint, as it was and with one thing changed at a time, as ``gan-diagnose`` does.
 
         Args:
@@ -238,6 +249,12 @@ class Run(os.PathLike[str]):
     def __fspath__(self) -> str:
         return os.fspath(self.folder)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.folder.resolve() == other.folder.resolve()
+
+    def __hash__(self) -> int:
+        return hash(self.folder.resolve())
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.status})"
 
@@ -247,9 +264,8 @@ class Run(os.PathLike[str]):
         return run_html(self.files, self.status)
 
 
-def load_run(
-    folder: str | os.PathLike[str], trusted: Sequence[str] = (), places: Mapping[str, Any] = MappingProxyType({})
-) -> Run:
+@checked
+def load_run(folder: StrPath, trusted: Sequence[str] = (), places: Mapping[str, Any] = MappingProxyType({})) -> Run:
     """Return the run of a folder; it may still be training.
 
     Args:

@@ -19,6 +19,7 @@ from gan_experiments.api.request import Request, checked_names, checked_request,
 from gan_experiments.api.run import Run
 from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
+from gan_experiments.config.arguments import checked
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.config.grid import combinations
 from gan_experiments.config.schema import Config
@@ -59,8 +60,9 @@ def train(
 ) -> list[Run]: ...
 
 
+@checked
 def train(
-    config: Mapping[str, Any] | Sequence[str] = (),
+    config: Mapping[str, Any] | str | Sequence[str] = (),
     *,
     sweep: bool = False,
     config_dir: str | Path | None = None,

@@ -36,6 +36,7 @@ _SORTED: Mapping[str, Callable[[Row], Any]] = {
     "size": lambda row: row.size,
     "images": lambda row: row.state.images,
 }
+_LONGEST_NAME = 60  # characters of a run's name in a table on a terminal
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -101,8 +102,8 @@ def compare(request: Request) -> int:
     for name in dict.fromkeys(name for row in rows for name in row.state.measures):
         lines[name] = [number(row.state.measures[name]) if name in row.state.measures else "" for row in rows]
     table = Table("", box=None, pad_edge=False)
-    for row in rows:
-        table.add_column(printable(row.folder.path.name), overflow="fold")
+    for name in _short([printable(row.folder.path.name) for row in rows]):
+        table.add_column(name, overflow="fold")
     for key, cells in lines.items():
         table.add_row(*map(printable, [key, *cells]))
     _console().print(table)
@@ -213,15 +214,33 @@ def _print_table(rows: Sequence[Row]) -> None:
     for name in ("images", "newest values", "size", "age"):
         table.add_column(name, justify="left" if "values" in name else "right")
     table.add_column("run")  # last: what is too long for a terminal goes on in its next line
-    for row in rows:
+    names = [printable(row.folder.path.name) for row in rows]
+    for row, name, short in zip(rows, names, _short(names), strict=True):
         state = row.state
+        path = shown(row.folder.path).removesuffix(name) + short
         share = f" {min(1, state.images / state.budget):.0%}" if state.budget else ""
         cells = [state.status, f"{state.images:,}{share}", state.values(), _bytes(row.size)]
-        table.add_row(*map(printable, [*cells, _age(time.time() - row.changed), shown(row.folder.path)]))
+        table.add_row(*map(printable, [*cells, _age(time.time() - row.changed), path]))
     _console(wide=True).print(table, soft_wrap=True)
     counts = Counter(row.state.status for row in rows)
     total = f"{len(rows)} run{'s' if len(rows) > 1 else ''}, {_bytes(sum(row.size for row in rows))}"
     print(f"{total}: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Return long names without their middle, where a person reads them; their end, a hash, tells them apart.
+
+    A file or another program gets them whole, and so do those that would no longer differ.
+    """
+    if not sys.stdout.isatty():
+        return list(names)
+    tail = _LONGEST_NAME // 3
+    short = {
+        name: f"{name[: _LONGEST_NAME - tail - 1]}…{name[-tail:]}" if len(name) > _LONGEST_NAME else name
+        for name in names
+    }
+    counts = Counter(short.values())
+    return [short[name] if counts[short[name]] == 1 else name for name in names]
 
 
 def _console(wide: bool = False) -> Console:

@@ -6,7 +6,7 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from gan_experiments.api.request import Request
@@ -18,7 +18,7 @@ from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.schema import Config
 from gan_experiments.core.checks import refuse
 from gan_experiments.runs.folder import WORKER, RunFolder, is_main_process
-from gan_experiments.runs.summary import shown, summary
+from gan_experiments.runs.summary import as_argument, shown, summary
 from gan_experiments.sweeps.fork_server import SERVER, serve
 from gan_experiments.sweeps.job import end_with_parent
 from gan_experiments.sweeps.launch import tidy_overrides
@@ -72,21 +72,19 @@ def run(request: Request) -> int:
     folder, code = train_request(request)
     if code is None:
         print(f"{shown(folder.path)} is finished (rerun=true trains it again beside it)\n")
-        print(summary(folder))
+        print(summary(folder, request.config["trusted"]))
         return 0
-    return _last_words(folder, code) if is_main_process() else code
+    return _last_words(folder, code, request.config["trusted"]) if is_main_process() else code
 
 
-def _last_words(folder: RunFolder, code: int) -> int:
+def _last_words(folder: RunFolder, code: int, trusted: Sequence[str]) -> int:
     if code == 0:
-        print(f"\n{summary(folder)}")
+        print(f"\n{summary(folder, trusted)}")
     else:
         record = folder.record()
         seen, budget = record["images_seen"], record["budget"]["images"]
         print(f"\nstopped and saved at {seen:,} of {budget:,} images; go on with", file=sys.stderr)
-        trusted = ",".join(folder.read_config().get("trusted") or ())  # which a run's config cannot say of itself
-        more = f" 'trusted=[{trusted}]'" if trusted else ""
-        print(f"  gan-train resume={shown(folder.path)}{more}", file=sys.stderr)
+        print(f"  gan-train resume={as_argument(folder, trusted)}", file=sys.stderr)
     return code
 
 

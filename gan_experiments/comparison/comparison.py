@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
 from gan_experiments.comparison.collect import CollectedRun, Study, collect, collect_runs, with_evaluation
@@ -16,8 +16,9 @@ from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
 from gan_experiments.comparison.published import PublishedResult, against_published, read_published
 from gan_experiments.comparison.sequential import Plan, read_plan
+from gan_experiments.config.arguments import checked
 from gan_experiments.core.dotted import value_of
-from gan_experiments.core.text import first_few, nearest, suggest
+from gan_experiments.core.text import first_few, nearest, show, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.find import find_runs
 from gan_experiments.runs.results import higher_is_better, scores
@@ -69,6 +70,7 @@ class Comparison:
         return fragment(self)
 
 
+@checked
 def compare(
     study: Study | StrPath | Iterable[StrPath] | None = None,
     *,
@@ -140,7 +142,12 @@ def _collected(study: Study | StrPath | Iterable[StrPath] | None, runs: str | It
         study = [run.path for run in find_runs([runs] if isinstance(runs, str) else runs)]
     if isinstance(study, Study):
         return study
-    return collect(study) if isinstance(study, (str, os.PathLike)) else collect_runs(study)
+    if isinstance(study, (str, os.PathLike)):
+        return collect(study)
+    listed: Any = list(study) if isinstance(study, Iterable) else [None]
+    if not all(isinstance(run, (str, os.PathLike)) for run in listed):
+        raise ConfigError(f"study: {show(study)} is neither the folder of a study nor a list of runs or run folders")
+    return collect_runs(listed)
 
 
 def _of_evaluation(study: Study, evaluation: str | None, score: Score) -> Study:

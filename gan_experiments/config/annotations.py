@@ -55,14 +55,14 @@ def model_of(cls: type, slot: Slot = ANYWHERE) -> type[pydantic.BaseModel]:
     for index, (name, (annotation, required)) in enumerate(signature.parameters.items()):
         # An alias, because pydantic keeps some names for itself.
         fields[f"field_{index}"] = (
-            _type_in_words(annotation),
+            type_in_words(annotation),
             pydantic.Field(*(() if required else (None,)), alias=name),
         )
     config = pydantic.ConfigDict(extra="allow" if signature.open else "forbid", allow_inf_nan=False)
     return pydantic.create_model("Arguments", __config__=config, **fields)
 
 
-def _type_in_words(annotation: Any) -> Any:
+def type_in_words(annotation: Any) -> Any:
     """Return what pydantic holds a value against, with errors in our words; components and sections are noted."""
     plain = _type_of(annotation)
     return plain if plain is Any else Annotated[plain, pydantic.WrapValidator(partial(_validate, annotation))]
@@ -107,6 +107,6 @@ def _type_of(annotation: Any) -> Any:
         return pydantic.InstanceOf[Component]  # which no value is
     container = container_of(annotation)
     if container is dict:
-        return dict[Any, _type_in_words(arguments[-1]) if arguments else Any]  # type: ignore[misc]
-    inner = tuple(part if part is Ellipsis else _type_in_words(part) for part in arguments)
+        return dict[Any, type_in_words(arguments[-1]) if arguments else Any]  # type: ignore[misc]
+    inner = tuple(part if part is Ellipsis else type_in_words(part) for part in arguments)
     return Any if container is None else container[inner] if inner else container

@@ -13,6 +13,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
@@ -25,6 +26,7 @@ _MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its ow
 _DATASET_DEFAULTS = "dataset_defaults"  # the group
 # Groups whose options are alternatives: of a list, Hydra would merge them, and the last would win.
 _ONE_OPTION = {"conditioning", "dataset", _DATASET_DEFAULTS, "loss", "model", "optimizer", "output", "task", "trainer"}
+_SIDES = "image_size"  # the number that two may stand for: height and width
 # A path in the home folder, which no shell expands after "=", or a range of files in braces.
 _PATH = re.compile(r"([^=]+)=(~[^'\"]*|[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
 
@@ -98,7 +100,7 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             read.hydra_lines += [line] if known else []
             continue
         if change.sweep and not multirun:
-            hint = f"; a list is written [{','.join(change.values)}]" if change.key not in _ONE_OPTION else ""
+            hint = f"; a list is written [{','.join(change.values)}]" if _can_be_list(change, files) else ""
             text = f"{len(change.values)} values need -m, which makes a run of each{hint}"
             read.problems.append(Problem(change.key, text))
         if change.group and not change.deletes:
@@ -106,6 +108,13 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
         if change.values or change.deletes:
             read.changes.append(change)
     return read
+
+
+def _can_be_list(change: Change, files: ConfigFiles) -> bool:
+    """Tell whether a list may have been meant: not of a group of alternatives, nor in the place of a single number."""
+    default = OmegaConf.select(files.compose([]).config, change.key, default=None)
+    number = isinstance(default, (int, float)) and not change.key.endswith(_SIDES)
+    return change.key not in _ONE_OPTION and not number
 
 
 def _quoted(line: str) -> str:

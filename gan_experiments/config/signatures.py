@@ -102,7 +102,7 @@ def _arguments(constructor: types.FunctionType, owner: type) -> tuple[dict[str, 
     """Return the named arguments of a constructor, and the annotation of its ``**kwargs``; ``None`` without any."""
     arguments, rest = {}, None
     for name, parameter in list(inspect.signature(constructor).parameters.items())[1:]:
-        annotation = _resolved(parameter.annotation, _names_for(name, constructor, owner))
+        annotation = resolved(parameter.annotation, _names_for(name, constructor, owner))
         if parameter.kind is parameter.VAR_KEYWORD:
             rest = annotation
         elif parameter.kind is not parameter.VAR_POSITIONAL:
@@ -133,7 +133,7 @@ def _form(annotation: Any) -> str:
     return repr(get_origin(annotation)).rpartition(".")[2]
 
 
-def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
+def resolved(annotation: Any, names: dict[str, Any]) -> Any:
     """Return an annotation with all strings in it evaluated; ``Any`` if it names what only a type checker knows."""
     if annotation is inspect.Parameter.empty:
         return Any

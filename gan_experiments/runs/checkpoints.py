@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -60,7 +61,7 @@ def check_clock(checkpoint: Mapping[str, Any], config: Mapping[str, Any], path: 
         raise ConfigError(f"{path}: {text}")
 
 
-def find_checkpoint(run: RunFolder, name: str) -> Path:
+def find_checkpoint(run: RunFolder, name: str | os.PathLike[str]) -> Path:
     """Return the checkpoint ``last`` or ``best`` of a run, or ``name`` itself as a path."""
     return run.checkpoint(name) if name in ("last", "best") else Path(name)
 

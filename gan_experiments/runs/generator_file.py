@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from gan_experiments.config.annotations import model_of
+from gan_experiments.config.arguments import checked
 from gan_experiments.config.signatures import Slot
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.core.contracts import Generator
@@ -26,6 +27,7 @@ from gan_experiments.runs.checkpoints import check_weights, load_weights
 from gan_experiments.runs.hub import local_file
 
 
+@checked
 def load_generator(path: str | os.PathLike[str], trusted: Sequence[str] = ()) -> Generator | Translator:
     """Load ``generator.safetensors`` of a run: the EMA generator, on the CPU and in evaluation mode.
 

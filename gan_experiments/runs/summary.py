@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,23 @@ BASELINE_LIMITS = (
 _DEFAULTS = (None, "none", "float32")  # options of an extractor that are not shown
 
 
-def summary(run: RunFolder) -> str:
+def summary(run: RunFolder, trusted: Sequence[str] = ()) -> str:
     """Describe a finished run: its results, its folder and how to view it.
+
+    Args:
+        run: Its folder.
+        trusted: The packages that commands with it have to trust, as the command that has trained it did.
 
     Raises:
         ConfigError: The record holds other things than that of a run.
     """
     try:
-        return _summary(run)
+        return _summary(run, trusted)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise ConfigError(f"{run.record_file}: damaged: its values are not those of a run") from None
 
 
-def _summary(run: RunFolder) -> str:
+def _summary(run: RunFolder, trusted: Sequence[str]) -> str:
     record = run.record()
     seconds = record["seconds"]
     time = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
@@ -48,7 +52,7 @@ def _summary(run: RunFolder) -> str:
     share = record.get("evaluation_share")
     if share:
         lines.append(f"  evaluation   {share:.0%} of the time")
-    lines += after_training(run)
+    lines += after_training(run, trusted)
     lines.append(f"  folder       {shown(run.path)}")
     grids = sorted(run.samples.glob("[0-9]*.png"))
     if grids:
@@ -57,13 +61,21 @@ def _summary(run: RunFolder) -> str:
     return "\n".join(map(printable, lines))
 
 
-def after_training(run: RunFolder) -> list[str]:
+def as_argument(run: RunFolder, trusted: Sequence[str] = ()) -> str:
+    """Return a run folder as a value on a command line, with the packages to trust: a run cannot ask for that itself.
+
+    What a folder says of it does not count: it may come from a stranger.
+    """
+    return shlex.join([shown(run.path), *([f"trusted=[{','.join(trusted)}]"] if trusted else [])])
+
+
+def after_training(run: RunFolder, trusted: Sequence[str] = ()) -> list[str]:
     """Return a line for each finding of a run, and one with what to try, if there is anything."""
     record = run.record()
     lines = [f"  found        {line}" for line in findings.lines(record)]
     remedy = findings.advice(record, run.read_config() if run.config_file.exists() else {})
     if remedy:
-        lines.append(f"  try          {remedy.replace('<folder>', shlex.quote(shown(run.path)))}")
+        lines.append(f"  try          {remedy.replace('<folder>', as_argument(run, trusted))}")
     return [printable(line) for line in lines]
 
 

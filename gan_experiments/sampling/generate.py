@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import as_measured
+from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
 from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents
 
@@ -56,7 +57,13 @@ def generate(
 def _classes(generator: Generator, labels: int | Sequence[int] | Tensor, count: int) -> Tensor:
     if not generator.conditional:
         raise ConfigError("labels: the generator is not conditional")
-    classes = torch.as_tensor(labels, dtype=torch.long, device=device_of(generator))
+    try:
+        classes = torch.as_tensor(labels, device=device_of(generator))
+    except (TypeError, ValueError, RuntimeError):
+        classes = None
+    if classes is None or classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool:
+        raise ConfigError(f"labels: {show(labels)} is neither a class nor a list of classes, which are integers")
+    classes = classes.long()
     if classes.shape not in ((), (count,)):
         raise ConfigError(f"labels: one class or {count} classes expected, not {tuple(classes.shape)}")
     known = generator.facts.num_classes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -67,7 +68,7 @@ def _of_optimizers(config: Mapping[str, Any]) -> dict[str, Changes]:
     return named | {"no momentum": momenta}
 
 
-def read_start(run: RunFolder, config: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+def read_start(run: RunFolder, config: Mapping[str, Any], name: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Read the checkpoint that replays start from; ``None`` for ``name`` ``start``: they start as the run did.
 
     Raises:

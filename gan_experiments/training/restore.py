@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -24,7 +25,7 @@ from gan_experiments.training.devices import device_for_measuring
 def restore(
     config: Mapping[str, Any],
     run: RunFolder,
-    checkpoint: str,
+    checkpoint: str | os.PathLike[str],
     accelerator: str,
     raw: bool = False,
     moved: Collection[str] = (),

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from tiny import tiny_overrides
 
+import gan_experiments as gan
 from gan_experiments.api.run import Run, load_run
 from gan_experiments.api.train import train
 from gan_experiments.cli import export, sample
@@ -85,6 +86,62 @@ def test_classes(conditional, trained):
     threes = conditional.sample(12, labels=3)
     assert torch.equal(threes, conditional.sample(12, labels=[3] * 12))
     assert not torch.equal(threes, cycled)
+
+
+def test_runs_of_one_folder_are_equal(trained, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(trained.folder)
+    monkeypatch.chdir(trained.folder.parent)
+    same = {trained, load_run(trained.folder), Run(trained.folder.name), Run(tmp_path / "link", trusted=["mine"])}
+    assert len(same) == 1
+    assert trained != Run(tmp_path)
+    assert trained != trained.folder
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda run: run.sample(2.5), "n: 2.5 is not an integer >= 1"),
+        (lambda run: run.sample(-1), "n: -1 is not an integer >= 1"),
+        (lambda run: run.sample(2, seed=0.5), "seed: 0.5 is not an integer >= 0"),
+        (lambda run: run.sample(2, truncation="0.5"), "truncation: '0.5' is not a number > 0 or None"),
+        (lambda run: run.sample(2, accelerator="cuda"), "accelerator: 'cuda' is not one of cpu, gpu, auto"),
+        (lambda run: run.sample(2, checkpoint="nowhere"), "nowhere: no such checkpoint"),
+        (lambda run: run.sample(2, standing_batches=-1), "standing_batches: -1 is not an integer in [0, "),
+        (lambda run: run.generator(raw="yes"), "raw: 'yes' is not true or false"),
+        (lambda run: run.system(accelerator=0), "accelerator: 0 is not one of cpu, gpu, auto"),
+        (lambda run: run.translate(None, direction="c"), "direction: 'c' is not one of a_to_b, b_to_a"),
+        (lambda run: run.diagnose(0.5), "images: 0.5 is not an integer >= 1 or None"),
+        (lambda run: load_run(5), "folder: 5 is not text; write \"'5'\""),
+        (lambda run: load_run(run.folder, trusted="os"), "trusted: 'os' is not a list, each text"),
+        (lambda run: load_generator(3), "path: 3 is not text; write \"'3'\""),
+        (lambda run: gan.evaluate(run, samples=1.5), "samples: 1.5 is not an integer >= 1 or None"),
+        (lambda run: gan.evaluate(run, devices=0), "devices: 0 is not an integer >= 1"),
+        (lambda run: gan.compare(7), "study: 7 is neither the folder of a study nor a list of runs"),
+        (lambda run: gan.compare([run, 7]), "is neither the folder of a study nor a list of runs"),
+        (lambda run: gan.compare([run], score="last"), "score: 'last' is not one of final, best"),
+        (lambda run: gan.compare([run], threshold="low"), "threshold: 'low' is not a number or None"),
+        (lambda run: gan.train(3), "config: 3 is not a mapping or text or a list, each text"),
+        (lambda run: gan.train([3]), "config: "),
+        (lambda run: gan.compose(trusted=1), "trusted: 1 is not a list, each text"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_refused_in_our_words(trained, call, problem):
+    with pytest.raises(ConfigError) as refused:
+        call(trained)
+    (line,) = refused.value.problems
+    assert problem in line
+
+
+def test_classes_are_integers(conditional):
+    for labels in (2.5, [1.0, 2.0], "cat", ["cat", "dog"], True, [[1], [1, 2]]):
+        with pytest.raises(ConfigError, match=r"labels: .* is neither a class nor a list of classes"):
+            conditional.sample(2, labels=labels)
+
+
+def test_a_checkpoint_can_be_a_path(trained):
+    last = trained.sample(2)
+    assert torch.equal(trained.sample(2, checkpoint=trained.files.checkpoint("last")), last)
+    assert torch.equal(trained.sample(np.int64(2), seed=np.int32(0)), last)
 
 
 def test_what_is_no_run_is_refused(tmp_path):

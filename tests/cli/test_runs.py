@@ -35,6 +35,24 @@ def test_runs_of_all_days_and_studies_are_listed(call):
     assert total.endswith(": 3 finished, 1 failed")
 
 
+def test_long_names_are_shortened_for_a_person_and_still_differ(call, tmp_path, monkeypatch):
+    long = "digits-dcgan-experiment_fastgan-discriminator.channels_4-generator.channels_4-seed_0"
+    names = [f"{long}-419a10", f"{long}-77eb53", "digits-dcgan", f"{'a' * 40}1{'b' * 40}", f"{'a' * 40}2{'b' * 40}"]
+    for name in names:
+        write_run(tmp_path / "outputs" / "day" / name, fid=2.0)
+    whole = sorted(f"outputs/day/{name}" for name in names)
+    assert sorted(listed(call(runs)[1])) == whole  # no terminal
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    shown = listed(call(runs)[1])
+    assert len(set(shown)) == len(names)
+    assert "outputs/day/digits-dcgan" in shown
+    assert "outputs/day/digits-dcgan-experiment_fastgan-discrim…nels_4-seed_0-419a10" in shown
+    assert f"outputs/day/{names[3]}" in shown  # whose middle tells it apart
+    assert max(len(Path(name).name) for name in shown if "…" in name) == 60
+    _, out, _ = call(runs, "compare", *whole[:2])
+    assert "…" in out or whole[0].rpartition("/")[2] in out.replace("\n", "")
+
+
 @pytest.mark.usefixtures("outputs")
 def test_runs_are_filtered_and_sorted(call):
     _, out, _ = call(runs, "sort=fid", "group=losses")

@@ -319,7 +319,7 @@ def test_two_processes_that_are_stopped_log_the_same_rows(tmp_path):
 @pytest.mark.parametrize(("trusted", "end"), [([], ""), (["mine", "ours"], " 'trusted=[mine,ours]'")])
 def test_the_command_that_resumes_a_stopped_run_trusts_what_it_did(tmp_path, capsys, trusted, end):
     folder = RunFolder(tmp_path)
-    folder.write_config({"trusted": trusted})
+    folder.write_config({"trusted": ["claimed"]})
     folder.update_record(images_seen=1, budget={"images": 2})
-    assert train._last_words(folder, 130) == 130
+    assert train._last_words(folder, 130, trusted) == 130
     assert capsys.readouterr().err.rstrip().endswith(f"gan-train resume={tmp_path}{end}")

@@ -50,7 +50,7 @@ def test_several_values_are_a_sweep():
     (drawn,) = read("batch_size=interval(1,4)", multirun=True).changes
     assert drawn.drawn
     (problem,) = read("seed=0,1").problems
-    assert problem.text == "2 values need -m, which makes a run of each; a list is written [0,1]"
+    assert problem.text == "2 values need -m, which makes a run of each"  # a seed is no list
 
 
 def test_overrides_of_hydra_are_kept_apart():
@@ -99,6 +99,12 @@ def test_a_list_is_suggested_where_it_can_be_chosen():
     for line in ("penalty=r1,lecam", "study=losses,penalties", "experiment=wgan,dcgan"):
         (problem,) = read(line).problems
         assert problem.text.endswith(f"; a list is written [{line.partition('=')[2]}]")
+    for line in ("dataset.image_size=64,96", "output.classes=3,5", "trusted=a,b"):
+        (problem,) = read(line).problems
+        assert problem.text.endswith(f"; a list is written [{line.partition('=')[2]}]")
+    for line in ("batch_size=16,32", "budget.images=1000,2000", "optimizer.generator.lr=0.1,0.2", "ema.half_life=1,2"):
+        (problem,) = read(line).problems
+        assert problem.text == "2 values need -m, which makes a run of each"
     for line in ("loss=hinge,wasserstein", "optimizer=adam,sgd"):
         (problem,) = read(line).problems
         assert problem.text == "2 values need -m, which makes a run of each"

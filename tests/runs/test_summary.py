@@ -133,3 +133,6 @@ def test_a_command_to_try_names_the_folder_of_the_run(tmp_path):
         f"  try          FID was still getting better at the end: gan-train resume='{run.path}' budget.images=2000"
         in (summary(run).splitlines())
     )
+    run.write_config({"trusted": ["claimed"]})  # which a folder cannot ask for
+    assert "trusted" not in summary(run)
+    assert f"gan-train resume='{run.path}' 'trusted=[mine]' budget.images=2000" in summary(run, ["mine"])

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gan_experiments.core.text import first_few, first_line, show
 from gan_experiments.core.types import ConfigError
@@ -38,10 +38,11 @@ class HuggingFaceFiles(RecordSource):
         path: A file; a folder of such files, or one that ``save_to_disk`` wrote.
         split: Of a folder with several: a folder, or the name of files, its beginning or its end.
         image: Name of the column of images; ``None``: the first one that holds images.
-        label: Name of the column of labels; ``None``: the first one of classes, or ``label``, if there is one.
+        label: Name of the column of labels; ``None``: the first one of classes, or ``label``, if there is one;
+            ``False``: none, whatever columns there are.
     """
 
-    def __init__(self, path: Path, split: str, image: str | None, label: str | None) -> None:
+    def __init__(self, path: Path, split: str, image: str | None, label: str | Literal[False] | None) -> None:
         self.path, self.key = path, _KEY
         self._split, self._image, self._label = split, image, label
 
@@ -175,6 +176,8 @@ class HuggingFaceFiles(RecordSource):
     @property
     def _label_column(self) -> str | None:
         names = self._schema.names
+        if self._label is False:
+            return None
         if self._label is not None and self._label not in names:
             raise ConfigError(f"dataset.label: no column {self._label!r}; the columns are {', '.join(names)}")
         classes = [name for name, feature in self._features.items() if feature.get("_type") == "ClassLabel"]
@@ -187,7 +190,8 @@ class HuggingFaceFiles(RecordSource):
         for option, column in chosen.items():
             without = dict.fromkeys(part.file.name for part in self._parts if column not in part.columns)
             if column is not None and without:
-                problems.append(f"dataset.{option}: there is no column {column!r} in {first_few(without, 3)}")
+                go = "; dataset.label=false goes without labels" if option == "label" else ""
+                problems.append(f"dataset.{option}: there is no column {column!r} in {first_few(without, 3)}{go}")
         if problems:
             raise ConfigError([*problems, f"{_KEY}: all files of a split need the same columns"])
 
@@ -211,14 +215,20 @@ class HuggingFace(ImageRecords):
         path: The folder, or one file.
         split: Of a folder with several splits.
         image: Name of the column of images; default: the first one that holds images.
-        label: Name of the column of labels; default: the first one of classes, or ``label``, if there is one.
+        label: Name of the column of labels; default: the first one of classes, or ``label``, if there is one;
+            ``False``: the images have no labels.
         **options: Options of every dataset of decoded images.
     """
 
     source: HuggingFaceFiles
 
     def __init__(
-        self, path: str, split: str = "train", image: str | None = None, label: str | None = None, **options: Any
+        self,
+        path: str,
+        split: str = "train",
+        image: str | None = None,
+        label: str | Literal[False] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.source = HuggingFaceFiles(Path(path).expanduser(), split, image, label)

@@ -304,8 +304,14 @@ def test_labels_that_only_some_files_have_are_no_labels_of_the_others(tmp_path):
     made = table(features=False).rename_columns(["name", "picture", "label"])
     write_arrow(tmp_path / "a.arrow", made.drop_columns(["label"]))
     write_arrow(tmp_path / "b.arrow", made)
-    with pytest.raises(ConfigError, match=r"^dataset\.label: there is no column 'label' in a\.arrow"):
+    without = r"^dataset\.label: there is no column 'label' in a\.arrow; dataset\.label=false goes without labels"
+    with pytest.raises(ConfigError, match=without):
         _ = HuggingFace(str(tmp_path)).facts
+    data = HuggingFace(str(tmp_path), label=False)
+    assert (data.facts.num_classes, len(data.listing.names)) == (0, 2 * COUNT)
+    write_arrow(tmp_path / "a.arrow", made)  # all have it, and it is left all the same
+    assert HuggingFace(str(tmp_path)).facts.num_classes > 0
+    assert HuggingFace(str(tmp_path), label=False).facts.num_classes == 0
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"_data_files": [{}]}', '{"_data_files": 3}'])
