@@ -31,6 +31,7 @@ from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.text import first_few, first_line
 
 _LISTED = 10  # options that a message names
+_ADDED = ("augment", "penalty")  # groups whose options add an entry each
 _GRID_SWEEPER = "BasicSweeper"  # Hydra's own
 
 
@@ -128,22 +129,28 @@ class CommandLine(Overrides):
         return self.files.compose(usable)
 
     def _leave_out(self, config: DictConfig) -> None:
-        """Take out what an experiment says of the dataset that other datasets can do, and the chosen one cannot.
+        """Take out what an experiment says of options that have been replaced by others without such a thing.
 
-        A recipe that mirrors its images goes with data that have no mirror image. What no dataset has stays, and is
-        refused, as is what the command line itself says.
+        A recipe that mirrors its images goes with data that have no mirror image, and one that weights its penalty with
+        another penalty. What no option has stays, and is refused, as is what the command line itself says.
         """
         self.left_out = []
-        chosen = {group: self.choices.get(group, "None") for group in ("experiment", "dataset")}
-        if "None" in chosen.values():
+        experiment, dataset = (self.choices.get(group, "None") for group in ("experiment", "dataset"))
+        if experiment == "None":
             return
-        own = self.files.compose([f"dataset={chosen['dataset']}"]).config.dataset
+        own = self.files.compose([f"dataset={dataset}"]).config.dataset if dataset != "None" else config.dataset
+        orphans = [("dataset", str(name)) for name in config.dataset or () if name not in own]
+        for group in _ADDED:
+            entries = config[group].items() if isinstance(config.get(group), DictConfig) else ()
+            orphans += [
+                (group, str(name)) for name, entry in entries if OmegaConf.is_dict(entry) and TARGET not in entry
+            ]
         deleted = [change.key for change in self.changes if change.deletes]
-        for name in [str(name) for name in config.dataset if name not in own]:
-            key = f"dataset.{name}"
-            if key not in deleted and options_with("dataset", name):
-                value, why = config.dataset.pop(name), f"dataset={chosen['dataset']} cannot"
-                self.left_out.append(f"{key}: {value} of experiment={chosen['experiment']} is left out: {why}")
+        for group, name in orphans:
+            if f"{group}.{name}" not in deleted and options_with(group, name):
+                value, chosen = config[group].pop(name), self.choices.get(group)
+                why = f"{group}={chosen} has no {name}"
+                self.left_out.append(f"{group}.{name}: {value} of experiment={experiment} is left out: {why}")
 
     def _set(self, config: DictConfig, change: Change, index: int) -> None:
         """Apply one value to ``config``.

@@ -213,11 +213,25 @@ def test_what_an_experiment_says_of_data_that_cannot_do_it_is_left_out(folder):
     line = check("experiment=fastgan", "dataset=polygons")
     assert line.problems == []
     assert "horizontal_flip" not in line.config().dataset
-    assert line.left_out == ["dataset.horizontal_flip: True of experiment=fastgan is left out: dataset=polygons cannot"]
+    assert line.left_out == [
+        "dataset.horizontal_flip: True of experiment=fastgan is left out: dataset=polygons has no horizontal_flip"
+    ]
     assert check("experiment=fastgan", "dataset=cifar10").left_out == []
     assert compose("train", ["experiment=fastgan", "dataset=cifar10"]).dataset.horizontal_flip
     line = check("experiment=fastgan", "dataset=polygons", "~dataset.horizontal_flip")
     assert (line.problems, line.left_out) == ([], [])
+
+
+def test_what_an_experiment_says_of_a_penalty_that_has_been_replaced_is_left_out():
+    line = check("experiment=fastgan", "dataset=cifar10", "penalty=r1", "augment=none")
+    assert line.problems == []
+    assert list(line.config().penalty) == ["r1"]
+    why = "of experiment=fastgan is left out:"
+    assert line.left_out == [
+        f"augment.diffaugment: {{'cutout': 0.0}} {why} augment=none has no diffaugment",
+        f"penalty.reconstruction: {{'weight': 8.0}} {why} penalty=r1 has no reconstruction",
+    ]
+    assert check_config(line.config(), Config).errors == []
 
 
 @pytest.mark.parametrize("group", ["experiment=fastgan", "experiment=baseline"])
