@@ -139,7 +139,8 @@ class CommandLine(Overrides):
         if experiment == "None":
             return
         own = self.files.compose([f"dataset={dataset}"]).config.dataset if dataset != "None" else config.dataset
-        orphans = [("dataset", str(name)) for name in config.dataset or () if name not in own]
+        known = list(own or ())  # "in" hides what is missing
+        orphans = [("dataset", str(name)) for name in config.dataset or () if name not in known]
         for group in _ADDED:
             entries = config[group].items() if isinstance(config.get(group), DictConfig) else ()
             orphans += [

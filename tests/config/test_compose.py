@@ -218,6 +218,9 @@ def test_what_an_experiment_says_of_data_that_cannot_do_it_is_left_out(folder):
     ]
     assert check("experiment=fastgan", "dataset=cifar10").left_out == []
     assert compose("train", ["experiment=fastgan", "dataset=cifar10"]).dataset.horizontal_flip
+    line = check("experiment=fastgan", "dataset=image_folder", "dataset.root=pictures")  # whose file leaves root open
+    assert (line.problems, line.left_out) == ([], [])
+    assert line.config().dataset.root == "pictures"
     line = check("experiment=fastgan", "dataset=polygons", "~dataset.horizontal_flip")
     assert (line.problems, line.left_out) == ([], [])
 
