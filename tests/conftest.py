@@ -18,6 +18,7 @@ import quick_configs
 import quick_hydra
 import quick_jobs
 from dealing import dealt
+from forked_workers import fork_workers
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
@@ -41,6 +42,12 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 20)  # looked for as often as usual, garbage takes a tenth of the time
     gc.enable()
     atexit.register(gc.unfreeze)  # once pytest has looked for garbage several times
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config, specs):
+    if sys.platform == "linux":
+        fork_workers(config, specs)
 
 
 def pytest_addoption(parser):

@@ -2,7 +2,6 @@
 
 import json
 
-import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -29,11 +28,17 @@ class Small(Generator):
         return torch.tanh(images).view(-1, 1, 2, 2)
 
 
+def session_of(path):
+    from onnxruntime import InferenceSession  # starts a thread once it is imported: not where a worker is forked
+
+    return InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
 @pytest.mark.parametrize("num_classes", [0, 5])
 def test_the_runtime_makes_the_same_images_of_any_number_of_latents(tmp_path, num_classes):
     generator, path = Small(num_classes).eval(), tmp_path / "generator.onnx"
     assert export_onnx(generator, path) <= 1e-6
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = session_of(path)
     inputs = {"latents": torch.randn(7, 3), "labels": torch.arange(7) % 5}
     names = ["latents", "labels"][: 1 + bool(num_classes)]
     assert [each.name for each in session.get_inputs()] == names
@@ -46,7 +51,7 @@ def test_the_runtime_makes_the_same_images_of_any_number_of_latents(tmp_path, nu
 def test_the_file_says_what_goes_in_and_what_comes_out(tmp_path, num_classes):
     path = tmp_path / "generator.onnx"
     export_onnx(Small(num_classes).eval(), path)
-    said = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_modelmeta().custom_metadata_map
+    said = session_of(path).get_modelmeta().custom_metadata_map
     assert said["latents"] == "float32 (batch, 3), standard normal"
     assert said["images"] == "float32 (batch, 1, 2, 2) in [-1, 1]"
     assert said.get("labels") == ("int64 (batch), 0 to 4" if num_classes else None)
