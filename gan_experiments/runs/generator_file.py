@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +12,8 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import nn
+from torch.nn.functional import normalize
+from torch.overrides import TorchFunctionMode
 
 from gan_experiments.config.annotations import model_of
 from gan_experiments.config.arguments import checked
@@ -112,10 +114,22 @@ def _build(
 def _without_storage(network: type[nn.Module], facts: Any, options: Mapping[str, Any]) -> nn.Module | None:
     """Build a network whose weights take no memory; ``None`` if it looks at their values, as a user's may."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _ShapesAlone():
             return network(DataFacts(**facts), **options)
     except (ConfigError, NotImplementedError, RuntimeError):
         return None
+
+
+class _ShapesAlone(TorchFunctionMode):
+    """Computes no largest singular values of weights without values: spectral normalization takes seconds for them."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (normalize, torch.mv) and args[0].is_meta:
+            out = (kwargs or {}).get("out")
+            return args[0].new_empty(args[0].shape[: args[0].dim() - (func is torch.mv)]) if out is None else out
+        return func(*args, **(kwargs or {}))
 
 
 def _built(value: Any, trusted: Sequence[str]) -> Any:
