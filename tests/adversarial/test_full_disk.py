@@ -6,7 +6,8 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from tiny import tiny_overrides
+from processes import command
+from tiny import CLASSIFIER, tiny_overrides
 
 from gan_experiments.api.compose import compose_request
 from gan_experiments.api.train import train_request
@@ -69,7 +70,7 @@ def finished(tmp_path_factory):
 
 
 USES = {
-    "evaluate": (evaluate, "metrics.samples=50", "metrics.batch_size=50"),
+    "evaluate": (evaluate, "metrics.samples=50", "metrics.batch_size=50", *CLASSIFIER),
     "sample": (sample, "output=grid"),
 }
 
@@ -111,9 +112,8 @@ def disk(tmp_path):
 @pytest.mark.parametrize("kilobytes", IN_ALL)
 def test_training_on_a_disk_that_fills(disk, tmp_path, kilobytes):
     place = disk(kilobytes)
-    environment = {**os.environ, "GAN_EXPERIMENTS_CACHE": str(place / "cache")}
+    environment = {"GAN_EXPERIMENTS_CACHE": str(place / "cache")}
     arguments = tiny_overrides("output_dir=out", "name=run")
-    command = [sys.executable, "-m", "gan_experiments.cli.train", *arguments]
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
-    assert_said(done.returncode, done.stderr)
+    done = command("train", *arguments, folder=place, log=tmp_path / "log", environment=environment)
+    assert_said(done.wait(), done.log.read_text())
     assert_whole(place)

@@ -1,6 +1,5 @@
 import os
 import signal
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -9,7 +8,7 @@ import misbehaving
 import pytest
 import torch
 import yaml
-from processes import command_in_two
+from processes import Forked, command_in_two
 from same_run import assert_same, assert_same_run
 from tiny import tiny_overrides
 
@@ -290,11 +289,12 @@ def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(GAN, "step", stop_at_32)
     train_run(config, half)
     assert half.record()["images_seen"] == 32
-    command = [sys.executable, "-m", "gan_experiments.cli.train", f"resume={half.path}", "trainer=ddp_cpu"]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )  # starts the second itself
-    assert done.returncode == 0, done.stderr
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "__main__", train)  # Lightning starts that again, in a new process
+    monkeypatch.setattr(sys, "argv", [train.__file__, f"resume={half.path}", "trainer=ddp_cpu"])
+    first = Forked(train.main, tmp_path / "log")
+    assert first.wait() == 0, first.log.read_text()
     assert half.record()["images_seen"] == 64
     assert half.record()["processes"] == 2
     assert "overrides" not in half.record()  # those of the first command, which this run was not begun with

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -470,26 +471,47 @@ def test_the_hydra_of_the_process_is_left_alone(folder):
 HEAVY = {"torch", "torchvision", "torchmetrics", "pytorch_lightning"}
 
 
-@pytest.mark.parametrize(
-    ("command", "arguments", "code"),
-    [
-        ("train", ["loss=hing", "modle=dcgan", "model.generator.chanels=3", "seed=-1"], 2),
-        ("train", ["-m", "seed=0,1", "loss=hing"], 2),
-        ("train", ["--help"], 0),
-        ("train", ["--version"], 0),
-        ("train", ["--cfg", "job"], 0),
-        ("train", ["--cfg", "all", "loss=hinge"], 0),
-        ("evaluate", ["run=x", "seed=x"], 2),
-        ("sample", ["run=nowhere", "output=gird"], 2),
-        ("data", ["describe", "dataset=digit"], 2),
-    ],
-)
-def test_a_question_about_names_imports_no_torch(tmp_path, command, arguments, code):
-    program = f"import sys\nfrom gan_experiments.cli import {command}\n"
-    program += f"try: {command}.main()\nexcept SystemExit as end: code = end.code\n"
-    program += f"print([code or 0, sorted({HEAVY!r} & set(sys.modules))], file=sys.stderr)"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stderr.splitlines()[-1] == f"[{code}, []]", done.stderr
-    assert list(tmp_path.iterdir()) == []
+QUESTIONS = [
+    ("train", ["loss=hing", "modle=dcgan", "model.generator.chanels=3", "seed=-1"], 2),
+    ("train", ["-m", "seed=0,1", "loss=hing"], 2),
+    ("train", ["--help"], 0),
+    ("train", ["--version"], 0),
+    ("train", ["--cfg", "job"], 0),
+    ("train", ["--cfg", "all", "loss=hinge"], 0),
+    ("evaluate", ["run=x", "seed=x"], 2),
+    ("sample", ["run=nowhere", "output=gird"], 2),
+    ("data", ["describe", "dataset=digit"], 2),
+]
+ASK = """
+import json, os, sys
+from gan_experiments.cli import data, evaluate, sample, train
+
+heavy, *questions = json.loads(sys.argv[1])
+for command, arguments, _ in questions:
+    if os.fork() == 0:  # a process that has imported the commands, and nothing else
+        sys.argv[1:] = arguments
+        try:
+            globals()[command].main()
+        except SystemExit as end:
+            print(json.dumps([end.code or 0, sorted({*heavy} & {*sys.modules})]), file=sys.stderr, flush=True)
+        os._exit(0)
+    os.wait()
+    print("end of an answer", file=sys.stderr, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """Return the folder in which the commands have been called and what each of them and Python said last."""
+    folder = tmp_path_factory.mktemp("answers")
+    command = [sys.executable, "-c", ASK, json.dumps([sorted(HEAVY), *QUESTIONS])]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
+    return folder, done.stderr.split("end of an answer\n")
+
+
+@pytest.mark.parametrize("number", range(len(QUESTIONS)), ids=[" ".join(words) for _, words, _ in QUESTIONS])
+def test_a_question_about_names_imports_no_torch(answers, number):
+    folder, said = answers
+    assert len(said) == len(QUESTIONS) + 1
+    assert json.loads(said[number].splitlines()[-1]) == [QUESTIONS[number][2], []], said[number]
+    assert list(folder.iterdir()) == []

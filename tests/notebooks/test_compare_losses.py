@@ -22,6 +22,7 @@ def test_the_notebook_runs_from_nothing(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace("budget.images=8000", "budget.images=1600")
+        cell.source = cell.source.replace("training_images=10000", "training_images=2000")
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
     html = "\n".join(outputs(notebook, "text/html"))
     for part in (

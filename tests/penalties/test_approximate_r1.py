@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.approximate_r1 import ApproximateR1
 from gan_experiments.penalties.approximate_r2 import ApproximateR2
 from gan_experiments.penalties.r1 import R1
@@ -10,7 +13,8 @@ BOTH = pytest.mark.parametrize(("exact", "approximate"), [(R1, ApproximateR1), (
 
 
 def mean_over_noise(penalty, parts, discriminator, draws=400):
-    steps = (parts.step(discriminator=discriminator, rng=("noise", draw), batch=64) for draw in range(draws))
+    step = parts.step(discriminator=discriminator, batch=64)
+    steps = (replace(step, rng=Stream("noise", draw)) for draw in range(draws))
     with torch.no_grad():
         return torch.stack([penalty.discriminator(step) for step in steps]).mean()
 
@@ -36,13 +40,11 @@ def test_the_error_of_a_quadratic_one_is_that_of_the_noise_alone(parts):
 def test_its_gradient_of_the_weights_is_that_of_the_exact_penalty_on_average(parts, exact, approximate):
     weight = torch.randn(32)
     discriminator = parts.Linear(weight)
-    (expected,) = torch.autograd.grad(
-        exact().discriminator(parts.step(discriminator=discriminator)), discriminator.weight
-    )
-    gradients = []
+    step, gradients = parts.step(discriminator=discriminator), []
+    (expected,) = torch.autograd.grad(exact().discriminator(step), discriminator.weight, retain_graph=True)
     for draw in range(1500):
-        step = parts.step(discriminator=discriminator, rng=("noise", draw))
-        (gradient,) = torch.autograd.grad(approximate().discriminator(step), discriminator.weight)
+        value = approximate().discriminator(replace(step, rng=Stream("noise", draw)))
+        (gradient,) = torch.autograd.grad(value, discriminator.weight, retain_graph=True)
         gradients.append(gradient)
     mean = torch.stack(gradients).mean(0)
     assert (mean - expected).norm() / expected.norm() < 0.15

@@ -1,8 +1,4 @@
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import processes
 import pytest
@@ -26,23 +22,13 @@ OVERRIDES = (
 
 @pytest.fixture
 def launch(tmp_path):
-    """Start the sweep, in a new process or, which is faster, a fork of this; what still runs at the end is killed."""
-    path = os.pathsep.join([str(Path(__file__).parents[1] / "helpers"), os.environ.get("PYTHONPATH", "")])
+    """Start the sweep; what still runs at the end is killed."""
     launched = []
 
-    def start(*overrides, new=False):
+    def start(*overrides):
         log = tmp_path / f"launch{len(launched)}.txt"
-        if new:
-            command = [sys.executable, "-m", "gan_experiments.cli.train", *OVERRIDES, *overrides]
-            with log.open("w") as output:
-                process = subprocess.Popen(
-                    command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, stdout=output, stderr=output
-                )
-        else:
-            process = processes.command("train", *OVERRIDES, *overrides, folder=tmp_path, log=log)
-        launched.append(process)
-        process.log = log
-        return process
+        launched.append(processes.command("train", *OVERRIDES, *overrides, folder=tmp_path, log=log))
+        return launched[-1]
 
     yield start
     for process in launched:
@@ -59,7 +45,7 @@ def end(process):
 @pytest.mark.slow
 def test_a_sweep_to_which_everything_happens_ends_as_if_nothing_had(launch, tmp_path):
     study = tmp_path / "study"
-    one, other = launch(new=True), launch()  # of the same study
+    one, other = launch(), launch()  # of the same study
     wait_for(study, 4)
     one.kill()
     wait_for(study, 8)

@@ -10,6 +10,7 @@ import preempted
 import pytest
 import slurm
 import torch
+from processes import command
 from tiny import tiny_overrides
 
 from gan_experiments.config.plugins import not_installed
@@ -25,10 +26,10 @@ def needs(launcher):
 
 
 def start(folder, *overrides, environment=None):
-    """Start a sweep in processes of its own."""
-    command = [sys.executable, "-m", "gan_experiments.cli.train", *SWEEP, *overrides]
+    """Start a sweep in a new process."""
+    words = [sys.executable, "-m", "gan_experiments.cli.train", *SWEEP, *overrides]
     with (folder / "output").open("w") as output:
-        return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env=environment)
+        return subprocess.Popen(words, cwd=folder, stdout=output, stderr=output, env=environment)
 
 
 def end(process, folder, seconds=600):
@@ -66,7 +67,8 @@ LOCAL = [
 
 @pytest.mark.parametrize(("launcher", "options"), LOCAL)
 def test_two_jobs_end_as_they_do_alone(tmp_path, assert_as_alone, launcher, options):
-    sweep = start(tmp_path, "seed=0,1", f"hydra/launcher={launcher}", *options)
+    overrides = (*SWEEP, "seed=0,1", f"hydra/launcher={launcher}", *options)
+    sweep = command("train", *overrides, folder=tmp_path, log=tmp_path / "output")  # its jobs are new processes
     assert_as_alone(end(sweep, tmp_path))
 
 
@@ -87,8 +89,8 @@ WAITING = ("+callbacks.wait._target_=preempted.WaitForStop", "trusted=[preempted
 @needs("submitit_slurm")
 @pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
 def test_preempted_jobs_of_a_cluster_are_requeued_and_end_as_if_they_had_not_been(tmp_path, cluster, assert_as_alone):
-    def slurm_says(*command):
-        return subprocess.run(command, env=cluster, capture_output=True, text=True, check=True).stdout.split()
+    def slurm_says(*words):
+        return subprocess.run(words, env=cluster, capture_output=True, text=True, check=True).stdout.split()
 
     helpers = os.pathsep.join([str(Path(preempted.__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {**cluster, "PYTHONPATH": helpers}
