@@ -27,13 +27,13 @@ def test_a_study_is_compared(call, tmp_path):
     )
 
 
-def test_its_study_is_a_folder_and_no_option_of_the_group_of_that_name(tmp_path):
+def test_its_study_is_a_folder_and_no_option_of_the_group_of_that_name(call, tmp_path, monkeypatch):
     def ask(*words, **environment):
-        command = [sys.executable, "-m", "gan_experiments.cli.compare", *words]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True, cwd=tmp_path, env=os.environ | environment
-        )
-        return done.stdout
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        code, out, err = call(compare, *words)
+        assert code in (None, 0), err
+        return out
 
     assert ask("-sc", "query=bash", COMP_LINE="gan-compare study=").split() == []
     assert ask("-sc", "query=bash", COMP_LINE="gan-compare fac").split() == ["factor="]

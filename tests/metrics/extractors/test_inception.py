@@ -95,8 +95,8 @@ def test_fid_and_inception_score_are_those_of_torch_fidelity(theirs, tf1):
     generator = torch.Generator().manual_seed(1)
     ours, their_statistics, their_logits = [], [], []
     for brightest in (1, 0.6):
-        colours_of_each = torch.rand(9, 3, 1, 1, generator=generator) * brightest
-        shown = (255 * colours_of_each * torch.rand(9, 3, 32, 32, generator=generator)).to(torch.uint8)
+        colours_of_each = torch.rand(6, 3, 1, 1, generator=generator) * brightest
+        shown = (255 * colours_of_each * torch.rand(6, 3, 32, 32, generator=generator)).to(torch.uint8)
         features, logits = theirs(shown)
         their_statistics.append(fid_features_to_statistics(features[:, :4].double()))
         their_logits.append(logits)
