@@ -35,7 +35,9 @@ def _git(folder: Path) -> dict[str, Any] | None:
     """Return the commit of the code, and whether the working tree differs from it; ``None`` outside a checkout."""
     # A package that lies, installed, inside somebody's checkout is not part of it.
     tracked = ["git", "ls-files", "--error-unmatch", "."]
-    commands = (tracked, ["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no", "."])
+    # Without that option git also writes its index, where a run that is killed leaves a lock behind.
+    status = ["git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no", "."]
+    commands = (tracked, ["git", "rev-parse", "HEAD"], status)
     try:
         _, commit, changes = (
             subprocess.run(  # noqa: S603 - fixed commands

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 
@@ -24,6 +25,10 @@ def test_the_commit_is_that_of_the_checkout_and_changes_are_noticed(tmp_path):
     state = provenance._git(tmp_path)
     assert re.fullmatch(r"[0-9a-f]{40}", state["commit"])
     assert state["changed"] is False
+    index = (tmp_path / ".git" / "index").read_bytes()
+    os.utime(tmp_path / "a.py", (1, 1))  # git refreshes its index where only the time of a file has changed
+    assert provenance._git(tmp_path) == state
+    assert (tmp_path / ".git" / "index").read_bytes() == index
     (tmp_path / "a.py").write_text("a = 2")
     assert provenance._git(tmp_path) == {**state, "changed": True}
 
