@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ _MOST_VALUES = 100_000  # keys included; a config has about 300
 _DEEPEST = 64  # levels of nesting
 _LONGEST = 10_000  # characters of a value: some are kept
 _MARKABLE = {yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent}
+_KEY = re.compile(r"[A-Za-z_][^\n]*\n(?:(?:| .*|- .*)\n)*")  # of the outermost mapping, with its value
 _PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
 
 
@@ -25,6 +27,10 @@ def load_yaml(text: str | bytes) -> Any:
         TypeError: A key is a mapping or a list.
     """
     try:
+        return _load_parts(text)
+    except (_NotSimpleError, yaml.YAMLError, ValueError, TypeError):
+        pass  # parts of what is no such mapping may be no YAML
+    try:
         return _load_simple(text)
     except (_NotSimpleError, TypeError):  # of a mapping as a key
         refuse_huge(text)
@@ -33,6 +39,29 @@ def load_yaml(text: str | bytes) -> Any:
 
 class _NotSimpleError(Exception):
     """Raised for YAML with anchors, tags, unusual values, or more than a config has."""
+
+
+def _load_parts(text: str | bytes) -> dict[str, Any]:
+    """Return the value of a mapping key by key, each of which is read once: a thousand runs differ in few of theirs."""
+    text = text.decode("ascii") if isinstance(text, bytes) else text
+    parts = _KEY.findall(text) if text.isascii() and len(text) <= _MOST_VALUES else []
+    if not parts or sum(map(len, parts)) < len(text) or max(map(len, parts)) > _LONGEST:
+        raise _NotSimpleError
+    return {key: _copy(value) for part in parts for key, value in _load_key(part).items()}
+
+
+@lru_cache(1024)
+def _load_key(text: str) -> dict[str, Any]:
+    loaded = _load_simple(text)
+    if not isinstance(loaded, dict) or len(loaded) != 1:
+        raise _NotSimpleError
+    return loaded
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(each) for key, each in value.items()}
+    return [_copy(each) for each in value] if isinstance(value, list) else value
 
 
 def _load_simple(text: str | bytes) -> Any:

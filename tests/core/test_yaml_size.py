@@ -1,9 +1,11 @@
+from functools import partial
+
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_experiments.core.yaml_size import _scalar, load_yaml, refuse_huge
+from gan_experiments.core.yaml_size import _LOADER, _load_key, _scalar, load_yaml, refuse_huge
 
 
 def test_what_a_config_holds_is_fine():
@@ -47,14 +49,45 @@ def outcome(read, text):
         return type(error)
 
 
+def reference(text, loader=yaml.SafeLoader):
+    refuse_huge(text)
+    return yaml.load(text, loader)
+
+
 @pytest.mark.parametrize("text", SIMPLE + OTHERS)
 def test_it_is_what_a_safe_loader_reads(text):
-    def reference(text):
-        refuse_huge(text)
-        return yaml.safe_load(text)
-
     assert outcome(load_yaml, text) == outcome(reference, text)
     assert outcome(load_yaml, text.encode()) == outcome(reference, text.encode())
+
+
+LINES = [
+    *("a: 1", "b:", "- x", "  c: 'y", "z: q'", "d: {", "  e: 1}", "f: [g,", "h]", "i: |", "j: >-", "  text", "", " "),
+    *("# k", 'l: "', 'm"', "n", "---", "...", "  - o", "p: &q 1", "r: *q", "\ts", "? t", "a: 2", "b: 3\r"),
+    *("c: d\re: f", "yes: no", "_u: v w", "  x", "y: é", "1: 2", "%YAML 1.1", "'b': 4"),
+]
+
+
+@settings(max_examples=1000)
+@given(st.lists(st.sampled_from(LINES), max_size=7), st.sampled_from(["\n", ""]))
+def test_so_it_is_wherever_a_key_ends(lines, end):
+    """A mapping is read key by key, and a line that looks like a key may be part of a value."""
+    text = "\n".join(lines) + end
+    assert outcome(load_yaml, text) == outcome(partial(reference, loader=_LOADER), text)
+
+
+def test_who_changes_what_was_read_changes_it_for_nobody_else():
+    text = "a: {b: [1, {c: 2}]}\nd:\n- 3\n"
+    first = load_yaml(text)
+    first["a"]["b"][1]["c"] = first["d"][0] = first["a"]["new"] = 0
+    assert load_yaml(text) == {"a": {"b": [1, {"c": 2}]}, "d": [3]}
+
+
+def test_a_study_of_runs_shares_what_they_have_in_common():
+    before = _load_key.cache_info()
+    for seed in range(100):
+        load_yaml(f"same: {{as: [all, the, others]}}\nseed: {seed}\n")
+    after = _load_key.cache_info()
+    assert (after.misses - before.misses, after.hits - before.hits) == (101, 99)
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.dates()
