@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Collection
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -49,21 +51,30 @@ class LoggedMetrics(NamedTuple):
 
     def numbers(self) -> dict[str, Floats]:
         """Return each column as an array, NaN where it holds no number."""
-        table = np.array([[_number(cell) for cell in row] for row in self.rows], dtype=np.float64)
-        return dict(zip(self.columns, table.reshape(-1, len(self.columns)).T, strict=True)) if self.columns else {}
+        return self._numbers(self.columns)
+
+    def _numbers(self, names: Collection[str]) -> dict[str, Floats]:
+        columns = zip(*self.rows, strict=True) if self.rows else repeat(())
+        return {
+            name: np.array([_number(cell) if cell else math.nan for cell in cells], dtype=np.float64)
+            for name, cells in zip(self.columns, columns, strict=False)
+            if name in names
+        }
 
     def curves(self) -> dict[str, Curve]:
         """Return every measure that was logged at least once, by name."""
-        columns = self.numbers()
+        measures = [name for name in self.columns if name.startswith(_MEASURES)]
+        columns = self._numbers({CLOCK, _SECONDS, *measures})  # most columns are of other things
         if not columns:
             return {}
         images = columns[CLOCK]
         seconds = _interpolated(images, columns.get(_SECONDS, np.full_like(images, np.nan)))
-        curves = {}
-        for column, values in columns.items():
-            logged = ~np.isnan(values) & np.isfinite(images)
-            if column.startswith(_MEASURES) and logged.any():
-                curves[column.removeprefix(_MEASURES)] = Curve(images[logged], values[logged], seconds[logged])
+        finite, curves = np.isfinite(images), {}
+        for name in measures:
+            logged = ~np.isnan(columns[name]) & finite
+            if logged.any():
+                curve = Curve(images, columns[name], seconds)
+                curves[name.removeprefix(_MEASURES)] = curve if logged.all() else Curve(*(x[logged] for x in curve))
         return curves
 
     def latest(self) -> dict[str, float]:
