@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
-from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes, spread
+from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes
 from gan_experiments.comparison.collect import CollectedRun, Study, collect, collect_runs, with_evaluation
 from gan_experiments.comparison.comparability import check_provenance, warnings
 from gan_experiments.comparison.design import Design, lay_out
@@ -218,6 +219,6 @@ def _threshold(design: Design, criterion: Criterion, baseline: str | None, asked
     """Return the value to reach, smaller is better: by default the worst median of the arms' best scores."""
     if asked is not None:
         return criterion.sign * asked
-    medians = {arm.label: spread(outcomes(arm, criterion, "best").values()).median for arm in design.arms}
-    known = [value for label, value in medians.items() if math.isfinite(value) and baseline in (None, label)]
-    return max(known, default=math.nan)
+    best = [outcomes(arm, criterion, "best").values() for arm in design.arms if baseline in (None, arm.label)]
+    medians = [median(values) for values in best if values]
+    return max(filter(math.isfinite, medians), default=math.nan)

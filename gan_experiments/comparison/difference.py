@@ -14,20 +14,15 @@ Interval and p value are two sides of one statistic.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 from scipy.special import stdtr, stdtrit
 
 from gan_experiments.comparison.statistics import ALPHA, smallest_p
 from gan_experiments.runs.metrics_table import Floats
 
-MOST_SEEDS = 1000  # larger numbers of seeds needed are not computed
-_POWER = 0.8  # at the number of seeds needed
-_STUDIES = 400  # simulated for it
 _WIDENINGS = 6.0, 2.0  # by simulation: hold the level for tails of bad runs (lognormal, sigma 1) and good ones (0.5)
 _WIDENING_OF_BOTH = 5.0  # the least for long tails (sigma 1) on either side
 _WIDENING_OF_PAIRS = 4.0  # the least for which those hold a level of 1 %
@@ -61,7 +56,7 @@ class _Statistic(NamedTuple):
     def p(self) -> Floats:
         error = np.where(self.difference < 0, self.errors[1], self.errors[0])
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = 2 * stdtr(self.freedom, -np.abs(self.difference) / error)  # as stats.t.sf, which takes longer
+            values = 2 * stdtr(self.freedom, -np.abs(self.difference) / error)  # as scipy.stats.t.sf has them
         return np.where(self.difference == 0, 1.0, np.where(error == 0, 0.0, values))
 
     def interval(self, level: float) -> tuple[float, float]:
@@ -130,50 +125,22 @@ def p_values(first: Floats, second: Floats, matched: bool) -> Floats:
     """
     p = _welch(first, second).p()
     if matched:
-        p = np.minimum(p / (1 - _PAIRED_SHARE), _in_pairs(first, second).p() / _PAIRED_SHARE)
+        p = _both_ways(p, _in_pairs(first, second).p())
     return np.clip(p, smallest_p(first.shape[-1], second.shape[-1]), 1.0)
 
 
-def seeds_needed(first: ArrayLike, second: ArrayLike, matched: bool, family: int) -> float | None:
-    """Return the seeds per arm with which a difference as large as this one is significant in 80 % of studies.
-
-    Studies of normal values with the means, spreads and, where seeds are ``matched``, correlation of the arms are
-    simulated, and tested at the Bonferroni level.
+def p_of_moments(difference: Floats, variances: tuple[Floats, Floats], of_pairs: Floats, count: int) -> Floats:
+    """Return the p values of many comparisons of matched seeds, as :func:`p_values` does: ``(...,)``.
 
     Args:
-        first: Values of the first arm; diverged ones are left out.
-        second: Values of the second.
-        matched: Whether the arms have the same seeds, in this order.
-        family: How many comparisons there are.
-
-    Returns:
-        Infinite if 1000 are not enough; ``None`` if too little is known about the spread, or there is no difference.
+        difference: Differences of the means: ``(...,)``.
+        variances: Of the values of each arm, each ``(...,)``.
+        of_pairs: Variances of the differences within seeds: ``(...,)``.
+        count: Seeds of each arm.
     """
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    matched = matched and bool(np.isfinite(a).all() and np.isfinite(b).all())
-    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
-    if min(len(a), len(b)) < 2 or a.mean() == b.mean():
-        return None
-    spreads = a.std(ddof=1), b.std(ddof=1)
-    shared = float(np.corrcoef(a, b)[0, 1]) if matched and min(spreads) > 0 else 0.0
-    draw = np.random.default_rng(0).normal(size=(2, _STUDIES, MOST_SEEDS))
-    draw[1] = shared * draw[0] + math.sqrt(max(0.0, 1 - shared**2)) * draw[1]
-
-    def enough(count: int) -> bool:
-        one, other = (
-            mean + sd * part[:, :count] for mean, sd, part in zip((a.mean(), b.mean()), spreads, draw, strict=True)
-        )
-        return bool((p_values(one, other, matched=True) * family <= ALPHA).mean() >= _POWER)
-
-    low, high = 1, 4
-    while not enough(high):
-        if high == MOST_SEEDS:
-            return math.inf
-        low, high = high, min(2 * high, MOST_SEEDS)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    two = _of_two(difference, variances, (count, count))
+    p = _both_ways(two.p(), _of_pairs(difference, np.sqrt(of_pairs), count).p())
+    return np.clip(p, smallest_p(count, count), 1.0)
 
 
 def _with_diverged(a: Floats, b: Floats) -> tuple[float, bool]:
@@ -189,16 +156,22 @@ def _with_diverged(a: Floats, b: Floats) -> tuple[float, bool]:
     return min(1.0, 2 * p, 2 * of_values), (diverging if p < of_values else difference) < 0
 
 
-@lru_cache(4096)  # it takes most of the time of a comparison, and studies have few numbers of diverged seeds
 def _fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Return the p value of Fisher's exact test of two pairs of counts."""
-    return float(stats.fisher_exact([first, second])[1])
+    """Return the p value of Fisher's exact test of two pairs of counts: of all tables that are no more likely."""
+    (a, b), (c, d) = first, second
+    few, many, lost = a + b, c + d, a + c
+    ways = [math.comb(few, n) * math.comb(many, lost - n) for n in range(max(0, lost - many), min(few, lost) + 1)]
+    observed = math.comb(few, a) * math.comb(many, c)
+    return sum(each for each in ways if each <= observed) / math.comb(few + many, lost)
 
 
 def _welch(a: Floats, b: Floats) -> _Statistic:
     """Compare samples along the last axis (Welch 1947)."""
-    n, m = a.shape[-1], b.shape[-1]
-    return _statistic(a.mean(-1) - b.mean(-1), (a.var(-1, ddof=1) / n, b.var(-1, ddof=1) / m), (n, m), _WIDENINGS)
+    return _of_two(a.mean(-1) - b.mean(-1), (a.var(-1, ddof=1), b.var(-1, ddof=1)), (a.shape[-1], b.shape[-1]))
+
+
+def _of_two(difference: Floats, variances: tuple[Floats, Floats], counts: tuple[int, int]) -> _Statistic:
+    return _statistic(difference, (variances[0] / counts[0], variances[1] / counts[1]), counts, _WIDENINGS)
 
 
 def _statistic(
@@ -229,10 +202,18 @@ def _statistic(
 
 
 def _in_pairs(a: Floats, b: Floats) -> _Statistic:
-    """Compare pairs along the last axis; how skewed their differences are is not known."""
-    count = a.shape[-1]
-    error = (a - b).std(-1, ddof=1) / math.sqrt(count) * (1 + _WIDENING_OF_PAIRS / math.sqrt(count))
-    return _Statistic((a - b).mean(-1), (error, error), np.full(error.shape, count - 1.0))
+    """Compare pairs along the last axis."""
+    return _of_pairs((a - b).mean(-1), (a - b).std(-1, ddof=1), a.shape[-1])
+
+
+def _of_pairs(difference: Floats, spread: Floats, count: int) -> _Statistic:
+    """Compare pairs by the mean and the standard deviation of their differences; how skewed those are is not known."""
+    error = spread / math.sqrt(count) * (1 + _WIDENING_OF_PAIRS / math.sqrt(count))
+    return _Statistic(difference, (error, error), np.full(error.shape, count - 1.0))
+
+
+def _both_ways(p: Floats, in_pairs: Floats) -> Floats:
+    return np.minimum(p / (1 - _PAIRED_SHARE), in_pairs / _PAIRED_SHARE)
 
 
 def _skewness(share: Floats | float, n: float, m: float) -> Floats:

@@ -11,7 +11,8 @@ import numpy as np
 
 from gan_experiments.comparison import statistics
 from gan_experiments.comparison.arms import ArmResult
-from gan_experiments.comparison.difference import Difference, seeds_needed
+from gan_experiments.comparison.difference import Difference
+from gan_experiments.comparison.seeds_needed import seeds_needed
 from gan_experiments.comparison.sequential import Plan
 from gan_experiments.comparison.stopping import compare_outcomes
 from gan_experiments.runs.metrics_table import Floats

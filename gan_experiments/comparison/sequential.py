@@ -20,7 +20,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from gan_experiments.comparison.arms import Score
 from gan_experiments.comparison.difference import Difference
@@ -135,10 +135,10 @@ class Plan:
         """
         if not self.futility or look.share == 1 or self.smallest_difference is not None:
             return False  # more seeds may show that there is no difference that matters
-        bound = stats.norm.isf(level_of_look(self.looks, len(self.looks) - 1, ALPHA / len(self.pairs())) / 2)
-        middle = stats.norm.isf(look.latest / 2) / math.sqrt(look.share)
+        bound = -ndtri(level_of_look(self.looks, len(self.looks) - 1, ALPHA / len(self.pairs())) / 2)
+        middle = -ndtri(look.latest / 2) / math.sqrt(look.share)
         spread = math.sqrt((1 - look.share) / look.share)
-        beyond = stats.norm.sf((bound - middle) / spread) + stats.norm.cdf((-bound - middle) / spread)
+        beyond = ndtr((middle - bound) / spread) + ndtr((-bound - middle) / spread)
         return bool(beyond < self.futility)
 
 

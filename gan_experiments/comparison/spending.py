@@ -13,8 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+from scipy.special import ndtr
 
 from gan_experiments.runs.metrics_table import Floats
 
@@ -46,6 +45,8 @@ def _levels(looks: tuple[int, ...]) -> Floats:
 
 
 def _levels_for(shares: Floats, alpha: float) -> list[float]:
+    from scipy.optimize import brentq  # takes as long to import as all else here, and few studies are sequential
+
     spent = np.diff(np.concatenate([[0.0], alpha * shares**_POWER]))
     levels: list[float] = []
     points, density = np.zeros(1), np.ones(1)  # Brownian motion at the look before, where it has not been stopped
@@ -56,13 +57,18 @@ def _levels_for(shares: Floats, alpha: float) -> list[float]:
         def excess(
             bound: float, points: Floats = points, mass: Floats = density, step: float = step, spend: float = spend
         ) -> float:
-            tails = stats.norm.cdf((-bound - points) / step) + stats.norm.cdf((points - bound) / step)
+            tails = ndtr((-bound - points) / step) + ndtr((points - bound) / step)
             return float(mass @ tails) - spend
 
         root = np.sqrt(share)
         bound = brentq(excess, 0.0, _LARGEST * root) if excess(0.0) > 0 > excess(_LARGEST * root) else 0.0
-        levels.append(float(2 * stats.norm.sf(bound / root)))
+        levels.append(float(2 * ndtr(-bound / root)))
         after = bound * _NODES
-        density = bound * _WEIGHTS * (stats.norm.pdf((after[:, None] - points) / step) / step @ density)
+        density = bound * _WEIGHTS * (_normal_density((after[:, None] - points) / step) / step @ density)
         points, before = after, share
     return levels
+
+
+def _normal_density(values: Floats) -> Floats:
+    density: Floats = np.exp(-(values**2) / 2) / np.sqrt(2 * np.pi)
+    return density

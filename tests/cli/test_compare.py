@@ -27,6 +27,16 @@ def test_a_study_is_compared(call, tmp_path):
     )
 
 
+def test_what_takes_long_to_import_is_not_imported(tmp_path):
+    write_study(tmp_path / "losses", {**FIDS, "minimax": [5.0, None, 5.2, None, 5.1]})
+    program = "import sys\nfrom gan_experiments.cli import compare\ntry: compare.main()\nexcept SystemExit: pass\n"
+    program += "print(sorted({'torch', 'scipy.stats', 'scipy.optimize'} & set(sys.modules)))"
+    command = [sys.executable, "-c", program, "study=losses"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert "gan-compare" in (tmp_path / "losses" / "comparison" / "report.md").read_text()
+
+
 def test_its_study_is_a_folder_and_no_option_of_the_group_of_that_name(call, tmp_path, monkeypatch):
     def ask(*words, **environment):
         for name, value in environment.items():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from gan_experiments.comparison import statistics
 
@@ -38,6 +39,20 @@ def test_an_interval_of_very_skewed_values_covers_what_the_ranking_says(count):
     intervals = [statistics.mean_interval(draw.lognormal(0, 1, count)) for _ in range(STUDIES)]
     covered = sum(low <= math.exp(0.5) <= high for low, high in intervals) / STUDIES
     assert 0.82 - SLACK <= covered <= 0.9 + SLACK
+
+
+@pytest.mark.parametrize("count", [10, 57, 401, 900])
+@pytest.mark.parametrize("law", ["normal", "lognormal", "integers"])
+def test_from_ten_values_on_it_is_scipys_bootstrap(count, law):
+    """401 values and more are drawn in several parts."""
+    draw = np.random.default_rng(count)
+    values = {"normal": draw.normal(9, 1, count), "lognormal": draw.lognormal(0, 1, count)}.get(law)
+    values = draw.integers(1, 4, count).astype(float) if values is None else values
+    outside = stats.norm.cdf(-stats.t.ppf(0.975, count - 1) * math.sqrt(count / (count - 1)))
+    expected = stats.bootstrap(
+        (values,), np.mean, confidence_level=1 - 2 * outside, method="BCa", rng=np.random.default_rng(0), batch=1000
+    ).confidence_interval
+    assert statistics.mean_interval(values) == pytest.approx(tuple(expected), rel=1e-10)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -85,6 +100,7 @@ def test_the_best_of_most_searches_lies_in_the_band():
 def test_equal_values_have_no_spread():
     assert statistics.mean_interval([2.0] * 3) == (2.0, 2.0)
     assert statistics.mean_interval([2.0] * 12) == (2.0, 2.0)
+    assert statistics.mean_interval([0.7] * 12) == (0.7, 0.7), "their mean is rounded to another number"
     assert all(map(math.isnan, statistics.mean_interval([2.0])))
 
 

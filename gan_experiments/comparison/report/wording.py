@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from gan_experiments.comparison import statistics
 from gan_experiments.comparison.comparison import Comparison
-from gan_experiments.comparison.difference import MOST_SEEDS
 from gan_experiments.comparison.pairs import PairResult
+from gan_experiments.comparison.seeds_needed import MOST_SEEDS
 from gan_experiments.comparison.statistics import BETTER, CLOSE, EQUIVALENT, FEW_SEEDS, UNTESTED, WORSE
 from gan_experiments.core.text import first_few
 
