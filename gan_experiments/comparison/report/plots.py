@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -263,5 +264,6 @@ def _short(label: str) -> str:
 def svg_of(figure: Figure) -> bytes:
     """Return a figure as an SVG file, the same every time."""
     file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(file, metadata={"Date": None})  # savefig would draw twice, first for the layout
     return file.getvalue()

@@ -1,8 +1,10 @@
+import io
 import math
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
+from matplotlib.figure import Figure
 from synthetic import write_run, write_study
 
 from gan_experiments.comparison.report import plots
@@ -45,6 +47,19 @@ def test_labels_of_axes_are_shown_whole(tmp_path, compared, monkeypatch):
         across, up = (axis.label.get_window_extent() for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis))
         assert 0 <= across.x0 <= across.x1 <= figure.bbox.x1, plot.title
         assert 0 <= up.y0 <= up.y1 <= figure.bbox.y1, plot.title
+
+
+def test_a_figure_is_drawn_once_and_is_what_savefig_writes(study, compared, monkeypatch):
+    def twice(figure):
+        figure.savefig(file := io.BytesIO(), format="svg", metadata={"Date": None})
+        return file.getvalue()
+
+    comparison, drawings, draw = compared(study), [], Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda figure, renderer: drawings.append(figure) or draw(figure, renderer))
+    once = plots.plots(comparison)
+    assert len(drawings) == len(once)
+    monkeypatch.setattr(plots, "svg_of", twice)
+    assert [plot.svg for plot in plots.plots(comparison)] == [plot.svg for plot in once]
 
 
 @pytest.mark.parametrize(
