@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from gan_experiments.comparison.collect import CollectedRun, finite
+from gan_experiments.core.dotted import distinct
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS
@@ -210,12 +212,13 @@ def _choices(run: CollectedRun) -> dict[str, str]:
         return {}
     lines = [str(line) for line in _list(run.record.get("overrides")) if re.match(r"\w+=\[", str(line))]
     lists = dict(line.split("=", 1) for line in lines)  # options of a group that Hydra notes nowhere else
-    return {key: _option(value) for key, value in {**choices, **lists}.items()}
+    return {key: _option(str(value)) for key, value in {**choices, **lists}.items()}
 
 
-def _option(chosen: Any) -> str:
+@lru_cache(1024)
+def _option(chosen: str) -> str:
     """Return the option of a group; several are joined by ``+``."""
-    return "+".join(re.findall(r"[^\s\[\],'\"]+", str(chosen))) or "none"
+    return "+".join(re.findall(r"[^\s\[\],'\"]+", chosen)) or "none"
 
 
 def _setting(run: CollectedRun, name: str, exact: bool = False) -> str:
@@ -233,7 +236,7 @@ def _setting(run: CollectedRun, name: str, exact: bool = False) -> str:
 
 
 def _values(runs: Sequence[CollectedRun], key: str) -> set[str]:
-    values = {as_text(run.config.get(key, _ABSENT)) for run in runs}
+    values = {as_text(value) for value in distinct((run.config for run in runs), key, _ABSENT)}
     return values - {_ABSENT} if values == {_ABSENT, "null"} else values  # an option that earlier versions did not have
 
 

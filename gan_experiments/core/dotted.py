@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -40,3 +40,8 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def distinct(configs: Iterable[Mapping[str, Any]], key: str, default: Any = None) -> Iterable[Any]:
+    """Return the values of flat configs at a key; an object that several hold, as those that were read do, is one."""
+    return {id(value): value for value in (config.get(key, default) for config in configs)}.values()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from gan_experiments.core.escape import for_csv, printable
@@ -70,8 +71,22 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
 
 def csv_of(rows: Collection[Mapping[str, Any]]) -> str:
     """Return rows as CSV with a header: a column for every key, in the order in which they occur first."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    return csv_text([columns, *([row.get(column) for column in columns] for row in rows)])
+    return csv_of_columns({key: [row.get(key) for row in rows] for key in dict.fromkeys(chain.from_iterable(rows))})
+
+
+def csv_of_columns(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Return columns of one length as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(for_csv, columns))
+    writer.writerows(zip(*map(_escaped, columns.values()), strict=True))
+    return text.getvalue()
+
+
+def _escaped(column: Sequence[Any]) -> Sequence[Any]:
+    texts = {cell for cell in column if isinstance(cell, str)}  # of many rows they are few
+    changed = {text: escaped for text in texts if (escaped := for_csv(text)) != text}
+    return [changed.get(cell, cell) if isinstance(cell, str) else cell for cell in column] if changed else column
 
 
 def first_line(error: BaseException | str) -> str:

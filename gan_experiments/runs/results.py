@@ -39,19 +39,23 @@ def evaluation_names(record: Mapping[str, Any]) -> list[str]:
 
 def estimates(record: Mapping[str, Any]) -> dict[str, Estimate]:
     """Return the values of a run's evaluation by name; those that cannot be read are left out."""
+    readable = _readable(record)
+    return {name: Estimate(**{key: each[key] for key in _FIELDS if key in each}) for name, each in readable.items()}
+
+
+def _readable(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     final = record.get("final")
-    readable = {
+    return {
         str(name): each
         for name, each in (final.items() if isinstance(final, Mapping) else ())
         if isinstance(each, Mapping) and _is_number(each.get("value"))
     }
-    return {name: Estimate(**{key: each[key] for key in _FIELDS if key in each}) for name, each in readable.items()}
 
 
 def scores(record: Mapping[str, Any], score: str = "final") -> dict[str, float]:
     """Return the plain values by name, of the ``final`` evaluation or of the ``best`` periodic one."""
     if score == "final":
-        return {name: estimate.value for name, estimate in estimates(record).items()}
+        return {name: each["value"] for name, each in _readable(record).items()}
     best = record.get(score)
     return {str(name): value for name, value in best.items() if _is_number(value)} if isinstance(best, Mapping) else {}
 

@@ -2,6 +2,7 @@ import pytest
 
 from gan_experiments.core.text import (
     csv_of,
+    csv_of_columns,
     csv_text,
     first_few,
     first_line,
@@ -24,6 +25,11 @@ def test_many_items_are_cut_to_the_first_few(count, text):
 def test_the_last_two_can_be_joined_as_in_a_sentence():
     assert [first_few("abc"[:count], 3, last=" and ") for count in range(4)] == ["", "a", "a and b", "a, b and c"]
     assert first_few("abcdefg", 3, last=" and ") == "a, b, c and 4 more"
+
+
+def test_columns_become_the_same_table_as_their_rows():
+    columns = {"=a": ["=1+1", "x,y", None, "-1", 'say "no"'], "b": [1, 1.0, True, None, 1e-9], "c": ["@", *"abcd"]}
+    assert csv_of_columns(columns) == csv_text([list(columns), *zip(*columns.values(), strict=True)])
 
 
 def test_rows_of_different_keys_become_one_table():

@@ -5,49 +5,47 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from gan_experiments.comparison.arms import costs_of
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.comparison import Comparison
-from gan_experiments.core.dotted import flatten
+from gan_experiments.core.dotted import distinct, flatten
 from gan_experiments.runs.findings import findings
 from gan_experiments.runs.results import estimates, scores
 
 _PROVENANCE = ("versions", "git", "host", "device", "threads", "processes", "dataset", "parameters", "evaluation")
 _STATUS = ("started", "ended", "reason")
+_OF_CURVES = ("run", "arm", "seed", "measure", "images_seen", "seconds", "value")
 
-Rows = list[dict[str, Any]]
+Columns = dict[str, list[Any]]  # of one length
 
 
-def run_rows(comparison: Comparison) -> Rows:
-    """Return one row per run: arm, config, results, cost and provenance."""
+def run_columns(comparison: Comparison) -> Columns:
+    """Return a table with one row per run: arm, config, results, cost and provenance."""
     runs = [(arm.label, run) for arm in comparison.arms for run in arm.arm.runs.values()]
-    keys = {key for _, run in runs for key in run.config}
-    varying = sorted(key for key in keys if len({_cell(run.config.get(key)) for _, run in runs}) > 1)
+    configs = [run.config for _, run in runs]
+    keys = {key for config in configs for key in config}
+    varying = sorted(key for key in keys if len(set(map(_cell, distinct(configs, key)))) > 1)
     rows = [_run_row(label, run, varying) for label, run in runs]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    return [{column: row.get(column) for column in columns} for row in rows]
+    return {column: [row.get(column) for row in rows] for column in dict.fromkeys(chain.from_iterable(rows))}
 
 
-def curve_rows(comparison: Comparison) -> Rows:
-    """Return one row per run, measure and clock value."""
-    return [
-        {
-            "run": run.name,
-            "arm": arm.label,
-            "seed": run.seed,
-            "measure": name,
-            "images_seen": int(images),
-            "seconds": None if math.isnan(seconds) else float(seconds),
-            "value": float(value),
-        }
-        for arm in comparison.arms
-        for run in arm.arm.runs.values()
-        for name, curve in run.curves.items()
-        for images, value, seconds in zip(*curve, strict=True)
-    ]
+def curve_columns(comparison: Comparison) -> Columns:
+    """Return a table with one row per run, measure and clock value."""
+    columns: Columns = {key: [] for key in _OF_CURVES}
+    for arm in comparison.arms:
+        for run in arm.arm.runs.values():
+            for name, curve in run.curves.items():
+                texts = (run.name, arm.label, run.seed, name)
+                images, values, seconds = (part.tolist() for part in curve)
+                known = [None if math.isnan(second) else second for second in seconds]
+                parts = (*([text] * len(images) for text in texts), map(int, images), known, values)
+                for column, part in zip(columns.values(), parts, strict=True):
+                    column.extend(part)
+    return columns
 
 
 def has_parquet() -> bool:
@@ -55,17 +53,16 @@ def has_parquet() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 
 
-def write_parquet(rows: Rows, path: Path) -> None:
-    """Write rows as Parquet; a column of mixed types, or of integers beyond 64 bits, becomes text."""
+def write_parquet(table: Columns, path: Path) -> None:
+    """Write a table as Parquet; a column of mixed types, or of integers beyond 64 bits, becomes text."""
     import pyarrow
     from pyarrow import parquet
 
     columns = {}
-    for name in rows[0] if rows else []:
-        values = [row[name] for row in rows]
-        types = {type(value) for value in values if value is not None}
+    for name, values in table.items():
+        types = set(map(type, values)) - {type(None)}
         uniform = len(types) <= 1 or types == {int, float}
-        fits = all(value.bit_length() < 64 for value in values if isinstance(value, int))
+        fits = int not in types or all(value.bit_length() < 64 for value in values if isinstance(value, int))
         columns[name] = values if uniform and fits else [None if value is None else str(value) for value in values]
     parquet.write_table(pyarrow.table(columns), path)
 
@@ -76,9 +73,10 @@ def _run_row(label: str, run: CollectedRun, varying: list[str]) -> dict[str, Any
     row["overrides"] = " ".join(map(str, record.get("overrides") or []))
     row |= {f"choice/{key}": value for key, value in _mapping(record.get("choices")).items()}
     row |= {f"config/{key}": _cell(run.config.get(key)) for key in varying}
-    row |= {f"final/{key}": each.value for key, each in estimates(record).items()}
+    final = estimates(record)
+    row |= {f"final/{key}": each.value for key, each in final.items()}
     row |= {f"best/{key}": value for key, value in scores(record, "best").items()}
-    row |= {f"real_baseline/{key}": each.real_baseline for key, each in estimates(record).items()}
+    row |= {f"real_baseline/{key}": each.real_baseline for key, each in final.items()}
     for name, curve in run.curves.items():
         row[f"last/{name}"] = float(curve.values[-1])
         row[f"lowest/{name}"], row[f"highest/{name}"] = float(curve.values.min()), float(curve.values.max())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
+from typing import Any
 
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.comparison.comparability import extractor_of
@@ -19,7 +21,8 @@ _MOST_WAYS = 3
 def measured(comparison: Comparison) -> list[str]:
     """Return features, weights, generator and counts, and the real baseline beside the best arm, in a few sentences."""
     runs = [run for arm in comparison.arms for run in arm.arm.runs.values() if run.status == "finished"]
-    ways = dict.fromkeys(way for run in runs if (way := _way(comparison, run)))
+    provenances = (_provenance(comparison, run) for run in runs)
+    ways = dict.fromkeys(way for each, _ in groupby(provenances) if (way := _in_words(each)))  # most runs repeat one
     name = comparison.criterion.measure.upper()
     lines = [f"{name} is measured in {first_few(ways, _MOST_WAYS, last='; and in ')}."] if ways else []
     found = [each for run in runs if (each := estimates(run.record).get(comparison.criterion.measure))]
@@ -34,18 +37,22 @@ def measured(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _way(comparison: Comparison, run: CollectedRun) -> str:
-    """Return how the values of a run were measured, without what differs between seeds."""
+def _provenance(comparison: Comparison, run: CollectedRun) -> dict[str, Any]:
+    """Return what says how the values of a run were measured, without what differs between seeds; or nothing."""
     evaluation = run.record.get("evaluation")
     if not isinstance(evaluation, dict):
-        return ""
+        return {}
     way = {key: value for key, value in evaluation.items() if key != "seed"}
     if comparison.criterion.score == "best":
         way["samples"] = evaluation.get("periodic_samples", 0)
     extractor = extractor_of(evaluation, comparison.criterion.measure)
     way["extractors"] = {extractor: evaluation["extractors"][extractor]} if extractor else {}
+    return way
+
+
+def _in_words(provenance: dict[str, Any]) -> str:
     try:
-        return describe_provenance(way)[0]
+        return describe_provenance(provenance)[0] if provenance else ""
     except (AttributeError, KeyError, TypeError, ValueError):
         return ""  # a record of other things than an evaluation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +65,13 @@ def _common_block(comparison: Comparison) -> tuple[str, ...] | None:
 
 def _files(run: CollectedRun) -> list[Path]:
     """Return the sample grids of a run except the one before its first step."""
-    return [path for path in sorted(run.folder.samples.glob("[0-9]*.png")) if path.stem.isdigit() and int(path.stem)]
+    folder = run.folder.samples
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    counts = [(folder / name, name.removesuffix(".png")) for name in names if name.endswith(".png")]
+    return [path for path, count in counts if count.isascii() and count.isdecimal() and int(count)]
 
 
 def _read(path: Path) -> tuple[bytes, str] | None:

@@ -20,7 +20,7 @@ from gan_experiments.comparison.report.tables import as_markdown, tables
 from gan_experiments.comparison.report.wording import score_name, verdict
 from gan_experiments.core.escape import for_markdown, printable
 from gan_experiments.core.files import replacing, write_json
-from gan_experiments.core.text import csv_of
+from gan_experiments.core.text import csv_of_columns
 from gan_experiments.core.types import ConfigError
 
 MANIFEST = "comparison.json"
@@ -45,16 +45,16 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
         ConfigError: One of the files exists and was not written by an earlier comparison; nothing is written then.
     """
     provenance = _provenance(comparison, study, command)
-    rows, curves = export.run_rows(comparison), export.curve_rows(comparison)
+    runs, curves = export.run_columns(comparison), export.curve_columns(comparison)
     files: dict[str, Content] = {
         "report.html": page(comparison, study.resolve().name, provenance),
         "report.md": _markdown(comparison, study.resolve().name, provenance),
         "report.tex": _latex(comparison, provenance),
-        "runs.csv": csv_of(rows),
-        "curves.csv": csv_of(curves),
+        "runs.csv": csv_of_columns(runs),
+        "curves.csv": csv_of_columns(curves),
     }
     if export.has_parquet():
-        files["runs.parquet"] = lambda path: export.write_parquet(rows, path)
+        files["runs.parquet"] = lambda path: export.write_parquet(runs, path)
         files["curves.parquet"] = lambda path: export.write_parquet(curves, path)
     _refuse_changed(folder, files)
     hashes = {}

@@ -15,6 +15,18 @@ def test_grids_are_of_one_seed_and_the_last(study, compared):
     assert grids[1].caption == "digits-dcgan-loss_minimax-seed_1 at 100,000 images, diverged"
 
 
+def test_other_files_are_no_grids(study, compared):
+    for folder in study.glob("*/samples"):
+        for name in ("0000300000.txt", "fakes-0000300000.png", "3\N{SUPERSCRIPT TWO}.png", ".png", "0000000000.png"):
+            (folder / name).write_bytes(b"")
+    _, grids = sample_grids(compared(study))
+    assert [grid.caption.split(" at ")[1] for grid in grids] == [
+        "200,000 images",
+        "200,000 images",
+        "200,000 images",
+    ]
+
+
 def test_grids_that_cannot_be_read_are_left_out_and_large_ones_made_small(tmp_path, compared):
     study = write_study(tmp_path, {"hinge": [4.0], "minimax": [5.0]}, grid=True)
     (study / "digits-dcgan-loss_hinge-seed_0" / "samples" / "0000200000.png").write_bytes(b"not an image")
