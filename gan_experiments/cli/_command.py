@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -72,8 +73,13 @@ def limit_spinning() -> None:
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
-    """Keep Python's collector of cycles off: going through what stays takes a tenth to a fifth of the time."""
+def no_collection(last: bool = False) -> Iterator[None]:
+    """Keep Python's collector of cycles off: going through what stays takes a tenth to a fifth of the time.
+
+    If this is the ``last`` that the process does, what is left then goes with the process, uncollected: a tenth more.
+    """
+    if last:
+        atexit.register(gc.freeze)
     gc.disable()
     try:
         yield

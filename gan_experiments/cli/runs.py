@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gan_experiments.api.request import Request
-from gan_experiments.cli._command import command, print_warning
+from gan_experiments.cli._command import command, no_collection, print_warning
 from gan_experiments.config import command_schemas as schemas
 from gan_experiments.core.checks import refuse
 from gan_experiments.core.dotted import flatten
@@ -58,6 +58,7 @@ def main() -> None:
     command("_".join(["runs", *verbs]), *_VERBS["".join(verbs)], words="runs")
 
 
+@no_collection(last=True)
 def list_runs(request: Request) -> int:
     """List the runs, each with its status, its progress, its newest values, its size and its age."""
     rows = _selected(request.config)
@@ -84,6 +85,7 @@ def follow(request: Request) -> int:
         time.sleep(request.config["every"])
 
 
+@no_collection(last=True)
 def compare(request: Request) -> int:
     """Show runs side by side: the settings that differ, how far they are, and their newest values."""
     rows: list[Row] = []
