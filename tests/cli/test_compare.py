@@ -15,7 +15,9 @@ def test_a_study_is_compared(call, tmp_path):
     write_study(tmp_path / "losses", FIDS)
     code, out, err = call(compare, "study=losses")
     assert (code, err) == (0, "")
-    assert "hinge ranks first with final FID 4.100 [3.904, 4.296]: better than wasserstein." in out
+    assert (
+        "hinge ranks first with a median final FID of 4.100, mean 4.100 [3.904, 4.296]: better than wasserstein." in out
+    )
     assert "report  losses/comparison/report.html" in out
     assert (tmp_path / "losses" / "comparison" / "runs.csv").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["losses"], "Hydra leaves nothing"

@@ -106,25 +106,28 @@ def _ranking(comparison: Comparison) -> Table:
         [
             arm.label,
             _counted(arm),
-            spread_text(arm.final),
             number(arm.final.median),
-            spread_text(arm.best),
+            spread_text(arm.final),
             number(arm.best.median),
+            spread_text(arm.best),
             number(arm.gap),
         ]
         for arm in comparison.arms
     ]
     note = (
         f"Best first, by the median {score_name(comparison)}; {direction(comparison)}. Final: the final evaluation; "
-        f"best: the best periodic evaluation.{_samples(comparison)} Each is given as the mean with its 95 % interval "
-        "over the seeds that did not diverge, and as the median over all seeds, where a diverged seed is worse than "
-        "any value. Early: finished before the budget was spent. Stopped: by its curve; it counts as the best that it "
-        "could have reached, and its arm has no mean. If values are as skewed as lognormal ones with sigma "
-        "1, the interval covers the mean in 82 to 90 % of studies only. Gap: how much worse the last periodic "
-        "evaluation is than the best, which is known only in hindsight."
+        f"best: the best periodic evaluation.{_samples(comparison)} The median is that of all seeds, where a diverged "
+        "seed is worse than any value; the mean, with its 95 % interval, that of the seeds that did not diverge. Tests "
+        "are of means, so an arm may be better than one that ranks before it. Early: finished before the budget was "
+        "spent. Stopped: by its curve; it counts as the best that it could have reached, and its arm has no mean. If "
+        "values are as skewed as lognormal ones with sigma 1, the interval covers the mean in 82 to 90 % of studies "
+        "only. Gap: how much worse the last periodic evaluation is than the best, which is known only in hindsight."
     )
-    head = ["arm", "seeds", f"final {name}", "final median", f"best {name}", "best median", "best-to-last gap"]
-    return Table("Ranking", note, head, rows, brief=(0, 1, 2, 3))
+    scores = [f"{statistic} {score} {name}" for score in ("final", "best") for statistic in ("median", "mean")]
+    head = ["arm", "seeds", *scores, "best-to-last gap"]
+    ranked = head.index(f"median {comparison.criterion.score} {name}")
+    head[ranked] += " (rank)"
+    return Table("Ranking", note, head, rows, brief=(0, 1, ranked, ranked + 1))
 
 
 def _counted(arm: ArmResult) -> str:

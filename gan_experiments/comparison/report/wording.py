@@ -156,7 +156,15 @@ def _nothing_to_test(comparison: Comparison) -> str:
 
 
 def _reached(comparison: Comparison) -> str:
-    return f"{score_name(comparison)} {spread_text(comparison.arms[0].spread(comparison.criterion.score))}"
+    """Return the median of the first arm, by which it is the first, and its mean."""
+    first = comparison.arms[0]
+    spread = first.spread(comparison.criterion.score)
+    if first.count == 1:
+        return f"{score_name(comparison)} {number(spread.median)}"
+    mean = "" if math.isnan(spread.mean) else f", mean {spread_text(spread)}"
+    if math.isinf(spread.median):
+        return f"a median seed that diverged{mean}"
+    return f"a median {score_name(comparison)} of {number(spread.median)}{mean}"
 
 
 def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:

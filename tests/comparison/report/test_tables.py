@@ -1,7 +1,8 @@
 import json
 import re
 
-from synthetic import write_run
+import pytest
+from synthetic import write_run, write_study
 
 from gan_experiments.comparison.report.html import runs_table
 from gan_experiments.comparison.report.tables import tables
@@ -58,3 +59,24 @@ def test_two_factors_are_crossed_and_the_runs_named(tmp_path, compared):
     rows = runs_table(comparison).rows
     assert rows[1] == ["hinge-0.0002-1", "hinge/0.0002", "1", "finished", "3.100"]
     assert len(rows) == 12
+
+
+@pytest.mark.parametrize("score", ["final", "best"])
+def test_the_terminal_shows_what_arms_are_ranked_by(tmp_path, compared, score):
+    """Of arms whose means are in another order."""
+    study = write_study(
+        tmp_path, {"hinge": [3.9] * 3 + [50.0] * 2, "minimax": [4.0] * 5, "wasserstein": [None, 6.0, 6.0]}
+    )
+    (table, *_) = tables(compared(study, score=score))
+    column = table.brief[2]
+    assert [table.head[index] for index in table.brief] == [
+        "arm",
+        "seeds",
+        f"median {score} FID (rank)",
+        f"mean {score} FID",
+    ]
+    medians = [float(row[column]) for row in table.rows]
+    assert [row[0] for row in table.rows] == ["hinge", "minimax", "wasserstein"]
+    assert medians == sorted(medians)
+    means = [float(row[column + 1].split(" ")[0]) for row in table.rows]
+    assert means != sorted(means)

@@ -94,9 +94,9 @@ def test_an_arm_with_the_best_median_and_a_bad_mean_is_no_winner(tmp_path, compa
     fids = {"hinge": [3.9] * 16 + [50.0] * 14, "minimax": [4.0 + 0.001 * seed for seed in range(30)]}
     comparison = compared(write_study(tmp_path, fids))
     assert comparison.pairs[0].verdict == "worse"
-    assert (
-        "not significantly better than any other arm; worse than minimax in its mean." in words.verdict(comparison)[0]
-    )
+    (line, *_) = words.verdict(comparison)
+    assert line.startswith("hinge ranks first with a median final FID of 3.900, mean 25.41 [")
+    assert line.endswith("not significantly better than any other arm; worse than minimax in its mean.")
 
 
 def test_a_baseline_without_an_end_is_said(tmp_path, compared):
@@ -114,8 +114,18 @@ def test_single_seeds_beside_several_are_said(tmp_path, compared):
 def test_one_arm_is_reported(tmp_path, compared):
     text = words.verdict(compared(write_study(tmp_path, {"hinge": [4.0, 4.2]})))
     assert text == [
-        "The runs reach final FID 4.100 [2.829, 5.371] (2 seeds). There is only one arm, so nothing is compared."
+        "The runs reach a median final FID of 4.100, mean 4.100 [2.829, 5.371] (2 seeds). There is only one arm, so "
+        "nothing is compared."
     ]
+
+
+def test_an_arm_without_a_mean_is_named_with_its_median(tmp_path, compared):
+    study = write_study(tmp_path, {"hinge": [None] * 5, "minimax": [None, None, None, 4.0, 5.0]})
+    assert words.verdict(compared(study))[0].startswith(
+        "minimax ranks first with a median seed that diverged, mean 4.500 ["
+    )
+    (single,) = words.verdict(compared(write_study(tmp_path / "one", {"hinge": [4.0]})))
+    assert single.startswith("The runs reach final FID 4.000 (1 seed).")
 
 
 def test_trials_of_a_search_are_no_seeds(tmp_path, compared):
