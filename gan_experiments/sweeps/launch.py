@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -58,6 +59,22 @@ class JobFailed(Exception):  # noqa: N818 - tells Hydra's launcher; the user has
         self.code = code
 
 
+def _choices_of_run(hydra: Any) -> dict[str, str]:
+    """Return the options chosen for the run whose config is the root config, as when the best of a search is confirmed.
+
+    Without them an arm of a comparison would be called after its class. Where a list was given only the overrides say.
+    """
+    folders = [RunFolder(each.path) for each in hydra.runtime.config_sources if each.schema == "user"]
+    named = f"{hydra.job.config_name}.yaml"
+    record = next((run.record() for run in folders if run.config_file.name == named and run.config_file.exists()), {})
+    chosen, overrides = record.get("choices"), record.get("overrides")
+    lines = [str(line) for line in overrides if re.match(r"\w+=\[", str(line))] if isinstance(overrides, list) else []
+    lists = dict(line.split("=", 1) for line in lines)
+    replaced = {line.lstrip("+~").partition("=")[0] for line in hydra.overrides.task} | {"study"}
+    choices = chosen if isinstance(chosen, dict) else {}
+    return {key: str(option) for key, option in {**choices, **lists}.items() if key not in replaced}
+
+
 class SweepJob:
     """What a launcher calls with the config of each job, in this process or another.
 
@@ -89,6 +106,7 @@ class SweepJob:
             plain["trusted"] = self._trusted
             choices = own_choices(hydra.runtime.choices)
             folder = RunFolder(Path(hydra.sweep.dir) / (plain["name"] or run_name(choices, overrides)))
+            choices = _choices_of_run(hydra) | choices
             run_job(folder, plain, {"overrides": overrides, "choices": choices}, self._program)
         except Exception as error:
             if isinstance(error, OSError):  # somebody has deleted the folder, or made it read-only

@@ -95,6 +95,10 @@ def test_a_search_goes_on_and_can_be_compared(search, call):
         assert code == 0, err
     confirmed = [RunFolder(path.parent).read_config() for path in Path().glob("study-confirmed/loss_*/*/record.json")]
     assert sorted(config["seed"] for config in confirmed) == sorted([1, 2, 3, 4, 5] * 2)
+    code, told, _ = call(compare, "study=study-confirmed", "factor=loss", "baseline=wasserstein")
+    assert code == 0, "arms are called as they were typed"
+    assert "Against the baseline wasserstein: " in told
+    assert "hinge" in told
     code, told, _ = call(compare, "study=study", "factor=loss")
     assert code == 0
     assert "Wasserstein" in told or "wasserstein" in told
