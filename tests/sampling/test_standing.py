@@ -111,7 +111,7 @@ def test_an_evaluation_repeats_or_changes_them(runs):
     assert without.values == pytest.approx({k: v["value"] for k, v in plain.record["final"].items()}, rel=1e-4)
     assert "batch norm of 2 batches" in str(again)
     assert {name for name in standing_run.record["evaluations"] if "standing2" in name}
-    with pytest.raises(ConfigError, match="standing_batches: -1 is not a number of batches"):
+    with pytest.raises(ConfigError, match=r"standing_batches: -1 is not an integer in \[0, 10000\]"):
         evaluate(standing_run, standing_batches=-1)
 
 
