@@ -126,7 +126,7 @@ class _ShapesAlone(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func in (normalize, torch.mv) and args[0].is_meta:
+        if func in (normalize, torch.mv) and args and args[0].is_meta:
             out = (kwargs or {}).get("out")
             return args[0].new_empty(args[0].shape[: args[0].dim() - (func is torch.mv)]) if out is None else out
         return func(*args, **(kwargs or {}))

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from gan_experiments import load_generator
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs import generator_file
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
 from gan_experiments.training.callbacks.checkpoint import save_generator
@@ -131,3 +132,10 @@ def test_a_package_that_the_caller_trusts_may_define_it(saved, tmp_path, monkeyp
         load_generator(path)
     assert "trusted_generators" not in sys.modules
     assert type(load_generator(path, trusted=["trusted_generators"])).__name__ == "Mine"
+
+
+def test_a_network_may_multiply_by_keyword_while_its_shapes_are_found():
+    with torch.device("meta"), generator_file._ShapesAlone():
+        by_keyword = torch.mv(input=torch.ones(2, 3), vec=torch.ones(3))
+        assert torch.mv(torch.ones(2, 3), torch.ones(3)).shape == by_keyword.shape == (2,)
+        assert torch.nn.functional.normalize(torch.ones(2, 3)).shape == (2, 3)
