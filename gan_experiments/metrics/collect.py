@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -115,6 +115,20 @@ def rank_batches(count: int, batch_size: int, rank: int, world_size: int) -> lis
     first, last = (len(batches) * index // world_size for index in (rank, rank + 1))
     # A process without images still takes part in the exchange, with an empty batch.
     return batches[first:last] or [(count, count)]
+
+
+def each_batch(
+    count: int, batch_size: int, rank: int, world_size: int, between: Callable[[], None]
+) -> Iterator[tuple[int, int]]:
+    """Yield this rank's batches as ``rank_batches``, and call ``between`` before each.
+
+    It may exchange something with the other processes, so it is called as often as the one with the fewest batches can.
+    """
+    shared = max(1, -(-count // batch_size) // world_size)
+    for index, batch in enumerate(rank_batches(count, batch_size, rank, world_size)):
+        if index < shared:
+            between()
+        yield batch
 
 
 def cpu_if_mps(*values: Any) -> tuple[Any, ...]:

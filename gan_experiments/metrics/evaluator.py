@@ -14,7 +14,6 @@ from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.step import Generated, Translated
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import WeightsMissingError
-from gan_experiments.metrics.collect import rank_batches
 from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, extract, versions
 from gan_experiments.metrics.extractors.native import NativeClassifier
@@ -160,7 +159,14 @@ class Evaluator:
         measures: list[Measure] = [*self.features.values(), *self.measures.values()]
         return {name: higher for measure in measures for name, higher in directions(measure).items()}
 
-    def __call__(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> dict[str, float]:
+    def __call__(
+        self,
+        sample: Sample,
+        count: PositiveInt,
+        rank: int = 0,
+        world_size: int = 1,
+        between: Callable[[], None] = lambda: None,
+    ) -> dict[str, float]:
         """Compute the metrics of a periodic evaluation.
 
         Args:
@@ -169,22 +175,33 @@ class Evaluator:
             count: Images over all processes.
             rank: Rank of this process.
             world_size: Number of processes that share the images.
+            between: Called between batches of images and between measures, on all processes together; what it raises
+                ends the evaluation.
 
         Returns:
             Values by name, the same on every process.
         """
         values: dict[str, float] = {}
-        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size)
+        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size, between)
         for extractor, measure in self._update(sample, evaluated, False):
+            between()
             values |= {self._key(name, extractor): value for name, value in measure.scores().items()}
             measure.reset()  # frees its memory
         return values
 
-    def final(self, sample: Sample, count: PositiveInt, rank: int = 0, world_size: int = 1) -> dict[str, Estimate]:
+    def final(
+        self,
+        sample: Sample,
+        count: PositiveInt,
+        rank: int = 0,
+        world_size: int = 1,
+        between: Callable[[], None] = lambda: None,
+    ) -> dict[str, Estimate]:
         """Compute all metrics, with margins of error and real baselines; arguments as for a periodic evaluation."""
-        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size)
+        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size, between)
         estimates: dict[str, Estimate] = {}
         for extractor, measure in self._update(sample, evaluated, True):
+            between()
             found = measure.estimates(evaluated)
             estimates |= {self._key(name, extractor): estimate for name, estimate in found.items()}
             measure.reset()
@@ -216,18 +233,17 @@ class Evaluator:
 
     def _update(self, sample: Sample, evaluated: Evaluated, final: bool) -> list[tuple[str, Measure]]:
         """Update all measures with generated images; return each, after the name of its extractor, if it has one."""
-        _, count, batch_size, rank, world_size = evaluated
-        batches = rank_batches(count, batch_size, rank, world_size)
+        count, rank = evaluated.samples, evaluated.rank
         of_images = self._measures(final)
         for measure in of_images:
             measure.reset()
         in_features: list[tuple[str, FeatureMeasure]] | None = None
-        for start, stop in batches:
+        for start, stop in evaluated.batches(count):
             batch = sample(start, stop - start)
             images, labels = batch.images, batch.labels
             refuse_mismatched_images(images, self._data)
             if in_features is None:
-                in_features = self._start(batches[0][0], final, images.device, rank, world_size)
+                in_features = self._start(start, final, images.device, evaluated)
             for name, extractor in self.extractors.items():
                 extracted = extract(extractor.to(images.device), images)
                 for measure in (measure for key, measure in in_features if key == name):
@@ -239,25 +255,25 @@ class Evaluator:
         return [*(in_features or ()), *(("", measure) for measure in of_images)]
 
     def _start(
-        self, position: int, final: bool, device: torch.device, rank: int, world_size: int
+        self, position: int, final: bool, device: torch.device, evaluated: Evaluated
     ) -> list[tuple[str, FeatureMeasure]]:
         """Return the empty measures in feature space, each after the name of its extractor."""
         if self._bound is None:
             self.prepare()
-            self._bound = self._bind(device, rank, world_size)
+            self._bound = self._bind(device, evaluated)
         measures = [(name, measure) for name, measure in self._bound if final or not measure.final_only]
         for _, measure in measures:
             measure.start(position, final)
         return measures
 
-    def _bind(self, device: torch.device, rank: int, world_size: int) -> list[tuple[str, FeatureMeasure]]:
+    def _bind(self, device: torch.device, evaluated: Evaluated) -> list[tuple[str, FeatureMeasure]]:
         """Return a copy of each measure in feature space for each extractor, with the features of the real images."""
         target = torch.device("cpu") if device.type == "mps" else device  # MPS does not support float64
         features, bound = self._features(), []
         keeps = sorted({name for measure in features.values() for name in measure.keeps})
         for name, extractor in self.extractors.items() if features else ():
             statistics = ReferenceStatistics(self._data, extractor, keeps)
-            real = statistics.get(self._batch_size, device, rank, world_size)
+            real = statistics.get(self._batch_size, device, evaluated.rank, evaluated.world_size, evaluated.between)
             for key, measure in features.items():
                 bound.append((name, measure.bound(real, derive_seed(self._seed, key)).to(target)))
         return bound

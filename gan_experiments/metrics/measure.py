@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.step import Batch, Generated, Translated
-from gan_experiments.metrics.collect import cpu_if_mps, gather_rows, rank_batches
+from gan_experiments.metrics.collect import cpu_if_mps, each_batch, gather_rows
 from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import ImageSource
 
@@ -30,7 +30,7 @@ class Baseline(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """What a final evaluation compares, and how processes share it.
+    """What an evaluation compares, and how processes share it.
 
     Attributes:
         data: The real images.
@@ -38,6 +38,7 @@ class Evaluated(NamedTuple):
         batch_size: Images at a time.
         rank: Rank of this process.
         world_size: Number of processes.
+        between: Called between batches, on all processes together; what it raises ends the evaluation.
     """
 
     data: ImageSource
@@ -45,6 +46,11 @@ class Evaluated(NamedTuple):
     batch_size: int
     rank: int = 0
     world_size: int = 1
+    between: Callable[[], None] = lambda: None
+
+    def batches(self, count: int) -> Iterator[tuple[int, int]]:
+        """Yield this process's share of ``count`` images, as (start, stop)."""
+        return each_batch(count, self.batch_size, self.rank, self.world_size, self.between)
 
 
 class Measure(Metric):
@@ -122,10 +128,10 @@ class Measure(Metric):
         """
         if not self.has_real_baseline:
             return {}
-        data, _, batch_size, *processes = evaluated
+        data = evaluated.data
         chosen = Stream("real baseline", "images").permutation(len(data.images))[: evaluated.samples]
         self.reset()
-        for start, stop in rank_batches(len(chosen), batch_size, *processes):
+        for start, stop in evaluated.batches(len(chosen)):
             part = chosen[start:stop]
             labels = None if data.labels is None else data.labels[part]
             update_measure(self, Batch(data.images[part].to(self.device), labels))

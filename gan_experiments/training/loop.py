@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
@@ -22,7 +23,7 @@ from gan_experiments.training.callbacks.failure_monitor import FailureMonitor
 from gan_experiments.training.callbacks.monitor import Monitor
 from gan_experiments.training.callbacks.progress import LINES, ProgressBar
 from gan_experiments.training.callbacks.samples import SampleGrid
-from gan_experiments.training.callbacks.stop import Stop
+from gan_experiments.training.callbacks.stop import EvaluationStoppedError, Stop
 from gan_experiments.training.loggers.base import RunLogger
 
 LONGEST = 0.2  # seconds of steps without a return to Lightning: the progress bar has to be updated
@@ -103,18 +104,35 @@ class RunLoop(pl.Callback):
         self._until = time.perf_counter() + LONGEST
 
     def after_step(self, trainer: pl.Trainer) -> Iterator[None]:
-        """Do what is due after a step; it is suspended once, while the user's callbacks run."""
-        system = system_of(trainer)
-        clock, improved = system.clock, False
-        read = self.monitor is not None and clock.due(self.monitor.every)
-        if self.monitor and read:
-            self._read(trainer, self.monitor)
-        if self.evaluation and clock.due(self.evaluation.every):
-            improved = self._evaluate(trainer, self.evaluation, read)
+        """Do what is due after a step, or after an interrupted evaluation; suspended while the user's callbacks run."""
         overdue = self.checkpoint is not None and self.checkpoint.is_overdue(trainer.world_size)
+        try:
+            improved = self._look(trainer, overdue)
+        except EvaluationStoppedError:
+            if self.checkpoint:  # before the user's callbacks, which see this step again when the run is resumed
+                self.checkpoint.save(trainer)
+            trainer.should_stop = True
+            yield
+            return
+        yield
+        self._conclude(trainer, improved, overdue)
+
+    def _look(self, trainer: pl.Trainer, overdue: bool) -> bool:
+        """Read the monitor, evaluate and draw, as far as each is due; return whether this is the best evaluation."""
+        clock, improved = system_of(trainer).clock, False
+        resumed = self.evaluation is not None and self.evaluation.interrupted
+        read = self.monitor is not None and clock.due(self.monitor.every)
+        if self.monitor and read and not resumed:
+            self._read(trainer, self.monitor)
+        if self.evaluation and (resumed or clock.due(self.evaluation.every)):
+            improved = self._evaluate(trainer, self.evaluation, read)
         if self.samples and (overdue or clock.due(self.samples.every)):
             self._draw(trainer, self.samples)
-        yield
+        return improved
+
+    def _conclude(self, trainer: pl.Trainer, improved: bool, overdue: bool) -> None:
+        """Save and show the progress, as far as each is due, and stop if the run ends here."""
+        clock = system_of(trainer).clock
         if self.checkpoint and (improved or overdue or clock.due(self.checkpoint.every)):
             self.checkpoint.save(trainer, improved)
         if self.progress and trainer.is_global_zero:
@@ -129,7 +147,8 @@ class RunLoop(pl.Callback):
     def _evaluate(self, trainer: pl.Trainer, evaluation: Evaluation, read: bool) -> bool:
         """Evaluate, and return whether this is the best so far; ``read``: the monitor has been read in this step."""
         system = system_of(trainer)
-        values, improved, seconds = evaluation.measure(system, trainer.global_rank, trainer.world_size)
+        end = partial(self.stop.end_evaluation, trainer.world_size, trainer.strategy.root_device)
+        values, improved, seconds = evaluation.measure(system, trainer.global_rank, trainer.world_size, end)
         self._log(trainer, values)
         if self.rule and not system.clock.finished:
             value = values.get(f"metrics/{self.rule.measure}", math.nan)
@@ -255,6 +274,14 @@ class _SecondHalf(pl.Callback):
 
     def __init__(self, loop: RunLoop) -> None:
         self._loop = loop
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Do what an interrupted evaluation has left to do after the last step, before the next one."""
+        evaluation = self._loop.evaluation
+        if evaluation and evaluation.interrupted:
+            last = system_of(trainer).clock.step - 1
+            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                callback.on_train_batch_end(trainer, pl_module, None, None, last)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

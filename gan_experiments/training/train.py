@@ -112,9 +112,10 @@ def fit(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> int:
     # A signal during the last step does not stop anything.
     rule = parts.loop.rule
     stopped = bool(rule and rule.stopped)
-    stopped_by = stop.signal if not (parts.system.clock.finished or stopped) else 0
+    evaluation = parts.loop.evaluation
+    complete = parts.system.clock.finished and not (evaluation and evaluation.interrupted)
+    stopped_by = stop.signal if not (complete or stopped) else 0
     if main:
-        evaluation = parts.loop.evaluation
         results = evaluation.results() | evaluation.finished_early(parts.system.clock) if evaluation else {}
         status = "interrupted" if stopped_by else "finished"
         if rule and stopped:

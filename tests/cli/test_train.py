@@ -301,17 +301,23 @@ def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     assert_same_weights(whole, half)
 
 
-def test_two_processes_that_are_stopped_log_the_same_rows(tmp_path):
+@pytest.mark.parametrize(
+    ("seed", "every", "at"),
+    [(misbehaving.STOPPED, 200, 160), (misbehaving.STOPPED_IN_EVALUATION, 80, 80)],
+    ids=["step", "evaluation"],
+)
+def test_two_processes_that_are_stopped_log_the_same_rows(tmp_path, seed, every, at):
+    """After a step they stop where they agree on it, and in an evaluation at once, whichever receives the signal."""
     kill = ("+callbacks.misbehave._target_=misbehaving.Misbehave", "trusted=[misbehaving]")
     often = ("batch_size=8", "budget.images=240", "callbacks.monitor.every=112", "callbacks.checkpoint.every=240")
-    two = ("trainer=ddp_cpu", f"seed={misbehaving.STOPPED}", f"output_dir={tmp_path}", "metrics.every=80")
+    two = ("trainer=ddp_cpu", f"seed={seed}", f"output_dir={tmp_path}", f"metrics.every={every}")
     overrides = tiny_overrides("model=mlp", *often, *kill, *two)
     whole, killed = (RunFolder(tmp_path / date.today().isoformat() / name) for name in ("whole", "killed"))
     whole.path.mkdir(parents=True)
     (whole.path / "misbehaved").touch()  # it does so once
     assert command_in_two("train", *overrides, "name=whole", folder=tmp_path) == [0, 0]
     assert command_in_two("train", *overrides, "name=killed", folder=tmp_path) == [128 + signal.SIGTERM] * 2
-    assert load_checkpoint(killed.checkpoint("last"))["images_seen"] == 160  # where they agreed
+    assert load_checkpoint(killed.checkpoint("last"))["images_seen"] == at
     assert command_in_two("train", *overrides, "name=killed", folder=tmp_path) == [0, 0]
     assert_same_run(whole, killed)
 

@@ -11,7 +11,7 @@ from pixels import Pixels, evaluator, from_tensor, measures, source
 from processes import in_two_processes
 
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.collect import rank_batches
+from gan_experiments.metrics.collect import each_batch, rank_batches
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.fid import FID
 from gan_experiments.runs.results import plain
@@ -143,6 +143,43 @@ def test_processes_share_the_same_batches(count, batch_size, world_size):
     assert len(alone) == math.ceil(count / batch_size)
     sizes = [len(rank_batches(count, batch_size, rank, world_size)) for rank in range(world_size)]
     assert max(sizes) - min(sizes) <= 1
+
+
+@given(count=st.integers(1, 300), batch_size=st.integers(1, 100), world_size=st.integers(1, 7))
+def test_what_processes_do_between_batches_they_do_equally_often(count, batch_size, world_size):
+    calls = []
+    for rank in range(world_size):
+        called = []
+        batches = list(each_batch(count, batch_size, rank, world_size, lambda: called.append(1)))  # noqa: B023
+        assert batches == rank_batches(count, batch_size, rank, world_size)
+        calls.append(len(called))
+    assert len(set(calls)) == 1
+    assert calls[0] >= len(batches) - 1
+    assert calls[0] >= 1
+
+
+def test_an_evaluation_can_be_ended_between_real_batches_generated_ones_and_measures(monkeypatch, tmp_path):
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path))
+    sample = from_tensor(source(seed=1).images)
+    for method in ("__call__", "final"):
+        left, ends = 0, 0
+        while True:
+            subject, calls = evaluator(features=measures()), []
+
+            def between():
+                calls.append(1)  # noqa: B023
+                if len(calls) > left:  # noqa: B023
+                    raise InterruptedError
+
+            try:
+                found = getattr(subject, method)(sample, 300, between=between)
+                break
+            except InterruptedError:
+                ends, left = ends + 1, left + 1
+                assert not list(tmp_path.rglob("*.tmp*"))
+        assert ends > 5
+        subject = evaluator(features=measures())
+        assert getattr(subject, method)(sample, 300) == found
 
 
 def evaluate_together(rank, folder, counts):

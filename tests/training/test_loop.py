@@ -5,7 +5,7 @@ import signal
 import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import DummyLogger
-from same_run import assert_same, assert_same_run
+from same_run import assert_same, assert_same_run, rows
 
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
@@ -107,6 +107,43 @@ def test_the_state_of_the_parts_survives(counting, tiny, tmp_path, monkeypatch):
     assert parts.trainer.callbacks[1].steps == 12
     assert parts.loop.evaluation.best == whole.loop.evaluation.best
     assert parts.loop.monitor.state_dict()["seconds"] > saved["RunLoop"]["monitor"]["seconds"] > 0
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["at its budget", "early"])
+def test_a_run_stopped_in_an_evaluation_evaluates_again_and_ends_with_the_same_bits(
+    counting, tmp_path, monkeypatch, early
+):
+    """Stopped between batches and measures, of periodic and final evaluations, and again in the repeated one."""
+    config = counting(
+        *("budget.images=96", "callbacks.checkpoint.every=1000", "stop.patience=" + ("32" if early else "null")),
+        "metrics.batch_size=20",
+    )
+    better = (lambda self, _: not self.best) if early else (lambda self, _: self.best.get("images_seen") != 96)
+    monkeypatch.setattr(Evaluation, "_is_better", better)
+    end, stop_at, calls = Stop.end_evaluation, [0], []
+
+    def end_or_send(self, world_size, device):
+        calls.append(self)
+        if len(calls) == stop_at[0]:
+            os.kill(os.getpid(), signal.SIGTERM)
+        end(self, world_size, device)
+
+    monkeypatch.setattr(Stop, "end_evaluation", end_or_send)
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    train(config, whole)
+    reached = []
+    for stop_at[0] in (2, 1, 3, 4, 5, 6, 7, 8, 0):
+        calls.clear()
+        code = train(config, stopped)
+        assert code == (128 + signal.SIGTERM if stop_at[0] else 0)
+        assert stopped.record()["status"] == ("interrupted" if code else "finished")
+        saved = load_checkpoint(stopped.checkpoint("last"))
+        reached.append(saved["images_seen"])
+        assert saved["callbacks"]["Counting"]["steps"] == reached[-1] / 8 - (code != 0)
+    assert reached == [32, 32, 32, 32, 64, *[64 if early else 96] * 4]
+    assert_same_run(whole, stopped)
+    assert all(float(row["speed/images_per_second"] or "inf") > 0 for row in rows(stopped))
+    assert stopped.record()["final"] == whole.record()["final"]
 
 
 @pytest.mark.parametrize("improved", [True, False])

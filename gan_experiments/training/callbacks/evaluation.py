@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gan_experiments.core.clock import Clock
@@ -18,6 +18,7 @@ from gan_experiments.runs.results import plain
 from gan_experiments.sampling.standing import standing_provenance
 from gan_experiments.systems.base import System
 from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples
+from gan_experiments.training.callbacks.stop import EvaluationStoppedError
 
 MAX_SHARE = 0.1  # of the wall time, above which evaluating less often is suggested
 
@@ -56,6 +57,7 @@ class Evaluation:
         selection: The measure that decides which evaluation is the best.
         best: The values of the best periodic evaluation so far, and its ``images_seen``.
         final: The result of the final evaluation.
+        interrupted: Whether an evaluation was begun after the last step and given up.
         standing_batches: Batches of the standing statistics of batch norm, for the record.
         patience: Images seen without a better periodic evaluation after which the run ends; ``None``: it does not.
 
@@ -87,6 +89,7 @@ class Evaluation:
         self._sign = -1.0 if higher else 1.0  # turns the selecting value into one of which less is better
         self.best: dict[str, float] = {}
         self.final: dict[str, Estimate] = {}
+        self.interrupted = False
         self.patience: int | None = None
         self.standing_batches = 0
         self._weight_hashes: dict[str, str] | None = None  # of the extractors used so far in this run
@@ -130,17 +133,34 @@ class Evaluation:
         self._compare_extractors(missing, main)
         self._seconds += time.perf_counter() - self._started
 
-    def measure(self, system: System, rank: int, world_size: int) -> Measured:
+    def measure(
+        self, system: System, rank: int, world_size: int, between: Callable[[], None] = lambda: None
+    ) -> Measured:
         """Evaluate periodically, and finally if the run ends here, by its budget or early; all processes must call.
 
         Args:
             system: Generates the images.
             rank: This process's rank among ``world_size``.
             world_size: Number of processes that share the images.
+            between: Called between batches of images, on all processes together; it may raise.
+
+        Raises:
+            EvaluationStoppedError: From ``between``; nothing has changed but ``interrupted``.
         """
+        before = self.best, system.clock.ended_early
+        try:
+            measured = self._measure(system, rank, world_size, between)
+        except EvaluationStoppedError:
+            self.best, system.clock.ended_early = before
+            self.interrupted = True
+            raise
+        self.interrupted = False
+        return measured
+
+    def _measure(self, system: System, rank: int, world_size: int, between: Callable[[], None]) -> Measured:
         began, clock = time.perf_counter(), system.clock
         images = evaluation_samples(system, self._inputs, self.samples, system.seed)
-        values = self.evaluator(images, len(images), rank, world_size)
+        values = self.evaluator(images, len(images), rank, world_size, between)
         improved = self._is_better(values[self.selection])
         if improved:
             self.best = {**values, "images_seen": clock.images_seen}
@@ -149,7 +169,7 @@ class Evaluation:
         periodic_seconds = time.perf_counter() - began
         if clock.finished:
             images = evaluation_samples(system, self._inputs, self.final_samples, system.seed)
-            self.final = self.evaluator.final(images, len(images), rank, world_size)
+            self.final = self.evaluator.final(images, len(images), rank, world_size, between)
             self.final_samples = len(images)
             scalars |= {f"final/{name}": estimate.value for name, estimate in self.final.items()}
         seconds = time.perf_counter() - began
@@ -194,6 +214,7 @@ class Evaluation:
         return {
             "best": dict(self.best),
             "final": plain(self.final),
+            "interrupted": self.interrupted,
             "seconds": self._seconds,
             "wall_seconds": self._wall,
             "extractors": self._weight_hashes,
@@ -203,6 +224,7 @@ class Evaluation:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the results so far; an extractor that was left out stays out."""
         self.best, self._seconds = state["best"], state["seconds"]
+        self.interrupted = state.get("interrupted", False)  # checkpoints of earlier versions have none
         hashes, self._earlier_wall = state["extractors"], state["wall_seconds"]
         self._weight_hashes = None if hashes is None else dict(hashes)
         self.final = {name: Estimate(**fields) for name, fields in state["final"].items()}

@@ -1,4 +1,4 @@
-"""Graceful stop: SIGTERM, SIGINT and SIGUSR2 end the run after the current step."""
+"""Graceful stop: SIGTERM, SIGINT and SIGUSR2 end the run after the current step, or in the middle of an evaluation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from gan_experiments.core.signals import handling, signals
 
 SIGNALS = signals("SIGINT", "SIGTERM", "SIGUSR2")  # clusters send SIGUSR2 some time before they end a job
 AGREE_EVERY = 20  # steps between two agreements of several processes on whether to stop
+
+
+class EvaluationStoppedError(Exception):
+    """An evaluation was given up because a signal stops the run."""
 
 
 class Stop:
@@ -36,9 +40,17 @@ class Stop:
 
     def requested(self, step: int, world_size: int, device: torch.device) -> bool:
         """Return whether to stop after ``step``, the same on every process; all of them must call."""
+        if world_size > 1 and step % AGREE_EVERY:
+            return False
+        return self._agree(world_size, device)
+
+    def end_evaluation(self, world_size: int, device: torch.device) -> None:
+        """Raise ``EvaluationStoppedError`` on every process if one has received a signal; all of them must call."""
+        if self._agree(world_size, device):
+            raise EvaluationStoppedError
+
+    def _agree(self, world_size: int, device: torch.device) -> bool:
         if world_size > 1:
-            if step % AGREE_EVERY:
-                return False
             received = torch.tensor(self.signal, device=device)
             dist.all_reduce(received, op=dist.ReduceOp.MAX)
             self.signal = int(received)

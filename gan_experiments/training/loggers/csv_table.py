@@ -26,6 +26,7 @@ class MetricsTable(RunLogger):
         self._run = run
         self._columns: list[str] = []  # read from the file when the first row is written
         self._clock = -1
+        self._written = -1  # clock value of the table's last row
         self._row: dict[str, Any] = {}
 
     @property
@@ -51,7 +52,7 @@ class MetricsTable(RunLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Append the current row; a new column rewrites the whole table atomically."""
+        """Append the current row; a new column, or more values of the last row, rewrite the whole table atomically."""
         if not self._row:
             return
         row = {CLOCK: self._clock, **self._row}
@@ -63,21 +64,26 @@ class MetricsTable(RunLogger):
         unknown = [column for column in row if column not in self._columns]
         self._columns += unknown
         cells = [row.get(column, "") for column in self._columns]
-        if unknown or not file.exists():
-            earlier = [[*old, *[""] * (len(cells) - len(old))] for old in read_metrics(self._run).rows]
-            write_text(file, csv_text([self._columns, *earlier, cells]))
+        completes = self._clock == self._written
+        if unknown or completes or not file.exists():
+            rows: list[list[Any]] = [[*old, *[""] * (len(cells) - len(old))] for old in read_metrics(self._run).rows]
+            earlier = rows.pop() if completes else cells
+            cells = [old if new == "" else new for old, new in zip(earlier, cells, strict=True)]
+            write_text(file, csv_text([self._columns, *rows, cells]))
         else:
             with file.open("a", encoding="utf-8", newline="") as opened:
                 opened.write(csv_text([cells]))
+        self._written = self._clock
 
     def finalize(self, status: str) -> None:
         """Append the last row."""
         self.save()
 
     def rewind(self, images_seen: int) -> None:
-        """Delete the rows after ``images_seen``."""
+        """Delete the rows after ``images_seen``; values that are logged at this clock value complete the last row."""
         table = read_metrics(self._run)
         if table.rows:
             clock = table.columns.index(CLOCK)
             kept = [row for row in table.rows if int(row[clock]) <= images_seen]
             write_text(self._run.metrics_file, csv_text([table.columns, *kept]))
+            self._written = int(kept[-1][clock]) if kept else -1

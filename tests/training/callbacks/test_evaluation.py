@@ -144,7 +144,7 @@ def test_the_best_evaluation_goes_by_the_direction_of_its_measure(monkeypatch, h
     monkeypatch.setattr(evaluation, "evaluation_samples", lambda *_: range(10))
     measures = Measures(check=lambda *_, **__: None, selection="modes", higher_is_better={"modes": higher})
     part = Evaluation(measures, 100, 10, 10)
-    clock = SimpleNamespace(finished=False, images_seen=100)
+    clock = SimpleNamespace(finished=False, ended_early=False, images_seen=100)
     system = SimpleNamespace(clock=clock, seed=0)
     assert [part.measure(system, 1, 2).improved for _ in range(3)] == improvements
 

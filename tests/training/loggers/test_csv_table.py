@@ -53,6 +53,18 @@ def test_a_resumed_table_goes_on_as_if_it_had_not_stopped(run, tmp_path):
     assert run.metrics_file.read_text() == whole.metrics_file.read_text()
 
 
+def test_values_of_the_clock_value_that_a_table_was_rewound_to_complete_its_row(run):
+    MetricsTable(run).log_metrics({"loss": 1.0}, 5)
+    for values in ({"loss": 2.0, "old": 1.0}, {"fid": 3.0, "old": 2.0}):
+        table = MetricsTable(run)
+        table.rewind(10)
+        table.log_metrics(values, 10)
+        table.save()
+    table.log_metrics({"loss": 4.0}, 20)
+    table.save()
+    assert [list(row.values()) for row in rows(run)] == [["10", "2.0", "2.0", "3.0"], ["20", "4.0", "", ""]]
+
+
 def test_half_a_row_is_left_out(run):
     table = MetricsTable(run)
     for clock in (10, 20):
