@@ -170,7 +170,7 @@ def test_a_sweep_trains_each_job_in_a_folder_of_its_own_as_alone(call, fit, monk
     assert code == 0, err
     assert "2 jobs: 2 finished" in out
     assert len(forks) == (2 if sys.platform == "linux" else 0)
-    runs = {run.read_config()["seed"]: run for run in map(RunFolder, Path("outputs").glob("*/*/"))}
+    runs = {run.read_config()["seed"]: run for run in map(RunFolder, filter(Path.is_dir, Path("outputs").glob("*/*")))}
     assert sorted(runs) == [0, 1]
     for seed, run in runs.items():
         assert run.path.name == run.read_config()["name"]

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Optional, Protocol, TypedDict, TypeVar, Union, Unpack
+from typing import Annotated, Any, Generic, Literal, Optional, Protocol, TypedDict, TypeVar, Union
 from annotated_types import Interval
 from pydantic import StringConstraints
 from torch import Tensor, nn
+from typing_extensions import Unpack  # of Python 3.11
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import Described, Fraction, PositiveFloat, PositiveInt
 import gan_experiments.core.types as types
@@ -282,7 +283,7 @@ def test_an_open_constructor_takes_any_name_but_magic_ones(lines):
 
 
 INHERITED_BASE = """
-from typing import Required
+from typing_extensions import Required, TypedDict
 class Base:
     def __init__(self, width: PositiveInt, scale: float = 1): ...
 """

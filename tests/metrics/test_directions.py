@@ -1,5 +1,6 @@
 import importlib
 import pkgutil
+from typing import get_origin
 
 import pytest
 
@@ -15,7 +16,7 @@ MEASURES = {
     each
     for module in MODULES
     for each in vars(module).values()
-    if isinstance(each, type) and issubclass(each, (FeatureMeasure, Measure)) and each.values
+    if isinstance(each, type) and not get_origin(each) and issubclass(each, (FeatureMeasure, Measure)) and each.values
 }
 
 
