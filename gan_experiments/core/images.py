@@ -46,6 +46,11 @@ def _to_stored(images: Tensor, dtype: torch.dtype) -> Tensor:
     return images.to(torch.float32).add(1.0).mul_(largest / 2).round_().clamp_(0.0, largest).to(dtype)
 
 
+def movable(images: Tensor) -> Tensor:
+    """Return images as they are, but uint16 seen as int16, bit for bit: torch before 2.11 mirrors no uint16."""
+    return images.view(torch.int16) if images.dtype == torch.uint16 else images
+
+
 def grey_levels(images: Tensor) -> Tensor:
     """Return stored images as float32 in grey levels of 255, which 16 bits divide further."""
     return images.float() / 257 if images.dtype == torch.uint16 else images.float()

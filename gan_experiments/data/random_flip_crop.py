@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gan_experiments.core.images import movable
 from gan_experiments.core.randomness import Stream
 
 _BLOCK = 4096  # positions whose random numbers are drawn together
@@ -38,7 +39,8 @@ class RandomFlipCrop:
         drawn = self._drawn(position, len(images)).to(images.device, non_blocking=True)
         if self._flip:
             mirrored = (drawn[:, 0] < 0.5).view(-1, 1, 1, 1)
-            images = torch.where(mirrored, images.flip(-1), images)
+            given, kind = movable(images), images.dtype
+            images = torch.where(mirrored, given.flip(-1), given).view(kind)
         if self.max_shift:
             shifts = (drawn[:, 1:] * (2 * self.max_shift + 1)).long() - self.max_shift
             for axis, shift in ((-2, shifts[:, 0]), (-1, shifts[:, 1])):

@@ -147,7 +147,8 @@ def _check_alike(own: Any, saved: Any, where: str) -> None:
         if not own and not _is_plain(saved):
             raise TypeError(f"{where} holds other things than numbers and names")
     elif own is not None:
-        accepted = (int, float) if type(own) is float else type(own)
+        alike: dict[type, Any] = {float: (int, float), list: (list, tuple), tuple: (list, tuple)}
+        accepted = alike.get(type(own), type(own))
         if not isinstance(saved, accepted) or isinstance(saved, bool) != isinstance(own, bool):
             raise TypeError(f"{where} is no {type(own).__name__}")
 

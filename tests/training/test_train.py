@@ -296,6 +296,21 @@ def test_a_damaged_checkpoint_is_refused_before_anything_is_written(tiny, tmp_pa
     assert [path.name for path in run.path.rglob("*")] == ["checkpoints", "last.ckpt"]
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_betas_of_a_checkpoint_may_be_a_list_or_a_tuple(tiny, tmp_path, kind):
+    """Which of them Adam keeps depends on the version of torch, and a ramp sets a tuple."""
+    run, config = RunFolder(tmp_path), tiny("model=mlp", "metrics=none", "budget.images=16")
+    train(config, run)
+    checkpoint = load_checkpoint(run.checkpoint("last"))
+    for state in checkpoint["optimizer_states"]:
+        for group in state["param_groups"]:
+            group["betas"] = kind(group["betas"])
+    torch.save(checkpoint, run.checkpoint("last"))
+    config["budget"]["images"] = 24
+    assert train(config, run) == 0
+    assert run.record()["images_seen"] == 24
+
+
 def test_the_record_has_the_weight_that_was_chosen(fit):
     run = fit("model=mlp", "metrics=none", "penalty=r1", "penalty.r1.weight=auto", "budget.images=16")
     assert run.record()["resolved"] == {"penalty.r1.weight": pytest.approx(0.0002 * 8**2 / 8)}

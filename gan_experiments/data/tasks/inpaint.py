@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from gan_experiments.core.images import movable
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import Share
 from gan_experiments.data.tasks.base import Task, grey_level
@@ -33,7 +34,8 @@ class Inpaint(Task):
             self._inside(length, place[:, axis].to(images.device)) for axis, length in enumerate(images.shape[-2:])
         ]
         hole = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
-        return torch.where(hole, images.new_full((), HOLE * int(grey_level(images))), images)
+        filled = images.new_full((), HOLE * int(grey_level(images)))
+        return torch.where(hole, movable(filled), movable(images)).view(images.dtype)
 
     def _inside(self, length: int, place: Tensor) -> Tensor:
         """Return which of ``length`` lines are in the hole of each image: bool ``(B, length)``."""

@@ -214,7 +214,7 @@ class Evaluation:
         return {
             "best": dict(self.best),
             "final": plain(self.final),
-            "interrupted": self.interrupted,
+            **({"interrupted": True} if self.interrupted else {}),
             "seconds": self._seconds,
             "wall_seconds": self._wall,
             "extractors": self._weight_hashes,
@@ -224,7 +224,7 @@ class Evaluation:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the results so far; an extractor that was left out stays out."""
         self.best, self._seconds = state["best"], state["seconds"]
-        self.interrupted = state.get("interrupted", False)  # checkpoints of earlier versions have none
+        self.interrupted = bool(state.get("interrupted"))
         hashes, self._earlier_wall = state["extractors"], state["wall_seconds"]
         self._weight_hashes = None if hashes is None else dict(hashes)
         self.final = {name: Estimate(**fields) for name, fields in state["final"].items()}
