@@ -39,6 +39,7 @@ def run(request: Request) -> int:
     sampled = load_run(options["run"], options["trusted"], request.places)
     import torch
 
+    from gan_experiments.core.memory import within_memory
     from gan_experiments.sampling.base import refuse_translator
     from gan_experiments.training.build import construct
 
@@ -54,7 +55,7 @@ def run(request: Request) -> int:
     if sheet.needs_data:
         data.prepare_data()
         data.setup()
-    with torch.no_grad():
+    with torch.no_grad(), within_memory("output", options["output"]):
         sheet.save(generator.eval(), data, options["seed"], file)
     print(shown(file))
     return 0

@@ -45,9 +45,17 @@ class Interrupted(SystemExit):
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM raise ``Interrupted`` in the block: Lightning has them wait, or end without a word."""
-    with handling(signals("SIGINT", "SIGTERM"), _end):
-        yield
+    """Let Ctrl-C raise ``KeyboardInterrupt`` after the block, and SIGTERM ``Interrupted``, as soon as they come.
+
+    In the block both are ``Interrupted``: Lightning has the signals wait, and ends the process at a KeyboardInterrupt.
+    """
+    try:
+        with handling(signals("SIGINT", "SIGTERM"), _end):
+            yield
+    except Interrupted as end:
+        if end.code == 128 + signal.SIGINT:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _end(number: int, frame: FrameType | None) -> None:

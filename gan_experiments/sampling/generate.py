@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import as_measured
+from gan_experiments.core.memory import within_memory
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
 from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents
@@ -37,21 +38,25 @@ def generate(
         uint8 ``(count, C, H, W)`` on the CPU, uint16 for data of 16 bits; points float32 in [-1, 1].
 
     Raises:
-        ConfigError: The labels do not fit the generator, or a number is out of its range.
+        ConfigError: The labels do not fit the generator, or a number is out of its range, or beyond the memory here.
     """
     problems = [f"n: {count} is not a positive number of images"] * (count < 1)
     problems += [f"truncation: {truncation} is not a number > 0"] * (truncation is not None and not truncation > 0)
     if problems:
         raise ConfigError(problems)
-    latents = draw_latents(generator, count, seed)
-    classes = cycle_labels(generator, count) if labels is None else _classes(generator, labels, count)
-    batches = []
-    for start in range(0, count, BATCH):
-        part = latents[start : start + BATCH]
-        chosen = None if classes is None else classes[start : start + BATCH]
-        images = generator(part, chosen) if truncation is None else generator.truncated(part, truncation, chosen)
-        batches.append(as_measured(images, generator.facts.bits).cpu())
-    return torch.cat(batches)
+    generated = torch.empty(0)
+    with within_memory("n", {"n": count}):
+        latents = draw_latents(generator, count, seed)
+        classes = cycle_labels(generator, count) if labels is None else _classes(generator, labels, count)
+        for start in range(0, count, BATCH):
+            part = latents[start : start + BATCH]
+            chosen = None if classes is None else classes[start : start + BATCH]
+            images = generator(part, chosen) if truncation is None else generator.truncated(part, truncation, chosen)
+            images = as_measured(images, generator.facts.bits).cpu()
+            if start == 0:  # of all at once, so that what does not fit is refused now
+                generated = torch.empty((count, *images.shape[1:]), dtype=images.dtype)
+            generated[start : start + BATCH] = images
+    return generated
 
 
 def _classes(generator: Generator, labels: int | Sequence[int] | Tensor, count: int) -> Tensor:

@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 
 import pytest
 
@@ -128,6 +129,15 @@ def test_a_run_that_diverges_at_once_is_replayed_without_an_estimate(orbiting, m
     diagnose(orbiting[0], 64, "start", only=[], say=said.append)
     assert said[0] == "1 replay of 64 images"
     assert said[1].startswith("1 of 1, as it was: ")
+
+
+def test_ctrl_c_ends_the_estimate_as_it_ends_other_calls(orbiting, monkeypatch):
+    advance = "gan_experiments.training.speed._Stopwatch.advance"
+    monkeypatch.setattr(advance, lambda self: signal.raise_signal(signal.SIGINT))
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        diagnose(orbiting[0], 64, "start", only=[], say=said.append)
+    assert said == []
 
 
 def test_replays_show_their_progress_if_they_are_asked_to(orbiting, capsys):

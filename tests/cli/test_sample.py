@@ -52,6 +52,15 @@ def test_every_output_is_an_image_or_a_clear_refusal(run, call, output):
     assert min(Image.open(picture).size) >= 34
 
 
+@pytest.mark.parametrize("output", [name for name in OUTPUTS if name not in ("classes", "projection", "neighbours")])
+def test_more_samples_than_memory_holds_are_refused(run, call, output):
+    given = [*SMALL.get(output, []), "output.count=1000000000000"]
+    code, out, err = call(sample, f"run={run.path}", f"output={output}", *given)
+    assert (code, out) == (2, "")
+    assert err.startswith("Config error: 1 problem\n  output: too large for the ")
+    assert "of memory here (count=1000000000000): it needs another " in err
+
+
 def test_a_grid_is_the_run_s_own(run, call, tmp_path):
     code, _, err = call(sample, f"run={run.path}", "output.count=4", "file=own.png")
     assert code == 0, err

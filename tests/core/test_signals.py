@@ -31,8 +31,14 @@ def test_another_thread_leaves_the_handlers_as_they_are():
     assert seen == [signal.getsignal(signal.SIGTERM)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_block_with_the_code_of_a_shell(number):
-    with pytest.raises(Interrupted) as ended, ending_at_once():
-        signal.raise_signal(number)
-    assert ended.value.code == 128 + number
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Interrupted)])
+def test_a_signal_ends_the_block_and_has_its_usual_effect_after_it(number, error):
+    inside = []
+    with pytest.raises(error) as ended, ending_at_once():
+        try:
+            signal.raise_signal(number)
+        except Interrupted as end:  # whatever it is outside: Lightning ends the process at a KeyboardInterrupt
+            inside.append(end.code)
+            raise
+    assert inside == [128 + number]
+    assert number == signal.SIGINT or ended.value.code == 128 + number

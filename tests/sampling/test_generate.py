@@ -54,6 +54,23 @@ def test_truncation_is_the_generator_s():
     assert torch.equal(images, module.as_measured(Echo().truncated(latents, 0.5)))
 
 
+@pytest.mark.parametrize("count", [10**12, 10**30])
+def test_more_images_than_memory_holds_are_refused(count):
+    with pytest.raises(ConfigError, match=rf"^n: too large for the .* of memory here \(n={count}\)"):
+        generate(Echo(), count, seed=0)
+
+
+def test_all_images_have_to_fit_before_the_second_batch_is_generated(monkeypatch):
+    calls = []
+    monkeypatch.setattr(Echo, "forward", lambda self, latents, labels: calls.append(0) or torch.zeros(256, 1, 2, 2))
+    monkeypatch.setattr("gan_experiments.core.memory._LARGE", 10_000)
+    monkeypatch.setattr("gan_experiments.core.memory.total_memory", lambda: 60_000)
+    monkeypatch.setattr("gan_experiments.core.memory.used_memory", lambda: 50_000 if calls else 0)
+    with pytest.raises(ConfigError, match="n: too large for the 60.0 kB"):
+        generate(Echo(), 3000, seed=0)  # 48 kB of latents, 12 kB of images
+    assert calls == [0]
+
+
 @pytest.mark.parametrize(
     ("generator", "arguments", "problems"),
     [
