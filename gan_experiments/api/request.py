@@ -9,11 +9,17 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
+from gan_experiments.api.run import load_run
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem, refuse
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.escape import printable
+from gan_experiments.core.text import suggest
+from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.hub import is_hub
+from gan_experiments.runs.initial import find_source
 
 _OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
 
@@ -34,15 +40,22 @@ class Request(NamedTuple):
     places: Mapping[str, Any] = MappingProxyType({})
 
 
-def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
+def checked_names(line: CommandLine) -> CommandLine:
     """Return a command line if all is right that could be checked without importing the classes that it names.
+
+    Raises:
+        ConfigError: Names everything that is wrong.
+    """
+    refuse(name_problems(line))
+    return line
+
+
+def name_problems(line: CommandLine, partial: bool = False) -> list[Problem | str]:
+    """Return what is wrong with a command line as far as that shows without importing the classes that it names.
 
     Args:
         line: From ``check_command_line``.
         partial: Accept that required values are missing, and options of sweeps: the config is only to be shown.
-
-    Raises:
-        ConfigError: Names everything that is wrong.
     """
     errors = [problem for problem in line.problems if not problem.warning]  # ``checked_request`` passes warnings on
     problems: list[Problem | str] = [problem for problem in errors if not (problem.missing and partial)]
@@ -51,27 +64,47 @@ def checked_names(line: CommandLine, partial: bool = False) -> CommandLine:
         listed = any(change.key == "study" and change.group for change in line.changes)  # no choice: study=[a,b]
         of_sweeps += ["study"] if listed or line.choices.get("study", "None") != "None" else []
         problems += [f"{text.partition('=')[0]}: belongs to a sweep, which needs -m" for text in of_sweeps]
-    refuse(problems)
-    return line
+    return problems
 
 
 def missing_files(line: CommandLine, config: DictConfig | None = None) -> list[str]:
-    """Return what is wrong with the files of the dataset that a config names, before any class is imported.
+    """Return what is wrong with the files that a config names, before any class is imported.
 
-    Looked for are those that a dataset of ours cannot be without: its option has no default for them. What a class of
-    the user's means by a path, only that class knows.
+    Looked for are runs, what weights and images are read from, and those that a dataset of ours cannot be without: its
+    option has no default for them. What a class of the user's means by a path, only that class knows.
 
     Args:
-        line: Its names have been checked.
+        line: Of which the names may be wrong.
         config: The config that ``line`` has composed last; ``None``: the one that it has if it is no sweep.
     """
     config = line.config() if config is None else config
-    chosen = line.choices.get("dataset", "None")
-    given: Any = None if config is None or chosen == "None" else OmegaConf.to_container(config.dataset)
+    plain: Any = {} if config is None else OmegaConf.to_container(config)
+    problems = []
+    for key in ("run", "resume", "checkpoint", "init_from", "metrics.weights", "study", "fake", "input"):
+        if isinstance(path := value_of(plain, key), str) and "${" not in path and path != "???":
+            try:
+                _look_for(key, path)
+            except ConfigError as error:
+                problems += [f"{key}: {problem.removeprefix(f'{key}: ')}" for problem in error.problems]
+    return problems + _missing_data(line, plain.get("dataset"))
+
+
+def _look_for(key: str, path: str) -> None:
+    if key in ("run", "resume"):
+        load_run(path)
+    elif key == "init_from":
+        _ = is_hub(path) or find_source(path)  # to ask the Hub takes longer
+    elif key == "checkpoint" and path not in ("last", "best", "start") and not os.path.isfile(path):
+        raise ConfigError(f"{path}: no such checkpoint{suggest(path, ('last', 'best'))}")
+    elif key != "checkpoint" and not os.path.exists(os.path.expanduser(path)):
+        raise ConfigError(f"there is no file{' or folder' * (key != 'metrics.weights')} {path}")
+
+
+def _missing_data(line: CommandLine, given: Any) -> list[str]:
     kinds = {"root": "folder", "path": "file or folder"}
     if not (isinstance(given, dict) and given.keys() & kinds and str(given.get(TARGET)).startswith("gan_experiments.")):
         return []
-    own = line.files.compose([f"dataset={chosen}"]).config.dataset
+    own = line.files.compose([f"dataset={line.choices['dataset']}"]).config.dataset
     needed = {name: kind for name, kind in kinds.items() if name in given and OmegaConf.is_missing(own, name)}
     return [
         f"dataset.{name}: there is no {kind} {printable(path)}"

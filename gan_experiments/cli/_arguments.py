@@ -57,21 +57,28 @@ def flag_parser(program: str = "", description: str = "") -> argparse.ArgumentPa
 
 
 def read_arguments(arguments: Sequence[str], config_name: str = "train") -> argparse.Namespace:
-    """Read a command line: ``overrides``, the flags above, ``for_hydra``; they may come in any order.
+    """Read a command line: ``overrides``, the flags above, ``for_hydra``, ``problems``; they may come in any order.
+
+    A key that is written as a flag is a problem, and an override besides: it is checked with the others.
 
     Args:
         arguments: As given.
         config_name: The root config, whose keys may have been written as flags.
 
     Raises:
-        ConfigError: There is no such flag, or it wants another value.
+        ConfigError: A flag wants a value.
     """
     read, unknown = flag_parser().parse_known_intermixed_args(list(arguments))
-    problems = [f"{flag}: no such flag{_meant(flag, config_name)}" for flag in _with_values(unknown, arguments)]
+    read.problems = []
     if read.cfg not in (None, *_CFG):
-        problems.insert(0, f"--cfg={read.cfg}: prints a config ({', '.join(_CFG)}); a recipe is experiment=NAME")
-    if problems:
-        raise ConfigError(problems)
+        read.problems.append(f"--cfg={read.cfg}: prints a config ({', '.join(_CFG)}); a recipe is experiment=NAME")
+    read.overrides += [word for word in unknown if not word.startswith("-")]  # argparse loses some behind such a flag
+    for flag in _with_values(unknown, arguments):
+        if flag not in unknown:
+            read.overrides.remove(flag.partition("=")[2])
+        hint, overrides = _meant(flag, config_name)
+        read.problems.append(f"{flag}: no such flag{hint}")
+        read.overrides += overrides
     read.multirun = (read.multirun or "hydra.mode=MULTIRUN" in read.overrides) and not read.cfg
     # Hydra is asked something about itself, and answers by itself.
     read.for_hydra = bool(read.info or read.shell_completion or read.hydra_help)
@@ -87,15 +94,17 @@ def _with_values(unknown: Sequence[str], arguments: Sequence[str]) -> list[str]:
     return flags or list(unknown)
 
 
-def _meant(flag: str, config_name: str) -> str:
-    """Return what a flag that does not exist may have been meant for: another one, or a key of the config."""
+def _meant(flag: str, config_name: str) -> tuple[str, list[str]]:
+    """Return what a flag that does not exist may have been meant for, another one or a key, and overrides of that."""
     name, _, value = flag.lstrip("-").partition("=")
     known = [name for names in _FLAGS for name in names]
     if nearest(flag, known, cutoff=0.75):
-        return suggest(flag, known)
+        return suggest(flag, known), []
     config: Any = OmegaConf.to_container(own_files(config_name).compose([]).config)
     aliases = key_aliases(config_name)
-    keys = likely_keys(name, list(config), config, aliases) or [name]
-    if not value or name.lower().replace("-", "_") in aliases:
-        value = "..."  # what it is called elsewhere may be counted in other units there
-    return f"; keys have no dashes: {' or '.join(f'{key}={value}' for key in keys)}{unit(keys)}"
+    keys = likely_keys(name, list(config), config, aliases) or [name] * ("." in name)
+    if not keys:
+        return ", and no such key; --help lists both", []
+    is_value = bool(value) and name.lower().replace("-", "_") not in aliases  # else it may be counted in other units
+    overrides = [f"{key}={value if is_value else '...'}" for key in keys]
+    return f"; keys have no dashes: {' or '.join(overrides)}{unit(keys)}", overrides * is_value

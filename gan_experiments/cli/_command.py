@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gan_experiments.api.request import Request, checked_names, checked_request, missing_files
+from gan_experiments.api.request import Request, checked_request, missing_files, name_problems
 from gan_experiments.cli._answers import answer, print_config
 from gan_experiments.cli._arguments import read_arguments
 from gan_experiments.cli._errors import report
 from gan_experiments.cli._words import with_words
 from gan_experiments.config.compose import CommandLine, check_command_line
-from gan_experiments.core.checks import refuse
+from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.escape import printable
 from gan_experiments.core.signals import Interrupted
 from gan_experiments.core.types import ConfigError
@@ -94,28 +94,29 @@ def print_warning(text: str) -> None:
 
 def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy: Tidy, words: str | None) -> int:
     options = read_arguments(sys.argv[1:], config_name)
+    problems: list[Problem | str] = options.problems
     if options.version or options.help or options.for_hydra:
+        refuse(problems)
         answer(options, config_name)
         return 0
-    if words is not None:
-        options.overrides = with_words(words, options.overrides)
     if options.multirun and sweep is None:
-        raise ConfigError("-m: this command has no sweeps")
-    overrides = [*options.overrides, *(tidy(options.overrides) if options.multirun else ())]
-    line = check_command_line(
-        options.config_name or config_name,
-        schema,
-        overrides,
-        options.config_dir,
-        multirun=options.multirun,
-    )
-    checked_names(line, partial=options.cfg is not None)
+        problems.append("-m: this command has no sweeps")
+    try:
+        given = options.overrides if words is None else with_words(words, options.overrides)
+        lines = [*given, *(tidy(given) if options.multirun and sweep else ())]
+        name = options.config_name or config_name
+        line = check_command_line(name, schema, lines, options.config_dir, options.multirun)
+    except ConfigError as error:  # of what there is nothing to check in
+        raise ConfigError([*map(str, problems), *error.problems]) from None
+    problems += name_problems(line, partial=options.cfg is not None)
+    if problems or not (options.multirun or options.cfg):
+        problems += missing_files(line)
+    refuse(problems)
     if options.cfg:
         print_config(line, options)
         return 0
     if sweep is not None and options.multirun:
         return sweep(line)
-    refuse(missing_files(line))
     with no_collection():
         request = checked_request(line, schema, print_warning)
     return job(request)

@@ -1,10 +1,18 @@
 import pytest
 
-from gan_experiments.api.request import checked_names, checked_request, missing_files, refuse
-from gan_experiments.config.command_schemas import EvaluateConfig
+from gan_experiments.api.request import checked_names, checked_request, missing_files, name_problems, refuse
+from gan_experiments.config.command_schemas import CompareConfig, EvaluateConfig, SampleConfig, TranslateConfig
 from gan_experiments.config.compose import check_command_line
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
+
+SCHEMAS = {
+    "train": Config,
+    "sample": SampleConfig,
+    "evaluate": EvaluateConfig,
+    "translate": TranslateConfig,
+    "compare": CompareConfig,
+}
 
 
 def test_a_request_says_what_was_asked_for():
@@ -18,7 +26,7 @@ def test_what_is_only_shown_may_lack_values_and_name_sweeps():
     line = check_command_line("train", Config, ["study=losses"])
     with pytest.raises(ConfigError, match="belongs to a sweep"):
         checked_names(line)
-    assert checked_names(line, partial=True).choices["study"] == "losses"
+    assert name_problems(line, partial=True) == []
     with pytest.raises(ConfigError, match="study: belongs to a sweep, which needs -m"):
         checked_names(check_command_line("train", Config, ["study=[losses,penalties]"]))
 
@@ -51,7 +59,31 @@ def test_files_of_the_dataset_are_looked_for_before_a_class_is_imported(tmp_path
     (tmp_path / "here").mkdir()
     line = check_command_line("train", Config, overrides)
     assert missing_files(line) == problems
-    assert missing_files(check_command_line("evaluate", EvaluateConfig, ["run=here"])) == []
+    assert missing_files(check_command_line("evaluate", EvaluateConfig, ["fake=here"])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "problem"),
+    [
+        ("train", "resume=here", "resume: here: not a run folder: config.yaml is missing"),
+        ("train", "init_from=nowhere", "init_from: there is no run folder and no file nowhere; of the Hub: hub:"),
+        ("train", "metrics=inception metrics.weights=nowhere", "metrics.weights: there is no file nowhere"),
+        ("train", "init_from=hub:somebody/something", None),  # who asks the Hub waits
+        ("train", "init_from='${oc.env:HOME}/nowhere'", None),
+        ("sample", "run=nowhere", "run: nowhere: not a run folder: there is no such folder"),
+        ("sample", "checkpoint=bset", "checkpoint: bset: no such checkpoint; did you mean 'best'?"),
+        ("sample", "checkpoint=best", None),  # of which the run knows
+        ("evaluate", "fake=nowhere", "fake: there is no file or folder nowhere"),
+        ("translate", "input=nowhere", "input: there is no file or folder nowhere"),
+        ("compare", "study=nowhere", "study: there is no file or folder nowhere"),
+    ],
+)
+def test_runs_weights_and_images_are_looked_for_even_if_names_are_wrong(tmp_path, monkeypatch, name, override, problem):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    found = missing_files(check_command_line(name, SCHEMAS[name], [*override.split(), "nothing=1", "dataset=nothing"]))
+    assert len(found) == (problem is not None)
+    assert not found or found[0].startswith(problem)
 
 
 def test_a_problem_is_told_once():

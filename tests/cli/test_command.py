@@ -103,6 +103,19 @@ def test_both_answers_have_everything_at_once(gan):
     assert (names.returncode, values.returncode) == (2, 2)
 
 
+def test_wrong_flags_names_and_files_are_one_answer(gan):
+    wrong = ["--epochs", "5", "lss=hinge", "dataset=image_folder", "dataset.root=gone", "dataset.sizee=3", "--seed=x"]
+    for more in ([], ["-m"]):
+        done = gan(*wrong, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        keys = [line.strip().partition(":")[0] for line in done.stderr.splitlines()[1:]]
+        keys = [key for key in keys if key != "-m"]
+        assert keys == ["--epochs=5", "--seed=x", "lss", "dataset.sizee", "seed", "dataset.root"]
+    done = gan("--epochs", "5", "--config-dir", "gone")
+    assert done.stderr.startswith("Config error: 2 problems\n  --epochs=5: ")
+    assert "--config-dir: there is no folder" in done.stderr
+
+
 def test_a_command_without_sweeps_says_so(gan):
     done = gan("-m", "seed=0,1")
     assert (done.returncode, done.stdout) == (2, "")

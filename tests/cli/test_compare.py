@@ -92,7 +92,7 @@ def test_without_torch_and_in_no_time(tmp_path):
     ("arguments", "text"),
     [
         ([], "study: missing"),
-        (["study=nowhere"], "study: nowhere is not a folder"),
+        (["study=nowhere"], "study: there is no file or folder nowhere"),
         (["study=losses", "runs=losses"], "study: given together with runs"),
         (["runs=[]"], "runs: empty"),
         (["runs=nowhere/*"], "runs: nowhere/*: there is no such folder"),

@@ -101,8 +101,9 @@ def test_points_against_a_distribution(call, tmp_path):
     [
         ([], "say what to measure: run=<folder of a run>, or fake="),
         (["fake=fakes"], "say what to measure"),
-        (["run=x", "fake=fakes", "dataset=digits"], "say what to measure"),
-        (["fake=absent", "dataset=digits"], "fake: there is no absent"),
+        (["run=run", "fake=fakes", "dataset=digits"], "say what to measure"),
+        (["run=x", "fake=fakes", "dataset=digits"], "run: x: not a run folder: there is no such folder"),
+        (["fake=absent", "dataset=digits"], "fake: there is no file or folder absent"),
         (["fake=fakes", "dataset=digits", "metrics.samples=30"], "30 asked for, fakes holds 20 images"),
         (["fake=fakes", "dataset=digits", "metrics=[native,kid]"], "20 generated images are too few for kid, which ne"),
         (["fake=fakes", "dataset=digits", "metrics=[native,class_fid]"], "needs labels; the generated images have n"),
@@ -116,6 +117,8 @@ def test_points_against_a_distribution(call, tmp_path):
 )  # fmt: skip
 def test_what_cannot_be_measured_is_said(call, tmp_path, words, told):
     pictures(tmp_path / "fakes", Digits().images[:20])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("{}")
     code, _, err = call(evaluate, *words)
     assert code == 2, err
     assert told in err

@@ -34,11 +34,15 @@ def test_another_thread_leaves_the_handlers_as_they_are():
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Interrupted)])
 def test_a_signal_ends_the_block_and_has_its_usual_effect_after_it(number, error):
     inside = []
-    with pytest.raises(error) as ended, ending_at_once():
+
+    def receive():
         try:
             signal.raise_signal(number)
         except Interrupted as end:  # whatever it is outside: Lightning ends the process at a KeyboardInterrupt
             inside.append(end.code)
             raise
+
+    with pytest.raises(error) as ended, ending_at_once():
+        receive()
     assert inside == [128 + number]
     assert number == signal.SIGINT or ended.value.code == 128 + number

@@ -66,7 +66,7 @@ def test_all_images_have_to_fit_before_the_second_batch_is_generated(monkeypatch
     monkeypatch.setattr("gan_experiments.core.memory._LARGE", 10_000)
     monkeypatch.setattr("gan_experiments.core.memory.total_memory", lambda: 60_000)
     monkeypatch.setattr("gan_experiments.core.memory.used_memory", lambda: 50_000 if calls else 0)
-    with pytest.raises(ConfigError, match="n: too large for the 60.0 kB"):
+    with pytest.raises(ConfigError, match=r"n: too large for the 60\.0 kB"):
         generate(Echo(), 3000, seed=0)  # 48 kB of latents, 12 kB of images
     assert calls == [0]
 
