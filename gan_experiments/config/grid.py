@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_experiments.config.overrides import read_overrides
+from gan_experiments.config.overrides import MOST_VALUES, Change, read_overrides
 from gan_experiments.core.checks import Problem
 
 if TYPE_CHECKING:
     from gan_experiments.config.compose import CommandLine
 
-MAX_JOBS = 5000  # of one sweep
+MAX_JOBS = 5000  # of one sweep, which are all composed before it starts
+_FEW = 3
 
 
 def add_sweeps_of_files(line: CommandLine) -> None:
@@ -35,13 +37,16 @@ def add_sweeps_of_files(line: CommandLine) -> None:
 def combinations(line: CommandLine) -> Iterator[DictConfig]:
     """Yield the configs to check: of a grid each combination of values, of another sweep each value.
 
-    Each value of the seed is in one of them: no rule depends on the seed.
+    No rule depends on the seed: of its values only those are looked at that may be none. Of a grid that is refused, as
+    it has too many jobs, the first values of each change are.
     """
+    too_many = line.is_grid and _jobs(line) > MAX_JOBS
     many = {index: range(len(change.values)) for index, change in enumerate(line.changes) if len(change.values) > 1}
-    grid = [index for index in many if line.is_grid and line.changes[index].key != "seed"]
-    every = product(*(many[index] for index in grid)) if _jobs(line) <= MAX_JOBS else ()
-    picked = [dict(zip(grid, indices, strict=True)) for indices in every] or [{}]
-    picked += [{index: value} for index in many if index not in grid for value in many[index][1:]]
+    grid = [index for index in many if line.is_grid and not too_many and line.changes[index].key != "seed"]
+    picked = [dict(zip(grid, indices, strict=True)) for indices in product(*(many[index] for index in grid))]
+    alone = [(index, value) for index in many if index not in grid for value in many[index][1:]]
+    alone = [(index, value) for index, value in alone if not _is_seed(line.changes[index], value)]
+    picked += [{index: value} for index, value in alone[: _FEW if too_many else None]]
     for indices in picked:
         config = line.config([indices.get(index, 0) for index in range(len(line.changes))])
         if config is None:
@@ -55,7 +60,13 @@ def grid_problems(line: CommandLine) -> Iterator[Problem]:
         if change.drawn:
             yield Problem(change.key, "an interval has no values to go through; hydra/sweeper=optuna draws from it")
     if _jobs(line) > MAX_JOBS:
-        yield Problem("", f"a sweep of {_jobs(line):,} jobs; the limit is {MAX_JOBS:,}")
+        more = " or more" if any(len(change.values) == MOST_VALUES for change in line.changes) else ""
+        yield Problem("", f"a sweep of {_jobs(line):,} jobs{more}; the limit is {MAX_JOBS:,}")
+
+
+def _is_seed(change: Change, index: int) -> bool:
+    """Tell whether a value is one of the seed, and a number that every config takes."""
+    return change.key == "seed" and re.fullmatch("[0-9]{1,18}", change.values[index]) is not None
 
 
 def _jobs(line: CommandLine) -> int:

@@ -22,7 +22,7 @@ from gan_experiments.config.suggestions import meant_by_folder, option_aliases, 
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
 
-_MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
+MOST_VALUES = 10_000  # of one sweep that are looked at; each job checks its own config once more
 _DATASET_DEFAULTS = "dataset_defaults"  # the group
 # Groups whose options are alternatives: of a list, Hydra would merge them, and the last would win.
 _ONE_OPTION = {"conditioning", "dataset", _DATASET_DEFAULTS, "loss", "model", "optimizer", "output", "task", "trainer"}
@@ -169,7 +169,7 @@ def _change(override: Override, line: str, files: ConfigFiles) -> Change:
     elif isinstance(value, IntervalSweep):
         values = (str(value.start), str(value.end))
     elif override.is_sweep_override():
-        values = tuple(islice(override.sweep_string_iterator(), _MOST_VALUES))
+        values = tuple(islice(override.sweep_string_iterator(), MOST_VALUES))
     else:
         values = (override.get_value_element_as_str(),)  # as Hydra has it in a job
     for value_text in values:

@@ -120,24 +120,24 @@ def plan(line: CommandLine) -> Sweep:
     problems: Counter[str] = Counter()
     for chosen, config in _combinations(line):
         folder = Path(_sweep_folder(line, config))
-        plain: Any = OmegaConf.to_container(config, resolve=True)
-        plain["trusted"] = line.trusted
-        if plain["resume"] is not None or plain["rerun"]:
+        if config.resume is not None or config.rerun:
             raise ConfigError("resume, rerun: not in a sweep, whose jobs go on by themselves")
         if not line.is_grid:
             swept = {change.key for change in line.changes if change.sweep}
             swept |= {"seed"} if is_sequential(line) else set()
-            return Search(folder, [], plain["retry"] == "failed", swept, _size(line), plain["budget"]["images"])
+            return Search(folder, [], config.retry == "failed", swept, _size(line), config.budget.images)
         overrides = [_override(change, index) for change, index in zip(line.changes, chosen, strict=True)]
-        run = RunFolder(folder / (plain["name"] or run_name(line.choices, overrides)))
+        run = RunFolder(folder / (config.name or run_name(line.choices, overrides)))
         name = " ".join(text for text, change in zip(overrides, line.changes, strict=True) if change.sweep)
-        budget, before = plain["budget"]["images"], run.record()
-        jobs.append(Job(name or run.path.name, run, budget, before, chosen, tuple(overrides)))
-        if run.config_file.exists():
+        before = run.record()
+        jobs.append(Job(name or run.path.name, run, config.budget.images, before, chosen, tuple(overrides)))
+        if run.config_file.exists():  # to resolve all values takes longer than the rest
+            plain: Any = OmegaConf.to_container(config, resolve=True)
+            plain["trusted"] = line.trusted
             differing = changed(run.read_config(), plain)
             problems.update(f"{key}: {show(old)} in {folder}, {show(new)} here" for key, old, new in differing)
     _refuse(jobs, problems)
-    return Sweep(folder, jobs, plain["retry"] == "failed")
+    return Sweep(folder, jobs, config.retry == "failed")
 
 
 def pending(line: CommandLine, sweep: Sweep) -> Iterator[DictConfig]:
@@ -200,7 +200,10 @@ def _override(change: Change, index: int) -> str:
 
 def _sweep_folder(line: CommandLine, config: DictConfig) -> str:
     """Resolve Hydra's sweep folder with the values of a job."""
-    hydra = OmegaConf.masked_copy(line.hydra, ["sweep", "runtime"])
+    sweep: Any = OmegaConf.to_container(line.hydra.sweep)
+    hydra: Any = {"sweep": {"dir": sweep["dir"]}}
+    if "{hydra." in str(sweep["dir"]):  # else to copy what it may refer to would take half the time of a job
+        hydra = OmegaConf.masked_copy(line.hydra, ["sweep", "runtime"])
     with flag_override(config, ["struct", "readonly"], False):
         config["hydra"] = hydra
         folder = str(config.hydra.sweep.dir)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gan_experiments.api.compose import compose
 from gan_experiments.config.compose import check_command_line
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
@@ -67,3 +68,19 @@ def test_a_search_is_checked_until_it_has_all_its_jobs(planned):
 def test_jobs_that_share_a_folder_are_refused(planned):
     with pytest.raises(ConfigError, match="the folder of 2 jobs; leave name out"):
         planned("seed=0,1", "name=one")
+
+
+def test_the_folder_of_a_sweep_may_refer_to_any_value(planned):
+    _, sweep = planned(
+        "loss=hinge,minimax", "hydra.sweep.dir='${hydra.runtime.choices.loss}-${d_steps}-${hydra:job.chdir}'"
+    )
+    assert [job.folder.path.parent.name for job in sweep.jobs()] == ["hinge-1-False", "minimax-1-False"]
+
+
+def test_a_job_keeps_the_config_of_its_folder(planned):
+    _, sweep = planned("seed=0,1", "hydra.sweep.dir=study")
+    run = sweep.jobs()[1].folder
+    run.write_config({**compose(["seed=1"]), "batch_size": 64})
+    with pytest.raises(ConfigError) as error:
+        planned("seed=0,1", "hydra.sweep.dir=study")
+    assert error.value.problems[0] == "batch_size: 64 in study, 128 here (1 job)"
