@@ -64,6 +64,8 @@ def name_problems(line: CommandLine, partial: bool = False) -> list[Problem | st
         listed = any(change.key == "study" and change.group for change in line.changes)  # no choice: study=[a,b]
         of_sweeps += ["study"] if listed or line.choices.get("study", "None") != "None" else []
         problems += [f"{text.partition('=')[0]}: belongs to a sweep, which needs -m" for text in of_sweeps]
+    if any(text.startswith("hydra.run.") for text in line.hydra_lines):
+        problems.append("hydra.run: is not used here; output_dir=... and name=... say where a run of gan-train lies")
     return problems
 
 
@@ -109,7 +111,8 @@ def _missing_data(line: CommandLine, given: Any) -> list[str]:
     return [
         f"dataset.{name}: there is no {kind} {printable(path)}"
         for name, kind in needed.items()
-        if isinstance(path := given[name], str) and "${" not in path and not os.path.exists(os.path.expanduser(path))
+        if isinstance(path := given[name], str)
+        and not ("${" in path or path == "???" or os.path.exists(os.path.expanduser(path)))
     ]
 
 
@@ -137,7 +140,10 @@ def checked_request(
     checked = check_config(config, schema, line.trusted)
     refuse(checked.errors)
     own = checked.config.get("resume") is None  # else the run's config counts
-    for warning in [*line.left_out, *checked.warnings] if own else ():
+    last = {change.key: change.line for change in line.changes}
+    twice = [f"{change.line} does not count: {last[change.key]}" for change in line.changes]
+    twice = [text for change, text in zip(line.changes, twice, strict=True) if change.line != last[change.key]]
+    for warning in [*twice, *line.left_out, *checked.warnings] if own else twice:
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
     return Request(checked.config, overrides, line.choices, line.places)

@@ -177,7 +177,7 @@ class CommandLine(Overrides):
                 text = f"no such key; to add a component: +{change.line}"
             elif "did you mean" in text:
                 pass
-            elif owners := options_with(parent, last):
+            elif owners := options_with(parent, last) if parent else []:
                 text += f"; those of {parent} that have it: {first_few(owners, _LISTED)}"
             elif isinstance(above, DictConfig) and TARGET in above:
                 text += f"; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"

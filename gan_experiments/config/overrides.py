@@ -27,8 +27,10 @@ _DATASET_DEFAULTS = "dataset_defaults"  # the group
 # Groups whose options are alternatives: of a list, Hydra would merge them, and the last would win.
 _ONE_OPTION = {"conditioning", "dataset", _DATASET_DEFAULTS, "loss", "model", "optimizer", "output", "task", "trainer"}
 _SIDES = "image_size"  # the number that two may stand for: height and width
-# A path in the home folder, which no shell expands after "=", or a range of files in braces.
-_PATH = re.compile(r"([^=]+)=(~[^'\"]*|[^'\"]*\{\w+\.\.\w+\}[^'\"]*)")
+# A path in the home folder, which no shell expands after "=", or a range of files in braces, or letters beyond ASCII.
+_PATH = re.compile(r"([^=]+)=(~[^'\"]*|[^'\"]*\{\w+\.\.\w+\}[^'\"]*|[^'\"[{,]*[^\0-\x7f'\"][^'\"[{,]*)")
+# What other programs call no option of a group, or a switch that is off.
+_NOTHING = dict.fromkeys(("", "null", "false", "off", "no"), "none")
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
         try:
             (override,) = parser.parse_overrides([line])
             change = _change(override, line, files)
+            if not change.key:
+                raise HydraException("no key stands before it: there are no spaces around =")
         except HydraException as error:
             read.problems.append(Problem("", unreadable(line, error, files)))
             continue
@@ -101,7 +105,8 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             continue
         if change.sweep and not multirun:
             hint = f"; a list is written [{','.join(change.values)}]" if _can_be_list(change, files) else ""
-            text = f"{len(change.values)} values need -m, which makes a run of each{hint}"
+            of_each = "need -m, which makes a run of each" if "study" in files.groups else "where one is taken"
+            text = f"{len(change.values)} values {of_each}{hint}"
             read.problems.append(Problem(change.key, text))
         if change.group and not change.deletes:
             change = _existing_options(change, files, read)
@@ -193,7 +198,7 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
             if files.has_option(group, option):
                 existing.append(option)
                 continue
-            meant = option_aliases(group).get(option.lower(), option)
+            meant = (_NOTHING | option_aliases(group)).get(option.lower(), option)
             meant_for = meant_by_folder(option, files) if group == "dataset" else []
             hint = f"; did you mean {meant_for[0]}?" if meant_for else suggest(meant, known, listed=True)
             read.problems.append(Problem(change.key, f"no option {show(option)}{hint}"))

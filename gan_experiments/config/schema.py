@@ -86,7 +86,8 @@ class Optimizer(Section):
             if isinstance(rate, (int, float)) and rate > 1:
                 text = f"{show(rate)}: one step can move every weight by more than 1; usual are 1e-5 to 1e-2"
                 yield Problem(f"{key}.{network}.lr", text, warning=True)
-            for index, beta in enumerate(config.get(f"{key}.{network}.betas") or ()):
+            betas = config.get(f"{key}.{network}.betas")  # of any type yet
+            for index, beta in enumerate(betas if isinstance(betas, list) else ()):
                 if isinstance(beta, int):
                     text = f"the optimizer does not accept integers; write {float(beta)}"
                     yield Problem(f"{key}.{network}.betas[{index}]", text)

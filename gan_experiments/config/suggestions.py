@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from gan_experiments.config.files import COMPOSE_FAILURES, INHERITED, ConfigFiles, conf_dir, own_files
 from gan_experiments.config.targets import TARGET
-from gan_experiments.core.text import first_line, nearest, show, show_key
+from gan_experiments.core.text import first_line, nearest, show, show_key, suggest
 
 if TYPE_CHECKING:
     from gan_experiments.config.overrides import Change
@@ -98,7 +98,7 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping
     counted = unit(matches) if key.rpartition(".")[2].lower() in (aliases or {}) else ""
     hint = f"; did you mean {' or '.join(map(show, matches))}{counted}?" if matches else ""
     listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
-    return f"no such key{hint}" + (f" ({', '.join(listed) or 'it takes none'})" if "." in key else "")
+    return f"no such key{hint}" + (f" ({', '.join(listed)})" if listed and "." in key else "")
 
 
 def unit(keys: Sequence[str]) -> str:
@@ -147,24 +147,33 @@ def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     """Return what is said of an override that Hydra's grammar refuses, and how it is probably written."""
     if "=" not in line and not line.startswith("~"):
         meant = [f"{group}={line}" for group in sorted(files.groups) if line in files.options(group)]
-        meant += meant_by_folder(line, files)
+        meant += meant_by_folder(line, files) + [f"{line}=..."] * (line in list(files.compose([]).config))
         hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
         return f"{show(line)} is not of the form key=value{hint}"
-    reason = first_line(error).removeprefix("LexerNoViableAltException: ")
     key, _, value = line.partition("=")
-    hint = f"; in quotes: \"{key}='{value}'\"" if any(sign in value for sign in "=:()#&; ") else ""
-    if value.startswith("["):
-        hint = "; a list has no spaces, or is in quotes"
-    if re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
+    hint = f" ({first_line(error)})"
+    if any(sign in value for sign in "=:()#&; "):
+        hint = f"; in quotes: \"{key}='{value}'\""
+    if not key.isascii():
+        hint = suggest(key, list(files.compose([]).config)) or "; keys are of ASCII letters"
+    elif re.match(r"\{|\w+:", value):  # a mapping, which the shell has cut at its commas
         hint = f"; a mapping needs quotes around the whole: {shlex.quote(f'{key}={{key: value, other: value}}')}"
-    return f"{show(line)} cannot be read ({reason}){hint}"
+    elif value.startswith("["):
+        hint = "; a list has no spaces, or is in quotes"
+    elif value.startswith("("):
+        hint = f"; a list is written {key}=[{value.strip('()')}]"
+    elif value.endswith(","):
+        hint = f"; without the comma at its end: {line.rstrip(',')}"
+    elif re.search(r"\s[\w./@+~]+=", value):
+        hint = "; each override is a word of its own, not all of them in one pair of quotes"
+    return f"{show(line)} cannot be read{hint}"
 
 
 def meant_by_folder(path: str, files: ConfigFiles) -> list[str]:
     """Return what a folder or archive alone may be meant as, of images or a run; nothing if it is neither."""
     if "dataset" in files.groups and path.lower().endswith(".zip"):
         return [f"dataset=image_archive dataset.path={path}"]
-    if not Path(path).is_dir():
+    if not Path(path).is_dir() and not ("dataset" in files.groups and path.startswith(("/", "./", "../"))):
         return []
     if "dataset" in files.groups and not (Path(path) / "config.yaml").exists():
         return [f"dataset=image_folder dataset.root={path}"]

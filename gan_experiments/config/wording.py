@@ -18,6 +18,8 @@ from gan_experiments.config.signatures import (
 from gan_experiments.core.text import nearest, show
 from gan_experiments.core.types import Described
 
+_UNITS = {"k": 1e3, "kimg": 1e3, "m": 1e6}
+
 
 def describe(annotation: Any) -> str:
     """Return what an annotation allows, in words that follow "is not"."""
@@ -43,7 +45,8 @@ def spelling_hint(value: Any, annotation: Any) -> str:
     """Return how a value that is nearly right is written."""
     kinds = list(members(annotation))
     choices = [str(choice) for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
-    if match := nearest(value, choices):
+    beginning = [choice for choice in choices if value and choice.startswith(str(value))]
+    if match := nearest(value, choices) or (beginning[0] if len(beginning) == 1 else None):
         return f"; did you mean {match!r}?"
     below = [name for each in kinds if is_section(each) for name in signature_of(each).parameters]
     if len(below) == 1 and isinstance(value, (int, float, str)):
@@ -51,8 +54,15 @@ def spelling_hint(value: Any, annotation: Any) -> str:
     ends = re.fullmatch(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})", str(value)) if int in kinds else None
     if ends and int(ends[1]) < int(ends[2]):
         return f"; did you mean range({int(ends[1])},{int(ends[2]) + 1}), in quotes and with -m?"
+    counted = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([a-zA-Z]{1,6})", str(value)) if int in kinds else None
+    if counted and isinstance(value, str):
+        value = round(float(counted[1]) * _UNITS.get(counted[2].lower(), 1), 6)
     if isinstance(value, float) and value.is_integer() and int in kinds and float not in kinds:
         return f"; write {int(value)}"
+    if isinstance(value, list) and value and int in kinds and not any(map(container_of, kinds)):
+        return f"; of several, -m makes a run of each: {','.join(map(str, value))}"
+    if isinstance(value, str) and str not in kinds and list in map(container_of, kinds):
+        return f"; a list of it alone is written [{value}]"
     if (str in kinds or Path in kinds) and isinstance(value, (int, float)):
         return f"; write \"'{show(value)}'\""
     return ""

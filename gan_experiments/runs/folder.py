@@ -83,7 +83,9 @@ class RunFolder:
             ConfigError: It cannot, and why.
         """
         try:
-            existing = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+            existing = next(
+                path for path in (self.path, *self.path.absolute().parents) if path.exists() or path.is_symlink()
+            )
             if not existing.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder")
             if not os.access(existing, os.W_OK | os.X_OK):

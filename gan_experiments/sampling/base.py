@@ -43,6 +43,8 @@ class Sheet:
         Raises:
             ConfigError: It cannot.
         """
+        if file.suffix.lower() not in self.suffixes:
+            raise ConfigError(f"file: {file} is no {' or '.join(self.suffixes)}, which this is written as")
 
     def save(self, generator: Generator, data: ImageSource, seed: int, file: Path) -> None:
         """Draw the sheet and write it to a file.

@@ -104,8 +104,7 @@ class Video(Projection):
         Raises:
             ConfigError: Its suffix is another, or what writes it is not installed.
         """
-        if file.suffix.lower() not in self.suffixes:
-            raise ConfigError(f"file: {file} is no {' or '.join(self.suffixes)}, which videos are written as")
+        super().check_file(file)
         if file.suffix.lower() == ".mp4" and find_spec("av") is None:
             raise ConfigError("file: .mp4 needs PyAV: pip install 'gan-experiments[video]'; .gif needs nothing")
 

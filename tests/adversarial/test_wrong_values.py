@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from tiny import tiny_overrides
 
-from gan_experiments.config.check import check_config
+from gan_experiments.config.check import check_config, check_values
 from gan_experiments.config.compose import compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError, DivergedError
@@ -140,6 +140,7 @@ def cases():
 def checked(base, path, value):
     """Return the errors and the warnings that a value brings, each of which names its key."""
     before = known(base)
+    check_values(changed(base, path, value), Config)  # of which rules ask before the components are looked into
     after = check_config(changed(base, path, value), Config, ["torchvision"])
     errors = [str(problem) for problem in after.errors if str(problem) not in before]
     warnings = [warning for warning in after.warnings if warning not in before]

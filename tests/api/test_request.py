@@ -86,6 +86,19 @@ def test_runs_weights_and_images_are_looked_for_even_if_names_are_wrong(tmp_path
     assert not found or found[0].startswith(problem)
 
 
+def test_a_folder_of_hydra_is_refused():
+    line = check_command_line("train", Config, ["hydra.run.dir=here"])
+    assert name_problems(line) == [
+        "hydra.run: is not used here; output_dir=... and name=... say where a run of gan-train lies"
+    ]
+
+
+def test_what_is_given_twice_is_said_to_count_once():
+    line, warnings = checked_names(check_command_line("train", Config, ["seed=1", "d_steps=2", "seed=3", "seed=3"])), []
+    assert checked_request(line, Config, warnings.append).config["seed"] == 3
+    assert warnings == ["seed=1 does not count: seed=3"]
+
+
 def test_a_problem_is_told_once():
     refuse([])
     with pytest.raises(ConfigError) as error:

@@ -54,11 +54,17 @@ def test_every_output_is_an_image_or_a_clear_refusal(run, call, output):
 
 @pytest.mark.parametrize("output", [name for name in OUTPUTS if name not in ("classes", "projection", "neighbours")])
 def test_more_samples_than_memory_holds_are_refused(run, call, output):
-    given = [*SMALL.get(output, []), "output.count=1000000000000"]
+    given = [line for line in SMALL.get(output, []) if "count" not in line] + ["output.count=1000000000000"]
     code, out, err = call(sample, f"run={run.path}", f"output={output}", *given)
     assert (code, out) == (2, "")
     assert err.startswith("Config error: 1 problem\n  output: too large for the ")
     assert "of memory here (count=1000000000000): it needs another " in err
+
+
+def test_a_sheet_is_written_to_no_file_of_another_kind(run, call, tmp_path):
+    code, _, err = call(sample, f"run={run.path}", "file=own.jpg")
+    assert (code, "file: own.jpg is no .png, which this is written as" in err) == (2, True)
+    assert not (tmp_path / "own.jpg").exists()
 
 
 def test_a_grid_is_the_run_s_own(run, call, tmp_path):
@@ -103,6 +109,7 @@ def test_wrong_input_is_refused(run, call, arguments, line):
 
 def test_a_video_is_refused_before_it_is_drawn_if_its_file_cannot_be_written(run, call, tmp_path, monkeypatch):
     monkeypatch.setattr(video, "find_spec", lambda name: None)
+    (tmp_path / "absent").touch()  # no checkpoint, as would be said after it
     for file, problem in (("walk.png", "is no .gif or .mp4"), ("walk.mp4", "pip install 'gan-experiments[video]'")):
         code, _, err = call(sample, f"run={run.path}", "output=video", f"file={file}", "checkpoint=absent")
         assert (code, problem in err, "1 problem" in err) == (2, True, True), err

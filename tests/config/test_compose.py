@@ -89,6 +89,17 @@ def test_a_key_that_other_options_have_is_said_to_be_theirs():
     assert "base" not in line
 
 
+def test_a_key_of_the_root_has_no_group_that_others_could_have():
+    (line,) = problems("format=onnx", name="sample", schema=SampleConfig)[:1]
+    assert line == "format: no such key"
+
+
+@pytest.mark.parametrize("betas", ["0.9", "x", "0.5,0.9", "null", "true"])
+def test_betas_of_any_type_are_a_problem_or_none(betas):
+    (change,) = {line.partition(":")[0] for line in problems(f"optimizer.generator.betas={betas}")} or {""}
+    assert change == ("optimizer.generator.betas" if "," in betas else "")
+
+
 def test_a_component_that_the_files_do_not_have_is_added_by_a_plus():
     added = "callbacks.timer._target_=pytorch_lightning.callbacks.Timer"
     assert problems(added) == [f"callbacks.timer._target_: no such key; to add a component: +{added}"]

@@ -22,7 +22,8 @@ def test_one_that_is_wrong_hides_no_other():
     assert [change.line for change in found.changes] == ["loss=hing", "seed=1"]
     assert found.changes[0].values == ("hinge",)  # taken for the nearest, to look at the rest
     assert [problem.key for problem in found.problems] == ["", "loss", ""]
-    assert found.problems[0].text == "'seed' is not of the form key=value"
+    assert found.problems[0].text == "'seed' is not of the form key=value; did you mean seed=...?"
+    assert read("word").problems[0].text == "'word' is not of the form key=value"
     assert read("hinge").problems[0].text == "'hinge' is not of the form key=value; did you mean loss=hinge?"
 
 
@@ -36,6 +37,45 @@ def test_a_folder_alone_is_asked_for_as_what_it_may_be(tmp_path):
     assert read(str(tmp_path)).problems[0].text.endswith(end.format("resume"))
     for line in "faces.zip", "dataset=faces.zip":
         assert read(line).problems[0].text.endswith("; did you mean dataset=image_archive dataset.path=faces.zip?")
+
+
+def test_a_folder_that_is_not_there_is_asked_for_as_one_of_images():
+    for line in "/data/faces", "dataset=/data/faces":
+        assert read(line).problems[0].text.endswith("; did you mean dataset=image_folder dataset.root=/data/faces?")
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("lr=1e-4,", "without the comma at its end: lr=1e-4"),
+        ("betas=(0.5,0.9)", "a list is written betas=[0.5,0.9]"),
+        ("loss=hinge dataset=mnist", "each override is a word of its own, not all of them in one pair of quotes"),
+        ("lösss=hinge", "did you mean 'loss'?"),
+        ("größe=3", "keys are of ASCII letters"),
+        ("name=a=b", "in quotes: \"name='a=b'\""),
+    ],
+)
+def test_what_cannot_be_read_says_what_to_type_instead(line, hint):
+    (problem,) = read(line).problems
+    assert problem.text == f"'{line}' cannot be read; {hint}"
+
+
+def test_spaces_around_the_sign_are_explained():
+    texts = [problem.text for problem in read("loss", "=", "hinge").problems]
+    assert texts[1] == "'=' cannot be read (no key stands before it: there are no spaces around =)"
+
+
+def test_letters_beyond_ascii_need_no_quotes_of_their_own():
+    (change,) = read("dataset.root=/data/Bücher und mehr").changes
+    assert parse_value(change.values[0]) == "/data/Bücher und mehr"
+    (change,) = read("dataset.root='/data/Bücher'").changes
+    assert parse_value(change.values[0]) == "/data/Bücher"
+    assert read("loss=hingé").problems[0].text.startswith("no option 'hingé'; did you mean 'hinge'?")
+
+
+@pytest.mark.parametrize("value", ["", "null", "false", "off"])
+def test_nothing_is_the_option_none(value):
+    assert "did you mean 'none'?" in read(f"augment={value}").problems[0].text
 
 
 def test_an_option_that_is_like_no_other_leaves_its_group_unchecked():
@@ -116,7 +156,7 @@ def test_alternatives_are_not_chosen_together(group):
     found = read(f"{group}=[{one},{other}]", "seed")
     assert [str(problem) for problem in found.problems] == [
         f"{group}: takes one option; for a sweep: -m {group}={one},{other}",
-        "'seed' is not of the form key=value",
+        "'seed' is not of the form key=value; did you mean seed=...?",
     ]
     assert found.changes[0].values == (f"[{one}]",)  # to look at the rest
     assert read(f"{group}=[{one}]").problems == []

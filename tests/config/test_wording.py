@@ -26,5 +26,26 @@ def test_an_annotation_in_words(annotation, words):
     assert describe(annotation) == words
 
 
+@pytest.mark.parametrize(
+    ("value", "annotation", "hint"),
+    [
+        ("64k", int, "write 64000"),
+        ("64px", int, "write 64"),
+        ("1.5M", int | None, "write 1500000"),
+        ("1.5px", int, None),
+        ("64px", float, None),
+        ([0, 1], Annotated[int, Interval(ge=0)], "of several, -m makes a run of each: 0,1"),
+        ([0, 1], int | tuple[int, int], None),
+        ("lr", list[str] | None, "a list of it alone is written [lr]"),
+        (3, list[str], None),
+        ("bf16", Literal["32-true", "bf16-mixed", "16-mixed"], "did you mean 'bf16-mixed'?"),
+        ("", Literal["alone"], None),
+        ("1", Literal["10000a", "10000b"], None),
+    ],
+)
+def test_a_value_that_is_nearly_right_is_said_to_be_written_otherwise(value, annotation, hint):
+    assert spelling_hint(value, annotation) == (f"; {hint}" if hint else "")
+
+
 def test_no_range_is_suggested_for_numbers_that_python_does_not_read():
     assert spelling_hint("1-" + "9" * 5000, int) == ""

@@ -153,6 +153,7 @@ PLACES = {
     "a file": lambda folder: folder / "file",
     "a device": lambda folder: Path("/dev/null"),
     "below a device": lambda folder: Path("/dev/null/outputs"),
+    "below a link to nothing": lambda folder: folder / "link" / "outputs",
     "a name too long": lambda folder: folder / ("x" * 300),
     "a path too long": lambda folder: folder.joinpath(*["x" * 200] * 30),
 }
@@ -161,9 +162,10 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 def test_a_place_where_no_folder_can_be_made_is_refused(tmp_path, place):
     (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
     with pytest.raises(ConfigError, match=r"^output_dir: .*: cannot be written to: "):
         RunFolder(PLACES[place](tmp_path)).check_place()
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
 
 
 def test_a_folder_in_the_place_of_the_record_is_refused(tmp_path):
