@@ -15,12 +15,13 @@ from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.dotted import value_of
-from gan_experiments.core.escape import printable
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.hub import is_hub
 from gan_experiments.runs.initial import find_source
 
+# What is at a key that names a file.
+_KINDS = {"dataset.root": "folder", "dataset.path": "file or folder", "metrics.weights": "file"}
 _OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
 
 
@@ -82,13 +83,23 @@ def missing_files(line: CommandLine, config: DictConfig | None = None) -> list[s
     config = line.config() if config is None else config
     plain: Any = {} if config is None else OmegaConf.to_container(config)
     problems = []
-    for key in ("run", "resume", "checkpoint", "init_from", "metrics.weights", "study", "fake", "input"):
-        if isinstance(path := value_of(plain, key), str) and "${" not in path and path != "???":
+    for key in ("run", "resume", "checkpoint", "init_from", "study", "fake", "input", *_KINDS):
+        path = value_of(plain, key)
+        if isinstance(path, str) and path != "???" and "${" not in path and _is_needed(key, plain, line):
             try:
                 _look_for(key, path)
             except ConfigError as error:
                 problems += [f"{key}: {problem.removeprefix(f'{key}: ')}" for problem in error.problems]
-    return problems + _missing_data(line, plain.get("dataset"))
+    return problems
+
+
+def _is_needed(key: str, config: dict[str, Any], line: CommandLine) -> bool:
+    chosen, (group, _, name) = line.choices.get("dataset", "None"), key.partition(".")
+    if group != "dataset":
+        return True
+    if chosen == "None" or not str(config[group].get(TARGET)).startswith("gan_experiments."):
+        return False
+    return OmegaConf.is_missing(line.files.compose([f"{group}={chosen}"]).config.dataset, name)
 
 
 def _look_for(key: str, path: str) -> None:
@@ -99,21 +110,7 @@ def _look_for(key: str, path: str) -> None:
     elif key == "checkpoint" and path not in ("last", "best", "start") and not os.path.isfile(path):
         raise ConfigError(f"{path}: no such checkpoint{suggest(path, ('last', 'best'))}")
     elif key != "checkpoint" and not os.path.exists(os.path.expanduser(path)):
-        raise ConfigError(f"there is no file{' or folder' * (key != 'metrics.weights')} {path}")
-
-
-def _missing_data(line: CommandLine, given: Any) -> list[str]:
-    kinds = {"root": "folder", "path": "file or folder"}
-    if not (isinstance(given, dict) and given.keys() & kinds and str(given.get(TARGET)).startswith("gan_experiments.")):
-        return []
-    own = line.files.compose([f"dataset={line.choices['dataset']}"]).config.dataset
-    needed = {name: kind for name, kind in kinds.items() if name in given and OmegaConf.is_missing(own, name)}
-    return [
-        f"dataset.{name}: there is no {kind} {printable(path)}"
-        for name, kind in needed.items()
-        if isinstance(path := given[name], str)
-        and not ("${" in path or path == "???" or os.path.exists(os.path.expanduser(path)))
-    ]
+        raise ConfigError(f"there is no {_KINDS.get(key, 'file or folder')} {path}")
 
 
 def checked_request(
@@ -140,10 +137,7 @@ def checked_request(
     checked = check_config(config, schema, line.trusted)
     refuse(checked.errors)
     own = checked.config.get("resume") is None  # else the run's config counts
-    last = {change.key: change.line for change in line.changes}
-    twice = [f"{change.line} does not count: {last[change.key]}" for change in line.changes]
-    twice = [text for change, text in zip(line.changes, twice, strict=True) if change.line != last[change.key]]
-    for warning in [*twice, *line.left_out, *checked.warnings] if own else twice:
+    for warning in line.repeated + (line.left_out + checked.warnings) * own:
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
     return Request(checked.config, overrides, line.choices, line.places)

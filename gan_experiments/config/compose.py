@@ -49,6 +49,7 @@ class CommandLine(Overrides):
         trusted: The packages that the command line trusts; what a file says of that is not asked.
         hydra: Hydra's own node, of the last config that was composed.
         places: Where the dataset of an existing run reads its files now, by dotted key; not part of the config.
+        repeated: Warnings about keys that are given twice.
         left_out: Warnings about what the experiment sets that the dataset has not, of the last config.
 
     Raises:
@@ -66,6 +67,9 @@ class CommandLine(Overrides):
         self.multirun = multirun
         lines = [*overrides, *dataset_default_lines(overrides, self.files)]
         super().__init__(**vars(read_overrides(lines, self.files, multirun)))
+        last = {change.key: change.line for change in self.changes}
+        others = [change for change in self.changes if change.line != last[change.key]]
+        self.repeated = [f"{change.line} does not count: {last[change.key]}" for change in others]
         self.places = take_places_of_run(self)
         given = [change.values[0] for change in self.changes if change.key == "trusted" and change.values]
         trusted: Any = parse_value(given[-1]) if given else []

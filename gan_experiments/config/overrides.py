@@ -104,7 +104,10 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             read.hydra_lines += [line] if known else []
             continue
         if change.sweep and not multirun:
-            hint = f"; a list is written [{','.join(change.values)}]" if _can_be_list(change, files) else ""
+            joined = ",".join(change.values)
+            hint = f"; a list is written [{joined}]" if _can_be_list(change, files) else ""
+            if re.fullmatch(r"\d{1,3}(,\d{3})+", joined):
+                hint = f"; a number is written {joined.replace(',', '')}"
             of_each = "need -m, which makes a run of each" if "study" in files.groups else "where one is taken"
             text = f"{len(change.values)} values {of_each}{hint}"
             read.problems.append(Problem(change.key, text))

@@ -151,8 +151,9 @@ def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
         hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
         return f"{show(line)} is not of the form key=value{hint}"
     key, _, value = line.partition("=")
-    hint = f" ({first_line(error)})"
-    if any(sign in value for sign in "=:()#&; "):
+    reason = first_line(error).removeprefix("LexerNoViableAltException: ")
+    hint = f" ({reason})" * (reason != line)
+    if any(sign in value for sign in "=:()#&; ") or not value.isascii():
         hint = f"; in quotes: \"{key}='{value}'\""
     if not key.isascii():
         hint = suggest(key, list(files.compose([]).config)) or "; keys are of ASCII letters"

@@ -213,7 +213,11 @@ def _sweep_folder(line: CommandLine, config: DictConfig) -> str:
 
 def _refuse(jobs: Sequence[Job], problems: Mapping[str, int]) -> None:
     folders = Counter(job.folder.path for job in jobs)
-    lines = [f"{path}: the folder of {count} jobs; leave name out" for path, count in folders.items() if count > 1]
+    lines = [
+        f"{path}: the folder of {count} jobs; leave name out, and give each value once"
+        for path, count in folders.items()
+        if count > 1
+    ]
     lines += [f"{line} ({count} job{'s' if count > 1 else ''})" for line, count in problems.items()]
     if problems:
         lines.append("a run keeps its config: hydra.sweep.dir=... begins another sweep")

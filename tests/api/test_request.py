@@ -1,8 +1,9 @@
 import pytest
+from omegaconf import OmegaConf
 
 from gan_experiments.api.request import checked_names, checked_request, missing_files, name_problems, refuse
 from gan_experiments.config.command_schemas import CompareConfig, EvaluateConfig, SampleConfig, TranslateConfig
-from gan_experiments.config.compose import check_command_line
+from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.types import ConfigError
 
@@ -29,6 +30,13 @@ def test_what_is_only_shown_may_lack_values_and_name_sweeps():
     assert name_problems(line, partial=True) == []
     with pytest.raises(ConfigError, match="study: belongs to a sweep, which needs -m"):
         checked_names(check_command_line("train", Config, ["study=[losses,penalties]"]))
+
+
+def test_a_saved_config_has_no_option_that_says_which_files_it_needs(tmp_path):
+    chosen = ["dataset=image_folder", "dataset.root=gone"]
+    config = OmegaConf.to_yaml(compose("train", chosen))
+    (tmp_path / "config.yaml").write_text(config)
+    assert missing_files(check_command_line("config", Config, config_dir=tmp_path)) == []
 
 
 def test_files_of_a_dataset_of_the_users_own_are_not_looked_for(tmp_path):
@@ -86,6 +94,13 @@ def test_runs_weights_and_images_are_looked_for_even_if_names_are_wrong(tmp_path
     assert not found or found[0].startswith(problem)
 
 
+def test_paths_are_shown_without_control_characters():
+    line = check_command_line("sample", SampleConfig, ["run='a\x1b[31m'", "checkpoint='b\n'"])
+    with pytest.raises(ConfigError) as error:
+        refuse(missing_files(line))
+    assert [problem.isprintable() for problem in error.value.problems] == [True, True]
+
+
 def test_a_folder_of_hydra_is_refused():
     line = check_command_line("train", Config, ["hydra.run.dir=here"])
     assert name_problems(line) == [
@@ -97,6 +112,8 @@ def test_what_is_given_twice_is_said_to_count_once():
     line, warnings = checked_names(check_command_line("train", Config, ["seed=1", "d_steps=2", "seed=3", "seed=3"])), []
     assert checked_request(line, Config, warnings.append).config["seed"] == 3
     assert warnings == ["seed=1 does not count: seed=3"]
+    swept = check_command_line("train", Config, ["seed=0,1", "loss=hinge", "seed=2,3"], multirun=True)
+    assert swept.repeated == ["seed=0,1 does not count: seed=2,3"]
 
 
 def test_a_problem_is_told_once():

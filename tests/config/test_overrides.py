@@ -52,6 +52,7 @@ def test_a_folder_that_is_not_there_is_asked_for_as_one_of_images():
         ("loss=hinge dataset=mnist", "each override is a word of its own, not all of them in one pair of quotes"),
         ("lösss=hinge", "did you mean 'loss'?"),
         ("größe=3", "keys are of ASCII letters"),
+        ("dataset.root=a/Bücher,b", "in quotes: \"dataset.root='a/Bücher,b'\""),
         ("name=a=b", "in quotes: \"name='a=b'\""),
     ],
 )
@@ -145,6 +146,8 @@ def test_a_list_is_suggested_where_it_can_be_chosen():
     for line in ("batch_size=16,32", "budget.images=1000,2000", "optimizer.generator.lr=0.1,0.2", "ema.half_life=1,2"):
         (problem,) = read(line).problems
         assert problem.text == "2 values need -m, which makes a run of each"
+    (problem,) = read("budget.images=1,000,000").problems
+    assert problem.text.endswith("; a number is written 1000000")
     for line in ("loss=hinge,wasserstein", "optimizer=adam,sgd"):
         (problem,) = read(line).problems
         assert problem.text == "2 values need -m, which makes a run of each"

@@ -68,6 +68,8 @@ def test_a_search_is_checked_until_it_has_all_its_jobs(planned):
 def test_jobs_that_share_a_folder_are_refused(planned):
     with pytest.raises(ConfigError, match="the folder of 2 jobs; leave name out"):
         planned("seed=0,1", "name=one")
+    with pytest.raises(ConfigError, match=r"the folder of 2 jobs; .* give each value once"):
+        planned("seed=0,0")
 
 
 def test_the_folder_of_a_sweep_may_refer_to_any_value(planned):
