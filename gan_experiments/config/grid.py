@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gan_experiments.config.compose import CommandLine
 
 MAX_JOBS = 5000  # of one sweep, which are all composed before it starts
-_FEW = 3
+_FEW = 4  # values of each change that are looked at if there are more
 
 
 def add_sweeps_of_files(line: CommandLine) -> None:
@@ -44,9 +44,9 @@ def combinations(line: CommandLine) -> Iterator[DictConfig]:
     many = {index: range(len(change.values)) for index, change in enumerate(line.changes) if len(change.values) > 1}
     grid = [index for index in many if line.is_grid and not too_many and line.changes[index].key != "seed"]
     picked = [dict(zip(grid, indices, strict=True)) for indices in product(*(many[index] for index in grid))]
-    alone = [(index, value) for index in many if index not in grid for value in many[index][1:]]
-    alone = [(index, value) for index, value in alone if not _is_seed(line.changes[index], value)]
-    picked += [{index: value} for index, value in alone[: _FEW if too_many else None]]
+    most = _FEW if too_many else None
+    alone = [(index, value) for index in many if index not in grid for value in many[index][1:most]]
+    picked += [{index: value} for index, value in alone if not _is_seed(line.changes[index], value)]
     for indices in picked:
         config = line.config([indices.get(index, 0) for index in range(len(line.changes))])
         if config is None:
