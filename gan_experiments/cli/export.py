@@ -30,6 +30,8 @@ def run(request: Request) -> int:
     output = Path(options["output"] or exported.folder / "generator.onnx")
     if output.exists():
         raise ConfigError(f"output: {output} exists and is not overwritten")
+    if output.suffix.lower() != ".onnx":
+        raise ConfigError(f"output: {output} is no .onnx, which this is written as")
     from gan_experiments.runs.onnx import export_onnx, require_onnx
 
     require_onnx()

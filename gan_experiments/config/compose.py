@@ -69,7 +69,7 @@ class CommandLine(Overrides):
         super().__init__(**vars(read_overrides(lines, self.files, multirun)))
         last = {change.key: change.line for change in self.changes}
         others = [change for change in self.changes if change.line != last[change.key]]
-        self.repeated = [f"{change.line} does not count: {last[change.key]}" for change in others]
+        self.repeated = [f"{change.line} does not count: {last[change.key]} comes after it" for change in others]
         self.places = take_places_of_run(self)
         given = [change.values[0] for change in self.changes if change.key == "trusted" and change.values]
         trusted: Any = parse_value(given[-1]) if given else []
@@ -239,5 +239,10 @@ def check_command_line(
             given = [change.key for change in line.changes if change.line and not change.group]
             line.problems += outside_places(checked.config, given)
     hidden = [f"{group.replace('/', '.')}." for group in line.unknown_groups]
-    line.problems = [each for each in dict.fromkeys(line.problems) if not each.key.startswith(tuple(hidden))]
+    guessed = tuple(f"{each.key}." for each in line.problems if each.text.startswith("no option"))
+    line.problems = [
+        each
+        for each in dict.fromkeys(line.problems)
+        if not each.key.startswith(tuple(hidden)) and not (each.missing and each.key.startswith(guessed))
+    ]
     return line

@@ -61,7 +61,7 @@ def spelling_hint(value: Any, annotation: Any) -> str:
         return f"; write {int(value)}"
     if isinstance(value, list) and value and int in kinds and not any(map(container_of, kinds)):
         return f"; of several, -m makes a run of each: {','.join(map(str, value))}"
-    if isinstance(value, str) and str not in kinds and list in map(container_of, kinds):
+    if isinstance(value, str) and str not in kinds and not choices and list in map(container_of, kinds):
         return f"; a list of it alone is written [{value}]"
     if (str in kinds or Path in kinds) and isinstance(value, (int, float)):
         return f"; write \"'{show(value)}'\""

@@ -111,9 +111,9 @@ def test_a_folder_of_hydra_is_refused():
 def test_what_is_given_twice_is_said_to_count_once():
     line, warnings = checked_names(check_command_line("train", Config, ["seed=1", "d_steps=2", "seed=3", "seed=3"])), []
     assert checked_request(line, Config, warnings.append).config["seed"] == 3
-    assert warnings == ["seed=1 does not count: seed=3"]
+    assert warnings == ["seed=1 does not count: seed=3 comes after it"]
     swept = check_command_line("train", Config, ["seed=0,1", "loss=hinge", "seed=2,3"], multirun=True)
-    assert swept.repeated == ["seed=0,1 does not count: seed=2,3"]
+    assert swept.repeated == ["seed=0,1 does not count: seed=2,3 comes after it"]
 
 
 def test_a_problem_is_told_once():

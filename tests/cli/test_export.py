@@ -11,6 +11,8 @@ def test_the_command_writes_beside_the_run_and_over_nothing(fit, tiny, call, mon
     assert "generator.onnx: at most" in out.splitlines()[-1]
     code, _, err = call(export, f"run={run.path}")
     assert (code, "generator.onnx exists and is not overwritten" in err) == (2, True)
+    code, _, err = call(export, f"run={run.path}", "output=other.pt")
+    assert (code, "output: other.pt is no .onnx, which this is written as" in err) == (2, True)
     monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
     code, _, err = call(export, f"run={run.path}", "output=other.onnx")
     assert code == 2

@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from gan_experiments.config.check import check_config
-from gan_experiments.config.command_schemas import SampleConfig
+from gan_experiments.config.command_schemas import EvaluateConfig, SampleConfig
 from gan_experiments.config.compose import CommandLine, check_command_line, compose
 from gan_experiments.config.files import conf_dir
 from gan_experiments.config.grid import combinations
@@ -178,6 +178,13 @@ def test_what_is_not_chosen_need_not_be_readable(folder):
 def test_a_component_of_ones_own_may_be_named_as_an_option_is():
     given = ["penalty=none", "+penalty.r1.weight=3", "+penalty.r1._target_=gan_experiments.penalties.r2.R2"]
     assert value_problems(*given) == []
+
+
+def test_what_the_option_that_is_guessed_lacks_is_not_asked_for():
+    (line,) = problems("metrics=fd", name="evaluate", schema=EvaluateConfig)  # taken for sfid, which goes with others
+    assert line.startswith("metrics: no option 'fd'")
+    (line,) = problems("dataset=image_folde")
+    assert line.startswith("dataset: no option 'image_folde'; did you mean 'image_folder'?")
 
 
 def test_what_is_below_an_option_that_does_not_exist_is_checked_against_the_nearest():

@@ -38,6 +38,7 @@ def test_an_annotation_in_words(annotation, words):
         ([0, 1], int | tuple[int, int], None),
         ("lr", list[str] | None, "a list of it alone is written [lr]"),
         (3, list[str], None),
+        ("lr", Choice | list[Choice], None),
         ("bf16", Literal["32-true", "bf16-mixed", "16-mixed"], "did you mean 'bf16-mixed'?"),
         ("", Literal["alone"], None),
         ("1", Literal["10000a", "10000b"], None),
