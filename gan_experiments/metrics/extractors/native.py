@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
+from gan_experiments.core.escape import printable
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError
@@ -30,8 +31,6 @@ from gan_experiments.metrics.classifier import (
     train_classifier,
 )
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource
-
-_log = logging.getLogger(__name__)
 
 _VERSION = 1  # of the recipe: raise it when the network or its training changes
 _HELD_OUT = 0.2
@@ -124,7 +123,8 @@ class NativeClassifier(Extractor):
         return None
 
     def _train(self, data: ImageSource, path: Path, recipe: str) -> tuple[Classifier, float]:
-        _log.info("training a classifier on %s for FID and IS, once", data.facts.name)
+        text = f"training a classifier on {printable(data.facts.name)} for FID and IS, once"
+        print(f"{text} ({self._training_images:,} images)", file=sys.stderr, flush=True)  # of large ones: minutes
         network = self._build(data)
         accuracy = _train_and_test(network, data, self._training_images)
         weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}

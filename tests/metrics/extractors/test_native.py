@@ -77,6 +77,15 @@ def test_second_time_comes_from_the_cache(tmp_path, trainings):
     assert torch.equal(first(data.images)[0], second(data.images)[0])
 
 
+def test_training_is_said_before_it_begins_and_only_where_it_happens(tmp_path, monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(native, "_train_and_test", lambda *_: said.append(capsys.readouterr().err) or 0.5)
+    small(tmp_path).prepare(source())
+    assert said == ["training a classifier on brightness for FID and IS, once (3,000 images)\n"]
+    small(tmp_path).prepare(source())
+    assert capsys.readouterr().err == ""
+
+
 def test_training_is_a_function_of_data_and_recipe_alone(tmp_path):
     provenances = []
     surroundings = [nullcontext(), torch.no_grad(), torch.inference_mode(), torch.autocast("cpu")]
