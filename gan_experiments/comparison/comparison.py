@@ -210,6 +210,10 @@ def _refuse_stopped(
 def _refuse_unknown_baseline(design: Design, baseline: str | None) -> None:
     labels = [arm.label for arm in design.arms]
     if baseline is not None and baseline not in labels:
+        if not design.factors:
+            count = sum(len(arm.runs) for arm in design.arms)
+            text = f"the {count} runs here differ in nothing but the seed" if count > 1 else "there is only one run"
+            raise ConfigError(f"baseline: no arm is called {baseline!r}: {text}, so there is nothing to compare")
         near = nearest(baseline, labels)
         hint = f"; did you mean {near!r}?" if near else ""
         raise ConfigError(f"baseline: no arm is called {baseline!r}{hint} ({', '.join(labels)})")

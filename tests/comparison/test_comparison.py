@@ -95,6 +95,15 @@ def test_what_is_not_there_is_refused_with_what_is(study, compared, options, tex
     assert text in str(caught.value)
 
 
+def test_a_baseline_is_refused_where_only_seeds_differ(tmp_path, compared):
+    write_run(tmp_path / "one", seed=0)
+    with pytest.raises(ConfigError, match=r"baseline: no arm is called 'hinge': there is only one run, so there is"):
+        compared(tmp_path, baseline="hinge")
+    write_run(tmp_path / "two", seed=1)
+    with pytest.raises(ConfigError, match=r"'hinge': the 2 runs here differ in nothing but the seed, so there is noth"):
+        compared(tmp_path, baseline="hinge")
+
+
 def test_a_study_without_values_is_refused(tmp_path, compared):
     write_run(tmp_path / "one", status="failed")
     write_run(tmp_path / "two", status="running", seed=1)
