@@ -89,6 +89,9 @@ def advice(record: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     seen, best = record.get("images_seen") or 0, value_of(record, "best.images_seen") or 0
     if best >= _STILL * seen:
         more = f"gan-train resume=<folder> budget.images={2 * int(seen)}"
+        if _measured_once(int(seen), config):  # which says nothing of how it went
+            distance = "" if expected else " is far from a perfect generator's, and"
+            return f"{far[0].upper()}{distance} was measured only at the end{expected}: {more}"
         return f"{far[0].upper()} was still getting better at the end{expected}: {more}"
     return f"{far[0].upper()} was best at {int(best):,} images and not since{expected}: {_half_rates(config)}"
 
@@ -104,6 +107,12 @@ def half_rates(config: Mapping[str, Any]) -> dict[str, float]:
     """Return the learning rates of a config, each halved, by key."""
     rates = {f"optimizer.{name}.lr": value_of(config, f"optimizer.{name}.lr") for name in _NETWORKS}
     return {key: rate / 2 for key, rate in rates.items() if isinstance(rate, (int, float))}
+
+
+def _measured_once(seen: int, config: Mapping[str, Any]) -> bool:
+    """Return whether a run was too short for a periodic evaluation before the one at its end."""
+    every, batch = value_of(config, "metrics.every"), value_of(config, "batch_size")
+    return isinstance(every, int) and seen < every + (batch if isinstance(batch, int) else 1)
 
 
 def _half_rates(config: Mapping[str, Any]) -> str:

@@ -59,3 +59,12 @@ def test_a_result_far_from_the_real_baseline_says_whether_it_was_still_getting_b
     final = {"fid": {"value": value, "real_baseline": 0.3, "higher_is_better": False}}
     record = {"images_seen": 10_000, "final": final, "best": {"images_seen": best}}
     assert (text in advice(record, {"optimizer": ADAM})) if text else advice(record, {"optimizer": ADAM}) == ""
+
+
+@pytest.mark.parametrize(("every", "once"), [(10_000, True), (9_950, True), (9_900, False), (5_000, False)])
+def test_one_evaluation_alone_does_not_show_that_a_run_was_still_getting_better(every, once):
+    final = {"fid": {"value": 90.0, "real_baseline": 0.3, "higher_is_better": False}}
+    record = {"images_seen": 10_000, "final": final, "best": {"images_seen": 10_000}}
+    text = advice(record, {"metrics": {"every": every}, "batch_size": 64})
+    assert ("still getting better" in text) != once
+    assert ("FID is far from a perfect generator's, and was measured only at the end: gan-train resume=" in text) == once
