@@ -57,7 +57,7 @@ def _summary(run: RunFolder, trusted: Sequence[str]) -> str:
     grids = sorted(run.samples.glob("[0-9]*.png"))
     if grids:
         lines.append(f"  samples      {shown(grids[-1])}")
-    lines.append(f"  TensorBoard  tensorboard --logdir {shown(run.path.parent)}")
+    lines.append(f"  TensorBoard  tensorboard --logdir {shlex.quote(shown(run.path.parent))}")
     return "\n".join(map(printable, lines))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gan_experiments.core.escape import printable
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
 from gan_experiments.sweeps.plan import Job, Sweep
-from gan_experiments.sweeps.state import SKIPPED, JobState, state_of
+from gan_experiments.sweeps.state import SKIPPED, WAITING, JobState, state_of
 
 _MOST_MEASURES = 4
 _WIDTH = 160  # if the output is not a terminal
@@ -36,9 +37,14 @@ def print_table(sweep: Sweep) -> int:
             console.print(f"  see {shown(_output(job.folder))}", markup=False, soft_wrap=True)
     counts = Counter(state.status for _, state in ended)
     console.print(f"{len(ended)} jobs: {', '.join(f'{count} {status}' for status, count in counts.items())}")
+    if counts.keys() & {"interrupted", WAITING}:
+        console.print("  started again, the sweep goes on with what is missing")
+    if counts["failed"] and not sweep.retry:
+        console.print("  with retry=failed it also tries again what has failed")
     if counts.keys() & {"finished", SKIPPED, "diverged"}:
-        console.print(f"  gan-compare study={shown(sweep.folder)}", markup=False, soft_wrap=True)
-        console.print(f"  tensorboard --logdir {shown(sweep.folder)}", markup=False, soft_wrap=True)
+        folder = shlex.quote(shown(sweep.folder))
+        console.print(f"  gan-compare study={folder}", markup=False, soft_wrap=True)
+        console.print(f"  tensorboard --logdir {folder}", markup=False, soft_wrap=True)
     return 1 if counts["failed"] else 0
 
 

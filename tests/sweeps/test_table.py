@@ -1,3 +1,5 @@
+import pytest
+
 from gan_experiments.sweeps.plan import Sweep
 from gan_experiments.sweeps.table import print_table
 
@@ -25,3 +27,26 @@ def test_a_divergence_is_not_a_failure(job, capsys):
     diverged = job("a=1", before={}, status="diverged", reason="the loss is nan")
     assert print_table(Sweep(diverged.folder.path.parent, [diverged], False)) == 0
     assert "gan-compare study=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("status", "retry", "hints"),
+    [
+        ("finished", False, []),
+        ("interrupted", False, ["  started again, the sweep goes on with what is missing"]),
+        ("failed", False, ["  with retry=failed it also tries again what has failed"]),
+        ("failed", True, []),
+    ],
+)
+def test_it_says_how_to_go_on_where_something_is_left(job, capsys, status, retry, hints):
+    only = job("a=1", before={}, status=status, reason="a fault")
+    print_table(Sweep(only.folder.path.parent, [only], retry))
+    assert [line for line in capsys.readouterr().out.splitlines() if "again" in line] == hints
+    print_table(Sweep(only.folder.path.parent, [only, job("a=2")], retry))  # not started
+    assert "  started again, the sweep goes on with what is missing" in capsys.readouterr().out.splitlines()
+
+
+def test_the_commands_that_come_next_can_be_pasted_whatever_the_folder_is_called(job, capsys):
+    run = job("two words", before={}, status="finished")
+    print_table(Sweep(run.folder.path, [run], False))
+    assert f"  gan-compare study='{run.folder.path}'" in capsys.readouterr().out
