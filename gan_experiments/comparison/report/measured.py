@@ -62,11 +62,12 @@ def _against(comparison: Comparison, baseline: float, spread: float | None) -> l
     criterion, best = comparison.criterion, comparison.arms[0].final.median
     perfect = number(baseline) + ("" if spread is None else f" ± {number(spread)}")
     text = f"A perfect generator would get {perfect} (the real baseline)"
+    limits = f" {BASELINE_LIMITS}" if "fid" in criterion.measure else ""
     if baseline <= 0 or not math.isfinite(best):
-        return [f"{text}. {BASELINE_LIMITS}"]
+        return [f"{text}.{limits}"]
     share = best / baseline
     times = f"{100 * share:.0f} % of that" if share < 2 else f"{share:,.{0 if share >= 10 else 1}f} times that"
-    lines = [f"{text}; the best arm has {times} in the median. {BASELINE_LIMITS}"]
+    lines = [f"{text}; the best arm has {times} in the median.{limits}"]
     if is_far(best, baseline, criterion.higher_is_better):
         lines.append(
             f"All arms are far from it: {score_name(comparison)} ranks generators that have hardly learned the data, "

@@ -178,7 +178,7 @@ def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
         comparisons = f"{family} comparisons need" if family > 1 else "a comparison needs"
         line = f"With {seeds(fewest)} no difference can be significant, however large: {comparisons} at least {least} "
         line += "seeds per arm" + (f", a single one {single}." if single < least else ".")
-        if not comparison.baseline:
+        if not comparison.baseline and family > 1:
             line += " A baseline (baseline=..., chosen before looking at the results) reduces the comparisons."
         lines.append(line)
     other = "second" if comparison.baseline is None else "first"

@@ -56,6 +56,7 @@ def test_where_higher_is_better_a_small_share_is_far(tmp_path, compared, baselin
     study = write_study(tmp_path, {"hinge": [4.0] * 3, "minimax": [5.0] * 3})
     lines = measured(with_baseline(study, compared, "is", real_baseline=baseline))
     assert any("All arms are far from it" in line for line in lines) == far
+    assert not any("baseline of FID" in line for line in lines)
 
 
 def test_unlike_evaluations_are_all_named_and_have_no_common_baseline(tmp_path, compared):

@@ -62,6 +62,14 @@ def test_too_few_seeds_are_said_with_the_number_that_would_do(tmp_path, compared
     assert "3 comparisons need at least 5 seeds per arm, a single one 4" in text
 
 
+@pytest.mark.parametrize(
+    ("losses", "advised"), [(["hinge", "minimax"], False), (["hinge", "minimax", "wasserstein"], True)]
+)
+def test_a_baseline_is_advised_only_where_it_leaves_fewer_comparisons(tmp_path, compared, losses, advised):
+    study = write_study(tmp_path, {loss: [4.0, 4.2 + number] for number, loss in enumerate(losses)})
+    assert any("reduces the comparisons" in line for line in words.verdict(compared(study))) == advised
+
+
 def test_an_interval_that_excludes_0_beside_too_few_seeds_is_explained(tmp_path, compared):
     fids = {"hinge": [4.0, 4.1, 4.05], "minimax": [9.0, 9.1, 9.05]}
     comparison = compared(write_study(tmp_path / "two", fids), baseline="hinge")
