@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.comparison.collect import CollectedRun, Study, finite
 from gan_experiments.comparison.design import BUDGET, Arm, Design, as_text
+from gan_experiments.config.targets import TARGET
 from gan_experiments.core.dotted import flatten, value_of
 from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
@@ -64,8 +65,9 @@ def warnings(design: Design, arms: Sequence[ArmResult], study: Study) -> list[st
         *_costs(arms),
         *_surroundings(runs),
         *_missing(design, runs),
-        *(f"{name} is left out because it repeats {other}" for name, other in design.repeats),
-        *(f"{name} is left out because {other} has a larger budget" for name, other in design.shorter),
+        *_beside(design.repeats, "it repeats {}", "they repeat others"),
+        *_beside(design.shorter, "{} has a larger budget", "others of their seeds have a larger budget"),
+        *_beside(design.unended, "it has no result, as {} has", "they have no result, as others of their seeds have"),
         *(f"{name} is left out ({reason})" for name, reason in study.left_out),
     ]
 
@@ -74,12 +76,27 @@ def _keys(design: Design) -> list[str]:
     factor = ", ".join(design.factors) or "the seed"
     lines = []
     if design.differences:
-        keys = first_few(design.differences, _MOST_NAMES)
+        keys = first_few(_parts(design.differences), _MOST_NAMES)
         lines.append(f"The arms differ in more than {factor}: {keys}. This may explain a difference between them.")
     if design.within:
-        keys = first_few(design.within, _MOST_NAMES)
-        lines.append(f"Runs of one arm differ in more than the seed: {keys}. Runs are paired by these and the seed.")
+        keys = first_few(_parts(design.within), _MOST_NAMES)
+        paired = "Runs are paired by these and the seed, and each run counts as a seed"
+        lines.append(f"Runs of one arm differ in more than the seed: {keys}. {paired}.")
     return lines
+
+
+def _parts(keys: Collection[str]) -> list[str]:
+    """Return keys without those below another one, or below a component whose class is among them."""
+    above = {key.removesuffix(f".{TARGET}") for key in keys}
+    return sorted(key for key in above if not any(key.startswith(f"{other}.") for other in above))
+
+
+def _beside(left_out: Sequence[tuple[str, str]], one: str, several: str) -> list[str]:
+    """Report which runs are left out for the sake of others, in one line if they are many."""
+    if len(left_out) > _MOST_NAMES:
+        names = first_few((name for name, _ in left_out), _MOST_NAMES)
+        return [f"{len(left_out)} runs are left out because {several}: {names}"]
+    return [f"{name} is left out because {one.format(other)}" for name, other in left_out]
 
 
 def _budgets(arms: Sequence[Arm]) -> list[str]:

@@ -52,6 +52,7 @@ class Design:
         differences: Other keys that differ between arms, with the values in each by its label.
         repeats: Runs that are left out because they repeat another, with the name of that one.
         shorter: Runs that are left out because another differs only in its larger budget, with the name of that one.
+        unended: Runs that are left out because they have no result and another of their block has, with its name.
     """
 
     factors: tuple[str, ...]
@@ -60,6 +61,7 @@ class Design:
     differences: dict[str, dict[str, str]]
     repeats: list[tuple[str, str]] = field(default_factory=list)
     shorter: list[tuple[str, str]] = field(default_factory=list)
+    unended: list[tuple[str, str]] = field(default_factory=list)
 
 
 def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = None) -> Design:
@@ -104,7 +106,8 @@ def _arm(label: str, members: list[CollectedRun], design: Design, levels: tuple[
         block = (str(run.seed), *(as_text(run.config.get(key, _ABSENT)) for key in design.within))
         if block in arm.runs:
             kept = arm.runs[block]
-            (design.shorter if _budget(run) < _budget(kept) else design.repeats).append((run.name, kept.name))
+            why = design.shorter if _budget(run) < _budget(kept) else design.repeats
+            (design.unended if kept.ended and not run.ended else why).append((run.name, kept.name))
         else:
             arm.runs[block] = run
     arm.runs = dict(sorted(arm.runs.items(), key=lambda item: (item[1].seed, item[0])))

@@ -91,6 +91,36 @@ def test_runs_that_do_not_count_are_named(tmp_path, compared):
     assert [arm.count for arm in comparison.arms] == [3, 3, 0]
 
 
+def test_a_longer_run_without_a_result_is_no_repetition(tmp_path, compared):
+    write_study(tmp_path, TWO)
+    write_run(tmp_path / "longer", seed=0, status="interrupted", config={"budget.images": 900_000})
+    assert compared(tmp_path, factor="loss").warnings == [
+        "longer is left out because it has no result, as digits-dcgan-loss_hinge-seed_0 has"
+    ]
+
+
+def test_many_shorter_runs_are_named_in_one_line(tmp_path, compared):
+    write_study(tmp_path, {name: [1.0, 2.0, 3.0, 4.0] for name in TWO})
+    for name in TWO:
+        for seed in range(4):
+            write_run(tmp_path / f"short {name} {seed}", name, seed=seed, config={"budget.images": 50_000})
+    (line,) = compared(tmp_path, factor="loss").warnings
+    assert line.startswith("8 runs are left out because others of their seeds have a larger budget: short ")
+    assert line.endswith(" and 2 more")
+
+
+def test_of_a_component_that_varies_its_options_are_not_listed(tmp_path, compared):
+    r1 = {"penalty.r1._target_": "R1", "penalty.r1.weight": 1.0}
+    for seed in range(2):
+        for loss in TWO:
+            write_run(tmp_path / f"{loss} {seed}", loss, seed=seed, config={"penalty": {}})
+            write_run(tmp_path / f"{loss} r1 {seed}", loss, seed=seed, config=r1)
+    assert compared(tmp_path, factor="loss").warnings == [
+        "Runs of one arm differ in more than the seed: penalty. Runs are paired by these and the seed, and each run "
+        "counts as a seed."
+    ]
+
+
 def test_unequal_budgets_within_an_arm_are_said(tmp_path, compared):
     write_study(tmp_path, TWO)
     write_run(tmp_path / "short", seed=0, config={"budget.images": 50_000})

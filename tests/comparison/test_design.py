@@ -124,7 +124,8 @@ def test_a_run_made_twice_is_one_seed(tmp_path):
     layout = design(tmp_path)
     assert sizes(layout) == {"hinge": 1, "minimax": 1}
     assert layout.arms[0].runs[("0",)].name in ("run-2", "other")
-    assert sorted(layout.repeats) == [("run", "run-2"), ("run-3", "run-2")]
+    assert layout.repeats == [("run", "run-2")]
+    assert layout.unended == [("run-3", "run-2")]
 
 
 def two_budgets(tmp_path, *seeds):
@@ -152,7 +153,7 @@ def test_the_longer_of_two_runs_counts_only_if_it_has_ended(tmp_path):
     write_run(tmp_path / "other", "minimax")
     layout = design(tmp_path, "loss")
     assert [run.name for arm in layout.arms for run in arm.runs.values()].count("short") == 1
-    assert layout.repeats == [("long", "short")]
+    assert (layout.repeats, layout.unended) == ([], [("long", "short")])
 
 
 def test_what_a_search_draws_is_no_factor(tmp_path):
