@@ -67,4 +67,6 @@ def test_one_evaluation_alone_does_not_show_that_a_run_was_still_getting_better(
     record = {"images_seen": 10_000, "final": final, "best": {"images_seen": 10_000}}
     text = advice(record, {"metrics": {"every": every}, "batch_size": 64})
     assert ("still getting better" in text) != once
-    assert ("FID is far from a perfect generator's, and was measured only at the end: gan-train resume=" in text) == once
+    assert (
+        "FID is far from a perfect generator's, and was measured only at the end: gan-train resume=" in text
+    ) == once
