@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from gan_experiments.core.frozen import weight_hashes
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
+from gan_experiments.data.remembered import present_or_remembered
 from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_checkpoint, load_part, load_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
@@ -32,6 +33,9 @@ def restore(
     dataset: Mapping[str, Any] | None = None,
 ) -> tuple[System, ImageData]:
     """Build the system of a run with the weights of one of its checkpoints, and its dataset.
+
+    Where the files of the data are not there, the record says what the networks are built for; they are asked for when
+    the images are read.
 
     Args:
         config: The run's config, checked.
@@ -55,6 +59,8 @@ def restore(
         data.prepare_data()
         data.setup()
         check_same_data(run.record(), data, moved)
+    else:
+        data = present_or_remembered(data, run.record())
     system = build_system(config, data)
     for name, average in system.averages.items():
         load_part(average.module, loaded, f"{name}.module.", path)
