@@ -27,6 +27,7 @@ class FeatureMeasure(Measure, FeatureStates):
     Attributes:
         keeps: What it needs of all images: ``"moments"``, or of every image ``"features"``, ``"logits"``, ``"labels"``.
         compares_with_real: Whether it needs real images at all.
+        fewest_option: The option that ``min_images`` follows from; empty: none.
         min_trained: The smallest number of real images that the generator was trained on.
         min_held_out: The same of those that it was not trained on; 0: none are needed.
         supports_jackknife: Whether it is fast enough to be computed a dozen times more: its margin of error then comes
@@ -45,6 +46,7 @@ class FeatureMeasure(Measure, FeatureStates):
     higher_is_better: Any = None
     keeps: ClassVar[tuple[str, ...]] = ()
     compares_with_real: ClassVar[bool] = True
+    fewest_option: ClassVar[str] = ""
     min_trained: ClassVar[int] = 0
     min_held_out: ClassVar[int] = 0
     supports_jackknife: ClassVar[bool] = False

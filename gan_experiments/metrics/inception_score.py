@@ -36,6 +36,7 @@ class InceptionScore(FeatureMeasure, inception.InceptionScore):
     compares_with_real: ClassVar[bool] = False
     keeps: ClassVar[tuple[str, ...]] = ("logits",)
     baseline_version: ClassVar[int] = 1
+    fewest_option: ClassVar[str] = "splits"
     supports_jackknife: ClassVar[bool] = True
 
     def __init__(self, feature: nn.Module | None = None, splits: PositiveInt = 10) -> None:

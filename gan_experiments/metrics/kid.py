@@ -38,6 +38,7 @@ class KID(FeatureMeasure, KernelInceptionDistance):
     selection: ClassVar[str] = "kid"
     keeps: ClassVar[tuple[str, ...]] = ("features",)
     baseline_version: ClassVar[int] = 1
+    fewest_option: ClassVar[str] = "subset_size"
 
     def __init__(
         self,

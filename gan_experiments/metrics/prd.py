@@ -40,6 +40,7 @@ class PRD(FeatureMeasure):
     higher_is_better = True
     keeps: ClassVar[tuple[str, ...]] = ("features",)
     baseline_version: ClassVar[int] = 1
+    fewest_option: ClassVar[str] = "clusters"
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ def refuse_few_generated(
     """Refuse a number of generated images, given at ``key``, that is too small for one of the measures."""
     longest = max((getattr(extractor, "num_features", 0) for extractor in extractors), default=0)
     needs = {name: measure.min_generated(longest, facts.num_classes) for name, measure in features.items()}
-    _refuse_few(needs, count, f"{key}: {count} generated images")
+    _refuse_few(features, needs, count, f"{key}: {count} generated images")
 
 
 def warn_of_low_rank(
@@ -51,10 +51,10 @@ def refuse_few_real(features: Features, data: ImageSource) -> None:
     """Refuse a dataset with too few images for one of the measures: of all, or of those trained on, or left out."""
     count = len(data.images)
     needs = {name: measure.min_images for name, measure in features.items()}
-    _refuse_few(needs, count, f"metrics: {count} images in {data.facts.name}")
+    _refuse_few(features, needs, count, f"metrics: {count} images in {data.facts.name}")
     trained = count if data.trained is None else int(data.trained.sum())
     needs = {name: measure.min_trained for name, measure in features.items()}
-    _refuse_few(needs, trained, f"metrics: {trained} images of {data.facts.name} that are trained on")
+    _refuse_few(features, needs, trained, f"metrics: {trained} images of {data.facts.name} that are trained on")
     for name, measure in features.items():
         if count - trained < measure.min_held_out:
             need = f"needs real images that are not trained on: leave some out with dataset.limit= (there are {count})"
@@ -74,9 +74,12 @@ def refuse_mismatched_images(images: Tensor, data: ImageSource) -> None:
             raise ConfigError(f"generated images have {sizes}: images are not resized or converted before comparison")
 
 
-def _refuse_few(needs: Mapping[str, int], count: int, subject: str) -> None:
-    problems = [
-        f"{subject} are too few for {name}, which needs {needed}" for name, needed in needs.items() if count < needed
-    ]
+def _refuse_few(features: Features, needs: Mapping[str, int], count: int, subject: str) -> None:
+    problems = []
+    for name, needed in needs.items():
+        if count < needed:
+            option = features[name].fewest_option if needed == features[name].min_images else ""
+            hint = f" (metrics.features.{name}.{option})" if option else ""
+            problems.append(f"{subject} are too few for {name}, which needs {needed}{hint}")
     if problems:
         raise ConfigError(problems)

@@ -7,6 +7,7 @@ from gan_experiments.metrics.fid import FID
 from gan_experiments.metrics.inception_score import InceptionScore
 from gan_experiments.metrics.kid import KID
 from gan_experiments.metrics.known_distribution import KnownDistributionMetric
+from gan_experiments.metrics.prd import PRD
 from gan_experiments.metrics.prdc import PRDC
 
 
@@ -16,15 +17,24 @@ def test_two_measures_of_one_name_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("measure", "needed"), [(KID(), 1000), (PRDC(neighbours=10), 11), (InceptionScore(), 10), (FID(), 2)]
+    ("measure", "needed", "hint"),
+    [
+        (KID(), 1000, r" \(metrics\.features\.name\.subset_size\)"),
+        (PRDC(neighbours=10), 11, ""),
+        (InceptionScore(), 10, r" \(metrics\.features\.name\.splits\)"),
+        (PRD(), 20, r" \(metrics\.features\.name\.clusters\)"),
+        (FID(), 2, ""),
+    ],
 )
-def test_too_few_images_are_refused_with_the_number_needed(measure, needed):
+def test_too_few_images_are_refused_with_the_number_needed(measure, needed, hint):
     measured = evaluator(features={"name": measure})
     measured.check(needed, "metrics.samples")
-    problem = f"metrics.samples: {needed - 1} generated images are too few for name, which needs {needed}"
+    problem = f"metrics.samples: {needed - 1} generated images are too few for name, which needs {needed}{hint}"
     with pytest.raises(ConfigError, match=f"^{problem}$"):
         measured.check(needed - 1, "metrics.samples")
-    with pytest.raises(ConfigError, match=f"{needed - 1} images in pixels are too few for name, which needs {needed}"):
+    with pytest.raises(
+        ConfigError, match=f"{needed - 1} images in pixels are too few for name, which needs {needed}{hint}$"
+    ):
         evaluator(source(count=needed - 1), features={"name": measure}).prepare()
 
 
