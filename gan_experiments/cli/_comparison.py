@@ -22,6 +22,9 @@ from gan_experiments.core.escape import printable
 from gan_experiments.runs.summary import shown
 
 
+_WIDTH = 160  # if the output is not a terminal: a narrow column breaks the names of arms anywhere
+
+
 def compare_runs(request: Request) -> int:
     """Compare, write the report, and print what it says in short."""
     options = dict(request.config)
@@ -43,6 +46,8 @@ def compare_runs(request: Request) -> int:
 
 def _tell(comparison: Comparison, files: list[Path]) -> None:
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     for table in filter(attrgetter("brief"), tables(comparison)):
         console.print(as_rich(table))
     for line in comparison.warnings:

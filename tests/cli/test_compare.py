@@ -42,6 +42,14 @@ def test_nothing_that_takes_long_is_imported_or_collected_at_the_end(tmp_path):
     assert "gan-compare" in (tmp_path / "losses" / "comparison" / "report.md").read_text()
 
 
+def test_where_it_is_piped_no_name_of_an_arm_is_broken(call, tmp_path):
+    for letter in "ab":
+        write_run(tmp_path / "losses" / letter, config={"model": {"variant": letter * 40}})
+    code, out, _ = call(compare, "study=losses")
+    assert code == 0
+    assert f"{'a' * 40} against {'b' * 40}" in out
+
+
 def test_its_study_is_a_folder_and_no_option_of_the_group_of_that_name(call, tmp_path, monkeypatch):
     def ask(*words, **environment):
         for name, value in environment.items():
