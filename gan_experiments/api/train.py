@@ -34,6 +34,7 @@ from gan_experiments.runs.longer import LENGTH, changes_length, reopened, said
 from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.launch import SweepJob, run_sweep, sweep_problems, tidy_overrides
 from gan_experiments.sweeps.plan import Sweep, pending, plan
+from gan_experiments.sweeps.shorter import shorter_runs
 
 _WORKER_PROGRAM = (sys.executable, "-m", "gan_experiments.cli.train")  # trains the run that ``WORKER`` names
 _log = logging.getLogger(__name__)
@@ -214,7 +215,7 @@ def train_sweep(
         except ConfigError as error:
             problems += error.problems
     refuse(problems)
-    for warning in dict.fromkeys(warnings):
+    for warning in dict.fromkeys([*warnings, *shorter_runs(jobs, line.trusted)]):
         warn(warning)
     return jobs, run_sweep(line, jobs, SweepJob(_WORKER_PROGRAM, line.trusted, report))
 

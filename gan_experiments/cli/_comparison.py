@@ -21,7 +21,6 @@ from gan_experiments.comparison.report.write import write_report
 from gan_experiments.core.escape import printable
 from gan_experiments.runs.summary import shown
 
-
 _WIDTH = 160  # if the output is not a terminal: a narrow column breaks the names of arms anywhere
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -117,7 +117,7 @@ def plan(line: CommandLine) -> Sweep:
     """
     _choose_folder(line)
     jobs: list[Job] = []
-    problems: Counter[str] = Counter()
+    problems: defaultdict[str, list[str]] = defaultdict(list)
     for chosen, config in _combinations(line):
         folder = Path(_sweep_folder(line, config))
         if config.resume is not None or config.rerun:
@@ -135,7 +135,8 @@ def plan(line: CommandLine) -> Sweep:
             plain: Any = OmegaConf.to_container(config, resolve=True)
             plain["trusted"] = line.trusted
             differing = changed(run.read_config(), plain)
-            problems.update(f"{key}: {show(old)} in {folder}, {show(new)} here" for key, old, new in differing)
+            for key, old, new in differing:
+                problems[f"{key}: {show(old)} in {folder}, {show(new)} here"].append(run.path.name)
     _refuse(jobs, problems)
     return Sweep(folder, jobs, config.retry == "failed")
 
@@ -211,15 +212,20 @@ def _sweep_folder(line: CommandLine, config: DictConfig) -> str:
     return folder
 
 
-def _refuse(jobs: Sequence[Job], problems: Mapping[str, int]) -> None:
+def _refuse(jobs: Sequence[Job], problems: Mapping[str, Sequence[str]]) -> None:
     folders = Counter(job.folder.path for job in jobs)
     lines = [
         f"{path}: the folder of {count} jobs; leave name out, and give each value once"
         for path, count in folders.items()
         if count > 1
     ]
-    lines += [f"{line} ({count} job{'s' if count > 1 else ''})" for line, count in problems.items()]
+    lines += [f"{line} ({_counted(names)})" for line, names in problems.items()]
     if problems:
         lines.append("a run keeps its config: hydra.sweep.dir=... begins another sweep")
     if lines:
         raise ConfigError(lines)
+
+
+def _counted(names: Sequence[str]) -> str:
+    """Return how many jobs have a problem, or which one has it alone."""
+    return f"{len(names)} jobs" if len(names) > 1 else f"1 job: {names[0]}"

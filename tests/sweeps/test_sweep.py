@@ -153,6 +153,8 @@ def test_a_study_is_one_file(sweep, tmp_path):
     code, _, err = sweep("-m", *mine, "loss=hinge")
     assert (code, sweep.begun) == (2, [])
     assert "budget.images: 1000 in outputs/mine, 2000 here (3 jobs)" in err
+    code, _, err = sweep("-m", *mine, "loss=hinge", "seed=7")
+    assert "2000 here (1 job: digits-dcgan-loss_hinge-seed_7)" in err
 
 
 @pytest.mark.parametrize(
