@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from gan_experiments.api.run import load_run
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
+from gan_experiments.config.files import COMPOSE_FAILURES
+from gan_experiments.config.suggestions import NO_SUCH_KEY
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.dotted import value_of
@@ -135,9 +137,25 @@ def checked_request(
     if "trusted" in config:
         config["trusted"] = line.trusted
     checked = check_config(config, schema, line.trusted)
-    refuse(checked.errors)
+    refuse(_with_origin(problem, line) for problem in checked.errors)
     own = checked.config.get("resume") is None  # else the run's config counts
     for warning in line.repeated + (line.left_out + checked.warnings) * own:
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
     return Request(checked.config, overrides, line.choices, line.places)
+
+
+def _with_origin(problem: Problem, line: CommandLine) -> Problem:
+    """Return a problem, with the experiment that sets a key nobody has typed and that its component does not have."""
+    experiment = line.choices.get("experiment", "None")
+    typed = problem.key in {change.key for change in line.changes}
+    if experiment == "None" or typed or not problem.text.startswith(NO_SUCH_KEY):
+        return problem
+    try:
+        recipe = line.files.compose([f"experiment={experiment}"]).config
+    except COMPOSE_FAILURES:  # several at once
+        return problem
+    if OmegaConf.select(recipe, problem.key) is None:
+        return problem
+    origin = f"; experiment={experiment} sets it, ~{problem.key} leaves it out"
+    return problem._replace(text=NO_SUCH_KEY + origin + problem.text[problem.text.rfind(" (") :])

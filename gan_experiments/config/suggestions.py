@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(?:- (?:optional )?)?(\w+):")  # or a group in a defaults list
 
+NO_SUCH_KEY = "no such key"  # what the text of an unknown key begins with
 _PARENT = re.compile(r"^defaults:\s*(?:\[|- )(\w+)", re.MULTILINE)  # the option that an option inherits from
 
 
@@ -98,7 +99,7 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping
     counted = unit(matches) if key.rpartition(".")[2].lower() in (aliases or {}) else ""
     hint = f"; did you mean {' or '.join(map(show, matches))}{counted}?" if matches else ""
     listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
-    return f"no such key{hint}" + (f" ({', '.join(listed)})" if listed and "." in key else "")
+    return f"{NO_SUCH_KEY}{hint}" + (f" ({', '.join(listed)})" if listed and "." in key else "")
 
 
 def unit(keys: Sequence[str]) -> str:

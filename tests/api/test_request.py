@@ -128,3 +128,23 @@ def test_a_warning_of_the_names_is_passed_on_and_refuses_nothing():
     line, warnings = checked_names(check_command_line("train", Config, overrides)), []
     assert checked_request(line, Config, warnings.append).overrides == overrides
     assert [text.partition(":")[0] for text in warnings] == ["ema.half_life"]
+
+
+def test_a_key_that_only_the_experiment_sets_is_said_to_be_its_own():
+    names = ["experiment=small_folder", "model=mlp", "dataset=digits"]
+
+    def refused(*overrides):
+        line = checked_names(check_command_line("train", Config, [*names, *overrides]))
+        with pytest.raises(ConfigError) as caught:
+            checked_request(line, Config, lambda _: None)
+        return caught.value.problems
+
+    says = "experiment=small_folder sets it, ~model.generator.channels leaves it out (latent_dim, hidden"
+    assert any(line.startswith(f"model.generator.channels: no such key; {says}") for line in refused())
+    assert not any(says in line for line in refused("model.generator.channels=3"))  # it has been typed
+    gone = refused("~model.generator.channels")
+    assert [line.partition(":")[0] for line in gone] == [
+        "model.generator.upsampling",
+        "model.discriminator.channels",
+        "model.discriminator.norm",
+    ]
