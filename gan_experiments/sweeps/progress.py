@@ -22,7 +22,8 @@ _REPORT_EVERY = 60.0  # seconds between two reports if the output is not a termi
 class SweepProgress:
     """Context manager that shows a line for each running job, and a total with the remaining time.
 
-    On a terminal the lines are updated in place; otherwise they are printed every minute, and one line per ended job.
+    On a terminal the lines are updated in place; otherwise they are printed at the start and every minute, and one line
+    per ended job.
 
     Args:
         sweep: The jobs of the sweep.
@@ -36,7 +37,8 @@ class SweepProgress:
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._initial: dict[Job, int] = {}  # images that a job had seen when it was first read
         self._ended: dict[Job, JobState] = {}
-        self._begun = self._reported = time.monotonic()
+        self._begun = time.monotonic()
+        self._reported = self._begun - _REPORT_EVERY  # the first report comes at once
 
     def __enter__(self) -> None:
         """Start the display."""

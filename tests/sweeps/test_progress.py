@@ -27,4 +27,14 @@ def test_a_job_that_ends_is_reported_once(job, monkeypatch, capsys):
         time.sleep(0.1)
         running.folder.update_record(status="failed", reason="a fault")
         time.sleep(0.1)
-    assert capsys.readouterr().err == "failed a=1: 200/1,000 images · FID 9.500 · a fault\n"
+    *_, last = lines = capsys.readouterr().err.splitlines()
+    assert last == "failed a=1: 200/1,000 images · FID 9.500 · a fault"
+    assert sum(line.startswith("failed") for line in lines) == 1
+
+
+def test_where_lines_are_printed_once_a_minute_the_first_comes_at_once(job, monkeypatch, capsys):
+    to_come = job("a=1")
+    monkeypatch.setattr(progress, "_POLL_EVERY", 0.02)
+    with progress.SweepProgress(Sweep(to_come.folder.path.parent, [to_come], False)):
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "0 of 1 jobs done · 0:00 so far\n"
