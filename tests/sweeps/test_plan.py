@@ -85,4 +85,4 @@ def test_a_job_keeps_the_config_of_its_folder(planned):
     run.write_config({**compose(["seed=1"]), "batch_size": 64})
     with pytest.raises(ConfigError) as error:
         planned("seed=0,1", "hydra.sweep.dir=study")
-    assert error.value.problems[0] == "batch_size: 64 in study, 128 here (1 job)"
+    assert error.value.problems[0] == "batch_size: 64 in study, 128 here (1 job: digits-dcgan-seed_1)"
