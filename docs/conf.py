@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.napoleon",      # which have Google's form
     "sphinx.ext.viewcode",
     "config_reference",         # groups and options from conf/
+    "source_pages",             # whose navigation is made once for many
     "project_pages",            # README, CONTRIBUTING, the tables of benchmarks/ and the like
 ]  # fmt: skip
 exclude_patterns = ["README.md", "_build"]
