@@ -36,15 +36,17 @@ def _git(folder: Path) -> dict[str, Any] | None:
     # A package that lies, installed, inside somebody's checkout is not part of it.
     tracked = ["git", "ls-files", "--error-unmatch", "."]
     # Without that option git also writes its index, where a run that is killed leaves a lock behind.
-    status = ["git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no", "."]
-    commands = (tracked, ["git", "rev-parse", "HEAD"], status)
+    status = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--no-ahead-behind"]
+    status += ["--untracked-files=no", "."]
     try:
-        _, commit, changes = (
+        _, state = (
             subprocess.run(  # noqa: S603 - fixed commands
                 command, cwd=folder, capture_output=True, text=True, check=True, timeout=10
-            ).stdout.strip()
-            for command in commands
+            ).stdout
+            for command in (tracked, status)
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit, "changed": bool(changes)}
+    first, *others = state.splitlines()
+    commit = first.removeprefix("# branch.oid ")
+    return None if commit == "(initial)" else {"commit": commit, "changed": any(line[0] != "#" for line in others)}

@@ -21,6 +21,7 @@ def test_the_commit_is_that_of_the_checkout_and_changes_are_noticed(tmp_path):
     git("init")
     (tmp_path / "a.py").write_text("a = 1")
     git("add", ".")
+    assert provenance._git(tmp_path) is None
     git("commit", "-m", "a")
     state = provenance._git(tmp_path)
     assert re.fullmatch(r"[0-9a-f]{40}", state["commit"])
