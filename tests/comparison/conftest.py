@@ -1,13 +1,7 @@
 import pytest
-from synthetic import write_study
+from synthetic import FIDS, write_study
 
 from gan_experiments.comparison.comparison import compare
-
-FIDS = {
-    "hinge": [4.0, 4.2, 4.1, 4.3, 3.9],
-    "wasserstein": [9.0, 9.5, 8.7, 9.9, 9.2],
-    "minimax": [5.0, None, 5.2, None, 5.1],
-}
 
 
 @pytest.fixture
