@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from functools import cache
 from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; read by torch, and by the processes that they start
@@ -91,10 +92,10 @@ def _own_cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _forget_modules_of_a_test(tmp_path_factory):
     """Let no test see the modules that another has written: several write a package of the same name."""
-    before = set(sys.modules)
+    last = next(reversed(sys.modules))
     yield
     written = str(tmp_path_factory.getbasetemp())
-    for name in set(sys.modules) - before:
+    for name in list(takewhile(last.__ne__, reversed(sys.modules))):  # thousands are as old as that, or older
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(written):
             del sys.modules[name]
 
