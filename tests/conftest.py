@@ -18,6 +18,7 @@ import pytest
 import quick_configs
 import quick_hydra
 import quick_jobs
+import quick_loader
 from dealing import dealt
 from forked_workers import fork_workers
 from hydra.core.global_hydra import GlobalHydra
@@ -26,6 +27,7 @@ from tiny import tiny_overrides
 
 quick_hydra.make_quick()
 quick_configs.make_quick()
+quick_loader.make_quick()
 quick_jobs.make_quick()
 metadata.entry_points = cache(metadata.entry_points)  # Lightning asks all packages at each start of a training
 gc.disable()  # what the modules of the tests make stays: looking through it again and again is a tenth of the time

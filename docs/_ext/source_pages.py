@@ -15,7 +15,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     made: dict[tuple[Any, ...], str] = {}
 
     def share(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: nodes.document | None) -> None:
-        """Let pages of a folder have the same navigation: none of them is in it, so that only its links tell it apart."""
+        """Let the pages of a folder share it: as none of them is in it, only what its links are relative to differs."""
         if not page.startswith(PAGES):
             return
         make = context["toctree"]

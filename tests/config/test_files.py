@@ -1,4 +1,5 @@
 import pytest
+import quick_loader
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -73,14 +74,64 @@ def test_files_that_are_read_once_compose_as_when_hydra_reads_them_each_time(tmp
         ["penalty=[r1,lecam]", "study=losses"],
         [],
     ]
-    files = ConfigFiles("train", tmp_path)
-    quick = [files.loader.load_configuration("train", each, RunMode.RUN) for each in lines]
+    loader = ConfigFiles("train", tmp_path).loader
+    quick = [type(loader).load_configuration(loader, "train", each, RunMode.RUN) for each in lines]
     with initialize_config_dir(config_dir=str(conf_dir()), job_name="gan", version_base=VERSION_BASE):
         alone = GlobalHydra.instance().config_loader()
         for config, each in zip(quick, lines, strict=True):
             expected = alone.load_configuration("train", each, RunMode.RUN)
             config.hydra.runtime.config_sources = expected.hydra.runtime.config_sources  # has tmp_path
             assert OmegaConf.to_yaml(config) == OmegaConf.to_yaml(expected)
+
+
+SEARCH = [
+    "hydra/sweeper=optuna",
+    "hydra.sweeper.n_trials=2",
+    "hydra.job.chdir=false",
+    "+hydra.sweeper.better.fid=lower",
+]
+
+
+@pytest.mark.parametrize("mode", RunMode)
+@pytest.mark.parametrize("own", [True, False], ids=["own", "users"])
+def test_the_tests_set_values_in_what_hydra_has_put_together_as_hydra_does(monkeypatch, folder, mode, own):
+    """See tests/helpers/quick_loader.py."""
+    loader = own_files("train").loader if own else ConfigFiles("train", folder(loss__mine="x: 1")).loader
+    lines = [
+        [],
+        ["loss=hinge", "seed=3", "optimizer.generator={lr:3}", "model.generator.channels=[1,2]", "seed=4"],
+        [*SEARCH, "+extra.key=1", "penalty=[r1,lecam]", "experiment=wgan_gp", "name='a=b'"],
+        ["study=losses", *SEARCH, "seed=1", "hydra.sweep.dir=x", "loss=wasserstein"],
+    ]
+    for folder_of_process in ("/", str(conf_dir())):
+        monkeypatch.chdir(folder_of_process)
+        for each in lines:
+            quick = quick_loader.composed(loader, "train", each, mode)
+            expected = type(loader).load_configuration(loader, "train", each, mode)
+            assert OmegaConf.to_yaml(quick) == OmegaConf.to_yaml(expected)
+            assert OmegaConf.is_struct(quick)
+            assert OmegaConf.get_type(quick.hydra.job) is OmegaConf.get_type(expected.hydra.job)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("seed=1,2", "+seed=1", "~loss", "nowhere=1", "++x=1", "seed=[", "seed.x=1"),
+        *("loss=nowhere", "loss=mine", "+loss=hinge", "+size=small", "loss={x: 1}", "loss=null"),
+        *("hydra.job.env_copy=[HOME]", "hydra.searchpath=[file:///]"),
+    ],
+)
+def test_other_overrides_are_left_to_hydra(folder, line):
+    loader = ConfigFiles("train", folder(loss__mine="x: 1", size__small="x: 1")).loader
+    assert quick_loader.composed(loader, "train", [line], RunMode.RUN) is None
+
+
+@pytest.mark.parametrize("file", ["loss__hinge", "hydra__anything", "train"])
+def test_a_folder_with_files_called_as_ours_is_left_to_hydra(monkeypatch, folder, file):
+    loader = ConfigFiles("train", folder(**{file: "x: 1"})).loader
+    monkeypatch.setattr(quick_loader, "composed", lambda *_: "quick")
+    assert loader.load_configuration("train", [], RunMode.RUN) != "quick"
+    assert own_files("train").loader.load_configuration("train", [], RunMode.RUN) == "quick"
 
 
 def test_each_copy_of_a_config_asks_for_the_time_and_changes_no_other(folder):

@@ -1,0 +1,105 @@
+"""Hydra's loader of our configs, which reads files again only where others are chosen.
+
+A sweep composes the config of each job, often several times, and a folder of the user's is read after ours. For each of
+these Hydra would put together for a tenth of a second what it has put together before, to set a few values in it.
+``tests/config/test_files.py`` compares with Hydra.
+"""
+
+import os
+import pickle
+from functools import cache
+from pathlib import Path
+
+from hydra.conf import ConfigSourceInfo
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
+from omegaconf import OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_experiments.config import files
+
+ORIGINAL = files._loader
+_our_loader = cache(lambda: ORIGINAL(None))
+
+
+def make_quick():
+    """Let the loaders of all commands be quick until this process ends."""
+
+    def loader(folder):
+        made = ORIGINAL(folder)
+        original = made.load_configuration
+
+        def load(config_name, overrides, run_mode, *options, **others):
+            left = options or others or (folder and _has_files_called_as_ours(folder))
+            config = None if left else composed(made, config_name, overrides, run_mode)
+            return original(config_name, overrides, run_mode, *options, **others) if config is None else config
+
+        made.load_configuration = load
+        return made
+
+    files._loader = loader
+
+
+def composed(loader, config_name, overrides, run_mode):
+    """Return what Hydra would make of these overrides; ``None`` if they are not that simple."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        values = [override for override in parsed if _is_value(override, loader)]
+        choices = tuple(override.input_line for override in parsed if override not in values)
+        if not all(_is_choice_of_ours(override) for override in parsed if override not in values):
+            return None
+        config = pickle.loads(_base(config_name, choices, run_mode, JobRuntime.instance().get("name")))
+        for override in values:
+            if override.is_add() and OmegaConf.select(config, override.key_or_group) is not None:
+                return None
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=override.is_add())
+    except (HydraException, OmegaConfBaseException):
+        return None  # Hydra says what is wrong
+    own = [override.input_line for override in parsed if not override.is_hydra_override()]
+    hydra = config.hydra
+    with flag_override(hydra, "struct", False):
+        hydra.overrides.task = own
+        hydra.overrides.hydra = [override.input_line for override in parsed if override.is_hydra_override()]
+        hydra.job.override_dirname = ",".join(sorted(own))
+        hydra.runtime.cwd = os.getcwd()
+        hydra.runtime.config_sources = [
+            ConfigSourceInfo(path=source.path, schema=source.scheme(), provider=source.provider)
+            for source in loader.get_sources()
+        ]
+    return config
+
+
+def _has_files_called_as_ours(folder):
+    """Tell whether a folder of the user's has files of which it is the question whether Hydra reads those or ours."""
+    own = [Path(path, name).relative_to(folder) for path, _, names in os.walk(folder) for name in names]
+    return any(path.parts[0] == "hydra" or (files.conf_dir() / path).exists() for path in own)
+
+
+def _is_value(override, loader):
+    """Tell whether an override sets a value, whatever is chosen."""
+    key = override.key_or_group
+    others = (override.is_delete(), override.is_force_add(), override.is_sweep_override(), override.package)
+    if any(others) or "/" in key or key.startswith(("hydra.job.", "hydra.searchpath")):
+        return False
+    return not _options(loader, key)
+
+
+def _options(loader, group):
+    return vars(loader).setdefault("quick_options", cache(loader.get_group_options))(group)
+
+
+def _is_choice_of_ours(override):
+    """Tell whether an override chooses options of ours or Hydra's, or what a job is called."""
+    key, value = override.key_or_group, override.value()
+    chosen = value if isinstance(value, list) else [value]
+    if override.input_line.startswith(("+", "~")) or key.startswith(("hydra.job.env", "hydra.searchpath")):
+        return False
+    known = _options(_our_loader(), key)
+    return key.startswith("hydra.job.") or all(isinstance(each, str) and each in known for each in chosen)
+
+
+@cache
+def _base(config_name, choices, run_mode, _):
+    loader = _our_loader()
+    return pickle.dumps(type(loader).load_configuration(loader, config_name, list(choices), run_mode))
