@@ -152,7 +152,8 @@ def root_logger_as_it_was():
     for handler in set(root.handlers) - set(handlers):
         if not type(handler).__module__.startswith("_pytest"):
             root.removeHandler(handler)
-    root.setLevel(level)
+    if root.level != level:  # to set it makes all loggers ask again
+        root.setLevel(level)
 
 
 @pytest.fixture

@@ -4,9 +4,12 @@ import signal
 
 import pytest
 import pytorch_lightning as pl
+from omegaconf import OmegaConf
 from pytorch_lightning.loggers.logger import DummyLogger
 from same_run import assert_same, assert_same_run, rows
+from tiny import tiny_overrides
 
+from gan_experiments.config.compose import compose
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
@@ -203,6 +206,10 @@ MANY_STEPS = (
 @pytest.fixture
 def lengths(monkeypatch):
     """Return the number of steps of each call of ``training_step``."""
+    return counted(monkeypatch)
+
+
+def counted(patch):
     counts, take = [], System.training_step
 
     def count(self, dataloader_iter):
@@ -210,19 +217,28 @@ def lengths(monkeypatch):
         take(self, dataloader_iter)
         counts.append(self.clock.step - before)
 
-    monkeypatch.setattr(System, "training_step", count)
-    monkeypatch.setattr(looping, "LONGEST", math.inf)  # the machine may be slow
+    patch.setattr(System, "training_step", count)
+    patch.setattr(looping, "LONGEST", math.inf)  # the machine may be slow
     return counts
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Train a run of many steps that nothing interrupts; returns its folder, and its steps in a row."""
+    run = RunFolder(tmp_path_factory.mktemp("loop") / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        lengths = counted(patch)
+        config = OmegaConf.to_container(compose("train", tiny_overrides(*MANY_STEPS)), resolve=True)
+        assert train(config, run) == 0
+    return run, lengths
 
 
 @pytest.mark.parametrize("most", [1, 7, 50])
 def test_a_run_is_the_same_for_any_number_of_steps_in_a_row_and_if_one_of_them_is_its_last(
-    tiny, tmp_path, monkeypatch, lengths, most
+    tiny, tmp_path, monkeypatch, whole, lengths, most
 ):
-    whole, killed, config = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed"), tiny(*MANY_STEPS)
-    assert train(config, whole) == 0
-    assert lengths == [25, 25, 2, 8, 15, 25, 4, 16]  # between the multiples of 200, 416 and 480 images
-    lengths.clear()
+    killed, config = RunFolder(tmp_path / "killed"), tiny(*MANY_STEPS)
+    assert whole[1] == [25, 25, 2, 8, 15, 25, 4, 16]  # between the multiples of 200, 416 and 480 images
     pauses, step = looping.RunLoop._pauses, GAN.step
     monkeypatch.setattr(looping.RunLoop, "_pauses", lambda self: pauses(self) or self._clock.step % most == 0)
 
@@ -238,7 +254,7 @@ def test_a_run_is_the_same_for_any_number_of_steps_in_a_row_and_if_one_of_them_i
     assert load_checkpoint(killed.checkpoint("last"))["images_seen"] == 416  # 52 steps
     assert train(config, killed) == 0
     assert max(lengths) == min(most, 25)
-    assert_same_run(whole, killed)
+    assert_same_run(whole[0], killed)
 
 
 def test_steps_in_a_row_cast_the_weights_of_mixed_precision_anew(tiny, tmp_path, monkeypatch, lengths):
