@@ -102,6 +102,7 @@ def test_the_tests_set_values_in_what_hydra_has_put_together_as_hydra_does(monke
         ["loss=hinge", "seed=3", "optimizer.generator={lr:3}", "model.generator.channels=[1,2]", "seed=4"],
         [*SEARCH, "+extra.key=1", "penalty=[r1,lecam]", "experiment=wgan_gp", "name='a=b'"],
         ["study=losses", *SEARCH, "seed=1", "hydra.sweep.dir=x", "loss=wasserstein"],
+        ["model=sagan", *SEARCH, "conditioning=acgan", "dataset=ring", "dataset_defaults=ring", "d_steps=3"],
     ]
     for folder_of_process in ("/", str(conf_dir())):
         monkeypatch.chdir(folder_of_process)

@@ -44,14 +44,27 @@ def make_quick():
 
 def put_together(files, lines):
     """Return the config of these choices; ``None`` if they are not that simple."""
-    given = dict(match.groups() for line in lines if (match := CHOICE.fullmatch(line)))
-    chosen = None if len(given) < len(lines) else chosen_with(given)
-    if chosen is None or not chosen.keys() <= files.groups:
+    if (chosen := all_chosen(files, lines)) is None:
         return None
     if "defaults" not in _known:
         defaults = ORIGINAL(files, [])
         _known["defaults"] = pickle.dumps((defaults.config, defaults.hydra))
     config, hydra = pickle.loads(_known["defaults"])
+    choose(config, hydra, chosen)
+    hydra.overrides.task = list(lines)
+    hydra.job.override_dirname = ",".join(sorted(lines))
+    return Composition(config, hydra)
+
+
+def all_chosen(files, lines):
+    """Return what these lines choose, by group; ``None`` if it is not that simple."""
+    given = dict(match.groups() for line in lines if (match := CHOICE.fullmatch(line)))
+    chosen = None if len(given) < len(lines) else chosen_with(given)
+    return None if chosen is None or not chosen.keys() <= files.groups else chosen
+
+
+def choose(config, hydra, chosen):
+    """Choose other options in the config of the defaults, and in Hydra's node of it."""
     flags = ["struct", "no_deepcopy_set_nodes"]  # what is set here has been copied
     with flag_override(config, flags, [False, True]), flag_override(hydra, "struct", False):
         of_root = []
@@ -66,9 +79,6 @@ def put_together(files, lines):
             if chosen[group].startswith("["):
                 del hydra.runtime.choices[group]  # as Hydra does with several options
         config.merge_with(*of_root)
-    hydra.overrides.task = list(lines)
-    hydra.job.override_dirname = ",".join(sorted(lines))
-    return Composition(config, hydra)
 
 
 def chosen_with(given):

@@ -10,6 +10,7 @@ import pickle
 from functools import cache
 from pathlib import Path
 
+import quick_configs
 from hydra.conf import ConfigSourceInfo
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobRuntime
@@ -49,7 +50,7 @@ def composed(loader, config_name, overrides, run_mode):
         choices = tuple(override.input_line for override in parsed if override not in values)
         if not all(_is_choice_of_ours(override) for override in parsed if override not in values):
             return None
-        config = pickle.loads(_base(config_name, choices, run_mode, JobRuntime.instance().get("name")))
+        config = _with_choices(config_name, choices, run_mode)
         for override in values:
             if override.is_add() and OmegaConf.select(config, override.key_or_group) is not None:
                 return None
@@ -67,6 +68,19 @@ def composed(loader, config_name, overrides, run_mode):
             ConfigSourceInfo(path=source.path, schema=source.scheme(), provider=source.provider)
             for source in loader.get_sources()
         ]
+    return config
+
+
+def _with_choices(config_name, choices, run_mode):
+    """Return the config of these choices, our own put together from the defaults where they are that simple."""
+    name = JobRuntime.instance().get("name")
+    own = [line for line in choices if not line.startswith("hydra")]
+    chosen = quick_configs.all_chosen(files.own_files("train"), own) if own and config_name == "train" else None
+    if chosen is None:
+        return pickle.loads(_base(config_name, choices, run_mode, name))
+    hydras = tuple(line for line in choices if line.startswith("hydra"))
+    config = pickle.loads(_base(config_name, hydras, run_mode, name))
+    quick_configs.choose(config, config.hydra, chosen)
     return config
 
 
