@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 from annotated_types import Interval
 
 from gan_experiments.core.escape import printable
+from gan_experiments.core.torch_version import too_old
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +37,9 @@ StandingBatches = Annotated[int, Interval(ge=0, le=10_000)]  # of standing stati
 Depth = Annotated[int, Interval(ge=1, le=100)]  # layers or blocks: each takes time, however small
 
 
+_INDEXES_UINT16 = (2, 10)  # the first version of torch that does
+
+
 @dataclass(frozen=True)
 class DataFacts:
     """What a dataset tells the networks, so that no model config repeats it.
@@ -49,6 +53,9 @@ class DataFacts:
         input_channels: Channels of the images that a translator starts from; ``None`` where images are generated from
             noise. They have the same size.
         bits: Of a value in the data: 8 or 16.
+
+    Raises:
+        ConfigError: torch is too old for images of 16 bits.
     """
 
     name: str
@@ -64,6 +71,8 @@ class DataFacts:
         if not isinstance(self.image_size, int):
             height, width = self.image_size
             object.__setattr__(self, "image_size", height if height == width else (height, width))
+        if self.bits == 16 and (least := too_old(_INDEXES_UINT16)):
+            raise ConfigError(f"dataset.bits: images of 16 bits need {least}; dataset.bits=8 rounds them")
 
     @property
     def height(self) -> int:

@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.files import replacing
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.torch_version import too_old
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
 
@@ -22,6 +23,7 @@ TOLERANCE = 1e-4  # largest difference from torch; images are in [-1, 1]
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _VERBOSE = ("onnxscript", "onnx_ir")  # loggers that report every simplified graph
 _TRACED, _CHECKED = 2, (1, 2, 5)  # batch sizes
+_EXPORTS_ALL = (2, 8)  # a version of torch that exports every network of ours; 2.6 lacks batch norm
 
 
 def require_onnx() -> None:
@@ -65,7 +67,9 @@ def export_onnx(generator: Generator | Translator, path: Path) -> float:
                 input_names=list(inputs), output_names=["images"], dynamic_shapes=tuple({0: batch} for _ in inputs),
             )  # fmt: skip
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-            raise ConfigError(f"{type(generator).__name__} cannot be exported to ONNX: {_root(error)}") from error
+            newer = f"; more networks can be, with {least}" if (least := too_old(_EXPORTS_ALL)) else ""
+            name = type(generator).__name__
+            raise ConfigError(f"{name} cannot be exported to ONNX: {_root(error)}{newer}") from error
         _add_metadata(generator, temporary)
         difference = max(_difference(generator, temporary, size) for size in _CHECKED)
         if not difference <= TOLERANCE:

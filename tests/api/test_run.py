@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from needs_torch import EXPORTS
 from PIL import Image
 from tiny import tiny_overrides
 
@@ -170,6 +171,7 @@ def test_a_stranger_s_config_runs_no_code(tmp_path, trained):
             method()
 
 
+@EXPORTS
 def test_the_command_exports_this_generator(trained, call, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     code, _, err = call(export, f"run={trained.folder}", f"output={tmp_path / 'g.onnx'}")

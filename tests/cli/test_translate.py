@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from needs_torch import EXPORTS
 from PIL import Image
 
 from gan_experiments.api.run import load_run
@@ -73,6 +74,7 @@ def test_sampling_a_translator_and_translating_with_a_generator_name_the_other_c
     assert "gan-sample" in err
 
 
+@EXPORTS
 @pytest.mark.usefixtures("quick_onnx")
 @pytest.mark.parametrize("model", ["pix2pix", "cut"])
 def test_a_translator_is_exported_to_onnx_and_agrees_with_torch(call, trained, tmp_path, model):

@@ -1,4 +1,5 @@
 import inspect
+import typing
 from typing import Annotated, Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_kwargs_that_nothing_lists_are_open(read, base):
     assert list(read(text).parameters) == ["a"]
 
 
-@pytest.mark.parametrize("module", ["typing", "typing_extensions"])
+@pytest.mark.parametrize("module", ["typing"] * hasattr(typing, "Unpack") + ["typing_extensions"])
 def test_an_unpacked_typed_dict_lists_the_arguments(read, module):
     signature = read(
         f"""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from needs_torch import DEEP, EXPORTS
 from PIL import Image
 
 from gan_experiments.api.run import load_run
@@ -31,6 +32,8 @@ KINDS = {  # height, width, channels, bits; and what of the defaults does not fi
     "transparency": ((8, 8, 4, 8), []),
     "deep": ((8, 16, 1, 16), []),
 }
+
+SHAPES = [(8, 12, 6, 8), (12, 8, 4, 8), *(pytest.param(shape, marks=DEEP) for shape in ((8, 12, 2, 16), (8, 8, 1, 16)))]
 
 
 def arrays(height, width, channels, bits):
@@ -62,8 +65,9 @@ def trained(tiny, tmp_path):
     return make
 
 
+@EXPORTS
 @pytest.mark.usefixtures("quick_onnx")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["rectangle", "transparency", pytest.param("deep", marks=DEEP)])
 def test_they_are_trained_on_measured_exported_and_drawn(trained, call, tmp_path, kind):
     shape, others = KINDS[kind]
     height, width, channels, bits = shape
@@ -84,6 +88,7 @@ def test_they_are_trained_on_measured_exported_and_drawn(trained, call, tmp_path
         assert sheet.mode == ("I;16" if bits == 16 else "RGB")
 
 
+@DEEP
 def test_a_translator_keeps_sixteen_bits(trained, call, tmp_path):
     images = arrays(16, 24, 1, 16)
     root = write(tmp_path / "pictures", images)
@@ -99,7 +104,7 @@ def test_a_translator_keeps_sixteen_bits(trained, call, tmp_path):
         run.translate(given.to(torch.uint8))
 
 
-@pytest.mark.parametrize("shape", [(8, 12, 6, 8), (8, 12, 2, 16), (12, 8, 4, 8), (8, 8, 1, 16)], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_shards_hold_the_same_images(tmp_path, monkeypatch, shape):
     monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "arrays"
@@ -120,6 +125,7 @@ def test_shards_hold_the_same_images(tmp_path, monkeypatch, shape):
     assert torch.equal(fetch(torch.tensor([3, 20])).images, shards.images[[3, 20]])
 
 
+@DEEP
 def test_random_flips_and_crops_keep_sixteen_bits(tmp_path):
     root = write(tmp_path / "pictures", arrays(8, 16, 1, 16))
     data = ImageFolder(**options(root, 8, 16, 1, 16), horizontal_flip=True, random_crop=2)
@@ -147,6 +153,7 @@ def test_errors_are_measured_in_grey_levels():
     assert torch.equal(PSNR().compare(images, answers), torch.full((2,), 9.0, dtype=torch.float64))
 
 
+@DEEP
 def test_photographs_are_asked_for_where_a_network_knows_no_others(tmp_path):
     root = write(tmp_path / "pictures", arrays(8, 16, 1, 16))
     assert like_photographs("inception", ImageFolder(**options(root, 8, 16, 1, 16))) == {"rounded_to_bits": 8}
@@ -155,6 +162,7 @@ def test_photographs_are_asked_for_where_a_network_knows_no_others(tmp_path):
         like_photographs("inception", ImageFolder(**options(root, 8, 16, 4, 8)))
 
 
+@DEEP
 def test_generated_images_of_others_must_be_of_the_same_kind(tmp_path):
     deep = DataFacts("deep", (8, 16), 1, bits=16)
     images = arrays(8, 16, 1, 16)
@@ -166,7 +174,7 @@ def test_generated_images_of_others_must_be_of_the_same_kind(tmp_path):
         load_fakes(shallow, deep)
 
 
-@pytest.mark.parametrize("shape", [(8, 12, 6, 8), (8, 12, 1, 16)], ids=str)
+@pytest.mark.parametrize("shape", [(8, 12, 6, 8), pytest.param((8, 12, 1, 16), marks=DEEP)], ids=str)
 def test_a_dataset_of_torch_gives_arrays(shape):
     height, width, channels, bits = shape
     images = arrays(*shape)
