@@ -27,16 +27,23 @@ _our_loader = cache(lambda: ORIGINAL(None))
 def make_quick():
     """Let the loaders of all commands be quick until this process ends."""
 
+    hydras = type(ORIGINAL(None))
+
+    class QuickLoader(hydras):
+        def load_configuration(self, config_name, overrides, run_mode, *options, **others):
+            left = options or others or (self.folder and _has_files_called_as_ours(self.folder))
+            config = None if left else composed(self, config_name, overrides, run_mode)
+            if config is None:
+                return super().load_configuration(config_name, overrides, run_mode, *options, **others)
+            return config
+
+        def __reduce__(self):  # launchers send it to processes that do not know this module
+            own = ("folder", "quick_options")
+            return object.__new__, (hydras,), {key: each for key, each in vars(self).items() if key not in own}
+
     def loader(folder):
         made = ORIGINAL(folder)
-        original = made.load_configuration
-
-        def load(config_name, overrides, run_mode, *options, **others):
-            left = options or others or (folder and _has_files_called_as_ours(folder))
-            config = None if left else composed(made, config_name, overrides, run_mode)
-            return original(config_name, overrides, run_mode, *options, **others) if config is None else config
-
-        made.load_configuration = load
+        made.folder, made.__class__ = folder, QuickLoader
         return made
 
     files._loader = loader
@@ -116,4 +123,4 @@ def _is_choice_of_ours(override):
 @cache
 def _base(config_name, choices, run_mode, _):
     loader = _our_loader()
-    return pickle.dumps(type(loader).load_configuration(loader, config_name, list(choices), run_mode))
+    return pickle.dumps(loader.load_configuration(config_name, list(choices), run_mode))

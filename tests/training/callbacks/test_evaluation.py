@@ -97,7 +97,8 @@ def test_a_resumed_run_keeps_its_extractors(tiny, network_down, tmp_path, monkey
 def test_too_few_images_are_refused_before_training(tiny, fit):
     with pytest.raises(ConfigError) as caught:
         fit("metrics=[native,kid]", "metrics.features.kid.subset_size=50")
-    assert caught.value.problems == ["metrics.samples: 40 generated images are too few for kid, which needs 50"]
+    text = "metrics.samples: 40 generated images are too few for kid, which needs 50 (metrics.features.kid.subset_size)"
+    assert caught.value.problems == [text]
 
 
 def test_its_share_of_the_time_is_logged_and_recorded(fit):
