@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from needs_torch import DEEP
 from config_view import problems
 
 from gan_experiments.core.contracts import Discriminator, Encoder, Generator
@@ -119,6 +120,7 @@ def test_a_network_that_says_nothing_takes_squares_only():
     assert unfit_rectangle(Own, 8, 8) == ""
 
 
+@DEEP
 def test_facts_say_height_and_width():
     facts = DataFacts("images", [4, 6], 2, bits=16)
     assert (facts.image_size, facts.height, facts.width, facts.shorter_side, facts.shape) == (

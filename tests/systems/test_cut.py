@@ -67,4 +67,4 @@ def test_training_is_the_algorithm_written_by_hand(tiny, tmp_path, model):
     assert set(flips) == ({True, False} if fast else {False})
     for name, network in zip(NETWORKS, networks, strict=True):
         for one, other in zip(getattr(parts.system, name).parameters(), network.parameters(), strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=3e-5, msg=lambda text, name=name: f"{name}: {text}")
