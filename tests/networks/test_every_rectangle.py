@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from needs_torch import DEEP
 from config_view import problems
+from needs_torch import DEEP
 
 from gan_experiments.core.contracts import Discriminator, Encoder, Generator
 from gan_experiments.core.network_rules import unfit_rectangle
