@@ -109,7 +109,7 @@ def fit(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> int:
             with suppress(OSError):  # on a full disk the user has to see the error itself
                 _close_record(run, parts, status, reason=reason, traceback=traceback.format_exc())
         raise
-    # A signal during the last step does not stop anything.
+    # A signal during the last step stops nothing but its evaluation.
     rule = parts.loop.rule
     stopped = bool(rule and rule.stopped)
     evaluation = parts.loop.evaluation
