@@ -1,4 +1,4 @@
-"""Makes the navigation of the pages that show source code once for each of their folders: that is 6 of 8 seconds."""
+"""Makes the navigation of the pages that show source code once for each of their folders."""
 
 from __future__ import annotations
 

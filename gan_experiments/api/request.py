@@ -158,4 +158,5 @@ def _with_origin(problem: Problem, line: CommandLine) -> Problem:
     if OmegaConf.select(recipe, problem.key) is None:
         return problem
     origin = f"; experiment={experiment} sets it, ~{problem.key} leaves it out"
-    return problem._replace(text=NO_SUCH_KEY + origin + problem.text[problem.text.rfind(" (") :])
+    _, sign, listed = problem.text.rpartition(" (")
+    return problem._replace(text=NO_SUCH_KEY + origin + sign + listed * bool(sign))

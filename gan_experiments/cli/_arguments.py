@@ -87,9 +87,11 @@ def read_arguments(arguments: Sequence[str], config_name: str = "train") -> argp
 
 def _with_values(unknown: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """Return the unknown flags of a command line, each with the value that stands behind it: ``--name x`` is one."""
-    flags = []
+    flags, behind = [], list(pairwise([*arguments, "-"]))
     for flag in (word for word in unknown if word.startswith("-")):
-        value = next((after for word, after in pairwise([*arguments, "-"]) if word == flag), "-")
+        value = next((after for word, after in behind if word == flag), "-")
+        if (flag, value) in behind:  # of a flag that is given again the next one counts
+            behind.remove((flag, value))
         flags.append(flag if "=" in flag or "=" in value or value.startswith("-") else f"{flag}={value}")
     return flags or list(unknown)
 

@@ -47,7 +47,7 @@ def _to_stored(images: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def movable(images: Tensor) -> Tensor:
-    """Return images as they are, but uint16 seen as int16, bit for bit: torch before 2.11 mirrors no uint16."""
+    """Return images as they are, but uint16 seen as int16, bit for bit: torch 2.10 mirrors no uint16."""
     return images.view(torch.int16) if images.dtype == torch.uint16 else images
 
 

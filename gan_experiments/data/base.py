@@ -243,6 +243,17 @@ class ImageData(pl.LightningDataModule):
             batches = self.inputs.batches(targets, fetch, make, module, held_on, rank, processes)
         return batches if immediate else Prefetched(batches)
 
+    def last_batch(self) -> Batch | TranslationBatch:
+        """Return what this process has seen in the last step, fetched again."""
+        trainer: Any = self.trainer
+        clock = trainer.lightning_module.clock
+        clock.images_seen -= clock.batch_size
+        try:
+            batch: Batch | TranslationBatch = next(iter(trainer.train_dataloader))
+            return batch
+        finally:
+            clock.images_seen += clock.batch_size
+
     def check_batch_size(self, batch_size: int, processes: int) -> None:
         """Refuse a global batch that is larger than the dataset or cannot be divided among ``processes``.
 

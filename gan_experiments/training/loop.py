@@ -105,9 +105,8 @@ class RunLoop(pl.Callback):
 
     def after_step(self, trainer: pl.Trainer) -> Iterator[None]:
         """Do what is due after a step, or after an interrupted evaluation; suspended while the user's callbacks run."""
-        overdue = self.checkpoint is not None and self.checkpoint.is_overdue(trainer.world_size)
         try:
-            improved = self._look(trainer, overdue)
+            improved, overdue = self._look(trainer)
         except EvaluationStoppedError:
             if self.checkpoint:  # before the user's callbacks, which see this step again when the run is resumed
                 self.checkpoint.save(trainer)
@@ -117,8 +116,8 @@ class RunLoop(pl.Callback):
         yield
         self._conclude(trainer, improved, overdue)
 
-    def _look(self, trainer: pl.Trainer, overdue: bool) -> bool:
-        """Read the monitor, evaluate and draw, as far as each is due; return whether this is the best evaluation."""
+    def _look(self, trainer: pl.Trainer) -> tuple[bool, bool]:
+        """Read the monitor, evaluate, draw, as is due; return whether it is the best yet, and a checkpoint overdue."""
         clock, improved = system_of(trainer).clock, False
         resumed = self.evaluation is not None and self.evaluation.interrupted
         read = self.monitor is not None and clock.due(self.monitor.every)
@@ -126,9 +125,10 @@ class RunLoop(pl.Callback):
             self._read(trainer, self.monitor)
         if self.evaluation and (resumed or clock.due(self.evaluation.every)):
             improved = self._evaluate(trainer, self.evaluation, read)
+        overdue = self.checkpoint is not None and self.checkpoint.is_overdue(trainer.world_size)
         if self.samples and (overdue or clock.due(self.samples.every)):
             self._draw(trainer, self.samples)
-        return improved
+        return improved, overdue
 
     def _conclude(self, trainer: pl.Trainer, improved: bool, overdue: bool) -> None:
         """Save and show the progress, as far as each is due, and stop if the run ends here."""
@@ -279,9 +279,9 @@ class _SecondHalf(pl.Callback):
         """Do what an interrupted evaluation has left to do after the last step, before the next one."""
         evaluation = self._loop.evaluation
         if evaluation and evaluation.interrupted:
-            last = system_of(trainer).clock.step - 1
+            batch, last = _data_of(trainer).last_batch(), system_of(trainer).clock.step - 1
             for callback in trainer.callbacks:  # type: ignore[attr-defined]
-                callback.on_train_batch_end(trainer, pl_module, None, None, last)
+                callback.on_train_batch_end(trainer, pl_module, {}, batch, last)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

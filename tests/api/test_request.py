@@ -1,10 +1,12 @@
 import pytest
 from omegaconf import OmegaConf
 
+from gan_experiments.api import request
 from gan_experiments.api.request import checked_names, checked_request, missing_files, name_problems, refuse
 from gan_experiments.config.command_schemas import CompareConfig, EvaluateConfig, SampleConfig, TranslateConfig
 from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.schema import Config
+from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import ConfigError
 
 SCHEMAS = {
@@ -142,6 +144,10 @@ def test_a_key_that_only_the_experiment_sets_is_said_to_be_its_own():
     says = "experiment=small_folder sets it, ~model.generator.channels leaves it out (latent_dim, hidden"
     assert any(line.startswith(f"model.generator.channels: no such key; {says}") for line in refused())
     assert not any(says in line for line in refused("model.generator.channels=3"))  # it has been typed
+    alone = request._with_origin(  # of a component without options, which can name none
+        Problem("model.generator.channels", "no such key"), check_command_line("train", Config, names)
+    )
+    assert alone.text == "no such key; experiment=small_folder sets it, ~model.generator.channels leaves it out"
     gone = refused("~model.generator.channels")
     assert [line.partition(":")[0] for line in gone] == [
         "model.generator.upsampling",

@@ -72,3 +72,9 @@ def test_a_flag_is_suggested():
 def test_a_flag_without_its_value_is_refused():
     with pytest.raises(ConfigError, match="--config-dir: expected one argument"):
         read_arguments(["--config-dir"])
+
+
+def test_a_wrong_flag_that_is_given_twice_is_answered_twice():
+    read = read_arguments(["--foo", "bar", "--foo", "--loss", "a", "b", "--loss", "c"])
+    assert [problem.partition(":")[0] for problem in read.problems] == ["--foo=bar", "--foo", "--loss=a", "--loss=c"]
+    assert read.overrides == ["b", "loss=a", "loss=c"]
