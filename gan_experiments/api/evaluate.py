@@ -158,8 +158,9 @@ def measure_run(
     ``dataset`` is a checked config node of the real images, where they are not the run's own.
 
     Raises:
-        ConfigError: The run cannot be restored, or the metrics do not fit it.
+        ConfigError: The run cannot be restored or written to, or the metrics do not fit it.
     """
+    run.files.check_place("run")
     record = _shared(partial(_measure_run, run, protocol, dataset), protocol)
     name = name or _default_name(record, run.config.get("seed")) + (f"-{record['dataset']}" if dataset else "")
     run.files.add_evaluation(name, record)

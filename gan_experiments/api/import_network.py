@@ -16,6 +16,7 @@ from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.checks import refuse
+from gan_experiments.core.files import check_new
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -45,9 +46,7 @@ def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] 
     """
     path = Path(file).expanduser()
     folder = RunFolder(Path(output or Path("outputs/imported", path.stem)).expanduser())
-    if folder.path.exists():
-        raise ConfigError(f"output: {folder.path} exists and is not overwritten")
-    folder.check_place()
+    check_new(folder.path, "output")
     from gan_experiments.runs.checkpoints import below
     from gan_experiments.runs.foreign.networks import recognized
     from gan_experiments.runs.foreign.state_dicts import foreign_place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,11 +18,14 @@ from gan_experiments.config.suggestions import NO_SUCH_KEY
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.dotted import value_of
+from gan_experiments.core.files import check_place
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.hub import is_hub
 from gan_experiments.runs.initial import find_source
 
+# Keys that name a file or a folder to write, by root config; of others it is ``output``.
+_WRITTEN = {"train": ("output_dir",), "sample": ("file",), "export": ("output", "push")}
 # What is at a key that names a file.
 _KINDS = {"dataset.root": "folder", "dataset.path": "file or folder", "metrics.weights": "file"}
 _OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
@@ -72,11 +76,12 @@ def name_problems(line: CommandLine, partial: bool = False) -> list[Problem | st
     return problems
 
 
-def missing_files(line: CommandLine, config: DictConfig | None = None) -> list[str]:
+def file_problems(line: CommandLine, config: DictConfig | None = None) -> list[str]:
     """Return what is wrong with the files that a config names, before any class is imported.
 
     Looked for are runs, what weights and images are read from, and those that a dataset of ours cannot be without: its
-    option has no default for them. What a class of the user's means by a path, only that class knows.
+    option has no default for them. What a class of the user's means by a path, only that class knows. What is to be
+    written has to be possible where it is to be.
 
     Args:
         line: Of which the names may be wrong.
@@ -85,17 +90,20 @@ def missing_files(line: CommandLine, config: DictConfig | None = None) -> list[s
     config = line.config() if config is None else config
     plain: Any = {} if config is None else OmegaConf.to_container(config)
     problems = []
-    for key in ("run", "resume", "checkpoint", "init_from", "study", "fake", "input", *_KINDS):
+    written = _WRITTEN.get(line.files.config_name, ("output",))
+    for key in ("run", "resume", "checkpoint", "init_from", "study", "fake", "input", *_KINDS, *written):
         path = value_of(plain, key)
         if isinstance(path, str) and path != "???" and "${" not in path and _is_needed(key, plain, line):
             try:
-                _look_for(key, path)
+                _look_where(key, path) if key in written else _look_for(key, path)
             except ConfigError as error:
                 problems += [f"{key}: {problem.removeprefix(f'{key}: ')}" for problem in error.problems]
     return problems
 
 
 def _is_needed(key: str, config: dict[str, Any], line: CommandLine) -> bool:
+    if key == "output_dir":  # in which a run that goes on, and a sweep that says so, do not lie
+        return config["resume"] is None and not line.multirun
     chosen, (group, _, name) = line.choices.get("dataset", "None"), key.partition(".")
     if group != "dataset":
         return True
@@ -113,6 +121,13 @@ def _look_for(key: str, path: str) -> None:
         raise ConfigError(f"{path}: no such checkpoint{suggest(path, ('last', 'best'))}")
     elif key != "checkpoint" and not os.path.exists(os.path.expanduser(path)):
         raise ConfigError(f"there is no {_KINDS.get(key, 'file or folder')} {path}")
+
+
+def _look_where(key: str, path: str) -> None:
+    """Check that something can be written to a path; of one that is there already, the command knows more."""
+    file = Path(path).expanduser()
+    if not is_hub(path) and not os.path.exists(file):
+        check_place(file, key)
 
 
 def checked_request(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from gan_experiments.api.compose import as_list, compose_request, edited_request, warn
-from gan_experiments.api.request import Request, checked_names, checked_request, missing_files
+from gan_experiments.api.request import Request, checked_names, checked_request, file_problems
 from gan_experiments.api.run import Run
 from gan_experiments.api.run_config import checked_run
 from gan_experiments.api.state import preserved_state
@@ -158,14 +158,14 @@ def _folder_of(request: Request) -> tuple[RunFolder, dict[str, Any]]:
     Raises:
         ConfigError: The request does not fit the folder, or nothing can be written there.
     """
-    config = request.config
+    config, key = request.config, "output_dir"
     if config["resume"] is not None:
-        folder = RunFolder(config["resume"])
+        folder, key = RunFolder(config["resume"]), "resume"
         config = resumed_config(folder, request)
     else:
         name = config["name"] or run_name(request.choices, request.overrides)
         folder = RunFolder(Path(config["output_dir"]) / date.today().isoformat() / name)
-    folder.check_place()
+    folder.check_place(key)
     if config["rerun"] and folder.path.exists():
         folder = folder.beside()
     elif folder.config_file.exists() and config["resume"] is None:
@@ -203,13 +203,14 @@ def train_sweep(
         jobs = plan(line)
         configs = pending(line, jobs)
         if configs:
-            RunFolder(jobs.folder).check_place()
+            inside = Path(jobs.folder).is_relative_to(line.config().output_dir)  # type: ignore[union-attr]
+            RunFolder(jobs.folder).check_place("output_dir" if inside else "hydra.sweep.dir")
     except ConfigError as error:
         problems += error.problems
         configs = combinations(line)
     for config in configs:  # torch is imported with the first whose files are there
         try:
-            refuse(missing_files(line, config))
+            refuse(file_problems(line, config))
             if (source := checked_request(line, Config, warnings.append, config).config.get("init_from")) is not None:
                 find_source(source)
         except ConfigError as error:

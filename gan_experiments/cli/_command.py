@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gan_experiments.api.request import Request, checked_request, missing_files, name_problems
+from gan_experiments.api.request import Request, checked_request, file_problems, name_problems
 from gan_experiments.cli._answers import answer, print_config
 from gan_experiments.cli._arguments import read_arguments
 from gan_experiments.cli._errors import report
@@ -110,7 +110,7 @@ def _command(config_name: str, schema: type, job: Job, sweep: Sweep | None, tidy
         raise ConfigError([*map(str, problems), *error.problems]) from None
     problems += name_problems(line, partial=options.cfg is not None)
     if problems or not (options.multirun or options.cfg):
-        problems += missing_files(line)
+        problems += file_problems(line)
     refuse(problems)
     if options.cfg:
         print_config(line, options)

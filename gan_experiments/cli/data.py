@@ -14,6 +14,7 @@ from gan_experiments.cli._errors import report
 from gan_experiments.cli._silence import silence
 from gan_experiments.config.command_schemas import ConvertConfig, DataConfig, ShardsConfig
 from gan_experiments.core.escape import printable
+from gan_experiments.core.files import check_new, check_place
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
@@ -45,8 +46,8 @@ def main() -> None:
 def run(request: Request) -> int:
     """Print what there is to know, and write a contact sheet."""
     options = request.config
-    if options["output"] is not None and Path(options["output"]).exists():
-        raise ConfigError(f"output: {options['output']} exists and is not overwritten")
+    sheets = Path("outputs/data")
+    check_new(Path(options["output"]), "output") if options["output"] else check_place(sheets, "output")
     from gan_experiments.core.images import image_grid, save_png
     from gan_experiments.data.describe import describe, sheet
     from gan_experiments.training.build import construct
@@ -56,7 +57,7 @@ def run(request: Request) -> int:
     data.setup()
     print("\n".join(map(printable, describe(data))))
     # Named by its content, it can be written again without a loss.
-    output = Path(options["output"] or f"outputs/data/{data.facts.name}-{data.fingerprint[:8]}.png")
+    output = Path(options["output"] or sheets / f"{data.facts.name}-{data.fingerprint[:8]}.png")
     images, columns = sheet(data, options["count"], options["seed"])
     save_png(image_grid(images, columns), output)
     print(f"  sheet        {shown(output)}")
@@ -124,8 +125,7 @@ def write(request: Request) -> int:
     options = request.config
     output = Path(options["output"]).expanduser()
     form = options.get("format", "shards") or ("zip" if output.suffix == ".zip" else "folder")
-    if output.exists():
-        raise ConfigError(f"output: {options['output']} exists and is not overwritten")
+    check_new(output, "output")
     if (form == "zip") != (output.suffix == ".zip"):
         raise ConfigError(f"output: {options['output']} does not go with format={form}: only the name of a zip ends so")
     from gan_experiments.data.convert import write_images

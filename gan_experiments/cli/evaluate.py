@@ -12,7 +12,7 @@ from gan_experiments.api.request import Request
 from gan_experiments.api.run import load_run
 from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import EvaluateConfig
-from gan_experiments.core.files import write_json
+from gan_experiments.core.files import check_place, write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
@@ -34,10 +34,11 @@ def run(request: Request) -> int:
         print(measure_run(evaluated, replace(protocol, **how), options["name"], dataset))
         return 0
     if options["run"] is None and options["fake"] is not None and dataset is not None:
-        path = existing_path(options["fake"])
+        path, folder = existing_path(options["fake"]), Path("outputs/evaluations")
+        check_place(folder, "the record")
         result = measure_images(path, dataset, protocol)
         key = hashlib.blake2b(json.dumps(result.record, sort_keys=True).encode(), digest_size=4).hexdigest()
-        output = Path("outputs/evaluations") / f"{path.stem}-{result.dataset}-{key}.json"
+        output = folder / f"{path.stem}-{result.dataset}-{key}.json"
         write_json(output, result.record)
         print(f"{result}\n  record       {shown(output)}")
         return 0

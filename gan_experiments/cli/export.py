@@ -9,6 +9,7 @@ from gan_experiments.api.request import Request
 from gan_experiments.api.run import load_run
 from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import ExportConfig
+from gan_experiments.core.files import check_new
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
@@ -28,8 +29,7 @@ def run(request: Request) -> int:
         print(push(exported, options["push"], options["checkpoint"]))
         return 0
     output = Path(options["output"] or exported.folder / "generator.onnx")
-    if output.exists():
-        raise ConfigError(f"output: {output} exists and is not overwritten")
+    check_new(output, "output")
     if output.suffix.lower() != ".onnx":
         raise ConfigError(f"output: {output} is no .onnx, which this is written as")
     from gan_experiments.runs.onnx import export_onnx, require_onnx

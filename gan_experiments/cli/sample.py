@@ -11,7 +11,7 @@ from gan_experiments.api.request import Request
 from gan_experiments.api.run import load_run
 from gan_experiments.cli._command import command
 from gan_experiments.config.command_schemas import SampleConfig
-from gan_experiments.core.types import ConfigError
+from gan_experiments.core.files import check_new, check_place
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import shown
 
@@ -65,12 +65,11 @@ def _new_file(folder: RunFolder, options: dict[str, Any], suffix: str) -> Path:
     """Return the file to write, which does not exist yet; one that is not given has ``suffix``.
 
     Raises:
-        ConfigError: The given file exists.
+        ConfigError: The given file exists, or none can be made there.
     """
     if options["file"] is not None:
         file = Path(options["file"])
-        if file.exists():
-            raise ConfigError(f"file: {file} exists and is not overwritten")
+        check_new(file, "file")
         return file
     name = options["output"]["_target_"].rpartition(".")[2].lower()
     checkpoint = options["checkpoint"] if options["checkpoint"] in ("last", "best") else "custom"
@@ -78,6 +77,7 @@ def _new_file(folder: RunFolder, options: dict[str, Any], suffix: str) -> Path:
     number = 1
     while (file := folder.samples / f"{name}-{checkpoint}-seed{options['seed']}-{number}{suffix}").exists():
         number += 1
+    check_place(file, "file")
     return file
 
 

@@ -21,6 +21,7 @@ def run(request: Request) -> int:
     options = request.config
     trained = load_run(options["run"], options["trusted"])
     from gan_experiments.api.translate import input_files, read_inputs, translate_images, translator_of
+    from gan_experiments.core.files import check_place
     from gan_experiments.core.images import picture_suffix, save_png
 
     output = Path(options["output"]).expanduser()
@@ -28,6 +29,7 @@ def run(request: Request) -> int:
     translator = translator_of(system, options["direction"], options["generator"] == "ema")
     bits = translator.facts.bits
     suffix = picture_suffix(translator.facts.channels, bits)
+    check_place(output, "output")
     files = input_files(Path(options["input"]).expanduser(), output, suffix)
     for image, target in read_inputs(files, translator.input_channels, bits):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from gan_experiments.core.files import write_tensors
+from gan_experiments.core.files import check_place, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,10 +24,17 @@ _log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 
-def cache_folder() -> Path:
-    """Return ``$GAN_EXPERIMENTS_CACHE``, or else the user's cache folder; it need not exist yet."""
-    chosen = os.environ.get("GAN_EXPERIMENTS_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("gan_experiments", appauthor=False)
+def cache_folder(cache_dir: str | None = None) -> Path:
+    """Return ``cache_dir``, ``$GAN_EXPERIMENTS_CACHE``, or else the user's cache folder; it need not exist yet.
+
+    Raises:
+        ConfigError: It does not exist, and cannot be made.
+    """
+    chosen = cache_dir or os.environ.get("GAN_EXPERIMENTS_CACHE")
+    folder = Path(chosen).expanduser() if chosen else user_cache_path("gan_experiments", appauthor=False)
+    if not folder.is_dir():
+        check_place(folder, "cache_dir" if cache_dir else "$GAN_EXPERIMENTS_CACHE")
+    return folder
 
 
 def read_or_make(path: Path, read: Callable[[], Value | None], make: Callable[[], Value]) -> Value:

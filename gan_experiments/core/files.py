@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,37 @@ from gan_experiments.core.types import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def check_place(path: Path, key: str) -> None:
+    """Check that a file or folder, which ``key`` names, can be made, or written to if it is a folder; leaves nothing.
+
+    Raises:
+        ConfigError: It cannot, and why.
+    """
+    try:
+        existing = next(each for each in (path, *path.absolute().parents) if each.exists() or each.is_symlink())
+        if not existing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"no permission to write to {existing}")
+        try:  # which permissions do not tell of a disk that is read-only, or of what the system itself keeps, as /proc
+            tempfile.TemporaryFile(dir=existing).close()
+        except OSError as error:
+            raise OSError(error.errno, f"no file can be made in {existing} ({error.strerror})") from None
+    except OSError as error:
+        raise ConfigError(f"{key}: {path}: cannot be written to: {error.strerror}") from None
+
+
+def check_new(path: Path, key: str) -> None:
+    """Check that a file or folder, which ``key`` names, does not exist, and can be made; leaves nothing.
+
+    Raises:
+        ConfigError: It exists, or cannot be made, and why.
+    """
+    if path.exists():
+        raise ConfigError(f"{key}: {path} exists and is not overwritten")
+    check_place(path, key)
 
 
 @contextmanager

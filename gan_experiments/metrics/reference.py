@@ -82,7 +82,7 @@ class ReferenceStatistics:
         self._source = json.dumps(source, sort_keys=True)
         self._recipe = json.dumps({"of": self._source, "keeps": self._keeps}, sort_keys=True)
         self._name = f"{data.facts.name}-{extractor.name}-{_short_hash(self._source)}"
-        folder = Path(cache_dir) if cache_dir else cache_folder()
+        folder = cache_folder(cache_dir)
         self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
 
     def get(

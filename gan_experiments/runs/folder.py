@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import yaml
 from filelock import FileLock
 
-from gan_experiments.core.files import read_bytes, write_json, write_text
+from gan_experiments.core.files import check_place, read_bytes, write_json, write_text
 from gan_experiments.core.lock import is_locked, locked
 from gan_experiments.core.types import ConfigError
 from gan_experiments.core.yaml_size import load_yaml
@@ -82,16 +81,7 @@ class RunFolder:
         Raises:
             ConfigError: It cannot, and why.
         """
-        try:
-            existing = next(
-                path for path in (self.path, *self.path.absolute().parents) if path.exists() or path.is_symlink()
-            )
-            if not existing.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder")
-            if not os.access(existing, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, f"no permission to write to {existing}")
-        except OSError as error:
-            raise ConfigError(f"{key}: {self.path}: cannot be written to: {error.strerror}") from None
+        check_place(self.path, key)
         if self.record_file.is_dir():
             raise ConfigError(f"{self.record_file}: is a folder, where a run has a file")
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from gan_experiments.core import files
 from gan_experiments.core.text import first_line, show
 from gan_experiments.core.types import ConfigError
 
@@ -80,15 +81,18 @@ def check_place(place: str, key: str) -> None:
     """Refuse a place that nothing can be put into, without asking the Hub.
 
     Raises:
-        ConfigError: It is a folder with files in it, no name of a repository, or the extra is missing.
+        ConfigError: It is a folder with files in it, or cannot be made, no name of a repository, or the extra is
+            missing.
     """
     if is_hub(place):
         _parsed(place, key)
         _package(key)
         return
     path = Path(place).expanduser()
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise ConfigError(f"{key}: {path} exists and is not overwritten")
+    if path.is_dir() and not any(path.iterdir()):
+        files.check_place(path, key)
+    else:
+        files.check_new(path, key)
 
 
 def _parsed(place: str, key: str) -> tuple[str, str | None]:

@@ -8,7 +8,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from gan_experiments.core.files import replacing
+from gan_experiments.core.files import check_new, replacing
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.state import STATUSES, size_and_time
@@ -48,10 +48,9 @@ def check_archive(folder: RunFolder, file: Path) -> None:
     """Check that a run folder can be archived as a file.
 
     Raises:
-        ConfigError: The file exists, or would lie inside the folder, and so be packed into itself.
+        ConfigError: The file exists, cannot be made, or would lie inside the folder, and so be packed into itself.
     """
-    if file.exists():
-        raise ConfigError(f"output: {file} exists and is not overwritten")
+    check_new(file, "output")
     if file.resolve().is_relative_to(folder.path.resolve()):
         raise ConfigError(f"output: {file} lies inside the run folder {folder.path}")
 

@@ -2,8 +2,20 @@ import pytest
 from omegaconf import OmegaConf
 
 from gan_experiments.api import request
-from gan_experiments.api.request import checked_names, checked_request, missing_files, name_problems, refuse
-from gan_experiments.config.command_schemas import CompareConfig, EvaluateConfig, SampleConfig, TranslateConfig
+from gan_experiments.api.request import checked_names, checked_request, file_problems, name_problems, refuse
+from gan_experiments.config.command_schemas import (
+    CompareConfig,
+    ConvertConfig,
+    DataConfig,
+    DiagnoseConfig,
+    EvaluateConfig,
+    ExportConfig,
+    ImportConfig,
+    RunsArchiveConfig,
+    SampleConfig,
+    ShardsConfig,
+    TranslateConfig,
+)
 from gan_experiments.config.compose import check_command_line, compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.checks import Problem
@@ -15,7 +27,15 @@ SCHEMAS = {
     "evaluate": EvaluateConfig,
     "translate": TranslateConfig,
     "compare": CompareConfig,
+    "convert": ConvertConfig,
+    "data": DataConfig,
+    "diagnose": DiagnoseConfig,
+    "export": ExportConfig,
+    "import": ImportConfig,
+    "runs_archive": RunsArchiveConfig,
+    "shards": ShardsConfig,
 }
+WRITTEN = {name: "output" for name in SCHEMAS if name != "evaluate"} | {"train": "output_dir", "sample": "file"}
 
 
 def test_a_request_says_what_was_asked_for():
@@ -38,7 +58,7 @@ def test_a_saved_config_has_no_option_that_says_which_files_it_needs(tmp_path):
     chosen = ["dataset=image_folder", "dataset.root=gone"]
     config = OmegaConf.to_yaml(compose("train", chosen))
     (tmp_path / "config.yaml").write_text(config)
-    assert missing_files(check_command_line("config", Config, config_dir=tmp_path)) == []
+    assert file_problems(check_command_line("config", Config, config_dir=tmp_path)) == []
 
 
 def test_files_of_a_dataset_of_the_users_own_are_not_looked_for(tmp_path):
@@ -46,7 +66,7 @@ def test_files_of_a_dataset_of_the_users_own_are_not_looked_for(tmp_path):
     for name, target in (("mine", "mine.Data"), ("ours", "gan_experiments.data.datasets.image_folder.ImageFolder")):
         (tmp_path / "dataset" / f"{name}.yaml").write_text(f"_target_: {target}\nroot: ???\n")
     asked = [
-        missing_files(check_command_line("train", Config, [f"dataset={name}", "dataset.root=s3://x"], str(tmp_path)))
+        file_problems(check_command_line("train", Config, [f"dataset={name}", "dataset.root=s3://x"], str(tmp_path)))
         for name in ("mine", "ours")
     ]
     assert asked == [[], ["dataset.root: there is no folder s3://x"]]
@@ -68,8 +88,8 @@ def test_files_of_the_dataset_are_looked_for_before_a_class_is_imported(tmp_path
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
     line = check_command_line("train", Config, overrides)
-    assert missing_files(line) == problems
-    assert missing_files(check_command_line("evaluate", EvaluateConfig, ["fake=here"])) == []
+    assert file_problems(line) == problems
+    assert file_problems(check_command_line("evaluate", EvaluateConfig, ["fake=here"])) == []
 
 
 @pytest.mark.parametrize(
@@ -91,15 +111,38 @@ def test_files_of_the_dataset_are_looked_for_before_a_class_is_imported(tmp_path
 def test_runs_weights_and_images_are_looked_for_even_if_names_are_wrong(tmp_path, monkeypatch, name, override, problem):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
-    found = missing_files(check_command_line(name, SCHEMAS[name], [*override.split(), "nothing=1", "dataset=nothing"]))
+    found = file_problems(check_command_line(name, SCHEMAS[name], [*override.split(), "nothing=1", "dataset=nothing"]))
     assert len(found) == (problem is not None)
     assert not found or found[0].startswith(problem)
+
+
+@pytest.mark.parametrize(("name", "key"), [*WRITTEN.items(), ("export", "push")])
+def test_what_cannot_be_written_is_said_with_all_else(tmp_path, monkeypatch, name, key):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    line = check_command_line(name, SCHEMAS[name], [f"{key}=file/x", "nothing=1"])
+    text = f"{key}: file/x: cannot be written to: {tmp_path / 'file'} is not a folder"
+    assert text in file_problems(line)
+    assert next(map(str, line.problems)).startswith("nothing: no such key")
+    for allowed in "file", "new/x":  # of what is there the command says that it is not overwritten
+        assert not any(
+            "cannot" in text for text in file_problems(check_command_line(name, SCHEMAS[name], [f"{key}={allowed}"]))
+        )
+
+
+def test_where_a_run_that_goes_on_or_a_sweep_lies_is_not_where_a_new_one_would(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    sweep = check_command_line("train", Config, ["output_dir=file/x", "seed=0,1"], multirun=True)
+    assert file_problems(sweep) == []
+    (problem,) = file_problems(check_command_line("train", Config, ["output_dir=file/x", "resume=here"]))
+    assert problem.startswith("resume: here")
 
 
 def test_paths_are_shown_without_control_characters():
     line = check_command_line("sample", SampleConfig, ["run='a\x1b[31m'", "checkpoint='b\n'"])
     with pytest.raises(ConfigError) as error:
-        refuse(missing_files(line))
+        refuse(file_problems(line))
     assert [problem.isprintable() for problem in error.value.problems] == [True, True]
 
 

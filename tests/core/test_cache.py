@@ -8,6 +8,7 @@ import torch
 
 from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.files import write_text
+from gan_experiments.core.types import ConfigError
 
 
 def test_folder_is_the_users_unless_the_environment_names_one(monkeypatch, tmp_path):
@@ -17,6 +18,16 @@ def test_folder_is_the_users_unless_the_environment_names_one(monkeypatch, tmp_p
     assert cache_folder() == Path.home() / "kept"
     monkeypatch.delenv("GAN_EXPERIMENTS_CACHE")
     assert cache_folder().name == "gan_experiments"
+
+
+def test_a_folder_that_cannot_be_made_is_refused_by_the_name_of_what_says_it(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(ConfigError, match=r"^\$GAN_EXPERIMENTS_CACHE: .*file is not a folder$"):
+        cache_folder()
+    with pytest.raises(ConfigError, match=r"^cache_dir: .*file is not a folder$"):
+        cache_folder(str(tmp_path / "file"))
+    assert cache_folder(str(tmp_path / "new")) == tmp_path / "new"
 
 
 class Cached:

@@ -1,9 +1,13 @@
+import errno
 import json
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from gan_experiments.core.files import remove_leftovers, replacing, write_json, write_text
+from gan_experiments.core.files import check_new, check_place, remove_leftovers, replacing, write_json, write_text
+from gan_experiments.core.types import ConfigError
 
 
 def test_an_error_leaves_the_old_file_and_no_other(tmp_path):
@@ -46,3 +50,31 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     (tmp_path / "kept.tmp").write_text("")
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.rglob("*tmp")] == ["kept.tmp"]
+
+
+def test_a_place_that_can_be_written_to_is_left_as_it_was(tmp_path):
+    check_place(tmp_path, "output")
+    check_new(tmp_path / "a" / "b.png", "output")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_exists_is_not_overwritten(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(ConfigError, match=r"^output: .*a exists and is not overwritten$"):
+        check_new(tmp_path / "a", "output")
+
+
+def test_a_place_that_permissions_allow_and_the_system_refuses(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    text = rf"^file: .*a\.png: cannot be written to: no file can be made in {tmp_path} \(Read-only file system\)$"
+    with pytest.raises(ConfigError, match=text):
+        check_new(tmp_path / "a.png", "file")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux")
+def test_nothing_can_be_made_in_proc():
+    with pytest.raises(ConfigError, match=r"^output: /proc/x: cannot be written to: no .* in /proc"):
+        check_place(Path("/proc/x"), "output")

@@ -1,4 +1,5 @@
 import errno
+import re
 import signal
 import subprocess
 import sys
@@ -185,7 +186,10 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_starts(swe
     Path("study").write_text("a file")
     code, out, err = sweep(*SWEEP, "seed=0,1")
     assert (code, out, sweep.begun) == (2, "", [])
-    assert "output_dir: study: cannot be written to: study is not a folder" in err
+    assert "hydra.sweep.dir: study: cannot be written to: study is not a folder" in err
+    code, _, err = sweep(*(line for line in SWEEP if "sweep.dir" not in line), "seed=0,1", "output_dir=study")
+    assert (code, sweep.begun) == (2, [])
+    assert re.search(r"output_dir: study/.*: cannot be written to: .*study is not a folder", err)
 
 
 @pytest.mark.parametrize(

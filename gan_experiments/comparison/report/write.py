@@ -19,7 +19,7 @@ from gan_experiments.comparison.report.measured import measured
 from gan_experiments.comparison.report.tables import as_markdown, tables
 from gan_experiments.comparison.report.wording import score_name, verdict
 from gan_experiments.core.escape import for_markdown, printable
-from gan_experiments.core.files import replacing, write_json
+from gan_experiments.core.files import check_place, replacing, write_json
 from gan_experiments.core.text import csv_of_columns
 from gan_experiments.core.types import ConfigError
 
@@ -42,7 +42,8 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
         The files, the page first.
 
     Raises:
-        ConfigError: One of the files exists and was not written by an earlier comparison; nothing is written then.
+        ConfigError: One of the files exists and was not written by an earlier comparison, or none can be made there;
+            nothing is written then.
     """
     provenance = _provenance(comparison, study, command)
     runs, curves = export.run_columns(comparison), export.curve_columns(comparison)
@@ -56,6 +57,7 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
     if export.has_parquet():
         files["runs.parquet"] = lambda path: export.write_parquet(runs, path)
         files["curves.parquet"] = lambda path: export.write_parquet(curves, path)
+    check_place(folder, "output")
     _refuse_changed(folder, files)
     hashes = {}
     for name, content in files.items():

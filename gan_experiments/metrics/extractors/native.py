@@ -100,7 +100,7 @@ class NativeClassifier(Extractor):
         return json.dumps(recipe, sort_keys=True)
 
     def _path(self, data: ImageSource, recipe: str) -> Path:
-        folder = Path(self._cache_dir) if self._cache_dir else cache_folder()
+        folder = cache_folder(self._cache_dir)
         key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
         return folder / "native" / f"{data.facts.name}-{key}.safetensors"
 
