@@ -14,6 +14,7 @@ from gan_experiments.api.run import load_run
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.files import COMPOSE_FAILURES
+from gan_experiments.config.plugins import USED
 from gan_experiments.config.suggestions import NO_SUCH_KEY
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem, refuse
@@ -28,7 +29,6 @@ from gan_experiments.runs.initial import find_source
 _WRITTEN = {"train": ("output_dir",), "sample": ("file",), "export": ("output", "push")}
 # What is at a key that names a file.
 _KINDS = {"dataset.root": "folder", "dataset.path": "file or folder", "metrics.weights": "file"}
-_OF_SWEEPS = ("hydra/launcher=", "hydra/sweeper=", "hydra.launcher.", "hydra.sweeper.", "hydra.sweep.")
 
 
 class Request(NamedTuple):
@@ -67,12 +67,10 @@ def name_problems(line: CommandLine, partial: bool = False) -> list[Problem | st
     errors = [problem for problem in line.problems if not problem.warning]  # ``checked_request`` passes warnings on
     problems: list[Problem | str] = [problem for problem in errors if not (problem.missing and partial)]
     if not line.multirun and not partial and line.hydra:
-        of_sweeps = [text for text in line.hydra_lines if text.startswith(_OF_SWEEPS)]
+        of_sweeps = [text.lstrip("+~") for text in line.hydra_lines if text.lstrip("+~").startswith(USED)]
         listed = any(change.key == "study" and change.group for change in line.changes)  # no choice: study=[a,b]
         of_sweeps += ["study"] if listed or line.choices.get("study", "None") != "None" else []
         problems += [f"{text.partition('=')[0]}: belongs to a sweep, which needs -m" for text in of_sweeps]
-    if any(text.startswith("hydra.run.") for text in line.hydra_lines):
-        problems.append("hydra.run: is not used here; output_dir=... and name=... say where a run of gan-train lies")
     return problems
 
 

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
-from gan_experiments.config.plugins import not_installed
+from gan_experiments.config.plugins import hydra_problem
 from gan_experiments.config.suggestions import meant_by_folder, option_aliases, unreadable
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
@@ -97,8 +97,8 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
             read.problems.append(Problem("", unreadable(line, error, files)))
             continue
         if override.is_hydra_override():
-            if lacking := not_installed(change.key, change.values):
-                read.problems.append(lacking)
+            if problem := hydra_problem(change.key, change.values, multirun):
+                read.problems.append(problem)
                 continue
             known = not change.group or _existing_options(change, files, read) == change
             read.hydra_lines += [line] if known else []

@@ -1,4 +1,4 @@
-"""Hydra's launchers and sweepers that come as extras: what has to be installed, and their defaults here."""
+"""What of Hydra's own node can be set here; of launchers and sweepers that are extras, what has to be installed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from omegaconf import DictConfig, OmegaConf
 
 from gan_experiments.core.checks import Problem
+from gan_experiments.core.text import suggest
 
 
 class Plugin(NamedTuple):
@@ -38,6 +39,44 @@ PLUGINS = {
     "hydra/launcher=ray": Plugin("ray", ("ray", "hydra_plugins.hydra_ray_launcher"), {}),
     "hydra/sweeper=optuna": Plugin("optuna", ("optuna",), {}),
 }
+# What Hydra would else do for a sweep: make a folder of its own for each job, log into it, and go there.
+HELD = {
+    "hydra.mode": "MULTIRUN",
+    "hydra.output_subdir": "null",
+    "hydra/job_logging": "none",
+    "hydra/hydra_logging": "none",
+    "hydra.job.chdir": "false",
+    "hydra.sweep.subdir": ".",
+}
+# Sections and keys that are used, all of them by sweeps.
+USED = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep.dir", "hydra.job.env_set",
+        "hydra.job.env_copy")  # fmt: skip
+_LOGS = "messages go to standard error, those of a job of a sweep to job.log in its folder; logger=... logs values"
+_INSTEAD = {
+    "hydra.run": "output_dir=... and name=... say where a run of gan-train lies",
+    "hydra.sweep.subdir": "the folder of a job is named by its overrides, or by name=...",
+    "hydra.output_subdir": "config.yaml and record.json in the folder of a run hold its config and its overrides",
+    "hydra.job.chdir": "a run stays in the folder in which the command was given; output_dir=... says where it writes",
+    "hydra.job.name": "name=... names the folder of a run, hydra.launcher.name=... the job of a cluster",
+    "hydra.searchpath": "--config-dir FOLDER adds a folder of configs of yours",
+    "hydra.callbacks": "+callbacks.mine._target_=... adds a callback of Lightning",
+    "hydra.help": "--help has a page of its own",
+    "hydra.mode": "-m makes a sweep, and without it there is one run",
+    **dict.fromkeys(("hydra.verbose", "hydra.job_logging", "hydra.hydra_logging"), _LOGS),
+}
+
+
+def hydra_problem(key: str, values: Sequence[str], multirun: bool) -> Problem | None:
+    """Say what is wrong with a key of Hydra's own node, whose other values would do nothing here, or with an option."""
+    if any(f"{key}.".startswith(f"{used}.") for used in USED):
+        return not_installed(key, values)
+    held = {**HELD, "hydra.mode": "MULTIRUN" if multirun else "RUN"}.get(key, "")
+    if [value.lower() for value in values] == [held.lower()]:
+        return None
+    dotted = f"{key.replace('/', '.')}."
+    instead = next((text for name, text in _INSTEAD.items() if dotted.startswith(f"{name}.")), "")
+    hint = f"; {instead}" if instead else f"{suggest(key, USED)}; used are {', '.join(USED)}"
+    return Problem(key, f"is not used here{hint}")
 
 
 def not_installed(group: str, options: Sequence[str]) -> Problem | None:

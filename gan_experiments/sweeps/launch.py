@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.files import ConfigFiles, own_choices
 from gan_experiments.config.overrides import dataset_default_lines
-from gan_experiments.config.plugins import plugin_defaults, plugin_problems
+from gan_experiments.config.plugins import HELD, plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET, find_class
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.escape import printable
@@ -39,16 +39,6 @@ from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.options import SearchConfig
 from gan_experiments.sweeps.sequential import SequentialConfig, is_sequential
 from gan_experiments.sweeps.table import print_table
-
-# Hydra would make a folder of its own per job, log into it, and go there.
-_TIDY = {
-    "hydra.mode": "MULTIRUN",
-    "hydra.output_subdir": "null",
-    "hydra/job_logging": "none",
-    "hydra/hydra_logging": "none",
-    "hydra.job.chdir": "false",
-    "hydra.sweep.subdir": ".",
-}
 
 
 class JobFailed(Exception):  # noqa: N818 - tells Hydra's launcher; the user has been told
@@ -160,7 +150,7 @@ def _values(overrides: Sequence[str]) -> frozenset[tuple[str, str]]:
 
 def tidy_overrides(overrides: Sequence[str]) -> list[str]:
     """Return what keeps Hydra from leaving files beside the runs, and what suits its plugins, unless it is given."""
-    own = _TIDY | plugin_defaults(overrides)
+    own = HELD | plugin_defaults(overrides)
     return [f"{key}={value}" for key, value in own.items() if not any(it.startswith(f"{key}=") for it in overrides)]
 
 

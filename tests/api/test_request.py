@@ -146,11 +146,11 @@ def test_paths_are_shown_without_control_characters():
     assert [problem.isprintable() for problem in error.value.problems] == [True, True]
 
 
-def test_a_folder_of_hydra_is_refused():
-    line = check_command_line("train", Config, ["hydra.run.dir=here"])
-    assert name_problems(line) == [
-        "hydra.run: is not used here; output_dir=... and name=... say where a run of gan-train lies"
-    ]
+@pytest.mark.parametrize("line", ["hydra.sweep.dir=x", "+hydra.job.env_set.A=b", "hydra/sweeper=basic"])
+def test_what_is_about_sweeps_needs_one(line):
+    (problem,) = name_problems(check_command_line("train", Config, [line]))
+    assert problem == f"{line.lstrip('+').partition('=')[0]}: belongs to a sweep, which needs -m"
+    assert name_problems(check_command_line("train", Config, [line, "seed=0,1"], multirun=True)) == []
 
 
 def test_what_is_given_twice_is_said_to_count_once():

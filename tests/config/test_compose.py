@@ -205,7 +205,7 @@ def test_what_is_below_an_option_that_does_not_exist_is_checked_against_the_near
         ("++loss=hinge", "loss=hinge"),
         ("~callbacks.samples", "~callbacks.samples"),
         ("name=null", "name=null"),
-        ("hydra.job.name=x", "hydra.job.name=x"),
+        ("hydra.sweep.dir=x", "hydra.sweep.dir=x"),
     ],
 )
 def test_overrides_are_handed_to_hydra_as_it_takes_them(given, handed):

@@ -5,7 +5,7 @@ from gan_experiments.config import plugins
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import check_command_line
 from gan_experiments.config.grid import combinations
-from gan_experiments.config.plugins import PLUGINS, not_installed, plugin_defaults
+from gan_experiments.config.plugins import HELD, PLUGINS, not_installed, plugin_defaults
 from gan_experiments.config.schema import Config
 from gan_experiments.sweeps.launch import sweep_problems
 
@@ -43,6 +43,54 @@ def test_every_extra_is_one(request):
 def test_hydras_own_need_nothing():
     assert not_installed("hydra/launcher", ["basic"]) is None
     assert problems("seed=0,1") == []
+
+
+@pytest.mark.parametrize(
+    ("override", "instead"),
+    [
+        ("hydra.run.dir=here", "output_dir=... and name=... say where a run of gan-train lies"),
+        ("hydra.verbose=true", "job.log"),
+        ("++hydra.verbose=true", "job.log"),
+        ("hydra/job_logging=default", "job.log"),
+        ("hydra/hydra_logging=nothing", "job.log"),
+        ("hydra.job_logging.level=DEBUG", "job.log"),
+        ("hydra.sweep.subdir=x", "name=..."),
+        ("hydra.output_subdir=x", "config.yaml"),
+        ("hydra.job.chdir=true", "output_dir=..."),
+        ("hydra.job.name=x", "name=..."),
+        ("hydra.searchpath=[file:///tmp]", "--config-dir"),
+        ("+hydra.callbacks.mine=x", "+callbacks.mine._target_=..."),
+        ("hydra.help.header=x", "--help"),
+        ("hydra/help=default", "--help"),
+        ("hydra.swep.dir=x", "did you mean 'hydra.sweep.dir'?"),
+        ("hydra.runtime.cwd=x", "used are hydra/launcher, "),
+        ("hydra.sweep={dir: x}", "used are hydra/launcher, "),
+        ("~hydra.job", "used are hydra/launcher, "),
+    ],
+)
+@pytest.mark.parametrize("multirun", [False, True])
+def test_what_would_do_nothing_is_refused_with_what_does(override, instead, multirun):
+    line = check_command_line("train", Config, [override, "loss=hinge"], multirun=multirun)
+    (problem,) = line.problems
+    assert problem.key == override.lstrip("+~").partition("=")[0]
+    assert problem.text.startswith("is not used here; ")
+    assert instead in problem.text
+    assert line.hydra_lines == []
+
+
+def test_what_is_so_anyhow_may_be_said():
+    assert problems("seed=0,1", *(f"{key}={value}" for key, value in HELD.items())) == []
+    assert check_command_line("train", Config, ["hydra.mode=RUN", "hydra.job.chdir=false"]).problems == []
+    (problem,) = problems("seed=0,1", "hydra.mode=RUN")
+    assert problem == "hydra.mode: is not used here; -m makes a sweep, and without it there is one run"
+
+
+def test_a_variable_of_the_environment_reaches_the_jobs(call, tmp_path):
+    (tmp_path / "file").touch()
+    variable = f"+hydra.job.env_set.GAN_EXPERIMENTS_CACHE={tmp_path / 'file' / 'x'}"
+    code, _, err = call(train, "-m", "seed=0,1", "budget.images=128", variable)
+    assert code == 1
+    assert err.count("$GAN_EXPERIMENTS_CACHE: ") == 2
 
 
 def test_jobs_that_can_go_on_get_other_defaults():
