@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from omegaconf import OmegaConf
 
 from gan_experiments.config.files import own_files
-from gan_experiments.config.suggestions import key_aliases, likely_keys, unit
+from gan_experiments.config.suggestions import how_to_read, key_aliases, likely_keys, unit
 from gan_experiments.core.text import nearest, suggest
 from gan_experiments.core.types import ConfigError
 
@@ -102,11 +102,13 @@ def _meant(flag: str, config_name: str) -> tuple[str, list[str]]:
     known = [name for names in _FLAGS for name in names]
     if nearest(flag, known, cutoff=0.75):
         return suggest(flag, known), []
-    config: Any = OmegaConf.to_container(own_files(config_name).compose([]).config)
-    aliases = key_aliases(config_name)
-    keys = likely_keys(name, list(config), config, aliases) or [name] * ("." in name)
+    files, aliases = own_files(config_name), key_aliases(config_name)
+    if value.endswith(".yaml") and (read := how_to_read(value, files)):
+        return f"; a file is read with {read[0]}", []
+    config: Any = OmegaConf.to_container(files.compose([]).config)
+    keys = likely_keys(name, list(config), config, files) or [name] * ("." in name)
     if not keys:
         return ", and no such key; --help lists both", []
     is_value = bool(value) and name.lower().replace("-", "_") not in aliases  # else it may be counted in other units
-    overrides = [f"{key}={value if is_value else '...'}" for key in keys]
+    overrides = [key if "=" in key else f"{key}={value if is_value else '...'}" for key in keys]
     return f"; keys have no dashes: {' or '.join(overrides)}{unit(keys)}", overrides * is_value

@@ -25,7 +25,7 @@ from gan_experiments.config.overrides import (
     take_places_of_run,
 )
 from gan_experiments.config.places import outside_places
-from gan_experiments.config.suggestions import key_aliases, options_with, unchosen, unknown_key
+from gan_experiments.config.suggestions import options_with, unchosen, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.text import first_few, first_line
@@ -175,8 +175,7 @@ class CommandLine(Overrides):
             self.problems.append(Problem(change.key, text))
         elif not (present or change.line.startswith("+") or entry):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
-            aliases = key_aliases(self.files.config_name)
-            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), aliases)
+            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), self.files)
             if last == TARGET and "." in parent:  # every component has one, so that any other would be suggested
                 text = f"no such key; to add a component: +{change.line}"
             elif "did you mean" in text:

@@ -90,7 +90,10 @@ class ConfigFiles:
     def has_option(self, group: str, option: str) -> bool:
         """Tell whether a group has an option; it may lie in a folder below."""
         folder, _, name = f"{group}/{option}".rpartition("/")
-        return name in self.options(folder)
+        try:
+            return name in self.options(folder)
+        except OSError:  # a name that is too long, or a folder that may not be read
+            return False
 
     @cached_property
     def groups(self) -> set[str]:

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from gan_experiments.config.files import ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import hydra_problem
-from gan_experiments.config.suggestions import meant_by_folder, option_aliases, unreadable
+from gan_experiments.config.suggestions import how_to_read, meant_by_folder, option_aliases, options_called, unreadable
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
 
@@ -201,9 +201,13 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
             if files.has_option(group, option):
                 existing.append(option)
                 continue
-            meant = (_NOTHING | option_aliases(group)).get(option.lower(), option)
-            meant_for = meant_by_folder(option, files) if group == "dataset" else []
+            meant = (_NOTHING | option_aliases(group)).get(option.lower().replace("-", "_"), option)
+            meant_for = how_to_read(option, files, group) or (
+                meant_by_folder(option, files) if group == "dataset" else []
+            )
+            others = [each for each in options_called(option, files) if not each.startswith(f"{group}=")]
             hint = f"; did you mean {meant_for[0]}?" if meant_for else suggest(meant, known, listed=True)
+            hint += f"; of other groups: {', '.join(others)}" * bool(others and not meant_for)
             read.problems.append(Problem(change.key, f"no option {show(option)}{hint}"))
             if guess := nearest(meant, known):
                 existing.append(guess)

@@ -156,7 +156,7 @@ class Config(Section):
     logger: dict[str, Logger]
     name: FolderName | None
     output_dir: str
-    resume: str | None
+    resume: Annotated[str, Described("the folder of a run")] | None
     rerun: bool
     trusted: list[str]
     retry: Literal["none", "failed"] = "none"

@@ -5,6 +5,7 @@ Other names of options and keys are in the YAML files: what a comment there give
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from gan_experiments.config.files import COMPOSE_FAILURES, INHERITED, ConfigFiles, conf_dir, own_files
+from gan_experiments.config.plugins import USED
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import first_line, nearest, show, show_key, suggest
 
@@ -25,7 +27,17 @@ if TYPE_CHECKING:
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(?:- (?:optional )?)?(\w+):")  # or a group in a defaults list
 
+_FEW = 4  # keys that one may have been meant as
 NO_SUCH_KEY = "no such key"  # what the text of an unknown key begins with
+_KINDS = ("arch", "class", "kind", "name", "type")  # keys that choose an option in other programs
+_CFG = "--cfg job prints the config and trains nothing"
+_NOT_HERE = {  # in gan-train
+    "compile": "networks are not compiled here; trainer.precision=bf16-mixed makes steps faster",
+    "num_classes": "the dataset says it; conditioning=... lets the networks learn of classes",
+    "weight_decay": "+optimizer.generator.weight_decay=... and +optimizer.discriminator.weight_decay=... pass it on",
+    "debug": _CFG,
+    "dry_run": _CFG,
+}
 _PARENT = re.compile(r"^defaults:\s*(?:\[|- )(\w+)", re.MULTILINE)  # the option that an option inherits from
 
 
@@ -80,23 +92,43 @@ def _key_aliases_in(file: Path, parent: str = "") -> dict[str, str]:
     return aliases
 
 
-def likely_keys(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> list[str]:
-    """Return which keys are probably meant by one that does not exist.
+def likely_keys(key: str, siblings: Sequence[str], config: Any, files: ConfigFiles | None = None) -> list[str]:
+    """Return which keys, or choices of an option, are probably meant by a key that does not exist.
 
-    That is what another of its names stands for, by ``aliases``, or the nearest one beside it (which goes first below
-    a part of the config), or those of the same name elsewhere in ``config``.
+    That is what another of its names stands for in the ``files`` of a command, those of the same name elsewhere in
+    ``config``, or the nearest one beside it, which goes first below a part of the config.
     """
     parent, _, name = key.rpartition(".")
-    known, beside = (aliases or {}).get(name.lower().replace("-", "_")), nearest(name, siblings)
-    close = (beside or known) if parent else (known or beside)
-    elsewhere = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
-    return [close] if close else elsewhere[:3]
+    known = key_aliases(files.config_name).get(_plain(name)) if files else None
+    beside = nearest(name, siblings)
+    same = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
+    elsewhere = sorted(same, key=lambda other: other.count("."))
+    if parent:
+        return [close] if (close := beside or known) else elsewhere[:_FEW]
+    choices = options_called(name, files) if files and not known else []
+    near = [beside] if beside else []
+    return [known] if known else (choices or elsewhere or near)[:_FEW]
 
 
-def unknown_key(key: str, siblings: Sequence[str], config: Any, aliases: Mapping[str, str] | None = None) -> str:
+def options_called(word: str, files: ConfigFiles) -> list[str]:
+    """Return how the options are chosen that a word names, by their own name or another."""
+    name = _plain(word)
+    groups = [group for group in sorted(files.groups) if not group.startswith("hydra/") or group in USED]
+    known = {group: {*files.options(group), *option_aliases(group)} for group in groups}
+    return [f"{group}={option_aliases(group).get(name, name)}" for group, names in known.items() if name in names]
+
+
+def _plain(name: str) -> str:
+    """Return a name as aliases have it: ``--use-WandB`` and ``wandb`` are one."""
+    return name.lower().replace("-", "_").removeprefix("use_")
+
+
+def unknown_key(key: str, siblings: Sequence[str], config: Any, files: ConfigFiles | None = None) -> str:
     """Return what is said of a key that does not exist; arguments as for ``likely_keys``."""
-    matches = likely_keys(key, siblings, config, aliases)
-    counted = unit(matches) if key.rpartition(".")[2].lower() in (aliases or {}) else ""
+    if files and "trainer" in files.groups and (answer := _NOT_HERE.get(_plain(key))):
+        return f"{NO_SUCH_KEY}; {answer}"
+    matches = likely_keys(key, siblings, config, files)
+    counted = unit(matches) if files and _plain(key.rpartition(".")[2]) in key_aliases(files.config_name) else ""
     hint = f"; did you mean {' or '.join(map(show, matches))}{counted}?" if matches else ""
     listed = [show_key(sibling) for sibling in siblings if sibling != TARGET]
     return f"{NO_SUCH_KEY}{hint}" + (f" ({', '.join(listed)})" if listed and "." in key else "")
@@ -109,7 +141,7 @@ def unit(keys: Sequence[str]) -> str:
 
 
 def unchosen(change: Change, choices: Mapping[str, str], changes: Sequence[Change], files: ConfigFiles) -> str:
-    """Return how to choose the option of a group that a key is about; empty if it is chosen, or is no option.
+    """Return how to choose the option of a group that a key is about, or its value names; empty if it is neither.
 
     Args:
         change: Of a key that does not exist.
@@ -118,6 +150,8 @@ def unchosen(change: Change, choices: Mapping[str, str], changes: Sequence[Chang
         files: Those of the command.
     """
     group, *rest = change.key.split(".")
+    if len(rest) == 1 and rest[0] in _KINDS and change.values and change.values[0] in files.options(group):
+        return f"{NO_SUCH_KEY}; did you mean {group}={change.values[0]}?"
     option = next((part for part in rest if group in files.groups and part in files.options(group)), None)
     chosen = [name for name in _options_in(choices.get(group, "")) if name != "none"]
     if option is None or option in chosen:
@@ -147,8 +181,9 @@ def _options_in(text: str) -> list[str]:
 def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     """Return what is said of an override that Hydra's grammar refuses, and how it is probably written."""
     if "=" not in line and not line.startswith("~"):
-        meant = [f"{group}={line}" for group in sorted(files.groups) if line in files.options(group)]
-        meant += meant_by_folder(line, files) + [f"{line}=..."] * (line in list(files.compose([]).config))
+        meant = options_called(line, files) + how_to_read(line, files) + meant_by_folder(line, files)
+        aliases = key_aliases(files.config_name) | {key: key for key in list(files.compose([]).config)}
+        meant += [f"{aliases[_plain(line)]}=..."] if _plain(line) in aliases else []
         hint = f"; did you mean {' or '.join(meant)}?" if meant else ""
         return f"{show(line)} is not of the form key=value{hint}"
     key, _, value = line.partition("=")
@@ -171,13 +206,34 @@ def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     return f"{show(line)} cannot be read{hint}"
 
 
+def how_to_read(path: str, files: ConfigFiles, group: str = "") -> list[str]:
+    """Return the flags with which a YAML file of the user's is read, an option of a group or a root config.
+
+    Args:
+        path: Of the file; of an option of ``group`` the name is enough if it lies in a folder of that name, here or in
+            a folder that lies here.
+        files: Those of the command.
+        group: What the option has been chosen of, if it has.
+    """
+    if not re.fullmatch(r"[\w./-]{1,200}", path):
+        return []
+    file, name = Path(path), Path(path).name.removesuffix(".yaml")
+    own = [folder / group / f"{name}.yaml" for folder in (Path(), *sorted(Path().glob("*/")))] if group else []
+    file = next(filter(os.path.isfile, own), file)
+    if file.suffix != ".yaml" or (file.parent.name != group and group not in ("", "experiment")):
+        return []
+    if file.parent.name in files.groups:
+        return [f"--config-dir {file.parent.parent} {file.parent.name}={name}"]
+    return [f"--config-dir {file.parent} --config-name {name}"]
+
+
 def meant_by_folder(path: str, files: ConfigFiles) -> list[str]:
     """Return what a folder or archive alone may be meant as, of images or a run; nothing if it is neither."""
     if "dataset" in files.groups and path.lower().endswith(".zip"):
         return [f"dataset=image_archive dataset.path={path}"]
-    if not Path(path).is_dir() and not ("dataset" in files.groups and path.startswith(("/", "./", "../"))):
+    if not os.path.isdir(path) and not ("dataset" in files.groups and path.startswith(("/", "./", "../"))):
         return []
-    if "dataset" in files.groups and not (Path(path) / "config.yaml").exists():
+    if "dataset" in files.groups and not os.path.exists(f"{path}/config.yaml"):
         return [f"dataset=image_folder dataset.root={path}"]
     keys = list(files.compose([]).config)
     return [f"{key}={path}" for key in ("run", "study", "resume") if key in keys]
@@ -191,4 +247,4 @@ def _keys(value: Any, path: str = "") -> Iterator[str]:
 
 def _aliases_in(line: str) -> list[str]:
     match = _ALSO.search(line)
-    return [alias.strip().lower() for alias in match[1].split(",")] if match else []
+    return [alias.strip().lower().replace("-", "_") for alias in match[1].split(",")] if match else []

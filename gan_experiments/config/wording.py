@@ -18,6 +18,7 @@ from gan_experiments.config.signatures import (
 from gan_experiments.core.text import nearest, show
 from gan_experiments.core.types import Described
 
+_ALSO_CALLED = {"cuda": "gpu", "amp": "16-mixed", "fp16": "16-mixed", "half": "16-mixed", "fp32": "32-true"}
 _UNITS = {"k": 1e3, "kimg": 1e3, "m": 1e6}
 
 
@@ -46,26 +47,50 @@ def spelling_hint(value: Any, annotation: Any) -> str:
     kinds = list(members(annotation))
     choices = [str(choice) for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
     beginning = [choice for choice in choices if value and choice.startswith(str(value))]
-    if match := nearest(value, choices) or (beginning[0] if len(beginning) == 1 else None):
+    if match := nearest(_ALSO_CALLED.get(str(value).lower(), value), choices) or (
+        beginning[0] if len(beginning) == 1 else None
+    ):
         return f"; did you mean {match!r}?"
-    below = [name for each in kinds if is_section(each) for name in signature_of(each).parameters]
-    if len(below) == 1 and isinstance(value, (int, float, str)):
-        return f"; did you mean .{below[0]}={show(value)} below it?"
-    ends = re.fullmatch(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})", str(value)) if int in kinds else None
-    if ends and int(ends[1]) < int(ends[2]):
-        return f"; did you mean range({int(ends[1])},{int(ends[2]) + 1}), in quotes and with -m?"
-    counted = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([a-zA-Z]{1,6})", str(value)) if int in kinds else None
-    if counted and isinstance(value, str):
-        value = round(float(counted[1]) * _UNITS.get(counted[2].lower(), 1), 6)
-    if isinstance(value, float) and value.is_integer() and int in kinds and float not in kinds:
-        return f"; write {int(value)}"
+    if below := [_below(value, each) for each in kinds if is_section(each) and isinstance(value, (int, float, str))]:
+        return below[0]
+    if int in kinds and (hint := _number_hint(value, kinds)):
+        return hint
     if isinstance(value, list) and value and int in kinds and not any(map(container_of, kinds)):
         return f"; of several, -m makes a run of each: {','.join(map(str, value))}"
     if isinstance(value, str) and str not in kinds and not choices and list in map(container_of, kinds):
         return f"; a list of it alone is written [{value}]"
-    if (str in kinds or Path in kinds) and isinstance(value, (int, float)):
+    if (str in kinds or Path in kinds) and isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"; write \"'{show(value)}'\""
     return ""
+
+
+def _number_hint(value: Any, kinds: list[Any]) -> str:
+    """Return how an integer is written, or two of them, that a value may stand for."""
+    sides = re.fullmatch(r"(\d{1,5}) ?[xX*] ?(\d{1,5})", str(value))
+    if sides and sides[1] == sides[2]:
+        return f"; write {sides[1]}"
+    if sides and any(map(container_of, kinds)):
+        return f"; height and width are written [{sides[1]},{sides[2]}]"
+    ends = re.fullmatch(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})", str(value))
+    if ends and int(ends[1]) < int(ends[2]):
+        return f"; did you mean range({int(ends[1])},{int(ends[2]) + 1}), in quotes and with -m?"
+    counted = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([a-zA-Z]{1,6})", str(value))
+    if counted and isinstance(value, str):
+        value = round(float(counted[1]) * _UNITS.get(counted[2].lower(), 1), 6)
+    if isinstance(value, float) and value.is_integer() and float not in kinds:
+        return f"; write {int(value)}"
+    return ""
+
+
+def _below(value: Any, section: Any) -> str:
+    """Return which key of a section may have been meant by a value in its place."""
+    kinds = {name: list(members(each.annotation)) for name, each in signature_of(section).parameters.items()}
+    choices = {name: get_args(each) for name, types in kinds.items() for each in types if get_origin(each) is Literal}
+    if fitting := [name for name in (choices if isinstance(value, str) else kinds) if value in choices.get(name, ())]:
+        return f"; did you mean .{fitting[0]}={value} below it?"
+    if len(kinds) == 1:
+        return f"; did you mean .{next(iter(kinds))}={show(value)} below it?"
+    return "".join(f"; .{name} below it is {describe(Literal[choice])}" for name, choice in choices.items())
 
 
 def _member(annotation: Any, others: tuple[Any, ...]) -> str:

@@ -78,3 +78,17 @@ def test_a_wrong_flag_that_is_given_twice_is_answered_twice():
     read = read_arguments(["--foo", "bar", "--foo", "--loss", "a", "b", "--loss", "c"])
     assert [problem.partition(":")[0] for problem in read.problems] == ["--foo=bar", "--foo", "--loss=a", "--loss=c"]
     assert read.overrides == ["b", "loss=a", "loss=c"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "end"),
+    [
+        (["--config", "mine/config.yaml"], "; a file is read with --config-dir mine --config-name config"),
+        (["--use-wandb"], "; keys have no dashes: logger=wandb"),
+    ],
+)
+def test_a_flag_of_a_file_or_an_option_is_answered_with_how_that_is_chosen(flag, end):
+    read = read_arguments(flag)
+    assert read.overrides == []
+    (problem,) = read.problems
+    assert problem.endswith(end)

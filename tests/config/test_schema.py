@@ -230,7 +230,7 @@ def test_every_file_says_what_it_is(group, option):
         ("+model.setup=3", "model.setup: is given by the program"),
         ("+model.loss=3", "model.loss: no such key; did you mean 'loss'?"),
         ("+optimizer.generator.eps=0", "optimizer.generator.eps: 0 is not a number in (0, 1]"),
-        ("resume=3", "resume: 3 is not text or null"),
+        ("resume=3", "resume: 3 is not the folder of a run or null"),
         ("modle=dcgan", "modle: no such key; did you mean 'model'?"),
         ("lr=0.1", "lr: no such key; did you mean 'optimizer.generator.lr' or 'optimizer.discriminator.lr'?"),
         ("model.generator.chanels=3", "model.generator.chanels: no such key; did you mean"),

@@ -3,6 +3,7 @@ from typing import Annotated, Literal
 import pytest
 from annotated_types import Interval
 
+from gan_experiments.config.sections import Budget, Schedule
 from gan_experiments.config.wording import describe, spelling_hint
 from gan_experiments.core.types import Fraction
 
@@ -36,6 +37,14 @@ def test_an_annotation_in_words(annotation, words):
         ("64px", float, None),
         ([0, 1], Annotated[int, Interval(ge=0)], "of several, -m makes a run of each: 0,1"),
         ([0, 1], int | tuple[int, int], None),
+        ("64x64", int, "write 64"),
+        ("64 X 96", int | tuple[int, int], "height and width are written [64,96]"),
+        ("64x96", int, None),
+        ("cosine", Schedule, "did you mean .kind=cosine below it?"),
+        ("step", Schedule, ".kind below it is one of constant, linear, cosine"),
+        (1000, Budget, "did you mean .images=1000 below it?"),
+        (True, str | None, None),
+        ("CUDA", Literal["cpu", "gpu"], "did you mean 'gpu'?"),
         ("lr", list[str] | None, "a list of it alone is written [lr]"),
         (3, list[str], None),
         ("lr", Choice | list[Choice], None),
