@@ -234,3 +234,9 @@ def test_pushing_asks_for_one_thing(run, call, tmp_path):
     assert (code, "push= writes none" in err) == (2, True)
     code, _, err = call(export, f"run={run.folder}", "push=hub:me")
     assert (code, "push: 'hub:me' is not hub:owner/name" in err) == (2, True)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_generator_is_read(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^push: .*x: cannot be written to: .*file is not a folder$"):
+        push(None, str(tmp_path / "file" / "x"))
