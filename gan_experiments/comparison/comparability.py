@@ -8,6 +8,7 @@ from typing import Any
 
 from gan_experiments.comparison.arms import ArmResult
 from gan_experiments.comparison.collect import CollectedRun, Study, finite
+from gan_experiments.comparison.common_budget import moved_schedules
 from gan_experiments.comparison.design import BUDGET, Arm, Design, as_text
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.dotted import flatten, value_of
@@ -62,6 +63,7 @@ def warnings(design: Design, arms: Sequence[ArmResult], study: Study) -> list[st
     return [
         *_keys(design),
         *_budgets(design.arms),
+        *moved_schedules(runs),
         *_costs(arms),
         *_surroundings(runs),
         *_missing(design, runs),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from gan_experiments.comparison.arms import ArmResult, Criterion, Score, arm_result, outcomes
 from gan_experiments.comparison.collect import CollectedRun, Study, collect, collect_runs, with_evaluation
+from gan_experiments.comparison.common_budget import at_common_budget
 from gan_experiments.comparison.comparability import check_provenance, warnings
 from gan_experiments.comparison.design import Design, lay_out
 from gan_experiments.comparison.pairs import PairResult, compare_arms, pairs_to_test
@@ -86,7 +87,7 @@ def compare(
     allow_incomparable: bool = False,
     published: str | None = None,
 ) -> Comparison:
-    """Compare the arms of a study.
+    """Compare the arms of a study; runs that were made longer at the largest budget that all have a result at.
 
     Args:
         study: The folder above the runs, several runs or run folders, or runs collected from them.
@@ -111,13 +112,14 @@ def compare(
     table = None if published is None else read_published(published)
     measure = measure or next((name for arm in (table.arms.values() if table else ()) for name in arm.values), "fid")
     plan = read_plan(Path(study).expanduser()) if isinstance(study, (str, os.PathLike)) else None
-    study = _of_evaluation(_collected(study, runs), evaluation, score)
+    study, shortened = at_common_budget(_collected(study, runs), factor, evaluation)
+    study = _of_evaluation(study, evaluation, score)
     design = lay_out(study.runs, factor)
     collected = [run for arm in design.arms for run in arm.runs.values()]
     _refuse_unknown_measure(collected, measure)
     measured = _measured(collected, measure, score)
     _refuse_stopped(collected, measure, score, evaluation, better)
-    notes = check_provenance(measured, measure, allow_incomparable)
+    notes = shortened + check_provenance(measured, measure, allow_incomparable)
     criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
     baseline = _planned_baseline(plan, design) if baseline is None else baseline
     _refuse_unknown_baseline(design, baseline)

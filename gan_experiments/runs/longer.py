@@ -15,6 +15,8 @@ from gan_experiments.core.types import ConfigError
 BUDGET, PATIENCE = "budget.images", "stop.patience"
 LENGTH = (BUDGET, PATIENCE)  # what a resumed run may be given other values of
 _RESULTS = ("final", "best", "evaluation", "evaluations", "evaluation_share", "finished_early", "ended")
+_COSTS = ("status", "steps", "seconds", "images_per_second", "peak_memory_bytes")  # these go on, or change, after it
+_OF_LATER = ("reason", "traceback", "findings", "stopped")
 
 
 def changes_length(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -61,10 +63,31 @@ def reopened(record: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str
     earlier = list(record.get("earlier_ends") or ())
     moved = ends_with_budget(new) if value_of(old, BUDGET) != value_of(new, BUDGET) else []
     end = {key: value_of(old, key) for key in LENGTH} | {"images_seen": record.get("images_seen"), "moved": moved}
+    end |= {key: record[key] for key in _COSTS if key in record}
     results = {key: record[key] for key in _RESULTS if record.get(key) is not None}
     if results or not earlier:  # else an attempt to make it longer was cut off, and is repeated
         earlier.append(end | results)
     return {"status": "interrupted", "earlier_ends": earlier} | {key: None for key in _RESULTS if key in record}
+
+
+def records_at_ends(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the record as it was at each earlier end that gave a result, or diverged.
+
+    Args:
+        record: The record of a run that may have been made longer.
+
+    Returns:
+        Records, oldest first, with the keys of ``LENGTH`` beside the others, as the config had them.
+    """
+    listed = record.get("earlier_ends")
+    earlier = [end for end in listed if isinstance(end, Mapping)] if isinstance(listed, list) else []
+    kept = {key: value for key, value in record.items() if key not in (*_RESULTS, *_COSTS, *_OF_LATER)}
+    records = []
+    for index, end in enumerate(earlier):
+        status = end.get("status", "finished" if end.get("final") else None)  # earlier versions did not keep it
+        if status in ("finished", "diverged") and all(isinstance(end.get(key), int) for key in (BUDGET, "images_seen")):
+            records.append({**kept, **end, "status": status, "earlier_ends": earlier[:index]})
+    return records
 
 
 def said(old: Mapping[str, Any], new: Mapping[str, Any], images_seen: int) -> str:

@@ -14,7 +14,7 @@ from gan_experiments.cli import sample as sample_command
 from gan_experiments.cli import train as command
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.checkpoints import load_checkpoint
-from gan_experiments.runs.longer import check_length, ends_with_budget, reopened, said
+from gan_experiments.runs.longer import check_length, ends_with_budget, records_at_ends, reopened, said
 from gan_experiments.runs.summary import summary
 from gan_experiments.training.callbacks.evaluation import Evaluation
 
@@ -63,7 +63,7 @@ def test_the_results_of_the_earlier_end_are_kept_once():
     (end,) = fields["earlier_ends"]
     assert end["moved"] == ["optimizer.schedule", "ramps.a"]
     assert (end["budget.images"], end["images_seen"], end["final"], end["ended"]) == (64, 64, {"fid": 1}, "today")
-    assert fields["final"] is None
+    assert (end["status"], fields["final"]) == ("finished", None)
     assert reopened(record | fields, config(64), config(128))["earlier_ends"] == [end]
 
 
@@ -82,6 +82,7 @@ def test_a_length_that_trains_no_further_is_refused():
 def test_a_longer_run_ends_with_the_bits_of_a_run_of_that_budget(call, caplog):
     overrides = tiny_overrides("augment=ada", "augment.ada.interval=1")
     longer = train([*overrides, "name=longer"])
+    before = longer.record
     code, _, err = call(command, f"resume={longer.folder}", "budget.images=128")
     assert code == 0, err
     said = [line for line in caplog.messages if "goes on" in line]  # others depend on how fast the machine is
@@ -91,7 +92,21 @@ def test_a_longer_run_ends_with_the_bits_of_a_run_of_that_budget(call, caplog):
     assert longer.record["final"] == whole.record["final"]
     assert longer.record["best"] == whole.record["best"]
     assert (longer.status, longer.config["budget"]["images"]) == ("finished", 128)
-    assert longer.record["earlier_ends"][0]["final"] != longer.record["final"]
+    (end,) = records_at_ends(longer.record)
+    assert (end["budget.images"], end["stop.patience"], end["earlier_ends"]) == (64, None, [])
+    for key in (
+        "status",
+        "images_seen",
+        "steps",
+        "seconds",
+        "peak_memory_bytes",
+        "final",
+        "best",
+        "evaluation",
+        "ended",
+    ):
+        assert end[key] == before[key]
+    assert (end["seconds"], end["steps"]) != (longer.record["seconds"], longer.record["steps"])
     left, right = (
         [{key: row[key] for key in row if not key.startswith(("speed/", "final/"))} for row in rows(run.files)]
         for run in (longer, whole)

@@ -71,7 +71,9 @@ def _files(run: CollectedRun) -> list[Path]:
     except OSError:
         return []
     counts = [(folder / name, name.removesuffix(".png")) for name in names if name.endswith(".png")]
-    return [path for path, count in counts if count.isascii() and count.isdecimal() and int(count)]
+    grids = [(path, int(count)) for path, count in counts if count.isascii() and count.isdecimal()]
+    seen = run.recorded("images_seen") if run.status == "finished" else None  # it may have been made longer since
+    return [path for path, count in grids if 0 < count <= (seen or count)]
 
 
 def _read(path: Path) -> tuple[bytes, str] | None:
