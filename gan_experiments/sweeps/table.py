@@ -1,4 +1,4 @@
-"""Final table of a sweep: how every job has ended. Imports no torch."""
+"""Final table of a sweep: how every job that was started has ended. Imports no torch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,18 @@ _STYLES = {"finished": "green", "failed": "bold red", "diverged": "yellow", SKIP
 
 
 def print_table(sweep: Sweep) -> int:
-    """Print how every job of a sweep has ended, with the reason if it failed or diverged; return 1 if any failed."""
+    """Print how every job of a sweep that was started has ended, with the reason if it failed or diverged.
+
+    Returns:
+        1 if any failed, else 0.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH
     ended = [(job, state_of(job, running=False)) for job in sweep.jobs()]
-    console.print(_table(ended))
+    begun = [(job, state) for job, state in ended if state.status != WAITING]  # the others are many, and only counted
+    if begun:
+        console.print(_table(begun))
     for job, state in ended:
         if state.status in ("failed", "diverged"):
             status = f"[{_STYLES[state.status]}]{state.status}[/]"

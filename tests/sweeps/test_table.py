@@ -46,6 +46,18 @@ def test_it_says_how_to_go_on_where_something_is_left(job, capsys, status, retry
     assert "  started again, the sweep goes on with what is missing" in capsys.readouterr().out.splitlines()
 
 
+def test_jobs_that_were_not_started_are_counted_in_one_line(job, capsys):
+    ended = [job(f"a={n}", before={}, status=status, reason="x") for n, status in enumerate(["failed", "interrupted"])]
+    waiting = [job(f"b={n}") for n in range(200)]
+    print_table(Sweep(ended[0].folder.path.parent, [*ended, *waiting], False))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "not started" in line] == ["202 jobs: 1 failed, 1 interrupted, 200 not started"]
+    assert [line.split()[:2] for line in lines[1:3]] == [["a=0", "failed"], ["a=1", "interrupted"]]
+    assert not any("b=" in line for line in lines)
+    print_table(Sweep(ended[0].folder.path.parent, waiting, False))
+    assert capsys.readouterr().out.splitlines()[0] == "200 jobs: 200 not started"
+
+
 def test_the_commands_that_come_next_can_be_pasted_whatever_the_folder_is_called(job, capsys):
     run = job("two words", before={}, status="finished")
     print_table(Sweep(run.folder.path, [run], False))
