@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from gan_experiments.comparison.arms import ArmResult
@@ -53,7 +53,7 @@ def check_provenance(runs: Sequence[CollectedRun], measure: str, allowed: bool) 
     text = f"{measure.upper()} was not measured in the same way in all runs, so its values are not comparable: "
     if not allowed:
         advice = "compare fewer runs, train them with the same metrics=, or set allow_incomparable=true"
-        raise ConfigError([*(f"{text}{line}" for line in differing), advice])
+        raise ConfigError([*(f"{text}{line}" for line in differing), *_skipped(runs), advice])
     return [text + "; ".join(differing)]
 
 
@@ -66,6 +66,7 @@ def warnings(design: Design, arms: Sequence[ArmResult], study: Study) -> list[st
         *moved_schedules(runs),
         *_costs(arms),
         *_surroundings(runs),
+        *_skipped(runs),
         *_missing(design, runs),
         *_beside(design.repeats, "it repeats {}", "they repeat others"),
         *_beside(design.shorter, "{} has a larger budget", "others of their seeds have a larger budget"),
@@ -154,6 +155,26 @@ def _surroundings(runs: Sequence[CollectedRun]) -> list[str]:
     if any(value_of(run.record, "git.changed") for run in runs):
         lines.append("Some runs were made from code with uncommitted changes: their commit does not identify the code.")
     return lines
+
+
+def skipped_images(runs: Iterable[CollectedRun]) -> dict[int, list[str]]:
+    """Return the names of runs by how many unreadable images their dataset has left out, as far as it counts them."""
+    counts: dict[int, list[str]] = {}
+    for run in runs:
+        count = run.recorded("dataset.skipped")
+        if count is not None:
+            counts.setdefault(int(count), []).append(run.name)
+    return counts
+
+
+def _skipped(runs: Iterable[CollectedRun]) -> list[str]:
+    """Report different numbers of unreadable images."""
+    counts = skipped_images(runs)
+    if len(counts) < 2:
+        return []
+    text = "Unreadable images were left out of the data, and not equally many in all runs (dataset.skipped"
+    by_count = _by_value({f"{count:,}": names for count, names in sorted(counts.items())})
+    return [f"{text}: {by_count}), so they were trained on different data."]
 
 
 def _missing(design: Design, runs: Sequence[CollectedRun]) -> list[str]:

@@ -1,6 +1,7 @@
 import pytest
 from synthetic import FEATURES, write_run, write_study
 
+from gan_experiments.comparison.report.measured import measured
 from gan_experiments.comparison.report.tables import tables
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
@@ -43,6 +44,39 @@ def test_unequal_budgets_and_surroundings_are_said(tmp_path, compared, record, t
     write_study(tmp_path, {"minimax": TWO["minimax"]})
     (line,) = compared(tmp_path).warnings
     assert text in line
+
+
+def write_skipped(folder, hinge, minimax):
+    for loss, count in {"hinge": hinge, "minimax": minimax}.items():
+        write_study(folder, {loss: TWO[loss]}, record={"dataset": {"name": "digits", "skipped": count}})
+    return folder
+
+
+def test_different_numbers_of_unreadable_images_are_said_and_equal_ones_noted(tmp_path, compared):
+    apart = compared(write_skipped(tmp_path / "apart", 1, 2))
+    (line,) = apart.warnings
+    assert line == (
+        "Unreadable images were left out of the data, and not equally many in all runs (dataset.skipped: 1 in 3 runs "
+        "(digits-dcgan-loss_hinge-seed_0 ...), 2 in 3 runs (digits-dcgan-loss_minimax-seed_0 ...)), so they were "
+        "trained on different data."
+    )
+    assert not any("unreadable" in line for line in measured(apart))
+    for count, note in {
+        1: "1 image of the data was left out in every run, being unreadable (dataset.skipped).",
+        1200: "1,200 images of the data were left out in every run, being unreadable (dataset.skipped).",
+    }.items():
+        alike = compared(write_skipped(tmp_path / str(count), count, count))
+        assert (alike.warnings, measured(alike)[-1]) == ([], note)
+    assert not any("unreadable" in line for line in measured(compared(write_skipped(tmp_path / "0", 0, 0))))
+
+
+def test_data_that_differ_by_unreadable_images_are_refused_with_their_numbers(tmp_path, compared):
+    write_skipped(tmp_path, 1, 2)
+    for record in tmp_path.glob("*minimax*/record.json"):
+        record.write_text(record.read_text().replace('"data": "abc"', '"data": "abd"'))
+    with pytest.raises(ConfigError, match=r"not equally many in all runs \(dataset\.skipped: 1 in 3 runs"):
+        compared(tmp_path)
+    assert len(warned(compared(tmp_path, allow_incomparable=True), "not equally many")) == 1
 
 
 def test_times_that_differ_by_a_start_are_equal(tmp_path, compared):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
 from gan_experiments.comparison.collect import CollectedRun
-from gan_experiments.comparison.comparability import extractor_of
+from gan_experiments.comparison.comparability import extractor_of, skipped_images
 from gan_experiments.comparison.comparison import Comparison
 from gan_experiments.comparison.report.wording import number, score_name
 from gan_experiments.core.text import first_few
@@ -19,7 +20,7 @@ _MOST_WAYS = 3
 
 
 def measured(comparison: Comparison) -> list[str]:
-    """Return features, weights, generator and counts, and the real baseline beside the best arm, in a few sentences."""
+    """Return features, weights, generator and counts, the real baseline beside the best arm, and unreadable images."""
     runs = [run for arm in comparison.arms for run in arm.arm.runs.values() if run.status == "finished"]
     provenances = (_provenance(comparison, run) for run in runs)
     ways = dict.fromkeys(way for each, _ in groupby(provenances) if (way := _in_words(each)))  # most runs repeat one
@@ -34,7 +35,16 @@ def measured(comparison: Comparison) -> list[str]:
     if comparison.criterion.score == "final" and len(known) == 1:
         ((baseline, spread),) = known
         lines += _against(comparison, baseline, spread)
-    return lines
+    return lines + _left_out(run for arm in comparison.arms for run in arm.arm.runs.values())
+
+
+def _left_out(runs: Iterable[CollectedRun]) -> list[str]:
+    """Say how many images could not be read, if equally many in all runs; else it is a warning."""
+    counts = skipped_images(runs)
+    if len(counts) != 1 or not (count := next(iter(counts))):
+        return []
+    subject = "1 image of the data was" if count == 1 else f"{count:,} images of the data were"
+    return [f"{subject} left out in every run, being unreadable (dataset.skipped)."]
 
 
 def _provenance(comparison: Comparison, run: CollectedRun) -> dict[str, Any]:

@@ -98,6 +98,10 @@ class Unpaired(ImageData):
         """Map the images of domain B: uint8 ``(N, C, H, W)``."""
         return self._b.images, None
 
+    def provenance(self) -> dict[str, Any]:
+        """Return, beside the rest, how many files of both domains were unreadable."""
+        return {**super().provenance(), "skipped": len(self._a.skipped) + len(self._b.skipped)}
+
     def about_files(self) -> dict[str, list[str]]:
         """Describe the files of both domains."""
         both = (("A: ", self._a), ("B: ", self._b))

@@ -50,6 +50,16 @@ def test_a_domain_can_be_an_archive(domains, tmp_path):
     assert data.images[:, 0, 0, 0].tolist() == [100, 101]
 
 
+def test_unreadable_files_of_both_domains_are_counted(domains):
+    for folder, count in zip(domains, (2, 1), strict=True):
+        for index in range(count):
+            (folder / f"z{index}.png").write_bytes(b"not an image")
+    data = Unpaired(*map(str, domains))
+    data.prepare_data()
+    assert data.provenance()["skipped"] == 3
+    assert data.provenance()["num_images"] == 2
+
+
 def test_an_empty_domain_is_refused(domains, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"dataset.root_a: there are no images in .*empty"):
