@@ -191,10 +191,15 @@ class _Lasting:
     """Says how long the replays take: before the first, and what is left after each."""
 
     def __init__(self, say: Callable[[str], object], config: Mapping[str, Any], count: int, images: int) -> None:
+        from gan_experiments.training.restore import naming_places
         from gan_experiments.training.speed import expected_duration
 
         takes = ""
-        with suppress(DivergedError), preserved_state():  # a run that diverges at once can be replayed as well
+        with (
+            naming_places(config),
+            suppress(DivergedError),
+            preserved_state(),
+        ):  # a run that diverges at once can be replayed as well
             takes = f", which takes {expected_duration(config, count * images)}"
         say(
             f"{count} replays of {images:,} images each{takes}"

@@ -28,7 +28,7 @@ _PLACES = {
 }
 
 # Where a dataset reads its files: not part of what the data are, so it may change with the machine.
-DATA_PLACES = ("dataset.root", "dataset.path", "dataset.urls")
+DATA_PLACES = ("dataset.root", "dataset.root_a", "dataset.root_b", "dataset.path", "dataset.urls")
 
 
 def outside_places(config: Any, given: Collection[str]) -> Iterator[Problem]:

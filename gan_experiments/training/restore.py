@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gan_experiments.config.places import DATA_PLACES
+from gan_experiments.core.dotted import value_of
 from gan_experiments.core.frozen import weight_hashes
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.base import ImageData
@@ -54,13 +57,14 @@ def restore(
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
     check_clock(loaded, config, path)
-    data = build_data(config)
-    if moved:
-        data.prepare_data()
-        data.setup()
-        check_same_data(run.record(), data, moved)
-    else:
-        data = present_or_remembered(data, run.record())
+    with naming_places(config):
+        data = build_data(config)
+        if moved:
+            data.prepare_data()
+            data.setup()
+            check_same_data(run.record(), data, moved)
+        else:
+            data = present_or_remembered(data, run.record())
     system = build_system(config, data)
     for name, average in system.averages.items():
         load_part(average.module, loaded, f"{name}.module.", path)
@@ -79,6 +83,29 @@ def _other_data(config: Mapping[str, Any], own: ImageData) -> ImageData:
         shapes = [" x ".join(map(str, facts.shape)) + " 16-bit" * (facts.bits == 16) for facts in (here, there)]
         raise ConfigError(f"dataset: its images have {shapes[0]} values, those of the run {shapes[1]}")
     return data
+
+
+@contextmanager
+def naming_places(config: Mapping[str, Any]) -> Iterator[None]:
+    """Add to what is wrong with the data of an existing run the key that says where its images lie now.
+
+    Raises:
+        ConfigError: The same as inside, with that key.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        there = [key for key in DATA_PLACES if key.partition(".")[2] in config["dataset"]]
+        places = [key for key in there if value_of(config, key) is not None] or there[:1]
+        keys = {"dataset": places} | {key: [key] for key in places}
+        lines = [f"{line}{_where(keys.get(line.partition(':')[0], ()))}" for line in error.problems]
+        if lines == error.problems:
+            raise
+        raise ConfigError(lines) from error
+
+
+def _where(keys: Sequence[str]) -> str:
+    return f"; if the images of the run lie elsewhere now: {' '.join(f'{key}=...' for key in keys)}" if keys else ""
 
 
 def check_same_data(record: Mapping[str, Any], data: ImageData, moved: Collection[str]) -> None:

@@ -7,7 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -29,7 +29,7 @@ from gan_experiments.training.build import Parts, build
 from gan_experiments.training.initial import begin_with
 from gan_experiments.training.loop import run_loggers
 from gan_experiments.training.preflight import check_run, overload
-from gan_experiments.training.restore import check_resumable, check_same_data, check_same_pretrained
+from gan_experiments.training.restore import check_resumable, check_same_data, check_same_pretrained, naming_places
 
 _log = logging.getLogger(__name__)
 
@@ -62,19 +62,20 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
         if run.rule_file.exists():
             raise ConfigError(f"resume: {run.rule_file} says when to stop a run of the present length; delete it first")
         check_length(saved, config, run.record(), checkpoint["images_seen"])
-    parts = build(config, run)._replace(resumed_at=checkpoint["images_seen"] if checkpoint else None)
-    if checkpoint is None and config.get("init_from") is not None:
-        parts = parts._replace(initial=begin_with(parts.system, config["init_from"], config.get("init") or {}))
-    if is_main_process():  # the others run what this one has accepted
-        check_run(parts, config)
-        if (text := overload()) is not None:
-            _log.warning(text)
-        if checkpoint:
-            check_resumable(checkpoint, config, parts, path)
-            check_same_pretrained(run.record(), parts.system)
-            check_same_data(
-                run.record(), parts.data, moved=differences(saved["dataset"], config["dataset"], "dataset.")
-            )
+    with naming_places(config) if config.get("resume") is not None else nullcontext():
+        parts = build(config, run)._replace(resumed_at=checkpoint["images_seen"] if checkpoint else None)
+        if checkpoint is None and config.get("init_from") is not None:
+            parts = parts._replace(initial=begin_with(parts.system, config["init_from"], config.get("init") or {}))
+        if is_main_process():  # the others run what this one has accepted
+            check_run(parts, config)
+            if (text := overload()) is not None:
+                _log.warning(text)
+            if checkpoint:
+                check_resumable(checkpoint, config, parts, path)
+                check_same_pretrained(run.record(), parts.system)
+                check_same_data(
+                    run.record(), parts.data, moved=differences(saved["dataset"], config["dataset"], "dataset.")
+                )
     return parts
 
 

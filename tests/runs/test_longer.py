@@ -10,6 +10,7 @@ from tiny import tiny_overrides
 
 from gan_experiments.api.evaluate import evaluate
 from gan_experiments.api.train import train
+from gan_experiments.cli import diagnose as diagnose_command
 from gan_experiments.cli import sample as sample_command
 from gan_experiments.cli import train as command
 from gan_experiments.core.types import ConfigError
@@ -163,6 +164,17 @@ def test_a_moved_run_finds_its_data_if_they_are_the_same(call, tmp_path):
     options = ("dataset=image_folder", "dataset.root=here", "dataset.channels=1")
     run = train(tiny_overrides(*options, "metrics=none", "name=moved"))
     shutil.move("here", "there")
+    hint = "; if the images of the run lie elsewhere now: dataset.root=..."
+    code, _, err = call(command, f"resume={run.folder}")
+    assert code == 0, err  # finished, so that no image is looked at
+    code, _, err = call(command, f"resume={run.folder}", "budget.images=96")
+    assert (code, f"  dataset.root: there is no folder here{hint}\n" in err) == (2, True), err
+    code, _, err = call(diagnose_command, f"run={run.folder}")
+    assert (code, f"  dataset.root: there is no folder here{hint}\n" in err) == (2, True), err
+    write_images(tmp_path / "here", 1)
+    code, _, err = call(command, f"resume={run.folder}", "budget.images=96")
+    assert (code, "  dataset: other data than" in err, f"{hint}\n" in err) == (2, True, True), err
+    shutil.rmtree("here")
     write_images(tmp_path / "other", 1)
     code, _, err = call(command, f"resume={run.folder}", "budget.images=96", "dataset.root=other")
     assert (code, "dataset.root: other data than the run was trained on" in err) == (2, True), err
@@ -178,3 +190,31 @@ def test_a_moved_run_finds_its_data_if_they_are_the_same(call, tmp_path):
     assert evaluate(run.folder, ["dataset.root=elsewhere"], metrics="native", samples=40).values
     with pytest.raises(ConfigError, match="other data"):
         evaluate(run.folder, ["dataset.root=other"], metrics="native", samples=40)
+
+
+def test_a_moved_translator_finds_both_domains(call, tmp_path):
+    for seed, name in enumerate("ab"):
+        write_images(tmp_path / name, seed)
+    options = (
+        "dataset=unpaired",
+        "dataset.root_a=a",
+        "dataset.root_b=b",
+        "dataset.channels_a=1",
+        "dataset.channels_b=1",
+    )
+    run = train(tiny_overrides("model=cut", *options, "metrics=none", "name=moved"))
+    for name in "ab":
+        shutil.move(name, f"new_{name}")
+    hint = "dataset.root_b: there is no folder b; if the images of the run lie elsewhere now: dataset.root_b=..."
+    for typed in ((command, f"resume={run.folder}", "budget.images=96"), (sample_command, f"run={run.folder}")):
+        code, _, err = call(*typed)
+        assert (code, f"  {hint}\n" in err) == (2, True), err
+    code, _, err = call(
+        command, f"resume={run.folder}", "budget.images=96", "dataset.root_b=new_b", "dataset.root_a=new_b"
+    )
+    assert (code, "other data than the run was trained on" in err) == (2, True), err
+    code, _, err = call(
+        command, f"resume={run.folder}", "budget.images=96", "dataset.root_b=new_b", "dataset.root_a=new_a"
+    )
+    assert code == 0, err
+    assert (run.config["dataset"]["root_a"], run.config["dataset"]["root_b"]) == ("new_a", "new_b")
