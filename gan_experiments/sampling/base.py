@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +16,8 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.extractors.base import ImageSource
+
+BATCH = 256  # images generated at a time
 
 
 class Sheet:
@@ -58,6 +62,21 @@ class Sheet:
 def draw_latents(generator: Generator, count: int, seed: int) -> Tensor:
     """Draw latents ``(count, latent_dim)`` on the generator's device; a run's seed gives those of its sample grids."""
     return Stream(seed, "samples", device=device_of(generator)).normal(count, generator.latent_dim)
+
+
+def in_batches(make: Callable[..., Tensor], inputs: Tensor, labels: Tensor | None) -> Tensor:
+    """Return what a generator makes of many inputs, in batches that the memory for activations has to hold.
+
+    Args:
+        make: ``generator``, or its ``synthesize``.
+        inputs: Latents or styles ``(B, D)``.
+        labels: Their classes ``(B,)``, if there are any.
+
+    Returns:
+        Float images ``(B, C, H, W)`` on the CPU.
+    """
+    chosen = repeat(None) if labels is None else labels.split(BATCH)
+    return torch.cat([make(part, own).cpu() for part, own in zip(inputs.split(BATCH), chosen, strict=False)])
 
 
 def cycle_labels(generator: Generator, count: int) -> Tensor | None:

@@ -11,7 +11,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, draw_latents, refuse_points
+from gan_experiments.sampling.base import Sheet, draw_latents, in_batches, refuse_points
 
 
 class Classes(Sheet):
@@ -40,7 +40,7 @@ class Classes(Sheet):
         latents = draw_latents(generator, self.count, seed)
         labels = torch.tensor(chosen, device=latents.device).repeat(self.count)
         return image_grid(
-            generator(latents.repeat_interleave(len(chosen), dim=0), labels),
+            in_batches(generator, latents.repeat_interleave(len(chosen), dim=0), labels),
             columns=len(chosen),
             bits=generator.facts.bits,
         )

@@ -12,9 +12,7 @@ from gan_experiments.core.images import as_measured
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
-from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents
-
-BATCH = 256  # images generated at a time
+from gan_experiments.sampling.base import BATCH, cycle_labels, device_of, draw_latents
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, in_batches
 
 
 class Grid(Sheet):
@@ -27,4 +27,4 @@ class Grid(Sheet):
         """Return the sheet: uint8, ``(3, H, W)``."""
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
         columns = math.ceil(math.sqrt(self.count))
-        return image_grid(generator(latents, labels), columns, bits=generator.facts.bits)
+        return image_grid(in_batches(generator, latents, labels), columns, bits=generator.facts.bits)

@@ -12,7 +12,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points, repeat_labels
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, in_batches, refuse_points, repeat_labels
 
 _PARALLEL = 1e-6  # sine of the angle below which two latents count as parallel
 
@@ -44,7 +44,8 @@ class Interpolation(Sheet):
         positions = torch.linspace(0, 1, self.steps, device=first.device)[None, :, None]
         between = (slerp if self.path == "spherical" else torch.lerp)(first[:, None], last[:, None], positions)
         labels = repeat_labels(cycle_labels(generator, self.count), self.steps)
-        return image_grid(generator(between.flatten(0, 1), labels), columns=self.steps, bits=generator.facts.bits)
+        images = in_batches(generator, between.flatten(0, 1), labels)
+        return image_grid(images, columns=self.steps, bits=generator.facts.bits)
 
 
 def slerp(first: Tensor, last: Tensor, position: Tensor) -> Tensor:

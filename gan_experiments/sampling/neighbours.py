@@ -11,7 +11,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import as_measured, image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, extract
-from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points
+from gan_experiments.sampling.base import Sheet, cycle_labels, device_of, draw_latents, in_batches, refuse_points
 
 _BATCH = 500  # images extracted at a time
 _GAP = 6  # white pixels between samples and real images
@@ -37,11 +37,15 @@ class Neighbours(Sheet):
         """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "neighbours")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
-        samples = as_measured(generator(latents, labels), generator.facts.bits)
+        samples = as_measured(in_batches(generator, latents, labels), generator.facts.bits)
         self.extractor.prepare(data)
-        network, device = self.extractor.to(samples.device), samples.device
-        real = torch.cat([extract(network, part.to(device)).features for part in torch.split(data.images, _BATCH)])
-        distances = torch.cdist(extract(network, samples).features.double(), real.double())  # (count, N)
+        device = device_of(generator)
+        network = self.extractor.to(device)
+        generated, real = (
+            torch.cat([extract(network, part.to(device)).features for part in torch.split(images, _BATCH)]).double()
+            for images in (samples, data.images)
+        )
+        distances = torch.cdist(generated, real)  # (count, N)
         nearest = distances.topk(min(self.neighbours, len(real)), largest=False).indices.cpu()
         left = image_grid(samples, columns=1)
         right = image_grid(data.images[nearest.flatten()], columns=nearest.shape[1])

@@ -20,7 +20,7 @@ from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, P
 from gan_experiments.data.files.framing import Framing
 from gan_experiments.data.files.pictures import open_picture
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, device_of, refuse_points
+from gan_experiments.sampling.base import Sheet, device_of, in_batches, refuse_points
 
 Distance = Literal["pixels", "alex", "vgg"]
 
@@ -72,11 +72,11 @@ class Projection(Sheet):
             raise ConfigError("output.images: names no file")
         targets, styles, labels = self.projected(generator, seed)
         columns = max(len(targets), self.between)
-        rows = [_row(targets, columns), _row(generator.synthesize(styles, labels), columns)]
+        rows = [_row(targets.cpu(), columns), _row(in_batches(generator.synthesize, styles, labels), columns)]
         positions = torch.linspace(0, 1, self.between, device=styles.device)[:, None]
         for first, last in pairwise(styles):
             own = None if labels is None else labels[:1].expand(self.between)
-            rows.append(_row(generator.synthesize(torch.lerp(first, last, positions), own), columns))
+            rows.append(_row(in_batches(generator.synthesize, torch.lerp(first, last, positions), own), columns))
         return image_grid(torch.cat(rows), columns=columns, bits=generator.facts.bits)
 
     def projected(self, generator: Generator, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -14,7 +14,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import ConfigError, PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points, repeat_labels
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, in_batches, refuse_points, repeat_labels
 
 
 class SeFa(Sheet):
@@ -60,9 +60,8 @@ class SeFa(Sheet):
         moved = styles[None, :, None] + moves[:, None] * chosen[:, None, None]  # (N, B, steps, D)
         rows = repeat_labels(labels, self.steps)
         labels = None if rows is None else rows.repeat(len(chosen))
-        return image_grid(
-            generator.synthesize(moved.flatten(0, 2), labels), columns=self.steps, bits=generator.facts.bits
-        )
+        images = in_batches(generator.synthesize, moved.flatten(0, 2), labels)
+        return image_grid(images, columns=self.steps, bits=generator.facts.bits)
 
 
 def directions(weight: Tensor) -> Tensor:

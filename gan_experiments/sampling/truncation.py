@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid, label_rows
 from gan_experiments.core.types import PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, refuse_points
+from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, in_batches, refuse_points
 
 
 class Truncation(Sheet):
@@ -33,6 +33,10 @@ class Truncation(Sheet):
         """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "truncation")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
-        rows = [generator.truncated(latents, value, labels) for value in self.values]
-        grid = image_grid(torch.cat([*rows, generator(latents, labels)]), columns=self.count)
+        rows = [in_batches(_truncated(generator, value), latents, labels) for value in self.values]
+        grid = image_grid(torch.cat([*rows, in_batches(generator, latents, labels)]), columns=self.count)
         return label_rows(grid, [*(f"truncated {value:g}" for value in self.values), "not truncated"])
+
+
+def _truncated(generator: Generator, value: float) -> Callable[[Tensor, Tensor | None], Tensor]:
+    return lambda latents, labels: generator.truncated(latents, value, labels)

@@ -21,7 +21,7 @@ from gan_experiments.core.files import replacing
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents, refuse_points
+from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents, in_batches, refuse_points
 from gan_experiments.sampling.interpolation import slerp
 from gan_experiments.sampling.projection import Distance, Projection
 
@@ -96,7 +96,7 @@ class Video(Projection):
         positions = torch.arange(self.between, device=device_of(generator)) / self.between
         for first, last in zip(places, places.roll(-1, dims=0), strict=True):
             for position in positions:
-                yield image_grid(make(walk(first, last, position.view(1, 1)), labels), columns)
+                yield image_grid(in_batches(make, walk(first, last, position.view(1, 1)), labels), columns)
 
     def check_file(self, file: Path) -> None:
         """Refuse a file that no video can be written to here.

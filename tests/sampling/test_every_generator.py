@@ -1,10 +1,12 @@
 """Whatever makes images can be drawn, and loaded from its one file: found by the models, without an edit here."""
 
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from stubs import Echo
 from tiny import TRANSLATORS
 
 from gan_experiments import load_generator
@@ -12,9 +14,11 @@ from gan_experiments.config.compose import compose
 from gan_experiments.config.files import conf_dir
 from gan_experiments.core.types import DataFacts
 from gan_experiments.sampling.classes import Classes
+from gan_experiments.sampling.grid import Grid
 from gan_experiments.sampling.interpolation import Interpolation
 from gan_experiments.sampling.sefa import SeFa
 from gan_experiments.sampling.truncation import Truncation
+from gan_experiments.sampling.video import Video
 from gan_experiments.training.build import construct
 from gan_experiments.training.callbacks.checkpoint import save_generator
 
@@ -36,6 +40,23 @@ def build(name, conditional):
     generator = construct(node, facts=DataFacts("images", 32, 3, 4)).eval().requires_grad_(False)
     generator.architecture = node
     return generator
+
+
+class Styled(Echo):
+    def style_weight(self):
+        return torch.eye(4)
+
+
+SHEETS = [Grid(7), Interpolation(3, 4), Truncation(5), SeFa(), Video(walks=5)]
+
+
+@pytest.mark.parametrize(("num_classes", "sheet"), [*product([0, 3], SHEETS), (3, Classes(4))])
+def test_whatever_is_drawn_is_made_in_batches(sheet, num_classes, monkeypatch):
+    whole = sheet(Styled(num_classes), None, 0)
+    monkeypatch.setattr("gan_experiments.sampling.base.BATCH", 3)
+    generator = Styled(num_classes)
+    assert torch.equal(sheet(generator, None, 0), whole)
+    assert max(len(latents) for latents, _ in generator.asked) == 3
 
 
 @pytest.mark.parametrize("conditional", [False, True])
