@@ -52,6 +52,8 @@ def run(request: Request) -> int:
     if options["standing_batches"] is not None:
         system.use_standing_statistics(options["standing_batches"], "standing_batches")
     generator = system.evaluated(not raw)
+    named = sampled.record.get("class_names")  # known even where the images are not
+    sheet.class_names = list(map(str, named)) if isinstance(named, list) else data.class_names
     if sheet.needs_data:
         data.prepare_data()
         data.setup()

@@ -6,15 +6,13 @@ Images are stored as uint8, those of 16 bits as uint16, and points in the plane 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
-from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
 from gan_experiments.core.files import replacing
@@ -99,22 +97,6 @@ def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32, bits: int
     enlarged = images.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
     grid: Tensor = make_grid(enlarged, nrow=columns, padding=2)
     return grid[:1] if deep else grid
-
-
-def label_rows(grid: Tensor, labels: Sequence[str], width: int = 96) -> Tensor:
-    """Return a grid ``(3, H, W)`` of equally high rows with a text in white on black right of each.
-
-    Args:
-        grid: uint8.
-        labels: One for each row.
-        width: Of the added margin, in pixels.
-    """
-    margin = Image.new("RGB", (width, grid.shape[1]))
-    height = grid.shape[1] / len(labels)
-    for row, label in enumerate(labels):
-        place = (6, (row + 0.5) * height)
-        ImageDraw.Draw(margin).text(place, label, fill="white", font=ImageFont.load_default(12), anchor="lm")
-    return torch.cat([grid, pil_to_tensor(margin)], dim=2)
 
 
 def _dots(points: Tensor, pixels: int = 256) -> Tensor:

@@ -89,6 +89,13 @@ def _escaped(column: Sequence[Any]) -> Sequence[Any]:
     return [changed.get(cell, cell) if isinstance(cell, str) else cell for cell in column] if changed else column
 
 
+def shortened(name: str, longest: int = 24) -> str:
+    """Return a name as it can be printed, without its middle if it is long."""
+    text = printable(name)
+    kept = longest - 1
+    return text if len(text) <= longest else f"{text[: kept - kept // 3]}\N{HORIZONTAL ELLIPSIS}{text[-(kept // 3) :]}"
+
+
 def first_line(error: BaseException | str) -> str:
     """Return the first line of an error's message as it can be printed, shortened; its type if it has no message."""
     lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import ClassVar
@@ -26,10 +26,12 @@ class Sheet:
     Attributes:
         needs_data: Whether it needs the real images, which are then read.
         suffixes: What the names of its files end in, the usual one first.
+        class_names: Names of the classes, for the rows or columns of one class each; those without have numbers.
     """
 
     needs_data: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = (".png",)
+    class_names: Sequence[str] = ()
 
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
         """Return the sheet of a generator in evaluation mode: uint8, ``(3, H, W)``.
@@ -75,8 +77,15 @@ def in_batches(make: Callable[..., Tensor], inputs: Tensor, labels: Tensor | Non
     Returns:
         Float images ``(B, C, H, W)`` on the CPU.
     """
-    chosen = repeat(None) if labels is None else labels.split(BATCH)
-    return torch.cat([make(part, own).cpu() for part, own in zip(inputs.split(BATCH), chosen, strict=False)])
+    chosen = repeat(None) if labels is None else torch.split(labels, BATCH)
+    made, start = torch.empty(0), 0
+    for part, own in zip(torch.split(inputs, BATCH), chosen, strict=False):
+        images = make(part, own).cpu()
+        if start == 0:  # of all at once, so that what does not fit is refused now
+            made = torch.empty((len(inputs), *images.shape[1:]), dtype=images.dtype)
+        made[start : start + len(images)] = images
+        start += len(images)
+    return made
 
 
 def cycle_labels(generator: Generator, count: int) -> Tensor | None:

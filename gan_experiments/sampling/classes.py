@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.grid_labels import class_labels, label_columns
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -39,8 +40,9 @@ class Classes(Sheet):
             raise ConfigError(f"output.classes: {problem}; {generator.facts.name} has 0 to {num_classes - 1}")
         latents = draw_latents(generator, self.count, seed)
         labels = torch.tensor(chosen, device=latents.device).repeat(self.count)
-        return image_grid(
+        grid = image_grid(
             in_batches(generator, latents.repeat_interleave(len(chosen), dim=0), labels),
             columns=len(chosen),
             bits=generator.facts.bits,
         )
+        return label_columns(grid, class_labels(chosen, self.class_names))

@@ -9,6 +9,7 @@ from annotated_types import Interval
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.grid_labels import class_labels, label_rows
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -43,9 +44,10 @@ class Interpolation(Sheet):
         first, last = draw_latents(generator, 2 * self.count, seed).chunk(2)
         positions = torch.linspace(0, 1, self.steps, device=first.device)[None, :, None]
         between = (slerp if self.path == "spherical" else torch.lerp)(first[:, None], last[:, None], positions)
-        labels = repeat_labels(cycle_labels(generator, self.count), self.steps)
-        images = in_batches(generator, between.flatten(0, 1), labels)
-        return image_grid(images, columns=self.steps, bits=generator.facts.bits)
+        labels = cycle_labels(generator, self.count)
+        images = in_batches(generator, between.flatten(0, 1), repeat_labels(labels, self.steps))
+        grid = image_grid(images, columns=self.steps, bits=generator.facts.bits)
+        return grid if labels is None else label_rows(grid, class_labels(labels.tolist(), self.class_names))
 
 
 def slerp(first: Tensor, last: Tensor, position: Tensor) -> Tensor:

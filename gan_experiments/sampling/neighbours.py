@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.grid_labels import class_labels, label_rows
 from gan_experiments.core.images import as_measured, image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, extract
@@ -49,4 +50,5 @@ class Neighbours(Sheet):
         nearest = distances.topk(min(self.neighbours, len(real)), largest=False).indices.cpu()
         left = image_grid(samples, columns=1)
         right = image_grid(data.images[nearest.flatten()], columns=nearest.shape[1])
-        return torch.cat([left, left.new_full((3, left.shape[1], _GAP), 255), right], dim=2)
+        sheet = torch.cat([left, left.new_full((3, left.shape[1], _GAP), 255), right], dim=2)
+        return sheet if labels is None else label_rows(sheet, class_labels(labels.tolist(), self.class_names))

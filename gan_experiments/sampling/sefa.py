@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Annotated
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.grid_labels import class_labels, label_rows
 from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import ConfigError, PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -59,9 +61,13 @@ class SeFa(Sheet):
         moves = torch.linspace(-self.strength, self.strength, self.steps, device=styles.device)
         moved = styles[None, :, None] + moves[:, None] * chosen[:, None, None]  # (N, B, steps, D)
         rows = repeat_labels(labels, self.steps)
-        labels = None if rows is None else rows.repeat(len(chosen))
-        images = in_batches(generator.synthesize, moved.flatten(0, 2), labels)
-        return image_grid(images, columns=self.steps, bits=generator.facts.bits)
+        repeated = None if rows is None else rows.repeat(len(chosen))
+        images = in_batches(generator.synthesize, moved.flatten(0, 2), repeated)
+        grid = image_grid(images, columns=self.steps, bits=generator.facts.bits)
+        if labels is None:
+            return grid
+        named = product(self.directions, class_labels(labels.tolist(), self.class_names))
+        return label_rows(grid, [f"direction {index}, class {name}" for index, name in named])
 
 
 def directions(weight: Tensor) -> Tensor:

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.images import image_grid, label_rows
+from gan_experiments.core.grid_labels import class_labels, label_columns, label_rows
+from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import PositiveFloat, PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, in_batches, refuse_points
+
+_MARGIN = 96  # pixels, for the values
 
 
 class Truncation(Sheet):
@@ -35,7 +38,11 @@ class Truncation(Sheet):
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
         rows = [in_batches(_truncated(generator, value), latents, labels) for value in self.values]
         grid = image_grid(torch.cat([*rows, in_batches(generator, latents, labels)]), columns=self.count)
-        return label_rows(grid, [*(f"truncated {value:g}" for value in self.values), "not truncated"])
+        texts = [*(f"truncated {value:g}" for value in self.values), "not truncated"]
+        named = label_rows(grid, texts, width=_MARGIN)
+        if labels is None:
+            return named
+        return label_columns(named, class_labels(labels.tolist(), self.class_names), width=grid.shape[2])
 
 
 def _truncated(generator: Generator, value: float) -> Callable[[Tensor, Tensor | None], Tensor]:

@@ -18,6 +18,7 @@ from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.frozen import weight_hashes
 from gan_experiments.core.memory import peak_memory
 from gan_experiments.core.types import ConfigError, DivergedError
+from gan_experiments.data.base import ImageData
 from gan_experiments.runs.checkpoints import load_checkpoint
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences
 from gan_experiments.runs.folder import RunFolder, is_main_process
@@ -34,6 +35,8 @@ from gan_experiments.training.restore import check_resumable, check_same_data, c
 _log = logging.getLogger(__name__)
 
 INTERRUPTED_EXIT = 128  # plus the signal's number, as in shells
+
+_MOST_CLASSES = 1000  # whose names are kept in the record
 
 # Not a column of TensorBoard's HParams tab.
 NOT_COMPARED = (*NON_RESULT_KEYS, "callbacks", "logger", "metrics")
@@ -141,6 +144,7 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         seed=config["seed"],
         budget=config["budget"],
         dataset=parts.data.provenance(),
+        **_class_names(parts.data),
         parameters={
             name: _size(part) for name, part in system.named_children() if _size(part) and not name.endswith("ema")
         },
@@ -159,6 +163,12 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         overrides = [override.lstrip("+").partition("=")[0] for override in record.get("overrides", ())]
         for logger in loggers:
             logger.log_comparison({key: config[key] for key in config if key not in NOT_COMPARED}, metrics, overrides)
+
+
+def _class_names(data: ImageData) -> dict[str, list[str]]:
+    """Return the names of classes, which sheets of samples show; nothing if they are numbers, or too many for that."""
+    names = data.class_names
+    return {} if names == list(map(str, range(len(names)))) or len(names) > _MOST_CLASSES else {"class_names": names}
 
 
 def _automatic_weights(system: System, config: Mapping[str, Any]) -> dict[str, float]:

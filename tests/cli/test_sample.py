@@ -1,9 +1,14 @@
 """Every output of ``gan-sample`` for one run, from the command line."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
+from tiny import tiny_overrides
 
+from gan_experiments.api.train import train
 from gan_experiments.cli import sample
 from gan_experiments.config.files import conf_dir
 from gan_experiments.sampling import video
@@ -19,7 +24,6 @@ SMALL = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     from omegaconf import OmegaConf
-    from tiny import tiny_overrides
 
     from gan_experiments.config.compose import compose
     from gan_experiments.runs.folder import RunFolder
@@ -114,3 +118,24 @@ def test_a_video_is_refused_before_it_is_drawn_if_its_file_cannot_be_written(run
         code, _, err = call(sample, f"run={run.path}", "output=video", f"file={file}", "checkpoint=absent")
         assert (code, problem in err, "1 problem" in err) == (2, True, True), err
     assert not list(tmp_path.glob("walk*"))
+
+
+def test_class_names_are_drawn_and_kept_where_the_images_are_not(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("lion", "tiger"):
+        (tmp_path / "animals" / name).mkdir(parents=True)
+        for index in range(10):
+            Image.new("L", (8, 8), 20 * index).save(tmp_path / "animals" / name / f"{index}.png")
+    options = ("dataset=image_folder", "dataset.root=animals", "dataset.channels=1", "conditioning=concatenation")
+    run = train(tiny_overrides(*options, "metrics=none", "budget.images=16", "name=animals"))
+    assert run.record["class_names"] == ["lion", "tiger"]
+    code, _, err = call(sample, f"run={run.folder}", "output=classes", "file=here.png")
+    assert code == 0, err
+    shutil.rmtree("animals")
+    code, _, err = call(sample, f"run={run.folder}", "output=classes", "file=there.png")
+    assert code == 0, err
+    assert Path("here.png").read_bytes() == Path("there.png").read_bytes()
+    run.files.update_record(class_names=None)
+    code, _, err = call(sample, f"run={run.folder}", "output=classes", "file=numbers.png")
+    assert code == 0, err
+    assert Path("here.png").read_bytes() != Path("numbers.png").read_bytes()

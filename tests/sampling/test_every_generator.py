@@ -59,6 +59,14 @@ def test_whatever_is_drawn_is_made_in_batches(sheet, num_classes, monkeypatch):
     assert max(len(latents) for latents, _ in generator.asked) == 3
 
 
+@pytest.mark.parametrize("sheet", [Grid(9), Interpolation(3, 4), Truncation(5), SeFa(), Classes(4)])
+def test_rows_and_columns_of_one_class_have_its_name(sheet):
+    numbered = sheet(Styled(3), None, 0)
+    sheet.class_names = ["lion", "tiger", "bear"]
+    named = sheet(Styled(3), None, 0)
+    assert named.shape != numbered.shape or not torch.equal(named, numbered)
+
+
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("name", MODELS)
 def test_it_can_be_drawn_and_loaded(name, conditional, tmp_path):

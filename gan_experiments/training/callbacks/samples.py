@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Batch
-from gan_experiments.core.images import image_grid, in_colour, save_png
+from gan_experiments.core.grid_labels import class_columns, class_labels, label_columns
+from gan_experiments.core.images import image_grid, in_colour, is_points, save_png
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.data.base import ImageData
@@ -21,15 +22,13 @@ from gan_experiments.systems.translation import TranslationSystem
 from gan_experiments.training.callbacks.base import LoopPart
 from gan_experiments.training.callbacks.evaluation_samples import TranslatedSamples
 
-MAX_COLUMNS = 32
-
 
 class SampleGrid(LoopPart):
     """Writes grids of images of the averaged generator, always from the same latents, to ``samples/``.
 
-    For a conditional generator with few classes, each column of the grid shows one class. A system may add grids of
-    its own, such as a VAE's reconstructions. A translator's grid shows the same few inputs, each with its translation
-    and the right answer or, where that is not known, the translation back.
+    For a conditional generator with few classes, each column of the grid shows one class, whose name is above it. A
+    system may add grids of its own, such as a VAE's reconstructions. A translator's grid shows the same few inputs,
+    each with its translation and the right answer or, where that is not known, the translation back.
 
     Args:
         run: The run's folder.
@@ -56,6 +55,9 @@ class SampleGrid(LoopPart):
             images = {"samples": fixed_samples(system, count, system.seed)}
             images |= system.extra_grids(self._real_images(system, data), columns)
             grids = {name: image_grid(each, columns) for name, each in images.items()}
+            if class_columns(count, system.num_classes) and not is_points(images["samples"]):
+                names = class_labels(range(columns), getattr(data, "class_names", []))
+                grids["samples"] = label_columns(grids["samples"], names)
         for name, grid in grids.items():
             save_png(grid, self._run.grid(system.clock.images_seen, "" if name == "samples" else name))
         return grids
@@ -89,9 +91,8 @@ def translation_grid(system: TranslationSystem, inputs: Inputs, count: int) -> T
 
 def grid_shape(count: int, num_classes: int) -> tuple[int, int]:
     """Return the number of images in a grid of at most ``count``, and its columns: one per class if they fit."""
-    if 1 < num_classes <= min(count, MAX_COLUMNS):
-        return count - count % num_classes, num_classes
-    return count, math.isqrt(count)
+    columns = class_columns(count, num_classes)
+    return (count - count % columns, columns) if columns else (count, math.isqrt(count))
 
 
 def fixed_samples(system: System, count: int, seed: int) -> Tensor:

@@ -31,8 +31,10 @@ def test_each_column_of_a_conditional_generator_shows_one_class(fit, monkeypatch
 
     monkeypatch.setattr("gan_experiments.systems.base.System.sample", by_class)
     run = fit("conditioning=concatenation", "budget.images=16", "metrics=none", "callbacks.samples.count=25")
-    grid = np.asarray(Image.open(run.grid(16)))[:, :, 0]
+    labelled = np.asarray(Image.open(run.grid(16)))[:, :, 0]
+    grid, above = labelled[-(2 * 34 + 2) :], labelled[: -(2 * 34 + 2)]
     assert grid.shape == (2 * 34 + 2, 10 * 34 + 2)
+    assert all((above[:, 34 * label + 2 : 34 * label + 34] > 200).any() for label in range(10))
     for label in range(10):
         column = grid[2:34, 34 * label + 2 : 34 * label + 34]
         assert (column == column[0, 0]).all()
