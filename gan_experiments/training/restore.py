@@ -197,7 +197,9 @@ def _check_optimizers(optimizers: Iterable[Optimizer], saved: Any) -> None:
     for optimizer, state in zip(optimizers, saved, strict=True):
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         for own, group in zip(optimizer.state_dict()["param_groups"], state["param_groups"], strict=True):
-            _check_alike(own, group, "optimizer")
+            # A rate of 1 in a config is a whole number, and 1.0 once its schedule has been applied.
+            options = {key: float(value) if type(value) is int else value for key, value in own.items()}
+            _check_alike(options, group, "optimizer")
         for index, values in state["state"].items():
             shapes = [value.shape for value in values.values() if isinstance(value, Tensor)]
             if any(shape not in (parameters[index].shape, torch.Size()) for shape in shapes):

@@ -115,6 +115,14 @@ def test_a_longer_run_ends_with_the_bits_of_a_run_of_that_budget(call, caplog):
     assert left == right
 
 
+def test_a_run_whose_rates_are_whole_numbers_goes_on(call):
+    overrides = tiny_overrides("metrics=none", "optimizer=sgd", "optimizer.generator.lr=1", "optimizer.discriminator.lr=1")
+    longer = train([*overrides, "name=longer"])
+    code, _, err = call(command, f"resume={longer.folder}", "budget.images=96")
+    assert code == 0, err
+    assert_same_end(longer, train([*overrides, "budget.images=96", "name=whole"]))
+
+
 def test_schedules_that_end_with_the_budget_are_said_in_the_record(call, caplog):
     run = train(tiny_overrides("metrics=none", "optimizer.schedule.kind=linear", "name=falls"))
     code, _, err = call(command, f"resume={run.folder}", "budget.images=96")
