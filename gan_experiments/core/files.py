@@ -127,7 +127,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors to ``path`` as safetensors, atomically.
+    """Write tensors to ``path`` as safetensors, atomically; the same tensors and metadata make the same bytes.
 
     Raises:
         OSError: The file cannot be written.
@@ -143,6 +143,19 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
             if number is None:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file, which are written in an order that differs from time to time."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(text) <= size:  # spaces at its end are part of the format
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def remove_leftovers(folder: Path) -> None:

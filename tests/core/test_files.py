@@ -5,8 +5,18 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors import safe_open
 
-from gan_experiments.core.files import check_new, check_place, remove_leftovers, replacing, write_json, write_text
+from gan_experiments.core.files import (
+    check_new,
+    check_place,
+    remove_leftovers,
+    replacing,
+    write_json,
+    write_tensors,
+    write_text,
+)
 from gan_experiments.core.types import ConfigError
 
 
@@ -78,3 +88,17 @@ def test_a_place_that_permissions_allow_and_the_system_refuses(tmp_path, monkeyp
 def test_nothing_can_be_made_in_proc():
     with pytest.raises(ConfigError, match=r"^output: /proc/x: cannot be written to: no .* in /proc"):
         check_place(Path("/proc/x"), "output")
+
+
+def test_the_same_tensors_and_metadata_make_the_same_bytes(tmp_path):
+    tensors = {"b": torch.arange(6.0).reshape(2, 3), "a": torch.ones(1, dtype=torch.int64)}
+    metadata = {name: f'"{name}" \n\t\\ \x00 ä 😀' for name in "hcfagbed"}
+    contents = set()
+    for number in range(20):
+        path = tmp_path / f"{number}.safetensors"
+        write_tensors(path, tensors, metadata if number % 2 else dict(reversed(metadata.items())))
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata() == metadata
+        assert all(torch.equal(file.get_tensor(name), tensor) for name, tensor in tensors.items())
