@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.files import ConfigFiles, own_choices
-from gan_experiments.config.overrides import dataset_default_lines
+from gan_experiments.config.overrides import Change, dataset_default_lines
 from gan_experiments.config.plugins import HELD, plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET, find_class
 from gan_experiments.core.checks import Problem
@@ -39,6 +40,8 @@ from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.options import SearchConfig
 from gan_experiments.sweeps.sequential import SequentialConfig, is_sequential
 from gan_experiments.sweeps.table import print_table
+
+_ABSENT = object()  # stands for a key that a config does not have
 
 
 class JobFailed(Exception):  # noqa: N818 - tells Hydra's launcher; the user has been told
@@ -215,7 +218,7 @@ def _direction_lines(line: CommandLine) -> list[str]:
 
 def _launch(line: CommandLine, jobs: Sweep, job: SweepJob) -> None:
     loader = line.files.loader
-    config = loader.load_configuration(line.files.config_name, line.lines, RunMode.MULTIRUN)
+    config = _root(line)
     context = HydraContext(config_loader=loader, callbacks=_NoCallbacks())  # type: ignore[arg-type]
     sweeper: Any = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=job, config=config)
     if line.is_grid:
@@ -225,6 +228,30 @@ def _launch(line: CommandLine, jobs: Sweep, job: SweepJob) -> None:
         sweeper.sweep(arguments=list(config.hydra.overrides.task))
     except JobFailed as failure:
         job.codes.append(failure.code)
+
+
+def _root(line: CommandLine) -> DictConfig:
+    """Return the config that Hydra's sweeper begins with: without the values that vary, and with all overrides.
+
+    A key that only the options of a sweep have, as those of ``model=cyclegan,cut``, is left to the jobs.
+    """
+    load = partial(line.files.loader.load_configuration, line.files.config_name, run_mode=RunMode.MULTIRUN)
+    given = [change for change in line.changes if change.line]
+    known = load(line.hydra_lines + [change.line for change in given if change.group and not change.sweep])
+    absent = [change for change in given if not change.group and _lacks(known, change.key)]
+    config = load(line.hydra_lines + [change.line for change in given if change.sweep or change not in absent])
+    with flag_override(config, ["struct", "readonly"], False):
+        config.hydra.overrides.task = [f"++{it.line}" * (it in absent and _is_entry(it)) or it.line for it in given]
+    return config
+
+
+def _lacks(config: DictConfig, key: str) -> bool:
+    return OmegaConf.select(config, key, default=_ABSENT) is _ABSENT
+
+
+def _is_entry(change: Change) -> bool:
+    """Tell whether a change adds a mapping, as a ramp is: for Hydra that needs a plus, which nobody has to type."""
+    return all(value.startswith("{") for value in change.values) and not change.line.startswith(("+", "~"))
 
 
 def _ignore(*_: Any, **__: Any) -> None:

@@ -116,7 +116,9 @@ def test_a_longer_run_ends_with_the_bits_of_a_run_of_that_budget(call, caplog):
 
 
 def test_a_run_whose_rates_are_whole_numbers_goes_on(call):
-    overrides = tiny_overrides("metrics=none", "optimizer=sgd", "optimizer.generator.lr=1", "optimizer.discriminator.lr=1")
+    overrides = tiny_overrides(
+        "metrics=none", "optimizer=sgd", "optimizer.generator.lr=1", "optimizer.discriminator.lr=1"
+    )
     longer = train([*overrides, "name=longer"])
     code, _, err = call(command, f"resume={longer.folder}", "budget.images=96")
     assert code == 0, err

@@ -227,6 +227,27 @@ def test_a_deletion_and_a_list_are_swept_like_the_rest(sweep):
     assert "4 jobs: 4 skipped" in out
 
 
+def test_a_key_of_the_options_that_are_swept_alone_is_set_in_each_job(sweep):
+    swept = ("model=sagan,biggan", "model.generator.attention=half", "dataset=polygons", "seed=0,1")
+    code, out, err = sweep(*SWEEP, *swept)
+    assert code == 0, err
+    assert list(rows(out).values()) == ["finished"] * 4
+    for folder in Path("study").glob("polygons-*"):
+        run = RunFolder(folder)
+        assert run.read_config()["model"]["generator"]["attention"] == "half"
+        assert "model.generator.attention=half" in run.record()["overrides"]
+    assert list(rows(sweep(*SWEEP, *swept)[1]).values()) == ["skipped"] * 4
+
+
+@pytest.mark.parametrize("targets", [(0.1,), (0.1, 0.2)])
+def test_a_ramp_needs_no_plus(sweep, targets):
+    values = ",".join(f"{{keys: [penalty.r1.weight], to: {target}}}" for target in targets)
+    code, _, err = sweep(*SWEEP, f"ramps.gamma={values}", "seed=0,1")
+    assert code == 0, err
+    runs = [RunFolder(folder) for folder in Path("study").iterdir() if folder.is_dir()]
+    assert sorted(run.read_config()["ramps"]["gamma"]["to"] for run in runs) == sorted(targets * 2)
+
+
 def test_a_launch_that_ends_badly_still_ends_with_the_table(sweep, monkeypatch):
     def fail(*_):
         raise RuntimeError("the launcher is broken")
