@@ -217,7 +217,7 @@ def build_trainer(
         # Importing Lightning makes torch look for a GPU through NVML, which would slow down every optimizer step.
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     strategy: Any = trainer["strategy"]
-    if strategy == "ddp":
+    if strategy == "ddp" or _has_several_processes(trainer):
         on_cpu = trainer["accelerator"] == "cpu"
         # Each backward pass is for one network; the parameters of the other receive no gradient.
         strategy = DDPStrategy(find_unused_parameters=True, process_group_backend="gloo" if on_cpu else None)
@@ -240,6 +240,14 @@ def build_trainer(
         )
     except (MisconfigurationException, ValueError) as error:
         raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def _has_several_processes(trainer: Mapping[str, Any]) -> bool:
+    """Tell whether Lightning's own choice would be a strategy of several processes, which needs options of ours."""
+    devices = trainer["devices"]
+    if devices == "auto":
+        devices = 1 if trainer["accelerator"] == "cpu" else CUDAAccelerator.auto_device_count()
+    return bool(devices > 1 or trainer["num_nodes"] > 1)
 
 
 def construct(node: Mapping[str, Any], key: str = "", **available: Any) -> Any:

@@ -1,7 +1,9 @@
 import pytest
 from pytorch_lightning.callbacks import EarlyStopping, ModelSummary
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
 
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training import build
 
 
@@ -11,3 +13,12 @@ def test_a_callback_that_waits_for_epochs_is_refused():
         build.refuse_callbacks_of_epochs({"a": {}, "b": {}}, built)
     (problem,) = refusal.value.problems
     assert problem.startswith("callbacks.b: EarlyStopping stops at the ends of epochs, and a run has one")
+
+
+@pytest.mark.parametrize(("devices", "strategy"), [(1, "auto"), ("auto", "auto"), (2, "auto"), (2, "ddp")])
+def test_several_processes_need_no_strategy(tiny, tmp_path, devices, strategy):
+    """Lightning's own for them has no unused parameters, which there are: each step trains one network."""
+    trainer = tiny(f"trainer.devices={devices}", f"trainer.strategy={strategy}")["trainer"]
+    made = build.build_trainer(trainer, [], [], RunFolder(tmp_path)).strategy
+    assert type(made) is (DDPStrategy if devices == 2 else SingleDeviceStrategy)
+    assert devices != 2 or made._ddp_kwargs["find_unused_parameters"]
