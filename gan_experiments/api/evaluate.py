@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_experiments.api.compose import as_list, compose_request
 from gan_experiments.api.run import Accelerator, Run, StrPath, load_run
-from gan_experiments.api.run_config import checked_run
+from gan_experiments.api.run_config import checked_run, refuse_measures
 from gan_experiments.api.state import preserved_state
 from gan_experiments.config.arguments import checked
 from gan_experiments.config.command_schemas import EvaluateConfig
@@ -161,6 +161,7 @@ def measure_run(
         ConfigError: The run cannot be restored or written to, or the metrics do not fit it.
     """
     run.files.check_place("run")
+    refuse_measures(run.config, protocol.metrics, dataset, run.trusted)
     record = _shared(partial(_measure_run, run, protocol, dataset), protocol)
     name = name or _default_name(record, run.config.get("seed")) + (f"-{record['dataset']}" if dataset else "")
     run.files.add_evaluation(name, record)
@@ -244,6 +245,7 @@ def _measure_images(
     if count > len(images):
         raise ConfigError(f"metrics.samples: {count} asked for, {name} holds {len(images)} images")
     evaluator = build_evaluator(protocol.metrics, data, seed, labelled=False)
+    evaluator.refuse_of_images()
     evaluator.check(count, "metrics.samples" if asked else "fake")
     provenance = {"samples": count, "generator": "images", "truncation": None, "fake": origin}
 

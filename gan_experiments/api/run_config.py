@@ -50,6 +50,28 @@ def checked_run(
     return config
 
 
+def refuse_measures(
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    dataset: Mapping[str, Any] | None = None,
+    trusted: Sequence[str] = (),
+) -> None:
+    """Refuse ``metrics`` that a run was not trained with and that do not go with its system or the images.
+
+    Args:
+        config: The run's.
+        metrics: A checked node, of which only measures and extractors are looked at.
+        dataset: A checked node of other real images than the run's.
+        trusted: Packages that may be named as ``_target_``.
+
+    Raises:
+        ConfigError: Names each measure, and what it needs.
+    """
+    other = {**config, "metrics": {**config["metrics"], **metrics}, "dataset": dataset or config["dataset"]}
+    kinds = tuple(f"metrics.{kind}." for kind in ("extractors", "features", "measures"))
+    refuse(problem for problem in check_config(other, Config, trusted).errors if problem.key.startswith(kinds))
+
+
 def _own_caches(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: None if key == "cache_dir" else _own_caches(item) for key, item in value.items()}

@@ -150,8 +150,18 @@ class Evaluator:
         names += [measure.selection for measure in self._measures(final=False)]
         chosen = next((name for name in names if name), None)
         if chosen is None:
-            raise ConfigError("metrics: none of the measures can choose the best checkpoint; add fid")
+            raise ConfigError("metrics: none of the measures can choose the best checkpoint; add fid: [native,...]")
         return chosen
+
+    def refuse_of_images(self) -> None:
+        """Refuse measures that images alone are not enough for.
+
+        Raises:
+            ConfigError: Names them.
+        """
+        whole = [name for name, each in self.measures.items() if type(each).update_batch is not Measure.update_batch]
+        if whole:
+            raise ConfigError([f"metrics.measures.{it}: needs a generator, not images alone: run=..." for it in whole])
 
     @property
     def higher_is_better(self) -> dict[str, bool]:

@@ -89,3 +89,11 @@ def test_what_cannot_be_measured_is_said(source, options, message, tmp_path, mon
         evaluate(source, **options)
     if "metrics" in options:
         assert len(error.value.problems) == 2
+
+
+def test_measures_that_do_not_go_with_a_run_or_with_images_are_refused(trained):
+    with pytest.raises(ConfigError, match=r"psnr: PSNR measures translated images, and GAN generates"):
+        evaluate(trained, metrics=["none", "pairs"])
+    images = torch.zeros(50, 1, 8, 8, dtype=torch.uint8)
+    with pytest.raises(ConfigError, match=r"metrics\.measures\.psnr: needs a generator, not images alone"):
+        evaluate(images, dataset="digits", metrics=["none", "pairs"])
