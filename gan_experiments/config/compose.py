@@ -171,7 +171,7 @@ class CommandLine(Overrides):
             del above[last]
         elif change.deletes:
             self.problems.append(Problem(change.key, "no such key to delete"))
-        elif not (present or entry) and (text := unchosen(change, self.choices, self.changes, self.files)):
+        elif not (present or entry) and (text := unchosen(change, config, self.choices, self.changes, self.files)):
             self.problems.append(Problem(change.key, text))
         elif not (present or change.line.startswith("+") or entry):
             siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []

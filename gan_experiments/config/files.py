@@ -69,7 +69,7 @@ class ConfigFiles:
 
     Args:
         config_name: The root config.
-        config_dir: A folder of the user's beside ours, which goes first.
+        config_dir: A folder of the user's beside ours; of files with one name ours is read.
 
     Raises:
         ConfigError: ``config_dir`` is no folder, or there is no such root config.

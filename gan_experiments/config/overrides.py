@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
@@ -15,10 +15,11 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from gan_experiments.config.files import ConfigFiles
+from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import hydra_problem
 from gan_experiments.config.suggestions import how_to_read, meant_by_folder, option_aliases, options_called, unreadable
+from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
 
@@ -226,4 +227,30 @@ def _wrong_list(key: str, options: list[str], files: ConfigFiles) -> list[Proble
     if group in _ONE_OPTION and len(distinct) > 1:
         sweep = f"; for a sweep: -m {key}={','.join(distinct)}" if "study" in files.groups else ""
         return [Problem(key, f"takes one option{sweep}")]
-    return [Problem(key, f"{show(option)} is given twice") for option in distinct if options.count(option) > 1]
+    twice = [Problem(key, f"{show(option)} is given twice") for option in distinct if options.count(option) > 1]
+    return twice + [Problem(key, text) for text in _clashes(key, distinct, files)]
+
+
+def _clashes(key: str, options: list[str], files: ConfigFiles) -> Iterator[str]:
+    """Yield what is wrong with options that define one component differently: the last would replace the others."""
+    group, owners = key.partition("@")[0], dict[str, tuple[str, Any]]()
+    for option in options if len(options) > 1 else ():
+        if not files.has_option(group, option):
+            continue
+        try:
+            whole: Any = OmegaConf.to_container(files.compose([f"{key}={option}"]).config)
+        except COMPOSE_FAILURES:  # which are told of the config as a whole
+            continue
+        for name, node in _components(whole.get(group)):
+            first, other = owners.setdefault(name, (option, node))
+            if node != other:
+                yield f"{first} and {option} both define {name}, differently; take one, or give one of them another key"
+
+
+def _components(node: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the components of a mapping, and of the mappings in it, with their dotted keys."""
+    for key, item in node.items() if isinstance(node, dict) and TARGET not in node else ():
+        if isinstance(item, dict) and TARGET in item:
+            yield f"{above}{key}", item
+        else:
+            yield from _components(item, f"{above}{key}.")

@@ -140,11 +140,14 @@ def unit(keys: Sequence[str]) -> str:
     return ", in images" if counted else ""
 
 
-def unchosen(change: Change, choices: Mapping[str, str], changes: Sequence[Change], files: ConfigFiles) -> str:
+def unchosen(
+    change: Change, config: Any, choices: Mapping[str, str], changes: Sequence[Change], files: ConfigFiles
+) -> str:
     """Return how to choose the option of a group that a key is about, or its value names; empty if it is neither.
 
     Args:
         change: Of a key that does not exist.
+        config: What the files and the overrides before it make.
         choices: What is chosen of each group.
         changes: All of the command line, which may make a component of the user's with the same name, or sweep.
         files: Those of the command.
@@ -157,6 +160,8 @@ def unchosen(change: Change, choices: Mapping[str, str], changes: Sequence[Chang
     if option is None or option in chosen:
         return ""
     component = ".".join([group, *rest[: rest.index(option) + 1]])
+    if OmegaConf.is_dict(OmegaConf.select(config, component)):
+        return ""  # of an option that has it among others, or of a list in an experiment
     if any(other.key == f"{component}.{TARGET}" for other in changes):
         return ""
     try:

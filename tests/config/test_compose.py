@@ -553,3 +553,14 @@ def test_a_question_about_names_imports_no_torch(answers, number):
     assert len(said) == len(QUESTIONS) + 1
     assert json.loads(said[number].splitlines()[-1]) == [QUESTIONS[number][2], []], said[number]
     assert list(folder.iterdir()) == []
+
+
+def test_a_key_of_an_option_that_others_bring_along_is_no_option_that_is_not_chosen():
+    (problem,) = problems("experiment=r3gan_narrow", "penalty.r1.weigt=3")
+    assert problem.startswith("penalty.r1.weigt: no such key; did you mean 'weight'?")
+
+
+def test_options_of_a_list_that_define_one_component_differently_are_refused():
+    text = "r1 and r1_r2 both define r1, differently; take one, or give one of them another key"
+    assert problems("penalty=[r1,r1_r2]") == [f"penalty: {text}"]
+    assert problems("penalty=[r1,lecam]", "metrics=[native,kid,prdc]") == []
