@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation, Discriminator, DiscriminatorOutput, Generator, Penalty, Step
@@ -22,6 +22,17 @@ NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a ch
 def penalties_due(penalties: Mapping[str, Penalty], count: int) -> dict[str, Penalty]:
     """Return the penalties that act in step ``count`` of a network, by name."""
     return {name: penalty for name, penalty in penalties.items() if count % penalty.interval == 0}
+
+
+def refuse_no_scalar(value: Any, component: nn.Module, key: str, method: str) -> None:
+    """Refuse what a method of a component at ``key`` returned, if it is no tensor of one number.
+
+    Raises:
+        TypeError: Names the component: what torch says of a sum or a backward pass later does not.
+    """
+    if not isinstance(value, Tensor) or value.dim():
+        made = f"a tensor of {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{key}: {type(component).__name__}.{method} returned {made}, not a scalar tensor")
 
 
 class AdversarialSystem(System):
@@ -98,6 +109,7 @@ class AdversarialSystem(System):
                 step.rng = self._stream("penalty", network, name, *keys)
                 value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
                 if value is not None:
+                    refuse_no_scalar(value, penalty, f"penalty.{name}", network)
                     values[f"penalty/{network}/{name}{suffix}"] = value
                     loss = loss + penalty.weight * penalty.interval * value
         return loss

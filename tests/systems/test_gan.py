@@ -536,3 +536,16 @@ def test_gradient_penalties_are_taken_before_augmentation_if_asked_for(built, pr
 def test_penalties_before_augmentation_train_the_discriminator_through_ada(built):
     ada = ["augment=ada", "augment.ada.target=null", "augment.ada.p=0.9", "trainer.precision=32-true"]
     fit(built("penalty=r1_r2", "penalty.r1.before_augmentation=true", "penalty.r2.before_augmentation=true", *ada))
+
+
+@pytest.mark.parametrize("method", ["discriminator", "generator"])
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [("loss", torch.ones(4)), ("loss", None), ("loss", 1.0), ("penalty.r1", torch.ones(4)), ("penalty.r1", 1.0)],
+)
+def test_a_component_that_returns_no_scalar_is_named(built, monkeypatch, key, method, wrong):
+    parts = built("model=mlp", "metrics=none")
+    component = parts.system.loss if key == "loss" else parts.system.penalties["r1"]
+    monkeypatch.setattr(component, method, lambda *_: wrong)
+    with pytest.raises(TypeError, match=f"{key}: .*{method} returned .*, not a scalar tensor"):
+        fit(parts)
