@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import re
@@ -31,6 +32,7 @@ _NOT_ON_META = ("generator", "device", "out", "pin_memory")
 _LARGE = 2**24  # bytes, from which on the memory in use is asked for
 # Of the operating system's limits; the first is that of control groups, such as a container's.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 _MESSAGES = re.compile(r"allocate|overflow|out of memory|array is too big|maximum allowed dimension", re.IGNORECASE)
 
 
@@ -61,6 +63,29 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed for the next step, where it is glibc and the user has not told it otherwise.
+
+    It returns blocks of more than 32 MiB to the system at once, which then clears every page of new ones in each step:
+    a third of the time of a DCGAN with 64 x 64 images.
+    """
+    _set_malloc(2**30, 2**31 - 1)
+
+
+def return_freed_memory() -> None:
+    """Let the C library return to the system what is freed, as it does by itself."""
+    _set_malloc(2**25, 2**26)
+
+
+def _set_malloc(own: int, top: int) -> None:
+    """Give blocks from ``own`` bytes on back when they are freed, others when more than ``top`` lie at the end."""
+    told = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" and not told else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, own)
+        mallopt(_TRIM_THRESHOLD, top)
 
 
 def show_bytes(count: float) -> str:

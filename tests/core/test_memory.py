@@ -1,3 +1,7 @@
+import os
+import platform
+import resource
+
 import numpy as np
 import pytest
 import torch
@@ -61,3 +65,33 @@ def test_sizes():
         "2.5 GB",
         "4,000.0 TB",
     ]
+
+
+@pytest.fixture
+def page_faults(monkeypatch):
+    """Count the pages that the system gives this process for a tensor that is made and freed again and again."""
+    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
+        monkeypatch.delenv(name)
+
+    def count():
+        seen = []
+        for _ in range(10):
+            torch.empty(2**24).fill_(1)  # 64 MiB
+            seen.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+        return seen[-1] - seen[4]  # the first ones may need another place
+
+    yield count
+    memory.return_freed_memory()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep what they like")
+def test_what_is_freed_is_kept_for_the_next_step_and_given_back_afterwards(page_faults, monkeypatch):
+    memory.return_freed_memory()
+    given_back = page_faults()
+    memory.keep_freed_memory()
+    assert page_faults() < given_back / 10
+    memory.return_freed_memory()
+    assert page_faults() > given_back / 2
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")  # the user decides
+    memory.keep_freed_memory()
+    assert page_faults() > given_back / 2
