@@ -1,8 +1,8 @@
-# On a fresh machine with Python 3.10 or newer: `make run` trains on real data, `make test` runs the tests.
+# On a fresh machine with Python 3.10 or newer: `make run` trains on real data, `make test` runs the tests, `make proofs` the slow ones.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test adversarial lint types docs audit check install clean
+.PHONY: run test proofs adversarial lint types docs audit check install clean
 
 install: .venv/.installed
 
@@ -17,7 +17,11 @@ run: install
 # One process more than the two cores that this is meant for: some tests wait for other processes. Bytecode is kept for
 # the next run, and for the processes that tests start, which would each compile the package.
 test: install
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 3 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 3 --dist worksteal -m "not slow"
+
+# What takes longest, of which every landing is tested too: whole programs and clusters, kills, the notebook, the site.
+proofs: install
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 3 --dist worksteal -m slow
 
 # All hostile cases and kills, of which `test` tries a tenth: hours.
 adversarial: install
@@ -43,7 +47,7 @@ audit: install
 		echo "no pip-audit and no network to install it: the dependencies are not audited"; \
 	fi
 
-check: lint types test
+check: lint types proofs test
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

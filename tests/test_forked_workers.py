@@ -47,6 +47,7 @@ def output_of(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_a_module_is_imported_once_also_where_a_worker_dies_or_tests_fail_or_skip(output_of, tmp_path):
     output = output_of(
         test_dying="import os\n\ndef test_dies():\n    os._exit(3)\n",
@@ -59,6 +60,7 @@ def test_a_module_is_imported_once_also_where_a_worker_dies_or_tests_fail_or_ski
     assert "could not import 'missing'" in output
 
 
+@pytest.mark.slow
 def test_a_module_that_cannot_be_imported_is_an_error(output_of):
     output = output_of(test_wrong="def test_one():\n    pass\n\nimport missing\n")
     assert "1 error" in output, output

@@ -60,6 +60,7 @@ assert "matplotlib.pyplot" not in sys.modules
     run(code)
 
 
+@pytest.mark.slow
 def test_a_function_is_not_hidden_by_a_package_of_its_name():
     run("import gan_experiments.cli.compare, gan_experiments as gan\nassert all(map(callable, map(gan.__getattr__, "
         "gan.__all__)))\nassert all(callable(getattr(gan, name)) for name in gan.__all__)")  # fmt: skip

@@ -84,6 +84,7 @@ class CrashPoints:
         return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_run_that_is_killed_ends_with_the_same_bits(system, share, tmp_path, monkeypatch):
     overrides = tiny_overrides(*SYSTEMS[system], "name=run", f"output_dir={tmp_path / 'whole'}")

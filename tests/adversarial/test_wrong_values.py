@@ -155,10 +155,12 @@ def known(base):
     return [*map(str, before.errors), *before.warnings]
 
 
+@pytest.mark.slow
 def test_there_are_many_keys():
     assert len(keys()) > 300
 
 
+@pytest.mark.slow
 def test_each_value_is_refused_by_name_or_accepted(share):
     failures = {}
     for case in share(cases()):

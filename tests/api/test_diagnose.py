@@ -40,6 +40,7 @@ def content(run):
     return {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_replay_repeats_the_run_and_changes_show_what_helps(orbiting, tmp_path):
     run, middle = orbiting
     before, said = content(run), []

@@ -24,6 +24,7 @@ def study(tmp_path, monkeypatch):
     return write_study(tmp_path / "losses", FIDS, config=projects | ADDRESSES)
 
 
+@pytest.mark.slow
 def test_a_report_is_one_run_beside_those_of_its_study(call, study):
     wandb = pytest.importorskip("wandb", reason="needs wandb")
     mlflow = pytest.importorskip("mlflow", reason="needs mlflow")

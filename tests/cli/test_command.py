@@ -57,6 +57,7 @@ def gan(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_a_run_gets_its_config_and_leaves_no_litter(gan):
     done = gan.fresh("seed=0", "loss=hinge", "+d_steps=2", "model.generator.norm=none")
     assert (done.returncode, done.stdout, done.stderr) == (0, "run 0 [] Hinge\n", "")

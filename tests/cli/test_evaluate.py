@@ -147,7 +147,7 @@ def test_the_weights_of_another_network_are_refused(call, tmp_path, trained):
     assert "w.pth holds the weights of another network than Inception" in err
 
 
-@pytest.mark.parametrize("source", ["run", "fake"])
+@pytest.mark.parametrize("source", [pytest.param("run", marks=pytest.mark.slow), "fake"])
 def test_two_processes_find_what_one_finds(call, trained, tmp_path, monkeypatch, source):
     """FID, IS, their margins and real baselines, in features, and measures that see the images themselves."""
     if source == "fake":  # forked, they need not import everything again; the other source shows it as it is

@@ -163,6 +163,7 @@ def test_a_size_the_network_cannot_make_is_refused(call, monkeypatch):
     assert "8, 16, 28, 32, 64" in err
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_each_job_in_a_folder_of_its_own_as_alone(call, fit, monkeypatch, new_processes):
     forks, fork = [], ForkServer.fork
     monkeypatch.setattr(ForkServer, "fork", lambda *arguments: forks.append(fork(*arguments)) or forks[-1])
@@ -216,6 +217,7 @@ NORMALIZED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", NORMALIZED.values(), ids=NORMALIZED)
 def test_two_processes_normalize_the_batch_of_one(call, tmp_path, overrides):
     assert_two_train_the_run_of_one(call, tmp_path, *overrides)
@@ -301,6 +303,7 @@ def test_a_run_that_one_process_began_two_can_end(tiny, tmp_path, monkeypatch):
     assert_same_weights(whole, half)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "every", "at"),
     [(misbehaving.STOPPED, 200, 160), (misbehaving.STOPPED_IN_EVALUATION, 80, 80)],

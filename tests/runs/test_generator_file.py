@@ -60,6 +60,7 @@ def test_it_makes_the_images_of_the_averaged_generator(saved):
     assert not any(weight.requires_grad for weight in generator.parameters())
 
 
+@pytest.mark.slow
 def test_it_needs_torch_and_safetensors_alone(saved):
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(saved[1])], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr

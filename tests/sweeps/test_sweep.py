@@ -279,6 +279,7 @@ def test_a_sigterm_ends_it_like_ctrl_c(sweep):
     assert signal.getsignal(signal.SIGTERM) == handler
 
 
+@pytest.mark.slow
 def test_jobs_that_are_done_are_not_handed_to_the_launcher(sweep, tmp_path, monkeypatch):
     (tmp_path / "mine" / "study").mkdir(parents=True)
     swept = "hydra:\n  sweeper:\n    params:\n      seed: 0,1\n      loss: hinge,minimax\n"

@@ -207,6 +207,7 @@ def test_a_ramp_reaches_both_sides(built):
     assert to_float(torch.zeros(1, dtype=torch.uint8)).item() == -1
 
 
+@pytest.mark.slow
 def test_a_sweep_over_systems_is_compared_with_their_grids_side_by_side(call, tmp_path):
     shared = [line for line in TINY if "latent_dim" not in line and "extractors" not in line]
     few = ["metrics=[none,pairs]", "budget.images=8", "callbacks.samples.every=8"]

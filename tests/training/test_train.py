@@ -95,7 +95,9 @@ MOVING = [
 
 
 @pytest.mark.parametrize(
-    "model", [[], ["model=sagan", "conditioning=acgan"], MOVING], ids=["dcgan", "conditional sagan", "ramps"]
+    "model",
+    [[], pytest.param(["model=sagan", "conditioning=acgan"], marks=pytest.mark.slow), MOVING],
+    ids=["dcgan", "conditional sagan", "ramps"],
 )
 def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny, tmp_path, monkeypatch, model):
     """Stopped between two events, so that means, grids and rows are cut in half as well."""

@@ -33,6 +33,7 @@ def test_a_pixel_is_white_inside_and_black_outside():
     assert image[22, 22] == 0
 
 
+@pytest.mark.slow
 def test_triangles_have_no_distance_to_the_manifold():
     corners, distances = TRIANGLES.nearest(DATA.images)
     assert distances.median() < 0.02
@@ -66,6 +67,7 @@ def test_other_images_do_not_count_as_real(image):
     assert not TRIANGLES.assign_modes((image * 255).to(torch.uint8).view(1, 1, 32, 32))[1].any()
 
 
+@pytest.mark.slow
 def test_cells_are_equally_probable():
     corners = TRIANGLES.draw(3000, Stream("cells"))
     images = (TRIANGLES.render(corners) * 255).round().to(torch.uint8).unsqueeze(1)

@@ -43,6 +43,7 @@ def trainings(monkeypatch):
     return counted
 
 
+@pytest.mark.slow
 def test_digits_are_classified():
     extractor = NativeClassifier()  # from the cache that the tests share, if another of them has trained it
     data = Digits()

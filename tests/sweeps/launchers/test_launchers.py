@@ -65,6 +65,7 @@ LOCAL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("launcher", "options"), LOCAL)
 def test_two_jobs_end_as_they_do_alone(tmp_path, assert_as_alone, launcher, options):
     overrides = (*SWEEP, "seed=0,1", f"hydra/launcher={launcher}", *options)
@@ -85,6 +86,7 @@ def cluster(tmp_path):
 WAITING = ("+callbacks.wait._target_=preempted.WaitForStop", "trusted=[preempted]", "budget.images=160")
 
 
+@pytest.mark.slow
 @pytest.mark.slurm
 @needs("submitit_slurm")
 @pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
