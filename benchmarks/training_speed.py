@@ -4,7 +4,8 @@
 
 Every contender runs in a process of its own that waits while another is timed. All of them train the same networks with
 Adam on random images or points that lie in memory. `naive` is what most people write; `best` is the fastest loop we
-know for the same algorithm and the average of the generator; `shared fakes` lets the generator learn from the
+know for the same algorithm and the average of the generator, which keeps freed memory as `gan-train` does (see
+`kept_memory.py`); `shared fakes` lets the generator learn from the
 discriminator's fakes, which is another algorithm (model.share_fakes=true here). In bf16 the best loop casts the weights
 of the discriminator once for real images and fakes and adds their gradients up in bf16; `casts in each pass` adds them
 up in float32, as `gan-train` does, which logs, shows its bar and guards against divergence. What a run does once
@@ -25,6 +26,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import harness
+
+from gan_experiments.cli._command import prepare_torch
 
 BATCH = 128
 CONTENDERS = {
@@ -83,6 +86,8 @@ def work(model: str, name: str) -> None:
     """Time one segment of a contender for every line on standard input."""
     options = dict(CONTENDERS[name])
     loop = ours if options.pop("ours", False) else bare
+    if name != "naive":
+        prepare_torch()
     harness.serve(loop(model, name == "naive", **options))
 
 
@@ -118,6 +123,10 @@ def bare(
     import torch
     from torch.nn.functional import softplus
 
+    from gan_experiments.core.memory import keep_freed_memory
+
+    if not naive:
+        keep_freed_memory()
     data = images(model)
     generator, discriminator = networks(model)
     layout = torch.channels_last if model == "dcgan" and not naive else torch.contiguous_format
