@@ -1,11 +1,12 @@
-"""What gan-train on a CPU gains because freed memory is kept, and lies in huge pages, and how much it takes for that.
+"""What gan-train on a CPU gains because freed memory is kept, and how much it takes for that.
 
     python benchmarks/kept_memory.py --rounds 3 --output benchmarks/results/kept_memory.md
 
 glibc returns blocks of more than 32 MiB to the system when they are freed, and every page of the next ones is cleared
-again. `gan-train` tells it to keep them, and torch to ask for huge pages, of which there are fewer. `as it comes` does
-neither. Every contender runs in a process of its own that waits while another is timed; a turn is a run of a few steps.
-Seconds are those of the processor, its work for the system included. The peak is that of a process after two turns.
+again. `gan-train` tells it to keep them. Huge pages, of which there are fewer, can be had from torch besides
+(THP_MEM_ALLOC_ENABLE=1): `gan-train` does not ask for them. `as it comes` is neither. Every contender runs in a process
+of its own that waits while another is timed; a turn is a run of a few steps. Seconds are those of the processor, its
+work for the system included. The peak is that of a process after two turns.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def command(
         tidy: Returns overrides that a sweep with the given ones needs besides.
         words: The key whose value words without a key are; several are a list.
     """
-    prepare_torch()
+    limit_spinning()
     try:
         code = _command(config_name, schema, job, sweep, tidy, words)
         sys.stdout.flush()
@@ -63,16 +63,13 @@ def command(
     sys.exit(code)
 
 
-def prepare_torch() -> None:
-    """Tell torch what it wants to know before it is imported, unless the user has told it.
+def limit_spinning() -> None:
+    """Let threads of torch that wait for each other sleep soon, which has to be said before torch is imported.
 
-    Threads that wait for each other shall sleep soon. By default they spin for milliseconds. Where more processes want
-    to run than there are cores, the thread that is waited for then does not get one: training digits took more than 20
-    times as long on two cores with a load of 8. And large tensors on the CPU shall lie in huge pages, of which Linux
-    has to hand out fewer (``core.memory.keep_freed_memory``).
+    By default they spin for milliseconds. Where more processes want to run than there are cores, the thread that is
+    waited for then does not get one: training digits took more than 20 times as long on two cores with a load of 8.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # about 30 microseconds
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from gan_experiments.api.request import Request
 from gan_experiments.api.train import train_request, train_sweep
-from gan_experiments.cli._command import command, no_collection, prepare_torch, print_warning
+from gan_experiments.cli._command import command, limit_spinning, no_collection, print_warning
 from gan_experiments.cli._errors import report
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import CommandLine
@@ -29,7 +29,7 @@ _OF_JOBS = ("gan_experiments.training.train", "gan_experiments.systems.gan", "to
 
 def main() -> None:
     """Run the command; in a process that was started for a run: train that."""
-    prepare_torch()
+    limit_spinning()
     if SERVER in os.environ:
         serve(_OF_JOBS)  # goes on here in each process that is forked, for a run
     if WORKER not in os.environ:

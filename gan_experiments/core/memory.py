@@ -69,7 +69,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep what is freed for the next step, where it is glibc and the user has not told it otherwise.
 
     It returns blocks of more than 32 MiB to the system at once, which then clears every page of new ones in each step:
-    a third of the time of a DCGAN with 64 x 64 images.
+    up to a tenth of the time of a step.
     """
     if (libc := _glibc()) is not None:
         libc.mallopt(_MMAP_THRESHOLD, 2**30)  # blocks of fewer bytes do not come from the system each by itself
