@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Augmentation, Discriminator, DiscriminatorOutput, Generator, Penalty, Step
 from gan_experiments.core.precision import without_autocast
+from gan_experiments.core.types import ConfigError
 from gan_experiments.systems.base import System
 from gan_experiments.systems.microbatch import Fakes
 from gan_experiments.systems.setup import TrainingSetup
@@ -24,15 +25,26 @@ def penalties_due(penalties: Mapping[str, Penalty], count: int) -> dict[str, Pen
     return {name: penalty for name, penalty in penalties.items() if count % penalty.interval == 0}
 
 
-def refuse_no_scalar(value: Any, component: nn.Module, key: str, method: str) -> None:
-    """Refuse what a method of a component at ``key`` returned, if it is no tensor of one number.
+def check_term(value: Any, component: nn.Module, key: str, method: str, trains: bool) -> None:
+    """Refuse what a method of a component at ``key`` returned, if it is no scalar, or none that a network learns from.
+
+    Args:
+        value: What it returned.
+        component: A loss or a penalty.
+        key: Where the config has it.
+        method: Its method.
+        trains: Whether a gradient must reach its term: it was computed from what has one.
 
     Raises:
-        TypeError: Names the component: what torch says of a sum or a backward pass later does not.
+        ConfigError: Names the component: what torch says of a sum or a backward pass later does not.
     """
+    name = f"{key}: {type(component).__name__}.{method} returned"
     if not isinstance(value, Tensor) or value.dim():
         made = f"a tensor of {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise TypeError(f"{key}: {type(component).__name__}.{method} returned {made}, not a scalar tensor")
+        raise ConfigError(f"{name} {made}, not a scalar tensor; take its mean, or a sum")
+    if trains and not value.requires_grad and float(value):  # zero: a term that does not act yet
+        cause = "detach(), no_grad() and torch.autograd.grad without create_graph=True cut it off"
+        raise ConfigError(f"{name} {float(value):.4g} without a gradient, so nothing would learn from it; {cause}")
 
 
 class AdversarialSystem(System):
@@ -109,7 +121,8 @@ class AdversarialSystem(System):
                 step.rng = self._stream("penalty", network, name, *keys)
                 value = penalty.discriminator(step) if network == "discriminator" else penalty.generator(step)
                 if value is not None:
-                    refuse_no_scalar(value, penalty, f"penalty.{name}", network)
+                    trains = bool(penalty.weight) and loss.requires_grad
+                    check_term(value, penalty, f"penalty.{name}", network, trains)
                     values[f"penalty/{network}/{name}{suffix}"] = value
                     loss = loss + penalty.weight * penalty.interval * value
         return loss

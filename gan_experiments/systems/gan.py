@@ -24,7 +24,7 @@ from gan_experiments.core.precision import in_float32
 from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.networks.block import recompute_blocks
-from gan_experiments.systems.adversarial import AdversarialSystem, check_updates, refuse_no_scalar
+from gan_experiments.systems.adversarial import AdversarialSystem, check_term, check_updates
 from gan_experiments.systems.microbatch import Fakes, Part, check_microbatch, divided
 from gan_experiments.systems.optimization import weights_of
 from gan_experiments.systems.setup import TrainingSetup
@@ -177,7 +177,7 @@ class GAN(AdversarialSystem):
             real = real.detach().requires_grad_()  # the generator's step takes the same reals, without a gradient
         of_real, of_fake = self._discriminate(real, labels), self._discriminate(fake, fakes.labels)
         loss = self.loss.discriminator(of_real.output, of_fake.output)
-        refuse_no_scalar(loss, self.loss, "loss", "discriminator")
+        check_term(loss, self.loss, "loss", "discriminator", of_fake.output.requires_grad)
         kind = self.loss.discriminator_output
         values = {"loss/discriminator": loss, f"{kind}/real": of_real.output, f"{kind}/fake": of_fake.output}
         if penalties:
@@ -199,7 +199,7 @@ class GAN(AdversarialSystem):
                 for penalty in penalties.values():
                     fake_output = penalty.generator_outputs(fake_output, step)
             loss = self.loss.generator(fake_output, of_real and of_real.output)
-            refuse_no_scalar(loss, self.loss, "loss", "generator")
+            check_term(loss, self.loss, "loss", "generator", fake_output.requires_grad)
             values = {"loss/generator": loss}
             if penalties:
                 loss = self._add_penalties("generator", loss, penalties, step, values)

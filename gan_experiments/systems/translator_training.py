@@ -13,7 +13,7 @@ from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream, derive_seed, seed_noise
 from gan_experiments.core.step import TranslationBatch
 from gan_experiments.core.translator import Translator
-from gan_experiments.systems.adversarial import AdversarialSystem, penalties_due
+from gan_experiments.systems.adversarial import AdversarialSystem, check_term, penalties_due
 from gan_experiments.systems.microbatch import Fakes
 
 
@@ -146,6 +146,7 @@ class TranslatorTraining(AdversarialSystem):
                 seen[index] = seen[index].detach().requires_grad_(wanted)
         of_real, of_fake = (self._discriminate(side, images) for images in seen)
         loss = side.loss.discriminator(of_real.output, of_fake.output)
+        check_term(loss, side.loss, "loss", "discriminator", of_fake.output.requires_grad)
         kind = side.loss.discriminator_output
         values[side.value(f"{kind}/real")], values[side.value(f"{kind}/fake")] = of_real.output, of_fake.output
         fakes = Fakes(clean[0].new_empty(len(clean[0]), 0), None, clean[1])
@@ -188,7 +189,9 @@ class TranslatorTraining(AdversarialSystem):
         output = of_fake.output
         for penalty in due.values():
             output = penalty.generator_outputs(output, step)
-        loss = self.adversarial_weight * side.loss.generator(output, of_real and of_real.output)
+        adversarial = side.loss.generator(output, of_real and of_real.output)
+        check_term(adversarial, side.loss, "loss", "generator", output.requires_grad)
+        loss = self.adversarial_weight * adversarial
         values[side.value("loss/adversarial")] = loss
         return self._add_penalties("generator", loss, due, step, values, *side.keys, suffix=side.suffix)
 

@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 from gan_experiments.core.contracts import Augmentation
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.types import ConfigError
 from gan_experiments.losses.relativistic_pairing import RelativisticPairing
 from gan_experiments.penalties.gradient import image_gradient
 from gan_experiments.penalties.latent_optimization import LatentOptimization
@@ -547,5 +548,26 @@ def test_a_component_that_returns_no_scalar_is_named(built, monkeypatch, key, me
     parts = built("model=mlp", "metrics=none")
     component = parts.system.loss if key == "loss" else parts.system.penalties["r1"]
     monkeypatch.setattr(component, method, lambda *_: wrong)
-    with pytest.raises(TypeError, match=f"{key}: .*{method} returned .*, not a scalar tensor"):
+    with pytest.raises(ConfigError, match=f"{key}: .*{method} returned .*, not a scalar tensor"):
         fit(parts)
+
+
+@pytest.mark.parametrize("method", ["discriminator", "generator"])
+@pytest.mark.parametrize("model", ["mlp", "cyclegan"])
+@pytest.mark.parametrize("key", ["loss", "penalty.r1"])
+def test_a_component_that_returns_no_gradient_is_named(built, monkeypatch, key, model, method):
+    parts = built(f"model={model}", "metrics=none", "penalty=r1")
+    parts.system.penalties["r1"].interval = 1
+    component = parts.system.loss if key == "loss" else parts.system.penalties["r1"]
+    monkeypatch.setattr(component, method, lambda *_: torch.tensor(0.5))
+    with pytest.raises(ConfigError, match=rf"{key}: .*{method} returned 0\.5 without a gradient"):
+        fit(parts)
+
+
+def test_terms_without_a_gradient_that_do_not_act_are_no_fault(built, monkeypatch):
+    parts = built("model=mlp", "metrics=none", "penalty=r1_r2")
+    for name, value, weight in (("r1", 0.0, 1.0), ("r2", 0.5, 0.0)):  # one that waits, and one that is only logged
+        penalty = parts.system.penalties[name]
+        penalty.weight, penalty.interval = weight, 1
+        monkeypatch.setattr(penalty, "discriminator", lambda _, value=value: torch.tensor(value))
+    fit(parts)
