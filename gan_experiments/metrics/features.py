@@ -16,7 +16,7 @@ from gan_experiments.metrics.collect import FeatureStates
 from gan_experiments.metrics.extractors.base import Extracted, extract
 from gan_experiments.metrics.feature_set import FeatureSet, PartitionedFeatures
 from gan_experiments.metrics.functional.margins import JACKKNIFE_GROUPS, jackknife_margin
-from gan_experiments.metrics.measure import Baseline, Evaluated, Measure, Values
+from gan_experiments.metrics.measure import Baseline, Evaluated, Measure, Values, named
 
 Sets = tuple[PartitionedFeatures, PartitionedFeatures]
 
@@ -133,7 +133,7 @@ class FeatureMeasure(Measure, FeatureStates):
     def scores(self) -> Values:
         """Return its ``values`` by name, over the images of all processes."""
         with self._synced() as (real, fake):
-            return self.compare(real.whole, fake.whole, self.seed)
+            return named(self, "compare", self.compare(real.whole, fake.whole, self.seed))
 
     def scores_and_margins(self) -> tuple[Values, Values]:
         """Return its values and their margins of error over the choice of generated images.
@@ -143,6 +143,7 @@ class FeatureMeasure(Measure, FeatureStates):
         """
         with self._synced() as (real, fake):
             values, own = self.compare_with_margins(real.whole, fake.whole, self.seed)
+            values = named(self, "compare", values)
             groups = range(min(self._parts, len(fake.whole)))
             too_small = len(groups) < JACKKNIFE_GROUPS or len(fake.without_part(0)) < self.min_images
             if own or not self.supports_jackknife or too_small:

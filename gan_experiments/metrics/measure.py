@@ -15,6 +15,7 @@ from gan_experiments.core.estimate import Estimate
 from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.step import Batch, Generated, Translated
+from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.collect import cpu_if_mps, each_batch, gather_rows
 from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -95,11 +96,12 @@ class Measure(Metric):
         self.update(batch.images, labels=batch.labels)
 
     def scores(self) -> Values:
-        """Return its ``values`` by name, over the images of all processes, and set ``margins``."""
-        computed = self.compute()
-        if not isinstance(computed, Mapping):
-            computed = dict(zip(self.values, computed if isinstance(computed, tuple) else (computed,), strict=False))
-        return {name: float(value) for name, value in computed.items()}
+        """Return its ``values`` by name, over the images of all processes, and set ``margins``.
+
+        Raises:
+            ConfigError: ``compute`` returned other values.
+        """
+        return named(self, "compute", self.compute())
 
     def scores_and_margins(self) -> tuple[Values, Values]:
         """Return its values, and the margins of error at 95 % of those for which it knows one."""
@@ -159,6 +161,28 @@ class Measure(Metric):
         if cls.needs_known_distribution and dataset and not getattr(dataset, "has_known_distribution", False):
             text = f"the distribution of {dataset.__name__} is not known"
             yield Problem(key, f"{text}; take a synthetic dataset, such as dataset=ring or dataset=stacked_mnist")
+
+
+def named(measure: Measure, method: str, computed: Any) -> Values:
+    """Return what a method of a measure has computed by name; a mapping may leave some of its ``values`` out.
+
+    Raises:
+        ConfigError: These are not the values that it declares, or no numbers: names it.
+    """
+    name, declared = f"metrics: {type(measure).__name__}.{method} returned", measure.values
+    if isinstance(computed, Mapping):
+        fits, made = computed.keys() <= set(declared), ", ".join(map(str, computed))
+    else:
+        computed = computed if isinstance(computed, tuple) else (computed,)
+        fits, made = len(computed) == len(declared), f"{len(computed)} value{'s' * (len(computed) != 1)}"
+        computed = dict(zip(declared, computed, strict=False))
+    if not fits:
+        text = f"but its class declares values = {tuple(declared)}"
+        raise ConfigError(f"{name} {made}, {text}; name there what it returns, in the same order")
+    try:
+        return {key: float(value) for key, value in computed.items()}
+    except (TypeError, ValueError, RuntimeError):  # torch: of a tensor of several numbers
+        raise ConfigError(f"{name} {computed!r:.100}, not a number for each of its values") from None
 
 
 def update_measure(measure: Measure, batch: Batch | Generated | Translated) -> None:

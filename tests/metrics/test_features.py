@@ -3,6 +3,7 @@ import torch
 from gaussians import normal
 from pixels import evaluator, from_tensor, source
 
+from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.class_fid import ClassFID
 from gan_experiments.metrics.feature_set import FeatureSet
 from gan_experiments.metrics.fid import FID
@@ -68,3 +69,11 @@ def test_new_draws_get_the_real_baseline_of_every_measure():
             spread = max(first.real_baseline_spread or 0, values.std().item())
             tolerance = max(3 * spread, 0.06 * abs(first.real_baseline))
             assert values.mean().item() == pytest.approx(first.real_baseline, abs=tolerance), (name, count)
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_a_value_of_another_name_is_refused(monkeypatch, final):
+    monkeypatch.setattr(FID, "compare", lambda *_: {"distance": 1.0})
+    measure, images = evaluator(features={"fid": FID()}), from_tensor(source(seed=1, count=100).images)
+    with pytest.raises(ConfigError, match=r"metrics: FID.compare returned distance, but its class declares .*'fid'"):
+        (measure.final if final else measure)(images, 100)

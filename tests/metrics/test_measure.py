@@ -1,9 +1,12 @@
+import re
 from types import SimpleNamespace
 
+import pytest
 import torch
 from config_view import problems
 
 from gan_experiments.core.step import Batch
+from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets.digits import Digits
 from gan_experiments.data.synthetic.points import Ring
 from gan_experiments.metrics.diversity import PerceptualDiversity
@@ -65,3 +68,28 @@ def test_values_of_real_images_leave_the_measure_empty():
     assert measure.count == 0
     some = [measure.real_baseline(Evaluated(DATA, 4, batch_size)) for batch_size in (1, 3)]
     assert some[0] == some[1] != {"mean": (4.5, None)}
+
+
+@pytest.mark.parametrize(
+    ("computed", "made"),
+    [
+        ((1.0, 2.0), "2 values, but its class declares values = ('mean',)"),
+        ((), "0 values, but"),
+        ({"mean": 1.0, "median": 2.0}, "mean, median, but its class declares values = ('mean',)"),
+        ({"median": 2.0}, "median, but its class declares values = ('mean',)"),
+        (torch.ones(2), "{'mean': tensor([1., 1.])}, not a number for each of its values"),
+        (None, "{'mean': None}, not a number"),
+    ],
+)
+def test_values_that_a_measure_does_not_declare_are_refused(monkeypatch, computed, made):
+    measure = Mean()
+    monkeypatch.setattr(measure, "compute", lambda: computed)
+    with pytest.raises(ConfigError, match=re.escape(f"metrics: Mean.compute returned {made}")):
+        measure.scores()
+
+
+@pytest.mark.parametrize("computed", [{}, {"mean": 1}, torch.tensor(1.0), (1.0,)])
+def test_a_mapping_may_leave_values_out(monkeypatch, computed):
+    measure = Mean()
+    monkeypatch.setattr(measure, "compute", lambda: computed)
+    assert measure.scores() == ({} if computed == {} else {"mean": 1.0})
