@@ -26,12 +26,13 @@ from gan_experiments.config.schema import Config
 from gan_experiments.core.checks import refuse
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.lock import POSIX
-from gan_experiments.core.types import ConfigError
+from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences, refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
 from gan_experiments.runs.initial import find_source
 from gan_experiments.runs.longer import LENGTH, changes_length, reopened, said
 from gan_experiments.runs.naming import run_name
+from gan_experiments.runs.summary import after_divergence
 from gan_experiments.sweeps.launch import SweepJob, run_sweep, sweep_problems, tidy_overrides
 from gan_experiments.sweeps.plan import Sweep, pending, plan
 from gan_experiments.sweeps.shorter import shorter_runs
@@ -148,6 +149,8 @@ def train_request(request: Request) -> tuple[RunFolder, int | None]:
         os.environ[WORKER] = json.dumps([str(folder.path.resolve()), config])
         try:
             return folder, fit(parts, config, folder)
+        except DivergedError as error:
+            raise DivergedError(f"{error}; {after_divergence(folder, config['trusted'])}") from error
         finally:
             del os.environ[WORKER]
 

@@ -69,6 +69,12 @@ def as_argument(run: RunFolder, trusted: Sequence[str] = ()) -> str:
     return shlex.join([shown(run.path), *([f"trusted=[{','.join(trusted)}]"] if trusted else [])])
 
 
+def after_divergence(run: RunFolder, trusted: Sequence[str] = ()) -> str:
+    """Say where a run that has diverged is, and how to find what would have helped."""
+    start = "" if run.checkpoint("last").is_file() else " checkpoint=start"
+    return f"the run is in {shown(run.path)}; to try what helps: gan-diagnose run={as_argument(run, trusted)}{start}"
+
+
 def after_training(run: RunFolder, trusted: Sequence[str] = ()) -> list[str]:
     """Return a line for each finding of a run, and one with what to try, if there is anything."""
     record = run.record()

@@ -71,8 +71,8 @@ class StepStatistics:
                     faults.append((steps[name][int((~column.isfinite()).nonzero()[0])], name))
         if faults:
             step = min(faults)[0]
-            terms = ", ".join(name for when, name in faults if when == step)
-            raise DivergedError(f"{terms} is no longer finite at step {step}")
+            terms = [name for when, name in faults if when == step]
+            raise DivergedError(f"{', '.join(terms)} {'are' if terms[1:] else 'is'} no longer finite at step {step}")
         return means
 
     def _columns(self) -> tuple[dict[str, list[int]], dict[str, list[Tensor]]]:

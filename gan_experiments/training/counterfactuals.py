@@ -13,6 +13,7 @@ import yaml
 
 from gan_experiments.config.files import conf_dir
 from gan_experiments.core.dotted import value_of, with_values
+from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_checkpoint
 from gan_experiments.runs.findings import half_rates
 from gan_experiments.runs.folder import RunFolder
@@ -77,6 +78,9 @@ def read_start(run: RunFolder, config: Mapping[str, Any], name: str | os.PathLik
     if name == "start":
         return None
     path = find_checkpoint(run, name)
+    if not path.is_file():
+        there = [*(each for each in ("last", "best") if run.checkpoint(each).is_file()), "start"]
+        raise ConfigError(f"checkpoint: {path}: no such checkpoint; of this run there is: {', '.join(there)}")
     checkpoint = load_checkpoint(path)
     check_clock(checkpoint, config, path)
     return checkpoint

@@ -118,7 +118,7 @@ def test_a_run_that_diverges_survives_with_smaller_rates_only(tmp_path):
     run = gan_experiments.load_run(next(tmp_path.glob("*/*")))
     found = run.diagnose(256)
     assert found.trials[0].failures[0] == "divergence"
-    assert "is no longer finite at step" in found.trials[0].reason
+    assert "no longer finite at step" in found.trials[0].reason
 
 
 def test_a_run_that_diverges_at_once_is_replayed_without_an_estimate(orbiting, monkeypatch):
@@ -152,5 +152,5 @@ def test_what_a_run_cannot_have_is_refused(orbiting):
     run, _ = orbiting
     with pytest.raises(ConfigError, match="only: 'r1 x 2' is no change of this run"):
         diagnose(run, only=["r1 x 2"])
-    with pytest.raises(ConfigError, match="no such checkpoint"):
+    with pytest.raises(ConfigError, match=r"no such checkpoint; of this run there is: last, best, start$"):
         diagnose(run, checkpoint="missing.ckpt")

@@ -11,7 +11,8 @@ from gan_experiments.api.train import train
 from gan_experiments.cli import train as command
 from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
-from gan_experiments.runs.folder import HeldError
+from gan_experiments.runs.folder import HeldError, RunFolder
+from gan_experiments.runs.summary import after_divergence
 from gan_experiments.systems.gan import GAN
 from gan_experiments.training import train as training
 
@@ -153,10 +154,17 @@ def test_what_another_process_trains_while_this_one_prepares_is_kept(monkeypatch
 
 
 def test_a_run_that_diverges_says_so():
-    with pytest.raises(DivergedError):
+    with pytest.raises(DivergedError) as error:
         train(tiny_overrides("metrics=none", "name=lost", "optimizer.discriminator.lr=1e30"))
     (folder,) = Path("outputs").glob("*/lost")
     assert Run(folder).status == "diverged"
+    assert f"the run is in {folder}; " in str(error.value)
+    assert str(error.value).endswith(f"gan-diagnose run={folder} checkpoint=start")
+    with pytest.raises(ConfigError, match=r"last.ckpt: no such checkpoint; of this run there is: start$"):
+        Run(folder).diagnose()
+    RunFolder(folder).checkpoint("last").parent.mkdir(exist_ok=True)
+    RunFolder(folder).checkpoint("last").touch()
+    assert after_divergence(RunFolder(folder)).endswith(f"gan-diagnose run={folder}")
 
 
 def test_a_sweep_needs_overrides():

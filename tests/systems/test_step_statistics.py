@@ -44,6 +44,15 @@ def test_the_first_value_that_is_not_finite_is_named(bad):
         statistics.read()
 
 
+def test_all_values_that_end_in_one_step_are_named():
+    statistics = StepStatistics()
+    for name in ("loss/generator", "gradient_norm/generator"):
+        record(statistics, [1.0, float("nan")], name)
+    terms = "loss/generator, gradient_norm/generator"
+    with pytest.raises(DivergedError, match=rf"^{terms} are no longer finite at step 1$"):
+        statistics.read()
+
+
 def test_what_nobody_reads_does_not_pile_up():
     statistics = StepStatistics()
     record(statistics, [1.0] * (CAPACITY + 10))
