@@ -6,6 +6,7 @@ import foreign
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from tiny import tiny_overrides
 
 from gan_experiments.api.evaluate import evaluate
@@ -199,6 +200,21 @@ def test_snapshots_that_do_not_fit_are_refused_in_a_line_and_nothing_is_written(
     Path("imported").mkdir()
     code, _, err = call(command, "snapshot.pkl", "output=imported")
     assert (code, "exists and is not overwritten" in err) == (2, True)
+
+
+def test_weights_of_a_network_here_are_refused_with_what_begins_a_run(call):
+    state = {"linear.weight": torch.ones(2, 2), "linear.bias": torch.ones(2)}
+    torch.save(state, "mine.pth")
+    save_file(state, "mine.safetensors")
+    ways = {
+        "mine.pth": "no state dict that is known (StudioGAN, torchgan, BigGAN-deep); a run begins with weights of a "
+        "network here once they are saved by safetensors.torch.save_file(generator.state_dict(), 'mine.safetensors'): "
+        "gan-train init_from=mine.safetensors\n",
+        "mine.safetensors": "if they are of a generator here: gan-train init_from=mine.safetensors\n",
+    }
+    for file, way in ways.items():
+        code, _, err = call(command, file, "output=imported")
+        assert (code, err.endswith(way), "1 problem" in err) == (2, True, True), err
 
 
 def test_a_word_is_the_file_and_no_value_of_a_flag_is(call):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ def foreign_place(path: Path) -> Iterator[ForeignFile]:
     """
     if not path.exists():
         raise ConfigError(f"file: there is no file or folder {path}")
+    if path.suffix == ".safetensors":
+        text = "safetensors need no import: a run begins with them if they are of a generator here"
+        raise ConfigError(f"{path}: {text}: gan-train init_from={shlex.quote(str(path))}")
     if not path.is_dir():
         with foreign_file(path) as file:
             yield file
