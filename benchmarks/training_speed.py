@@ -9,10 +9,10 @@ know for the same algorithm and the average of the generator, which keeps freed 
 (model.share_fakes=true here). In bf16 the best loop casts the weights of the discriminator once for real images and
 fakes and adds their gradients up in bf16; `casts in each pass` adds them up in float32, as `gan-train` does, which
 logs, shows its bar and guards against divergence. What a run does once belongs to its start and is not timed: memory is
-claimed in the first steps, and the first row of values looks at the real images. `and Lightning imported` shows what that import costs a loop on a machine without a GPU: every step of an
-optimizer then searches twice for the library of the driver (PYTORCH_NVML_BASED_CUDA_CHECK, which gan-train takes
-back). Two processes of one loop differ by several percent. With one thread, seconds are those of the processor, which
-other programs change less.
+claimed in the first steps, and the first row of values looks at the real images. `and Lightning imported` shows what
+that import costs a loop on a machine without a GPU: every step of an optimizer then searches twice for the library of
+the driver (PYTORCH_NVML_BASED_CUDA_CHECK, which gan-train takes back). Two processes of one loop differ by several
+percent. With one thread, seconds are those of the processor, which other programs change less.
 """
 
 from __future__ import annotations
