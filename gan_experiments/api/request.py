@@ -152,7 +152,7 @@ def checked_request(
     checked = check_config(config, schema, line.trusted)
     refuse(_with_origin(problem, line) for problem in checked.errors)
     own = checked.config.get("resume") is None  # else the run's config counts
-    for warning in line.repeated + (line.left_out + checked.warnings) * own:
+    for warning in line.repeated + [*line.unread, *line.left_out, *checked.warnings] * own:
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
     return Request(checked.config, overrides, line.choices, line.places)

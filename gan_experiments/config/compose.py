@@ -51,6 +51,7 @@ class CommandLine(Overrides):
         places: Where the dataset of an existing run reads its files now, by dotted key; not part of the config.
         repeated: Warnings about keys that are given twice.
         left_out: Warnings about what the experiment sets that the dataset has not, of the last config.
+        unread: Warnings about files of the user's that ours of the same name hide, of the last config.
 
     Raises:
         ConfigError: There is no such config or folder.
@@ -76,6 +77,7 @@ class CommandLine(Overrides):
         self.trusted: list[Any] = trusted if isinstance(trusted, list) else [trusted]
         self.hydra: DictConfig = OmegaConf.create({})
         self.left_out: list[str] = []
+        self.unread: tuple[str, ...] = ()
         self._unusable: set[str] = set()
 
     def config(self, chosen: Sequence[int] = ()) -> DictConfig | None:
@@ -86,7 +88,7 @@ class CommandLine(Overrides):
         composed = self._compose([line for line in groups if line not in self._unusable])
         if composed is None:
             return None
-        self.hydra, config = composed.hydra, composed.copy()
+        self.hydra, self.unread, config = composed.hydra, composed.unread, composed.copy()
         with flag_override(config, ["struct", "readonly"], False):
             self._leave_out(config)
             for change, index in picked:

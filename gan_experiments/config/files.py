@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -46,10 +47,14 @@ def own_choices(choices: Mapping[str, Any]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Composition:
-    """A composed config: ``config`` without Hydra's own node, and that node."""
+    """A composed config: ``config`` without Hydra's own node, that node, and what of the user's was not read for it.
+
+    ``unread`` has a warning for each file that ours of the same name was read instead of.
+    """
 
     config: DictConfig
     hydra: DictConfig
+    unread: tuple[str, ...] = ()
 
     def copy(self) -> DictConfig:
         """Return a copy of ``config``, of which ``${hydra:...}`` is resolved from its own node from now on."""
@@ -71,12 +76,16 @@ class ConfigFiles:
         config_name: The root config.
         config_dir: A folder of the user's beside ours; of files with one name ours is read.
 
+    Attributes:
+        config_dir: The same.
+
     Raises:
         ConfigError: ``config_dir`` is no folder, or there is no such root config.
     """
 
     def __init__(self, config_name: str, config_dir: str | Path | None = None) -> None:
         self.config_name = config_name
+        self.config_dir = config_dir
         self.loader = _loader(None if config_dir is None else Path(config_dir).absolute())
         self._composed: dict[tuple[str, ...], Composition] = {}
         self._all_options = cache(self.loader.get_group_options)  # which lists folders
@@ -115,14 +124,39 @@ class ConfigFiles:
         if key not in self._composed:
             whole = self.loader.load_configuration(self.config_name, list(overrides), run_mode)
             config = OmegaConf.masked_copy(whole, [str(name) for name in whole if name != "hydra"])
-            self._composed[key] = Composition(config, whole.hydra)
+            self._composed[key] = Composition(config, whole.hydra, tuple(self._unread(overrides, run_mode)))
         return self._composed[key]
+
+    def _unread(self, overrides: list[str], run_mode: RunMode) -> Iterator[str]:
+        """Yield a warning for each file of the user's that would be read if ours had not its name."""
+        if self._hidden:  # to list the defaults once more takes as long as to compose them
+            listed = self.loader.compute_defaults_list(self.config_name, list(overrides), run_mode).defaults
+            for name in sorted(self._hidden & {f"{each.config_path}.yaml" for each in listed}):
+                what = "an option" if "/" in name else "a config"
+                text = f"is not read: this project has {what} of that name; rename it"
+                yield f"{Path(str(self.config_dir), name)} {text}"
+
+    @cached_property
+    def _hidden(self) -> set[str]:
+        """The files of the user's that differ from ours of the same name, by that name."""
+        if self.config_dir is None:
+            return set()
+        names = [str(file.relative_to(conf_dir())) for file in conf_dir().rglob("*.yaml")]
+        return {name for name in names if _differs(Path(self.config_dir, name), conf_dir() / name)}
 
 
 @cache
 def own_files(config_name: str) -> ConfigFiles:
     """Return one of our own root configs; they do not change while a process runs."""
     return ConfigFiles(config_name)
+
+
+def _differs(file: Path, own: Path) -> bool:
+    """Tell whether there is a file that says something else than ours."""
+    try:
+        return file.is_file() and not filecmp.cmp(file, own, shallow=False)
+    except OSError:  # it may not be read, so that nobody knows what it says
+        return True
 
 
 def search_also(folder: Path) -> None:

@@ -48,6 +48,14 @@ def test_what_is_dubious_is_a_warning():
     assert warned[0].filename == __file__
 
 
+def test_a_file_that_one_of_ours_hides_is_a_warning(tmp_path):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "hinge.yaml").write_text("_target_: gan_experiments.losses.hinge.Hinge\nx: 5\n")
+    with pytest.warns(UserWarning, match=r"loss/hinge\.yaml is not read: .*; rename it"):
+        config = compose(["loss=hinge"], config_dir=tmp_path)
+    assert config["loss"] == compose(["loss=hinge"])["loss"]
+
+
 def test_a_folder_of_configs_and_a_trusted_package(tmp_path, monkeypatch):
     package = tmp_path / "my_losses"
     package.mkdir()

@@ -135,6 +135,30 @@ def test_a_folder_with_files_called_as_ours_is_left_to_hydra(monkeypatch, folder
     assert own_files("train").loader.load_configuration("train", [], RunMode.RUN) == "quick"
 
 
+def test_a_file_called_as_ours_that_would_be_read_is_named(folder):
+    """Whether chosen by itself, from a list, by another file, or as the root; not if it is a copy, or not chosen."""
+    hinge = (conf_dir() / "loss" / "hinge.yaml").read_text(encoding="utf-8")
+    user = folder(
+        loss__hinge="_target_: a.B",
+        loss__wasserstein=hinge,
+        loss__mine="defaults: [hinge]",
+        loss__non_saturating=(conf_dir() / "loss" / "non_saturating.yaml").read_text(encoding="utf-8"),
+        penalty__lecam="x: 1",
+    )
+    files = ConfigFiles("train", user)
+
+    def said(name):
+        return f"{user}/{name}.yaml is not read: this project has an option of that name; rename it"
+
+    assert files.compose([]).unread == ()
+    assert files.compose(["loss=mine"]).unread == (said("loss/hinge"),)
+    assert files.compose(["loss=hinge", "penalty=[lecam,r1]"]).unread == (said("loss/hinge"), said("penalty/lecam"))
+    assert files.compose(["loss=hinge"]).config == own_files("train").compose(["loss=hinge"]).config
+    assert own_files("train").compose(["loss=hinge"]).unread == ()
+    (unread,) = ConfigFiles("train", folder(train="seed: 7")).compose([]).unread
+    assert unread == f"{user}/train.yaml is not read: this project has a config of that name; rename it"
+
+
 def test_each_copy_of_a_config_asks_for_the_time_and_changes_no_other(folder):
     files = ConfigFiles("mine", folder(mine="defaults: [train, _self_]\nname: ${hydra:run.dir}"))
     composed = files.compose(["hydra.run.dir='${now:%f}'"])
