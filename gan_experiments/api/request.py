@@ -39,12 +39,14 @@ class Request(NamedTuple):
         overrides: Of the config, as given.
         choices: The option chosen of each config group.
         places: Where the dataset of an existing run reads its files now, by dotted key.
+        config_dir: The folder of configs beside ours, as given.
     """
 
     config: dict[str, Any]
     overrides: list[str]
     choices: dict[str, str]
     places: Mapping[str, Any] = MappingProxyType({})
+    config_dir: str | Path | None = None
 
 
 def checked_names(line: CommandLine) -> CommandLine:
@@ -155,7 +157,7 @@ def checked_request(
     for warning in line.repeated + [*line.unread, *line.left_out, *checked.warnings] * own:
         warn(warning)
     overrides = [change.line for change in line.changes if change.line]
-    return Request(checked.config, overrides, line.choices, line.places)
+    return Request(checked.config, overrides, line.choices, line.places, line.files.config_dir)
 
 
 def _with_origin(problem: Problem, line: CommandLine) -> Problem:

@@ -62,23 +62,29 @@ def run(request: Request) -> int:
     save_png(image_grid(images, columns), output)
     print(f"  sheet        {shown(output)}")
     own = suggested(data)
-    replaced = tuple(line.partition("=")[0] + "=" for line in own)
-    given = [line for line in request.overrides if line.startswith("dataset") and not line.startswith(replaced)]
-    command = [*given, *own]
-    print(f"to train on it:\n  {shlex.join(['gan-train', *command])}", flush=True)
-    if told := expected_time(command, options["trusted"]):
+    replaced = {key_of(line) for line in own}
+    read = [line for line in request.overrides if key_of(line).partition(".")[0] in ("dataset", "trusted")]
+    command = [*(line for line in read if key_of(line) not in replaced), *own]
+    folder = [] if request.config_dir is None else ["--config-dir", str(request.config_dir)]
+    print(f"to train on it:\n  {shlex.join(['gan-train', *folder, *command])}", flush=True)
+    if told := expected_time(command, request.config_dir):
         print(f"which takes {told}")
     return 0
 
 
-def expected_time(overrides: list[str], trusted: list[str]) -> str:
+def key_of(override: str) -> str:
+    """Return the key that an override is about."""
+    return override.lstrip("+~").partition("=")[0]
+
+
+def expected_time(overrides: list[str], config_dir: str | Path | None = None) -> str:
     """Return in words how long ``gan-train`` takes with these overrides, from a few steps; empty if they fail."""
     from gan_experiments.api.compose import compose
     from gan_experiments.training.speed import expected_duration
 
     try:
         with silence():  # the data have been described already
-            config = compose(overrides, trusted=trusted)
+            config = compose(overrides, config_dir=config_dir)
             return expected_duration(config, config["budget"]["images"])
     except Exception:  # gan-train itself says why
         return ""

@@ -107,7 +107,7 @@ def test_wrong_input_is_one_clear_line(call, arguments, problem):
 
 
 def test_no_time_is_named_for_a_command_that_is_refused():
-    assert data.expected_time(["dataset=digits", "model=cut"], []) == ""
+    assert data.expected_time(["dataset=digits", "model=cut"]) == ""
 
 
 @pytest.mark.parametrize("error", [RuntimeError("can't allocate memory"), MemoryError(), ConfigError("too large")])
@@ -126,7 +126,7 @@ def test_the_least_that_slow_steps_take_is_named(monkeypatch):
         raise TooSlowError
 
     monkeypatch.setattr("gan_experiments.training.speed.images_per_second", fail)
-    told = data.expected_time(["dataset=digits"], [])
+    told = data.expected_time(["dataset=digits"])
     assert told == "more than 17:21:40 here (800,000 images; a step takes more than 10 s)"  # of 6,250
 
 
@@ -141,12 +141,33 @@ def test_a_signal_ends_the_estimate_and_the_command(call, monkeypatch, number):
 
 
 def test_a_translator_is_suggested_for_two_domains(call, monkeypatch):
-    monkeypatch.setattr(data, "expected_time", lambda overrides, trusted: "")
+    monkeypatch.setattr(data, "expected_time", lambda overrides, config_dir: "")
     code, out, err = call(data, "describe", "dataset=two_classes", "dataset.class_a=3", "dataset.class_b=8")
     assert code == 0, err
     line = out.splitlines()[-1].strip()
     assert line == "gan-train dataset=two_classes dataset.class_a=3 dataset.class_b=8 model=cut"
     code, _, err = call(train, *shlex.split(line)[1:], "--cfg", "job")
+    assert code == 0, err
+
+
+def test_the_command_finds_what_the_dataset_was_found_with(call, monkeypatch, tmp_path):
+    """A dataset of the user's own, in a folder of configs: the command and the estimate name both."""
+    (tmp_path / "my_datasets.py").write_text(
+        "from gan_experiments.data.datasets.digits import Digits\n"
+        "class Mine(Digits):\n"
+        "    def __init__(self, shade: int = 0, **options: int | None) -> None:\n"
+        "        super().__init__(**options)\n"
+    )
+    (tmp_path / "my conf" / "dataset").mkdir(parents=True)
+    (tmp_path / "my conf" / "dataset" / "mine.yaml").write_text("_target_: my_datasets.Mine\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    given = ["--config-dir", "my conf", "dataset=mine", "+dataset.shade=1", "trusted=[my_datasets]"]
+    code, out, err = call(data, "describe", *given)
+    assert (code, err) == (0, "")
+    command, estimate = out.splitlines()[-2:]
+    assert shlex.split(command) == ["gan-train", *given[:3], "++dataset.shade=1", given[-1]]
+    assert estimate.startswith("which takes about ")
+    code, _, err = call(train, *shlex.split(command)[1:], "budget.images=64", "metrics=none")
     assert code == 0, err
 
 
@@ -203,7 +224,7 @@ def test_shards_need_a_folder(call):
 def test_the_last_line_is_a_command_that_trains_on_the_data(call, tmp_path, monkeypatch, size, suits):
     monkeypatch.setattr(data, "_PER_CLASS", 5)
     write_folder(tmp_path / "pictures", PICTURES)
-    monkeypatch.setattr(data, "expected_time", lambda overrides, trusted: "")
+    monkeypatch.setattr(data, "expected_time", lambda overrides, config_dir: "")
     arguments = ["dataset=image_folder", "dataset.root=pictures", f"dataset.image_size={size}"]
     code, out, err = call(data, "describe", *arguments)
     assert code == 0, err
