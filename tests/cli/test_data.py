@@ -150,6 +150,49 @@ def test_a_translator_is_suggested_for_two_domains(call, monkeypatch):
     assert code == 0, err
 
 
+@pytest.mark.parametrize("dataset", ["image_folder", "paired", "unpaired", "shards"])
+def test_rectangles_that_become_squares_are_told_once_with_what_keeps_them(call, tmp_path, dataset):
+    """For each domain; not if they are kept, nor to those who ask for squares."""
+    for place, width in (("a", 24), ("b", 24), ("pairs", 48)):
+        (tmp_path / place).mkdir()
+        for number in range(8):
+            Image.new("RGB", (width, 16), (number * 30, 0, 0)).save(tmp_path / place / f"{number}.png")
+    roots = {"image_folder": ["dataset.root=b"], "paired": ["dataset.root=pairs"]}
+    roots |= {"unpaired": ["dataset.root_a=a", "dataset.root_b=b"], "shards": ["dataset.urls='tars/0000.tar'"]}
+    if dataset == "shards":
+        pytest.importorskip("webdataset")
+        whole = ["dataset=image_folder", "dataset.root=b", "dataset.image_size=[16,24]", "output=tars"]
+        code, _, err = call(data, "shards", *whole)
+        assert code == 0, err
+    given = [f"dataset={dataset}", *roots[dataset]]
+    code, out, err = call(data, "describe", *given)
+    assert code == 0, err
+    way_out = "; dataset.image_size=[16,24] keeps those of 24x16 whole"
+    lines = [line for line in out.splitlines() if "resized" in line]
+    both = 2 if dataset == "unpaired" else 1
+    assert [line.endswith(f"lanczos, central square{way_out}") for line in lines] == [True] * both
+    text = "8 of 8 images are not square (24x16 8) and lose what is not in the middle"
+    said = f"Warning: dataset.image_size: no value given: {text}{way_out}"
+    assert [line for line in err.splitlines() if "square" in line] == [said] * both
+    code, out, err = call(data, "describe", *given, "dataset.image_size=[16,24]")
+    assert code == 0, err
+    assert "8 images of 24x16 pixels" in out
+    assert "square" not in out + err
+    code, _, err = call(data, "describe", *given, "dataset.image_size=16")
+    assert code == 0, err
+    assert "not square" not in err
+
+
+def test_a_training_tells_once_that_rectangles_become_squares(call, tmp_path):
+    (tmp_path / "wide").mkdir()
+    for number in range(8):
+        Image.new("RGB", (16, 8), (number * 30, 0, 0)).save(tmp_path / "wide" / f"{number}.png")
+    arguments = ["dataset=image_folder", "dataset.root=wide", "budget.images=16", "batch_size=8", "metrics=none"]
+    code, _, err = call(train, *arguments)
+    assert code == 0, err
+    assert err.count("Warning: dataset.image_size: no value given: 8 of 8 images are not square (16x8 8)") == 1
+
+
 def test_the_command_finds_what_the_dataset_was_found_with(call, monkeypatch, tmp_path):
     """A dataset of the user's own, in a folder of configs: the command and the estimate name both."""
     (tmp_path / "my_datasets.py").write_text(

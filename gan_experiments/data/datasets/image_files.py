@@ -15,7 +15,7 @@ from torch import Tensor
 from gan_experiments.core.cache import cache_folder
 from gan_experiments.core.types import ConfigError, DataFacts, ImageSize, NonNegativeInt
 from gan_experiments.data.base import ImageData
-from gan_experiments.data.files import dataset_json
+from gan_experiments.data.files import cropping, dataset_json
 from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.listing import Archive, Folder, Listing, list_images
 from gan_experiments.data.files.pictures import Opened
@@ -51,6 +51,7 @@ class CachedImages(ImageData):
     ) -> None:
         super().__init__(**options)
         self._image_size = image_size
+        self._guessed = image_size is None
         self._channels = channels
         self._bits = bits
         self._resize: Resize = resize
@@ -98,7 +99,7 @@ class CachedImages(ImageData):
         below = {"folder": [self.listing.below]} if self.listing.below else {}
         return below | {
             "in files": [f"{size} {count:,}" for size, count in self._pixels.sizes.items()],
-            "resized": [f"{self.framing.resize}, {self.framing.part}"],
+            "resized": [cropping.words(self.framing, self._pixels.sizes, self._guessed)],
             "unreadable": [f"{name} ({reason})" for name, reason in self.skipped.items()],
             "ignored": list(self.listing.ignored),
         }
@@ -130,7 +131,9 @@ class CachedImages(ImageData):
     @cached_property
     def _pixels(self) -> Pixels:
         cache, listing, opened = cache_folder() / "images", self.listing, self.source.opened()
-        return load_pixels(cache, self._name, listing.key, listing.names, opened, self.framing, self._max_bad)
+        found = load_pixels(cache, self._name, listing.key, listing.names, opened, self.framing, self._max_bad)
+        cropping.warn(found.sizes, self._guessed)
+        return found
 
     @property
     def _name(self) -> str:

@@ -16,10 +16,11 @@ from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError, DataFacts, ImageSize
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.datasets.unpaired import source_at
+from gan_experiments.data.files import cropping
 from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.listing import Archive, Folder, Listing, list_images
 from gan_experiments.data.files.pictures import Opener, Picture
-from gan_experiments.data.files.pixel_cache import load_pixels
+from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 from gan_experiments.data.inputs import Inputs, StoredInputs
 
 _LISTED = 10  # pairs that a message names
@@ -95,7 +96,7 @@ class Paired(ImageData):
         self._side = inputs if root else ""
         self._size, self._channels, self._resize = image_size, (channels_a, channels_b), resize
         self._bits: Bits = bits
-        self.inputs = Inputs(self, channels_a, paired=True, load=lambda: StoredInputs(self._pixels(0)))
+        self.inputs = Inputs(self, channels_a, paired=True, load=lambda: StoredInputs(self._pixels(0).images))
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
@@ -125,7 +126,17 @@ class Paired(ImageData):
 
     def load(self) -> tuple[Tensor, None]:
         """Map the images: uint8 ``(N, C, H, W)``."""
-        return self._pixels(1), None
+        found = self._pixels(1)
+        cropping.warn(found.sizes, self._size is None)
+        return found.images, None
+
+    def about_files(self) -> dict[str, list[str]]:
+        """Describe the image sizes, which are the same for the inputs, and the resize."""
+        sizes = self._pixels(1).sizes
+        return {
+            "in files": [f"{size} {count:,}" for size, count in sizes.items()],
+            "resized": [cropping.words(self._framings[1], sizes, self._size is None)],
+        }
 
     def provenance(self) -> dict[str, Any]:
         """Return, beside the rest, how files became pixels, and the hash of the files of the inputs."""
@@ -145,14 +156,14 @@ class Paired(ImageData):
         size = self._size or guess_size(self._listings[-1].names[0], self._opened[1].opened())
         return [Framing(size, channels, self._resize, self._bits) for channels in self._channels]
 
-    def _pixels(self, which: int) -> Tensor:
+    def _pixels(self, which: int) -> Pixels:
         listing = self._listings[min(which, len(self._files) - 1)]
         side = {"left": "ab", "right": "ba"}[self._side][which] if self._side else ""
         name = self._files[min(which, len(self._files) - 1)].path.resolve().stem[:60] or "images"
         opened, framing = self._opened[which].opened(), self._framings[which]
         folder = cache_folder() / "images"
         names = sorted(listing.names, key=_stem)
-        return load_pixels(folder, name, f"{listing.key} {side}", names, opened, framing, max_bad=0).images
+        return load_pixels(folder, name, f"{listing.key} {side}", names, opened, framing, max_bad=0)
 
     def _check_pairs(self) -> None:
         """Refuse images without a partner, and pairs of two sizes."""

@@ -30,12 +30,14 @@ class Domain(ImageFiles):
 
     Args:
         source: The folder or archive.
+        guessed: Whether ``image_size`` is not given by the user, but that of the other domain.
         **options: Options of every dataset of image files.
     """
 
-    def __init__(self, source: Folder | Archive, **options: Any) -> None:
+    def __init__(self, source: Folder | Archive, guessed: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.source = source
+        self._guessed |= guessed
 
 
 class Unpaired(ImageData):
@@ -76,7 +78,8 @@ class Unpaired(ImageData):
         files: dict[str, Any] = {"resize": resize, "max_bad": max_bad, "bits": bits}
         self._b = Domain(source_at(root_b, "dataset.root_b", hint), image_size=image_size, channels=channels_b, **files)
         size = self._b.framing.image_size
-        self._a = Domain(source_at(root_a, "dataset.root_a", hint), image_size=size, channels=channels_a, **files)
+        source, guessed = source_at(root_a, "dataset.root_a", hint), image_size is None
+        self._a = Domain(source, guessed, image_size=size, channels=channels_a, **files)
         self.inputs = Inputs(self, channels_a, paired=False, load=lambda: StoredInputs(self._a.images))
 
     @property

@@ -21,6 +21,7 @@ from gan_experiments.core.text import first_line, show
 from gan_experiments.core.types import ConfigError, DataFacts, ImageSize, NonNegativeInt, PositiveInt
 from gan_experiments.data.base import ImageData
 from gan_experiments.data.batches import Fetch
+from gan_experiments.data.files import cropping
 from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 from gan_experiments.data.order import Order, ShardOrder
@@ -144,7 +145,7 @@ class Shards(ImageData):
         return {
             "shards": [f"{len(self._shards):,}"],
             "in files": [f"{size} {count:,}" for size, count in self.index.sizes.items()],
-            "resized": [f"{self.framing.resize}, {self.framing.part}"],
+            "resized": [cropping.words(self.framing, self.index.sizes, self._image_size is None)],
             "unreadable": [f"{name} ({reason})" for name, reason in bad.items()],
         } | ({"no image in": [f"{self.index.others:,} samples"]} if self.index.others else {})
 
@@ -218,6 +219,7 @@ class Shards(ImageData):
         indices = {f"{self.index.name(index)} ({index})": index for index in self._references.tolist()}
         key = f"{self.index.fingerprint} {self._reference_images}"
         opened, cache = ShardFiles(self.index).opened(indices), cache_folder() / "images"
+        cropping.warn(self.index.sizes, self._image_size is None)
         return load_pixels(cache, self._name, key, list(indices), opened, self.framing, self._max_bad)
 
 
