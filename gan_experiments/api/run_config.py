@@ -9,7 +9,7 @@ from typing import Any
 from gan_experiments.config.check import check_config
 from gan_experiments.config.places import DATA_PLACES, outside_places
 from gan_experiments.config.schema import Config
-from gan_experiments.core.checks import refuse
+from gan_experiments.core.checks import refuse, together
 from gan_experiments.core.dotted import value_of, with_values
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
@@ -46,7 +46,7 @@ def checked_run(
     problems = check_config(config, Config, trusted).errors
     if given is not None:
         problems += outside_places({**config, "output_dir": str(folder.path)}, ["output_dir", *given])
-    refuse([f"{folder.config_file}: {problem}" for problem in problems])
+    refuse([f"{folder.config_file}: {problem}" for problem in together(problems)])
     return config
 
 

@@ -26,6 +26,25 @@ class RefusedTargetError(Exception):
     """A ``_target_`` that names no class a config may use; the message says why."""
 
 
+class UntrustedTargetError(RefusedTargetError):
+    """It lies in a package that is not allowed; perhaps it can be.
+
+    Args:
+        path: Of the class.
+        trusted: The packages that are trusted.
+
+    Attributes:
+        to_trust: Those that ``trusted`` would have to list.
+    """
+
+    def __init__(self, path: str, trusted: Sequence[str]) -> None:
+        package = path.partition(".")[0]
+        self.to_trust = () if untrustworthy([package]) else (*trusted, package)
+        hint = f"; if {package} is yours, add trusted=[{','.join(self.to_trust)}]" if self.to_trust else ""
+        allowed = ", ".join((*ALLOWED, *trusted))
+        super().__init__(f"{show(path)} is not in the packages a config may name ({allowed}){hint}")
+
+
 def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
     """Import the class that a ``_target_`` names; nothing outside the allow-list and ``trusted`` is imported.
 
@@ -93,10 +112,8 @@ def _public(module: ModuleType) -> list[str]:
 
 def _refuse_outside(path: str, trusted: Sequence[str]) -> None:
     """Refuse a path that is not in the allow-list, or that a config could name anything with."""
-    package, allowed = path.partition(".")[0], (*ALLOWED, *trusted)
-    if not _within(path, allowed):
-        hint = "" if untrustworthy([package]) else f"; if {package} is yours, add trusted=[{package}]"
-        raise RefusedTargetError(f"{show(path)} is not in the packages a config may name ({', '.join(allowed)}){hint}")
+    if not _within(path, (*ALLOWED, *trusted)):
+        raise UntrustedTargetError(path, trusted)
     if _within(path, _DISPATCHERS):
         raise RefusedTargetError(f"{path} runs whatever its arguments name; a config may not name it")
 

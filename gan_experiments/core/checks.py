@@ -8,11 +8,14 @@ that is wrong with ``options``, its own arguments, which lie at ``key``, by them
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from gan_experiments.core.escape import printable
-from gan_experiments.core.text import show_key
+from gan_experiments.core.text import first_few, show_key
 from gan_experiments.core.types import ConfigError
+
+_LISTED = 10  # keys that a message names
 
 
 class Problem(NamedTuple):
@@ -23,12 +26,14 @@ class Problem(NamedTuple):
         text: What is wrong, and what would fit.
         missing: Whether a value has not been given.
         warning: Whether it can be run all the same, but is probably unintended.
+        to_trust: The packages that ``trusted`` would have to list, if that is what is wrong.
     """
 
     key: str
     text: str
     missing: bool = False
     warning: bool = False
+    to_trust: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = printable(self.text)
@@ -36,9 +41,22 @@ class Problem(NamedTuple):
 
 
 def refuse(problems: Iterable[Problem | str]) -> None:
-    """Raise a ``ConfigError`` of all problems, each once, if there are any."""
-    if texts := list(dict.fromkeys(map(str, problems))):
+    """Raise a ``ConfigError`` of all problems, each once, if there are any; packages to trust are one line."""
+    if texts := list(dict.fromkeys(map(str, together(problems)))):
         raise ConfigError(texts)
+
+
+def together(problems: Iterable[Problem | str]) -> list[Problem | str]:
+    """Return problems; several that more trust would solve are one line, which lists their keys."""
+    problems = list(problems)
+    of_trust = [each for each in problems if isinstance(each, Problem) and each.to_trust]
+    keys = list(dict.fromkeys(show_key(each.key) for each in of_trust))
+    if len(keys) < 2:
+        return problems
+    packages = ",".join(dict.fromkeys(chain.from_iterable(each.to_trust for each in of_trust)))
+    text = f"classes of packages that a config may not name; if they are yours, add trusted=[{packages}]"
+    others = [each for each in problems if each not in of_trust]
+    return [f"{first_few(keys, _LISTED)}: {printable(text)}", *others]
 
 
 class ConfigView:

@@ -70,6 +70,24 @@ def test_a_folder_of_configs_and_a_trusted_package(tmp_path, monkeypatch):
     assert edited_request(config).config["trusted"] == ["my_losses"]
 
 
+def test_all_packages_to_trust_are_one_line():
+    """With those that are trusted already; a package that cannot be trusted has a line of its own."""
+    lines = [f"+penalty.{name}={{_target_: mine.penalties.{name.title()}}}" for name in ("one", "two", "three")]
+    with pytest.raises(ConfigError) as caught:
+        compose([*lines, "loss._target_=other.Loss", "optimizer.generator._target_=os.system"], trusted=["kept"])
+    problems = caught.value.problems
+    keys = ["loss._target_", *(f"penalty.{name}._target_" for name in ("one", "two", "three"))]
+    text = "classes of packages that a config may not name; if they are yours, add trusted=[kept,other,mine]"
+    assert problems[0] == f"{', '.join(keys)}: {text}"
+    assert problems[1].startswith("optimizer.generator._target_: 'os.system' is not in the packages")
+    assert len(problems) == 2
+    with pytest.raises(ConfigError) as caught:
+        compose(["loss._target_=other.Loss"], trusted=["kept"])
+    (problem,) = caught.value.problems
+    assert problem.startswith("loss._target_: 'other.Loss' is not in the packages a config may name (gan_experiments,")
+    assert problem.endswith("; if other is yours, add trusted=[kept,other]")
+
+
 def test_edits_become_overrides():
     config = compose(["model=mlp", "loss=hinge"])
     assert isinstance(config, ComposedConfig)
