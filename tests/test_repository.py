@@ -87,7 +87,7 @@ def test_the_workflow_takes_the_steps_of_the_ci_script():
     steps = [step["run"] for step in job["steps"] if "run" in step and step.get("if") != "matrix.torch"]
     commands = re.findall(r"^(?:make \w+|timeout \d+ \.ci/\w+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert steps == commands
-    assert len(commands) == 5
+    assert len(commands) == 6
 
 
 def test_the_workflow_starts_at_the_oldest_python_and_pins_its_actions():
