@@ -21,7 +21,6 @@ COMMANDS = {  # of each table; what stands in <> is a file or folder of yours
     "sweep_overhead": "--jobs 8",
     "networks": "--sizes 32 64 128 --batch 8 --rounds 2 --steps 1",
     "memory": "",
-    "kept_memory": "--models mlp dcgan --rounds 3",
     "penalty_cost": "--rounds 5",
     "frechet": "--rounds 5",
     "extractors": "--rounds 5",

@@ -4,15 +4,15 @@
 
 Every contender runs in a process of its own that waits while another is timed. All of them train the same networks with
 Adam on random images or points that lie in memory. `naive` is what most people write; `best` is the fastest loop we
-know for the same algorithm and the average of the generator, which keeps freed memory as `gan-train` does (see
-`kept_memory.py`); `shared fakes` lets the generator learn from the discriminator's fakes, which is another algorithm
-(model.share_fakes=true here). In bf16 the best loop casts the weights of the discriminator once for real images and
-fakes and adds their gradients up in bf16; `casts in each pass` adds them up in float32, as `gan-train` does, which
-logs, shows its bar and guards against divergence. What a run does once belongs to its start and is not timed: memory is
-claimed in the first steps, and the first row of values looks at the real images. `and Lightning imported` shows what
-that import costs a loop on a machine without a GPU: every step of an optimizer then searches twice for the library of
-the driver (PYTORCH_NVML_BASED_CUDA_CHECK, which gan-train takes back). Two processes of one loop differ by several
-percent. With one thread, seconds are those of the processor, which other programs change less.
+know for the same algorithm and the average of the generator; `shared fakes` lets the generator learn from the
+discriminator's fakes, which is another algorithm (model.share_fakes=true here). In bf16 the best loop casts the weights
+of the discriminator once for real images and fakes and adds their gradients up in bf16; `casts in each pass` adds them
+up in float32, as `gan-train` does, which logs, shows its bar and guards against divergence. What a run does once
+belongs to its start and is not timed: memory is claimed in the first steps, and the first row of values looks at the
+real images. `and Lightning imported` shows what that import costs a loop on a machine without a GPU: every step of an
+optimizer then searches twice for the library of the driver (PYTORCH_NVML_BASED_CUDA_CHECK, which gan-train takes
+back). Two processes of one loop differ by several percent. With one thread, seconds are those of the processor, which
+other programs change less.
 """
 
 from __future__ import annotations
@@ -118,10 +118,6 @@ def bare(
     import torch
     from torch.nn.functional import softplus
 
-    from gan_experiments.core.memory import keep_freed_memory
-
-    if not naive:
-        keep_freed_memory()
     data = images(model)
     generator, discriminator = networks(model)
     layout = torch.channels_last if model == "dcgan" and not naive else torch.contiguous_format

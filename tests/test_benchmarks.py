@@ -179,19 +179,6 @@ def test_the_memory_of_a_step_is_measured_in_each_way_or_refused(scripts):
     assert grown >= 0 < seconds
 
 
-def test_what_is_freed_is_kept_or_not_as_the_row_says(scripts, monkeypatch):
-    kept = scripts("kept_memory")
-    for way, (is_kept, in_huge_pages) in kept.WAYS.items():
-        with monkeypatch.context() as patch:
-            patch.setattr(kept.os, "environ", {})
-            kept.prepare(way)
-            assert kept.os.environ == {"THP_MEM_ALLOC_ENABLE": str(int(in_huge_pages))} | (
-                {} if is_kept else {"GLIBC_TUNABLES": ""}
-            )
-    monkeypatch.setitem(kept.MODELS, "mlp", (8, 4))
-    assert kept.work("mlp", "r1", 2) > 0
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_can_be_measured(scripts, model):
     networks, options = scripts("networks"), SimpleNamespace(batch=2, overrides=[])

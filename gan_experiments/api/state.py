@@ -23,8 +23,7 @@ def preserved_state() -> Iterator[None]:
     """Restore, after the block, the state of the process that composing, training or measuring changes.
 
     That is: handlers of signals, environment variables, warning filters, log levels, Hydra's singletons, and, once
-    torch has been imported, its random numbers, threads, matmul precision and deterministic mode, and what becomes of
-    the memory that it frees.
+    torch has been imported, its random numbers, threads, matmul precision and deterministic mode.
     """
     environment = dict(os.environ)
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
@@ -47,8 +46,6 @@ def _torch() -> Iterator[None]:
     if torch is None:
         yield
         return
-    from gan_experiments.core.memory import return_freed_memory
-
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -57,7 +54,6 @@ def _torch() -> Iterator[None]:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
             yield
     finally:
-        return_freed_memory()
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

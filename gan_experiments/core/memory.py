@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import re
@@ -32,7 +31,6 @@ _NOT_ON_META = ("generator", "device", "out", "pin_memory")
 _LARGE = 2**24  # bytes, from which on the memory in use is asked for
 # Of the operating system's limits; the first is that of control groups, such as a container's.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 _MESSAGES = re.compile(r"allocate|overflow|out of memory|array is too big|maximum allowed dimension", re.IGNORECASE)
 
 
@@ -63,32 +61,6 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep what is freed for the next step, where it is glibc and the user has not told it otherwise.
-
-    It returns blocks of more than 32 MiB to the system at once, which then clears every page of new ones in each step:
-    up to a tenth of the time of a step.
-    """
-    if (libc := _glibc()) is not None:
-        libc.mallopt(_MMAP_THRESHOLD, 2**30)  # blocks of fewer bytes do not come from the system each by itself
-        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def return_freed_memory() -> None:
-    """Return to the system what has been freed, and let the C library do so again, as it does by itself."""
-    if (libc := _glibc()) is not None:
-        libc.mallopt(_MMAP_THRESHOLD, 2**25)
-        libc.mallopt(_TRIM_THRESHOLD, 2**26)
-        libc.malloc_trim(0)
-
-
-def _glibc() -> ctypes.CDLL | None:
-    """Return the C library if it is glibc, unless the user has told it how to treat memory."""
-    told = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
-    libc = None if told or sys.platform != "linux" else ctypes.CDLL(None)
-    return libc if libc is not None and hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None
 
 
 def show_bytes(count: float) -> str:

@@ -21,7 +21,7 @@ from gan_experiments.core.blocks import chosen_parts
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.contracts import Penalty
 from gan_experiments.core.dotted import value_of
-from gan_experiments.core.memory import keep_freed_memory, within_memory
+from gan_experiments.core.memory import within_memory
 from gan_experiments.core.randomness import derive_seed
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.base import ImageData
@@ -190,7 +190,6 @@ def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, labe
     Raises:
         ConfigError: A measure needs labels, and images have none.
     """
-    keep_freed_memory()
     with torch.random.fork_rng(devices=[]):  # an extractor with random weights is the same in every run
         torch.default_generator.manual_seed(derive_seed("extractors"))
         extractors, features, measures = (
@@ -217,7 +216,6 @@ def build_trainer(
     if not CUDAAccelerator.is_available():
         # Importing Lightning makes torch look for a GPU through NVML, which would slow down every optimizer step.
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    keep_freed_memory()
     strategy: Any = trainer["strategy"]
     if strategy == "ddp" or _has_several_processes(trainer):
         on_cpu = trainer["accelerator"] == "cpu"

@@ -207,8 +207,8 @@ def test_weights_of_a_network_here_are_refused_with_what_begins_a_run(call):
     torch.save(state, "mine.pth")
     save_file(state, "mine.safetensors")
     ways = {
-        "mine.pth": "no state dict that is known (StudioGAN, torchgan, BigGAN-deep); a run begins with weights of a "
-        "network here once they are saved by safetensors.torch.save_file(generator.state_dict(), 'mine.safetensors'): "
+        "mine.pth": "no known state dict (StudioGAN, torchgan, BigGAN-deep); save those of a network here with "
+        "safetensors.torch.save_file(generator.state_dict(), 'mine.safetensors'), then "
         "gan-train init_from=mine.safetensors\n",
         "mine.safetensors": "if they are of a generator here: gan-train init_from=mine.safetensors\n",
     }

@@ -1,7 +1,3 @@
-import os
-import platform
-import resource
-
 import numpy as np
 import pytest
 import torch
@@ -65,28 +61,3 @@ def test_sizes():
         "2.5 GB",
         "4,000.0 TB",
     ]
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep what they like")
-def test_what_is_freed_is_kept_for_the_next_step_and_given_back_afterwards(monkeypatch):
-    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))]:
-        monkeypatch.delenv(name)
-    memory.return_freed_memory()
-    before = used_memory()
-    memory.keep_freed_memory()
-    faults = []
-    for _ in range(5):  # the second may lie elsewhere
-        torch.empty(2**26).fill_(1)  # 256 MiB
-        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-    kept = used_memory()
-    memory.return_freed_memory()
-    assert kept > before + 2**27 > used_memory()
-    assert faults[-1] - faults[-2] < 100 < 2**28 / os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.mark.parametrize("name", ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"])
-def test_who_has_told_the_c_library_otherwise_has_the_say(monkeypatch, name):
-    monkeypatch.setenv(name, "")
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: pytest.fail("was told"))
-    memory.keep_freed_memory()
-    memory.return_freed_memory()

@@ -37,8 +37,8 @@ _MARKS = tuple((family, role, re.compile(pattern)) for family, role, pattern in 
     ("StudioGAN", "discriminator", r"linear1\."),
 ))  # fmt: skip
 _TO_BEGIN = (
-    "a run begins with weights of a network here once they are saved by "
-    "safetensors.torch.save_file(generator.state_dict(), 'mine.safetensors'): gan-train init_from=mine.safetensors"
+    "save those of a network here with safetensors.torch.save_file(generator.state_dict(), 'mine.safetensors'), then "
+    "gan-train init_from=mine.safetensors"
 )
 _ROLES = {"G_ema": "ema", "G": "generator", "D": "discriminator"}  # of the modules in a file
 
@@ -110,8 +110,8 @@ def recognized(file: ForeignFile) -> Foreign:
     if generator is None:
         if isinstance(file.content, (tuple, list)):
             raise PickleError("of TensorFlow, or no networks: convert it with the authors' legacy.py first")
-        text = "holds no G_ema and no G, as snapshots of StyleGAN2-ADA, StyleGAN3 and R3GAN do"
-        raise PickleError(f"{text}, and no state dict that is known ({', '.join(_FAMILIES)}); {_TO_BEGIN}")
+        text = "holds no G_ema and no G, as StyleGAN2-ADA, StyleGAN3 and R3GAN do, and no known state dict"
+        raise PickleError(f"{text} ({', '.join(_FAMILIES)}); {_TO_BEGIN}")
     parts = set(entries_of(state_of(generator)["_modules"]))
     if parts == {"mapping", "synthesis"}:
         inner = entries_of(state_of(entries_of(state_of(generator)["_modules"])["synthesis"])["_modules"])
