@@ -22,6 +22,8 @@ FETCHED = re.compile(
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
+    (DOCS / "project").mkdir(exist_ok=True)
+    (DOCS / "project" / "table_gone.md").write_text("# Of a table that there was once\n")
     options = ("-b", "html", "-W", "--keep-going", "-q", "-d", str(folder / "doctrees"))
 
     def work():

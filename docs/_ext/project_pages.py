@@ -37,10 +37,12 @@ def documents() -> dict[Path, str]:
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write a page for each document."""
+    """Write a page for each document, and remove those of documents that are gone."""
     source = Path(app.srcdir)
     folder = source / PAGES
     folder.mkdir(exist_ok=True)
+    for page in set(folder.glob("*.md")) - {folder / f"{name}.md" for name in documents().values()}:
+        page.unlink()
     for path, name in documents().items():
         text = relinked(path.read_text(encoding="utf-8"), path, folder / f"{name}.md", source)
         if not text.startswith("# "):

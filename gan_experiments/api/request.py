@@ -103,7 +103,7 @@ def file_problems(line: CommandLine, config: DictConfig | None = None) -> list[s
 
 def _is_needed(key: str, config: dict[str, Any], line: CommandLine) -> bool:
     if key == "output_dir":  # in which a run that goes on, and a sweep that says so, do not lie
-        return config["resume"] is None and not line.multirun
+        return config.get("resume") is None and not line.multirun
     chosen, (group, _, name) = line.choices.get("dataset", "None"), key.partition(".")
     if group != "dataset":
         return True

@@ -112,14 +112,13 @@ def compare(
     table = None if published is None else read_published(published)
     measure = measure or next((name for arm in (table.arms.values() if table else ()) for name in arm.values), "fid")
     plan = read_plan(Path(study).expanduser()) if isinstance(study, (str, os.PathLike)) else None
-    study, shortened = at_common_budget(_collected(study, runs), factor, evaluation)
-    study = _of_evaluation(study, evaluation, score)
+    study, notes = _as_compared(_collected(study, runs), factor, evaluation, score)
     design = lay_out(study.runs, factor)
     collected = [run for arm in design.arms for run in arm.runs.values()]
     _refuse_unknown_measure(collected, measure)
     measured = _measured(collected, measure, score)
     _refuse_stopped(collected, measure, score, evaluation, better)
-    notes = shortened + check_provenance(measured, measure, allow_incomparable)
+    notes += check_provenance(measured, measure, allow_incomparable)
     criterion = Criterion(measure, score, _direction(measured, measure) if better == "known" else better == "higher")
     baseline = _planned_baseline(plan, design) if baseline is None else baseline
     _refuse_unknown_baseline(design, baseline)
@@ -153,13 +152,20 @@ def _collected(study: Study | StrPath | Iterable[StrPath] | None, runs: str | It
     return collect_runs(listed)
 
 
-def _of_evaluation(study: Study, evaluation: str | None, score: Score) -> Study:
-    """Return a study with the values of an evaluation that was made of all its runs afterwards, if one is named."""
+def _as_compared(
+    study: Study, factor: str | Sequence[str] | None, evaluation: str | None, score: Score
+) -> tuple[Study, list[str]]:
+    """Return a study at its common budget, with the values of an evaluation made afterwards if one is named; warnings.
+
+    Raises:
+        ConfigError: A run lacks the evaluation, or has one value of it where another score is asked for.
+    """
+    study, notes = at_common_budget(study, factor, evaluation)
     if evaluation is None:
-        return study
+        return study, notes
     if score != "final":
         raise ConfigError(f"score: {evaluation} is one evaluation, of which there is no {score}; set score=final")
-    return with_evaluation(study, evaluation)
+    return with_evaluation(study, evaluation), notes
 
 
 def _planned_baseline(plan: Plan | None, design: Design) -> str | None:

@@ -197,3 +197,11 @@ def test_a_key_that_only_the_experiment_sets_is_said_to_be_its_own():
         "model.discriminator.channels",
         "model.discriminator.norm",
     ]
+
+
+def test_a_config_without_resume_is_refused_in_words():
+    line = check_command_line("train", Config, ["~resume", "output_dir=/proc/x"])
+    with pytest.raises(ConfigError, match="output_dir: /proc/x: cannot be written to"):
+        refuse(file_problems(line))
+    with pytest.raises(ConfigError, match="resume: missing"):
+        checked_request(line, Config, lambda _: None)

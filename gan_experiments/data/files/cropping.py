@@ -1,4 +1,4 @@
-"""What becomes of pictures that are not square where no image size is given: squares, which has to be said."""
+"""What becomes of images that are not square where no image size is given: squares, which has to be said."""
 
 from __future__ import annotations
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 ARRAY = ".npy"  # suffix of NumPy's arrays, whose files begin with:
 _MAGIC = b"\x93NUMPY"
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations
 # Decoded by Pillow and its libraries; others are rare, or handed to an external program (EPS to Ghostscript).
 _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 
@@ -82,6 +83,13 @@ class Opened(Protocol):
 
     def opened(self) -> AbstractContextManager[Opener]:
         """Return a context that yields a function to open an image by its name."""
+
+
+def upright_size(picture: Picture) -> str:
+    """Return width and height of a picture as it is seen, turned by its EXIF orientation: ``640x480``."""
+    sideways = isinstance(picture, Image.Image) and picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    width, height = picture.size[::-1] if sideways else picture.size
+    return f"{width}x{height}"
 
 
 @cache

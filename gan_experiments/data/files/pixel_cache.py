@@ -22,7 +22,7 @@ from gan_experiments.core.cache import read_or_make
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
-from gan_experiments.data.files.pictures import Opener
+from gan_experiments.data.files.pictures import Opener, upright_size
 from gan_experiments.data.files.unreadable import problem, refuse, warn
 from gan_experiments.data.parallel import in_order, with_progress
 
@@ -154,7 +154,7 @@ def _chunk(names: Sequence[str], open_: Opener, framing: Framing) -> list[_Frame
 def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
     try:
         with open_(name) as image:
-            return _Frame(framing(image), f"{image.width}x{image.height}")
+            return _Frame(framing(image), upright_size(image))
     except Exception as error:  # Pillow raises exceptions of many types for damaged files
         return _Frame(None, "", problem(error))
 
