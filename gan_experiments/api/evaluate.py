@@ -197,6 +197,7 @@ def _measure_run(
     run: Run, protocol: Protocol, dataset: Mapping[str, Any] | None, rank: int, world_size: int
 ) -> dict[str, Any]:
     system, data = run.restore(protocol.checkpoint, protocol.accelerator, protocol.raw, dataset)
+    from gan_experiments.metrics.processes import Processes
     from gan_experiments.sampling.standing import standing_provenance
     from gan_experiments.training.build import build_evaluator
     from gan_experiments.training.callbacks.evaluation_samples import evaluation_samples
@@ -218,7 +219,7 @@ def _measure_run(
         "seed": seed,
         **standing_provenance(system.standing_batches),
     }
-    values = evaluator.final(sample, count, rank, world_size)
+    values = evaluator.final(sample, count, Processes(rank, world_size))
     where = {"dataset": data.facts.name, "images_seen": system.clock.images_seen}
     return {"final": plain(values), "evaluation": provenance | evaluator.provenance(), **where}
 
@@ -230,6 +231,7 @@ def _measure_images(
 
     from gan_experiments.core.contracts import Batch
     from gan_experiments.data.fakes import fakes_from_array, load_fakes
+    from gan_experiments.metrics.processes import Processes
     from gan_experiments.training.build import build_evaluator, construct
     from gan_experiments.training.devices import device_for_measuring
 
@@ -252,7 +254,7 @@ def _measure_images(
     def sample(start: int, n: int) -> Batch:
         return Batch(images[start : start + n].to(device), None)
 
-    values = evaluator.final(sample, count, rank, world_size)
+    values = evaluator.final(sample, count, Processes(rank, world_size))
     return {"final": plain(values), "evaluation": provenance | evaluator.provenance(), "dataset": data.facts.name}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -107,28 +107,6 @@ def gather_rows(values: Tensor, group: Any = None) -> list[Tensor]:
         _, dtype, shape = max(kinds, key=itemgetter(0))
         values = values.new_zeros(0, *shape, dtype=dtype)
     return gather_all_tensors(values, group)
-
-
-def rank_batches(count: int, batch_size: int, rank: int, world_size: int) -> list[tuple[int, int]]:
-    """Return this rank's consecutive batches of ``count`` images, as (start, stop); the same for any world size."""
-    batches = [(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
-    first, last = (len(batches) * index // world_size for index in (rank, rank + 1))
-    # A process without images still takes part in the exchange, with an empty batch.
-    return batches[first:last] or [(count, count)]
-
-
-def each_batch(
-    count: int, batch_size: int, rank: int, world_size: int, between: Callable[[], None]
-) -> Iterator[tuple[int, int]]:
-    """Yield this rank's batches as ``rank_batches``, and call ``between`` before each.
-
-    It may exchange something with the other processes, so it is called as often as the one with the fewest batches can.
-    """
-    shared = max(1, -(-count // batch_size) // world_size)
-    for index, batch in enumerate(rank_batches(count, batch_size, rank, world_size)):
-        if index < shared:
-            between()
-        yield batch
 
 
 def cpu_if_mps(*values: Any) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from gan_experiments.metrics.extractors.base import Extractor, ImageSource, extr
 from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.metrics.features import FeatureMeasure
 from gan_experiments.metrics.measure import Evaluated, Measure, update_measure
+from gan_experiments.metrics.processes import ALONE, Processes
 from gan_experiments.metrics.reference import ReferenceStatistics
 from gan_experiments.metrics.requirements import (
     refuse_duplicate_values,
@@ -169,49 +170,32 @@ class Evaluator:
         measures: list[Measure] = [*self.features.values(), *self.measures.values()]
         return {name: higher for measure in measures for name, higher in directions(measure).items()}
 
-    def __call__(
-        self,
-        sample: Sample,
-        count: PositiveInt,
-        rank: int = 0,
-        world_size: int = 1,
-        between: Callable[[], None] = lambda: None,
-    ) -> dict[str, float]:
+    def __call__(self, sample: Sample, count: PositiveInt, processes: Processes = ALONE) -> dict[str, float]:
         """Compute the metrics of a periodic evaluation.
 
         Args:
             sample: ``sample(start, n)`` returns the generated images ``start`` to ``start + n``, uint8
                 ``(n, C, H, W)``, with their labels. It is called with the same batches for any number of processes.
             count: Images over all processes.
-            rank: Rank of this process.
-            world_size: Number of processes that share the images.
-            between: Called between batches of images and between measures, on all processes together; what it raises
-                ends the evaluation.
+            processes: The processes that share the images.
 
         Returns:
             Values by name, the same on every process.
         """
         values: dict[str, float] = {}
-        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size, between)
+        evaluated = Evaluated(self._data, count, self._batch_size, processes)
         for extractor, measure in self._update(sample, evaluated, False):
-            between()
+            processes.between()
             values |= {self._key(name, extractor): value for name, value in measure.scores().items()}
             measure.reset()  # frees its memory
         return values
 
-    def final(
-        self,
-        sample: Sample,
-        count: PositiveInt,
-        rank: int = 0,
-        world_size: int = 1,
-        between: Callable[[], None] = lambda: None,
-    ) -> dict[str, Estimate]:
+    def final(self, sample: Sample, count: PositiveInt, processes: Processes = ALONE) -> dict[str, Estimate]:
         """Compute all metrics, with margins of error and real baselines; arguments as for a periodic evaluation."""
-        evaluated = Evaluated(self._data, count, self._batch_size, rank, world_size, between)
+        evaluated = Evaluated(self._data, count, self._batch_size, processes)
         estimates: dict[str, Estimate] = {}
         for extractor, measure in self._update(sample, evaluated, True):
-            between()
+            processes.between()
             found = measure.estimates(evaluated)
             estimates |= {self._key(name, extractor): estimate for name, estimate in found.items()}
             measure.reset()
@@ -243,8 +227,7 @@ class Evaluator:
 
     def _update(self, sample: Sample, evaluated: Evaluated, final: bool) -> list[tuple[str, Measure]]:
         """Update all measures with generated images; return each, after the name of its extractor, if it has one."""
-        count, rank = evaluated.samples, evaluated.rank
-        of_images = self._measures(final)
+        count, of_images = evaluated.samples, self._measures(final)
         for measure in of_images:
             measure.reset()
         in_features: list[tuple[str, FeatureMeasure]] | None = None
@@ -260,7 +243,7 @@ class Evaluator:
                     measure.update(extracted, real=False, labels=labels)
             for measure in of_images:
                 update_measure(measure, batch)
-        if rank == 0:
+        if evaluated.processes.rank == 0:
             warn_of_low_rank(self._features(final), self.extractors, count, len(self._data.images), self._logged)
         return [*(in_features or ()), *(("", measure) for measure in of_images)]
 
@@ -283,7 +266,7 @@ class Evaluator:
         keeps = sorted({name for measure in features.values() for name in measure.keeps})
         for name, extractor in self.extractors.items() if features else ():
             statistics = ReferenceStatistics(self._data, extractor, keeps)
-            real = statistics.get(self._batch_size, device, evaluated.rank, evaluated.world_size, evaluated.between)
+            real = statistics.get(self._batch_size, device, evaluated.processes)
             for key, measure in features.items():
                 bound.append((name, measure.bound(real, derive_seed(self._seed, key)).to(target)))
         return bound

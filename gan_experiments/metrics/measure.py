@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -16,9 +16,10 @@ from gan_experiments.core.precision import full_float32
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.step import Batch, Generated, Translated
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.collect import cpu_if_mps, each_batch, gather_rows
+from gan_experiments.metrics.collect import cpu_if_mps, gather_rows
 from gan_experiments.metrics.directions import directions
 from gan_experiments.metrics.extractors.base import ImageSource
+from gan_experiments.metrics.processes import ALONE, Processes
 
 Values = dict[str, float]
 
@@ -31,27 +32,23 @@ class Baseline(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """What an evaluation compares, and how processes share it.
+    """What an evaluation compares.
 
     Attributes:
         data: The real images.
         samples: Number of generated images.
         batch_size: Images at a time.
-        rank: Rank of this process.
-        world_size: Number of processes.
-        between: Called between batches, on all processes together; what it raises ends the evaluation.
+        processes: The processes that share the images.
     """
 
     data: ImageSource
     samples: int
     batch_size: int
-    rank: int = 0
-    world_size: int = 1
-    between: Callable[[], None] = lambda: None
+    processes: Processes = ALONE
 
     def batches(self, count: int) -> Iterator[tuple[int, int]]:
         """Yield this process's share of ``count`` images, as (start, stop)."""
-        return each_batch(count, self.batch_size, self.rank, self.world_size, self.between)
+        return self.processes.each_batch(count, self.batch_size)
 
 
 class Measure(Metric):

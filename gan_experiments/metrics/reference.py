@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,11 +17,12 @@ from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
 from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.weights import hash_weights
-from gan_experiments.metrics.collect import FeatureStates, cpu_if_mps, each_batch, rank_batches
+from gan_experiments.metrics.collect import FeatureStates, cpu_if_mps
 from gan_experiments.metrics.extractors.base import Extracted, Extractor, ImageSource, extract
 from gan_experiments.metrics.feature_set import PER_IMAGE, FeatureSet, PartitionedFeatures, merge_moments
 from gan_experiments.metrics.functional.expected_frechet import BASELINE_PARTS
 from gan_experiments.metrics.moments import Moments
+from gan_experiments.metrics.processes import Processes
 
 _VERSION = 2  # of the content of the file
 _READ_ERRORS = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError)
@@ -85,40 +86,31 @@ class ReferenceStatistics:
         folder = cache_folder(cache_dir)
         self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
 
-    def get(
-        self,
-        batch_size: int,
-        device: torch.device,
-        rank: int = 0,
-        world_size: int = 1,
-        between: Callable[[], None] = lambda: None,
-    ) -> PartitionedFeatures:
+    def get(self, batch_size: int, device: torch.device, processes: Processes) -> PartitionedFeatures:
         """Read the statistics, or extract them together with the other processes and write them.
 
         Args:
             batch_size: Images extracted at a time.
             device: Device of the extractor and of the statistics.
-            rank: Rank of this process.
-            world_size: Number of processes, all of which call.
-            between: Called between batches, on all processes together; what it raises ends the extraction.
+            processes: The processes, all of which call.
 
         Raises:
             OSError: The file cannot be written.
         """
         count = len(self._data.images)
-        first = rank_batches(count, batch_size, rank, world_size)[0][0]
+        first = processes.batches(count, batch_size)[0][0]
 
         def extract_all() -> PartitionedFeatures:
-            return self._extract(first, each_batch(count, batch_size, rank, world_size, between), device)
+            return self._extract(first, processes.each_batch(count, batch_size), device)
 
-        if world_size == 1:
+        if processes.world_size == 1:
             statistics = read_or_make(self.path, lambda: self._read(device), lambda: self._write(extract_all()))
         else:
             # Extraction needs all ranks, so either all of them read or none does, and none may wait for a lock.
             found = self._read(device)
             everywhere = all(all_gather(found is not None))
             statistics = found if found is not None and everywhere else extract_all()
-            if rank == 0 and not everywhere:
+            if processes.rank == 0 and not everywhere:
                 self._write(statistics)
         statistics.whole.num_classes = self._data.facts.num_classes
         statistics.whole.trained = self._data.trained

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from gan_experiments.core.clock import Clock
 from gan_experiments.core.types import DivergedError
 from gan_experiments.data.base import ImageData
+from gan_experiments.metrics.processes import Processes
 from gan_experiments.runs.stop_rule import StopRule
 from gan_experiments.systems.base import system_of
 from gan_experiments.training.callbacks.checkpoint import Checkpoint
@@ -148,7 +149,7 @@ class RunLoop(pl.Callback):
         """Evaluate, and return whether this is the best so far; ``read``: the monitor has been read in this step."""
         system = system_of(trainer)
         end = partial(self.stop.end_evaluation, trainer.world_size, trainer.strategy.root_device)
-        values, improved, seconds = evaluation.measure(system, trainer.global_rank, trainer.world_size, end)
+        values, improved, seconds = evaluation.measure(system, Processes(trainer.global_rank, trainer.world_size, end))
         self._log(trainer, values)
         if self.rule and not system.clock.finished:
             value = values.get(f"metrics/{self.rule.measure}", math.nan)

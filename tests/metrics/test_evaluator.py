@@ -1,19 +1,16 @@
 import json
-import math
 import os
 
 import pytest
 import torch
 from gaussians import reference_distance
-from hypothesis import given
-from hypothesis import strategies as st
 from pixels import Pixels, evaluator, from_tensor, measures, source
 from processes import in_two_processes
 
 from gan_experiments.core.types import ConfigError
-from gan_experiments.metrics.collect import each_batch, rank_batches
 from gan_experiments.metrics.evaluator import Evaluator
 from gan_experiments.metrics.fid import FID
+from gan_experiments.metrics.processes import Processes
 from gan_experiments.runs.results import plain
 
 
@@ -135,29 +132,6 @@ def test_an_evaluator_without_measures_is_refused():
             Evaluator(source(), extractors, 0, 64, features)
 
 
-@given(count=st.integers(1, 300), batch_size=st.integers(1, 100), world_size=st.integers(1, 7))
-def test_processes_share_the_same_batches(count, batch_size, world_size):
-    alone = rank_batches(count, batch_size, 0, 1)
-    shared = [batch for rank in range(world_size) for batch in rank_batches(count, batch_size, rank, world_size)]
-    assert [batch for batch in shared if batch != (count, count)] == alone
-    assert len(alone) == math.ceil(count / batch_size)
-    sizes = [len(rank_batches(count, batch_size, rank, world_size)) for rank in range(world_size)]
-    assert max(sizes) - min(sizes) <= 1
-
-
-@given(count=st.integers(1, 300), batch_size=st.integers(1, 100), world_size=st.integers(1, 7))
-def test_what_processes_do_between_batches_they_do_equally_often(count, batch_size, world_size):
-    calls = []
-    for rank in range(world_size):
-        called = []
-        batches = list(each_batch(count, batch_size, rank, world_size, lambda: called.append(1)))  # noqa: B023
-        assert batches == rank_batches(count, batch_size, rank, world_size)
-        calls.append(len(called))
-    assert len(set(calls)) == 1
-    assert calls[0] >= len(batches) - 1
-    assert calls[0] >= 1
-
-
 def test_an_evaluation_can_be_ended_between_real_batches_generated_ones_and_measures(monkeypatch, tmp_path):
     monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path))
     sample = from_tensor(source(seed=1).images)
@@ -172,7 +146,7 @@ def test_an_evaluation_can_be_ended_between_real_batches_generated_ones_and_meas
                     raise InterruptedError
 
             try:
-                found = getattr(subject, method)(sample, 300, between=between)
+                found = getattr(subject, method)(sample, 300, Processes(between=between))
                 break
             except InterruptedError:
                 ends, left = ends + 1, left + 1
@@ -186,10 +160,10 @@ def evaluate_together(rank, folder, counts):
     os.environ["GAN_EXPERIMENTS_CACHE"] = str(folder / "cache")  # of this process alone
     sample = from_tensor(source(seed=1).images)
     together = evaluator(features=measures())
-    found = [together(sample, count, rank, 2) for count in counts]
-    found.append(plain(together.final(sample, counts[0], rank, 2)))
+    found = [together(sample, count, Processes(rank, 2)) for count in counts]
+    found.append(plain(together.final(sample, counts[0], Processes(rank, 2))))
     again = evaluator(features=measures())  # reads what the first has left in the cache
-    found.append(again(sample, counts[0], rank, 2))
+    found.append(again(sample, counts[0], Processes(rank, 2)))
     (folder / f"{rank}.json").write_text(json.dumps(found))
 
 

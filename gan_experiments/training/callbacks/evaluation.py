@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gan_experiments.core.clock import Clock
@@ -14,6 +14,7 @@ from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import WeightsMissingError
 from gan_experiments.data.inputs import Inputs
 from gan_experiments.metrics.evaluator import Evaluator
+from gan_experiments.metrics.processes import Processes
 from gan_experiments.runs.results import plain
 from gan_experiments.sampling.standing import standing_provenance
 from gan_experiments.systems.base import System
@@ -133,23 +134,19 @@ class Evaluation:
         self._compare_extractors(missing, main)
         self._seconds += time.perf_counter() - self._started
 
-    def measure(
-        self, system: System, rank: int, world_size: int, between: Callable[[], None] = lambda: None
-    ) -> Measured:
+    def measure(self, system: System, processes: Processes) -> Measured:
         """Evaluate periodically, and finally if the run ends here, by its budget or early; all processes must call.
 
         Args:
             system: Generates the images.
-            rank: This process's rank among ``world_size``.
-            world_size: Number of processes that share the images.
-            between: Called between batches of images, on all processes together; it may raise.
+            processes: The processes that share the images.
 
         Raises:
-            EvaluationStoppedError: From ``between``; nothing has changed but ``interrupted``.
+            EvaluationStoppedError: From ``processes.between``; nothing has changed but ``interrupted``.
         """
         before = self.best, system.clock.ended_early
         try:
-            measured = self._measure(system, rank, world_size, between)
+            measured = self._measure(system, processes)
         except EvaluationStoppedError:
             self.best, system.clock.ended_early = before
             self.interrupted = True
@@ -157,10 +154,10 @@ class Evaluation:
         self.interrupted = False
         return measured
 
-    def _measure(self, system: System, rank: int, world_size: int, between: Callable[[], None]) -> Measured:
+    def _measure(self, system: System, processes: Processes) -> Measured:
         began, clock = time.perf_counter(), system.clock
         images = evaluation_samples(system, self._inputs, self.samples, system.seed)
-        values = self.evaluator(images, len(images), rank, world_size, between)
+        values = self.evaluator(images, len(images), processes)
         improved = self._is_better(values[self.selection])
         if improved:
             self.best = {**values, "images_seen": clock.images_seen}
@@ -169,13 +166,13 @@ class Evaluation:
         periodic_seconds = time.perf_counter() - began
         if clock.finished:
             images = evaluation_samples(system, self._inputs, self.final_samples, system.seed)
-            self.final = self.evaluator.final(images, len(images), rank, world_size, between)
+            self.final = self.evaluator.final(images, len(images), processes)
             self.final_samples = len(images)
             scalars |= {f"final/{name}": estimate.value for name, estimate in self.final.items()}
         seconds = time.perf_counter() - began
         self._seconds += seconds
         scalars |= {"speed/evaluation_seconds": self._seconds, "speed/evaluation_share": self.share}
-        if rank == 0 and not clock.finished:
+        if processes.rank == 0 and not clock.finished:
             self._suggest_interval(periodic_seconds, clock.images_seen)
         return Measured(scalars, improved, seconds)
 

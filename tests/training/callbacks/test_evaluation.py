@@ -9,6 +9,7 @@ import pytest
 
 from gan_experiments.core import weights
 from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics.processes import Processes
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import summary
 from gan_experiments.systems.gan import GAN
@@ -147,7 +148,7 @@ def test_the_best_evaluation_goes_by_the_direction_of_its_measure(monkeypatch, h
     part = Evaluation(measures, 100, 10, 10)
     clock = SimpleNamespace(finished=False, ended_early=False, images_seen=100)
     system = SimpleNamespace(clock=clock, seed=0)
-    assert [part.measure(system, 1, 2).improved for _ in range(3)] == improvements
+    assert [part.measure(system, Processes(1, 2)).improved for _ in range(3)] == improvements
 
 
 def test_a_measure_without_a_direction_cannot_choose_the_best():
