@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, NonNegativeInt, PositiveInt
@@ -93,11 +93,10 @@ class ClassificationScore(Measure):
         """Train and test the classifiers."""
         assert self._data is not None
         assert self._data.labels is not None
-        images, labels = (torch.cat(list(values)) if isinstance(values, list) else values
-                          for values in (self.images, self.labels))  # fmt: skip
-        generated = LabelledImages(images, labels)
+        generated = LabelledImages(dim_zero_cat(self.images), dim_zero_cat(self.labels))
+        device = generated.images.device
         train, test = (
-            LabelledImages(self._data.images[part].to(images.device), self._data.labels[part].to(images.device))
+            LabelledImages(self._data.images[part].to(device), self._data.labels[part].to(device))
             for part in (self._learn, self._test)
         )
         classes = self._data.facts.num_classes

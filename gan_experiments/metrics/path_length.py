@@ -9,6 +9,7 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
+from torchmetrics.utilities import dim_zero_cat
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Generator
@@ -105,8 +106,7 @@ class PathLength(Measure):
         """
         if not len(self.lengths):
             raise ValueError("PPL has no generated images")
-        lengths = torch.cat(self.lengths) if isinstance(self.lengths, list) else self.lengths
-        mean, kept = mean_without_extremes(lengths)
+        mean, kept = mean_without_extremes(dim_zero_cat(self.lengths))
         self.margins = {"ppl": margin_of_mean(kept)}
         return torch.tensor(mean, dtype=torch.float64)
 

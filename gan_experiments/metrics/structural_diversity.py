@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 from torchmetrics.image import MultiScaleStructuralSimilarityIndexMeasure
+from torchmetrics.utilities import dim_zero_cat
 
 from gan_experiments.core.images import grey_levels
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -75,7 +75,7 @@ class StructuralDiversity(Measure, MultiScaleStructuralSimilarityIndexMeasure):
         """
         if not len(self.similarities):
             raise ValueError("MS-SSIM needs at least two images in a batch")
-        found = torch.cat(self.similarities) if isinstance(self.similarities, list) else self.similarities
+        found = dim_zero_cat(self.similarities)
         self.margins = {"ms_ssim": margin_of_mean(found)}
         return found.mean()
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from torchmetrics.utilities import dim_zero_cat
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.images import grey_levels, in_colour
@@ -63,8 +64,7 @@ class TranslationMeasure(Measure):
 
     def compute(self) -> Values:
         """Return the means by name, without those that there are no values for, and set their ``margins``."""
-        rows = torch.cat(list(self.per_image)) if isinstance(self.per_image, list) else self.per_image
-        columns = dict(zip(self.values, rows.T, strict=True))
+        columns = dict(zip(self.values, dim_zero_cat(self.per_image).T, strict=True))
         known = {name: column for name, column in columns.items() if not bool(column.isnan().any())}
         self.margins = {name: self.margin(column) for name, column in known.items()}
         return {name: self.mean(column) for name, column in known.items()}
