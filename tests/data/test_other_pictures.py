@@ -19,7 +19,7 @@ from gan_experiments.data.shards.writer import write_shards
 from gan_experiments.data.tasks.denoise import Denoise
 from gan_experiments.data.tasks.inpaint import Inpaint
 from gan_experiments.data.tasks.super_resolution import SuperResolution
-from gan_experiments.metrics.extractors.base import like_photographs
+from gan_experiments.metrics.extractors.base import Extractor
 from gan_experiments.metrics.translation import PSNR
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.generator_file import load_generator
@@ -50,6 +50,14 @@ def write(folder, images):
 
 def options(root, height, width, channels, bits):
     return {"root": str(root), "image_size": [height, width], "channels": channels, "bits": bits}
+
+
+class Photographs(Extractor):
+    of_photographs = True
+    name, num_features, weight_hash = "inception", 1, ""
+
+    def load(self, data):
+        self._network = torch.nn.Flatten()
 
 
 @pytest.fixture
@@ -156,10 +164,16 @@ def test_errors_are_measured_in_grey_levels():
 @DEEP
 def test_photographs_are_asked_for_where_a_network_knows_no_others(tmp_path):
     root = write(tmp_path / "pictures", arrays(8, 16, 1, 16))
-    assert like_photographs("inception", ImageFolder(**options(root, 8, 16, 1, 16))) == {"rounded_to_bits": 8}
-    assert like_photographs("inception", ImageFolder(**options(root, 8, 16, 3, 8))) == {}
+
+    def prepared(channels, bits):
+        extractor = Photographs()
+        extractor.prepare(ImageFolder(**options(root, 8, 16, channels, bits)))
+        return extractor.provenance().get("rounded_to_bits")
+
+    assert prepared(1, 16) == 8
+    assert prepared(1, 8) is None
     with pytest.raises(ConfigError, match="inception takes grey and RGB images; pictures has 4 channels"):
-        like_photographs("inception", ImageFolder(**options(root, 8, 16, 4, 8)))
+        prepared(4, 8)
 
 
 @DEEP

@@ -70,6 +70,7 @@ class Extractor(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._network: nn.Module | None = None
+        self._details: dict[str, Any] = {}  # what its provenance says beside the rest
 
     @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
@@ -81,8 +82,13 @@ class Extractor(nn.Module):
         """
         if self._network is not None:
             return
+        facts, name = data.facts, self.name
         if self.of_photographs and data.images.is_floating_point():
-            raise ConfigError(f"metrics: {self.name} needs images; {data.facts.name} holds points")
+            raise ConfigError(f"metrics: {name} needs images; {facts.name} holds points")
+        if self.of_photographs and facts.channels not in (1, 3):
+            raise ConfigError(f"metrics: {name} takes grey and RGB images; {facts.name} has {facts.channels} channels")
+        if self.of_photographs and facts.bits == 16:
+            self._details = {"rounded_to_bits": 8}
         self.load(data)
 
     def load(self, data: ImageSource) -> None:
@@ -115,24 +121,13 @@ class Extractor(nn.Module):
             "num_features": self.num_features,
             "weights": self.weight_hash,
             "precision": "float32",
+            **self._details,
         }
 
     @classmethod
     def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> Iterator[Problem]:
         """Refuse other channels than those of photographs, where its network takes no others."""
         yield from check_colours(key, config) if cls.of_photographs else ()
-
-
-def like_photographs(name: str, data: ImageSource) -> dict[str, Any]:
-    """Return what an extractor ``of_photographs`` adds to its provenance: nothing, or that 16 bits are rounded to 8.
-
-    Raises:
-        ConfigError: The images have neither one nor three channels.
-    """
-    facts = data.facts
-    if facts.channels not in (1, 3):
-        raise ConfigError(f"metrics: {name} takes grey and RGB images; {facts.name} has {facts.channels} channels")
-    return {"rounded_to_bits": 8} if data.facts.bits == 16 else {}
 
 
 class Extracted(NamedTuple):

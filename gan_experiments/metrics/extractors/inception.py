@@ -19,7 +19,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 from gan_experiments.core.images import to_eight_bits
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import find_weights, hash_weights, is_published, read_weights, refuse_other_weights
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, like_photographs
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 _SIZE = 299
 _DIGEST = "6726825d"  # first digits of the SHA-256 of the published weights; part of the name of their file
@@ -76,19 +76,17 @@ class Inception(Extractor):
         self._resize = resize
         self._precision = precision
         self._batch_size = batch_size
-        self._details: dict[str, Any] = {}
 
     def load(self, data: ImageSource) -> None:
         """Load the weights, and compare bfloat16 with float32 on a few of the images."""
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
-        photographs = like_photographs(self.name, data)
         path = find_weights(self._weights, "Inception", URL_INCEPTION_V3, _DIGEST)
         state = read_weights(path)
         self._network = build(state, path)
         self.weight_hash = hash_weights(state)
-        self._details = {"resize": self._resize, "precision": self._precision, "published": is_published(path, _DIGEST)}
-        self._details |= photographs
+        published = is_published(path, _DIGEST)
+        self._details |= {"resize": self._resize, "precision": self._precision, "published": published}
         if self._precision == "bfloat16":
             probe = data.images[:_PROBE]
             exact, _ = self(probe)
@@ -102,10 +100,6 @@ class Inception(Extractor):
         pieces = [self._part(part) for part in torch.split(images, size)]
         features, logits = zip(*pieces, strict=True)
         return torch.cat(features), None if self._spatial else torch.cat(logits)
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what the features depend on, with resize, precision and whether the weights are the published ones."""
-        return {**super().provenance(), **self._details}
 
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         head: nn.Linear = self.network.get_submodule("fc")

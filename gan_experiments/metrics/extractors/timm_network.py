@@ -17,7 +17,7 @@ from gan_experiments.core.cache import cache_folder
 from gan_experiments.core.images import to_eight_bits
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import WeightsMissingError, find_weights, hash_weights, read_weights
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, like_photographs
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 Side = Annotated[int, Interval(ge=8, le=4096)]
 CropShare = Annotated[float, Interval(ge=0.1, le=1)]
@@ -86,11 +86,9 @@ class TimmNetwork(Extractor):
         chosen = {name: value for name, value in changed.items() if value is not None}
         self._preparation = resolve_data_config(chosen, pretrained_cfg=published.to_dict())
         self._transform = create_transform(**self._preparation)
-        self._details: dict[str, Any] = {}
 
     def load(self, data: ImageSource) -> None:
         """Load the weights from a file."""
-        self._details = like_photographs(self.name, data)
         path = self._find_weights()
         network = self._build(read_weights(path), path)
         self.weight_hash = hash_weights(network.state_dict())
@@ -113,7 +111,6 @@ class TimmNetwork(Extractor):
             "features": "output" if self._output else "embedding",
             "preparation": {"resize": "Pillow, 8 bits"} | {key: self._preparation[key] for key in keys},
             "positions": self._positions,
-            **self._details,
         }
 
     def _find_weights(self) -> Path:

@@ -14,7 +14,7 @@ from torchvision.models import get_model, get_model_weights, list_models
 from gan_experiments.core.images import to_eight_bits
 from gan_experiments.core.types import ConfigError, PositiveInt
 from gan_experiments.core.weights import find_weights, hash_weights, read_weights, refuse_other_weights
-from gan_experiments.metrics.extractors.base import Extractor, ImageSource, like_photographs
+from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 
 class TorchvisionClassifier(Extractor):
@@ -43,7 +43,6 @@ class TorchvisionClassifier(Extractor):
         self._weights = weights
         self._batch_size = batch_size
         self._published = get_model_weights(model).DEFAULT
-        self._details: dict[str, Any] = {}
 
     def load(self, data: ImageSource) -> None:
         """Load the weights.
@@ -51,7 +50,6 @@ class TorchvisionClassifier(Extractor):
         Raises:
             ConfigError: The network has no linear layer.
         """
-        self._details = like_photographs(self.name, data)
         address = self._published.url
         digest = Path(address).stem.rpartition("-")[2]
         path = find_weights(self._weights, self.name, address, digest)
@@ -78,7 +76,7 @@ class TorchvisionClassifier(Extractor):
 
     def provenance(self) -> dict[str, Any]:
         """Return what the features depend on, with the filter and the size that images are resized to."""
-        return {**super().provenance(), "resize": f"antialiased to {self._size}", **self._details}
+        return {**super().provenance(), "resize": f"antialiased to {self._size}"}
 
     @property
     def _size(self) -> int:
