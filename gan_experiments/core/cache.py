@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import logging
 import os
 import shutil
@@ -35,6 +36,11 @@ def cache_folder(cache_dir: str | None = None) -> Path:
     if not folder.is_dir():
         check_place(folder, "cache_dir" if cache_dir else "$GAN_EXPERIMENTS_CACHE")
     return folder
+
+
+def short_hash(recipe: str) -> str:
+    """Return 16 hexadecimal digits that tell what a file was made from, for its name."""
+    return hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
 
 
 def read_or_make(path: Path, read: Callable[[], Value | None], make: Callable[[], Value]) -> Value:

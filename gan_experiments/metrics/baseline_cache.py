@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import warnings
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gan_experiments.core.cache import cache_folder, read_or_make
+from gan_experiments.core.cache import cache_folder, read_or_make, short_hash
 from gan_experiments.core.files import read_bytes, write_json
 from gan_experiments.metrics.measure import Baseline
 
@@ -30,8 +29,7 @@ def cached_baselines(recipe: Mapping[str, Any], compute: Callable[[], Baselines]
         OSError: The cache folder cannot be created.
     """
     text = json.dumps(recipe, sort_keys=True, default=str)
-    name = f"baselines-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.json"
-    path = cache_folder() / "statistics" / name
+    path = cache_folder() / "statistics" / f"baselines-{short_hash(text)}.json"
 
     def make() -> Baselines:
         computed = compute()

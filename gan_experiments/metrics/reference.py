@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
+from gan_experiments.core.cache import cache_folder, read_or_make, short_hash, write_cached
 from gan_experiments.core.distributed import all_gather
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.weights import hash_weights
@@ -64,12 +63,9 @@ class ReferenceStatistics:
         data: The real images.
         extractor: The feature extractor, prepared.
         keeps: What measures need of every image besides the moments.
-        cache_dir: Folder of the file; ``None``: the cache folder.
     """
 
-    def __init__(
-        self, data: ImageSource, extractor: Extractor, keeps: Sequence[str], cache_dir: str | None = None
-    ) -> None:
+    def __init__(self, data: ImageSource, extractor: Extractor, keeps: Sequence[str]) -> None:
         self.membership = random_parts(len(data.images))
         self._data = data
         self._extractor = extractor
@@ -82,9 +78,8 @@ class ReferenceStatistics:
         }
         self._source = json.dumps(source, sort_keys=True)
         self._recipe = json.dumps({"of": self._source, "keeps": self._keeps}, sort_keys=True)
-        self._name = f"{data.facts.name}-{extractor.name}-{_short_hash(self._source)}"
-        folder = cache_folder(cache_dir)
-        self.path = folder / "statistics" / f"{self._name}-{_short_hash(self._recipe)}.safetensors"
+        self._name = f"{data.facts.name}-{extractor.name}-{short_hash(self._source)}"
+        self.path = cache_folder() / "statistics" / f"{self._name}-{short_hash(self._recipe)}.safetensors"
 
     def get(self, batch_size: int, device: torch.device, processes: Processes) -> PartitionedFeatures:
         """Read the statistics, or extract them together with the other processes and write them.
@@ -159,17 +154,13 @@ class ReferenceStatistics:
 
     def _from_tensors(self, tensors: Mapping[str, Tensor]) -> PartitionedFeatures:
         labels = None if self._data.labels is None else self._data.labels.to(tensors["0.0.count"].device)
-        moments = self._stored_moments(tensors)
+        heads = [f"0.{part}." for part in range(int(self.membership.max()) + 1)]
+        moments = [
+            Moments.from_state({name.removeprefix(head): tensors[name] for name in tensors if name.startswith(head)})
+            for head in heads
+        ]
         whole = FeatureSet(merge_moments(moments), tensors.get("features"), tensors.get("logits"), labels)
         return PartitionedFeatures(whole, self.membership, moments)
-
-    def _stored_moments(self, tensors: Mapping[str, Tensor]) -> list[Moments]:
-        states: dict[str, dict[str, Tensor]] = {}
-        for name, values in tensors.items():
-            part, dot, key = name.rpartition(".")
-            if dot:
-                states.setdefault(part, {})[key] = values
-        return [Moments.from_state(states[f"0.{part}"]) for part in range(len(states))]
 
     def _write(self, statistics: PartitionedFeatures) -> PartitionedFeatures:
         tensors = {
@@ -191,7 +182,3 @@ def random_parts(count: int) -> Tensor:
     The choice does not depend on the seed of a run, so that runs on one dataset share their real baseline.
     """
     return Stream("real baseline", "parts").permutation(count) % BASELINE_PARTS
-
-
-def _short_hash(recipe: str) -> str:
-    return hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()

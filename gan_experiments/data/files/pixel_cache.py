@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import shutil
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_experiments.core.cache import read_or_make
+from gan_experiments.core.cache import read_or_make, short_hash
 from gan_experiments.core.files import replacing, write_json
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
@@ -78,9 +77,7 @@ def load_pixels(
         ConfigError: More than ``max_bad`` files are unreadable, or the cache file cannot be written.
     """
     recipe = json.dumps({"content": listing_key, **framing.recipe()}, sort_keys=True)
-    key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
-    file = folder / f"{name}-{key}.u{framing.bits}"
-
+    file = folder / f"{name}-{short_hash(recipe)}.u{framing.bits}"
     try:
         found = read_or_make(file, lambda: _read(file, framing), lambda: _decode(file, names, opened, framing, max_bad))
     except OSError as error:

@@ -5,7 +5,6 @@ Values can be compared between runs on one dataset with one weight hash, and not
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import warnings
@@ -15,7 +14,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gan_experiments.core.cache import cache_folder, read_or_make, write_cached
+from gan_experiments.core.cache import cache_folder, read_or_make, short_hash, write_cached
 from gan_experiments.core.escape import printable
 from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
@@ -100,9 +99,8 @@ class NativeClassifier(Extractor):
         return json.dumps(recipe, sort_keys=True)
 
     def _path(self, data: ImageSource, recipe: str) -> Path:
-        folder = cache_folder(self._cache_dir)
-        key = hashlib.blake2b(recipe.encode(), digest_size=8).hexdigest()
-        return folder / "native" / f"{data.facts.name}-{key}.safetensors"
+        folder = cache_folder(self._cache_dir) / "native"
+        return folder / f"{data.facts.name}-{short_hash(recipe)}.safetensors"
 
     def _build(self, data: ImageSource) -> Classifier:
         return Classifier(data.facts, self._width, "native", "weights")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from gan_experiments.core.cache import short_hash
 from gan_experiments.core.images import to_float
 from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError, PositiveInt
@@ -82,8 +82,7 @@ class UserNetwork(Extractor):
         # Options such as the slope of a leaky ReLU are not in the weights, but in the printed layers.
         layers = f"{kind.__module__}.{kind.__qualname__} {self._given}"
         resize = f"antialiased to {self._image_size}" if self._image_size else "none"
-        digest = hashlib.blake2b(layers.encode(), digest_size=8).hexdigest()
-        return {**super().provenance(), "resize": resize, "layers": digest}
+        return {**super().provenance(), "resize": resize, "layers": short_hash(layers)}
 
     def _resized(self, images: Tensor) -> Tensor:
         floats = to_float(images)

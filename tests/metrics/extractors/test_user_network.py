@@ -33,14 +33,14 @@ def test_a_network_of_the_user(tmp_path):
     assert plain(data.images)[1] is None
 
 
-def test_statistics_of_a_network_of_the_user_are_kept_by_all_that_changes_its_features(tmp_path):
+def test_statistics_of_a_network_of_the_user_are_kept_by_all_that_changes_its_features():
     data, paths, provenance = noise(size=4), set(), []
     slopes = [nn.Sequential(nn.Flatten(), nn.LeakyReLU(slope)) for slope in (0.1, 0.2)]
     for network, size in ((slopes[0], None), (slopes[0], 2), (slopes[0], 4), (slopes[1], None)):
         extractor = UserNetwork(network, image_size=size)
         extractor.prepare(data)
         provenance.append(extractor.provenance())
-        paths.add(ReferenceStatistics(data, extractor, (), str(tmp_path)).path)
+        paths.add(ReferenceStatistics(data, extractor, ()).path)
     assert len(paths) == 4
     assert [each["resize"] for each in provenance] == [
         "none",
