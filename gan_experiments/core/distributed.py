@@ -21,10 +21,15 @@ from gan_experiments.core.types import ConfigError
 Value = TypeVar("Value")
 
 
+def world_size() -> int:
+    """Return the number of processes that can exchange values; 1 where there are no others."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
 def mean_over_processes(values: Tensor) -> Tensor:
     """Return the mean of ``values`` over all processes, the same on each; no gradient passes through it."""
     values = values.detach()
-    if dist.is_available() and dist.is_initialized():
+    if world_size() > 1:
         values = values.clone()
         dist.all_reduce(values)
         values /= dist.get_world_size()
@@ -37,7 +42,7 @@ def gathered(values: Tensor) -> Tensor:
     The backward pass adds up the gradients of all processes, which averaging over them divides by their number, so that
     a mean over processes of losses of gathered values has the gradient that one process would compute.
     """
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+    if world_size() == 1:
         return values
     slots = [torch.zeros_like(values)] * dist.get_world_size()
     slots[dist.get_rank()] = values
@@ -47,6 +52,8 @@ def gathered(values: Tensor) -> Tensor:
 
 def all_gather(value: Value) -> list[Value]:
     """Return the values of all processes by rank, the same on each; tensors must be on the CPU."""
+    if world_size() == 1:
+        return [value]
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values

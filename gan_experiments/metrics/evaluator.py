@@ -105,7 +105,7 @@ class Evaluator:
         features = self._features(final)
         refuse_few_generated(features, self.extractors.values(), self._data.facts, samples, key)
 
-    def prepare_available(self, world_size: int = 1) -> dict[str, str]:
+    def prepare_available(self) -> dict[str, str]:
         """Prepare, leaving out the extractors whose weights are not available to one of the processes.
 
         Returns:
@@ -120,7 +120,7 @@ class Evaluator:
                 extractor.prepare(self._data)
             except WeightsMissingError as error:
                 missing[name] = str(error)
-        for others in all_gather(missing) if world_size > 1 else ():
+        for others in all_gather(missing):
             missing |= others
         self.leave_out(missing)
         self.prepare()

@@ -17,8 +17,6 @@ from gan_experiments.systems.base import System
 from gan_experiments.systems.microbatch import Fakes
 from gan_experiments.systems.setup import TrainingSetup
 
-NETWORKS = ("discriminator", "generator")  # the order of the optimizers in a checkpoint
-
 
 def penalties_due(penalties: Mapping[str, Penalty], count: int) -> dict[str, Penalty]:
     """Return the penalties that act in step ``count`` of a network, by name."""
@@ -59,7 +57,7 @@ class AdversarialSystem(System):
         augmentations: What the discriminator sees images through, by name.
     """
 
-    optimized: ClassVar[tuple[str, ...]] = NETWORKS
+    optimized: ClassVar[tuple[str, ...]] = ("discriminator", "generator")
     penalties: Mapping[str, Penalty]
     augmentations: Mapping[str, Augmentation]
     discriminator: Discriminator

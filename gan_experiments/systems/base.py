@@ -100,7 +100,7 @@ class System(ManualSteps):
         if packing > 1 and size % (processes * packing):
             raise ConfigError(f"batch_size: {size} images are no whole number of packs of {packing} in each process")
         if self.microbatch is not None:
-            refuse_microbatch(self._networks(), self.microbatch, size // processes)
+            refuse_microbatch(self.networks(), self.microbatch, size // processes)
 
     def on_fit_start(self) -> None:
         """Refuse the batch if nobody has done so before."""

@@ -21,7 +21,6 @@ from gan_experiments.core.contracts import (
 )
 from gan_experiments.core.images import to_float
 from gan_experiments.core.precision import in_float32
-from gan_experiments.core.randomness import derive_seed, seed_noise
 from gan_experiments.core.types import PositiveInt, Repeats
 from gan_experiments.networks.block import recompute_blocks
 from gan_experiments.systems.adversarial import AdversarialSystem, check_term, check_updates
@@ -98,8 +97,7 @@ class GAN(AdversarialSystem):
 
     def step(self, batch: Batch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
-        rank, _, device = self._process
-        seed_noise(derive_seed(self.seed, "noise", self.clock.step, rank), device)
+        self._seed_noise()
         shown = self._shown_as_real(to_float(batch.images).to(memory_format=self._layout), batch.labels)
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         share = self.share_fakes and generator_follows

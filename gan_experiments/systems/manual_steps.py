@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_experiments.core.randomness import Stream
+from gan_experiments.core.randomness import Stream, derive_seed, seed_noise
 from gan_experiments.systems.microbatch import Item, with_same_buffers
 from gan_experiments.systems.optimization import (
     clear_gradient,
@@ -58,6 +58,11 @@ class ManualSteps(pl.LightningModule):
         return Stream(
             self.seed, *keys, self.clock.step, rank=rank * parts + index, world_size=world * parts, device=device
         )
+
+    def _seed_noise(self) -> None:
+        """Seed what networks draw by themselves in this step, such as dropout."""
+        rank, _, device = self._process
+        seed_noise(derive_seed(self.seed, "noise", self.clock.step, rank), device)
 
     @cached_property
     def _process(self) -> tuple[int, int, torch.device]:
@@ -131,7 +136,8 @@ class ManualSteps(pl.LightningModule):
             wrappers = wrappers if isinstance(wrappers, list) else [wrappers]
             wrappers[self.trainer.optimizers.index(optimizer)].step()
 
-    def _networks(self) -> dict[str, nn.Module]:
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks that there are, by the names of their attributes."""
         return {name: network for name in NETWORKS if (network := getattr(self, name, None)) is not None}
 
     def _in_parts(self, parts: Sequence[Item]) -> Iterable[Item]:
@@ -139,7 +145,7 @@ class ManualSteps(pl.LightningModule):
         return parts if len(parts) == 1 else self._one_by_one(parts)
 
     def _one_by_one(self, parts: Sequence[Item]) -> Iterator[Item]:
-        for index, part in with_same_buffers(parts, self._networks().values()):
+        for index, part in with_same_buffers(parts, self.networks().values()):
             self._part = index, len(parts)
             yield part
         self._part = 0, 1

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gan_experiments.core.distributed import all_gather
+from gan_experiments.core.distributed import all_gather, mean_over_processes, world_size
 from gan_experiments.core.types import DivergedError
 
 SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits
@@ -93,7 +93,7 @@ class StepStatistics:
         """
         steps, columns = self._columns()
         own = {name: torch.stack(values).cpu() for name, values in columns.items()}
-        everyone = all_gather(own) if _world_size() > 1 else [own]
+        everyone = all_gather(own)
         return {name: (steps[name], torch.stack([each[name] for each in everyone])) for name in own}
 
     def load_state_dict(self, state: Mapping[str, tuple[list[int], Tensor]], device: torch.device) -> None:
@@ -106,7 +106,7 @@ class StepStatistics:
         for name, (steps, tables) in state.items():
             if tables.ndim < 2 or tables.shape[1] != len(steps):
                 raise ValueError(f"statistics of {name}: not as many values as steps; saved by an earlier version?")
-            same = len(tables) == _world_size()
+            same = len(tables) == world_size()
             rank = dist.get_rank() if same and len(tables) > 1 else 0
             table = tables[rank] if same else tables.transpose(0, 1)
             values = table.to(device).unbind(0)
@@ -134,10 +134,6 @@ def _ranked(tables: Mapping[str, list[Tensor]]) -> dict[str, list[Tensor]]:
     return {}
 
 
-def _world_size() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
 def _gathered(columns: Mapping[str, Tensor]) -> Iterator[tuple[list[str], Tensor]]:
     """Yield, for columns of one length, their names and their means over processes: float64, on the CPU.
 
@@ -145,8 +141,4 @@ def _gathered(columns: Mapping[str, Tensor]) -> Iterator[tuple[list[str], Tensor
     """
     for length in dict.fromkeys(map(len, columns.values())):
         names = [name for name, column in columns.items() if len(column) == length]
-        table = torch.stack([columns[name] for name in names])
-        if dist.is_available() and dist.is_initialized():
-            dist.all_reduce(table)
-            table /= dist.get_world_size()
-        yield names, table.double().cpu()
+        yield names, mean_over_processes(torch.stack([columns[name] for name in names])).double().cpu()

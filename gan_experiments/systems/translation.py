@@ -15,7 +15,6 @@ from gan_experiments.core.ema import GeneratorEMA
 from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import DataFacts
-from gan_experiments.systems.adversarial import NETWORKS
 from gan_experiments.systems.base import Shape
 from gan_experiments.systems.optimization import trained
 from gan_experiments.systems.setup import TrainingSetup
@@ -59,7 +58,7 @@ class TranslationSystem(TranslatorTraining):
         self.adversarial_weight = adversarial_weight
         assert setup.loss is not None  # or ``check`` would have refused it
         self._shared = setup.loss, dict(setup.penalties), dict(setup.augmentations)
-        self._trained: dict[str, list[nn.Module]] = {name: [] for name in NETWORKS}
+        self._trained: dict[str, list[nn.Module]] = {name: [] for name in self.optimized}
         self.sides = [self._add_side("", generator, discriminator)]
 
     def _add_side(self, name: str, generator: Translator, discriminator: Discriminator) -> Side:
@@ -150,7 +149,7 @@ class TranslationSystem(TranslatorTraining):
         """Refuse data without inputs, unpaired data for a system that needs pairs, and transfer between runs."""
         yield from super().check(key, options, config)
         transfer = [config.get("init_from") and "init_from"]
-        transfer += [config.get(f"freeze.{name}") is not None and f"freeze.{name}" for name in NETWORKS]
+        transfer += [config.get(f"freeze.{name}") is not None and f"freeze.{name}" for name in cls.optimized]
         for name in filter(None, transfer):
             yield Problem(name, f"is for generators of images from noise; all of {cls.__name__} begins from its seed")
         dataset, task = config.component("dataset"), config.get("task")

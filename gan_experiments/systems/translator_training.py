@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_experiments.core.contracts import Augmentation, Discriminator, DiscriminatorOutput, Loss, Penalty
 from gan_experiments.core.images import to_float
-from gan_experiments.core.randomness import Stream, derive_seed, seed_noise
+from gan_experiments.core.randomness import Stream
 from gan_experiments.core.step import TranslationBatch
 from gan_experiments.core.translator import Translator
 from gan_experiments.systems.adversarial import AdversarialSystem, check_term, penalties_due
@@ -96,7 +96,7 @@ class TranslatorTraining(AdversarialSystem):
 
     def step(self, batch: TranslationBatch) -> None:
         """Take a discriminator step and, after every ``d_steps`` of them, a generator step."""
-        seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
+        self._seed_noise()
         inputs, images = (to_float(each).to(memory_format=self._layout) for each in (batch.inputs, batch.images))
         generator_follows = (self.clock.step + 1) % self.d_steps == 0
         with torch.set_grad_enabled(generator_follows):

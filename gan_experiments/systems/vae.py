@@ -13,7 +13,7 @@ from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Batch, Encoder, Generator
 from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.images import is_points, to_float
-from gan_experiments.core.randomness import derive_seed, seed_noise
+from gan_experiments.core.precision import without_autocast
 from gan_experiments.core.types import ConfigError, NonNegativeFloat, PositiveFloat, PositiveInt
 from gan_experiments.systems.base import System
 from gan_experiments.systems.likelihood import bernoulli, gaussian, kl_to_standard_normal
@@ -101,13 +101,13 @@ class VAE(System):
         mean, log_variance = (moment.float() for moment in self.encoder(images))
         latents = mean + (0.5 * log_variance).exp() * noise
         decoded = self.generator(latents, labels).float()
-        with torch.autocast(self.device.type, enabled=False):
+        with without_autocast(self.device):
             fits = bernoulli(images, decoded) if self.log_sigma is None else gaussian(images, decoded, self.log_sigma)
             return Bound(fits, kl_to_standard_normal(mean, log_variance))
 
     def step(self, batch: Batch) -> None:
         """Take one step of encoder and decoder."""
-        seed_noise(derive_seed(self.seed, "noise", self.clock.step, self.global_rank), self.device)
+        self._seed_noise()
         images = to_float(batch.images).to(memory_format=self._layout)
         labels = batch.labels if self.num_classes else None
         for part in self._in_parts(divided(Batch(images, labels), self.microbatch)):

@@ -16,7 +16,6 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import is_main_process
 from gan_experiments.runs.initial import read_source
 from gan_experiments.systems.base import System
-from gan_experiments.systems.manual_steps import NETWORKS
 
 _MOST_NAMES = 10
 _FROM_IMAGE = ("discriminator", "encoder")  # networks whose first layer is the one at the image
@@ -53,7 +52,7 @@ def begin_with(system: System, init_from: str, options: Mapping[str, Any]) -> di
     """
     source = read_source(init_from, options.get("generator") or "ema")
     chosen = options.get("networks")
-    names = [name for name in NETWORKS if isinstance(getattr(system, name, None), nn.Module)]
+    names = list(system.networks())
     missing = [name for name in ([chosen] if chosen else names) if name not in names or name not in source.weights]
     if missing and (chosen or options.get("strict") or missing == names):
         where = init_from if missing[0] in names else f"{type(system).__name__} of this run"

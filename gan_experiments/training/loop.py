@@ -180,7 +180,7 @@ class RunLoop(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prepare evaluation, now rather than after the first hours of training."""
         if self.evaluation:
-            self.evaluation.prepare(trainer.world_size, trainer.is_global_zero)
+            self.evaluation.prepare(trainer.is_global_zero)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start all parts; train no further if the budget is spent."""

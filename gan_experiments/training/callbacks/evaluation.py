@@ -115,18 +115,16 @@ class Evaluation:
             return  # ``prepare`` replaces the extractor, together with the other processes
         self._check_counts(None if self._inputs is None else len(self._inputs.tested))
 
-    def prepare(self, world_size: int, main: bool) -> None:
+    def prepare(self, main: bool) -> None:
         """Load or train the extractors, without those whose weights cannot be fetched; all processes must call.
 
-        Args:
-            world_size: Number of processes.
-            main: Whether this process is the one that logs.
+        ``main`` says whether this process is the one that logs.
 
         Raises:
             ConfigError: As for ``check``, or the run has been evaluated with other extractors so far.
         """
         self._started = time.perf_counter()
-        missing = self.evaluator.prepare_available(world_size)
+        missing = self.evaluator.prepare_available()
         self._check_counts()  # some limits depend on the features
         for name, reason in missing.items() if main else ():
             others = ", ".join(self.evaluator.extractors)
