@@ -70,12 +70,12 @@ def in_batches(make: Callable[..., Tensor], inputs: Tensor, labels: Tensor | Non
     """Return what a generator makes of many inputs, in batches that the memory for activations has to hold.
 
     Args:
-        make: ``generator``, or its ``synthesize``.
+        make: ``generator``, its ``synthesize``, or what makes something else of a batch of inputs and labels.
         inputs: Latents or styles ``(B, D)``.
         labels: Their classes ``(B,)``, if there are any.
 
     Returns:
-        Float images ``(B, C, H, W)`` on the CPU.
+        What it makes, such as float images ``(B, C, H, W)``, on the CPU.
     """
     chosen = repeat(None) if labels is None else torch.split(labels, BATCH)
     made, start = torch.empty(0), 0

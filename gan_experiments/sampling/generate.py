@@ -12,7 +12,7 @@ from gan_experiments.core.images import as_measured
 from gan_experiments.core.memory import within_memory
 from gan_experiments.core.text import show
 from gan_experiments.core.types import ConfigError
-from gan_experiments.sampling.base import BATCH, cycle_labels, device_of, draw_latents
+from gan_experiments.sampling.base import cycle_labels, device_of, draw_latents, in_batches
 
 
 @torch.no_grad()
@@ -42,19 +42,15 @@ def generate(
     problems += [f"truncation: {truncation} is not a number > 0"] * (truncation is not None and not truncation > 0)
     if problems:
         raise ConfigError(problems)
-    generated = torch.empty(0)
+
+    def make(latents: Tensor, chosen: Tensor | None) -> Tensor:
+        images = generator(latents, chosen) if truncation is None else generator.truncated(latents, truncation, chosen)
+        return as_measured(images, generator.facts.bits)
+
     with within_memory("n", {"n": count}):
         latents = draw_latents(generator, count, seed)
         classes = cycle_labels(generator, count) if labels is None else _classes(generator, labels, count)
-        for start in range(0, count, BATCH):
-            part = latents[start : start + BATCH]
-            chosen = None if classes is None else classes[start : start + BATCH]
-            images = generator(part, chosen) if truncation is None else generator.truncated(part, truncation, chosen)
-            images = as_measured(images, generator.facts.bits).cpu()
-            if start == 0:  # of all at once, so that what does not fit is refused now
-                generated = torch.empty((count, *images.shape[1:]), dtype=images.dtype)
-            generated[start : start + BATCH] = images
-    return generated
+        return in_batches(make, latents, classes)
 
 
 def _classes(generator: Generator, labels: int | Sequence[int] | Tensor, count: int) -> Tensor:

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from gan_experiments.core.contracts import Generator
+from gan_experiments.core.images import as_measured
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.sampling import generate as module
+from gan_experiments.sampling import base
 from gan_experiments.sampling.base import draw_latents
 from gan_experiments.sampling.generate import generate
 
@@ -29,7 +30,7 @@ class Echo(Generator):
 def test_images_are_a_function_of_the_seed_in_batches(monkeypatch):
     images = generate(Echo(), 7, seed=1)
     assert (images.shape, images.dtype) == ((7, 1, 2, 2), torch.uint8)
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(base, "BATCH", 2)
     assert torch.equal(generate(Echo(), 7, seed=1), images)
     assert not torch.equal(generate(Echo(), 7, seed=2), images)
     expected = torch.tanh(draw_latents(Echo(), 7, 1)).add(1).mul(127.5).round().to(torch.uint8)
@@ -51,7 +52,7 @@ def test_labels():
 def test_truncation_is_the_generator_s():
     latents = draw_latents(Echo(), 5, 0)
     images = generate(Echo(), 5, seed=0, truncation=0.5)
-    assert torch.equal(images, module.as_measured(Echo().truncated(latents, 0.5)))
+    assert torch.equal(images, as_measured(Echo().truncated(latents, 0.5)))
 
 
 @pytest.mark.parametrize("count", [10**12, 10**30])

@@ -17,6 +17,7 @@ from gan_experiments.data.base import ImageData
 from gan_experiments.data.inputs import Inputs
 from gan_experiments.metrics.extractors.base import ImageSource
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.sampling.base import cycle_labels, draw_latents
 from gan_experiments.systems.base import System
 from gan_experiments.systems.translation import TranslationSystem
 from gan_experiments.training.callbacks.base import LoopPart
@@ -97,7 +98,5 @@ def grid_shape(count: int, num_classes: int) -> tuple[int, int]:
 
 def fixed_samples(system: System, count: int, seed: int) -> Tensor:
     """Generate ``count`` images, a function of the weights and ``seed`` alone; labels cycle through the classes."""
-    latents = Stream(seed, "samples", device=system.device).normal(count, system.latent_dim)
-    classes = system.num_classes
-    labels = torch.arange(count, device=system.device) % classes if classes else None
-    return system.sample(latents, labels)
+    generator = system.generator
+    return system.sample(draw_latents(generator, count, seed), cycle_labels(generator, count))
