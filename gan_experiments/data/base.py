@@ -14,7 +14,6 @@ from torch import Tensor
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Batch, KnownDistribution
 from gan_experiments.core.memory import within_memory
-from gan_experiments.core.randomness import Stream
 from gan_experiments.core.rules import check_within_image
 from gan_experiments.core.step import TranslationBatch
 from gan_experiments.core.types import ConfigError, DataFacts, LongTail, NonNegativeInt, PositiveInt
@@ -201,18 +200,6 @@ class ImageData(pl.LightningDataModule):
             "fingerprint": self.fingerprint,
             **inputs,
         }
-
-    def reference(self, count: int | None = None, seed: int = 0) -> Tensor:
-        """Return the real images to compare with: all of them, or a random ``count`` chosen by ``seed`` alone.
-
-        Raises:
-            ConfigError: The dataset has fewer than ``count`` images.
-        """
-        if count is None:
-            return self.images
-        if count > len(self.images):
-            raise ConfigError(f"{count} reference images requested, {self.facts.name} has {len(self.images)}")
-        return self.images[Stream(seed, "reference").permutation(len(self.images))[:count]]
 
     def train_dataloader(self) -> Iterable[Batch | TranslationBatch]:
         """Return the endless batches of this process, starting where the module's clock stands.

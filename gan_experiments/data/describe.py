@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -59,7 +58,7 @@ def channel_statistics(images: Tensor) -> list[tuple[float, float]]:
 
 def duplicates(images: Tensor) -> tuple[int, int]:
     """Return the number of images that are exact copies of an earlier one, and the number of those originals."""
-    counts = Counter(_hashes(images))
+    counts = Counter(hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images.numpy())
     repeated = [count for count in counts.values() if count > 1]
     return sum(repeated) - len(repeated), len(repeated)
 
@@ -89,8 +88,3 @@ def _classes(data: ImageData) -> list[str]:
     line = f"  classes      {len(counts)}, of {int(counts.min()):,} to {int(counts.max()):,} images"
     named = [f"{name} {count:,}" for name, count in zip(data.class_names, counts.tolist(), strict=True)]
     return [line, f"               {first_few(named, _MAX_LISTED)}"]
-
-
-def _hashes(images: Tensor) -> Iterator[bytes]:
-    for image in images.numpy():
-        yield hashlib.blake2b(image.tobytes(), digest_size=16).digest()

@@ -125,17 +125,6 @@ def test_fingerprint_sees_every_change(change):
     assert Changed().fingerprint != Numbered().fingerprint
 
 
-def test_reference_is_everything_or_a_fixed_part():
-    data = Numbered()
-    assert torch.equal(data.reference(), data.images)
-    part = data.reference(20, seed=1)
-    assert len(part.flatten(1)[:, 0].unique()) == 20
-    assert torch.equal(part, Numbered().reference(20, seed=1))
-    assert not torch.equal(part, data.reference(20, seed=2))
-    with pytest.raises(ConfigError, match="51 reference images requested, numbered has 50"):
-        data.reference(51)
-
-
 class Known(Numbered):
     known = DataFacts("known", image_size=4, channels=1, num_classes=10, num_images=50)
     splits_without_labels = ("bare",)

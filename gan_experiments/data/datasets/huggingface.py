@@ -23,11 +23,11 @@ _KEPT = 8  # parts of Parquet files in memory
 
 
 class _Part(NamedTuple):
-    """A part of the rows: its file, their number, all columns, and a function that reads some columns of them."""
+    """A part of the rows: its file, their number, their schema, and a function that reads some columns of them."""
 
     file: Path
     rows: int
-    columns: list[str]
+    schema: Any
     read: Callable[[list[str]], Any]
 
 
@@ -131,9 +131,9 @@ class HuggingFaceFiles(RecordSource):
         try:
             if file.suffix == ".parquet":
                 parquet = needed("pyarrow.parquet", "huggingface", _KEY).ParquetFile(file)
-                groups, names = range(parquet.num_row_groups), parquet.schema_arrow.names
+                groups, schema = range(parquet.num_row_groups), parquet.schema_arrow
                 rows = [parquet.metadata.row_group(group).num_rows for group in groups]
-                return [_Part(file, rows[group], names, partial(parquet.read_row_group, group)) for group in groups]
+                return [_Part(file, rows[group], schema, partial(parquet.read_row_group, group)) for group in groups]
             mapped = pyarrow.memory_map(str(file))
             try:
                 table = pyarrow.ipc.open_stream(mapped).read_all()
@@ -141,16 +141,13 @@ class HuggingFaceFiles(RecordSource):
                 table = pyarrow.ipc.open_file(mapped).read_all()
         except (OSError, pyarrow.ArrowException) as error:
             raise ConfigError(f"{_KEY}: {file} cannot be read ({' '.join(str(error).split())[:120]})") from None
-        return [_Part(file, table.num_rows, table.column_names, table.select)]
+        return [_Part(file, table.num_rows, table.schema, table.select)]
 
-    @cached_property
+    @property
     def _schema(self) -> Any:
         if not self._parts:
             raise ConfigError(f"{_KEY}: there are no rows in {self.path}")
-        file = self._files[0]
-        if file.suffix == ".parquet":
-            return needed("pyarrow.parquet", "huggingface", _KEY).ParquetFile(file).schema_arrow
-        return self._parts[0].read.__self__.schema  # type: ignore[attr-defined]
+        return self._parts[0].schema
 
     @property
     def _features(self) -> dict[str, Any]:
@@ -181,14 +178,14 @@ class HuggingFaceFiles(RecordSource):
         if self._label is not None and self._label not in names:
             raise ConfigError(f"dataset.label: no column {self._label!r}; the columns are {', '.join(names)}")
         classes = [name for name, feature in self._features.items() if feature.get("_type") == "ClassLabel"]
-        usual = "label" if any("label" in part.columns for part in self._parts) else None
+        usual = "label" if any("label" in part.schema.names for part in self._parts) else None
         return self._label or next(iter(classes), usual)
 
     def _check_columns(self, chosen: Mapping[str, str | None]) -> None:
         """Refuse files that lack a column which others have, by the option that names it."""
         problems = []
         for option, column in chosen.items():
-            without = dict.fromkeys(part.file.name for part in self._parts if column not in part.columns)
+            without = dict.fromkeys(part.file.name for part in self._parts if column not in part.schema.names)
             if column is not None and without:
                 go = "; dataset.label=false goes without labels" if option == "label" else ""
                 problems.append(f"dataset.{option}: there is no column {column!r} in {first_few(without, 3)}{go}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, Width
@@ -18,8 +16,6 @@ class Unavailable(ImageData):
         channels: Colour channels.
         num_classes: Number of classes; 0: no labels.
     """
-
-    has_labels: ClassVar[bool] = True
 
     def __init__(self, image_size: Width, channels: Width = 3, num_classes: NonNegativeInt = 0, seed: int = 0) -> None:
         super().__init__(seed=seed)

@@ -170,9 +170,14 @@ def _grey_pages(picture: Image.Image, channels: int, bits: int) -> list[Image.Im
 
 
 def _grey(image: Image.Image, bits: int) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits
-        return _scaled(np.clip(np.asarray(image).astype(np.float64), 0, 65535).astype(np.uint16), bits)
+    if image.mode.startswith("I"):
+        return _scaled(_sixteen_bits(image), bits)
     return _scaled(np.asarray(_eight_bits(image).convert("L")), bits)
+
+
+def _sixteen_bits(image: Image.Image) -> np.ndarray:
+    """Return the grey levels of a mode of 16 bits, some of which hold more than those, as uint16."""
+    return np.asarray(image).astype(np.float64).clip(0, 65535).astype(np.uint16)
 
 
 def _scaled(levels: np.ndarray, bits: int) -> Image.Image:
@@ -193,9 +198,8 @@ def _as_array(bands: list[Image.Image], bits: int) -> np.ndarray:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Return the image in a mode of 8 bits without transparency."""
-    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip them at 255
-        levels = np.clip(np.asarray(image).astype(np.float64), 0, 65535)
-        return Image.fromarray((levels / 257).round().astype(np.uint8))
+    if image.mode.startswith("I"):  # Pillow's own conversion would clip them at 255
+        return _scaled(_sixteen_bits(image), 8)
     if image.mode == "F":
         raise ValueError("floating point pixels have no known range")
     if image.has_transparency_data:

@@ -140,12 +140,8 @@ def _frames(names: Sequence[str], open_: Opener, framing: Framing) -> Iterator[_
     """Decode image files in order, in parallel."""
     size = max(1, _CHUNK_BYTES // _image_bytes(framing))
     chunks = (names[start : start + size] for start in range(0, len(names), size))
-    for frames in in_order(lambda chunk: _chunk(chunk, open_, framing), chunks):
+    for frames in in_order(lambda chunk: [_frame(name, open_, framing) for name in chunk], chunks):
         yield from frames
-
-
-def _chunk(names: Sequence[str], open_: Opener, framing: Framing) -> list[_Frame]:
-    return [_frame(name, open_, framing) for name in names]
 
 
 def _frame(name: str, open_: Opener, framing: Framing) -> _Frame:
