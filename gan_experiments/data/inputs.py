@@ -77,12 +77,10 @@ class Inputs:
     @cached_property
     def tested(self) -> Tensor:
         """Indices of the inputs that evaluations translate, in random order: int64."""
-        trained = self._data.trained if self.paired else self._trained
-        if trained is None or trained.all():
-            left_out = torch.arange(self._count if trained is None else len(trained))
-        else:
-            left_out = (~trained).nonzero().squeeze(1)
-        return left_out[Stream("translation", "tested").permutation(len(left_out))]
+        trained, indices = self._trained, torch.arange(self._count)
+        if trained is not None and not trained.all():
+            indices = indices[~trained]
+        return indices[Stream("translation", "tested").permutation(len(indices))]
 
     def of(self, indices: Tensor) -> Tensor:
         """Return inputs: uint8, ``(B, C_in, H, W)``; what a task draws depends on the index alone."""
@@ -114,7 +112,7 @@ class Inputs:
 
     def provenance(self) -> dict[str, Any]:
         """Return plain values that say where the inputs come from."""
-        trained = self._data.trained if self.paired else self._trained
+        trained = self._trained
         left_out = trained is not None and not bool(trained.all())
         tested = {"tested": len(self.tested), "tested_on": "images left out" if left_out else "all inputs"}
         if self.task is None:
@@ -144,14 +142,14 @@ class Inputs:
             world_size: Number of processes.
         """
         data = self._data
-        paired, seed = self.paired and module.paired, module.seed
-        order = data.order(seed if paired else derive_seed(seed, "inputs"))
-        transform = data.transform if paired else data.transform.reseeded(derive_seed(seed, "inputs"))
+        paired = self.paired and module.paired
+        seed = module.seed if paired else derive_seed(module.seed, "inputs")
+        order, transform = data.order(seed), data.transform if paired else data.transform.reseeded(seed)
         others: Iterable[Batch] | None = None
         if self._stored is not None:
             images, training = self._stored.images, data.training if self.paired else self._stored.training
             if not self.paired:
-                order = Order(len(images) if training is None else len(training), derive_seed(seed, "inputs"))
+                order = Order(len(images) if training is None else len(training), seed)
             others = make(InMemory(images, None, training, device), order, transform, images[0].nbytes)
         elif not paired:
             others = make(fetch, order, transform, data.images[0].nbytes)
@@ -163,6 +161,9 @@ class Inputs:
 
     @property
     def _trained(self) -> Tensor | None:
+        """Mask of the inputs that are trained on; ``None``: all, or it is not known."""
+        if self.paired:
+            return self._data.trained
         if self._stored is None or self._stored.training is None:
             return None
         return torch.zeros(self._count, dtype=torch.bool).index_fill_(0, self._stored.training, True)
