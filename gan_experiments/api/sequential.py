@@ -9,7 +9,6 @@ import numpy as np
 
 from gan_experiments.comparison.arms import Criterion
 from gan_experiments.comparison.collect import CollectedRun, read_run
-from gan_experiments.comparison.design import BUDGET
 from gan_experiments.comparison.sequential import Interim, Plan, keep_plan, look_at
 from gan_experiments.comparison.statistics import CLOSE, EQUIVALENT
 from gan_experiments.comparison.stopping import Course, learn_rule, stoppable
@@ -156,7 +155,7 @@ def _courses(runs: Iterable[CollectedRun], criterion: Criterion) -> Iterator[Cou
         if run.status != "finished" or values is None or final is None:
             continue
         if np.isfinite([*values, final]).all():
-            yield Course(run.curves[criterion.measure].images / run.config[BUDGET], values, final)
+            yield Course(run.curves[criterion.measure].images / run.budget, values, final)
 
 
 def _in_words(interim: Interim, count: int) -> str:

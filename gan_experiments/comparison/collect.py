@@ -14,6 +14,7 @@ from gan_experiments.core.text import first_few, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.find import is_run
 from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.longer import BUDGET
 from gan_experiments.runs.metrics_table import Curve, read_metrics
 from gan_experiments.runs.results import evaluation_names, evaluation_of
 from gan_experiments.runs.state import STATUSES
@@ -60,6 +61,11 @@ class CollectedRun:
     def seed(self) -> int:
         """Its seed."""
         return int(self.config["seed"])
+
+    @property
+    def budget(self) -> float:
+        """Images of its budget; 0 if its config has none."""
+        return finite(self.config.get(BUDGET)) or 0.0
 
     def recorded(self, key: str) -> float | None:
         """Return the finite number at a dotted key of the record; ``None`` if there is none."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gan_experiments.comparison.collect import CollectedRun, Study, finite
-from gan_experiments.comparison.design import BUDGET, as_text
+from gan_experiments.comparison.collect import CollectedRun, Study
+from gan_experiments.comparison.design import as_text
 from gan_experiments.core.text import first_few
-from gan_experiments.runs.longer import LENGTH, records_at_ends
+from gan_experiments.runs.longer import BUDGET, LENGTH, records_at_ends
 from gan_experiments.runs.metrics_table import Curve
 from gan_experiments.runs.results import evaluation_of
 from gan_experiments.runs.summary import as_argument
@@ -34,9 +34,9 @@ def at_common_budget(
     """
     names = factor.split(",") if isinstance(factor, str) else list(factor or ())
     ends = [_ends(run, evaluation) for run in study.runs]
-    longer = [run for run, each in zip(study.runs, ends, strict=True) if each.keys() - {_budget(run)}]
+    longer = [run for run, each in zip(study.runs, ends, strict=True) if each.keys() - {run.budget}]
     by_budget = {BUDGET, BUDGET.partition(".")[0]} & {name.strip() for name in names}
-    if not longer or by_budget or len({_budget(run) for run in study.runs}) == 1:
+    if not longer or by_budget or len({run.budget for run in study.runs}) == 1:
         return study, []
     common = set.intersection(*(set(each) for each in ends if each))  # runs without a result do not count anyway
     if not common:
@@ -44,7 +44,7 @@ def at_common_budget(
         return study, [f"{_made_longer(longer, study)}; {text}.", *_advice(study, ends, longer)]
     budget = max(common)
     runs = [_at(run, each, budget) for run, each in zip(study.runs, ends, strict=True)]
-    cut = [run for run, each in zip(study.runs, ends, strict=True) if each and _budget(run) != budget]
+    cut = [run for run, each in zip(study.runs, ends, strict=True) if each and run.budget != budget]
     if not cut:
         return Study(runs, study.left_out), []
     text = f"all are compared as they were after {budget:,.0f} images, the largest budget that all have a result at"
@@ -75,8 +75,8 @@ def _ends(run: CollectedRun, evaluation: str | None) -> Ends:
             curves = {name: _until(curve, record["images_seen"]) for name, curve in run.curves.items()}
             kept = {name: curve for name, curve in curves.items() if len(curve.images)}
             ends[float(record[BUDGET])] = replace(run, config=config, record=record, curves=kept)
-    ends.pop(_budget(run), None)  # the same budget with another patience, which it has gone on from
-    return ends | ({_budget(run): run} if run.ended else {})
+    ends.pop(run.budget, None)  # the same budget with another patience, which it has gone on from
+    return ends | ({run.budget: run} if run.ended else {})
 
 
 def _at(run: CollectedRun, ends: Ends, budget: float) -> CollectedRun:
@@ -90,22 +90,18 @@ def _until(curve: Curve, images: int) -> Curve:
 
 
 def _made_longer(runs: Sequence[CollectedRun], study: Study) -> str:
-    names = first_few((f"{run.name} to {_budget(run):,.0f} images" for run in runs), _MOST_NAMES)
+    names = first_few((f"{run.name} to {run.budget:,.0f} images" for run in runs), _MOST_NAMES)
     have = "has" if len(runs) == 1 else "have"
     return f"{len(runs)} of {len(study.runs)} runs {have} been made longer ({names})"
 
 
 def _advice(study: Study, ends: Sequence[Ends], longer: Sequence[CollectedRun]) -> list[str]:
     """Return the command that makes the others as long, as a warning; nothing if all are."""
-    target = min(_budget(run) for run in longer)
-    lacking = [run for run, each in zip(study.runs, ends, strict=True) if target not in each and _budget(run) <= target]
+    target = min(run.budget for run in longer)
+    lacking = [run for run, each in zip(study.runs, ends, strict=True) if target not in each and run.budget <= target]
     if not lacking:
         return []
     first, *others = lacking
     also = first_few((run.name for run in others), _MOST_NAMES)
     command = f"gan-train resume={as_argument(first.folder)} {BUDGET}={target:.0f}"
     return [f"To make the others as long: {command}" + (f" and so with {also}" if also else "")]
-
-
-def _budget(run: CollectedRun) -> float:
-    return finite(run.config.get(BUDGET)) or 0.0

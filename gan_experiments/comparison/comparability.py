@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from gan_experiments.comparison.arms import ArmResult
-from gan_experiments.comparison.collect import CollectedRun, Study, finite
+from gan_experiments.comparison.collect import CollectedRun, Study
 from gan_experiments.comparison.common_budget import moved_schedules
-from gan_experiments.comparison.design import BUDGET, Arm, Design, as_text
+from gan_experiments.comparison.design import Arm, Design, as_text
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.dotted import flatten, value_of
 from gan_experiments.core.text import first_few
@@ -106,7 +106,7 @@ def _budgets(arms: Sequence[Arm]) -> list[str]:
     """Report which arms have runs of several lengths."""
     lines = []
     for arm in arms:
-        budgets = sorted({value for run in arm.runs.values() if (value := finite(run.config.get(BUDGET)))})
+        budgets = sorted({run.budget for run in arm.runs.values() if run.budget})
         if len(budgets) > 1:
             counts = " and ".join(f"{value:,.0f}" for value in (budgets[0], budgets[-1]))
             lines.append(f"Runs of {arm.label} have different budgets, between {counts} images.")
@@ -193,7 +193,7 @@ def _missing(design: Design, runs: Sequence[CollectedRun]) -> list[str]:
     stopped = [run for run in runs if run.status == "stopped"]
     if stopped:
         seen = sum(run.recorded("images_seen") or 0 for run in stopped)
-        budgets = sum(finite(run.config.get("budget.images")) or 0 for run in stopped)
+        budgets = sum(run.budget for run in stopped)
         text = f"{len(stopped)} of {len(runs)} runs were stopped by their curves, after {seen:,.0f} of {budgets:,.0f}"
         text += " images. They count as the best that they could have reached"
         lines.append(f"{text}: {first_few([run.name for run in stopped], _MOST_NAMES)}")

@@ -61,6 +61,11 @@ class Comparison:
     plan: Plan | None = None
     published: Sequence[PublishedResult] = ()
 
+    @property
+    def runs(self) -> list[CollectedRun]:
+        """The runs of all arms, those of the best first."""
+        return [run for arm in self.arms for run in arm.arm.runs.values()]
+
     def __repr__(self) -> str:
         from gan_experiments.comparison.report.wording import verdict
 

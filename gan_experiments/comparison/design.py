@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from gan_experiments.comparison.collect import CollectedRun, finite
+from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.core.dotted import distinct
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS
+from gan_experiments.runs.longer import BUDGET
 
-SEED, BUDGET = "seed", "budget.images"
+SEED = "seed"
 _IGNORED = {*NON_RESULT_KEYS, SEED}
 # Keys that change how a run is executed or logged but not its result: two runs that differ only in them are not two
 # seeds.
@@ -101,21 +102,17 @@ def _arm(label: str, members: list[CollectedRun], design: Design, levels: tuple[
     Two budgets are not two seeds: where the budget is no factor, a block has the run with the larger one.
     """
     arm = Arm(label, levels=levels)
-    order = sorted(members, key=lambda run: (run.ended, _budget(run), str(run.record.get("started"))))
+    order = sorted(members, key=lambda run: (run.ended, run.budget, str(run.record.get("started"))))
     for run in reversed(order):
         block = (str(run.seed), *(as_text(run.config.get(key, _ABSENT)) for key in design.within))
         if block in arm.runs:
             kept = arm.runs[block]
-            why = design.shorter if _budget(run) < _budget(kept) else design.repeats
+            why = design.shorter if run.budget < kept.budget else design.repeats
             (design.unended if kept.ended and not run.ended else why).append((run.name, kept.name))
         else:
             arm.runs[block] = run
     arm.runs = dict(sorted(arm.runs.items(), key=lambda item: (item[1].seed, item[0])))
     return arm
-
-
-def _budget(run: CollectedRun) -> float:
-    return finite(run.config.get(BUDGET)) or 0.0
 
 
 class _Varying:

@@ -99,7 +99,7 @@ def fragment(comparison: Comparison) -> str:
 
 
 def _header(comparison: Comparison, name: str) -> str:
-    runs = sum(len(arm.arm.runs) for arm in comparison.arms)
+    runs = len(comparison.runs)
     factor, arms = " and ".join(comparison.design.factors), len(comparison.arms)
     subtitle = f"{runs} runs{f' in {arms} arms by {factor}' if arms > 1 else ''}, compared by {score_name(comparison)}"
     return f"<header><h1>{for_html(name)}</h1><p class=soft>{for_html(subtitle)}</p></header>"
@@ -146,7 +146,7 @@ def _sample_grids(note: str, grids: Sequence[SampleGrid]) -> str:
 
 
 def _runs(comparison: Comparison) -> str:
-    statuses = Counter(run.status for arm in comparison.arms for run in arm.arm.runs.values())
+    statuses = Counter(run.status for run in comparison.runs)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
     text = f"{counts}. runs.csv has more of each, curves.csv a row for each periodic evaluation."
     table = runs_table(comparison)

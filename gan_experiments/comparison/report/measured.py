@@ -21,7 +21,7 @@ _MOST_WAYS = 3
 
 def measured(comparison: Comparison) -> list[str]:
     """Return features, weights, generator and counts, the real baseline beside the best arm, and unreadable images."""
-    runs = [run for arm in comparison.arms for run in arm.arm.runs.values() if run.status == "finished"]
+    runs = [run for run in comparison.runs if run.status == "finished"]
     provenances = (_provenance(comparison, run) for run in runs)
     ways = dict.fromkeys(way for each, _ in groupby(provenances) if (way := _in_words(each)))  # most runs repeat one
     name = comparison.criterion.measure.upper()
@@ -35,7 +35,7 @@ def measured(comparison: Comparison) -> list[str]:
     if comparison.criterion.score == "final" and len(known) == 1:
         ((baseline, spread),) = known
         lines += _against(comparison, baseline, spread)
-    return lines + _left_out(run for arm in comparison.arms for run in arm.arm.runs.values())
+    return lines + _left_out(comparison.runs)
 
 
 def _left_out(runs: Iterable[CollectedRun]) -> list[str]:

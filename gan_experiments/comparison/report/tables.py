@@ -139,10 +139,9 @@ def _counted(arm: ArmResult) -> str:
 
 
 def _samples(comparison: Comparison) -> str:
-    runs = [run for arm in comparison.arms for run in arm.arm.runs.values()]
     counts = []
     for key in ("samples", "periodic_samples"):
-        distinct = {run.recorded(f"evaluation.{key}") for run in runs} - {None}
+        distinct = {run.recorded(f"evaluation.{key}") for run in comparison.runs} - {None}
         counts.append(distinct.pop() if len(distinct) == 1 else None)
     final, periodic = counts
     if final is None or periodic is None:

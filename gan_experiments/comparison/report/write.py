@@ -88,7 +88,7 @@ def _refuse_changed(folder: Path, files: Mapping[str, Any]) -> None:
 
 
 def _provenance(comparison: Comparison, study: Path, command: str) -> dict[str, str]:
-    runs = [run for arm in comparison.arms for run in arm.arm.runs.values()]
+    runs = comparison.runs
     commits = {str(git.get("commit"))[:10] for run in runs if isinstance(git := run.record.get("git"), dict)}
     trained_with = {
         " ".join(f"{name} {number}" for name, number in versions.items())
