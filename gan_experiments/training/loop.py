@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.strategies import SingleDeviceStrategy
@@ -32,16 +32,6 @@ STEP_HOOKS = (
     "on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward", "on_after_backward",
     "on_before_optimizer_step",
 )  # fmt: skip
-
-
-class Stateful(Protocol):
-    """A part of the loop whose state belongs in a checkpoint."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state: plain values and tensors."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state."""
 
 
 class RunLoop(pl.Callback):
@@ -252,10 +242,10 @@ class RunLoop(pl.Callback):
         for name, part in self._stateful().items():
             part.load_state_dict(state_dict[name])
 
-    def _stateful(self) -> Mapping[str, Stateful]:
-        parts: dict[str, Stateful | None]
-        parts = {"monitor": self.monitor, "evaluation": self.evaluation, "failures": self.failures, "rule": self.rule}
-        return {name: part for name, part in parts.items() if part is not None}
+    def _stateful(self) -> dict[str, Any]:
+        """Return the parts whose state belongs in a checkpoint."""
+        names = ("monitor", "evaluation", "failures", "rule")
+        return {name: part for name in names if (part := getattr(self, name)) is not None}
 
     def _log(self, trainer: pl.Trainer, values: Mapping[str, float]) -> None:
         self.latest.update(values)

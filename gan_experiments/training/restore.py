@@ -22,6 +22,7 @@ from gan_experiments.data.remembered import present_or_remembered
 from gan_experiments.runs.checkpoints import check_clock, find_checkpoint, load_checkpoint, load_part, load_weights
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.base import System
+from gan_experiments.systems.optimization import weights_of
 from gan_experiments.training.build import Parts, build_data, build_system
 from gan_experiments.training.devices import device_for_measuring
 
@@ -195,7 +196,7 @@ def _is_plain(value: Any) -> bool:
 def _check_optimizers(optimizers: Iterable[Optimizer], saved: Any) -> None:
     """Refuse states of other optimizers, or of other parameters."""
     for optimizer, state in zip(optimizers, saved, strict=True):
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        parameters = weights_of(optimizer)
         for own, group in zip(optimizer.state_dict()["param_groups"], state["param_groups"], strict=True):
             # A rate of 1 in a config is a whole number, and 1.0 once its schedule has been applied.
             options = {key: float(value) if type(value) is int else value for key, value in own.items()}

@@ -12,7 +12,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from torch import nn
 
 from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.frozen import weight_hashes
@@ -146,7 +145,9 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         dataset=parts.data.provenance(),
         **_class_names(parts.data),
         parameters={
-            name: _size(part) for name, part in system.named_children() if _size(part) and not name.endswith("ema")
+            name: size
+            for name, part in system.named_children()
+            if (size := sum(weight.numel() for weight in part.parameters())) and not name.endswith("ema")
         },
         processes=parts.trainer.world_size,
         **({"pretrained": hashes} if (hashes := weight_hashes(system)) else {}),
@@ -191,10 +192,6 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
         ended=_now(),
         **fields,
     )
-
-
-def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _now() -> str:

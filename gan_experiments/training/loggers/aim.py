@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gan_experiments.core.files import write_text
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers
+from gan_experiments.training.loggers.base import Report, ServiceLogger
 
 _HASH_FILE = "aim.txt"  # in the run's folder; Aim makes up the id of a run itself
 
@@ -72,7 +72,7 @@ class Aim(ServiceLogger):
 
     def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values, and how these were measured."""
-        self.put_scalars(final_numbers(results), step)
+        super().put_final(results, step)
         self._run["evaluation"] = dict(results["evaluation"])
 
     def log_report(self, report: Report) -> None:

@@ -57,6 +57,9 @@ class RunLogger(Logger):
 
     failed = False
 
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: ``config.yaml`` has them, and ``log_comparison`` receives them."""
+
     def log_image(self, name: str, image: Tensor, step: int) -> None:
         """Log an image: uint8, ``(3, H, W)``."""
 
@@ -230,9 +233,11 @@ class ServiceLogger(RunLogger):
     def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         """Hand over the settings, and the keys of those that the user has set."""
 
-    @abstractmethod
     def put_final(self, results: Mapping[str, Any], step: int) -> None:
-        """Hand over the final evaluation, see ``log_final``; its values have been handed over as scalars."""
+        """Hand over margins and real baselines of the final evaluation, whose values have been, as scalars."""
+        fields = flatten(results["final"]).items()
+        kept = {key: value for key, value in fields if not key.endswith(".value") and not isinstance(value, bool)}
+        self.put_scalars({f"final/{key.replace('.', '_')}": float(value) for key, value in kept.items()}, step)
 
     @abstractmethod
     def log_report(self, report: Report) -> None:
@@ -241,13 +246,3 @@ class ServiceLogger(RunLogger):
     @abstractmethod
     def finish(self, success: bool) -> None:
         """Write what is pending and end the run."""
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: ``log_comparison`` receives them."""
-
-
-def final_numbers(results: Mapping[str, Any]) -> dict[str, float]:
-    """Return margins and real baselines of a final evaluation as scalars by name; its values are logged as such."""
-    fields = flatten(results["final"]).items()
-    kept = {key: value for key, value in fields if not key.endswith(".value") and not isinstance(value, bool)}
-    return {f"final/{key.replace('.', '_')}": float(value) for key, value in kept.items()}

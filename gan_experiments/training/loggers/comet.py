@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gan_experiments.core.dotted import flatten
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers
+from gan_experiments.training.loggers.base import Report, ServiceLogger
 
 _ONLINE = "COMET_START_ONLINE"  # Comet's own variable
 
@@ -67,7 +67,7 @@ class Comet(ServiceLogger):
 
     def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values, and how these were measured."""
-        self.put_scalars(final_numbers(results), step)
+        super().put_final(results, step)
         self._run.log_others(flatten({"evaluation": results["evaluation"]}))
 
     def log_report(self, report: Report) -> None:

@@ -39,9 +39,6 @@ class MetricsTable(RunLogger):
         """Empty: a run has one table."""
         return ""
 
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: hyperparameters are in ``config.yaml``."""
-
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add ``metrics`` to the row of clock value ``step``; a row is written when the clock advances."""

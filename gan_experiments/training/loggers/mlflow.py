@@ -16,7 +16,7 @@ from gan_experiments.core.escape import for_markdown
 from gan_experiments.core.text import csv_text
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.base import Report, ServiceLogger, final_numbers
+from gan_experiments.training.loggers.base import Report, ServiceLogger
 
 _LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
 _AT_ONCE = 100  # parameters in a call
@@ -88,7 +88,7 @@ class MLflow(ServiceLogger):
 
     def put_final(self, results: Mapping[str, Any], step: int) -> None:
         """Log margins and real baselines beside the final values; as files a table, and how they were measured."""
-        self.put_scalars(final_numbers(results), step)
+        super().put_final(results, step)
         self._client.log_dict(self._run, dict(results["evaluation"]), "evaluation.json")
         self._client.log_text(self._run, as_markdown(results), "evaluation.md")
 

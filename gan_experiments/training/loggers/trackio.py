@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import Report, ReportFolder, ServiceLogger, final_numbers, logged_parts
+from gan_experiments.training.loggers.base import Report, ReportFolder, ServiceLogger, logged_parts
 
 
 class Trackio(ServiceLogger):
@@ -62,10 +62,6 @@ class Trackio(ServiceLogger):
     def put_settings(self, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
         """Keep the settings for the beginning of the run there, which takes them."""
         self._settings = {**flatten(config), "overrides": " ".join(overrides)}
-
-    def put_final(self, results: Mapping[str, Any], step: int) -> None:
-        """Log margins and real baselines beside the final values."""
-        self.put_scalars(final_numbers(results), step)
 
     def log_report(self, report: Report) -> None:
         """Log the files as an artifact, of which there is a version each time, and show the page and the tables."""
