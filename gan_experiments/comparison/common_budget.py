@@ -22,12 +22,7 @@ def at_common_budget(
 ) -> tuple[Study, list[str]]:
     """Return the runs as they were at the largest budget that all of them have a result at.
 
-    Nothing changes if no run has been made longer, all have one budget, or the budget is what is compared.
-
-    Args:
-        study: The runs.
-        factor: Groups or keys whose levels are compared, as far as they are given.
-        evaluation: The evaluation that is compared; ``None``: the final one.
+    Nothing changes if no run has been made longer, all have one budget, or the budget is the factor that is compared.
 
     Returns:
         The runs, and a warning if any is compared as it was before it was made longer, or cannot be.

@@ -25,12 +25,7 @@ _MOST_VALUES = 3
 
 
 def check_provenance(runs: Sequence[CollectedRun], measure: str, allowed: bool) -> list[str]:
-    """Check that a measure was evaluated in the same way in all runs.
-
-    Args:
-        runs: Those that have a value of it.
-        measure: Its name.
-        allowed: Whether differences are a warning instead of an error.
+    """Check that a measure was evaluated in the same way in all runs that have a value of it.
 
     Returns:
         A warning, if there are differences and they are allowed.

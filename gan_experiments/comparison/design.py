@@ -66,12 +66,9 @@ class Design:
 
 
 def lay_out(runs: Sequence[CollectedRun], factor: Sequence[str] | str | None = None) -> Design:
-    """Sort runs into arms.
+    """Sort the runs of a study into arms, the levels of ``factor``: groups or keys of the config.
 
-    Args:
-        runs: The runs of one study.
-        factor: Groups or keys whose levels are the arms; ``None``: whatever varies besides the seed, except numbers
-            that a search has drawn.
+    ``None`` takes whatever varies besides the seed, except numbers that a search has drawn.
 
     Raises:
         ConfigError: The factor is unknown or does not vary.

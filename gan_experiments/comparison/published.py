@@ -125,10 +125,7 @@ def folder() -> Path:
 
 
 def read_published(name: str) -> Published:
-    """Read a published table.
-
-    Args:
-        name: Of a folder of ours, or a YAML file.
+    """Read a published table, by the name of a folder of ours or of a YAML file.
 
     Raises:
         ConfigError: There is none, or it does not say what it has to.

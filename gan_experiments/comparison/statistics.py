@@ -123,15 +123,10 @@ def expected_best(values: ArrayLike) -> Floats:
     return expected
 
 
-def best_of_searches(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Return between which values the best of 1, 2, ..., n trials lies in a share ``level`` of searches.
+def best_of_searches(values: ArrayLike, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """Return between which values the best of 1, 2, ..., n trials lies in a share ``level`` of searches: each ``(n,)``.
 
-    Args:
-        values: As of :func:`expected_best`.
-        level: The share.
-
-    Returns:
-        The lower and the upper values, each ``(n,)``.
+    Diverged trials count as in :func:`expected_best`.
     """
     ordered, chances = _best_of_draws(values)
     cumulated = chances.cumsum(axis=1)

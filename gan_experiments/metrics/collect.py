@@ -57,15 +57,9 @@ class FeatureStates(Metric):
             self.add_state(f"{side}_{name}", [], dist_reduce_fx=None if name == "moments" else "cat")
 
     def collect(self, side: str, membership: Tensor, parts: int, features: Tensor, logits: Any, labels: Any) -> None:
-        """Add a batch: features ``(B, F)``, logits ``(B, K)`` and labels ``(B,)`` or ``None``.
+        """Add a batch to ``real`` or ``fake``: features ``(B, F)``, logits ``(B, K)`` and labels ``(B,)`` or ``None``.
 
-        Args:
-            side: ``real`` or ``fake``.
-            membership: The part that each image belongs to: int64, ``(B,)``.
-            parts: The number of parts.
-            features: Features.
-            logits: Logits.
-            labels: Labels.
+        ``membership`` says to which of the ``parts`` each image belongs: int64, ``(B,)``.
         """
         features, logits, labels = cpu_if_mps(features, logits, labels)
         if f"{side}_moments" in self._defaults:

@@ -7,11 +7,7 @@ from typing import Any
 
 
 def directions(measure: Any) -> dict[str, bool]:
-    """Return whether higher is better, by the name of the value; empty if the measure does not say.
-
-    Args:
-        measure: A measure or its class, with ``values`` and ``higher_is_better``.
-    """
+    """Return whether higher is better, by value, of a measure or its class; empty if it does not say."""
     higher = getattr(measure, "higher_is_better", None)
     if isinstance(higher, Mapping):
         return dict(higher)

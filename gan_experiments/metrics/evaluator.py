@@ -92,12 +92,7 @@ class Evaluator:
         refuse_few_real(self._features(), self._data)
 
     def check(self, samples: int, key: str, final: bool = True) -> None:
-        """Refuse a number of generated images that is too small for one of the measures.
-
-        Args:
-            samples: The number.
-            key: The config key that it was given at.
-            final: Whether it is the number for a final evaluation or for a periodic one.
+        """Refuse a number of generated images, given at a ``key`` of the config, that is too small for a measure.
 
         Raises:
             ConfigError: The number is too small; the message says how many are needed.

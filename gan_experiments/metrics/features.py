@@ -168,13 +168,9 @@ class FeatureMeasure(Measure, FeatureStates):
         return cached_baselines(recipe, lambda: self.expected(real, samples))
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
-        """Return the mean and the standard deviation of its ``values``, for new draws in place of generated images.
+        """Return mean and standard deviation of its ``values``, for new draws in place of the generated ``samples``.
 
         Here nothing: it is for subclasses to know.
-
-        Args:
-            real: The real images.
-            samples: Number of generated images.
         """
         return {}
 

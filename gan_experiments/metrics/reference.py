@@ -82,12 +82,7 @@ class ReferenceStatistics:
         self.path = cache_folder() / "statistics" / f"{self._name}-{short_hash(self._recipe)}.safetensors"
 
     def get(self, batch_size: int, device: torch.device, processes: Processes) -> PartitionedFeatures:
-        """Read the statistics, or extract them together with the other processes and write them.
-
-        Args:
-            batch_size: Images extracted at a time.
-            device: Device of the extractor and of the statistics.
-            processes: The processes, all of which call.
+        """Read the statistics onto a device, or extract them there together with the other processes and write them.
 
         Raises:
             OSError: The file cannot be written.

@@ -162,11 +162,6 @@ def image_distance(images: Tensor, targets: Tensor) -> Tensor:
 def lpips(network: Backbone, weights: str | None, generator: Generator) -> Callable[[Tensor, Tensor], Tensor]:
     """Return LPIPS as a distance for :func:`project`; as in StyleGAN2's projector, of images of 256 pixels at most.
 
-    Args:
-        network: ``alex`` or ``vgg``.
-        weights: File of its weights; ``None``: the published ones.
-        generator: Whose images it is for.
-
     Raises:
         ConfigError: The images are too small, or the weights are not available or of another network.
     """

@@ -22,13 +22,7 @@ def with_standing_statistics(
     """Return a copy in evaluation mode whose batch norm has the mean statistics of batches (Brock et al. 2019).
 
     A function of weights and seed: it does not matter how many processes there are. The given network stays as it is.
-
-    Args:
-        generator: The raw or the averaged generator.
-        batches: Their number.
-        batch_size: Images of each.
-        seed: Of their latents and labels.
-        truncation: Of the latents, if images are made from truncated ones; ``None``: none.
+    Latents are truncated where images will be made from truncated ones.
     """
     copy = deepcopy(generator).eval()
     for norm in _batch_norms(copy):

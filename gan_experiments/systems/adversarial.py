@@ -24,14 +24,9 @@ def penalties_due(penalties: Mapping[str, Penalty], count: int) -> dict[str, Pen
 
 
 def check_term(value: Any, component: nn.Module, key: str, method: str, trains: bool) -> None:
-    """Refuse what a method of a component at ``key`` returned, if it is no scalar, or none that a network learns from.
+    """Refuse what a method of a loss or penalty at ``key`` returned, if it is no scalar, or one that trains nothing.
 
-    Args:
-        value: What it returned.
-        component: A loss or a penalty.
-        key: Where the config has it.
-        method: Its method.
-        trains: Whether a gradient must reach its term: it was computed from what has one.
+    ``trains`` says whether a gradient must reach it: it was computed from what has one.
 
     Raises:
         ConfigError: Names the component: what torch says of a sum or a backward pass later does not.
@@ -103,16 +98,9 @@ class AdversarialSystem(System):
         *keys: str,
         suffix: str = "",
     ) -> Tensor:
-        """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and to ``values``.
+        """Add the terms of ``penalties`` for ``network``, computed in float32, to its loss and the logged ``values``.
 
-        Args:
-            network: ``"discriminator"`` or ``"generator"``.
-            loss: Its loss without them.
-            penalties: Those that are due, by name.
-            step: What they are computed from.
-            values: What is logged.
-            *keys: Tell apart the random streams of steps with the same clock.
-            suffix: Ends the names of the values.
+        ``keys`` tell apart the random streams of steps with the same clock; ``suffix`` ends the names of the values.
         """
         with without_autocast(self.device):
             for name, penalty in penalties.items():

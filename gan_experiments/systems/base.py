@@ -156,11 +156,7 @@ class System(ManualSteps):
                 return
 
     def step(self, batch: Any) -> None:
-        """Train on one batch, record the statistics of the step and advance the clock.
-
-        Args:
-            batch: A ``Batch``; of a translator a ``TranslationBatch``.
-        """
+        """Train on a ``Batch``, or ``TranslationBatch``, record the statistics of the step and advance the clock."""
         raise NotImplementedError
 
     def set_number(self, key: str, value: float) -> None:
@@ -215,9 +211,7 @@ class System(ManualSteps):
     def evaluated(self, ema: bool = True, truncation: float | None = None) -> Generator:
         """Return the averaged or the raw generator as it is evaluated: with standing statistics if there are any.
 
-        Args:
-            ema: Take the averaged one.
-            truncation: Of the latents that it will be given.
+        Those are of latents of this ``truncation``.
         """
         network: Any = self.ema.module if ema else self.generator
         if self.standing_batches:
@@ -233,9 +227,7 @@ class System(ManualSteps):
     def extra_grids(self, batch: Batch, columns: int) -> dict[str, Tensor]:
         """Return further grids to draw beside the samples, by name: images ``(N, C, H, W)`` in rows of ``columns``.
 
-        Args:
-            batch: Real images, the same ones for every grid.
-            columns: Images in a row.
+        The real images of ``batch`` are the same ones for every grid.
         """
         return {}
 

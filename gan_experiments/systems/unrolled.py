@@ -35,13 +35,9 @@ def unrolled(
     Nothing changes for good: not the weights, the buffers or the optimizer's state, from which the steps go on. ``eps``
     is under the root of Adam, where it keeps the derivative finite.
 
-    Args:
-        discriminator: The network.
-        optimizer: Its optimizer; the learning rate stays as it is now.
-        objective: What the discriminator minimizes in the n-th of those steps, from 1 on; it calls ``discriminator``.
-        steps: Number of steps.
-        keep: Other modules whose buffers ``objective`` changes.
-        clip: Largest norm of the gradient of a step; ``None`` does not clip.
+    The learning rate stays as it is now. The discriminator minimizes ``objective`` of the number of the step, from 1
+    on, which calls ``discriminator`` and may change buffers of the modules ``keep``; ``clip`` is the largest norm of
+    the gradient of a step.
 
     Raises:
         ConfigError: The optimizer is not Adam without weight decay.

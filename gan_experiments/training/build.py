@@ -179,13 +179,7 @@ def build_evaluation(config: Mapping[str, Any], data: ImageData, labelled: bool)
 
 
 def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, labelled: bool) -> Evaluator:
-    """Build the comparison of generated images with those of ``data``.
-
-    Args:
-        metrics: The config's node ``metrics``.
-        data: The real images.
-        seed: Of the random numbers that measures draw.
-        labelled: Whether the generated images have labels.
+    """Build the comparison of generated images, which may have labels, with those of ``data``.
 
     Raises:
         ConfigError: A measure needs labels, and images have none.
@@ -252,11 +246,6 @@ def _has_several_processes(trainer: Mapping[str, Any]) -> bool:
 
 def construct(node: Mapping[str, Any], key: str = "", **available: Any) -> Any:
     """Build the component of a config node; of ``available``, it receives the arguments that its constructor names.
-
-    Args:
-        node: The class, and its arguments.
-        key: Where it is in the config.
-        **available: What the program hands over.
 
     Raises:
         ConfigError: It is too large for the memory of this machine.

@@ -34,9 +34,7 @@ Changes = dict[str, Any]  # other values of dotted keys
 def counterfactuals(config: Mapping[str, Any], images_seen: int) -> dict[str, Changes]:
     """Return what a run could have done differently, by name; the run as it was comes first.
 
-    Args:
-        config: The run's.
-        images_seen: At the checkpoint: a larger batch has to divide it.
+    A larger batch has to divide the images seen at the checkpoint.
     """
     named: dict[str, Changes] = {AS_IT_WAS: {}, **_of_optimizers(config)}
     for name, penalty in (config.get("penalty") or {}).items():
@@ -109,14 +107,9 @@ def config_of_replay(config: Mapping[str, Any], images: int, changes: Changes, b
 def write_start(
     folder: RunFolder, run: RunFolder, checkpoint: Mapping[str, Any] | None, changes: Changes, old: Mapping[str, Any]
 ) -> None:
-    """Write a checkpoint, changed as the config is, and the data it has to be compared with, into a replay's folder.
+    """Write a run's checkpoint, changed as its ``old`` config is, and what its data are compared with, for a replay.
 
-    Args:
-        folder: Of the replay.
-        run: Of the run.
-        checkpoint: Of the run; ``None``: it starts as the run did.
-        changes: Of the config.
-        old: The run's config.
+    Without a checkpoint the replay starts as the run did.
     """
     folder.update_record(dataset=run.record().get("dataset"))
     if checkpoint is None:

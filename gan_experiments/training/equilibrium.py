@@ -75,11 +75,7 @@ class EquilibriumStep:
         return _vector(self._weights)
 
     def at(self, known: Array) -> Array:
-        """Return the state with these weights, and of optimizers that have seen no gradient.
-
-        Args:
-            known: The weights, or the weights and the buffers; otherwise buffers are as they were made.
-        """
+        """Return the state with these weights, or weights and buffers, and of optimizers that have seen no gradient."""
         state = np.zeros(sum(tensor.numel() for tensor in self._tensors))
         buffers = _vector(self._buffers)
         state[self.num_weights : self.num_weights + len(buffers)] = buffers

@@ -37,12 +37,9 @@ class Fit(NamedTuple):
 
 
 def begin_with(system: System, init_from: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the weights of a source into a new system, whose average becomes a copy of its generator.
+    """Load the weights of a run folder, a checkpoint or a generator file into a new system, as ``init`` says.
 
-    Args:
-        system: Built, with weights from its seed; those that the source does not have stay.
-        init_from: A run folder, a checkpoint, or the file of a generator.
-        options: The config's node ``init``.
+    Weights that the source does not have stay as they are; the average becomes a copy of the generator.
 
     Returns:
         Where the weights come from and how many of each network were taken, for the record.
@@ -79,11 +76,8 @@ def begin_with(system: System, init_from: str, options: Mapping[str, Any]) -> di
 def fitting(network: nn.Module, weights: Mapping[str, Tensor], from_image: bool) -> Fit:
     """Return which weights of another network fit into ``network``: those of the same name and shape.
 
-    Args:
-        network: The network.
-        weights: Of the other one.
-        from_image: Whether numbered layers begin at the image: then they are counted from the other end, so that
-            networks for two sizes of images share the layers of the same feature maps.
+    Numbered layers that begin at the image (``from_image``) are counted from the other end, so that networks for two
+    sizes of images share the layers of the same feature maps.
     """
     own = network.state_dict()
     offsets = {}

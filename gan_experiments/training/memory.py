@@ -19,12 +19,9 @@ _NUMBER = 4  # of a float32
 
 
 def check_memory(parts: Parts, config: Mapping[str, Any], activations: Mapping[str, float]) -> None:
-    """Refuse a run that certainly does not fit into the memory of its device.
+    """Refuse a run that certainly does not fit into the memory of its device; its networks are on the CPU.
 
-    Args:
-        parts: The networks, on the CPU, and the data.
-        config: Checked and resolved.
-        activations: Bytes per image that each network keeps for its backward pass.
+    ``activations`` are the bytes per image that each network keeps for its backward pass.
 
     Raises:
         ConfigError: Names what takes most, with the estimate and the memory there is.

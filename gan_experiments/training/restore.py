@@ -110,12 +110,7 @@ def _where(keys: Sequence[str]) -> str:
 
 
 def check_same_data(record: Mapping[str, Any], data: ImageData, moved: Collection[str]) -> None:
-    """Refuse data that are not those that a run was trained on.
-
-    Args:
-        record: The run's record.
-        data: Read already.
-        moved: Keys that say where they lie now; empty if they have not moved.
+    """Refuse data, already read, that are not those that a run was trained on; ``moved``: keys of where they lie now.
 
     Raises:
         ConfigError: They differ, or have moved and cannot be compared.

@@ -47,11 +47,9 @@ def train(config: Mapping[str, Any], run: RunFolder) -> int:
 
 
 def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
-    """Build the objects of a run and check all that can be known before its first step; writes nothing to its folder.
+    """Build the objects of a run and check all that can be known before its first step.
 
-    Args:
-        config: Checked and resolved.
-        run: The run's folder, which need not exist.
+    Writes nothing to the run's folder, which need not exist.
 
     Raises:
         ConfigError: Parts do not fit each other, the data, the machine or the checkpoint.
@@ -82,12 +80,7 @@ def prepare(config: Mapping[str, Any], run: RunFolder) -> Parts:
 
 
 def fit(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> int:
-    """Train a prepared run and keep its record up to date.
-
-    Args:
-        parts: From ``prepare``.
-        config: Checked and resolved.
-        run: The run's folder, locked by the caller, with its config in it.
+    """Train a prepared run and keep its record up to date; its folder is locked by the caller, with its config in it.
 
     Returns:
         0, or 128 plus the number of the signal that stopped it.

@@ -64,13 +64,7 @@ pre { font-size: .85rem; }
 
 
 def page(comparison: Comparison, name: str, provenance: Mapping[str, str]) -> str:
-    """Render the report.
-
-    Args:
-        comparison: What to report.
-        name: Name of the study.
-        provenance: Command, software and commits, by the label of each.
-    """
+    """Render the report of the study ``name``, with command, software and commits by label: its ``provenance``."""
     ranking, *others = _table_sections(comparison)
     sections = [
         _header(comparison, name),

@@ -30,13 +30,7 @@ Content = str | Callable[[Path], None]
 
 
 def write_report(comparison: Comparison, study: Path, folder: Path, command: str) -> list[Path]:
-    """Write all files of a report, each atomically.
-
-    Args:
-        comparison: What to report.
-        study: The folder above the runs.
-        folder: The folder of the report.
-        command: The command that makes the same report.
+    """Write all files of a report on a study into a folder, each atomically; ``command`` makes the same report.
 
     Returns:
         The files, the page first.

@@ -14,10 +14,8 @@ _MAX_LISTED = 3  # sizes that a message names
 def words(framing: Framing, sizes: Mapping[str, int], guessed: bool) -> str:
     """Return how images become those of the dataset, and what keeps rectangles that are cropped.
 
-    Args:
-        framing: How they do.
-        sizes: Number of files with each image size, such as ``"640x480"``, the most frequent first.
-        guessed: Whether no image size is given.
+    ``sizes`` are the numbers of files with each image size, such as ``"640x480"``, the most frequent first; it is
+    ``guessed`` where no image size is given.
     """
     return f"{framing.resize}, {framing.part}{_way_out(_cropped(sizes) if guessed else {})}"
 

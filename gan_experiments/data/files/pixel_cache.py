@@ -62,16 +62,8 @@ def load_pixels(
 ) -> Pixels:
     """Map the pixels of a list of image files from the cache; decode the files first if they are not in it.
 
-    One of several processes decodes, the others wait for its file. Cache files are written completely or not at all.
-
-    Args:
-        folder: Folder of the cache files.
-        name: Prefix of the cache file's name.
-        listing_key: Hash of the content of the image files.
-        names: Names of the image files.
-        opened: Context that yields a function to open them.
-        framing: How an image file becomes pixels.
-        max_bad: Number of unreadable files to tolerate.
+    One of several processes decodes, the others wait for its file. Cache files are written completely or not at all;
+    their names begin with ``name``. ``listing_key`` is a hash of the content of the image files.
 
     Raises:
         ConfigError: More than ``max_bad`` files are unreadable, or the cache file cannot be written.

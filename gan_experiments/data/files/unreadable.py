@@ -22,15 +22,12 @@ def problem(error: Exception) -> str:
 
 
 def refuse(bad: Mapping[str, str], count: int | None, max_bad: int) -> None:
-    """Raise an error if more than ``max_bad`` image files, or all of them, are unreadable.
+    """Refuse unreadable image files, given with the reason, if they are more than ``max_bad``, or all of ``count``.
 
-    Args:
-        bad: Names of the unreadable files, with the reason.
-        count: Number of all files; ``None`` if not known yet.
-        max_bad: Number of unreadable files to tolerate.
+    ``count`` is ``None`` while it is not known.
 
     Raises:
-        ConfigError: Too many files are unreadable.
+        ConfigError: Names some of them.
     """
     if len(bad) > max_bad:
         images = "images" if count is None else f"of {count:,} images"

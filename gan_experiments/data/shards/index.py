@@ -98,13 +98,8 @@ class ShardIndex:
 def load_index(shards: Sequence[Path], folder: Path, name: str, max_bad: int) -> ShardIndex:
     """Map the index of shards from the cache; index the shards first if it is not there.
 
-    One of several processes writes the index, the others wait for it.
-
-    Args:
-        shards: The tar files, identified by path, size and modification time.
-        folder: Folder of the cached indices.
-        name: Prefix of the index file's name.
-        max_bad: Number of unreadable images to tolerate.
+    One of several processes writes the index, the others wait for it. Shards are identified by path, size and
+    modification time; the name of the index file begins with ``name``.
 
     Raises:
         ConfigError: Shards are missing or damaged, more images are unreadable, or the index cannot be written.

@@ -115,11 +115,7 @@ class Inception(Extractor):
 
 
 def build(state: dict[str, Tensor], path: Path) -> nn.Module:
-    """Return torch-fidelity's network with its batch norms folded into convolutions, in channels last.
-
-    Args:
-        state: The weights.
-        path: Their file, for error messages.
+    """Return torch-fidelity's network with weights of a file, its batch norms folded into convolutions, channels last.
 
     Raises:
         ConfigError: The weights are of another network.

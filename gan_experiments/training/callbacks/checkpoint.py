@@ -51,11 +51,7 @@ class Checkpoint(LoopPart):
         return world_size == 1 and time.monotonic() - self._saved_time > 60 * self.max_minutes
 
     def save(self, trainer: pl.Trainer, improved: bool = False) -> None:
-        """Save the run after the current step, once; all processes must call.
-
-        Args:
-            trainer: Saves the state of system, optimizers and callbacks.
-            improved: Whether this is the best evaluation so far.
+        """Save the run after the current step, once; as the best, too, if it has ``improved``; all processes must call.
 
         Raises:
             DivergedError: A value of a step since the last check was not finite.
@@ -76,11 +72,9 @@ class Checkpoint(LoopPart):
         self._saved_time = time.monotonic()
 
     def complete(self, system: System, best_at: float | None) -> None:
-        """Make again what belongs to the last checkpoint, from which the run resumes.
+        """Make again what belongs to the last checkpoint, from which ``system`` is restored.
 
-        Args:
-            system: Restored from that checkpoint.
-            best_at: Images seen at the best evaluation.
+        ``best_at`` are the images seen at the best evaluation.
         """
         self._save_rest(system, self._run.checkpoint("last"), best_at == system.clock.images_seen)
 

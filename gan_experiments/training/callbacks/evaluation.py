@@ -135,10 +135,6 @@ class Evaluation:
     def measure(self, system: System, processes: Processes) -> Measured:
         """Evaluate periodically, and finally if the run ends here, by its budget or early; all processes must call.
 
-        Args:
-            system: Generates the images.
-            processes: The processes that share the images.
-
         Raises:
             EvaluationStoppedError: From ``processes.between``; nothing has changed but ``interrupted``.
         """

@@ -24,15 +24,7 @@ from gan_experiments.systems.translation import TranslationSystem
 def evaluation_samples(
     system: System, inputs: Inputs | None, count: int, seed: int, ema: bool = True, truncation: float | None = None
 ) -> EvaluationSamples | TranslatedSamples:
-    """Return the images to measure: generated from latents, or translated from inputs of the dataset.
-
-    Args:
-        system: Makes the images.
-        inputs: What a translator is given.
-        count: Number of images; of translators at most as many as there are inputs to translate.
-        seed: Of the latents.
-        ema: Use the averaged network.
-        truncation: Of the latents.
+    """Return the images to measure: generated from latents, or translated from as many inputs as there are.
 
     Raises:
         ConfigError: Truncation of a translator, which has no latents.

@@ -55,12 +55,7 @@ class ProgressBar(LoopPart):
             self._bar.start()
 
     def update(self, clock: Clock, latest: Mapping[str, float]) -> None:
-        """Update the bar, or print a line, if it is time to.
-
-        Args:
-            clock: Images seen.
-            latest: The latest value of every scalar, by name.
-        """
+        """Update the bar, or print a line, with the ``latest`` value of every scalar by name, if it is time to."""
         if self._bar is None:
             if clock.due(max(1, clock.budget // LINES)) or self._is_time(clock):
                 self._measure_speed(clock)

@@ -73,12 +73,7 @@ class SampleGrid(LoopPart):
 def translation_grid(system: TranslationSystem, inputs: Inputs, count: int) -> Tensor:
     """Return rows of input, translation, and right answer or translation back: uint8, ``(3, H, W)``.
 
-    Two inputs stand beside each other in a row.
-
-    Args:
-        system: Translates with its averaged networks.
-        inputs: The inputs, of which the first of the tested ones are taken.
-        count: Largest number of images in the grid.
+    Two inputs, the first of the tested ones, stand beside each other in a row; ``count`` images are the most.
     """
     batch = TranslatedSamples(system, inputs, max(1, count // 3))(0, max(1, count // 3))
     shown = [batch.inputs, batch.images]

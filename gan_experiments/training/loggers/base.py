@@ -101,11 +101,7 @@ class Report(NamedTuple):
 def logged_parts(package: Any, run: Any, label: str, report: Report) -> dict[str, Any]:
     """Log the files of a report as an artifact, a new version each time, and return its page and tables to be shown.
 
-    Args:
-        package: Weights & Biases, or another with its interface.
-        run: The run of the package.
-        label: Its name.
-        report: What is logged.
+    ``package`` is Weights & Biases, or another with its interface.
     """
     artifact = package.Artifact(re.sub(r"[^\w.-]", "-", label, flags=re.ASCII), type="report")
     for file in report.files:
