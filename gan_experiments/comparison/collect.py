@@ -73,12 +73,7 @@ class CollectedRun:
 
 
 class Study(NamedTuple):
-    """The runs of a study.
-
-    Attributes:
-        runs: Those that can be read.
-        left_out: Name and reason of each folder that cannot.
-    """
+    """The runs of a study that can be read, and name and reason of each folder that cannot."""
 
     runs: list[CollectedRun]
     left_out: list[tuple[str, str]]

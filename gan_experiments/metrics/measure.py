@@ -32,14 +32,7 @@ class Baseline(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """What an evaluation compares.
-
-    Attributes:
-        data: The real images.
-        samples: Number of generated images.
-        batch_size: Images at a time.
-        processes: The processes that share the images.
-    """
+    """What an evaluation compares: real images with a number of generated ``samples``, ``batch_size`` at a time."""
 
     data: ImageSource
     samples: int

@@ -25,12 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Fit(NamedTuple):
-    """Which weights of another network fit into one.
-
-    Attributes:
-        taken: Those that fit, by the name that they get.
-        left: A line for each weight of either network without its like in the other.
-    """
+    """Weights of another network that fit into one, and a line for each of either without its like in the other."""
 
     taken: dict[str, Tensor]
     left: list[str]

@@ -40,14 +40,7 @@ _SETTINGS: dict[Any, Any] = {
 
 
 class Plot(NamedTuple):
-    """A plot with its text.
-
-    Attributes:
-        title: Title.
-        caption: How to read it.
-        shows: What, in words: in general, then each part.
-        svg: The SVG file.
-    """
+    """A plot, how to read it, and what it shows in words: in general, then each part."""
 
     title: str
     caption: str

@@ -18,14 +18,7 @@ _LARGEST_SIDE = 700  # pixels
 
 
 class SampleGrid(NamedTuple):
-    """A sample grid.
-
-    Attributes:
-        label: The arm.
-        caption: Run and images seen.
-        data: Content of the image file.
-        media_type: Its media type.
-    """
+    """The sample grid of an arm: the content of an image file, with run and images seen as its caption."""
 
     label: str
     caption: str

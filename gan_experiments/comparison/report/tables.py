@@ -33,15 +33,7 @@ _MOST_ROWS = 30  # in the terminal
 
 
 class Table(NamedTuple):
-    """A table of texts; the first column names the row.
-
-    Attributes:
-        title: Title.
-        note: Explanation of the columns.
-        head: Names of the columns.
-        rows: Cells.
-        brief: Indices of the columns shown in the terminal.
-    """
+    """A table of texts; the first column names the row, and ``brief`` are the columns shown in the terminal."""
 
     title: str
     note: str

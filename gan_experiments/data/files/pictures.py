@@ -71,12 +71,7 @@ class Opener(Protocol):
 
 
 class Opened(Protocol):
-    """Where images come from.
-
-    Attributes:
-        path: Its file or folder.
-        key: Config key of the path, for error messages.
-    """
+    """Where images come from: a file or folder, with the config key of its path, for error messages."""
 
     path: Path
     key: str

@@ -37,15 +37,7 @@ _BLOCK = 512  # bytes of a tar header
 
 @dataclass
 class ShardStatistics:
-    """Statistics of the samples of one shard, or of all shards.
-
-    Attributes:
-        sizes: Number of images of each size, such as ``"640x480"``.
-        skipped: Unreadable images by shard and name, with the reason.
-        labels: Number of images of each label; -1: without a label.
-        others: Number of samples without an image.
-        digest: Hash of labels, sizes and first bytes of the image files.
-    """
+    """What a :class:`ShardIndex` says of its samples, so far or of one shard; the label -1 stands for none."""
 
     sizes: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, str] = field(default_factory=dict)

@@ -27,13 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Measured(NamedTuple):
-    """The outcome of one evaluation.
-
-    Attributes:
-        values: Scalars to log, by name.
-        improved: Whether this is the best evaluation so far.
-        seconds: How long it took.
-    """
+    """The outcome of an evaluation: scalars to log, by name, whether it is the best so far, and how long it took."""
 
     values: dict[str, float]
     improved: bool

@@ -85,13 +85,7 @@ class RunLogger(Logger):
 
 
 class Report(NamedTuple):
-    """The report of a comparison, to be logged.
-
-    Attributes:
-        files: Its files, the page first.
-        verdict: Sentences.
-        tables: Cells by the title of a table, the names of the columns first.
-    """
+    """The report of a comparison: its files, the page first, and the cells of its tables, the head first, by title."""
 
     files: Sequence[Path]
     verdict: Sequence[str]
