@@ -123,7 +123,8 @@ class _Varying:
         self._groups = sorted({group for choices in self._chosen for group in choices})
         self._levels: dict[str, list[str]] = {}
         self._known: Collection[str] = {*known, *self._groups, *(key.partition(".")[0] for key in known)}
-        self._overridden = {_key_of(line) for run in runs for line in _list(run.record.get("overrides"))}
+        lines = (str(line) for run in runs for line in _list(run.record.get("overrides")))
+        self._overridden = {line.lstrip("+~").partition("=")[0] for line in lines}
 
     def named(self, names: list[str]) -> list[str]:
         """Return the requested factors, each once.
@@ -243,7 +244,3 @@ def _below(key: str, name: str) -> bool:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _key_of(override: Any) -> str:
-    return str(override).lstrip("+~").partition("=")[0]

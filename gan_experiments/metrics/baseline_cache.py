@@ -48,12 +48,11 @@ def _read(path: Path, recipe: str) -> Baselines | None:
     try:
         content = json.loads(read_bytes(path))
         if content["recipe"] == recipe:
-            return {name: _baseline(*each) for name, each in content["baselines"].items()}
+            return {
+                name: Baseline(float(value), None if spread is None else float(spread))
+                for name, (value, spread) in content["baselines"].items()
+            }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     warnings.warn(f"{path} is damaged: the real baseline is computed again", stacklevel=2)
     return None
-
-
-def _baseline(value: float, spread: float | None) -> Baseline:
-    return Baseline(float(value), None if spread is None else float(spread))

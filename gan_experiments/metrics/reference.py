@@ -66,7 +66,8 @@ class ReferenceStatistics:
     """
 
     def __init__(self, data: ImageSource, extractor: Extractor, keeps: Sequence[str]) -> None:
-        self.membership = random_parts(len(data.images))
+        # Whatever the seed of a run: runs on one dataset share their real baseline.
+        self.membership = Stream("real baseline", "parts").permutation(len(data.images)) % BASELINE_PARTS
         self._data = data
         self._extractor = extractor
         self._keeps = sorted(set(keeps) - {"labels", "moments"})  # the dataset has the labels; moments are always kept
@@ -169,11 +170,3 @@ class ReferenceStatistics:
         metadata = {"recipe": self._recipe, "content": hash_weights(tensors)}
         write_cached(self.path, tensors, metadata)
         return statistics
-
-
-def random_parts(count: int) -> Tensor:
-    """Divide images at random into ``BASELINE_PARTS`` parts of about equal size: the part of each, int64, ``(N,)``.
-
-    The choice does not depend on the seed of a run, so that runs on one dataset share their real baseline.
-    """
-    return Stream("real baseline", "parts").permutation(count) % BASELINE_PARTS

@@ -64,7 +64,8 @@ class EquilibriumStep:
         self._tensors: list[Tensor] = [*self._weights, *kept]
         for optimizer in self._optimizers:
             for state in optimizer.state.values():
-                self._tensors += [value for key, value in state.items() if _changes(key, value)]
+                changing = (value for key, value in state.items() if key != "step" and isinstance(value, Tensor))
+                self._tensors += [value for value in changing if value.is_floating_point()]
 
     def start(self) -> Array:
         """Return weights at which the generator is at its equilibrium and the discriminator is zero everywhere."""
@@ -121,10 +122,6 @@ class EquilibriumStep:
         for batch in self._batches:
             self.system.step(batch)
         self.system.statistics = StepStatistics()  # of values that nobody reads
-
-
-def _changes(key: str, value: Any) -> bool:
-    return key != "step" and isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _vector(tensors: Sequence[Tensor]) -> Array:

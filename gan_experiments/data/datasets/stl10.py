@@ -57,10 +57,7 @@ class STL10(TorchvisionData):
         """Return images ``(N, 3, image_size, image_size)``, and labels ``(N,)`` of the split ``train``."""
         images = torch.from_numpy(dataset.data)
         if self._image_size < 96:
-            images = torch.cat([_downsample(part, 96 // self._image_size) for part in torch.split(images, 1000)])
+            pooled = (avg_pool2d(part.float(), 96 // self._image_size) for part in torch.split(images, 1000))
+            images = torch.cat([part.round_().to(torch.uint8) for part in pooled])
         labels = torch.from_numpy(dataset.labels).to(torch.int64) if self._split == "train" else None
         return images, labels
-
-
-def _downsample(images: Tensor, factor: int) -> Tensor:
-    return avg_pool2d(images.to(torch.float32), factor).round_().to(torch.uint8)

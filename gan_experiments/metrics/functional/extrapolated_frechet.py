@@ -42,7 +42,8 @@ def extrapolated_frechet_distance(real: Gaussian, fake: Tensor, seed: int, point
             f"extrapolating the FID needs {4 * num_features} generated samples, four times the features, "
             f"not {len(fake)}"
         )
-    counts = _counts(max(len(fake) // 10, 2 * num_features), len(fake), points)
+    evenly_spaced = torch.linspace(max(len(fake) // 10, 2 * num_features), len(fake), points, dtype=torch.float64)
+    counts = [round(value) for value in evenly_spaced.tolist()]
     order = Stream(seed, "extrapolation").permutation(len(fake)).to(fake.device)
     distances = [frechet_distance(real, gaussian) for gaussian in _growing_gaussians(fake, order, counts)]
     return intercept_at_infinity(counts, distances)
@@ -67,7 +68,3 @@ def _growing_gaussians(features: Tensor, order: Tensor, counts: Sequence[int]) -
             sums += shifted.sum(0)
             products += shifted.T @ shifted
         yield gaussian_from_sums(stop, shift, sums, products)
-
-
-def _counts(first: int, last: int, points: int) -> list[int]:
-    return [round(value) for value in torch.linspace(first, last, points, dtype=torch.float64).tolist()]
