@@ -166,8 +166,8 @@ class HuggingFaceFiles(RecordSource):
         known += [name for name in schema.names if str(schema.field(name).type).startswith(("struct<bytes", "binary"))]
         wanted = self._image or next(iter(known), None)
         if wanted is None or wanted not in schema.names:
-            columns = ", ".join(schema.names)
-            raise ConfigError(f"dataset.image: {wanted or 'no column'!r} holds images; the columns are {columns}")
+            what = "no column holds images" if wanted is None else f"no column {wanted!r}"
+            raise ConfigError(f"dataset.image: {what}; the columns are {', '.join(schema.names)}")
         return wanted
 
     @property

@@ -115,7 +115,7 @@ def test_a_split_and_columns_are_chosen(tmp_path):
     assert len(test.images) == 1
     with pytest.raises(ConfigError, match="'kinds'; the columns are name, picture, kind"):
         _ = HuggingFace(str(tmp_path / "hub"), label="kinds").facts
-    with pytest.raises(ConfigError, match="'photo' holds images; the columns are"):
+    with pytest.raises(ConfigError, match=r"^dataset\.image: no column 'photo'; the columns are name, picture, kind"):
         _ = HuggingFace(str(tmp_path / "hub"), image="photo").facts
     with pytest.raises(ConfigError, match="not the number of a class"):
         _ = HuggingFace(str(tmp_path / "hub"), label="name").facts
@@ -128,6 +128,12 @@ def test_files_of_others_need_no_features(tmp_path):
     assert torch.equal(data.images, EXPECTED)
     assert data.labels.tolist() == LABELS
     assert HuggingFace(str(tmp_path / "plain.arrow")).facts.num_classes == 0
+
+
+def test_a_file_without_images_is_refused(tmp_path):
+    write_arrow(tmp_path / "texts.arrow", table(features=False).drop_columns(["picture"]))
+    with pytest.raises(ConfigError, match=r"^dataset\.image: no column holds images; the columns are name, kind"):
+        _ = HuggingFace(str(tmp_path / "texts.arrow")).facts
 
 
 def test_a_path_in_the_place_of_an_image_is_not_followed(tmp_path):
