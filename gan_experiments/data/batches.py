@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,12 +16,7 @@ from gan_experiments.data.random_flip_crop import RandomFlipCrop
 BLOCK_BYTES = 2**17  # that are fetched together; of more, fetching is not what takes time
 ALIGNMENT = 64  # bytes, of every tensor that torch allocates on the CPU
 
-
-class Fetch(Protocol):
-    """Access to the training images by number."""
-
-    def __call__(self, numbers: Tensor) -> Batch:
-        """Return the training images with these numbers, int64 ``(B,)``, counted from 0."""
+Fetch = Callable[[Tensor], Batch]  # returns the training images with these numbers, int64 (B,), counted from 0
 
 
 class InMemory:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -23,10 +22,6 @@ class CIFAR10(TorchvisionData):
         *("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     )
     source: ClassVar[Any] = datasets.CIFAR10
-
-    def open(self, root: Path, download: bool) -> Any:
-        """Open the training images; torchvision checks every file."""
-        return self.source(str(root), train=True, download=download)
 
 
 class CIFAR100(CIFAR10):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -12,20 +11,14 @@ from torchvision import datasets
 from gan_experiments.core.types import DataFacts
 from gan_experiments.data.datasets.torchvision_data import TorchvisionData
 
-_FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"
-
 
 class MNIST(TorchvisionData):
     """MNIST: 60,000 training images of handwritten digits, 28x28 pixels (LeCun et al. 1998)."""
 
     known = DataFacts("mnist", image_size=28, channels=1, num_classes=10, num_images=60000)
     folder = "MNIST/raw"
-    files = _FILES
+    files = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte"
     source: ClassVar[Any] = datasets.MNIST
-
-    def open(self, root: Path, download: bool) -> Any:
-        """Open the training images."""
-        return self.source(str(root), train=True, download=download)
 
     def read(self, dataset: Any) -> tuple[Tensor, Tensor]:
         """Return images ``(N, 1, 28, 28)`` and labels ``(N,)``."""

@@ -31,12 +31,14 @@ class TorchvisionData(ImageData):
         folder: Folder of the files below ``root``.
         files: Names of the files, for the message that they are missing.
         names: Names of the classes; empty: their numbers.
+        source: The class of torchvision that ``open`` opens.
     """
 
     known: DataFacts
     folder: ClassVar[str]
     files: ClassVar[str]
     names: ClassVar[Sequence[str]] = ()
+    source: ClassVar[Any]
 
     def __init__(self, root: str | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -53,8 +55,8 @@ class TorchvisionData(ImageData):
         return list(self.names) or super().class_names
 
     def open(self, root: Path, download: bool) -> Any:
-        """Return the torchvision dataset of the files below ``root``; ``download`` downloads them first."""
-        raise NotImplementedError
+        """Return the training images of the files below ``root``, which torchvision checks; or download them first."""
+        return self.source(str(root), train=True, download=download)
 
     def read(self, dataset: Any) -> tuple[Tensor, Tensor | None]:
         """Return images and labels of a torchvision dataset; by default, of one that holds NHWC arrays."""

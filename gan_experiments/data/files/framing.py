@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from annotated_types import Interval
 from PIL import Image, ImageOps
 
 from gan_experiments.core.types import ConfigError, DataFacts
-from gan_experiments.data.files.pictures import ArrayPicture, Picture
+from gan_experiments.data.files.pictures import ArrayPicture, Opener, Picture
 
 Channels = Annotated[int, Interval(ge=1, le=64)]  # 1: grey, 3: RGB
 Bits = Literal[8, 16]
@@ -105,7 +104,7 @@ def refuse_bomb(image: Picture) -> None:
         raise ValueError(f"{width}x{height} pixels are more than the {Image.MAX_IMAGE_PIXELS:,} that are safe")
 
 
-def guess_size(first: str, opened: AbstractContextManager[Callable[[str], Picture]]) -> int:
+def guess_size(first: str, opened: AbstractContextManager[Opener]) -> int:
     """Return the default image size: the shorter side of the first image.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import stat
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -61,13 +62,7 @@ class ArrayPicture:
 
 
 Picture = Image.Image | ArrayPicture
-
-
-class Opener(Protocol):
-    """A function that opens an image file by its name; thread-safe."""
-
-    def __call__(self, name: str) -> Picture:
-        """Return the image; its pixels are read later."""
+Opener = Callable[[str], Picture]  # opens an image file by its name, whose pixels are read later; thread-safe
 
 
 class Opened(Protocol):
