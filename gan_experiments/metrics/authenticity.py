@@ -27,10 +27,6 @@ class AuthPct(FeatureMeasure):
     keeps: ClassVar[tuple[str, ...]] = ("features",)
     min_trained: ClassVar[int] = 3  # a neighbour's neighbour that is another
 
-    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
-        """Return the percentage."""
-        return self.compare_with_margins(real, fake, seed)[0]
-
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return the percentage and its margin, that of a mean."""
         percent = 100 * authenticity(_trained(real), fake.rows).double()

@@ -42,10 +42,6 @@ class CMMD(FeatureMeasure):
         super().__init__(feature, reset_real_features)
         self.bandwidth = bandwidth
 
-    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
-        """Return the discrepancy."""
-        return self.compare_with_margins(real, fake, seed)[0]
-
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return the discrepancy and its margin, that of the mean of what each generated image contributes."""
         found = gaussian_mmd(real.rows, fake.rows, self.bandwidth)

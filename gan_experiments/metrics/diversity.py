@@ -30,7 +30,6 @@ class PerceptualDiversity(Measure, LearnedPerceptualImagePatchSimilarity):
 
     values: ClassVar[tuple[str, ...]] = ("lpips_diversity",)
     higher_is_better = True
-    selection: ClassVar[str] = ""
     has_real_baseline: ClassVar[bool] = True
     net: Any
     count: Tensor

@@ -77,8 +77,13 @@ class FeatureMeasure(Measure, FeatureStates):
         return self.min_images
 
     def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
-        """Return its ``values`` by name; everything random is a function of ``seed``."""
-        raise NotImplementedError
+        """Return its ``values`` by name; everything random is a function of ``seed``.
+
+        A subclass has this or ``compare_with_margins``.
+        """
+        if type(self).compare_with_margins is FeatureMeasure.compare_with_margins:
+            raise NotImplementedError
+        return self.compare_with_margins(real, fake, seed)[0]
 
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return its values, and the margins of error at 95 % of those for which it knows one itself."""

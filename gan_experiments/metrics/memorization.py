@@ -31,10 +31,6 @@ class Memorization(FeatureMeasure):
     keeps: ClassVar[tuple[str, ...]] = ("features",)
     min_held_out: ClassVar[int] = 1
 
-    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
-        """Return probability and Z statistic."""
-        return self.compare_with_margins(real, fake, seed)[0]
-
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return both values and the margin of the probability; the Z statistic is itself a measure of significance."""
         assert real.trained is not None

@@ -53,10 +53,6 @@ class PRDC(FeatureMeasure):
         """An image and its nearest neighbours."""
         return 1 + max(self.neighbours, self.density_neighbours)
 
-    def compare(self, real: FeatureSet, fake: FeatureSet, seed: int) -> Values:
-        """Return the four means."""
-        return self.compare_with_margins(real, fake, seed)[0]
-
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return the four means, and the margins of precision and density, which are means over generated images."""
         scores = precision_recall_density_coverage(real.rows, fake.rows, self.neighbours, self.density_neighbours)

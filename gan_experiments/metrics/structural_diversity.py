@@ -31,7 +31,6 @@ class StructuralDiversity(Measure, MultiScaleStructuralSimilarityIndexMeasure):
 
     values: ClassVar[tuple[str, ...]] = ("ms_ssim",)
     higher_is_better = False
-    selection: ClassVar[str] = ""
     has_real_baseline: ClassVar[bool] = True
     similarities: list[Tensor]
 
