@@ -134,10 +134,7 @@ class ArmResult:
         """Sort key: the median over all seeds, then the mean of those that did not diverge."""
         values = list(self.outcomes.values())
         finite = [value for value in values if math.isfinite(value)]
-        return (
-            medians.median(values) if values else math.inf,
-            medians.fmean(finite) if finite else math.inf,
-        )
+        return (medians.median(values) if values else math.inf, medians.fmean(finite) if finite else math.inf)
 
 
 def outcomes(arm: Arm, criterion: Criterion, score: Score | None = None) -> dict[Block, float]:

@@ -109,13 +109,7 @@ def _test(first: ArmResult, second: ArmResult, plan: Plan | None) -> _Tested:
 
 
 def _pair(
-    first: ArmResult,
-    second: ArmResult,
-    test: _Tested,
-    adjusted: float,
-    family: int,
-    sign: float,
-    plan: Plan | None,
+    first: ArmResult, second: ArmResult, test: _Tested, adjusted: float, family: int, sign: float, plan: Plan | None
 ) -> PairResult:
     a, b, result = test.first, test.second, test.result
     finite = [values[np.isfinite(values)] for values in (a, b)]

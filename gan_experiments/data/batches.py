@@ -30,11 +30,7 @@ class InMemory:
     """
 
     def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor | None,
-        training: Tensor | None = None,
-        device: torch.device | None = None,
+        self, images: Tensor, labels: Tensor | None, training: Tensor | None = None, device: torch.device | None = None
     ) -> None:
         self._images = images.to(device)
         self._labels = None if labels is None else labels.to(device)

@@ -204,11 +204,7 @@ class Evaluator:
             "left_out": self.left_out,
             **{
                 group: {
-                    name: {
-                        "values": list(each.values),
-                        "higher_is_better": directions(each),
-                        **each.provenance(),
-                    }
+                    name: {"values": list(each.values), "higher_is_better": directions(each), **each.provenance()}
                     for name, each in measures.items()
                 }
                 for group, measures in (("features", self.features), ("measures", self.measures))

@@ -38,10 +38,7 @@ class FIDInfinity(FeatureMeasure):
     final_only: ClassVar[bool] = True
 
     def __init__(
-        self,
-        feature: nn.Module | None = None,
-        points: Points = POINTS,
-        reset_real_features: bool = True,
+        self, feature: nn.Module | None = None, points: Points = POINTS, reset_real_features: bool = True
     ) -> None:
         super().__init__(feature, reset_real_features)
         self.points = points

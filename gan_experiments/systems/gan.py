@@ -11,14 +11,7 @@ from annotated_types import Interval
 from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
-from gan_experiments.core.contracts import (
-    Augmentation,
-    Batch,
-    Discriminator,
-    DiscriminatorOutput,
-    Generator,
-    Penalty,
-)
+from gan_experiments.core.contracts import Augmentation, Batch, Discriminator, DiscriminatorOutput, Generator, Penalty
 from gan_experiments.core.images import to_float
 from gan_experiments.core.precision import in_float32
 from gan_experiments.core.types import PositiveInt, Repeats

@@ -31,9 +31,7 @@ class TooSlowError(Exception):
 
 
 def images_per_second(
-    config: Mapping[str, Any],
-    seconds: Callable[[], float] = time.perf_counter,
-    patience: float | None = None,
+    config: Mapping[str, Any], seconds: Callable[[], float] = time.perf_counter, patience: float | None = None
 ) -> float:
     """Train a checked config for a dozen steps, fewer if they take long, and return images/s without evaluations.
 

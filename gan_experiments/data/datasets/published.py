@@ -114,11 +114,7 @@ class LSUN(LMDB):
     has_labels: ClassVar[bool] = False
 
     def __init__(
-        self,
-        path: str | None = None,
-        category: str = "church_outdoor",
-        image_size: ImageSize = 64,
-        **options: Any,
+        self, path: str | None = None, category: str = "church_outdoor", image_size: ImageSize = 64, **options: Any
     ) -> None:
         folder = Path(path).expanduser() if path else cache_folder() / "data" / "lsun" / f"{category}_train_lmdb"
         super().__init__(path=str(folder), image_size=image_size, **options)

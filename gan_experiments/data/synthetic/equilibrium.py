@@ -57,10 +57,7 @@ class Gaussian(ImageData):
     has_labels: ClassVar[bool] = False
 
     def __init__(
-        self,
-        stds: Spreads = (0.2, 0.1),
-        components: PositiveInt = 1,
-        num_points: PositiveInt = 100000,
+        self, stds: Spreads = (0.2, 0.1), components: PositiveInt = 1, num_points: PositiveInt = 100000
     ) -> None:
         super().__init__()
         self._stds = torch.tensor(stds, dtype=torch.float64)

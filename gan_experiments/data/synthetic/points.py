@@ -109,11 +109,7 @@ class Ring(Points):
     """
 
     def __init__(
-        self,
-        modes: Modes = 8,
-        std: PositiveFloat = 0.01,
-        num_points: PositiveInt = 100000,
-        first_twice: bool = False,
+        self, modes: Modes = 8, std: PositiveFloat = 0.01, num_points: PositiveInt = 100000, first_twice: bool = False
     ) -> None:
         angles = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / modes)
         centers = EXTENT * torch.stack([angles.cos(), angles.sin()], dim=1)
