@@ -7,9 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-COVERED = (
-    0.25  # share of a mode's samples, of those that it would have of a perfect generator, from which it is covered
-)
+# The share of the samples that a mode would have of a perfect generator, from which it is covered.
+COVERED = 0.25
 
 
 def mode_coverage(samples: Tensor, high_quality: Tensor, weights: Tensor | None = None) -> dict[str, float]:
