@@ -135,15 +135,14 @@ class TranslatorTraining(AdversarialSystem):
         """Return the loss of a discriminator with its penalties, and its outputs for real images."""
         side = shown.side
         due = side.due(self.clock.step)
-        clean = [
-            images.detach().float().requires_grad_(self._differentiates_clean(role))
-            for role, images in (("real", shown.real), ("fake", self.shown_fake(shown)))
-        ]
-        seen = [self._augmented(side, role, images) for role, images in zip(("real", "fake"), clean, strict=True)]
-        for index, role in enumerate(("real", "fake")):
-            if not seen[index].requires_grad:
+        clean, seen = [], []
+        for role, images in (("real", shown.real), ("fake", self.shown_fake(shown))):
+            clean.append(images.detach().float().requires_grad_(self._differentiates_clean(role)))
+            augmented = self._augmented(side, role, clean[-1])
+            if not augmented.requires_grad:
                 wanted = any(getattr(penalty, f"differentiates_{role}") for penalty in due.values())
-                seen[index] = seen[index].detach().requires_grad_(wanted)
+                augmented = augmented.detach().requires_grad_(wanted)
+            seen.append(augmented)
         of_real, of_fake = (self._discriminate(side, images) for images in seen)
         loss = side.loss.discriminator(of_real.output, of_fake.output)
         check_term(loss, side.loss, "loss", "discriminator", of_fake.output.requires_grad)
