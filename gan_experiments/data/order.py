@@ -11,13 +11,9 @@ from gan_experiments.core.randomness import Stream
 class Order:
     """An endless sequence of image indices: one random permutation of the dataset per epoch.
 
-    Position ``p`` is entry ``p % n`` of the permutation of epoch ``p // n``, which is a function of the seed and the
-    epoch alone. So the order does not depend on the batch size, the start of a run or the number of processes, and a
-    batch may straddle two epochs.
-
-    Args:
-        num_images: Number of images, ``n``.
-        seed: The run's seed.
+    Of ``n`` images, position ``p`` is entry ``p % n`` of the permutation of epoch ``p // n``, which is a function of
+    the seed and the epoch alone. So the order does not depend on the batch size, the start of a run or the number of
+    processes, and a batch may straddle two epochs.
     """
 
     def __init__(self, num_images: int, seed: int) -> None:

@@ -18,9 +18,6 @@ class Prefetched:
     """Iterates over batches in the same order, prepared by a thread and, with a GPU, pinned in memory.
 
     Pinned batches are copied to the GPU while it computes. An exception in the thread is raised in the consumer.
-
-    Args:
-        batches: The batches to prefetch.
     """
 
     def __init__(self, batches: Iterable[AnyBatch]) -> None:

@@ -12,12 +12,7 @@ from gan_experiments.data.base import ImageData
 
 
 class RememberedData(ImageData):
-    """The facts of data without the images.
-
-    Args:
-        facts: What the networks of a run are built for.
-        missing: Why the images cannot be read; raised where they are needed.
-    """
+    """The facts of data without the images; why those are ``missing`` is raised where they are needed."""
 
     def __init__(self, facts: DataFacts, missing: ConfigError) -> None:
         super().__init__()

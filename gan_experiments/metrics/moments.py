@@ -31,13 +31,10 @@ class _Sums:
 
 
 class Moments:
-    """Running mean and covariance of features; memory does not grow with the number of samples.
+    """Running mean and covariance of features ``(D,)``; memory does not grow with the number of samples.
 
     Up to ``D`` samples are kept as they are. Beyond that only sums of features and of their products are kept, relative
     to the first sample, so that nothing cancels where features lie far from zero.
-
-    Args:
-        num_features: ``D``, the length of a feature vector.
     """
 
     def __init__(self, num_features: int) -> None:

@@ -28,15 +28,12 @@ _READ_ERRORS = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, 
 
 
 class RealFeatures(FeatureStates):
-    """Features of real images, collected as any metric collects them.
+    """Features of real images, collected as any metric collects them, from the image ``position`` of this process on.
 
-    Args:
-        membership: The part that each image belongs to: int64, ``(N,)``.
-        keeps: What to keep of every image besides the moments.
-        position: Index of the first image of this process.
+    ``membership`` is the part that each image belongs to: int64, ``(N,)``.
     """
 
-    def __init__(self, membership: Tensor, keeps: Iterable[str], position: int = 0) -> None:
+    def __init__(self, membership: Tensor, keeps: Iterable[str], position: int) -> None:
         super().__init__()
         self._membership = membership
         self._parts = int(membership.max()) + 1
@@ -57,12 +54,7 @@ class RealFeatures(FeatureStates):
 class ReferenceStatistics:
     """Real images in the features of one extractor, read from the cache if they have been extracted before.
 
-    A file that keeps more than is needed is used too.
-
-    Args:
-        data: The real images.
-        extractor: The feature extractor, prepared.
-        keeps: What measures need of every image besides the moments.
+    A file that keeps more of every image than is needed is used too. The extractor has been prepared.
     """
 
     def __init__(self, data: ImageSource, extractor: Extractor, keeps: Sequence[str]) -> None:

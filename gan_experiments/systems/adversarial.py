@@ -43,10 +43,6 @@ def check_term(value: Any, component: nn.Module, key: str, method: str, trains: 
 class AdversarialSystem(System):
     """A system with a generator and a discriminator, each with an optimizer; a subclass has the training step.
 
-    Args:
-        generator: The generator, or a translator.
-        setup: What it is trained with.
-
     Attributes:
         penalties: Terms and constraints beside the loss, by name.
         augmentations: What the discriminator sees images through, by name.

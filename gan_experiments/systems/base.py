@@ -32,10 +32,6 @@ _ABSENT = object()  # not ``None``, which a config can set
 class System(ManualSteps):
     """A LightningModule that trains a generator; run loop, evaluation and commands use nothing but this interface.
 
-    Args:
-        generator: Maps latents to images.
-        setup: What it is trained with.
-
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
         adversarial: Whether a discriminator is trained.

@@ -31,9 +31,6 @@ NETWORKS = ("generator", "discriminator", "encoder")  # of a system, in the orde
 class ManualSteps(pl.LightningModule):
     """A LightningModule under manual optimization, whose steps draw from streams of their own and may have parts.
 
-    Args:
-        setup: What it is trained with.
-
     Attributes:
         optimized: The networks with an optimizer of their own, in the order of the optimizers.
         direct: Whether steps of optimizers bypass Lightning, whose hooks and wrappers take longer than a small network;

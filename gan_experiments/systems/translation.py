@@ -26,13 +26,6 @@ DIRECTIONS = {"a_to_b": "", "b_to_a": "backward_"}  # with the prefix of the net
 class TranslationSystem(TranslatorTraining):
     """A system of translators; a subclass says which images a step makes, and the terms that it adds to the loss.
 
-    Args:
-        generator: Translates A to B.
-        discriminator: Tells images of B from translated ones.
-        setup: What it is trained with.
-        adversarial_weight: Factor of the adversarial loss of the translators.
-        channels_last: Memory format of weights and images: faster convolutions, different rounding.
-
     Attributes:
         translates: Marks systems of translators for the rules of components.
         paired: Whether each input must come with the image to be made of it.

@@ -41,16 +41,7 @@ class RunLoop(pl.Callback):
     processes or a user's callback that watches steps, it always returns.
 
     Parts that are ``None`` are skipped. Callbacks of the user run between sampling and saving: they see the latest
-    values, and a checkpoint of the same step holds their state.
-
-    Args:
-        monitor: Means of the step statistics.
-        evaluation: Measures of the generator.
-        samples: Grids of generated images.
-        checkpoint: Saves the run.
-        progress: Progress bar.
-        failures: Names what goes wrong; needs the rows of the monitor.
-        rule: Stops the run by its periodic evaluations.
+    values, and a checkpoint of the same step holds their state. A ``rule`` stops the run by its periodic evaluations.
 
     Attributes:
         latest: The latest value of every scalar that was logged, by name.

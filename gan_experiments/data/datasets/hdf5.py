@@ -17,13 +17,7 @@ _LABELS = "labels"  # which need not be there
 
 
 class HDF5File(RecordSource):
-    """Two arrays of an HDF5 file: images, and the labels that they may have.
-
-    Args:
-        path: The file.
-        images: Name of the array of images.
-        labels: Name of the array of labels.
-    """
+    """Two arrays of an HDF5 file, by their names: images, and the labels that they may have."""
 
     def __init__(self, path: Path, images: str, labels: str) -> None:
         self.path, self.key = path, _KEY

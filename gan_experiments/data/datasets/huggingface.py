@@ -32,14 +32,9 @@ class _Part(NamedTuple):
 
 
 class HuggingFaceFiles(RecordSource):
-    """The rows of Arrow or Parquet files with a column of images.
+    """The rows of Arrow or Parquet files with a column of images; the arguments are those of :class:`HuggingFace`.
 
-    Args:
-        path: A file; a folder of such files, or one that ``save_to_disk`` wrote.
-        split: Of a folder with several: a folder, or the name of files, its beginning or its end.
-        image: Name of the column of images; ``None``: the first one that holds images.
-        label: Name of the column of labels; ``None``: the first one of classes, or ``label``, if there is one;
-            ``False``: none, whatever columns there are.
+    A split is a folder, or the name of files, its beginning or its end.
     """
 
     def __init__(self, path: Path, split: str, image: str | None, label: str | Literal[False] | None) -> None:

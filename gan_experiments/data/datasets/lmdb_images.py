@@ -17,14 +17,7 @@ _CODE = "latin-1"  # in which any key is a text
 
 
 class LMDBFolder(RecordSource):
-    """The values of an LMDB, which are image files.
-
-    Args:
-        path: The folder that holds ``data.mdb``.
-
-    Attributes:
-        missing: What to say if it does not.
-    """
+    """The values of an LMDB, which are image files; ``missing`` is said where its folder holds no ``data.mdb``."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.key = path, _KEY

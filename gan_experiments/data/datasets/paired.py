@@ -27,12 +27,7 @@ _LISTED = 10  # pairs that a message names
 
 
 class Half:
-    """One half of pictures that hold the images of both domains side by side.
-
-    Args:
-        source: The pictures.
-        right: Whether it is the right half.
-    """
+    """The left or the right half of pictures that hold the images of both domains side by side."""
 
     def __init__(self, source: Folder | Archive, right: bool) -> None:
         self.source = source

@@ -26,13 +26,7 @@ def source_at(path: str | Path, key: str, hint: str = "") -> Folder | Archive:
 
 
 class Domain(ImageFiles):
-    """The image files of one domain.
-
-    Args:
-        source: The folder or archive.
-        guessed: Whether ``image_size`` is not given by the user, but that of the other domain.
-        **options: Options of every dataset of image files.
-    """
+    """The image files of one domain; ``guessed``: ``image_size`` is not the user's, but that of the other domain."""
 
     def __init__(self, source: Folder | Archive, guessed: bool = False, **options: Any) -> None:
         super().__init__(**options)

@@ -54,10 +54,7 @@ class Listing:
 class Folder:
     """A folder of image files, whose stamps are size and modification time.
 
-    Args:
-        path: The folder.
-        key: Config key of the folder, for error messages.
-        hint: What to put there, for the message that it does not exist.
+    Messages name its config key and, where it does not exist, end with the hint what to put there.
     """
 
     def __init__(self, path: Path, key: str = "dataset.root", hint: str = "") -> None:
@@ -117,12 +114,7 @@ def _stamped(folder: str, name: str, below: str) -> File:
 
 
 class Archive:
-    """A zip archive of image files, read without unpacking, whose stamps are size and checksum.
-
-    Args:
-        path: The archive.
-        key: Config key of the archive, for error messages.
-    """
+    """A zip archive of image files, read without unpacking, whose stamps are size and checksum."""
 
     def __init__(self, path: Path, key: str = "dataset.path") -> None:
         self.path = path

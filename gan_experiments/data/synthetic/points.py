@@ -50,12 +50,7 @@ class GaussianMixture:
 
 
 class NoisySpiral:
-    """Spiral with Gaussian noise; its cells are equal intervals of the angle.
-
-    Args:
-        cells: Number of cells.
-        std: Standard deviation of the noise in each direction.
-    """
+    """Spiral with Gaussian noise, ``std`` in each direction; its cells are equal intervals of the angle."""
 
     weights: Tensor | None = None
     _STEPS = 100  # points of the curve per cell, to which distances are measured

@@ -26,9 +26,6 @@ class Triangles:
 
     A cell is the octant of the centroid around the centre of the image, combined with the quartile of the area. All 32
     are equally probable, because the distribution is symmetric in the octants.
-
-    Args:
-        image_size: Height and width in pixels.
     """
 
     num_cells = _OCTANTS * _QUARTERS

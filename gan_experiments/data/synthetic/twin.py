@@ -22,10 +22,8 @@ class Twins(ImageData):
     """Images of a dataset as domain A, the twins of its other images as domain B; both have three channels.
 
     Half of the images are in each domain, so no twin of an input is trained on; a tenth of domain A is kept for
-    evaluations. The division is the same for every run. A subclass says which grey images, and what a twin is.
-
-    Args:
-        **options: Options of every dataset, about domain B.
+    evaluations. The division is the same for every run. A subclass says which grey images, and what a twin is; options
+    of every dataset are about domain B.
     """
 
     domains: ClassVar[str] = "unpaired"

@@ -38,14 +38,7 @@ def evaluation_samples(
 
 
 class TranslatedSamples:
-    """Translated images by index: a function of the weights, without noise.
-
-    Args:
-        system: Translates.
-        inputs: What it translates.
-        count: Largest number of images.
-        ema: Use the averaged translator.
-    """
+    """Translated images by index, at most ``count``: a function of the weights, without noise."""
 
     def __init__(self, system: TranslationSystem, inputs: Inputs, count: int, ema: bool = True) -> None:
         self._system, self._inputs, self._ema = system, inputs, ema
@@ -83,12 +76,7 @@ def _moved(values: Tensor | None, device: torch.device) -> Tensor | None:
 class EvaluationSamples:
     """Generated images by index: a function of the weights and the seed, whatever the batch size.
 
-    Args:
-        system: Generates the images.
-        count: Number of images.
-        seed: Of the latents; they have a random stream of their own, so evaluating does not affect training.
-        ema: Use the averaged generator.
-        truncation: Truncation of the latents, as the generator defines it; ``None``: no truncation.
+    Latents have a random stream of their own, so evaluating does not affect training.
     """
 
     def __init__(

@@ -132,9 +132,6 @@ class ServiceLogger(RunLogger):
     be deleted there; it is logged again with the same values. If the service or its package fails, training goes on
     without it.
 
-    Args:
-        run: The run's folder.
-
     Attributes:
         package: The package, as it is imported.
         extra: The extra that installs it, and the logger's name.
