@@ -70,7 +70,7 @@ class Extractor(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._network: nn.Module | None = None
-        self._details: dict[str, Any] = {}  # what its provenance says beside the rest
+        self._details: dict[str, Any] = {}
 
     @torch.inference_mode(False)  # evaluation may call it in inference mode
     def prepare(self, data: ImageSource) -> None:
@@ -92,7 +92,7 @@ class Extractor(nn.Module):
         self.load(data)
 
     def load(self, data: ImageSource) -> None:
-        """Load or train the weights, and set ``_network``."""
+        """Load or train the weights, and set ``_network``, and what to add to the provenance as ``_details``."""
         raise NotImplementedError
 
     @property

@@ -9,7 +9,6 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -75,15 +74,12 @@ class NativeClassifier(Extractor):
             )
         self._network = network.eval().requires_grad_(False)
         self.weight_hash = hash_weights(network.state_dict())
+        self._details = {"accuracy": self.accuracy}
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, 4 * width)`` and logits ``(B, K)``."""
         features = self.network.features(to_float(images))
         return features, self.network.head(features) if self.name == "native" else None
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what the features depend on, with the accuracy of the classifier."""
-        return {**super().provenance(), "accuracy": self.accuracy}
 
     def _recipe(self, data: ImageSource) -> str:
         """Return everything that the weights are a function of, as JSON."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Interval
@@ -95,6 +95,12 @@ class TimmNetwork(Extractor):
         self._network = network.eval().requires_grad_(False)
         with torch.no_grad():
             self.num_features = self(data.images[:1])[0].shape[1]
+        keys = ("input_size", "interpolation", "crop_mode", "crop_pct", "mean", "std")
+        self._details |= {
+            "features": "output" if self._output else "embedding",
+            "preparation": {"resize": "Pillow, 8 bits"} | {key: self._preparation[key] for key in keys},
+            "positions": self._positions,
+        }
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)``, and the logits of a classifier ``(B, K)``."""
@@ -102,16 +108,6 @@ class TimmNetwork(Extractor):
         if self._output:
             return torch.cat(outputs), None
         return torch.cat(embeddings), torch.cat(outputs) if self._published.num_classes else None
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what the features depend on: with resize, crop and normalization, and what the features are."""
-        keys = ("input_size", "interpolation", "crop_mode", "crop_pct", "mean", "std")
-        return {
-            **super().provenance(),
-            "features": "output" if self._output else "embedding",
-            "preparation": {"resize": "Pillow, 8 bits"} | {key: self._preparation[key] for key in keys},
-            "positions": self._positions,
-        }
 
     def _find_weights(self) -> Path:
         path = cache_folder() / "weights" / f"{self.name}.safetensors"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torchvision
@@ -63,6 +63,7 @@ class TorchvisionClassifier(Extractor):
         self._head, self.num_features = layers[-1], layers[-1].in_features
         self._network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.weight_hash = hash_weights(state)
+        self._details["resize"] = f"antialiased to {self._size}"
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, num_features)`` and the logits ``(B, K)``."""
@@ -73,10 +74,6 @@ class TorchvisionClassifier(Extractor):
         finally:
             hook.remove()
         return torch.cat(features), torch.cat(logits)
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what the features depend on, with the filter and the size that images are resized to."""
-        return {**super().provenance(), "resize": f"antialiased to {self._size}"}
 
     @property
     def _size(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +66,11 @@ class UserNetwork(Extractor):
             raise ConfigError(f"metrics: {self.name} returns {tuple(features.shape)} for an image, not features (1, F)")
         self.num_features = features.shape[1]
         self.weight_hash = hash_weights(self._given.state_dict())
+        kind = type(self._given)
+        # Options such as the slope of a leaky ReLU are not in the weights, but in the printed layers.
+        layers = f"{kind.__module__}.{kind.__qualname__} {self._given}"
+        resize = f"antialiased to {self._image_size}" if self._image_size else "none"
+        self._details = {"resize": resize, "layers": short_hash(layers)}
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map uint8 ``(B, C, H, W)`` to features ``(B, F)``, and logits ``(B, K)`` if the network returns any."""
@@ -75,14 +79,6 @@ class UserNetwork(Extractor):
             return torch.cat(outputs), None
         features, logits = zip(*outputs, strict=True)
         return torch.cat(features), torch.cat(logits)
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what the features depend on, with the size that images are resized to and a hash of the layers."""
-        kind = type(self._given)
-        # Options such as the slope of a leaky ReLU are not in the weights, but in the printed layers.
-        layers = f"{kind.__module__}.{kind.__qualname__} {self._given}"
-        resize = f"antialiased to {self._image_size}" if self._image_size else "none"
-        return {**super().provenance(), "resize": resize, "layers": short_hash(layers)}
 
     def _resized(self, images: Tensor) -> Tensor:
         floats = to_float(images)
