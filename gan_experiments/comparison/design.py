@@ -140,9 +140,8 @@ class _Varying:
                 problems.append(f"factor: no run has {name!r} in its config{suggest(name, self._known)}")
             elif len(levels := set(self.levels(name))) < 2:
                 varies = ", ".join(self.fewest() or ["nothing but the seed"])
-                problems.append(
-                    f"factor: {name} is {levels.pop()} in all {len(self._runs)} runs (what varies: {varies})"
-                )
+                text = f"{name} is {levels.pop()} in all {len(self._runs)} runs"
+                problems.append(f"factor: {text} (what varies: {varies})")
         if problems:
             raise ConfigError(problems)
         return list(dict.fromkeys(names))

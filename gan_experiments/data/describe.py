@@ -34,9 +34,8 @@ def describe(data: ImageData) -> list[str]:
     for channel, (mean, std) in enumerate(channel_statistics(data.images)):
         lines.append(f"  channel {channel}    mean {mean:.4g}, standard deviation {std:.4g}")
     copies, originals = duplicates(data.images)
-    lines.append(
-        f"  duplicates   {f'{copies:,} images are exact copies of {originals:,} others' if copies else 'none'}"
-    )
+    copied = f"{copies:,} images are exact copies of {originals:,} others" if copies else "none"
+    lines.append(f"  duplicates   {copied}")
     for title, names in data.about_files().items():
         count = f"{len(names):,}: " if title in _COUNTED and names else ""
         lines.append(f"  {title:<12} {count}{first_few(names, _MAX_LISTED) or 'none'}")

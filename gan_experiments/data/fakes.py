@@ -59,9 +59,8 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
             except Exception as error:  # Pillow raises exceptions of many types for damaged files
                 problems.append(f"{name} ({error})")
     if problems:
-        raise ConfigError(
-            f"fake: {len(problems)} of {len(names)} images do not fit: {first_few(problems, _MAX_LISTED)}"
-        )
+        listed = first_few(problems, _MAX_LISTED)
+        raise ConfigError(f"fake: {len(problems)} of {len(names)} images do not fit: {listed}")
     return torch.from_numpy(images)
 
 

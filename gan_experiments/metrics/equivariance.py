@@ -66,10 +66,8 @@ class Equivariance(Measure):
             ConfigError: There are images only, their latents are truncated, or the generator takes no transform.
         """
         if not isinstance(batch, Generated) or batch.moved is None:
-            text = (
-                "needs a generator whose input can be moved, without truncation, such as model=stylegan3; leave it out"
-            )
-            raise ConfigError(f"metrics.measures.equivariance: {text}")
+            text = "needs a generator whose input can be moved, without truncation, such as model=stylegan3"
+            raise ConfigError(f"metrics.measures.equivariance: {text}; leave it out")
         if (wanted := min(len(batch.images), self.images - sum(map(len, self.errors)))) > 0:
             side = batch.images.shape[-1]
             draws, made = batch.moved(lambda draws: transforms(draws, side), wanted)
@@ -107,10 +105,8 @@ class Equivariance(Measure):
         yield from super().check(key, options, config)
         network = config.component("model.generator")
         if network is not None and not getattr(network, "transforms", False):
-            text = (
-                f"{network.__name__} takes no transform of its input; leave this measure out, or take model=stylegan3"
-            )
-            yield Problem(key, text)
+            text = f"{network.__name__} takes no transform of its input"
+            yield Problem(key, f"{text}; leave this measure out, or take model=stylegan3")
 
 
 def amounts(draws: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -49,9 +49,8 @@ class SeFa(Sheet):
         weight = generator.style_weight()
         if weight is None:
             name = type(generator).__name__
-            raise ConfigError(
-                f"output: sefa needs the weight that styles meet first; {name} does not define style_weight"
-            )
+            text = f"sefa needs the weight that styles meet first; {name} does not define style_weight"
+            raise ConfigError(f"output: {text}")
         length = weight.shape[1]
         if not self.directions or not all(0 <= index < length for index in self.directions):
             raise ConfigError(f"output.directions: {list(self.directions)} must be indices from 0 to {length - 1}")

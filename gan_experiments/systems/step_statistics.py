@@ -35,9 +35,8 @@ class StepStatistics:
             if self._steps == CAPACITY:
                 self.read()
             self._steps += 1
-        self._rows.append(
-            (step, {name: each.detach() if each.requires_grad else each for name, each in values.items()})
-        )
+        own = {name: each.detach() if each.requires_grad else each for name, each in values.items()}
+        self._rows.append((step, own))
 
     def read(self) -> dict[str, float]:
         """Return the mean of each value over the steps since the last reading and over all processes, and clear them.

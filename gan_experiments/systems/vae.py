@@ -70,9 +70,8 @@ class VAE(System):
     ) -> None:
         facts = generator.facts
         if likelihood == "bernoulli" and facts.channels != 1:
-            raise ConfigError(
-                f"model.likelihood: bernoulli is for grayscale images; {facts.name} has {facts.channels} channels"
-            )
+            text = f"bernoulli is for grayscale images; {facts.name} has {facts.channels} channels"
+            raise ConfigError(f"model.likelihood: {text}")
         if likelihood == "bernoulli" and not generator.bounded:
             text = f"{type(generator).__name__} does not end with tanh here, or does not say bounded = True"
             raise ConfigError(f"model.likelihood: bernoulli: {text}: its images are no probabilities; take gaussian")

@@ -49,9 +49,8 @@ def discriminator_too_strong(series: Series, first: Mapping[str, float], signed:
     now, before = float(np.median(series[GRADIENT][-ROWS:])), first[GRADIENT]
     if not before / _CHANGE < now < before * _CHANGE:
         change = "vanished" if now < before else "exploded"
-        return f"the discriminator makes no error any more, and the generator's gradient has {change}: " + (
-            f"{now:.2g}, {before:.2g} at first"
-        )
+        text = f"the discriminator makes no error any more, and the generator's gradient has {change}"
+        return f"{text}: {now:.2g}, {before:.2g} at first"
     return None
 
 

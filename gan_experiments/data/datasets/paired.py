@@ -41,9 +41,8 @@ class Half:
             def open_half(name: str) -> Picture:
                 picture = open_(name)
                 middle = picture.width // 2
-                return picture.crop(
-                    (middle if self.right else 0, 0, 2 * middle if self.right else middle, picture.height)
-                )
+                left = middle if self.right else 0
+                return picture.crop((left, 0, left + middle, picture.height))
 
             yield open_half
 
@@ -174,10 +173,8 @@ class Paired(ImageData):
         for key, own, other, missing in (("root_a", a, b, "root_b"), ("root_b", b, a, "root_a")):
             alone = [name for stem, name in own.items() if stem not in other]
             if alone:
-                text = (
-                    f"{len(alone):,} of {len(own):,} images have no partner in {missing}: {first_few(alone, _LISTED)}"
-                )
-                problems.append(f"dataset.{key}: {text}")
+                text = f"{len(alone):,} of {len(own):,} images have no partner in {missing}"
+                problems.append(f"dataset.{key}: {text}: {first_few(alone, _LISTED)}")
         if problems:
             raise ConfigError(problems)
         self._check_sizes(a, b)

@@ -180,9 +180,8 @@ class TorchDataset(ImageData):
         present, named = set(labels), len(self._classes)
         largest = max(present)
         if named and largest >= named:
-            raise ConfigError(
-                f"dataset.dataset: item {labels.index(largest)} has label {largest}, but classes lists {named} names"
-            )
+            text = f"item {labels.index(largest)} has label {largest}, but classes lists {named} names"
+            raise ConfigError(f"dataset.dataset: {text}")
         empty = next((label for label in range(named or largest) if label not in present), None)
         if empty is not None:
             raise ConfigError(f"dataset.dataset: no item has label {empty}; labels must number the classes from 0")

@@ -215,10 +215,8 @@ def _scan(shard: Path) -> tuple[np.ndarray, ShardStatistics]:
                     statistics.digest.update(f"{label} {sample[image][1]}".encode())
                     entries.append((*sample[image], label))
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"dataset.urls: {shard} is not an uncompressed tar archive, or is damaged ({reason})"
-        ) from error
+        text = f"{shard} is not an uncompressed tar archive, or is damaged"
+        raise ConfigError(f"dataset.urls: {text} ({' '.join(str(error).split())})") from error
     return np.array(entries, dtype=ENTRY), statistics
 
 

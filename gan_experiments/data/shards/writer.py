@@ -39,9 +39,8 @@ def write_shards(data: ImageData, folder: Path, shard_images: int, seed: int) ->
         raise ConfigError(f"output: {folder} exists and is not overwritten")
     if data.class_sizes is not None and not data.class_sizes.all():
         empty = data.class_names[int(data.class_sizes.argmin())]
-        raise ConfigError(
-            f"dataset: the subset has no image of class {empty}, which shards need; a zip archive does not"
-        )
+        text = f"the subset has no image of class {empty}, which shards need"
+        raise ConfigError(f"dataset: {text}; a zip archive does not")
     shuffled = data.training[Stream(seed, "shards").permutation(len(data.training))]
     shards = torch.split(shuffled, shard_images)
     digits = max(4, len(str(len(shards) - 1)))

@@ -73,9 +73,8 @@ class TimmNetwork(Extractor):
         published = get_pretrained_cfg(model) if model.partition(".")[0] in list_models() else None
         if published is None or not (published.hf_hub_id or published.url):
             similar = list_models(f"*{model.partition('.')[0].split('_')[0]}*", pretrained=True)[:8]
-            raise ConfigError(
-                f"metrics: timm has no model {model!r} with weights (similar: {', '.join(similar) or 'none'})"
-            )
+            hint = f"similar: {', '.join(similar) or 'none'}"
+            raise ConfigError(f"metrics: timm has no model {model!r} with weights ({hint})")
         self.name = model
         self._weights = weights
         self._output = features == "output"
@@ -134,10 +133,8 @@ class TimmNetwork(Extractor):
                     self.name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}, **sized
                 )
         except (RuntimeError, KeyError, AttributeError, TypeError, ValueError, AssertionError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ConfigError(
-                f"metrics.weights: {path} holds the weights of another network than {self.name}: {reason}"
-            ) from error
+            text = f"{path} holds the weights of another network than {self.name}"
+            raise ConfigError(f"metrics.weights: {text}: {' '.join(str(error).split())[:200]}") from error
         return network
 
     def _part(self, images: Tensor) -> tuple[Tensor, Tensor]:

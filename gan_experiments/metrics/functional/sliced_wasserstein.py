@@ -33,9 +33,8 @@ def sliced_wasserstein_distance(first: Tensor, second: Tensor, seed: int, direct
         ValueError: The sets differ in size.
     """
     if len(first) != len(second):
-        raise ValueError(
-            f"the sliced Wasserstein distance compares sets of one size, not {len(first)} and {len(second)}"
-        )
+        sizes = f"{len(first)} and {len(second)}"
+        raise ValueError(f"the sliced Wasserstein distance compares sets of one size, not {sizes}")
     return _distance(first, second, Stream(seed, "swd", "directions"), directions, 1)
 
 
