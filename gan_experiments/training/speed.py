@@ -17,8 +17,7 @@ from gan_experiments.core.clock import Clock, duration
 from gan_experiments.core.signals import ending_at_once
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
-from gan_experiments.training.memory import check_memory
-from gan_experiments.training.preflight import dry_run
+from gan_experiments.training.preflight import check_run
 from gan_experiments.training.train import silence_lightning
 
 LONGEST = 10.0  # seconds of all steps
@@ -47,10 +46,7 @@ def images_per_second(
     silence_lightning()
     with tempfile.TemporaryDirectory() as folder:
         parts = build({**config, "callbacks": {}, "logger": {}, "metrics": {}}, RunFolder(folder))
-        check_memory(parts, config, dry_run(parts.system, parts.data.facts))
-        parts.data.prepare_data()
-        parts.data.setup()
-        parts.data.check_batch_size(config["batch_size"], parts.trainer.world_size)
+        check_run(parts, config)
         watch = _Stopwatch(config["batch_size"], config["budget"]["images"])
         watch.read, watch.times = seconds, [seconds()]
         parts.system.clock = watch
