@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
@@ -36,7 +37,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError:
         raise ConfigError(f"{path}: refused: damaged, or contains code instead of weights") from None
     except Exception as error:  # there is no end to what the content of a damaged file raises
-        raise ConfigError(f"{path}: damaged: {(str(error).splitlines() or [type(error).__name__])[0]}") from None
+        raise ConfigError(f"{path}: damaged: {first_line(error)}") from None
     if not isinstance(checkpoint, dict) or not {"state_dict", "images_seen"} <= checkpoint.keys():
         raise ConfigError(f"{path}: not a checkpoint of a run")
     weights, clock = checkpoint["state_dict"], checkpoint["images_seen"]

@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from gan_experiments.core.files import check_place, read_bytes, write_json, write_text
 from gan_experiments.core.lock import is_locked, locked
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
 from gan_experiments.core.yaml_size import load_yaml
 
@@ -130,8 +131,7 @@ class RunFolder:
             where = f", {above}" if above else how_to_import(self.path)
             raise ConfigError(f"{self.path} is a file; give the run's folder{where}") from None
         except (OSError, yaml.YAMLError, ValueError, OverflowError, RecursionError, MemoryError, TypeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ConfigError(f"{self.config_file}: cannot be read: {reason}") from None
+            raise ConfigError(f"{self.config_file}: cannot be read: {first_line(error)}") from None
         if not isinstance(config, dict):
             raise ConfigError(f"{self.config_file}: not a config")
         return config

@@ -22,6 +22,7 @@ from gan_experiments.config.targets import TARGET, RefusedTargetError, find_clas
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.files import write_tensors
 from gan_experiments.core.memory import within_memory
+from gan_experiments.core.text import first_line
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.core.weights import hash_weights
@@ -100,14 +101,16 @@ def _build(
             if bare := _without_storage(network, facts, options):  # a few bytes can ask for more than there is
                 check_weights(bare, weights, Path(path))
             generator = network(DataFacts(**facts), **options)
+    except ConfigError:
+        raise
     except RefusedTargetError as error:
         raise ConfigError(f"{path}: refused: {error}") from None
     except ValidationError as error:
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, detail["loc"]))
         raise ConfigError(f"{path}: its architecture cannot be built: {where}: {detail['msg']}") from None
-    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError, ImportError, LookupError) as error:
-        raise ConfigError(f"{path}: its architecture cannot be built: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # whatever a constructor raises for what a stranger has written
+        raise ConfigError(f"{path}: its architecture cannot be built: {first_line(error)}") from None
     return generator
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.files import replacing
 from gan_experiments.core.randomness import Stream
+from gan_experiments.core.text import first_line
 from gan_experiments.core.torch_version import too_old
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
@@ -105,7 +106,7 @@ def _root(error: BaseException) -> str:
     """Return the first line of the message of the error that caused ``error``."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return first_line(error)
 
 
 def _inputs(generator: Generator | Translator, batch: int) -> dict[str, Tensor]:

@@ -92,6 +92,19 @@ def test_a_stranger_s_file_names_no_other_code(saved, target, reason):
             {"architecture": {"norm": [{"_target_": "torchmetrics.Metric"}]}},
             r"refused: torchmetrics\.metric\.Metric inside a generator is not of torch\.nn",
         ),
+        (
+            {
+                "architecture": {
+                    "norm": {
+                        "_target_": "torch.nn.Embedding",
+                        "num_embeddings": 2,
+                        "embedding_dim": 3,
+                        "padding_idx": 9,
+                    }
+                }
+            },
+            "cannot be built: Padding_idx must be within num_embeddings",
+        ),
         ({"architecture": "[]"}, "refused: .* names no class"),
         ({"architecture": "{"}, "its architecture and facts cannot be read"),
         ({"architecture": None}, "its architecture and facts cannot be read"),
@@ -133,6 +146,16 @@ def test_a_package_that_the_caller_trusts_may_define_it(saved, tmp_path, monkeyp
         load_generator(path)
     assert "trusted_generators" not in sys.modules
     assert type(load_generator(path, trusted=["trusted_generators"])).__name__ == "Mine"
+
+
+def test_a_network_that_fails_without_a_message_is_refused_by_the_kind_of_its_error(saved, tmp_path, monkeypatch):
+    text = "from gan_experiments.networks.dcgan import DCGANGenerator\n\n\nclass Mine(DCGANGenerator):\n"
+    text += "    def __init__(self, facts, **options):\n        raise ValueError\n"
+    (tmp_path / "failing_generators.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tamper(saved[1], architecture={"_target_": "failing_generators.Mine"})
+    with pytest.raises(ConfigError, match=r"its architecture cannot be built: ValueError$"):
+        load_generator(path, trusted=["failing_generators"])
 
 
 def test_a_network_may_multiply_by_keyword_while_its_shapes_are_found():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from gan_experiments.core.text import first_few
+from gan_experiments.core.text import first_few, first_line
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.runs.foreign.biggan_deep import read_biggan_deep
 from gan_experiments.runs.foreign.pickles import PickleError, entries_of
@@ -156,8 +156,7 @@ def _refusing_in_a_line(family: str) -> Iterator[None]:
     except PickleError:
         raise
     except (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise PickleError(f"of a {family} network that differs from what is here: {reason}") from None
+        raise PickleError(f"of a {family} network that differs from what is here: {first_line(error)}") from None
 
 
 def _alike(turned: bool, here: tuple[int, ...], there: tuple[int, ...]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.foreign.pickles import Inert, PickleError, entries_of, read_pickle
 
@@ -129,7 +130,7 @@ def foreign_file(path: Path) -> Iterator[ForeignFile]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path}: cannot be read: {(str(error).splitlines() or [''])[0]}") from None
+        raise ConfigError(f"{path}: cannot be read: {first_line(error)}") from None
 
 
 def tensors_of(module: Any) -> dict[str, Any]:

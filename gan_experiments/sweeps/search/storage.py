@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
 
 if TYPE_CHECKING:
@@ -67,5 +68,4 @@ def _database(url: str) -> BaseStorage:
     try:
         return RDBStorage(url)
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"hydra.sweeper.storage: {url!r} cannot be opened: {reason}") from None
+        raise ConfigError(f"hydra.sweeper.storage: {url!r} cannot be opened: {first_line(error)}") from None
