@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
 
 from gan_experiments.core.signals import signals
 
@@ -35,23 +34,8 @@ _servers: dict[object, ForkServer | None] = {}  # of this process, at most one
 _one_at_a_time = threading.Lock()
 
 
-class Process(Protocol):
-    """A process as ``subprocess.Popen`` shows it, as far as it is used."""
-
-    pid: int
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; return its exit code, or the number of the signal that killed it, negated."""
-
-    def send_signal(self, sig: int) -> None:
-        """Send a signal, unless it has ended."""
-
-    def terminate(self) -> None:
-        """Send SIGTERM."""
-
-
 class ForkedProcess:
-    """A process that a server has forked.
+    """A process that a server has forked, used as one of ``subprocess.Popen``.
 
     Args:
         answers: On which the server sends its id and, once it has ended, its exit code.
@@ -89,6 +73,9 @@ class ForkedProcess:
     def terminate(self) -> None:
         """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
+
+
+Process = subprocess.Popen[bytes] | ForkedProcess
 
 
 class ForkServer:
