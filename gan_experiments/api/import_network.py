@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _DATASET = "gan_experiments.data.datasets.unavailable.Unavailable"
 _PREFIXES = {"ema": "ema.module.", "generator": "generator.", "discriminator": "discriminator."}
-_CHUNK = 2**20
 
 
 def import_network(file: str | os.PathLike[str], output: str | os.PathLike[str] | None = None) -> Run:
@@ -88,20 +86,13 @@ def _config(foreign: Foreign) -> dict[str, Any]:
 
 def _origin(path: Path, foreign: Foreign) -> dict[str, Any]:
     """Return where networks come from, for the record; of a folder, the hash of each file."""
+    from gan_experiments.core.weights import sha256_of
     from gan_experiments.runs.foreign.state_dicts import files_of
 
-    hashes = {each.name: _sha256(each) for each in files_of(path).values()}
+    hashes = {each.name: sha256_of(each) for each in files_of(path).values()}
     digest = hashes if path.is_dir() else hashes[path.name]
     networks = list(foreign.modules)
     return {"file": str(path.resolve()), "sha256": digest, "family": foreign.family, "networks": networks}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _write(

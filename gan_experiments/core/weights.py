@@ -61,13 +61,13 @@ def find_weights(chosen: str | None, network: str, url: str, digest: str, key: s
     return read_or_make(path, lambda: path if path.is_file() else None, download)
 
 
-def is_published(path: Path, digest: str) -> bool:
-    """Return whether the SHA-256 of a file begins with ``digest``."""
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read piece by piece."""
     sha256 = hashlib.sha256()
     with path.open("rb") as file:
-        while part := file.read(1 << 20):
+        while part := file.read(2**20):
             sha256.update(part)
-    return sha256.hexdigest().startswith(digest)
+    return sha256.hexdigest()
 
 
 def read_weights(path: Path, key: str = "metrics.weights") -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from gan_experiments.core.images import to_eight_bits
 from gan_experiments.core.types import ConfigError, PositiveInt
-from gan_experiments.core.weights import find_weights, hash_weights, is_published, read_weights, refuse_other_weights
+from gan_experiments.core.weights import find_weights, hash_weights, read_weights, refuse_other_weights, sha256_of
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource
 
 _SIZE = 299
@@ -85,7 +85,7 @@ class Inception(Extractor):
         state = read_weights(path)
         self._network = build(state, path)
         self.weight_hash = hash_weights(state)
-        published = is_published(path, _DIGEST)
+        published = sha256_of(path).startswith(_DIGEST)
         self._details |= {"resize": self._resize, "precision": self._precision, "published": published}
         if self._precision == "bfloat16":
             probe = data.images[:_PROBE]
