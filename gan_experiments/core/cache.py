@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from gan_experiments.core.files import check_place, write_tensors
+from gan_experiments.core.files import check_place, remove_leftovers, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,7 @@ def read_or_make(path: Path, read: Callable[[], Value | None], make: Callable[[]
     with FileLock(path.with_name(f".{path.name}.lock")) if writable else nullcontext():
         value = read()
         if value is None:
-            _remove_leftovers(path)
+            remove_leftovers(path.parent.glob(f".{glob.escape(path.stem)}.*.tmp"))  # of files that share its stem
             value = make()
         return value
 
@@ -76,9 +76,3 @@ def write_cached(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         free = shutil.disk_usage(path.parent).free
         text = "%s cannot be written (%s; %d bytes needed, %d free): it is made again next time"
         _log.warning(text, path, error.strerror, needed, free)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove the temporary files and folders of ``path`` and of files beside it that share its stem."""
-    for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.tmp"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,7 +158,7 @@ def _sort_metadata(path: Path) -> None:
             file.write(text.ljust(size))
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files that a killed process has left below ``folder``."""
-    for leftover in folder.rglob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove temporary files and folders that a killed process has left."""
+    for leftover in list(paths):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)

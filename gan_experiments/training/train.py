@@ -122,7 +122,7 @@ def fit(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> int:
 
 def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
     """Write the record, after deleting what a killed process has left behind its last checkpoint."""
-    remove_leftovers(run.path)
+    remove_leftovers(run.path.rglob(".*.tmp"))
     loggers = run_loggers(parts.trainer)
     for logger in loggers:
         logger.rewind(-1 if parts.resumed_at is None else parts.resumed_at)

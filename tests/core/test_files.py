@@ -57,8 +57,10 @@ def test_a_file_has_the_permissions_that_the_user_asked_for(tmp_path):
 def test_what_a_killed_process_left_is_removed(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / ".last.ckpt.123.tmp").write_text("half")
+    (tmp_path / ".export.ab12.tmp").mkdir()
+    (tmp_path / ".export.ab12.tmp" / "generator.safetensors").write_text("half")
     (tmp_path / "kept.tmp").write_text("")
-    remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path.rglob(".*.tmp"))
     assert [path.name for path in tmp_path.rglob("*tmp")] == ["kept.tmp"]
 
 
