@@ -26,6 +26,7 @@ from gan_experiments.config.schema import Config
 from gan_experiments.core.checks import refuse
 from gan_experiments.core.dotted import value_of
 from gan_experiments.core.lock import POSIX
+from gan_experiments.core.text import key_of
 from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS, differences, refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder, is_main_process
@@ -231,7 +232,7 @@ def resumed_config(folder: RunFolder, request: Request) -> dict[str, Any]:
         ConfigError: The folder is no run, its config cannot be used, or an override says something else.
     """
     config = request.config
-    given = {override.lstrip("+").split("=", 1)[0] for override in request.overrides}
+    given = set(map(key_of, request.overrides))
     edits = {key: value_of(config, key) for key in LENGTH if key in given} | dict(request.places)
     saved = checked_run(folder, config["trusted"], list(given - request.choices.keys()), edits)
     changed = given - {*NON_RESULT_KEYS, *LENGTH}

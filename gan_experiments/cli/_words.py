@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gan_experiments.core.text import key_of
 from gan_experiments.core.types import ConfigError
 
 
@@ -15,7 +16,7 @@ def with_words(key: str, overrides: Sequence[str]) -> list[str]:
     """
     words = [override for override in overrides if "=" not in override]
     others = [override for override in overrides if "=" in override]
-    given = [override for override in others if override.lstrip("+").partition("=")[0] == key]
+    given = [override for override in others if key_of(override) == key]
     if words and given:
         raise ConfigError(f"{key}: given twice: {', '.join(words)} and {', '.join(given)}")
     value = ",".join(map(_quoted, words))

@@ -15,6 +15,7 @@ from gan_experiments.cli._silence import silence
 from gan_experiments.config.command_schemas import ConvertConfig, DataConfig, ShardsConfig
 from gan_experiments.core.escape import printable
 from gan_experiments.core.files import check_new, check_place
+from gan_experiments.core.text import key_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
@@ -70,11 +71,6 @@ def run(request: Request) -> int:
     if told := expected_time(command, request.config_dir):
         print(f"which takes {told}")
     return 0
-
-
-def key_of(override: str) -> str:
-    """Return the key that an override is about."""
-    return override.lstrip("+~").partition("=")[0]
 
 
 def expected_time(overrides: list[str], config_dir: str | Path | None = None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gan_experiments.comparison.collect import CollectedRun
 from gan_experiments.core.dotted import distinct
-from gan_experiments.core.text import suggest
+from gan_experiments.core.text import key_of, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import EXECUTION_TRAINER_KEYS, NON_RESULT_KEYS
 from gan_experiments.runs.longer import BUDGET
@@ -123,8 +123,7 @@ class _Varying:
         self._groups = sorted({group for choices in self._chosen for group in choices})
         self._levels: dict[str, list[str]] = {}
         self._known: Collection[str] = {*known, *self._groups, *(key.partition(".")[0] for key in known)}
-        lines = (str(line) for run in runs for line in _list(run.record.get("overrides")))
-        self._overridden = {line.lstrip("+~").partition("=")[0] for line in lines}
+        self._overridden = {key_of(str(line)) for run in runs for line in _list(run.record.get("overrides"))}
 
     def named(self, names: list[str]) -> list[str]:
         """Return the requested factors, each once.

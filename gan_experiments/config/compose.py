@@ -28,7 +28,7 @@ from gan_experiments.config.places import outside_places
 from gan_experiments.config.suggestions import options_with, unchosen, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem, refuse
-from gan_experiments.core.text import first_few, first_line
+from gan_experiments.core.text import first_few, first_line, key_of
 
 _LISTED = 10  # options that a message names
 _ADDED = ("augment", "penalty")  # groups whose options add an entry each
@@ -124,7 +124,7 @@ class CommandLine(Overrides):
             try:
                 self.files.compose([*usable, line] if line else usable)
             except COMPOSE_FAILURES as error:
-                key = line.lstrip("+~").partition("=")[0] or self.files.config_name
+                key = key_of(line) or self.files.config_name
                 reason = first_line(" ".join(str(error.__cause__ or error).split()) or type(error).__name__)
                 self.problems.append(Problem(key, f"cannot be composed: {reason}"))
                 if not line:

@@ -44,6 +44,11 @@ def show_key(key: Any) -> str:
     return text if len(text) <= 2 * _LONGEST_VALUE else f"{text[: 2 * _LONGEST_VALUE]}..."
 
 
+def key_of(override: str) -> str:
+    """Return the key, or the group, that an override of a command line is about."""
+    return override.lstrip("+~").partition("=")[0]
+
+
 def first_few(items: Iterable[object], most: int, last: str = ", ") -> str:
     """Join ``items`` by commas: all of them, or the first ``most`` and how many more there are.
 

@@ -27,7 +27,7 @@ from gan_experiments.config.targets import TARGET, find_class
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.escape import printable
 from gan_experiments.core.signals import handling
-from gan_experiments.core.text import first_line
+from gan_experiments.core.text import first_line, key_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.directions import directions
 from gan_experiments.runs.folder import RunFolder
@@ -63,7 +63,7 @@ def _choices_of_run(hydra: Any) -> dict[str, str]:
     chosen, overrides = record.get("choices"), record.get("overrides")
     lines = [str(line) for line in overrides if re.match(r"\w+=\[", str(line))] if isinstance(overrides, list) else []
     lists = dict(line.split("=", 1) for line in lines)
-    replaced = {line.lstrip("+~").partition("=")[0] for line in hydra.overrides.task} | {"study"}
+    replaced = {*map(key_of, hydra.overrides.task), "study"}
     choices = chosen if isinstance(chosen, dict) else {}
     return {key: str(option) for key, option in {**choices, **lists}.items() if key not in replaced}
 

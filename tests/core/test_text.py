@@ -6,6 +6,7 @@ from gan_experiments.core.text import (
     csv_text,
     first_few,
     first_line,
+    key_of,
     nearest,
     printable,
     show,
@@ -63,3 +64,8 @@ def test_an_error_is_one_line_that_can_be_printed():
     assert first_line(ValueError()) == "ValueError"
     assert first_line("a\x1b[31m") == printable("a\x1b[31m") == r"a\x1b[31m"
     assert len(first_line("x" * 1000)) < 250
+
+
+@pytest.mark.parametrize("line", ["loss=hinge", "+loss=a=b", "++loss=", "~loss", "~loss=hinge"])
+def test_the_key_of_an_override(line):
+    assert key_of(line) == "loss"

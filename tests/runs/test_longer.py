@@ -140,6 +140,7 @@ def test_other_changes_of_a_resumed_run_are_refused_and_nothing_is_written(call)
     for change, problem in (
         ("budget.images=32", "budget.images: 32 is not more than the 64 images that the run has seen"),
         ("seed=1", "seed: 0 in the run, 1 here"),
+        ("~callbacks.samples", "callbacks.samples: {'_target_': "),
         ("dataset.root=/data", "dataset.root: the run's dataset has no such option (it reads no files)"),
     ):
         code, _, err = call(command, f"resume={run.folder}", "budget.images=128", change)

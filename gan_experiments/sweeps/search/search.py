@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gan_experiments.core.text import key_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import NON_RESULT_KEYS
 from gan_experiments.runs.folder import RunFolder
@@ -189,7 +190,7 @@ class OptunaSearch:
 
     def _refuse_another_problem(self) -> None:
         """Refuse to add trials that are not comparable with the earlier ones."""
-        fixed = [line for line in self._lines if line.lstrip("+~").partition("=")[0] not in NON_RESULT_KEYS]
+        fixed = [line for line in self._lines if key_of(line) not in NON_RESULT_KEYS]
         problem = {f"{key}={values}" for key, values in self._space.drawn.items()} | set(fixed)
         directions = ("minimize", "maximize")
         wanted = [f"{directions[up]} {name}" for name, up in zip(self.config.objectives, self.higher, strict=True)]
