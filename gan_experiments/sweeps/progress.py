@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gan_experiments.core.clock import duration
 from gan_experiments.core.escape import printable
+from gan_experiments.sweeps.job import is_settled
 from gan_experiments.sweeps.plan import Job, Sweep
 from gan_experiments.sweeps.state import SKIPPED, JobState, state_of
 
@@ -78,9 +79,7 @@ class SweepProgress:
         return states
 
     def _has_ended(self, state: JobState) -> bool:
-        return state.status in ("finished", "pruned", "stopped", SKIPPED) or (
-            state.status in ("failed", "diverged") and (state.touched or not self._sweep.retry)
-        )
+        return state.status == SKIPPED or is_settled({"status": state.status}, self._sweep.retry and not state.touched)
 
     def _lines(self, states: dict[Job, JobState]) -> list[str]:
         running = [f"{job.name}: {state.progress()}" for job, state in states.items() if state.status == "running"]
