@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import IntervalSweep, Override
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -113,9 +113,6 @@ def _drawn(override: Override, key: str) -> Interval | Options:
 
 
 def _values(override: Override, key: str) -> list[str]:
-    value: Any = override.value()
-    if isinstance(value, IntervalSweep):
+    if override.is_interval_sweep():
         raise ValueError(f"{key}: hydra.sweeper.per needs single values, not an interval")
-    if isinstance(value, (ChoiceSweep, RangeSweep, Glob)):
-        return list(dict.fromkeys(override.sweep_string_iterator()))
-    raise ValueError(f"{key}: this sweep cannot be searched")
+    return list(dict.fromkeys(override.sweep_string_iterator()))
