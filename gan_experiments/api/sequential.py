@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,8 @@ from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import higher_is_better, scores
 from gan_experiments.runs.stop_rule import write_rule
 from gan_experiments.sweeps.job import is_settled
+from gan_experiments.sweeps.options import FolderOf, Launch
 from gan_experiments.sweeps.sequential import SequentialConfig, looks
-
-Launch = Callable[[Sequence[Sequence[str]]], object]
-FolderOf = Callable[[Sequence[str]], Path]
 
 
 class SequentialStudy:

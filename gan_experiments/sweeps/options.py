@@ -1,10 +1,11 @@
-"""What the options of the project's own sweepers have in common: ``hydra.sweeper``. Imports nothing heavy."""
+"""What the project's own sweepers have in common: their options, ``hydra.sweeper``. Imports nothing heavy."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_loader import ConfigLoader
@@ -16,6 +17,8 @@ from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 
 KEY = "hydra.sweeper"
+Launch = Callable[[Sequence[Sequence[str]]], object]  # runs jobs, given the overrides of each, until all have ended
+FolderOf = Callable[[Sequence[str]], Path]  # returns the run folder of a job's overrides
 _Options = TypeVar("_Options", bound="SweeperOptions")
 
 

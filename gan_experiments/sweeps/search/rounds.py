@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from gan_experiments.sweeps.options import FolderOf, Launch
 from gan_experiments.sweeps.search.options import SearchConfig
-from gan_experiments.sweeps.search.search import Candidate, FolderOf, OptunaSearch
+from gan_experiments.sweeps.search.search import Candidate, OptunaSearch
 from gan_experiments.sweeps.search.space import Space
 from gan_experiments.sweeps.search.storage import open_storage
 from gan_experiments.sweeps.search.trials import print_trials
 
-Launch = Callable[[Sequence[Sequence[str]]], object]
 Running = tuple[OptunaSearch, Candidate]
 
 

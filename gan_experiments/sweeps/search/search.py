@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gan_experiments.core.text import key_of
@@ -19,6 +18,7 @@ from gan_experiments.runs.config_differences import NON_RESULT_KEYS
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.metrics_table import read_metrics
 from gan_experiments.runs.results import scores
+from gan_experiments.sweeps.options import FolderOf
 from gan_experiments.sweeps.search.options import COSTS, SearchConfig
 from gan_experiments.sweeps.search.space import Space
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
 
-FolderOf = Callable[[Sequence[str]], Path]
 RETRIES = "retries"  # attribute of a trial: the number of the failed trial that it repeats
 
 
