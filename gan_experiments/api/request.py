@@ -156,8 +156,7 @@ def checked_request(
     own = checked.config.get("resume") is None  # else the run's config counts
     for warning in line.repeated + [*line.unread, *line.left_out, *checked.warnings] * own:
         warn(warning)
-    overrides = [change.line for change in line.changes if change.line]
-    return Request(checked.config, overrides, line.choices, line.places, line.files.config_dir)
+    return Request(checked.config, line.overrides, line.choices, line.places, line.files.config_dir)
 
 
 def _with_origin(problem: Problem, line: CommandLine) -> Problem:

@@ -32,7 +32,6 @@ from gan_experiments.core.text import first_few, first_line, key_of
 
 _LISTED = 10  # options that a message names
 _ADDED = ("augment", "penalty")  # groups whose options add an entry each
-_GRID_SWEEPER = "BasicSweeper"  # Hydra's own
 
 
 class CommandLine(Overrides):
@@ -103,14 +102,19 @@ class CommandLine(Overrides):
         return own_choices(self.hydra.runtime.choices)
 
     @property
-    def is_grid(self) -> bool:
-        """Whether the jobs of a sweep are all combinations of the values."""
-        return str(OmegaConf.select(self.hydra, f"sweeper.{TARGET}")).rpartition(".")[2] == _GRID_SWEEPER
+    def overrides(self) -> list[str]:
+        """The overrides of the config, those of the files not among them."""
+        return [change.line for change in self.changes if change.line]
 
     @property
-    def lines(self) -> list[str]:
-        """The overrides, those of the files not among them."""
-        return self.hydra_lines + [change.line for change in self.changes if change.line]
+    def sweeper(self) -> str:
+        """The name of the class of Hydra's sweeper, of the last config that was composed."""
+        return str(OmegaConf.select(self.hydra, f"sweeper.{TARGET}")).rpartition(".")[2]
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether the jobs of a sweep are all combinations of the values, as of Hydra's own sweeper."""
+        return self.sweeper == "BasicSweeper"
 
     def _compose(self, groups: list[str]) -> Composition | None:
         """Compose the files; if Hydra refuses, find out which overrides it is about and go on without them."""

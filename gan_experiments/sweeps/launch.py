@@ -165,8 +165,7 @@ def sweep_problems(line: CommandLine) -> list[Problem]:
         text = "nothing varies, so there is one run; give a key or a group several values, such as seed=0,1,2"
         problems.append(Problem("-m", text))
     if schema := SearchConfig if _is_search(line) else SequentialConfig if is_sequential(line) else None:
-        own = [change.line for change in line.changes if change.line]
-        problems += sweeper_problems(schema, line.hydra.sweeper, own, line.files.loader)
+        problems += sweeper_problems(schema, line.hydra.sweeper, line.overrides, line.files.loader)
     return problems
 
 
@@ -194,7 +193,7 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
 
 
 def _is_search(line: CommandLine) -> bool:
-    return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".OptunaSweeper")
+    return line.sweeper == "OptunaSweeper"
 
 
 def _direction_lines(line: CommandLine) -> list[str]:
@@ -238,15 +237,15 @@ def _root(line: CommandLine) -> DictConfig:
     load = partial(line.files.loader.load_configuration, line.files.config_name, run_mode=RunMode.MULTIRUN)
     given = [change for change in line.changes if change.line]
     known = load(line.hydra_lines + [change.line for change in given if change.group and not change.sweep])
-    absent = [change for change in given if not change.group and _lacks(known, change.key)]
+    absent = [
+        change
+        for change in given
+        if not change.group and OmegaConf.select(known, change.key, default=_ABSENT) is _ABSENT
+    ]
     config = load(line.hydra_lines + [change.line for change in given if change.sweep or change not in absent])
     with flag_override(config, ["struct", "readonly"], False):
         config.hydra.overrides.task = [f"++{it.line}" * (it in absent and _is_entry(it)) or it.line for it in given]
     return config
-
-
-def _lacks(config: DictConfig, key: str) -> bool:
-    return OmegaConf.select(config, key, default=_ABSENT) is _ABSENT
 
 
 def _is_entry(change: Change) -> bool:

@@ -11,11 +11,8 @@ from typing import Annotated, Literal
 from annotated_types import Interval
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep
-from omegaconf import OmegaConf
 
 from gan_experiments.config.compose import CommandLine
-from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.types import PositiveFloat
 from gan_experiments.sweeps.options import KEY, SweeperOptions
@@ -94,7 +91,7 @@ def read_arms(lines: Sequence[str], loader: ConfigLoader | None = None) -> tuple
             raise ValueError("name: every run needs its own folder; leave it out")
         if not override.is_sweep_override():
             fixed.append(key if override.is_delete() else f"{key}={override.get_value_element_as_str()}")
-        elif isinstance(override.value(), IntervalSweep):
+        elif override.is_interval_sweep():
             raise ValueError(f"{key}: an interval has no single values to compare")
         else:
             swept[key] = list(dict.fromkeys(override.sweep_string_iterator()))
@@ -108,7 +105,7 @@ def read_arms(lines: Sequence[str], loader: ConfigLoader | None = None) -> tuple
 
 def is_sequential(line: CommandLine) -> bool:
     """Tell whether the sweeper of a command line is the one that adds seeds in rounds."""
-    return str(OmegaConf.select(line.hydra, f"sweeper.{TARGET}")).endswith(".SequentialSweeper")
+    return line.sweeper == "SequentialSweeper"
 
 
 def most_runs(line: CommandLine) -> int:

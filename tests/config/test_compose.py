@@ -211,7 +211,7 @@ def test_what_is_below_an_option_that_does_not_exist_is_checked_against_the_near
 def test_overrides_are_handed_to_hydra_as_it_takes_them(given, handed):
     line = check(given)
     assert line.problems == []
-    assert line.lines == [handed]
+    assert line.hydra_lines + line.overrides == [handed]
 
 
 def test_experiments_change_groups_and_values(folder):
@@ -303,11 +303,11 @@ def test_what_is_named_goes_before_the_defaults_of_a_dataset(folder):
 
 
 def test_hydra_gets_the_defaults_of_one_dataset_that_has_any(folder):
-    assert check("dataset=ring").lines == ["dataset=ring", "dataset_defaults=ring"]
-    assert check("dataset=ring", "dataset_defaults=none").lines == ["dataset=ring", "dataset_defaults=none"]
-    assert check("dataset=digits").lines == ["dataset=digits"]
+    assert check("dataset=ring").overrides == ["dataset=ring", "dataset_defaults=ring"]
+    assert check("dataset=ring", "dataset_defaults=none").overrides == ["dataset=ring", "dataset_defaults=none"]
+    assert check("dataset=digits").overrides == ["dataset=digits"]
     line = check("dataset=polygons,digits", multirun=True)
-    assert line.lines == ["dataset=polygons,digits"]  # each job adds its own
+    assert line.overrides == ["dataset=polygons,digits"]  # each job adds its own
     assert [list(line.config([index]).metrics.get("measures", {})) for index in (0, 1)] == [["known_distribution"], []]
     assert "dataset_defaults" not in str(compose("data", ["dataset=ring"]))
     assert list(compose("evaluate", ["dataset=ring"]).metrics.features) == ["fid", "is"]
