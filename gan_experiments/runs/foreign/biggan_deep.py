@@ -12,7 +12,6 @@ from gan_experiments.core.types import DataFacts
 from gan_experiments.runs.foreign.pickles import PickleError
 from gan_experiments.runs.foreign.state_dicts import State, folded, same_epsilon
 
-_EPSILON = 1e-4  # of its normalizations, in all published files
 _ATTENTION = {
     "snconv1x1_theta": "query", "snconv1x1_phi": "key", "snconv1x1_g": "value", "snconv1x1_o_conv": "out",
     "gamma": "gate",
@@ -58,7 +57,7 @@ def _plain(state: State) -> State:
     for name in [name for name in state if name.endswith(("running_means", "running_vars"))]:
         state[name.removesuffix("s")] = state.pop(name)[-1]
         state[f"{name.rpartition('.')[0]}.num_batches_tracked"] = torch.tensor(0)
-    return same_epsilon(state, _EPSILON)
+    return same_epsilon(state)
 
 
 def _name(name: str) -> str:

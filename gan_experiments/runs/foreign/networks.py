@@ -18,7 +18,7 @@ from gan_experiments.runs.foreign.state_dicts import State, state_dicts
 from gan_experiments.runs.foreign.studiogan import read_studiogan
 from gan_experiments.runs.foreign.stylegan2 import read_stylegan2
 from gan_experiments.runs.foreign.stylegan3 import read_stylegan3
-from gan_experiments.runs.foreign.tensors import ForeignFile, state_of, tensors_of
+from gan_experiments.runs.foreign.tensors import ForeignFile, part_of, state_of, tensors_of
 from gan_experiments.runs.foreign.torchgan import read_torchgan
 
 _MOST_NAMES = 10
@@ -114,8 +114,7 @@ def recognized(file: ForeignFile) -> Foreign:
         raise PickleError(f"{text} ({', '.join(_FAMILIES)}); {_TO_BEGIN}")
     parts = set(entries_of(state_of(generator)["_modules"]))
     if parts == {"mapping", "synthesis"}:
-        inner = entries_of(state_of(entries_of(state_of(generator)["_modules"])["synthesis"])["_modules"])
-        family = "StyleGAN3" if "input" in inner else "StyleGAN2"
+        family = "StyleGAN3" if part_of(generator, "synthesis", "input") else "StyleGAN2"
     elif parts == {"Model"}:
         family = "R3GAN"
     else:

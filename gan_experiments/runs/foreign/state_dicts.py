@@ -18,6 +18,7 @@ from gan_experiments.runs.foreign.tensors import ForeignFile, foreign_file
 
 State = dict[str, Tensor]
 
+_EXTRA_EPSILON = 1e-4 - 1e-5  # of batch normalization in StudioGAN and BigGAN-deep, and here
 _NETWORKS = {"ema": "G_ema", "generator": "G", "discriminator": "D"}  # in the names of StudioGAN's files
 _SPECTRAL = {
     "weight_orig": "parametrizations.weight.original", "weight_u": "parametrizations.weight.0._u",
@@ -132,6 +133,6 @@ def _vector(state: Mapping[str, Tensor], name: str, weight: Tensor) -> Tensor:
     return state[name]
 
 
-def same_epsilon(state: Mapping[str, Tensor], there: float, here: float = 1e-5) -> State:
-    """Return a state dict whose variances make up for another epsilon of batch normalization, in evaluation."""
-    return {name: value + (there - here) if name.endswith("running_var") else value for name, value in state.items()}
+def same_epsilon(state: Mapping[str, Tensor]) -> State:
+    """Return a state dict whose variances make up for the larger epsilon of batch normalization, in evaluation."""
+    return {name: value + _EXTRA_EPSILON if name.endswith("running_var") else value for name, value in state.items()}

@@ -11,7 +11,6 @@ from gan_experiments.core.types import DataFacts
 from gan_experiments.runs.foreign.pickles import PickleError
 from gan_experiments.runs.foreign.state_dicts import State, folded, parametrized, same_epsilon
 
-_EPSILON = 1e-4  # of batch normalization there
 _BLOCK = re.compile(r"blocks\.(\d+)\.0\.(\w+)\.?(.*)")
 _ENDS = {
     "linear0": "decoder.project.0", "bn4": "decoder.last.0", "conv2d5": "decoder.last.2", "shared": "embedding",
@@ -30,7 +29,7 @@ def read_studiogan(roles: Mapping[str, State]) -> tuple[list[str], DataFacts, di
     Raises:
         PickleError: The networks are none of these.
     """
-    states = {role: same_epsilon(state, _EPSILON) for role, state in roles.items()}
+    states = {role: same_epsilon(state) for role, state in roles.items()}
     generator = states.get("ema", states.get("generator"))
     if generator is None:
         raise PickleError("holds no generator")

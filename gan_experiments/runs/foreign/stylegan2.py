@@ -54,7 +54,7 @@ def overrides_and_names(
         file: The file.
         modules: The networks in it, by role.
         shapes: Of their weights.
-        generator_name: Returns our name of a weight of the generator.
+        generator_name: Returns our name of a weight of the generator beside its mapping network; ``None``: it is none.
 
     Raises:
         PickleError: The networks have parts that ours do not.
@@ -69,8 +69,20 @@ def overrides_and_names(
             own = _discriminator_options(shapes[role], module)
             overrides += [f"model.discriminator.{key}={value}" for key, value in own.items()]
             rename = partial(_discriminator_name, size=facts.height)
-        names[role] = {name: here for name in shapes[role] if (here := rename(name))}
+        names[role] = {name: here for name in shapes[role] if (here := _our_name(name, rename))}
     return overrides, names
+
+
+def _our_name(name: str, rename: Callable[[str], str | None]) -> str | None:
+    """Return our name of a weight; ``None`` for what is no weight, the text itself for what is not known."""
+    if name.endswith("resample_filter"):
+        return None
+    if name == "mapping.w_avg":
+        return "average"
+    if name.startswith("mapping."):
+        name = name.replace("mapping.embed.", "mapping_network.embedding.")
+        return re.sub(r"mapping\.fc(\d+)\.", r"mapping_network.layers.\1.", name)
+    return rename(name)
 
 
 def _check_parts(file: ForeignFile, role: str, module: Any) -> None:
@@ -125,12 +137,7 @@ def _discriminator_options(shapes: Shapes, module: Any) -> dict[str, Any]:
     return options
 
 
-def _generator_name(name: str) -> str | None:
-    """Return our name of a weight; ``None`` for what is no weight, the text itself for what is not known."""
-    if name.endswith("resample_filter"):
-        return None
-    if name.startswith("mapping."):
-        return mapping_name(name)
+def _generator_name(name: str) -> str:
     match = re.fullmatch(r"synthesis\.b(\d+)\.(const|conv0|conv1|torgb|skip)\.?(.*)", name)
     if match is None:
         return name
@@ -143,12 +150,8 @@ def _generator_name(name: str) -> str | None:
     return f"blocks.{index}.{inner}.{_LAYER.get(rest, rest)}"
 
 
-def _discriminator_name(name: str, size: int) -> str | None:
-    """Return our name of a weight of a discriminator of images of ``size`` pixels, as for generators."""
-    if name.endswith("resample_filter"):
-        return None
-    if name.startswith("mapping."):
-        return mapping_name(name)
+def _discriminator_name(name: str, size: int) -> str:
+    """Return our name of a weight of a discriminator of images of ``size`` pixels."""
     match = re.fullmatch(r"b(\d+)\.(\w+)\.(weight|bias)", name)
     if match is None:
         return name
@@ -156,14 +159,6 @@ def _discriminator_name(name: str, size: int) -> str | None:
     if resolution == _SMALLEST:
         return f"{_ENDS.get(part, part)}.{rest}"
     return f"blocks.{(size // resolution).bit_length() - 1}.{_BLOCK.get(part, part)}.{rest}"
-
-
-def mapping_name(name: str) -> str:
-    """Return our name of a weight of a mapping network."""
-    if name == "mapping.w_avg":
-        return "average"
-    name = name.replace("mapping.embed.", "mapping_network.embedding.")
-    return re.sub(r"mapping\.fc(\d+)\.", r"mapping_network.layers.\1.", name)
 
 
 def _widths(shapes: Shapes, pattern: str, axis: int) -> dict[int, int]:

@@ -14,7 +14,7 @@ from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.alias_free import FilteredActivation
 from gan_experiments.networks.stylegan3 import CRITICAL, IMAGE_SCALE, StyleGAN3Generator, bands
 from gan_experiments.runs.foreign.pickles import PickleError
-from gan_experiments.runs.foreign.stylegan2 import mapping_name, mapping_options, overrides_and_names
+from gan_experiments.runs.foreign.stylegan2 import mapping_options, overrides_and_names
 from gan_experiments.runs.foreign.tensors import ForeignFile, Shapes, check_filters, part_of, tensors_of
 
 _LAYER = {
@@ -87,11 +87,8 @@ def _check_fixed(file: ForeignFile, weights: Mapping[str, Any], name: str, own: 
 
 
 def _generator_name(name: str, layers: int) -> str | None:
-    """Return our name of a weight; ``None`` for what is no weight, the text itself for what is not known."""
     if name.endswith(_NOT_LEARNED):
         return None
-    if name.startswith("mapping."):
-        return mapping_name(name)
     if name.startswith("synthesis.input."):
         return name.removeprefix("synthesis.").replace("input.freqs", "input.frequencies")
     match = re.fullmatch(r"synthesis\.L(\d+)_\d+_\d+\.(.+)", name)
