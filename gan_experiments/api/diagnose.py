@@ -109,8 +109,8 @@ class Diagnosis(NamedTuple):
         table = "\n".join(f"| {' | '.join(map(for_markdown, row))} |" for row in rows)
         found = "\n".join(f"- {for_markdown(line)}" for line in self.found) or "Nothing was found while it trained."
         facts = f"From {self.start:,} images on, {self.images:,} images each. {self.replayed}"
-        parts = [f"# {Path(self.run).name}", self.verdict, found, facts, table]
-        return "\n\n".join(for_markdown(part) if part in (self.verdict, facts) else part for part in parts) + "\n"
+        title = for_markdown(Path(self.run).name)
+        return "\n\n".join([f"# {title}", for_markdown(self.verdict), found, for_markdown(facts), table]) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
         """Write both files into a folder and return them."""
@@ -159,14 +159,16 @@ def diagnose(
     seen = 0 if start is None else start["images_seen"]
     chosen = _chosen(counterfactuals.counterfactuals(config, seen), only)
     images = images or _rows(run) * counterfactuals.every_of(config)
-    lasts = None if say is None else _Lasting(say, config, len(chosen), images)
+    if say is not None:
+        say(_announced(config, len(chosen), images))
+    began = time.monotonic()
     trials: list[Trial] = []
     with tempfile.TemporaryDirectory(prefix="gan-diagnose-") as root:
         folders = [RunFolder(Path(root) / f"{index:02}") for index in range(len(chosen))]
         for (name, changes), folder in zip(chosen.items(), folders, strict=True):
             trials.append(_try(run.files, config, start, name, changes, seen + images, folder, bar))
-            if lasts is not None:
-                lasts.ended(trials)
+            if say is not None:
+                say(_so_far(trials, len(chosen), time.monotonic() - began))
         compared, difference = counterfactuals.compare_rows(run.files, folders[0], seen)
     return Diagnosis(str(run.folder), lines(run.record), seen, images, compared, difference, trials)
 
@@ -187,34 +189,22 @@ def _rows(run: Run) -> int:
     return failures.WINDOW if oscillates else 2 * failures.ROWS
 
 
-class _Lasting:
-    """Says how long the replays take: before the first, and what is left after each."""
+def _announced(config: Mapping[str, Any], count: int, images: int) -> str:
+    """Say how many replays there will be, and how long they take, from a few steps."""
+    from gan_experiments.training.restore import naming_places
+    from gan_experiments.training.speed import expected_duration
 
-    def __init__(self, say: Callable[[str], object], config: Mapping[str, Any], count: int, images: int) -> None:
-        from gan_experiments.training.restore import naming_places
-        from gan_experiments.training.speed import expected_duration
+    replays = f"{count} replays of {images:,} images each" if count > 1 else f"1 replay of {images:,} images"
+    with naming_places(config), suppress(DivergedError), preserved_state():
+        return f"{replays}, which takes {expected_duration(config, count * images)}"
+    return replays  # a run that diverges at once can be replayed as well
 
-        takes = ""
-        with (
-            naming_places(config),
-            suppress(DivergedError),
-            preserved_state(),
-        ):  # a run that diverges at once can be replayed as well
-            takes = f", which takes {expected_duration(config, count * images)}"
-        say(
-            f"{count} replays of {images:,} images each{takes}"
-            if count > 1
-            else f"1 replay of {images:,} images{takes}"
-        )
-        self._say, self._count = say, count
-        self._began = time.monotonic()
 
-    def ended(self, trials: Sequence[Trial]) -> None:
-        """Say what became of the last replay, and how long the others take if they are as fast as these."""
-        done, last = len(trials), trials[-1]
-        left = (time.monotonic() - self._began) / done * (self._count - done)
-        what = "survives" if last.survives else last.reason
-        self._say(f"{done} of {self._count}, {last.name}: {what} · {duration(left)} left")
+def _so_far(trials: Sequence[Trial], count: int, seconds: float) -> str:
+    """Say what became of the last replay, and how long the others take if they are as fast as these."""
+    done, last = len(trials), trials[-1]
+    what = "survives" if last.survives else last.reason
+    return f"{done} of {count}, {last.name}: {what} · {duration(seconds / done * (count - done))} left"
 
 
 def _try(

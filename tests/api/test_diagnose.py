@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import gan_experiments
-from gan_experiments.api.diagnose import diagnose
+from gan_experiments.api.diagnose import Diagnosis, Trial, diagnose
 from gan_experiments.core.types import ConfigError, DivergedError
 from gan_experiments.runs.checkpoints import load_checkpoint
 
@@ -154,3 +154,9 @@ def test_what_a_run_cannot_have_is_refused(orbiting):
         diagnose(run, only=["r1 x 2"])
     with pytest.raises(ConfigError, match=r"no such checkpoint; of this run there is: last, best, start$"):
         diagnose(run, checkpoint="missing.ckpt")
+
+
+def test_the_name_of_the_folder_is_text_on_the_page():
+    trial = Trial("as it was", {}, (), "", {})
+    page = Diagnosis("outputs/<img src=x>", [], 0, 8, 0, "", [trial]).markdown()
+    assert page.startswith("# &lt;img src=x&gt;\n\nNo failure lasts 8 images")
