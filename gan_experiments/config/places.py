@@ -11,21 +11,9 @@ from gan_experiments.core.text import show
 
 # Options of our components, and of Lightning's loggers and callbacks, that name a file or folder to write.
 _PLACES = {
-    *(
-        "output_dir",
-        "cache_dir",
-        "file",
-        "output",
-        "save_dir",
-        "dirpath",
-        "filename",
-        "log_dir",
-        "logdir",
-        "dir",
-        "name",
-    ),
-    *("root_dir", "default_root_dir", "sub_dir", "version", "offline_directory", "tracking_uri", "repo"),
-}
+    "output_dir", "cache_dir", "file", "output", "save_dir", "dirpath", "filename", "log_dir", "logdir", "dir", "name",
+    "root_dir", "default_root_dir", "sub_dir", "version", "offline_directory", "tracking_uri", "repo",
+}  # fmt: skip
 
 # Where a dataset reads its files: not part of what the data are, so it may change with the machine.
 DATA_PLACES = ("dataset.root", "dataset.root_a", "dataset.root_b", "dataset.path", "dataset.urls")
