@@ -68,9 +68,7 @@ def first_few(items: Iterable[object], most: int, last: str = ", ") -> str:
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:
     """Return rows of cells as CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        [for_csv(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
-    )
+    csv.writer(text, lineterminator="\n").writerows(map(for_csv, row) for row in rows)
     return text.getvalue()
 
 
@@ -94,11 +92,10 @@ def _escaped(column: Sequence[Any]) -> Sequence[Any]:
     return [changed.get(cell, cell) if isinstance(cell, str) else cell for cell in column] if changed else column
 
 
-def shortened(name: str, longest: int = 24) -> str:
-    """Return a name as it can be printed, without its middle if it is long."""
+def shortened(name: str) -> str:
+    """Return a name as it can be printed, of at most 24 characters: without its middle if it is longer."""
     text = printable(name)
-    kept = longest - 1
-    return text if len(text) <= longest else f"{text[: kept - kept // 3]}\N{HORIZONTAL ELLIPSIS}{text[-(kept // 3) :]}"
+    return text if len(text) <= 24 else f"{text[:16]}\N{HORIZONTAL ELLIPSIS}{text[-7:]}"
 
 
 def first_line(error: BaseException | str) -> str:
