@@ -177,7 +177,7 @@ def measure_images(
     Raises:
         ConfigError: The images cannot be read or do not fit the dataset, or the metrics do not fit them.
     """
-    name = str(shown(source)) if isinstance(source, Path) else "the array"
+    name = shown(source) if isinstance(source, Path) else "the array"
     record = _shared(partial(_measure_images, source, dataset, protocol), protocol)
     return EvaluationResult(f"{name} against {record['dataset']}", record["dataset"], record)
 
@@ -239,7 +239,7 @@ def _measure_images(
     data = construct(dataset, "dataset", seed=seed)
     _read(data, rank, world_size)
     if isinstance(source, Path):
-        images, name, origin = load_fakes(source, data.facts), str(shown(source)), str(source.resolve())
+        images, name, origin = load_fakes(source, data.facts), shown(source), str(source.resolve())
     else:
         images, name, origin = fakes_from_array(np.asarray(source), data.facts), "the array", "array"
     asked = protocol.metrics["samples"]

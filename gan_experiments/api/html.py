@@ -39,7 +39,7 @@ def run_html(run: RunFolder, status: str) -> str:
     facts += [f"{record['images_per_second']:,.0f} images/s"] if record.get("images_per_second") else []
     facts += [str(record["reason"])] if record.get("reason") else []
     line = " · ".join([status, *facts])
-    parts = [f"<p><b>{for_html(line)}</b><br><code>{for_html(str(shown(run.path)))}</code></p>"]
+    parts = [f"<p><b>{for_html(line)}</b><br><code>{for_html(shown(run.path))}</code></p>"]
     parts += [_values(record)] if record.get("final") else []
     try:
         parts.append(_curves(read_metrics(run).numbers()))
