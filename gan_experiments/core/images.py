@@ -18,6 +18,8 @@ from torchvision.utils import make_grid
 from gan_experiments.core.files import replacing
 from gan_experiments.core.precision import in_float32
 
+_MIN_PIXELS = 32  # of the images in a grid
+
 
 def to_float(images: Tensor) -> Tensor:
     """Map stored images ``(..., C, H, W)`` of [0, 255] or [0, 65535] to float32 of [-1, 1]; the memory format stays.
@@ -72,15 +74,14 @@ def is_points(images: Tensor) -> bool:
     return images.shape[-3:] in ((1, 1, 1), (2, 1, 1))
 
 
-def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32, bits: int = 8) -> Tensor:
-    """Arrange images in rows, enlarging small ones by a whole factor.
+def image_grid(images: Tensor, columns: int = 8, bits: int = 8) -> Tensor:
+    """Arrange images in rows, those of less than 32 pixels in height enlarged by a whole factor.
 
     Points become dots of one image instead, those on a line in its middle.
 
     Args:
         images: Stored, or float in [-1, 1]: ``(B, C, H, W)``, which ``in_colour`` shows.
         columns: Images in a row.
-        min_pixels: Images of at least this height, in pixels, are not enlarged.
         bits: 16 to keep the 16 bits of grey images.
 
     Returns:
@@ -93,14 +94,15 @@ def image_grid(images: Tensor, columns: int = 8, min_pixels: int = 32, bits: int
     if images.is_floating_point():
         images = as_measured(images, 16 if deep else 8)
     images = in_colour(images if deep else to_eight_bits(images))
-    factor = max(1, -(-min_pixels // images.shape[-2]))
+    factor = -(-_MIN_PIXELS // images.shape[-2])
     enlarged = images.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
     grid: Tensor = make_grid(enlarged, nrow=columns, padding=2)
     return grid[:1] if deep else grid
 
 
-def _dots(points: Tensor, pixels: int = 256) -> Tensor:
+def _dots(points: Tensor) -> Tensor:
     """Draw points ``(B, 1)`` or ``(B, 2)`` of [-1, 1], the second coordinate upwards, on white."""
+    pixels = 256
     points = pad(points, (0, 2 - points.shape[1]))
     columns, rows = ((points * torch.tensor([1, -1]) + 1) / 2 * (pixels - 1)).round().long().clamp(1, pixels - 2).T
     image = torch.full((3, pixels, pixels), 255, dtype=torch.uint8)
