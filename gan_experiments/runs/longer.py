@@ -33,13 +33,7 @@ def ends_with_budget(config: Mapping[str, Any]) -> list[str]:
 
 
 def check_length(old: Mapping[str, Any], new: Mapping[str, Any], record: Mapping[str, Any], images_seen: int) -> None:
-    """Refuse another length of a run that has seen as many images, or that would not train it any further.
-
-    Args:
-        old: The run's config.
-        new: The same with another budget, or patience.
-        record: The run's record.
-        images_seen: By its last checkpoint.
+    """Refuse a ``new`` config of a run, by its budget or patience, if the run would not be trained any further.
 
     Raises:
         ConfigError: The budget has been spent, or the run would end early as it has ended already.
@@ -55,10 +49,7 @@ def check_length(old: Mapping[str, Any], new: Mapping[str, Any], record: Mapping
 def reopened(record: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of the record of a run that is made longer: its results so far become those of an earlier end.
 
-    Args:
-        record: The run's record.
-        old: The run's config.
-        new: The same with another budget, or patience.
+    The ``new`` config differs from the ``old`` one in the budget or the patience.
     """
     earlier = list(record.get("earlier_ends") or ())
     moved = ends_with_budget(new) if value_of(old, BUDGET) != value_of(new, BUDGET) else []

@@ -126,11 +126,6 @@ class _Jobs:
     """Launches those jobs that are not settled, each with the defaults of its own dataset.
 
     To compose the config of one that is settled costs more than to skip it.
-
-    Args:
-        launcher: Hydra's.
-        jobs: The jobs.
-        files: The YAML files of the command.
     """
 
     def __init__(self, launcher: Launcher, jobs: Sweep, files: ConfigFiles) -> None:

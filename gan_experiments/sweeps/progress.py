@@ -25,9 +25,6 @@ class SweepProgress:
 
     On a terminal the lines are updated in place; otherwise they are printed at the start and every minute, and one line
     per ended job.
-
-    Args:
-        sweep: The jobs of the sweep.
     """
 
     def __init__(self, sweep: Sweep) -> None:

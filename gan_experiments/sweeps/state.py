@@ -22,12 +22,7 @@ class JobState(RunState):
 
 
 def state_of(job: Job, running: bool) -> JobState:
-    """Read the state of a job.
-
-    Args:
-        job: The job.
-        running: Whether the sweep is still running.
-    """
+    """Read the state of a job, while its sweep is ``running`` or after that."""
     state, record = read_state(job.folder)
     touched = record != job.before
     status, reason = state.status, state.reason

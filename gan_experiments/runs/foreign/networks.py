@@ -57,12 +57,7 @@ class Module(NamedTuple):
     turned: tuple[str, ...] = ()
 
     def rebuilt(self, file: ForeignFile, own: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
-        """Return the weights as a state dict of a network here, whose weights have the same shapes.
-
-        Args:
-            file: The file.
-            own: The state dict of the network here.
-            what: The network, for messages.
+        """Return the weights as a state dict like ``own``, that of the network here; ``what`` names it in messages.
 
         Raises:
             ConfigError: The networks differ: the first names and shapes that do.

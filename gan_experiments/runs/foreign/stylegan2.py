@@ -47,14 +47,8 @@ def overrides_and_names(
 ) -> tuple[list[str], dict[str, dict[str, str]]]:
     """Return the options of our networks, and our name of each weight of each module; the discriminator is StyleGAN2's.
 
-    Args:
-        model: The option of the group ``model``.
-        options: Of the generator.
-        facts: Of the images.
-        file: The file.
-        modules: The networks in it, by role.
-        shapes: Of their weights.
-        generator_name: Returns our name of a weight of the generator beside its mapping network; ``None``: it is none.
+    ``options`` are those of the generator. Of its weights outside the mapping network ``generator_name`` returns our
+    name, or ``None`` for what is no weight.
 
     Raises:
         PickleError: The networks have parts that ours do not.

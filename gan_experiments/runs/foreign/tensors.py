@@ -234,13 +234,7 @@ def _integers(value: Any) -> tuple[Any, ...]:
 
 
 def check_filters(file: ForeignFile, weights: Mapping[str, Any], suffix: str, kernel: Tensor) -> None:
-    """Refuse a network with other resampling filters.
-
-    Args:
-        file: The file.
-        weights: Of the network, by name.
-        suffix: How the names of its filters end.
-        kernel: The filter of the networks here.
+    """Refuse a network whose resampling filters, those of its weights whose names end so, are not the ``kernel`` here.
 
     Raises:
         PickleError: One differs.
