@@ -32,6 +32,21 @@ _SETTINGS: dict[Any, Any] = {
 
 def run_html(run: RunFolder, status: str) -> str:
     """Return the status line, the final values, the curves and the newest sample grid of a run."""
+    parts = []
+    try:
+        with run.reading_record():
+            parts += _results(run, status)
+        parts.append(_curves(read_metrics(run).numbers()))
+    except ConfigError as error:
+        parts.append(f"<p>{for_html(str(error))}</p>")
+    if grids := list(run.grids().items()):
+        seen, file = grids[-1]
+        caption = f"samples at {seen:,} images"
+        parts.append(image_tag(file.read_bytes(), "image/png", caption) + f"<br><small>{caption}</small>")
+    return "\n".join(parts)
+
+
+def _results(run: RunFolder, status: str) -> list[str]:
     record = run.record()
     seen, budget = record.get("images_seen"), (record.get("budget") or {}).get("images")
     facts = [f"{seen:,} of {budget:,} images"] if seen is not None and budget else []
@@ -39,17 +54,8 @@ def run_html(run: RunFolder, status: str) -> str:
     facts += [f"{record['images_per_second']:,.0f} images/s"] if record.get("images_per_second") else []
     facts += [str(record["reason"])] if record.get("reason") else []
     line = " · ".join([status, *facts])
-    parts = [f"<p><b>{for_html(line)}</b><br><code>{for_html(shown(run.path))}</code></p>"]
-    parts += [_values(record)] if record.get("final") else []
-    try:
-        parts.append(_curves(read_metrics(run).numbers()))
-    except ConfigError as error:
-        parts.append(f"<p>{for_html(str(error))}</p>")
-    grids = sorted(run.samples.glob("[0-9]*.png"))
-    if grids:
-        caption = f"samples at {int(grids[-1].stem):,} images"
-        parts.append(image_tag(grids[-1].read_bytes(), "image/png", caption) + f"<br><small>{caption}</small>")
-    return "\n".join(parts)
+    values = [_values(record)] if record.get("final") else []
+    return [f"<p><b>{for_html(line)}</b><br><code>{for_html(shown(run.path))}</code></p>", *values]
 
 
 def evaluation_html(title: str, record: dict[str, Any]) -> str:

@@ -76,6 +76,15 @@ class RunFolder:
         """Return the file of the sample grid at ``images_seen``, or of the image sheet called ``name``."""
         return self.samples / f"{name + '-' if name else ''}{images_seen:010d}.png"
 
+    def grids(self) -> dict[int, Path]:
+        """Return the files of the sample grids by the images seen, in this order; empty if they cannot be listed."""
+        try:
+            files = [self.samples / name for name in os.listdir(self.samples) if name.endswith(".png")]
+        except OSError:
+            return {}
+        grids = {int(file.stem): file for file in files if file.stem.isascii() and file.stem.isdecimal()}
+        return dict(sorted(grids.items()))
+
     def check_place(self, key: str = "output_dir") -> None:
         """Check that the folder, which ``key`` names, can be made, or written to if it exists; makes nothing.
 
@@ -97,6 +106,18 @@ class RunFolder:
         except (OSError, ValueError, RecursionError):
             return {}
         return record if isinstance(record, dict) else {}
+
+    @contextmanager
+    def reading_record(self) -> Iterator[None]:
+        """Refuse the record if its values, which the block reads, are not those of a run.
+
+        Raises:
+            ConfigError: They are of other types.
+        """
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            raise ConfigError(f"{self.record_file}: damaged: its values are not those of a run") from None
 
     def update_record(self, **fields: Any) -> None:
         """Set fields of the record and write it atomically; several processes may do so at once."""

@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.core.translator import Translator
-from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.hub import is_hub
 from gan_experiments.runs.summary import as_markdown
@@ -56,10 +55,8 @@ def model_card(run: RunFolder, generator: Generator | Translator, place: str, im
     Raises:
         ConfigError: The record holds other things than that of a run.
     """
-    try:
+    with run.reading_record():
         return "\n".join([*_head(generator, place, images_seen), *_body(run.record(), run.read_config(), images_seen)])
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{run.record_file}: damaged: its values are not those of a run") from None
 
 
 def _head(generator: Generator | Translator, place: str, images_seen: int) -> list[str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from gan_experiments.core.escape import for_markdown, printable
-from gan_experiments.core.types import ConfigError
 from gan_experiments.runs import findings
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.results import estimates
@@ -32,10 +31,8 @@ def summary(run: RunFolder, trusted: Sequence[str] = ()) -> str:
     Raises:
         ConfigError: The record holds other things than that of a run.
     """
-    try:
+    with run.reading_record():
         return _summary(run, trusted)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{run.record_file}: damaged: its values are not those of a run") from None
 
 
 def _summary(run: RunFolder, trusted: Sequence[str]) -> str:
@@ -54,8 +51,7 @@ def _summary(run: RunFolder, trusted: Sequence[str]) -> str:
         lines.append(f"  evaluation   {share:.0%} of the time")
     lines += after_training(run, trusted)
     lines.append(f"  folder       {shown(run.path)}")
-    grids = sorted(run.samples.glob("[0-9]*.png"))
-    if grids:
+    if grids := list(run.grids().values()):
         lines.append(f"  samples      {shown(grids[-1])}")
     lines.append(f"  TensorBoard  tensorboard --logdir {shlex.quote(shown(run.path.parent))}")
     return "\n".join(map(printable, lines))

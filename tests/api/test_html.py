@@ -1,6 +1,8 @@
 import re
 from html.parser import HTMLParser
 
+import pytest
+
 from gan_experiments.api.evaluate import evaluate
 from gan_experiments.api.run import Run
 
@@ -43,6 +45,24 @@ def test_text_from_the_folder_is_escaped(tmp_path):
     run.files.update_record(status="failed", reason="<script>")
     assert "<script>" not in run._repr_html_()
     assert problems(run._repr_html_()) == []
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"budget": "x"}, {"images_seen": "3", "budget": {"images": 3}}, {"seconds": "a"}, {"images_per_second": "a"},
+     {"final": {"fid": {"value": 1}}, "evaluation": "x"}],
+)  # fmt: skip
+def test_a_record_that_is_not_that_of_a_run_is_said(tmp_path, record):
+    run = Run(tmp_path)
+    run.files.update_record(**record)
+    assert "damaged: its values are not those of a run" in run._repr_html_()
+
+
+def test_pictures_that_somebody_has_put_beside_the_grids_are_left_out(tmp_path):
+    run = Run(tmp_path)
+    run.files.samples.mkdir()
+    (run.files.samples / "2 of mine.png").touch()
+    assert "<img" not in run._repr_html_()
 
 
 def test_a_table_that_cannot_be_read_is_said(tmp_path):

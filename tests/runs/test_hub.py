@@ -2,6 +2,7 @@
 
 import ast
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -143,7 +144,7 @@ def test_a_card_shows_the_task_but_no_path_be_it_a_key_and_of_imported_files_the
             "task": {"_target_": "a.Denoise", "noise": {"/home/alice/k": 1, "D:\\k": 2, "std": 0.5}},
         }
         record = {**run.record, "dataset": {"/home/alice/k": 1}, **more}
-        files = SimpleNamespace(record=lambda: record, read_config=lambda: config, record_file="record.json")
+        files = SimpleNamespace(record=lambda: record, read_config=lambda: config, reading_record=nullcontext)
         return model_card(files, run.generator(), "hub:me/a", 16)
 
     text = card(imported={"family": "StudioGAN", "sha256": {"/home/alice/model=G": "*12ab*", "model=D-secret": "34cd"}})

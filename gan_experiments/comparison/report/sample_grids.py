@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,15 +57,8 @@ def _common_block(comparison: Comparison) -> tuple[str, ...] | None:
 
 def _files(run: CollectedRun) -> list[Path]:
     """Return the sample grids of a run except the one before its first step."""
-    folder = run.folder.samples
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return []
-    counts = [(folder / name, name.removesuffix(".png")) for name in names if name.endswith(".png")]
-    grids = [(path, int(count)) for path, count in counts if count.isascii() and count.isdecimal()]
     seen = run.recorded("images_seen") if run.status == "finished" else None  # it may have been made longer since
-    return [path for path, count in grids if 0 < count <= (seen or count)]
+    return [path for count, path in run.folder.grids().items() if 0 < count <= (seen or count)]
 
 
 def _read(path: Path) -> tuple[bytes, str] | None:
