@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_experiments.core.yaml_size import _LOADER, _load_key, _scalar, load_yaml, refuse_huge
+from gan_experiments.core.yaml_size import _LOADER, _load_part, load_yaml, refuse_huge
 
 
 def test_what_a_config_holds_is_fine():
@@ -82,11 +82,18 @@ def test_who_changes_what_was_read_changes_it_for_nobody_else():
     assert load_yaml(text) == {"a": {"b": [1, {"c": 2}]}, "d": [3]}
 
 
+def test_a_bomb_is_no_smaller_in_pieces():
+    """Each key alone would stand for fewer values than are too many."""
+    bombs = "".join(f"k{i}: {{a: &a [{'1,' * 200}], b: [{'*a,' * 400}]}}\n" for i in range(3))
+    with pytest.raises(yaml.YAMLError, match="more than 100,000 values"):
+        load_yaml(bombs)
+
+
 def test_a_study_of_runs_shares_what_they_have_in_common():
-    _load_key.cache_clear()
+    _load_part.cache_clear()
     for seed in range(100):
         load_yaml(f"same: {{as: [all, the, others]}}\nseed: {seed}\n")
-    kept = _load_key.cache_info()
+    kept = _load_part.cache_info()
     assert (kept.misses, kept.hits) == (101, 99)
 
 
@@ -112,6 +119,6 @@ def test_it_refuses_what_is_huge(depth):
 
 
 def test_a_long_value_is_read_and_not_kept():
-    kept = _scalar.cache_info().currsize
-    assert load_yaml("x" * 50_000) == "x" * 50_000
-    assert _scalar.cache_info().currsize == kept
+    kept = _load_part.cache_info().currsize
+    assert load_yaml(f"a: {'x' * 50_000}\n") == {"a": "x" * 50_000}
+    assert _load_part.cache_info().currsize == kept
