@@ -23,22 +23,7 @@ Rounds = Annotated[int, Interval(ge=1, le=50)]
 
 @dataclass
 class SequentialConfig(SweeperOptions):
-    """Config of a sequential study.
-
-    Attributes:
-        baseline: The arm that the others are compared with; ``None``: all pairs.
-        max_seeds: Most seeds of an arm.
-        first_seeds: Seeds of each arm in the first round.
-        rounds: Most rounds, after each of which the arms are compared.
-        smallest_difference: Arms that differ by less are equivalent; ``None``: seeds are added until one is better.
-        futility: Chance that the last round will show a difference, below which an arm gets no more seeds; 0: never.
-        stop_within_runs: Whether a run ends once it cannot become as good as the worst of the baseline, from the second
-            round on.
-        measure: What runs are compared by.
-        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
-        better: Whether lower or higher values are better; ``known``: as the records of the runs say.
-        params: What varies, in the syntax of sweeps on the command line, which overrides it; seeds in it do not count.
-    """
+    """Config of a sequential study; ``conf/hydra/sweeper/sequential.yaml`` says what each key means."""
 
     baseline: str | None
     max_seeds: Seeds

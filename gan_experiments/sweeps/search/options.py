@@ -20,24 +20,9 @@ COSTS = {"images_per_second": True, "seconds": False, "peak_memory_bytes": False
 
 @dataclass
 class SearchConfig(SweeperOptions):
-    """Config of a search.
+    """Config of a search; ``conf/hydra/sweeper/optuna.yaml`` says what each key means.
 
-    Attributes:
-        n_trials: Trials of each search in total; the same command continues to this number.
-        n_jobs: Concurrent trials; ``None``: as many as joblib runs, otherwise one.
-        objectives: Measures, and costs of the record (``images_per_second``, ``seconds``, ``peak_memory_bytes``).
-        score: ``final``: the final evaluation; ``best``: the best periodic evaluation.
-        better: Whether lower or higher values are better, by objective; those of measures that say it are added when
-            the search starts.
-        per: Keys; each of their values gets a separate search with its own trials and result.
-        sampler: ``tpe``: the tree-structured Parzen estimator; ``random``: independent draws.
-        startup_trials: Trials drawn at random before the estimator is used, and never pruned.
-        pruner: ``median``: stop a run whose best periodic evaluation so far is worse than the median of the earlier
-            trials at the same number of images.
-        warmup_images: Images seen before a run can be pruned.
-        seed: Seed of the sampler; trial k is a function of this, k and the results of the trials before it.
-        storage: URL of a database, such as ``sqlite:///search.db``; ``None``: a journal in the study's folder.
-        params: What is searched, in the syntax of sweeps on the command line, which overrides it.
+    The directions of measures that say theirs are added to ``better`` when the search starts.
     """
 
     n_trials: PositiveInt
