@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -31,11 +30,10 @@ from gan_experiments.core.text import first_line, key_of
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.directions import directions
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.naming import run_name
 from gan_experiments.sweeps.fork_server import close_server
 from gan_experiments.sweeps.job import SAFE_PATH, is_settled, run_job
 from gan_experiments.sweeps.options import sweeper_problems
-from gan_experiments.sweeps.plan import Sweep
+from gan_experiments.sweeps.plan import Sweep, folder_of
 from gan_experiments.sweeps.progress import SweepProgress
 from gan_experiments.sweeps.search.options import SearchConfig
 from gan_experiments.sweeps.sequential import SequentialConfig, is_sequential
@@ -97,9 +95,8 @@ class SweepJob:
         try:
             plain: Any = OmegaConf.to_container(config, resolve=True)
             plain["trusted"] = self._trusted
-            choices = own_choices(hydra.runtime.choices)
-            folder = RunFolder(Path(hydra.sweep.dir) / (plain["name"] or run_name(choices, overrides)))
-            choices = _choices_of_run(hydra) | choices
+            folder = RunFolder(folder_of(plain["name"], hydra))
+            choices = _choices_of_run(hydra) | own_choices(hydra.runtime.choices)
             run_job(folder, plain, {"overrides": overrides, "choices": choices}, self._program)
         except Exception as error:
             if isinstance(error, OSError):  # somebody has deleted the folder, or made it read-only

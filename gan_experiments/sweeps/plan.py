@@ -158,11 +158,9 @@ def pending(line: CommandLine, sweep: Sweep) -> Iterator[DictConfig]:
         yield config
 
 
-def folder_of(config: DictConfig) -> Path:
-    """Return where the run of a job will be, from its whole config, with Hydra's node in it."""
-    hydra = config.hydra
-    name = config.name or run_name(own_choices(hydra.runtime.choices), list(hydra.overrides.task))
-    return Path(str(hydra.sweep.dir)) / name
+def folder_of(name: str | None, hydra: Any) -> Path:
+    """Return where the run of a job will be, from what its config has at ``name`` and Hydra's own node."""
+    return Path(hydra.sweep.dir, name or run_name(own_choices(hydra.runtime.choices), list(hydra.overrides.task)))
 
 
 def _size(line: CommandLine) -> int:

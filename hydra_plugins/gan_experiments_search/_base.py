@@ -46,4 +46,5 @@ class RoundsSweeper(Sweeper, ABC):
         """Return the run folder of a job."""
         from gan_experiments.sweeps.plan import folder_of  # Hydra imports every plugin whenever it starts
 
-        return folder_of(self._hydra.load_sweep_config(self._config, list(overrides)))
+        config = self._hydra.load_sweep_config(self._config, list(overrides))
+        return folder_of(config.name, config.hydra)
