@@ -54,11 +54,11 @@ class SequentialStudy:
         self._better = config.better
         self._retry = "retry=failed" in fixed
         self._launch = launch
-        self._folders = {
-            (label, seed): ([*fixed, *lines, f"seed={seed}"], RunFolder(folder_of([*fixed, *lines, f"seed={seed}"])))
-            for label, lines in arms.items()
-            for seed in range(counts[-1])
-        }
+        self._jobs: dict[tuple[str, int], tuple[list[str], RunFolder]] = {}
+        for label, lines in arms.items():
+            for seed in range(counts[-1]):
+                job = [*fixed, *lines, f"seed={seed}"]
+                self._jobs[label, seed] = job, RunFolder(folder_of(job))
         keep_plan(study, self.plan)
 
     def run(self) -> Interim:
@@ -83,7 +83,7 @@ class SequentialStudy:
         return interim
 
     def _round(self, asked: dict[str, int]) -> None:
-        jobs = [self._folders[label, seed] for label, count in asked.items() for seed in range(count)]
+        jobs = [self._jobs[label, seed] for label, count in asked.items() for seed in range(count)]
         pending = [lines for lines, folder in jobs if not is_settled(folder.record(), self._retry)]
         if pending:
             self._launch(pending)
@@ -104,7 +104,7 @@ class SequentialStudy:
         print(f"runs stop that cannot reach {rule.limit:.4g}, which is near {rule.against}", flush=True)
         for label in stoppable(courses, rule):
             for seed in range(before[label], asked[label]):
-                _, folder = self._folders[label, seed]
+                _, folder = self._jobs[label, seed]
                 if not folder.config_file.exists():  # a run keeps its rule, or that it has none
                     write_rule(folder, rule)
 
@@ -116,7 +116,7 @@ class SequentialStudy:
         runs: dict[str, dict[int, CollectedRun]] = {label: {} for label in asked}
         for label, count in asked.items():
             for seed in range(count):
-                _, folder = self._folders[label, seed]
+                _, folder = self._jobs[label, seed]
                 if folder.record().get("status") != "failed":
                     runs[label][seed] = read_run(folder, folder.path.name)
         return runs
