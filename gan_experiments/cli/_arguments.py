@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from gan_experiments.config.files import own_files
 from gan_experiments.config.suggestions import how_to_read, key_aliases, likely_keys, unit
-from gan_experiments.core.text import nearest, suggest
+from gan_experiments.core.text import key_of, nearest, suggest
 from gan_experiments.core.types import ConfigError
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -20,10 +20,7 @@ _CFG = ("job", "hydra", "all")
 _SWITCH: dict[str, Any] = {"action": "store_true"}
 _FLAGS: dict[tuple[str, ...], dict[str, Any]] = {
     ("-m", "--multirun"): {**_SWITCH, "help": "a run of each value: loss=hinge,wasserstein"},
-    ("-c", "--cfg"): {
-        "metavar": "WHAT",
-        "help": "print the config and stop: --cfg job",
-    },
+    ("-c", "--cfg"): {"metavar": "WHAT", "help": "print the config and stop: --cfg job"},
     ("-p", "--package"): {"metavar": "KEY", "help": "of that config only a part: --cfg job -p optimizer"},
     ("--resolve",): {**_SWITCH, "help": "of that config the interpolations' values"},
     ("-cd", "--config-dir"): {"metavar": "FOLDER", "help": "a folder of configs of yours beside ours"},
@@ -85,6 +82,21 @@ def read_arguments(arguments: Sequence[str], config_name: str = "train") -> argp
     return read
 
 
+def with_words(key: str, overrides: Sequence[str]) -> list[str]:
+    """Return overrides with the words among them that are none as the value of ``key``: one, or a list of several.
+
+    Raises:
+        ConfigError: The key is given besides.
+    """
+    words = [override for override in overrides if "=" not in override]
+    others = [override for override in overrides if "=" in override]
+    given = [override for override in others if key_of(override) == key]
+    if words and given:
+        raise ConfigError(f"{key}: given twice: {', '.join(words)} and {', '.join(given)}")
+    value = ",".join(map(_quoted, words))
+    return [f"{key}={value if len(words) == 1 else f'[{value}]'}", *others] if words else others
+
+
 def _with_values(unknown: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """Return the unknown flags of a command line, each with the value that stands behind it: ``--name x`` is one."""
     flags, behind = [], list(pairwise([*arguments, "-"]))
@@ -112,3 +124,9 @@ def _meant(flag: str, config_name: str) -> tuple[str, list[str]]:
     is_value = bool(value) and name.lower().replace("-", "_") not in aliases  # else it may be counted in other units
     overrides = [key if "=" in key else f"{key}={value if is_value else '...'}" for key in keys]
     return f"; keys have no dashes: {' or '.join(overrides)}{unit(keys)}", overrides * is_value
+
+
+def _quoted(path: str) -> str:
+    """Return a path as a value of an override, whatever characters are in it."""
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 
 from gan_experiments.api.request import Request, checked_request, file_problems, name_problems
 from gan_experiments.cli._answers import answer, print_config
-from gan_experiments.cli._arguments import read_arguments
+from gan_experiments.cli._arguments import read_arguments, with_words
 from gan_experiments.cli._errors import report
-from gan_experiments.cli._words import with_words
 from gan_experiments.config.compose import CommandLine, check_command_line
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.escape import printable
