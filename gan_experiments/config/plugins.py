@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from typing import NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
+from gan_experiments.config.targets import module_exists
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import suggest
 
@@ -83,7 +83,7 @@ def not_installed(group: str, options: Sequence[str]) -> Problem | None:
     """Say what an option of ``hydra/launcher`` or ``hydra/sweeper`` lacks, if it lacks something."""
     for option in options:
         plugin = PLUGINS.get(f"{group}={option}")
-        if plugin and not all(map(_is_installed, plugin.modules)):
+        if plugin and not all(map(module_exists, plugin.modules)):
             return Problem(group, f"{option} is not installed: pip install gan-experiments[{plugin.extra}]")
     return None
 
@@ -102,8 +102,3 @@ def plugin_problems(hydra: DictConfig) -> Iterator[Problem]:
         if (count := OmegaConf.select(hydra, f"launcher.{key}") or 1) != 1:
             text = f"{count}: a job is one task, and starts its processes itself (trainer.devices)"
             yield Problem(f"hydra.launcher.{key}", text)
-
-
-def _is_installed(module: str) -> bool:
-    parent = module.rpartition(".")[0]
-    return (not parent or _is_installed(parent)) and find_spec(module) is not None

@@ -75,7 +75,7 @@ def untrustworthy(packages: Iterable[Any]) -> list[str]:
 def _import(target: str) -> Any:
     """Import what a dotted path names, package by package, so that the first part that is missing is named."""
     package, *parts = target.split(".")
-    if not _exists(package):
+    if not module_exists(package):
         hint = f"if its folder lies here, PYTHONPATH=. before the command finds it ({show(os.getcwd())})"
         raise RefusedTargetError(f"there is no package {package}; is the folder it lies in on PYTHONPATH? {hint}")
     path = package
@@ -84,7 +84,7 @@ def _import(target: str) -> Any:
         for index, part in enumerate(parts, start=1):
             module, path, is_last = found, f"{found.__name__}.{part}", index == len(parts)
             found = getattr(module, part, _ABSENT) if is_last else _ABSENT
-            if found is _ABSENT and _exists(path):
+            if found is _ABSENT and module_exists(path):
                 found = importlib.import_module(path)
             elif found is _ABSENT:
                 missing = f"there is no {'class' if is_last else 'module'} {part} in {module.__name__}"
@@ -96,7 +96,8 @@ def _import(target: str) -> Any:
     return found
 
 
-def _exists(path: str) -> bool:
+def module_exists(path: str) -> bool:
+    """Tell whether there is a module of this dotted path; the packages that it lies in are imported."""
     try:
         return path in sys.modules or find_spec(path) is not None
     except (ImportError, ValueError):

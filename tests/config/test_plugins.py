@@ -13,7 +13,7 @@ from gan_experiments.sweeps.launch import sweep_problems
 @pytest.fixture
 def bare(monkeypatch):
     """A machine on which only the package itself is installed."""
-    monkeypatch.setattr(plugins, "find_spec", lambda name: None)
+    monkeypatch.setattr(plugins, "module_exists", lambda name: False)
 
 
 def problems(*overrides):
