@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import compose
 from gan_experiments.config.schema import Config
 from gan_experiments.core.checks import refuse
+from gan_experiments.core.clock import now
 from gan_experiments.core.files import check_new
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
@@ -108,7 +108,7 @@ def _write(
 
     system.ema.module.load_state_dict(below(weights, _PREFIXES["ema"]))
     kept = {name: weights[name] for name in system.state_dict() if name in weights}
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    made_at = now()
     with whole_folder(folder.path) as path:
         made = RunFolder(path)
         with replacing(made.checkpoint("last")) as temporary:
@@ -116,7 +116,7 @@ def _write(
         save_generator(system, made.generator_file)
         made.write_config({**config, "name": None})
         made.update_record(
-            status="finished", reason=None, imported=origin, started=now, ended=now, seed=config["seed"],
+            status="finished", reason=None, imported=origin, started=made_at, ended=made_at, seed=config["seed"],
             budget=config["budget"], images_seen=0, steps={}, seconds=0.0, images_per_second=None,
             dataset=system.generator.facts.as_dict(), final={}, best={}, overrides=[], choices={}, **provenance(),
         )  # fmt: skip

@@ -1,8 +1,9 @@
-"""The clock of a run: real images shown to the discriminator, over all ranks; and formatting of durations."""
+"""The clock of a run: real images shown to the discriminator, over all ranks; and times as text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 _DAY = 86_400.0  # seconds
 
@@ -44,6 +45,11 @@ class Clock:
         """
         before = self.images_seen - self.batch_size
         return self.finished or self.images_seen // every > before // every
+
+
+def now() -> str:
+    """Return the time as a record has it: UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def duration(seconds: float) -> str:

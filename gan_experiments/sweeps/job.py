@@ -14,10 +14,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
 from types import FrameType
 from typing import Any
 
+from gan_experiments.core.clock import now
 from gan_experiments.core.signals import handling, signals
 from gan_experiments.runs.config_differences import refuse_another_config
 from gan_experiments.runs.folder import WORKER, HeldError, RunFolder
@@ -149,5 +149,4 @@ def _conclude(folder: RunFolder, code: int, asked: bool, output: str) -> None:
         trace = output[-_LONGEST:]
     if asked or -code in _STOPS:
         status, trace = "interrupted", None
-    ended = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    folder.update_record(status=status, reason=reason, traceback=trace, ended=ended)
+    folder.update_record(status=status, reason=reason, traceback=trace, ended=now())

@@ -8,11 +8,11 @@ import traceback
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from datetime import datetime, timezone
 from typing import Any
 
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from gan_experiments.core.clock import now
 from gan_experiments.core.files import remove_leftovers
 from gan_experiments.core.frozen import weight_hashes
 from gan_experiments.core.memory import peak_memory
@@ -132,7 +132,7 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         reason=None,
         traceback=None,
         **({"stopped": None} if record.get("stopped") else {}),
-        started=record.get("started") or _now(),
+        started=record.get("started") or now(),
         seed=config["seed"],
         budget=config["budget"],
         dataset=parts.data.provenance(),
@@ -182,13 +182,9 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
         seconds=seconds,
         images_per_second=clock.images_seen / seconds if seconds else None,
         peak_memory_bytes=peak_memory(),
-        ended=_now(),
+        ended=now(),
         **fields,
     )
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def silence_lightning() -> None:

@@ -1,7 +1,9 @@
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_experiments.core.clock import Clock, duration
+from gan_experiments.core.clock import Clock, duration, now
 
 
 @given(st.integers(1, 50), st.integers(1, 400), st.integers(1, 60))
@@ -25,3 +27,7 @@ def test_long_durations_are_in_days():
     assert [duration(seconds) for seconds in (59.6, 3600, 172_799, 172_800, 400_000)] == [
         "1:00", "1:00:00", "47:59:59", "2.0 days", "4.6 days",
     ]  # fmt: skip
+
+
+def test_the_time_has_seconds_and_says_that_it_is_utc():
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", now())

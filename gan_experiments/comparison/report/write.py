@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from gan_experiments.comparison.report.latex import PACKAGES, as_latex
 from gan_experiments.comparison.report.measured import measured
 from gan_experiments.comparison.report.tables import as_markdown, tables
 from gan_experiments.comparison.report.wording import score_name, verdict
+from gan_experiments.core.clock import now
 from gan_experiments.core.escape import for_markdown, printable
 from gan_experiments.core.files import check_place, replacing, write_json
 from gan_experiments.core.text import csv_of_columns
@@ -93,7 +93,7 @@ def _provenance(comparison: Comparison, study: Path, command: str) -> dict[str, 
     return {
         "command": command,
         "study": str(study.resolve()),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": now(),
         "compared with": ", ".join(own),
         "trained with": "; ".join(sorted(trained_with)) or "not recorded",
         "commits": ", ".join(sorted(commits)) or "not recorded",
