@@ -28,9 +28,9 @@ from gan_experiments.core.text import show
 _UNFIT = "unfit"  # the type of a validation error whose message is in our words
 # No scalar is converted.
 _STRICT: dict[Any, Any] = {
-    **{int: pydantic.StrictInt, float: pydantic.StrictFloat, bool: pydantic.StrictBool},
-    **{str: pydantic.StrictStr, Path: pydantic.StrictStr},
-}
+    int: pydantic.StrictInt, float: pydantic.StrictFloat, bool: pydantic.StrictBool, str: pydantic.StrictStr,
+    Path: pydantic.StrictStr,
+}  # fmt: skip
 
 
 class _Refused:

@@ -22,9 +22,10 @@ def read_torchgan(roles: Mapping[str, State]) -> tuple[list[str], DataFacts, dic
     """
     generator = roles["generator"]
     layers = sorted({int(match[1]) for name in generator if (match := re.match(r"model\.(\d+)\.0\.weight", name))})
-    if len(layers) < 3 or any(_convolution(generator, layer).dim() != 4 for layer in layers):
+    kernels = [_convolution(generator, layer) for layer in layers]
+    if len(kernels) < 3:
         raise PickleError("holds a generator of torchgan that is no DCGAN")
-    first, last = _convolution(generator, 0), _convolution(generator, layers[-1])
+    first, last = _convolution(generator, 0), kernels[-1]
     norm = "batch" if "model.0.1.weight" in generator else "none"
     facts = DataFacts(name="imported", image_size=2 ** (len(layers) + 1), channels=last.shape[1], num_classes=0)
     shared = [f"norm={norm}", "image_bias=true"]
@@ -33,11 +34,11 @@ def read_torchgan(roles: Mapping[str, State]) -> tuple[list[str], DataFacts, dic
     if "discriminator" in roles:
         channels = len(_convolution(roles["discriminator"], 0))
         overrides += [f"model.discriminator.{option}" for option in (f"channels={channels}", *shared)]
-    weights = {role: dict(_renamed(each, norm, role, len(layers))) for role, each in roles.items()}
+    weights = {role: dict(_renamed(each, norm, role)) for role, each in roles.items()}
     return overrides, facts, weights
 
 
-def _renamed(state: State, norm: str, role: str, count: int) -> list[tuple[str, Tensor]]:
+def _renamed(state: State, norm: str, role: str) -> list[tuple[str, Tensor]]:
     """Return the weights by our names: both networks are a sequence of layers, and their ends are linear here."""
     result, step = [], 3 if norm == "batch" else 2
     for name, value in state.items():

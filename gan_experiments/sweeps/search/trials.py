@@ -45,7 +45,7 @@ def print_trials(searches: Sequence[OptunaSearch], folder: Path) -> None:
     for search in searches:
         for trial in search.best if several else _ranked(search)[:_MOST_ROWS]:
             values = [f"{value:,.4g}" for value in trial.values]
-            drawn = " ".join(_drawn(search, trial))
+            drawn = " ".join(_drawn(trial))
             table.add_row(*(escape(printable(cell)) for cell in (search.name, str(trial.number), *values, drawn)))
     if table.row_count:
         console.print(table)
@@ -73,14 +73,14 @@ def _ranked(search: OptunaSearch) -> list[FrozenTrial]:
     return sorted(ended, key=lambda trial: trial.values[0], reverse=search.higher[0])
 
 
-def _drawn(search: OptunaSearch, trial: FrozenTrial) -> list[str]:
+def _drawn(trial: FrozenTrial) -> list[str]:
     overrides = trial.user_attrs.get("overrides", [])
     return [line.lstrip("+") for line in overrides if line.lstrip("+").partition("=")[0] in trial.params]
 
 
 def _row(search: OptunaSearch, trial: FrozenTrial) -> dict[str, Any]:
     values = dict(zip(search.config.objectives, trial.values or [], strict=False))
-    drawn = dict(line.split("=", 1) for line in _drawn(search, trial))
+    drawn = dict(line.split("=", 1) for line in _drawn(trial))
     ended = trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else ""
     row = {"search": search.name, "trial": trial.number, "state": state_of(trial), **values, **drawn}
     return row | {key: trial.user_attrs.get(key, "") for key in ("folder", "reason")} | {"ended": ended}
