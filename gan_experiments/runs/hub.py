@@ -42,8 +42,7 @@ def local_file(place: str, key: str) -> Path:
     if not is_hub(place):
         path = Path(place).expanduser()
         return path / FILE if path.is_dir() else path
-    repository, revision = _parsed(place, key)
-    hub = _package(key)
+    hub, repository, revision = _opened(place, key)
     with _errors(f"{key}: {place}"):
         size = None
         with suppress(Exception):  # offline the file may be in the cache; if not, what follows says so
@@ -64,8 +63,7 @@ def upload(folder: Path, place: str, key: str) -> str:
     Raises:
         ConfigError: The extra is missing, or it cannot be written to.
     """
-    repository, revision = _parsed(place, key)
-    hub = _package(key)
+    hub, repository, revision = _opened(place, key)
     with _errors(f"{key}: {place}"):
         api = hub.HfApi()
         address = api.create_repo(repository, private=True, exist_ok=True)
@@ -85,8 +83,7 @@ def check_place(place: str, key: str) -> None:
             missing.
     """
     if is_hub(place):
-        _parsed(place, key)
-        _package(key)
+        _opened(place, key)
         return
     path = Path(place).expanduser()
     if path.is_dir() and not any(path.iterdir()):
@@ -95,20 +92,16 @@ def check_place(place: str, key: str) -> None:
         files.check_new(path, key)
 
 
-def _parsed(place: str, key: str) -> tuple[str, str | None]:
+def _opened(place: str, key: str) -> tuple[Any, str, str | None]:
+    """Return the package of the Hub, and the repository and the revision that a place names."""
     match = _ID.fullmatch(place.removeprefix(_PREFIX))
     if match is None or ".." in place:
         raise ConfigError(f"{key}: {show(place)} is not hub:owner/name")
-    return match[1], match[2]
-
-
-def _package(key: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the module
     if find_spec("huggingface_hub") is None:
         raise ConfigError(f"{key}: the Hub needs huggingface_hub: pip install 'gan-experiments[hub]'")
     import huggingface_hub
-    import huggingface_hub.errors
 
-    return huggingface_hub
+    return huggingface_hub, match[1], match[2]
 
 
 @contextmanager
