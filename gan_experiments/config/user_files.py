@@ -27,9 +27,9 @@ from gan_experiments.core.yaml_size import refuse_huge
 _LARGEST = 1_000_000  # characters of a file
 _CHOICES = {"hydra/launcher=basic", "hydra/sweeper=basic", *PLUGINS}
 _NUMBERS = (
-    *("n_jobs", "timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "array_parallelism", "max_num_timeout"),
-    *("signal_delay_s", "cpus_per_gpu", "gpus_per_task"),
-)
+    "n_jobs", "timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "array_parallelism", "max_num_timeout",
+    "signal_delay_s", "cpus_per_gpu", "gpus_per_task",
+)  # fmt: skip
 _WORDS = ("partition", "qos", "account", "constraint", "gres", "mem_per_gpu", "mem_per_cpu")
 _WORD = re.compile(r"[\w.:,=+-]+", re.ASCII)  # becomes part of a line of a batch script
 _SWEEP_DIR = re.compile(r"\$\{output_dir\}(/[\w-][\w.-]*)+", re.ASCII)
