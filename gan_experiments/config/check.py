@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from gan_experiments.config.annotations import REFUSED, model_of
 from gan_experiments.config.signatures import ANYWHERE, Section, Slot, section_in, signature_of, slot_of
 from gan_experiments.config.suggestions import unknown_key
-from gan_experiments.config.targets import TARGET, RefusedTargetError, UntrustedTargetError, find_class
+from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
 from gan_experiments.config.wording import describe
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.text import first_line, show
@@ -130,8 +130,7 @@ class Checked:
                 names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in slot.bases)
                 raise RefusedTargetError(f"{cls.__name__} does not descend from {names}")
         except RefusedTargetError as refusal:
-            to_trust = refusal.to_trust if isinstance(refusal, UntrustedTargetError) else ()
-            self.problems.append(Problem(_join(key, TARGET), str(refusal), to_trust=to_trust))
+            self.problems.append(Problem(_join(key, TARGET), str(refusal), to_trust=refusal.to_trust))
             return
         self.components[key] = cls
         self._arguments(key, {name: node[name] for name in node if name != TARGET}, cls, slot)

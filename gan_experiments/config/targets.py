@@ -23,26 +23,16 @@ _ABSENT = object()  # not ``None``, which a module can hold
 
 
 class RefusedTargetError(Exception):
-    """A ``_target_`` that names no class a config may use; the message says why."""
-
-
-class UntrustedTargetError(RefusedTargetError):
-    """It lies in a package that is not allowed; perhaps it can be.
+    """A ``_target_`` that names no class a config may use.
 
     Args:
-        path: Of the class.
-        trusted: The packages that are trusted.
-
-    Attributes:
-        to_trust: Those that ``trusted`` would have to list.
+        reason: Why, for the user.
+        to_trust: The packages that ``trusted`` would have to list to allow it, if that could.
     """
 
-    def __init__(self, path: str, trusted: Sequence[str]) -> None:
-        package = path.partition(".")[0]
-        self.to_trust = () if untrustworthy([package]) else (*trusted, package)
-        hint = f"; if {package} is yours, add trusted=[{','.join(self.to_trust)}]" if self.to_trust else ""
-        allowed = ", ".join((*ALLOWED, *trusted))
-        super().__init__(f"{show(path)} is not in the packages a config may name ({allowed}){hint}")
+    def __init__(self, reason: str, to_trust: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.to_trust = to_trust
 
 
 def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
@@ -113,8 +103,13 @@ def _public(module: ModuleType) -> list[str]:
 
 def _refuse_outside(path: str, trusted: Sequence[str]) -> None:
     """Refuse a path that is not in the allow-list, or that a config could name anything with."""
-    if not _within(path, (*ALLOWED, *trusted)):
-        raise UntrustedTargetError(path, trusted)
+    allowed = (*ALLOWED, *trusted)
+    if not _within(path, allowed):
+        package = path.partition(".")[0]
+        to_trust = () if untrustworthy([package]) else (*trusted, package)
+        hint = f"; if {package} is yours, add trusted=[{','.join(to_trust)}]" if to_trust else ""
+        text = f"{show(path)} is not in the packages a config may name ({', '.join(allowed)}){hint}"
+        raise RefusedTargetError(text, to_trust)
     if _within(path, _DISPATCHERS):
         raise RefusedTargetError(f"{path} runs whatever its arguments name; a config may not name it")
 
