@@ -94,13 +94,8 @@ def within_memory(key: str, options: Mapping[str, Any] | None = None) -> Iterato
     except Exception as error:
         if isinstance(error, ConfigError) or not out_of_memory(error):
             raise
-        reason = str(error) if isinstance(error, _TooLargeError) else first_line(error)
         where = f"the {show_bytes(total_memory())} of memory here{_largest(options)}"
-        raise ConfigError(f"{key}: too large for {where}: {reason}") from error
-
-
-class _TooLargeError(MemoryError):
-    """An allocation that this machine cannot hold."""
+        raise ConfigError(f"{key}: too large for {where}: {first_line(error)}") from error
 
 
 class _Allocations(TorchFunctionMode):
@@ -113,7 +108,7 @@ class _Allocations(TorchFunctionMode):
         if func in _CREATORS:
             size = _bytes_of(func, args, kwargs)
             if size > _LARGE and size + used_memory() > total_memory():
-                raise _TooLargeError(f"it needs another {show_bytes(size)} beside {show_bytes(used_memory())} in use")
+                raise MemoryError(f"it needs another {show_bytes(size)} beside {show_bytes(used_memory())} in use")
         return func(*args, **kwargs)
 
 
