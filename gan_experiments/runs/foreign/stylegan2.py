@@ -32,11 +32,10 @@ def read_stylegan2(
     """
     chosen = "ema" if "ema" in modules else "generator"
     options, facts = _generator_options(shapes[chosen], modules[chosen])
-    overrides, names = overrides_and_names("stylegan2", options, facts, file, modules, shapes, _generator_name)
-    return overrides, facts, names
+    return networks_like_stylegan2("stylegan2", options, facts, file, modules, shapes, _generator_name)
 
 
-def overrides_and_names(
+def networks_like_stylegan2(
     model: str,
     options: Mapping[str, Any],
     facts: DataFacts,
@@ -44,8 +43,8 @@ def overrides_and_names(
     modules: Mapping[str, Any],
     shapes: Mapping[str, Shapes],
     generator_name: Callable[[str], str | None],
-) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Return the options of our networks, and our name of each weight of each module; the discriminator is StyleGAN2's.
+) -> tuple[list[str], DataFacts, dict[str, dict[str, str]]]:
+    """Return what ``read_stylegan2`` does for a generator of a family whose discriminator is StyleGAN2's.
 
     ``options`` are those of the generator. Of its weights outside the mapping network ``generator_name`` returns our
     name, or ``None`` for what is no weight.
@@ -64,7 +63,7 @@ def overrides_and_names(
             overrides += [f"model.discriminator.{key}={value}" for key, value in own.items()]
             rename = partial(_discriminator_name, size=facts.height)
         names[role] = {name: here for name in shapes[role] if (here := _our_name(name, rename))}
-    return overrides, names
+    return overrides, facts, names
 
 
 def _our_name(name: str, rename: Callable[[str], str | None]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.alias_free import FilteredActivation
 from gan_experiments.networks.stylegan3 import CRITICAL, IMAGE_SCALE, StyleGAN3Generator, bands
 from gan_experiments.runs.foreign.pickles import PickleError
-from gan_experiments.runs.foreign.stylegan2 import mapping_options, overrides_and_names
+from gan_experiments.runs.foreign.stylegan2 import mapping_options, networks_like_stylegan2
 from gan_experiments.runs.foreign.tensors import ForeignFile, Shapes, check_filters, part_of, tensors_of
 
 _LAYER = {
@@ -36,10 +37,8 @@ def read_stylegan3(
     options, facts = _generator_options(shapes[chosen], modules[chosen])
     for role in modules.keys() - {"discriminator"}:
         _check_layers(file, modules[role], options, facts.height)
-    overrides, names = overrides_and_names(
-        "stylegan3", options, facts, file, modules, shapes, lambda name: _generator_name(name, options["layers"])
-    )
-    return overrides, facts, names
+    rename = partial(_generator_name, layers=options["layers"])
+    return networks_like_stylegan2("stylegan3", options, facts, file, modules, shapes, rename)
 
 
 def _generator_options(shapes: Shapes, module: Any) -> tuple[dict[str, Any], DataFacts]:
