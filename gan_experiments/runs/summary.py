@@ -50,6 +50,7 @@ def _summary(run: RunFolder, trusted: Sequence[str]) -> str:
     if share:
         lines.append(f"  evaluation   {share:.0%} of the time")
     lines += after_training(run, trusted)
+    lines += [f"  not logged   {name}: {reason}" for name, reason in (record.get("not_logged") or {}).items()]
     lines.append(f"  folder       {shown(run.path)}")
     if grids := list(run.grids().values()):
         lines.append(f"  samples      {shown(grids[-1])}")

@@ -131,7 +131,7 @@ def _open(parts: Parts, config: Mapping[str, Any], run: RunFolder) -> None:
         status="running",
         reason=None,
         traceback=None,
-        **({"stopped": None} if record.get("stopped") else {}),
+        **{key: None for key in ("stopped", "not_logged") if record.get(key)},
         started=record.get("started") or now(),
         seed=config["seed"],
         budget=config["budget"],
@@ -174,6 +174,7 @@ def _automatic_weights(system: System, config: Mapping[str, Any]) -> dict[str, f
 
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:
     latest, clock = parts.loop.latest, parts.system.clock
+    not_logged = {logger.name: logger.failed for logger in run_loggers(parts.trainer) if logger.failed}
     seconds = latest.get("speed/seconds", run.record().get("seconds", 0.0))
     run.update_record(
         status=status,
@@ -183,6 +184,7 @@ def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> N
         images_per_second=clock.images_seen / seconds if seconds else None,
         peak_memory_bytes=peak_memory(),
         ended=now(),
+        **({"not_logged": not_logged} if not_logged else {}),
         **fields,
     )
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.files import write_text
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.training.loggers.base import Report, ServiceLogger
+from gan_experiments.training.loggers.base import Report, ServiceLogger, check_writable
 
 _HASH_FILE = "aim.txt"  # in the run's folder; Aim makes up the id of a run itself
 
@@ -32,6 +33,13 @@ class Aim(ServiceLogger):
         above = run.path.absolute().parent
         self._repo = repo or str(above)
         self._experiment = experiment or above.name
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> list[Problem]:
+        """Refuse a repository that cannot be written to; no server is asked."""
+        repo = config.get(f"{key}.repo")
+        local = [] if repo is None or "://" in repo else check_writable(Path(repo), f"{key}.repo")
+        return super().check(key, options, config) + local
 
     def begin(self) -> Any:
         """Begin the run of the package, or go on with it."""

@@ -20,7 +20,9 @@ from torch import Tensor
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.dotted import flatten
+from gan_experiments.core.files import check_place
 from gan_experiments.core.text import first_line
+from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.folder import RunFolder
 
 _log = logging.getLogger(__name__)
@@ -39,8 +41,8 @@ def tolerant(method: Callable[Concatenate[_Logger, _Given], None]) -> Callable[C
         try:
             method(self, *arguments, **options)
         except Exception as error:  # a service's, or its package's, whatever it is
-            self.failed = True
-            _log.warning("%s: %s; training goes on without it", self.name, first_line(error))
+            self.failed = first_line(error)
+            _log.warning("%s: %s; training goes on without it", self.name, self.failed)
 
     return call
 
@@ -52,10 +54,10 @@ class RunLogger(Logger):
     files: a run is built before its folder exists.
 
     Attributes:
-        failed: Whether it has been given up, see ``tolerant``.
+        failed: Why it has been given up, see ``tolerant``; empty if it has not.
     """
 
-    failed = False
+    failed: str = ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: ``config.yaml`` has them, and ``log_comparison`` receives them."""
@@ -233,3 +235,12 @@ class ServiceLogger(RunLogger):
     @abstractmethod
     def finish(self, success: bool) -> None:
         """Write what is pending and end the run."""
+
+
+def check_writable(path: Path, key: str) -> list[Problem]:
+    """Return what keeps a logger from writing to a file or folder that ``key`` names, as a list of problems."""
+    try:
+        check_place(path, key)
+    except ConfigError as error:
+        return [Problem("", text) for text in error.problems]
+    return []

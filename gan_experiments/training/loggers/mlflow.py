@@ -6,20 +6,26 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import for_markdown
 from gan_experiments.core.text import csv_text
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import as_markdown
-from gan_experiments.training.loggers.base import Report, ServiceLogger
+from gan_experiments.training.loggers.base import Report, ServiceLogger, check_writable
 
 _LONGEST = 500  # characters of a parameter's value, which MLflow refuses beyond some thousands
 _AT_ONCE = 100  # parameters in a call
+_SERVERS = ("databricks", "databricks-uc", "uc")  # addresses that look like a folder
+_VARIABLE = "MLFLOW_TRACKING_URI"
 _FOLDER = "gan_experiments.folder"  # the tag that tells which run of MLflow belongs to a run folder
 
 
@@ -38,8 +44,16 @@ class MLflow(ServiceLogger):
     def __init__(self, run: RunFolder, experiment: str | None = None, tracking_uri: str | None = None) -> None:
         super().__init__(run)
         self._experiment = experiment or run.path.absolute().parent.name
-        given = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        given = tracking_uri or os.environ.get(_VARIABLE)
         self._uri = given or (run.path.absolute().parent / "mlruns").as_uri()
+
+    @classmethod
+    def check(cls, key: str, options: Mapping[str, Any], config: ConfigView) -> list[Problem]:
+        """Refuse a folder or database of this machine that cannot be written to; no server is asked."""
+        given = config.get(f"{key}.tracking_uri")
+        local = _local_path(given or os.environ.get(_VARIABLE, ""))
+        name = f"{key}.tracking_uri" if given else _VARIABLE
+        return super().check(key, options, config) + ([] if local is None else check_writable(local, name))
 
     @property
     def version(self) -> str:
@@ -103,3 +117,13 @@ class MLflow(ServiceLogger):
     def finish(self, success: bool) -> None:
         """End the run there."""
         self._client.set_terminated(self._run, "FINISHED" if success else "FAILED")
+
+
+def _local_path(uri: str) -> Path | None:
+    """Return the folder or the file of a database that an address of MLflow means; ``None`` if it is no such one."""
+    address = urlsplit(uri)
+    if address.scheme.startswith("sqlite"):
+        return Path(uri.partition("///")[2])
+    if address.scheme == "file" or (not address.scheme and uri and uri not in _SERVERS):
+        return Path(url2pathname(address.path))
+    return None

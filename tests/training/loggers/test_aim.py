@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 import pytest
+from config_view import problems
 
 from gan_experiments.cli import train as command
 from gan_experiments.runs.folder import RunFolder
@@ -133,6 +134,14 @@ def test_it_is_refused_where_its_package_is_missing(call, monkeypatch):
     monkeypatch.setattr("gan_experiments.training.loggers.base.find_spec", lambda name: None)
     code, _, err = call(command, "logger=aim")
     assert (code, "logger.aim: aim is not installed: pip install 'gan-experiments[aim]'" in err) == (2, True)
+
+
+def test_a_repository_that_cannot_be_written_to_is_refused_before_training(call, aim, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, err = call(command, "logger=aim", f"logger.aim.repo={tmp_path / 'file'}")
+    assert (code, f"  logger.aim.repo: {tmp_path / 'file'}: cannot be written to:" in err) == (2, True), err
+    for repo in ("aim://localhost:1", str(tmp_path), None):
+        assert problems({"logger": {"aim": {"_target_": Aim, "repo": repo}}}, "logger.aim") == []
 
 
 def test_a_stranger_s_file_cannot_write_elsewhere(call, tmp_path):

@@ -1,8 +1,9 @@
 import pytest
+from config_view import problems
 
 from gan_experiments.cli import train as command
 from gan_experiments.runs.folder import RunFolder
-from gan_experiments.runs.summary import as_markdown
+from gan_experiments.runs.summary import as_markdown, summary
 from gan_experiments.training.loggers.mlflow import MLflow
 from gan_experiments.training.train import train
 
@@ -68,6 +69,31 @@ def test_training_goes_on_where_the_service_fails(tiny, tmp_path, mlflow, monkey
     train(config, run)
     assert run.record()["status"] == "finished"
     assert caplog.messages.count("mlflow: nobody answers; training goes on without it") == len(asked) == 1
+    assert run.record()["not_logged"] == {"mlflow": "nobody answers"}
+    assert "  not logged   mlflow: nobody answers\n" in summary(run)
+    monkeypatch.undo()
+    run.update_record(status="interrupted")
+    train({**config, "budget": {**config["budget"], "images": 64}}, run)
+    assert "not_logged" not in {key for key, value in run.record().items() if value}
+
+
+@pytest.mark.parametrize("uri", ["{}", "file://{}", "sqlite:///{}"])
+def test_a_place_that_cannot_be_written_to_is_refused_before_training(call, tmp_path, monkeypatch, uri):
+    (tmp_path / "file").touch()
+    uri = uri.format(tmp_path / "file" / "mlruns")
+    for given, variable in ((f"logger.mlflow.tracking_uri={uri}", ""), ("logger=mlflow", uri)):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+        code, _, err = call(command, "logger=mlflow", given)
+        name = "MLFLOW_TRACKING_URI" if variable else "logger.mlflow.tracking_uri"
+        assert (code, f"  {name}: {tmp_path / 'file' / 'mlruns'}: cannot be written to:" in err) == (2, True), err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("uri", ["http://localhost:1", "databricks", "databricks://mine", "uc", "mlruns", None, ""])
+def test_a_server_and_a_place_that_can_be_written_to_are_not_refused(uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri or "")
+    for given in (uri, None):
+        assert problems({"logger": {"mlflow": {"_target_": MLflow, "tracking_uri": given}}}, "logger.mlflow") == []
 
 
 def test_it_is_refused_where_its_package_is_missing(call, monkeypatch):
