@@ -20,7 +20,7 @@ from gan_experiments.config import command_schemas as schemas
 from gan_experiments.core.checks import refuse
 from gan_experiments.core.dotted import flatten
 from gan_experiments.core.escape import printable
-from gan_experiments.core.text import show, suggest
+from gan_experiments.core.text import first_line, show, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.config_differences import differences
 from gan_experiments.runs.find import find_runs
@@ -37,6 +37,7 @@ _SORTED: Mapping[str, Callable[[Row], Any]] = {
     "images": lambda row: row.state.images,
 }
 _LONGEST_NAME = 60  # characters of a run's name in a table on a terminal
+_LONGEST_REASON = 90  # characters of why it has failed, there
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -60,7 +61,7 @@ def main() -> None:
 
 @no_collection(last=True)
 def list_runs(request: Request) -> int:
-    """List the runs, each with its status, its progress, its newest values, its size and its age."""
+    """List the runs, each with its status and the reason for it, its progress, newest values, size and age."""
     rows = _selected(request.config)
     _print_table(_sorted(rows, request.config["sort"]))
     return 0
@@ -222,11 +223,19 @@ def _print_table(rows: Sequence[Row]) -> None:
         path = shown(row.folder.path).removesuffix(name) + short
         share = f" {min(1, state.images / state.budget):.0%}" if state.budget else ""
         cells = [state.status, f"{state.images:,}{share}", state.values(), _bytes(row.size)]
-        table.add_row(*map(printable, [*cells, _age(time.time() - row.changed), path]))
+        run = f"{printable(path)}\n  {_reason(state)}" if state.reason else printable(path)
+        table.add_row(*map(printable, [*cells, _age(time.time() - row.changed)]), run)
     _console(wide=True).print(table, soft_wrap=True)
     counts = Counter(row.state.status for row in rows)
     total = f"{len(rows)} run{'s' if len(rows) > 1 else ''}, {_bytes(sum(row.size for row in rows))}"
     print(f"{total}: {', '.join(f'{count} {status}' for status, count in counts.most_common())}")
+
+
+def _reason(state: RunState) -> str:
+    """Return in a line why a run is in its state, shorter where a person reads it."""
+    reason = first_line(state.reason)
+    cut = len(reason) > _LONGEST_REASON and sys.stdout.isatty()
+    return f"{reason[: _LONGEST_REASON - 1]}…" if cut else reason
 
 
 def _short(names: Sequence[str]) -> list[str]:

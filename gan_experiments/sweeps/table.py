@@ -23,7 +23,7 @@ _STYLES = {"finished": "green", "failed": "bold red", "diverged": "yellow", SKIP
 
 
 def print_table(sweep: Sweep) -> int:
-    """Print how every job of a sweep that was started has ended, with the reason if it failed or diverged.
+    """Print how every job of a sweep that was started has ended, with reason and place if it failed or diverged.
 
     Returns:
         1 if any failed, else 0.
@@ -39,8 +39,8 @@ def print_table(sweep: Sweep) -> int:
         if state.status in ("failed", "diverged"):
             status = f"[{_STYLES[state.status]}]{state.status}[/]"
             console.print(f"{status} {escape(printable(job.name))}: {escape(printable(state.reason))}", soft_wrap=True)
-        if state.status == "failed":
-            console.print(f"  see {shown(_output(job.folder))}", markup=False, soft_wrap=True)
+            see = job.folder.path if state.status == "diverged" else _output(job.folder)
+            console.print(f"  see {shown(see)}", markup=False, soft_wrap=True)
     counts = Counter(state.status for _, state in ended)
     console.print(f"{len(ended)} jobs: {', '.join(f'{count} {status}' for status, count in counts.items())}")
     if counts.keys() & {"interrupted", WAITING}:

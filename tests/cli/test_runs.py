@@ -18,7 +18,7 @@ def outputs(tmp_path):
 
 
 def listed(out):
-    return [line.split()[-1] for line in out.splitlines()[1:-1]]
+    return [line.split()[-1] for line in out.splitlines()[1:-1] if not line.startswith(" ")]  # which begins a reason
 
 
 @pytest.mark.usefixtures("outputs")
@@ -27,12 +27,25 @@ def test_runs_of_all_days_and_studies_are_listed(call):
     assert (code, err) == (0, "")
     head, *lines, total = out.splitlines()
     assert head.split() == ["status", "images", "newest", "values", "size", "age", "run"]
-    assert len(lines) == 4
+    assert len(lines) == 5
     (mine,) = [line for line in lines if "mine" in line]
     assert mine.split()[:2] == ["failed", "100,000"]
     assert "FID 3.294" in mine
     assert total.startswith("4 runs, ")
     assert total.endswith(": 3 finished, 1 failed")
+
+
+def test_a_run_that_has_failed_says_why_in_a_line_below_its_folder(call, outputs, monkeypatch):
+    write_run(outputs / "day" / "long", status="failed", record={"reason": f"ValueError: {'x' * 100}\n\x1b[2Jmore"})
+    _, out, _ = call(runs)
+    lines = out.splitlines()
+    for name, reason in (("mine", "a fault"), ("long", f"ValueError: {'x' * 100}")):
+        (index,) = [index for index, line in enumerate(lines) if line.rstrip().endswith(f"/{name}")]
+        assert lines[index + 1].rstrip() == " " * (lines[index].index("outputs/") + 2) + reason
+    assert sum(line.startswith(" ") for line in lines) == 2  # the others have finished
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    (reason,) = [line.strip() for line in call(runs)[1].splitlines() if "ValueError: xxx" in line]
+    assert (len(reason), "…" in reason) == (90, True)
 
 
 def test_long_names_are_shortened_for_a_person_and_still_differ(call, tmp_path, monkeypatch):

@@ -26,7 +26,9 @@ def test_the_table_shows_how_every_job_has_ended(job, capsys):
 def test_a_divergence_is_not_a_failure(job, capsys):
     diverged = job("a=1", before={}, status="diverged", reason="the loss is nan")
     assert print_table(Sweep(diverged.folder.path.parent, [diverged], False)) == 0
-    assert "gan-compare study=" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "gan-compare study=" in out
+    assert f"diverged a=1: the loss is nan\n  see {diverged.folder.path}\n" in out
 
 
 @pytest.mark.parametrize(
