@@ -18,7 +18,14 @@ from omegaconf import OmegaConf
 from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import hydra_problem
-from gan_experiments.config.suggestions import how_to_read, meant_by_folder, option_aliases, options_called, unreadable
+from gan_experiments.config.suggestions import (
+    how_to_read,
+    meant_by_class,
+    meant_by_folder,
+    option_aliases,
+    options_called,
+    unreadable,
+)
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import nearest, show, suggest
@@ -195,6 +202,9 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
     for value in change.values:
         parsed = parse_value(value)
         named = parsed if isinstance(parsed, list) else [parsed]
+        if isinstance(parsed, list) and any(isinstance(item, (dict, list)) for item in named):
+            read.problems.append(Problem(change.key, _names_alone(change.key, named, files)))
+            continue
         options = named if named and all(isinstance(option, str) for option in named) else [value]
         read.problems += _wrong_list(change.key, options, files)
         existing = []
@@ -203,9 +213,8 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
                 existing.append(option)
                 continue
             meant = (_NOTHING | option_aliases(group)).get(option.lower().replace("-", "_"), option)
-            meant_for = how_to_read(option, files, group) or (
-                meant_by_folder(option, files) if group == "dataset" else []
-            )
+            meant_for = how_to_read(option, files, group) or meant_by_class(option, group, files)
+            meant_for = meant_for or (meant_by_folder(option, files) if group == "dataset" else [])
             others = [each for each in options_called(option, files) if not each.startswith(f"{group}=")]
             hint = f"; did you mean {meant_for[0]}?" if meant_for else suggest(meant, known, listed=True)
             hint += f"; of other groups: {', '.join(others)}" * bool(others and not meant_for)
@@ -219,6 +228,20 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
         if existing:
             values.append(f"[{','.join(existing)}]" if value.startswith("[") else existing[0])
     return replace(change, values=tuple(values))
+
+
+def _names_alone(key: str, items: list[Any], files: ConfigFiles) -> str:
+    """Say how options and what is set in them are written, where a list has both."""
+    pairs = {str(name): value for item in items if isinstance(item, dict) for name, value in item.items()}
+    options = [option for option in [*map(str, items), *pairs] if files.has_option(key.partition("@")[0], option)]
+    below = [
+        f"{key}.{option}.{name}={show(value)}"
+        for option in options
+        if isinstance(pairs.get(option), dict)
+        for name, value in pairs[option].items()
+    ]
+    example = f": {key}=[{','.join(options)}] {' '.join(below)}".rstrip() if options else ""
+    return f"a list of options has their names alone; what is set in one is written beside it{example}"
 
 
 def _wrong_list(key: str, options: list[str], files: ConfigFiles) -> list[Problem]:

@@ -237,8 +237,10 @@ def test_the_class_must_fit_its_slot():
         (
             "dict[str, nn.Module]",
             "torch.nn.ReLU",
-            f": a component is not a mapping, each value {COMPONENT}",
+            ": several components can be here, each below a name of its own: in a file, a line 'relu:' above this one, "
+            "which is indented; on the command line .relu._target_=...",
         ),
+        ("dict[str, int]", "torch.nn.ReLU", ": a component is not a mapping, each value an integer"),
         ("Any", "torch.nn.ReLU", None),
         ("Unheard", "torch.nn.ReLU", None),
     ],

@@ -195,3 +195,31 @@ def test_options_that_go_together_are_chosen_together(line):
 def test_alternatives_in_a_value_of_a_sweep_are_refused_too():
     (problem,) = read("loss=[hinge,wasserstein],minimax", multirun=True).problems
     assert str(problem).startswith("loss: takes one option")
+
+
+def test_a_class_in_the_place_of_an_option_is_answered_with_how_a_component_is_added():
+    (problem,) = read("penalty=mine.parts.Smooth").problems
+    wanted = "+penalty.smooth._target_=mine.parts.Smooth trusted=[mine]"
+    assert problem.text == f"no option 'mine.parts.Smooth'; did you mean {wanted}?"
+    (problem,) = read("loss=mine.Cubic").problems
+    assert problem.text.endswith("did you mean loss._target_=mine.Cubic ~loss.smoothing trusted=[mine]?")
+    (problem,) = read("dataset=mine.Photos").problems  # which needs more than a class
+    assert "_target_" not in problem.text
+
+
+@pytest.mark.parametrize(
+    ("line", "example"),
+    [
+        (
+            "penalty=[lecam,{r1: {weight: 2, interval: 1}}]",
+            ": penalty=[lecam,r1] penalty.r1.weight=2 penalty.r1.interval=1",
+        ),
+        ("penalty=[{r1: 2}]", ": penalty=[r1]"),
+        ("penalty=[[r1]]", ""),
+        ("penalty=[{mine: {weight: 2}}]", ""),
+    ],
+)
+def test_a_list_of_options_with_values_in_it_is_answered_with_how_they_are_set(line, example):
+    (problem,) = read(line).problems
+    text = "a list of options has their names alone; what is set in one is written beside it"
+    assert (problem.key, problem.text) == ("penalty", text + example)
