@@ -60,6 +60,7 @@ class Measure(Metric):
         has_real_baseline: Whether its values for as many real images are those of a perfect generator.
         needs_known_distribution: Whether the distribution of the dataset must be known.
         provided: Constructor arguments that a config cannot set.
+        config_key: Where the config has it, which messages name.
         margins: The margins of error at 95 % of the values last computed, of those for which it knows one.
     """
 
@@ -72,6 +73,7 @@ class Measure(Metric):
     has_real_baseline: ClassVar[bool] = False
     needs_known_distribution: ClassVar[bool] = False
     provided: ClassVar[tuple[str, ...]] = ()
+    config_key: str = "metrics"
 
     def __init__(self) -> None:
         # Not that of a parent class of torchmetrics, which adds states of its own.
@@ -159,7 +161,7 @@ def named(measure: Measure, method: str, computed: Any) -> Values:
     Raises:
         ConfigError: These are not the values that it declares, or no numbers: names it.
     """
-    name, declared = f"metrics: {type(measure).__name__}.{method} returned", measure.values
+    name, declared = f"{measure.config_key}: {type(measure).__name__}.{method} returned", measure.values
     if isinstance(computed, Mapping):
         fits, made = computed.keys() <= set(declared), ", ".join(map(str, computed))
     else:

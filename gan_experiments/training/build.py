@@ -190,6 +190,9 @@ def build_evaluator(metrics: Mapping[str, Any], data: ImageData, seed: int, labe
             {name: construct(node, f"metrics.{group}.{name}") for name, node in metrics.get(group, {}).items()}
             for group in ("extractors", "features", "measures")
         )
+    for group, built in (("features", features), ("measures", measures)):
+        for name, measure in built.items():
+            measure.config_key = f"metrics.{group}.{name}"
     needing = [f"features.{name}" for name, measure in features.items() if "labels" in measure.keeps]
     needing += [f"measures.{name}" for name, measure in measures.items() if measure.needs_labels]
     unlabelled = f"{data.facts.name} has" if not data.facts.num_classes else "the generated images have"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.func import functional_call
 
 from gan_experiments.core.evaluation_mode import evaluation_mode
 from gan_experiments.core.memory import within_memory
+from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.systems.base import Shape, System
 from gan_experiments.training.build import Parts
@@ -27,11 +29,12 @@ def check_run(parts: Parts, config: Mapping[str, Any]) -> None:
     """Check a run before its first step, without changing what it computes.
 
     Raises:
-        ConfigError: A network returns the wrong shape, or cannot take the batch; data is missing or less than a batch;
-            evaluation is impossible; there is too little memory.
+        ConfigError: A network or an augmentation returns the wrong shape; the discriminator cannot take the batch; data
+            is missing or less than a batch; evaluation is impossible; there is too little memory.
     """
     parts.system.refuse_batch(parts.trainer.world_size)
     check_memory(parts, config, dry_run(parts.system, parts.data.facts))
+    try_augmentations(parts.system, parts.data.facts)
     parts.data.prepare_data()
     parts.data.setup()
     if parts.data.inputs is not None and parts.data.inputs.task is not None:
@@ -86,6 +89,51 @@ def dry_run(system: System, facts: DataFacts) -> dict[str, float]:
     return kept
 
 
+def try_augmentations(system: System, facts: DataFacts) -> None:
+    """Call a copy of each augmentation once, on random images, and check what it returns.
+
+    Raises:
+        ConfigError: Names those that fail, or return no images of the same shape and type with a gradient.
+    """
+    problems = {}
+    for name, shape, _ in system.shapes(facts):
+        if name.endswith("discriminator"):
+            images = Stream("preflight").uniform(BATCH, *shape).requires_grad_()
+            for key, augmentation in getattr(system, f"{name.removesuffix('discriminator')}augmentations", {}).items():
+                problems[key] = _try_augmentation(deepcopy(augmentation), 2 * images - 1)
+    if texts := [f"augment.{key}: {text}" for key, text in problems.items() if text]:
+        raise ConfigError(texts)
+
+
+def _try_augmentation(augmentation: nn.Module, images: Tensor) -> str:
+    """Return what is wrong with the images that an augmentation returns for ``images``; empty if nothing is."""
+    name = type(augmentation).__name__
+    try:
+        with torch.random.fork_rng(devices=[]):
+            output = augmentation(images, Stream("preflight", "augment"), 0)
+    except Exception as error:
+        return f"{name} fails on images of {tuple(images.shape)}: {_reason(error)}"
+    if not isinstance(output, Tensor):
+        return f"{name}.forward returned {type(output).__name__}, not a tensor of images"
+    if output.shape != images.shape:
+        return f"{name}.forward returned {tuple(output.shape)} for images of {tuple(images.shape)}, not their shape"
+    if output.dtype != images.dtype:
+        return f"{name}.forward returned {output.dtype} for images of {images.dtype}, not their type"
+    if not output.requires_grad:
+        cause = "detach(), no_grad(), NumPy and Pillow cut it off"
+        return (
+            f"{name}.forward returned images without a gradient, so the generator would not learn through it; {cause}"
+        )
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    """Return the type and message of an error, with the last line outside of torch that it went through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(torch.__path__[0])][-1]
+    return f"{type(error).__name__}: {' '.join(str(error).split())} ({own.filename}, line {own.lineno})"
+
+
 def _output_shapes(name: str, network: nn.Module, shape: Shape, facts: DataFacts) -> tuple[list[Shape], float]:
     """Return the shapes of a network's outputs for an input of ``shape``, none if they cannot be determined.
 
@@ -105,10 +153,8 @@ def _output_shapes(name: str, network: nn.Module, shape: Shape, facts: DataFacts
     except Exception as error:
         if device == "meta":
             return [], 0.0
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if not frame.filename.startswith(torch.__path__[0])][-1]
-        text = f"{type(error).__name__}: {' '.join(str(error).split())} ({own.filename}, line {own.lineno})"
-        raise ConfigError(f"model.{name}: {type(network).__name__} fails on an input of {shape}: {text}") from error
+        text = f"{type(network).__name__} fails on an input of {shape}: {_reason(error)}"
+        raise ConfigError(f"model.{name}: {text}") from error
     outputs = output if isinstance(output, (tuple, list)) else [output]
     return [tuple(each.shape) if isinstance(each, Tensor) else () for each in outputs], kept.size / shape[0]
 

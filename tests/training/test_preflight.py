@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tiny import LARGE, PATCHES, TRANSLATORS
+from tiny import LARGE, PATCHES, TRANSLATORS, tiny_overrides
 from torch import nn
 
+from gan_experiments.cli import train as command
 from gan_experiments.config.compose import compose
 from gan_experiments.config.files import conf_dir
-from gan_experiments.core.contracts import Discriminator, Encoder, Generator
+from gan_experiments.core.contracts import Augmentation, Discriminator, Encoder, Generator
 from gan_experiments.core.types import ConfigError
 from gan_experiments.training import preflight
 from gan_experiments.training.build import build_data, build_system, construct
-from gan_experiments.training.preflight import dry_run, overload
+from gan_experiments.training.preflight import dry_run, overload, try_augmentations
 
 MODELS = sorted({path.stem for path in (conf_dir() / "model").glob("*.yaml")} - {"base"})
 
@@ -213,3 +214,54 @@ def test_it_is_cheap(system):
     began = time.perf_counter()
     dry_run(built, facts)
     assert time.perf_counter() - began < 0.2
+
+
+class Wrong(Augmentation):
+    """Returns what no network can take or learn from."""
+
+    def __init__(self, how="shape"):
+        super().__init__()
+        self.how = how
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, images, rng, images_seen):
+        self.calls += 1
+        torch.rand(1)
+        images += 0.1 * rng.normal(*images.shape)
+        if self.how == "raise":
+            return images.nonsense()
+        wrong = {"shape": images[:, :, 1:], "type": images.double(), "gradient": images.detach(), "list": [images]}
+        return wrong.get(self.how, images)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("shape", "Wrong.forward returned (2, {0}, 7, 8) for images of (2, {0}, 8, 8), not their shape"),
+        ("type", "Wrong.forward returned torch.float64 for images of torch.float32, not their type"),
+        ("gradient", "Wrong.forward returned images without a gradient, so the generator would not learn through it"),
+        ("list", "Wrong.forward returned list, not a tensor of images"),
+        (
+            "raise",
+            "Wrong fails on images of (2, {0}, 8, 8): AttributeError: 'Tensor' object has no attribute 'nonsense' (",
+        ),
+    ],
+)
+@pytest.mark.parametrize(("model", "channels"), [("mlp", 1), ("cyclegan", 3)])
+def test_an_augmentation_that_cannot_be_trained_through_is_refused_before_anything_is_written(
+    call, tmp_path, how, reason, model, channels
+):
+    choice = f"+augment.mine._target_={__name__}.Wrong", f"+augment.mine.how={how}", f"trusted=[{__name__}]"
+    code, _, err = call(command, *tiny_overrides(f"model={model}"), *choice)
+    assert (code, f"problem\n  augment.mine: {reason.format(channels)}" in err) == (2, True), err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_to_try_an_augmentation_changes_neither_its_state_nor_random_numbers(tiny):
+    config = tiny("model=mlp")
+    data = build_data(config)
+    system = build_system(config | {"augment": {"mine": {"_target_": f"{__name__}.Wrong", "how": "right"}}}, data)
+    before = torch.get_rng_state()
+    try_augmentations(system, data.facts)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert system.augmentations["mine"].calls == 0
