@@ -49,6 +49,7 @@ def run(request: Request) -> int:
     options = request.config
     sheets = Path("outputs/data")
     check_new(Path(options["output"]), "output") if options["output"] else check_place(sheets, "output")
+    from gan_experiments.core.grid_labels import label_columns
     from gan_experiments.core.images import image_grid, save_png
     from gan_experiments.data.describe import describe, sheet
     from gan_experiments.training.build import construct
@@ -59,8 +60,9 @@ def run(request: Request) -> int:
     print("\n".join(map(printable, describe(data))))
     # Named by its content, it can be written again without a loss.
     output = Path(options["output"] or sheets / f"{data.facts.name}-{data.fingerprint[:8]}.png")
-    images, columns = sheet(data, options["count"], options["seed"])
-    save_png(image_grid(images, columns), output)
+    images, columns, names = sheet(data, options["count"], options["seed"])
+    grid = image_grid(images, columns)
+    save_png(label_columns(grid, names) if names else grid, output)
     print(f"  sheet        {shown(output)}")
     own = suggested(data)
     replaced = {key_of(line) for line in own}

@@ -13,14 +13,31 @@ from torch import Tensor
 
 from gan_experiments.core.text import shortened
 
-MAX_COLUMNS = 32  # classes that have a column of their own
+MAX_COLUMNS = 32  # classes that have columns of their own
 _SMALLEST = 12  # pixels of a text, which is an eighth of the images that are larger
 _GAP = 6  # pixels around it
 
 
-def class_columns(count: int, num_classes: int) -> int:
-    """Return the columns of a grid of ``count`` images in which each is one class; 0 if the classes do not fit."""
-    return num_classes if 1 < num_classes <= min(count, MAX_COLUMNS) else 0
+def columns_per_class(count: int, num_classes: int) -> int:
+    """Return how many columns each class has in a grid of ``count`` images; 0 if the classes do not fit.
+
+    It is 1, or as many as make a grid of few classes about square.
+    """
+    return max(1, round(count**0.5 / num_classes)) if 1 < num_classes <= min(count, MAX_COLUMNS) else 0
+
+
+def in_class_columns(images: Tensor, num_classes: int, columns: int) -> Tensor:
+    """Return images whose classes take turns in rows of ``columns`` of the first class, as many of the second ...
+
+    Args:
+        images: ``(B, C, H, W)``, in [-1, 1] or stored.
+        num_classes: Number of classes.
+        columns: Of each class. What is missing in the last row becomes black.
+    """
+    missing = -len(images) % (num_classes * columns)
+    black = images.new_full((missing, *images.shape[1:]), -1 if images.is_floating_point() else 0)
+    in_turn = torch.cat([images, black]).reshape(-1, columns, num_classes, *images.shape[1:])
+    return in_turn.transpose(1, 2).flatten(0, 2)
 
 
 def class_labels(classes: Sequence[int], names: Sequence[str]) -> list[str]:

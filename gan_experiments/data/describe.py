@@ -8,6 +8,7 @@ from collections import Counter
 import torch
 from torch import Tensor
 
+from gan_experiments.core.grid_labels import class_labels, columns_per_class
 from gan_experiments.core.images import is_points
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.text import first_few
@@ -62,22 +63,39 @@ def duplicates(images: Tensor) -> tuple[int, int]:
     return sum(repeated) - len(repeated), len(repeated)
 
 
-def sheet(data: ImageData, count: int, seed: int) -> tuple[Tensor, int]:
-    """Choose training images for a contact sheet: a column for each class, if the data has few classes.
+def sheet(data: ImageData, count: int, seed: int) -> tuple[Tensor, int, list[str]]:
+    """Choose training images for a contact sheet, with columns for each class if the data has few.
 
     Returns:
-        At most ``count`` images ``(B, C, H, W)``, and the number of columns.
+        At most ``count`` images ``(B, C, H, W)``, black where a class has no more of them; the number of columns; and
+        the names of the classes of which each has equally many of these, or none.
     """
     examples = data.examples
     shuffled = examples[Stream(seed, "sheet").permutation(len(examples))]
     columns = min(_MAX_COLUMNS, max(1, round(count**0.5)))
-    if data.labels is not None:
-        labels = data.labels[shuffled]
-        by_class = [shuffled[labels == label] for label in torch.unique(labels)]
-        rows = min(count, max(map(len, by_class)))
-        shuffled = torch.stack([indices[row] for row in range(rows) for indices in by_class if row < len(indices)])
-        columns = len(by_class) if len(by_class) <= _MAX_COLUMNS else columns
-    return data.images[shuffled[:count]], columns
+    if data.labels is None or is_points(data.images):
+        return data.images[shuffled[:count]], columns, []
+    labels = data.labels[shuffled]
+    classes = torch.unique(labels)
+    by_class = [shuffled[labels == label] for label in classes]
+    if each := columns_per_class(count, len(by_class)):
+        rows = min(count // (each * len(by_class)), -(-max(map(len, by_class)) // each))
+        blocks = [torch.stack(torch.split(_filled(data.images, indices, rows * each), each)) for indices in by_class]
+        return (
+            torch.stack(blocks, 1).flatten(0, 2),
+            each * len(by_class),
+            class_labels(classes.tolist(), data.class_names),
+        )
+    rows = min(count, max(map(len, by_class)))
+    turns = torch.stack([indices[row] for row in range(rows) for indices in by_class if row < len(indices)])
+    return data.images[turns[:count]], columns, []
+
+
+def _filled(images: Tensor, indices: Tensor, count: int) -> Tensor:
+    """Return ``count`` images at ``indices``, black ones at the end if these are less."""
+    chosen = images[indices[:count]]
+    black = torch.zeros(count - len(chosen), *images.shape[1:], dtype=images.dtype)
+    return torch.cat([chosen, black])
 
 
 def _classes(data: ImageData) -> list[str]:

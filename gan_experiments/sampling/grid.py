@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.grid_labels import class_columns, class_labels, label_columns
+from gan_experiments.core.grid_labels import class_labels, columns_per_class, in_class_columns, label_columns
 from gan_experiments.core.images import image_grid, is_points
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
@@ -15,7 +15,7 @@ from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, in_
 
 
 class Grid(Sheet):
-    """A square grid of samples, or a column for each class if there are few. Points are dots of one image.
+    """A square grid of samples, with columns for each class if there are few. Points are dots of one image.
 
     Args:
         count: Number of samples.
@@ -27,10 +27,10 @@ class Grid(Sheet):
     def __call__(self, generator: Generator, data: ImageSource, seed: int) -> Tensor:
         """Return the sheet: uint8, ``(3, H, W)``."""
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
-        by_class = 0 if labels is None else class_columns(self.count, generator.facts.num_classes)
-        columns = by_class or math.ceil(math.sqrt(self.count))
-        images = in_batches(generator, latents, labels)
-        grid = image_grid(images, columns, bits=generator.facts.bits)
-        if by_class and not is_points(images):
-            return label_columns(grid, class_labels(range(columns), self.class_names))
-        return grid
+        classes = 0 if labels is None else generator.facts.num_classes
+        images, per_class = in_batches(generator, latents, labels), columns_per_class(self.count, classes)
+        if not per_class or is_points(images):
+            return image_grid(images, math.ceil(math.sqrt(self.count)), bits=generator.facts.bits)
+        images = in_class_columns(images, classes, per_class)
+        grid = image_grid(images, classes * per_class, bits=generator.facts.bits)
+        return label_columns(grid, class_labels(range(classes), self.class_names))

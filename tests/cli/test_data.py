@@ -38,7 +38,8 @@ def test_digits_are_described(call):
     assert said is not None
     assert float(said[2].replace(",", "")) > 0
     with Image.open(sheet) as picture:
-        assert picture.width == 10 * (32 + 2) + 2  # a column for each class
+        assert picture.width == 10 * (32 + 2) + 2  # a column for each class ...
+        assert picture.height > 6 * (32 + 2) + 2  # ... with its name
 
 
 def test_a_folder_is_described_with_what_is_wrong_in_it(call, tmp_path):

@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from gan_experiments.core.grid_labels import class_columns, class_labels, label_columns, label_rows
+from gan_experiments.core.grid_labels import (
+    class_labels,
+    columns_per_class,
+    in_class_columns,
+    label_columns,
+    label_rows,
+)
 
 GRID = torch.full((3, 70, 104), 100, dtype=torch.uint8)
 DEEP = torch.full((1, 70, 104), 25_700, dtype=torch.int32).to(torch.uint16)
@@ -50,5 +56,22 @@ def test_classes_without_a_name_that_can_be_drawn_are_numbered():
 
 
 def test_each_class_has_a_column_if_there_are_few():
-    assert [class_columns(64, classes) for classes in (0, 1, 10, 32, 33, 64)] == [0, 0, 10, 32, 0, 0]
-    assert class_columns(9, 10) == 0
+    assert [columns_per_class(64, classes) for classes in (0, 1, 10, 32, 33, 64)] == [0, 0, 1, 1, 0, 0]
+    assert columns_per_class(9, 10) == 0
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 9, 16, 50, 64, 100, 1000])
+def test_a_grid_of_few_classes_is_about_square(count):
+    for classes in range(2, min(count, 6) + 1):
+        columns = classes * columns_per_class(count, classes)
+        assert columns <= count
+        assert columns < 2 * count**0.5 + 1 or columns == classes
+        assert count / columns < 2 * count**0.5 + 1
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.uint16])
+def test_the_columns_of_a_class_stand_side_by_side(dtype):
+    images = torch.arange(1, 15, dtype=torch.int32).to(dtype).view(14, 1, 1, 1)  # of classes 0, 1, 0, 1 ...
+    black = -1 if dtype == torch.float32 else 0
+    rows = in_class_columns(images, 2, 3).view(-1, 6).to(torch.int64).tolist()
+    assert rows == [[1, 3, 5, 2, 4, 6], [7, 9, 11, 8, 10, 12], [13, black, black, 14, black, black]]

@@ -30,8 +30,8 @@ def test_copies_and_originals_are_counted():
 
 def test_a_sheet_has_a_column_for_each_class():
     data = Digits(limit=500)
-    images, columns = sheet(data, 40, seed=0)
-    assert (len(images), columns) == (40, 10)
+    images, columns, names = sheet(data, 40, seed=0)
+    assert (len(images), columns, names) == (40, 10, list("0123456789"))
     classes = {image.numpy().tobytes(): int(label) for image, label in zip(data.images, data.labels, strict=True)}
     assert [classes[image.numpy().tobytes()] for image in images] == list(range(10)) * 4
     trained = {image.numpy().tobytes() for image in data.images[data.training]}
@@ -41,8 +41,41 @@ def test_a_sheet_has_a_column_for_each_class():
 
 
 def test_a_sheet_of_many_classes_is_a_square():
-    images, columns = sheet(ManyClasses(), 64, seed=0)
-    assert (len(images), columns) == (64, 8)
+    images, columns, names = sheet(ManyClasses(), 64, seed=0)
+    assert (len(images), columns, names) == (64, 8, [])
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
+def test_a_sheet_of_few_classes_is_about_square_and_black_where_one_has_no_more(dtype):
+    class Unequal(ImageData):
+        known = DataFacts(
+            "unequal", image_size=2, channels=1, num_classes=3, num_images=45, bits=8 if dtype == torch.uint8 else 16
+        )
+
+        def load(self):
+            labels = torch.tensor([0] * 40 + [2] * 5)  # none of the second class
+            return (labels + 1).to(torch.int32).view(-1, 1, 1, 1).expand(-1, 1, 2, 2).to(dtype), labels
+
+        @property
+        def class_names(self):
+            return ["cat", "cow", "dog"]
+
+    data = Unequal()
+    data.setup()
+    images, columns, names = sheet(data, 32, seed=0)
+    assert (columns, names) == (6, ["cat", "dog"])
+    shown = images[:, 0, 0, 0].to(torch.int64).view(-1, columns).tolist()
+    assert shown == [[1, 1, 1, 3, 3, 3], [1, 1, 1, 3, 3, 0], *[[1, 1, 1, 0, 0, 0]] * 3]
+
+
+def test_a_sheet_of_points_has_no_others():
+    data = Ring(num_points=100)
+    data.setup()
+    images, _, names = sheet(data, 16, seed=0)
+    assert names == []
+    assert {tuple(point) for point in images.flatten(1).tolist()} <= {
+        tuple(each) for each in data.images.flatten(1).tolist()
+    }
 
 
 def test_long_lists_are_shortened():

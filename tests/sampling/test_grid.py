@@ -20,6 +20,17 @@ def test_classes_take_turns():
     assert generator.asked[0][1].tolist() == [0, 1, 2, 0]
 
 
+def test_few_classes_have_several_columns_side_by_side():
+    class Numbered(Echo):
+        def forward(self, latents, labels=None):
+            return (torch.arange(len(latents)) / 20).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+
+    sheet = Grid(count=14)(Numbered(num_classes=2), None, 0)
+    shown = cells(sheet[:, -(4 * CELL + 2) :], 4)[:, :, 0, 0].long() - 128
+    turns = [[0, 2, 1, 3], [4, 6, 5, 7], [8, 10, 9, 11], [12, -20, 13, -20]]  # black in the last row
+    assert torch.allclose(shown, torch.tensor(turns) * 255 // 40, atol=1)
+
+
 def test_points_are_dots_of_one_image():
     class Points(Echo):
         def forward(self, latents, labels=None):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_experiments.core.contracts import Batch
-from gan_experiments.core.grid_labels import class_columns, class_labels, label_columns
+from gan_experiments.core.grid_labels import class_labels, columns_per_class, in_class_columns, label_columns
 from gan_experiments.core.images import image_grid, in_colour, is_points, save_png
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import PositiveInt
@@ -27,9 +27,9 @@ from gan_experiments.training.callbacks.evaluation_samples import TranslatedSamp
 class SampleGrid(LoopPart):
     """Writes grids of images of the averaged generator, always from the same latents, to ``samples/``.
 
-    For a conditional generator with few classes, each column of the grid shows one class, whose name is above it. A
-    system may add grids of its own, such as a VAE's reconstructions. A translator's grid shows the same few inputs,
-    each with its translation and the right answer or, where that is not known, the translation back.
+    For a conditional generator with few classes, each column of the grid shows one class, whose name is above its
+    columns. A system may add grids of its own, such as a VAE's reconstructions. A translator's grid shows the same few
+    inputs, each with its translation and the right answer or, where that is not known, the translation back.
 
     Args:
         run: The run's folder.
@@ -54,10 +54,13 @@ class SampleGrid(LoopPart):
         else:
             count, columns = grid_shape(self.count, system.num_classes)
             images = {"samples": fixed_samples(system, count, system.seed)}
+            per_class = 0 if is_points(images["samples"]) else columns_per_class(self.count, system.num_classes)
+            if per_class:
+                images["samples"] = in_class_columns(images["samples"], system.num_classes, per_class)
             images |= system.extra_grids(self._real_images(system, data), columns)
             grids = {name: image_grid(each, columns) for name, each in images.items()}
-            if class_columns(count, system.num_classes) and not is_points(images["samples"]):
-                names = class_labels(range(columns), getattr(data, "class_names", []))
+            if per_class:
+                names = class_labels(range(system.num_classes), getattr(data, "class_names", []))
                 grids["samples"] = label_columns(grids["samples"], names)
         for name, grid in grids.items():
             save_png(grid, self._run.grid(system.clock.images_seen, "" if name == "samples" else name))
@@ -73,21 +76,24 @@ class SampleGrid(LoopPart):
 def translation_grid(system: TranslationSystem, inputs: Inputs, count: int) -> Tensor:
     """Return rows of input, translation, and right answer or translation back: uint8, ``(3, H, W)``.
 
-    Two inputs, the first of the tested ones, stand beside each other in a row; ``count`` images are the most.
+    Two inputs, the first of the tested ones, stand beside each other in a row; ``count`` images are the most. Of an odd
+    number of inputs the last is left out, so that all rows are full.
     """
-    batch = TranslatedSamples(system, inputs, max(1, count // 3))(0, max(1, count // 3))
+    wanted = max(1, count // 3)
+    batch = TranslatedSamples(system, inputs, wanted)(0, wanted)
     shown = [batch.inputs, batch.images]
     if batch.answers is not None:
         shown.append(batch.answers)
     elif batch.back is not None:
         shown.append(batch.back())
-    rows = torch.stack([in_colour(images) for images in shown], 1).flatten(0, 1)
+    full = len(batch.images) - len(batch.images) % 2 or 1
+    rows = torch.stack([in_colour(images[:full]) for images in shown], 1).flatten(0, 1)
     return image_grid(rows, 2 * len(shown))
 
 
 def grid_shape(count: int, num_classes: int) -> tuple[int, int]:
-    """Return the number of images in a grid of at most ``count``, and its columns: one per class if they fit."""
-    columns = class_columns(count, num_classes)
+    """Return the number of images in a grid of at most ``count``, and its columns: some per class if they fit."""
+    columns = num_classes * columns_per_class(count, num_classes)
     return (count - count % columns, columns) if columns else (count, math.isqrt(count))
 
 
