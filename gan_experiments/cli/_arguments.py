@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from omegaconf import OmegaConf
 
 from gan_experiments.config.files import own_files
-from gan_experiments.config.suggestions import how_to_read, key_aliases, likely_keys, unit
+from gan_experiments.config.suggestions import devices_meant, how_to_read, key_aliases, likely_keys, unit
 from gan_experiments.core.text import key_of, nearest, suggest
 from gan_experiments.core.types import ConfigError
 
@@ -117,6 +117,8 @@ def _meant(flag: str, config_name: str) -> tuple[str, list[str]]:
     files, aliases = own_files(config_name), key_aliases(config_name)
     if value.endswith(".yaml") and (read := how_to_read(value, files)):
         return f"; a file is read with {read[0]}", []
+    if value and (devices := devices_meant(name, [value], files)):
+        return f"; did you mean {devices}?", []
     config: Any = OmegaConf.to_container(files.compose([]).config)
     keys = likely_keys(name, list(config), config, files) or [name] * ("." in name)
     if not keys:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from gan_experiments.config.devices import trainer_for
 from gan_experiments.config.files import COMPOSE_FAILURES, INHERITED, ConfigFiles, conf_dir, own_files
 from gan_experiments.config.plugins import USED
 from gan_experiments.config.targets import TARGET
@@ -136,6 +137,13 @@ def unknown_key(key: str, siblings: Sequence[str], config: Any, files: ConfigFil
     return f"{NO_SUCH_KEY}{hint}" + (f" ({', '.join(listed)})" if listed and "." in key else "")
 
 
+def devices_meant(key: str, values: Sequence[str], files: ConfigFiles) -> str:
+    """Return how devices are chosen that a key asks for which does not exist; empty if it does not ask for any."""
+    name = _plain(key.rpartition(".")[2])
+    meant = f"trainer.{name}" if name in ("accelerator", "devices") else key_aliases(files.config_name).get(name, "")
+    return trainer_for(meant, values) if meant in ("trainer.accelerator", "trainer.devices") else ""
+
+
 def unit(keys: Sequence[str]) -> str:
     """Return what keys are counted in, if that is images: elsewhere it may be steps, epochs or thousands."""
     counted = bool(keys) and all(key.rpartition(".")[2] in ("every", "images", "half_life", "start") for key in keys)
@@ -155,6 +163,8 @@ def unchosen(
         files: Those of the command.
     """
     group, *rest = change.key.split(".")
+    if devices := devices_meant(change.key, change.values, files):
+        return f"{NO_SUCH_KEY}; did you mean {devices}?"
     if len(rest) == 1 and rest[0] in _KINDS and change.values and change.values[0] in files.options(group):
         return f"{NO_SUCH_KEY}; did you mean {group}={change.values[0]}?"
     option = next((part for part in rest if group in files.groups and part in files.options(group)), None)
