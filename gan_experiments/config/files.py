@@ -23,10 +23,12 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan_experiments.config.user_files import UserFiles, UserFolder
+from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 
 VERSION_BASE = "1.3"  # of Hydra's behaviour
 INHERITED = "base"  # an option of this name is there for the others of its group to inherit from
+_LISTED = 3  # files that a warning names
 # What Hydra raises, its parsers, and pathlib at a file that cannot be read.
 COMPOSE_FAILURES = (
     HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError, RecursionError,
@@ -128,13 +130,23 @@ class ConfigFiles:
         return self._composed[key]
 
     def _unread(self, overrides: list[str], run_mode: RunMode) -> Iterator[str]:
-        """Yield a warning for each file of the user's that would be read if ours had not its name."""
+        """Yield a warning for each file of the user's that ours hides, and one for those where Hydra's would be."""
+        if self._of_hydra:
+            where = "on the command line (hydra.launcher.n_jobs=2), or below hydra: in an experiment or a study"
+            yield f"{first_few(self._of_hydra, _LISTED)}: not read; options of Hydra's are set {where}"
         if self._hidden:  # to list the defaults once more takes as long as to compose them
             listed = self.loader.compute_defaults_list(self.config_name, list(overrides), run_mode).defaults
             for name in sorted(self._hidden & {f"{each.config_path}.yaml" for each in listed}):
                 what = "an option" if "/" in name else "a config"
                 text = f"is not read: this project has {what} of that name; rename it"
                 yield f"{Path(str(self.config_dir), name)} {text}"
+
+    @cached_property
+    def _of_hydra(self) -> list[str]:
+        """The files of the user's that lie where Hydra would look for options of its own."""
+        if self.config_dir is None:
+            return []
+        return sorted(str(file) for depth in ("*", "*/*") for file in Path(self.config_dir).glob(f"hydra/{depth}.yaml"))
 
     @cached_property
     def _hidden(self) -> set[str]:

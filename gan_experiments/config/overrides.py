@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -218,6 +219,8 @@ def _existing_options(change: Change, files: ConfigFiles, read: Overrides) -> Ch
             others = [each for each in options_called(option, files) if not each.startswith(f"{group}=")]
             hint = f"; did you mean {meant_for[0]}?" if meant_for else suggest(meant, known, listed=True)
             hint += f"; of other groups: {', '.join(others)}" * bool(others and not meant_for)
+            if group.startswith("hydra/") and Path(str(files.config_dir), group, f"{option}.yaml").is_file():
+                hint = f"; files below {Path(str(files.config_dir), 'hydra')} are not read{hint}"
             read.problems.append(Problem(change.key, f"no option {show(option)}{hint}"))
             if guess := nearest(meant, known):
                 existing.append(guess)

@@ -159,6 +159,14 @@ def test_a_file_called_as_ours_that_would_be_read_is_named(folder):
     assert unread == f"{user}/train.yaml is not read: this project has a config of that name; rename it"
 
 
+def test_files_where_options_of_hydra_would_be_are_named(folder):
+    user = folder(hydra__launcher__joblib="n_jobs: 2", hydra__mine="x: 1", loss__mine="x: 1")
+    (unread,) = ConfigFiles("train", user).compose([]).unread
+    where = "on the command line (hydra.launcher.n_jobs=2), or below hydra: in an experiment or a study"
+    files = f"{user}/hydra/launcher/joblib.yaml, {user}/hydra/mine.yaml"
+    assert unread == f"{files}: not read; options of Hydra's are set {where}"
+
+
 def test_each_copy_of_a_config_asks_for_the_time_and_changes_no_other(folder):
     files = ConfigFiles("mine", folder(mine="defaults: [train, _self_]\nname: ${hydra:run.dir}"))
     composed = files.compose(["hydra.run.dir='${now:%f}'"])
