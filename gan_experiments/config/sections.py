@@ -159,6 +159,7 @@ class Ramp(Section):
         else:
             yield from check_within_run(key, "start", "it never begins", config)
             yield from check_within_run(key, "end", "it gets a part of the way", config)
+            yield from _hidden_half_life(key, config)
 
 
 @dataclass
@@ -196,6 +197,26 @@ def _order_problem(key: str, config: ConfigView) -> Problem | None:
     if end is None and start >= budget:
         return Problem(f"{key}.start", f"{start:,} images have to be fewer than those of the run, {budget:,}")
     return None
+
+
+def _hidden_half_life(key: str, config: ConfigView) -> Iterator[Problem]:
+    """Warn of a ramp of the average's half-life that the bound of that, a share of the images seen, hides.
+
+    It is looked at half way, where both kinds of ramps are half way, and at the end.
+    """
+    names = ("ema.half_life", "ema.rampup", f"{key}.to", "budget.images")
+    begin, share, to, budget = (config.get(name) for name in names)
+    if "ema.half_life" not in (config.get(f"{key}.keys") or ()) or None in (begin, share, to, budget):
+        return
+    end = config.get(f"{key}.end") or budget
+    points = {"half way": ((config.get(f"{key}.start", 0) + end) / 2, (begin + to) / 2), "at its end": (end, to)}
+    for where, (images, value) in points.items():
+        if share * images < value:
+            bound = f"at most {share:g} of the images seen (ema.rampup): {share * images:,.0f} {where}"
+            yield Problem(
+                f"{key}.keys", f"ema.half_life is {bound}, not {value:,.0f}; set ema.rampup=null", warning=True
+            )
+            return
 
 
 def _ramp_problem(number: str, to: Any, limits: Mapping[str, float]) -> str | None:

@@ -122,6 +122,25 @@ def test_numbers_that_can_change(config, keys):
 
 
 @pytest.mark.parametrize(
+    ("half_life", "rampup", "course", "said"),
+    [
+        (0, 0.05, {"to": 50000, "end": 200000}, "5,000 half way, not 25,000"),
+        (500000, 0.05, {"to": 1000, "end": 200000}, "5,000 half way, not 250,500"),
+        (0, 0.05, {"to": 5000, "end": 200000, "start": 100000}, ""),
+        (0, 0.05, {"to": 9000, "end": 200000}, ""),
+        (0, 0.05, {"to": 11000, "end": 200000, "start": 100000}, "10,000 at its end, not 11,000"),
+        (0, 0.05, {"to": 50000, "end": None}, "20,000 half way, not 25,000"),
+        (0, None, {"to": 50000, "end": 200000}, ""),
+    ],
+)
+def test_a_ramp_of_the_half_life_that_its_bound_hides_is_warned_of(half_life, rampup, course, said):
+    config = ADVERSARIAL | {"ema": {"half_life": half_life, "rampup": rampup}}
+    bound = "ramps.gamma.keys: ema.half_life is at most 0.05 of the images seen (ema.rampup): "
+    assert ramp(config, "ema.half_life", **course) == [f"{bound}{said}; set ema.rampup=null"] * bool(said)
+    assert ramp(config, "penalty.r1.weight", **course) == []
+
+
+@pytest.mark.parametrize(
     ("config", "key"),
     [
         (ADVERSARIAL, "penalty.r2.weight"),
