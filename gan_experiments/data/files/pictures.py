@@ -75,10 +75,18 @@ class Opened(Protocol):
         """Return a context that yields a function to open an image by its name."""
 
 
-def upright_size(picture: Picture) -> str:
-    """Return width and height of a picture as it is seen, turned by its EXIF orientation: ``640x480``."""
-    sideways = isinstance(picture, Image.Image) and picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-    width, height = picture.size[::-1] if sideways else picture.size
+def upright_size(picture: Picture, header_alone: bool = False) -> str:
+    """Return width and height of a picture as it is seen, turned by its EXIF orientation: ``640x480``.
+
+    Args:
+        picture: As it was opened.
+        header_alone: Look at EXIF only where it was read with the header, as that of a JPEG is; a PNG without any would
+            be decoded.
+    """
+    orientation = None
+    if isinstance(picture, Image.Image) and (not header_alone or "exif" in picture.info):
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    width, height = picture.size[::-1] if orientation in _SIDEWAYS else picture.size
     return f"{width}x{height}"
 
 

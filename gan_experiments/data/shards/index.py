@@ -24,12 +24,12 @@ from gan_experiments.core.text import first_few
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import refuse_bomb
 from gan_experiments.data.files.listing import LARGEST_FILE, suffixes
-from gan_experiments.data.files.pictures import ARRAY, open_picture
+from gan_experiments.data.files.pictures import ARRAY, open_picture, upright_size
 from gan_experiments.data.files.unreadable import problem, refuse, warn
 from gan_experiments.data.parallel import in_order, with_progress
 
 ENTRY = np.dtype([("offset", "<u8"), ("size", "<u4"), ("label", "<i4")])
-_VERSION = 1  # of the file format: raise it when the same shards would give another file
+_VERSION = 2  # of the file format: raise it when the same shards would give another file
 _BEGINNING = 2**16  # bytes of an image file that are read; they contain most formats' headers
 _SIZES = 100  # most frequent image sizes that are kept
 _BLOCK = 512  # bytes of a tar header
@@ -249,7 +249,7 @@ def _inspect(name: str, file: BinaryIO, extent: tuple[int, int], statistics: Sha
     except Exception as error:
         statistics.skipped[name] = problem(error)
         return False
-    statistics.sizes[f"{image.width}x{image.height}"] += 1
+    statistics.sizes[upright_size(image, header_alone=True)] += 1
     statistics.digest.update(beginning)
     return True
 

@@ -1,9 +1,11 @@
 """What tar shards contain, and what can be wrong with them."""
 
+import io
 import subprocess
 
 import pytest
 from drawn import number_of, png, write_shards, write_tar
+from PIL import Image, ImageFile
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.shards import index as shard_index
@@ -117,3 +119,13 @@ def test_a_disk_that_fills_leaves_no_half_index(urls, cache, monkeypatch):
     monkeypatch.undo()
     assert not list(cache.glob(".*.tmp"))
     assert Shards(urls).num_images == 60
+
+
+@pytest.mark.parametrize(("form", "sideways"), [("JPEG", True), ("PNG", True), ("PNG", False)])
+def test_sizes_are_those_of_upright_pictures_and_nothing_is_decoded(tmp_path, monkeypatch, form, sideways):
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(file, form, **({"exif": exif} if sideways else {}))
+    write_tar(tmp_path / "photos.tar", {f"{index}.{form.lower()}": file.getvalue() for index in range(3)})
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    assert Shards(str(tmp_path / "photos.tar"), image_size=8).index.sizes == {"30x40" if sideways else "40x30": 3}
