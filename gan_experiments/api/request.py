@@ -19,9 +19,10 @@ from gan_experiments.config.suggestions import NO_SUCH_KEY
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.checks import Problem, refuse
 from gan_experiments.core.dotted import value_of
-from gan_experiments.core.files import check_place
+from gan_experiments.core.files import check_place, meant_path
 from gan_experiments.core.text import suggest
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.folder import OUTPUTS
 from gan_experiments.runs.hub import is_hub
 from gan_experiments.runs.initial import find_source
 
@@ -120,7 +121,8 @@ def _look_for(key: str, path: str) -> None:
     elif key == "checkpoint" and path not in ("last", "best", "start") and not os.path.isfile(path):
         raise ConfigError(f"{path}: no such checkpoint{suggest(path, ('last', 'best'))}")
     elif key != "checkpoint" and not os.path.exists(os.path.expanduser(path)):
-        raise ConfigError(f"there is no {_KINDS.get(key, 'file or folder')} {path}")
+        meant = meant_path(Path(path).expanduser(), OUTPUTS if key == "study" else None)
+        raise ConfigError(f"there is no {_KINDS.get(key, 'file or folder')} {path}{meant}")
 
 
 def _look_where(key: str, path: str) -> None:

@@ -15,7 +15,7 @@ from gan_experiments.cli._silence import silence
 from gan_experiments.config.command_schemas import ConvertConfig, DataConfig, ShardsConfig
 from gan_experiments.core.escape import printable
 from gan_experiments.core.files import check_new, check_place
-from gan_experiments.core.text import key_of
+from gan_experiments.core.text import key_of, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.runs.summary import shown
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gan_experiments.core.types import DataFacts
     from gan_experiments.data.base import ImageData
 
+_VERBS = ("describe", "shards", "convert")
 _LARGEST_SMALL = 64  # pixels
 _FEW = 5000  # images, below which a discriminator learns them by heart (Karras et al. 2020; Zhao et al. 2020)
 _PER_CLASS = 50  # images of a class that a class is worth conditioning on
@@ -32,11 +33,12 @@ _PER_CLASS = 50  # images of a class that a class is worth conditioning on
 def main() -> None:
     """Run the command."""
     verb = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    if verb in ("describe", "shards", "convert"):
+    if verb in _VERBS:
         sys.argv.remove(verb)
     elif verb is not None or len(sys.argv) == 1:
         told = "gan-data describe dataset=..., or gan-data convert dataset=... output=..., or gan-data shards"
-        sys.exit(report(ConfigError(f"say what to do with the data: {told}")))
+        meant = suggest(verb, _VERBS) if verb is not None and "=" not in verb else ""
+        sys.exit(report(ConfigError(f"say what to do with the data{meant or f': {told}'}")))
     if verb == "shards":
         command("shards", ShardsConfig, write)
     if verb == "convert":

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from gan_experiments.config.suggestions import (
     meant_by_folder,
     option_aliases,
     options_called,
+    torn_apart,
     unreadable,
 )
 from gan_experiments.config.targets import TARGET
@@ -96,14 +97,14 @@ def read_overrides(lines: list[str], files: ConfigFiles, multirun: bool) -> Over
     """
     read = Overrides()
     parser = OverridesParser.create(config_loader=files.loader)
-    for line in map(_quoted, lines):
+    for before, line in pairwise(["", *map(_quoted, lines)]):
         try:
             (override,) = parser.parse_overrides([line])
             change = _change(override, line, files)
             if not change.key:
                 raise HydraException("no key stands before it: there are no spaces around =")
         except HydraException as error:
-            read.problems.append(Problem("", unreadable(line, error, files)))
+            read.problems.append(Problem("", torn_apart(before, line) or unreadable(line, error, files)))
             continue
         if override.is_hydra_override():
             if problem := hydra_problem(change.key, change.values, multirun):

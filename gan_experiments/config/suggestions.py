@@ -40,6 +40,7 @@ _NOT_HERE = {  # in gan-train
     "weight_decay": "+optimizer.generator.weight_decay=... and +optimizer.discriminator.weight_decay=... pass it on",
     "debug": _CFG,
     "dry_run": _CFG,
+    **dict.fromkeys(("sweep.dir", "sweep_dir", "study_dir"), "the folder of a sweep is hydra.sweep.dir=..."),
 }
 _PARENT = re.compile(r"^defaults:\s*(?:\[|- )(\w+)", re.MULTILINE)  # the option that an option inherits from
 
@@ -107,7 +108,8 @@ def likely_keys(key: str, siblings: Sequence[str], config: Any, files: ConfigFil
     same = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
     elsewhere = sorted(same, key=lambda other: other.count("."))
     if parent:
-        return [close] if (close := beside or known) else elsewhere[:_FEW]
+        exact = known if known and known.rpartition(".")[::2] in {(parent, sibling) for sibling in siblings} else None
+        return [close] if (close := exact or beside or known) else elsewhere[:_FEW]
     choices = options_called(name, files) if files and not known else []
     near = [beside] if beside else []
     return [known] if known else (choices or elsewhere or near)[:_FEW]
@@ -195,6 +197,18 @@ def _options_in(text: str) -> list[str]:
     return re.findall(r"[^\[\],' ]+", text)
 
 
+def torn_apart(before: str, word: str) -> str:
+    """Return what is said of a word that the shell has torn off the override before it; empty if it has not."""
+    key, equals, value = before.partition("=")
+    if not equals or not value or "=" in word or word.startswith("~"):
+        return ""
+    if value.endswith(","):
+        return f"{show(word)} has a space before it; several values have none between them: {before}{word}"
+    if os.path.exists(os.path.expanduser(f"{value} {word}")) and not os.path.exists(word):
+        return f"{show(word)} has a space before it, which needs quotes: {shlex.quote(f'{key}={value} {word}')}"
+    return ""
+
+
 def unreadable(line: str, error: HydraException, files: ConfigFiles) -> str:
     """Return what is said of an override that Hydra's grammar refuses, and how it is probably written."""
     if "=" not in line and not line.startswith("~"):
@@ -265,13 +279,13 @@ def meant_by_class(path: str, group: str, files: ConfigFiles) -> list[str]:
 def meant_by_folder(path: str, files: ConfigFiles) -> list[str]:
     """Return what a folder or archive alone may be meant as, of images or a run; nothing if it is neither."""
     if "dataset" in files.groups and path.lower().endswith(".zip"):
-        return [f"dataset=image_archive dataset.path={path}"]
+        return [f"dataset=image_archive {shlex.quote(f'dataset.path={path}')}"]
     if not os.path.isdir(path) and not ("dataset" in files.groups and path.startswith(("/", "./", "../"))):
         return []
     if "dataset" in files.groups and not os.path.exists(f"{path}/config.yaml"):
-        return [f"dataset=image_folder dataset.root={path}"]
+        return [f"dataset=image_folder {shlex.quote(f'dataset.root={path}')}"]
     keys = list(files.compose([]).config)
-    return [f"{key}={path}" for key in ("run", "study", "resume") if key in keys]
+    return [shlex.quote(f"{key}={path}") for key in ("run", "study", "resume") if key in keys]
 
 
 def _keys(value: Any, path: str = "") -> Iterator[str]:

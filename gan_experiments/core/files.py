@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gan_experiments.core.text import nearest
 from gan_experiments.core.types import ConfigError
 
 if TYPE_CHECKING:
@@ -38,6 +40,27 @@ def check_place(path: Path, key: str) -> None:
             raise OSError(error.errno, f"no file can be made in {existing} ({error.strerror})") from None
     except OSError as error:
         raise ConfigError(f"{key}: {path}: cannot be written to: {error.strerror}") from None
+
+
+def meant_path(path: Path, below: Path | None = None) -> str:
+    """Return ``"; did you mean ...?"`` of what exists where a path does not; empty if nothing is like it.
+
+    Args:
+        path: It does not exist.
+        below: A folder in which, up to two levels deep, one of the same name is looked for; the newest is taken.
+    """
+    try:
+        same: list[Path] = []
+        if below is not None and path.name and not path.is_absolute():
+            name = glob.escape(path.name)
+            same = [each for depth in ("", "*/", "*/*/") for each in below.glob(depth + name)]
+        if not same and path.name:
+            near = nearest(path.name, [each.name for each in path.parent.iterdir()], cutoff=0.75)
+            same = [path.with_name(near)] if near else []
+        newest = max(same, key=lambda each: each.stat().st_mtime, default=None)
+    except OSError:  # the folder around it is none, or may not be read
+        return ""
+    return f"; did you mean {newest}?" if newest else ""
 
 
 def check_new(path: Path, key: str) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gan_experiments.core.escape import printable
-from gan_experiments.core.text import suggest
+from gan_experiments.core.files import meant_path
 from gan_experiments.core.types import ConfigError
-from gan_experiments.runs.folder import RunFolder
+from gan_experiments.runs.folder import OUTPUTS, RunFolder
 
 
 def is_run(folder: Path) -> bool:
@@ -35,8 +35,7 @@ def find_runs(places: Iterable[str]) -> list[RunFolder]:
         runs = [run for path in paths for run in _below(path)]
         found |= {os.path.realpath(run): RunFolder(run) for run in runs if os.path.realpath(run) not in found}
         if not runs:
-            beside = [Path(path).name for path in glob.glob(f"{glob.escape(str(Path(place).parent))}/*")]
-            absent = f"there is no such folder{printable(suggest(Path(place).name, beside))}"
+            absent = f"there is no such folder{printable(meant_path(Path(place), OUTPUTS))}"
             where = "there is no run in it" if paths else absent
             problems.append(f"runs: {printable(place)}: {where}")
     if problems:

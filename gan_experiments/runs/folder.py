@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from filelock import FileLock
 
-from gan_experiments.core.files import check_place, read_bytes, write_json, write_text
+from gan_experiments.core.files import check_place, meant_path, read_bytes, write_json, write_text
 from gan_experiments.core.lock import is_locked, locked
 from gan_experiments.core.text import first_line
 from gan_experiments.core.types import ConfigError
@@ -23,6 +23,7 @@ from gan_experiments.core.yaml_size import load_yaml
 # Environment variable that gives a process which is started for a run its folder and its config, as JSON.
 WORKER = "GAN_EXPERIMENTS_WORKER"
 
+OUTPUTS = Path("outputs")  # where runs are unless output_dir says otherwise
 _PATIENCE = 60.0  # seconds to wait for another process that changes the record
 _GRACE = 0.5  # seconds to wait for a lock: one that is tested (``held``), or whose process is ending, is free soon
 
@@ -160,7 +161,7 @@ class RunFolder:
     def _missing(self) -> str:
         """Say what is missing of a run, and where one is that may be meant."""
         if not self.path.exists():
-            return f"there is no such folder{how_to_import(self.path)}"
+            return f"there is no such folder{how_to_import(self.path) or meant_path(self.path, OUTPUTS)}"
         below = [file.parent for depth in ("*", "*/*") for file in self.path.glob(f"{depth}/config.yaml")]
         newest = max(below, key=lambda folder: folder.stat().st_mtime, default=None)
         return f"config.yaml is missing{f'; the newest run in it is {newest}' if newest else ''}"

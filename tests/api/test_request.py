@@ -116,6 +116,23 @@ def test_runs_weights_and_images_are_looked_for_even_if_names_are_wrong(tmp_path
     assert not found or found[0].startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("name", "override", "meant"),
+    [
+        ("sample", "run=mine", "outputs/day/mine"),
+        ("train", "resume=outputs/today/mine", "outputs/day/mine"),
+        ("compare", "study=losses", "outputs/losses"),
+        ("data", "dataset=image_folder dataset.root=picture", "Pictures"),
+    ],
+)
+def test_a_place_that_was_probably_meant_is_named(tmp_path, monkeypatch, name, override, meant):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("outputs/day/mine", "outputs/losses", "Pictures"):
+        (tmp_path / folder).mkdir(parents=True)
+    (problem,) = file_problems(check_command_line(name, SCHEMAS[name], override.split()))
+    assert problem.endswith(f"; did you mean {meant}?")
+
+
 @pytest.mark.parametrize(("name", "key"), [*WRITTEN.items(), ("export", "push")])
 def test_what_cannot_be_written_is_said_with_all_else(tmp_path, monkeypatch, name, key):
     monkeypatch.chdir(tmp_path)

@@ -89,6 +89,7 @@ def test_points_are_described_and_drawn(call):
         (["dataset=digits"], "say what to do with the data: gan-data describe dataset=..."),
         (["describe", "dataset=image_folder"], "dataset.root: missing: it has no default"),
         (["describe", "dataset=image_folder", "dataset.root=nowhere"], "dataset.root: there is no folder nowhere"),
+        (["discribe", "dataset=digits"], "say what to do with the data; did you mean 'describe'?"),
         (["describe", "dataset=image_archive", "dataset.path=nowhere"], "dataset.path: there is no file or folder"),
         (["describe", "dataset=digit"], "did you mean 'digits'?"),
         (["describe", "dataset=digits", "dataset.limit=0"], "dataset.limit: 0 is not an integer >= 1 or null"),

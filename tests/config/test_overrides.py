@@ -44,6 +44,19 @@ def test_a_folder_that_is_not_there_is_asked_for_as_one_of_images():
         assert read(line).problems[0].text.endswith("; did you mean dataset=image_folder dataset.root=/data/faces?")
 
 
+def test_a_word_that_the_shell_has_torn_off_is_put_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "My Pictures").mkdir()
+    (problem,) = read("dataset=image_folder", "dataset.root=My", "Pictures").problems
+    assert problem.text == "'Pictures' has a space before it, which needs quotes: 'dataset.root=My Pictures'"
+    (whole,) = read("My Pictures").problems
+    assert whole.text.endswith("; did you mean dataset=image_folder 'dataset.root=My Pictures'?")
+    second = read("loss=hinge,", "minimax", multirun=True).problems[1]
+    assert second.text == "'minimax' has a space before it; several values have none between them: loss=hinge,minimax"
+    (other,) = read("dataset.root=My", "Photos").problems
+    assert other.text.startswith("'Photos' is not of the form key=value")
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
     [

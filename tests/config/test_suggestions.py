@@ -112,6 +112,7 @@ def said(*overrides, command="train", schema=Config):
         ("device=cuda:1", "did you mean trainer=gpu?"),
         ("use_cuda=true", "did you mean trainer=gpu?"),
         ("device=cpu", "did you mean trainer=cpu?"),
+        ("sweep.dir=x", "sweep.dir: no such key; the folder of a sweep is hydra.sweep.dir=..."),
         ("device=tpu", "did you mean 'trainer.accelerator'?"),
         ("loss.name=hinge", "loss.name: no such key; did you mean loss=hinge?"),
         ("loss=wgan-gp", "did you mean 'wasserstein'? ("),
@@ -133,6 +134,11 @@ def said(*overrides, command="train", schema=Config):
 def test_words_of_other_programs_lead_to_what_is_called_so_here(override, answer):
     (problem,) = said(override)
     assert answer in problem
+
+
+def test_what_a_key_is_called_elsewhere_counts_more_than_a_key_that_is_like_it():
+    (problem,) = said("dataset=image_folder", "dataset.root=.", "dataset.size=32")
+    assert problem.startswith("dataset.size: no such key; did you mean 'dataset.image_size'? (")
 
 
 def test_another_command_does_not_answer_with_keys_of_training():

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from gan_experiments.core.files import (
     check_new,
     check_place,
+    meant_path,
     remove_leftovers,
     replacing,
     write_json,
@@ -104,3 +105,18 @@ def test_the_same_tensors_and_metadata_make_the_same_bytes(tmp_path):
     with safe_open(path, framework="pt") as file:
         assert file.metadata() == metadata
         assert all(torch.equal(file.get_tensor(name), tensor) for name, tensor in tensors.items())
+
+
+def test_what_may_be_meant_by_a_path_that_does_not_exist(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for age, day in enumerate(("01", "02", "03")):
+        (tmp_path / "outputs" / day / "mine").mkdir(parents=True)
+        os.utime(tmp_path / "outputs" / day / "mine", (1000 + age % 2, 1000 + age % 2))
+    outputs = Path("outputs")
+    for given in ("mine", "outputs/mine", "outputs/04/mine"):
+        assert meant_path(Path(given), outputs) == "; did you mean outputs/02/mine?"  # the newest
+    assert meant_path(Path("outputs/01/Min"), outputs) == "; did you mean outputs/01/mine?"
+    assert meant_path(tmp_path / "outputs" / "01" / "min") == f"; did you mean {tmp_path}/outputs/01/mine?"
+    assert meant_path(Path("output")) == "; did you mean outputs?"
+    for nothing in ("zzz", "*", "/", "outputs/04/min", "\0", "x" * 5000):
+        assert meant_path(Path(nothing), outputs) == ""

@@ -41,7 +41,7 @@ def test_a_place_without_a_run_is_named():
     assert error.value.problems == [
         "runs: nowhere/*: there is no such folder",
         "runs: outputs/empty: there is no run in it",
-        "runs: outputs/stduy: there is no such folder; did you mean 'study'?",
+        "runs: outputs/stduy: there is no such folder; did you mean outputs/study?",
     ]
 
 
