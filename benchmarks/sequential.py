@@ -42,6 +42,7 @@ class Cell:
         slow: How far above its final value a curve of each arm begins; if empty, runs have no curves.
         looks: Seeds after each round.
         stops: Whether runs are stopped by their curves.
+        futility: Chance that the last look will show a difference, below which a comparison is dropped.
     """
 
     law: str
@@ -53,6 +54,7 @@ class Cell:
     slow: Sequence[float] = ()
     looks: Sequence[int] = looks(FIRST, MOST, ROUNDS)
     stops: bool = True
+    futility: float = FUTILITY
 
 
 @dataclass
@@ -86,7 +88,7 @@ def one_study(rng: np.random.Generator, cell: Cell) -> Outcome:
     values = dict(zip(names, _values(rng, cell), strict=True))
     curves = dict(zip(names, _curves(rng, cell, np.array(list(values.values()))), strict=True)) if cell.slow else {}
     plan = Plan(tuple(cell.looks), {name: [] for name in names}, names[0] if cell.baseline else None,
-                "fid", "final", None, FUTILITY)  # fmt: skip
+                "fid", "final", None, cell.futility)  # fmt: skip
     outcomes: dict[str, dict[int, float]] = {name: {} for name in names}
     study, still_open = Outcome({}, _fixed(plan, values), 0, []), names
     for count in plan.looks:
@@ -268,6 +270,7 @@ CURVES = [
 ]
 SOME = [Cell("normal", [0.0, difference]) for difference in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)]
 SOME += [Cell("normal", [0.0, 0.0, 0.0, 0.0, 0.0, 3.0])]
+THRIFTY = [replace(cell, looks=looks(6, MOST, 10), futility=0.15) for cell in (*NONE[:3], *SOME)]
 
 
 def main() -> None:
@@ -295,6 +298,10 @@ def main() -> None:
         *rows(NONE, arguments.studies, arguments.seed),
         "",
         *rows(SOME, arguments.studies, arguments.seed),
+        "",
+        f"With `first_seeds=6 rounds=10 futility=0.15`, looks after {', '.join(map(str, THRIFTY[0].looks))} seeds:",
+        "",
+        *rows(THRIFTY, arguments.studies, arguments.seed),
         "",
         "With `stop_within_runs`, and without. Spreads: standard deviations of the arms. Curves begin so many above",
         "their final values, and fall with noise. Images: as a share of those of the fixed design. Stopped: of the",

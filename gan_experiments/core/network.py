@@ -25,6 +25,7 @@ class Generator(nn.Module):
         transforms: Whether ``synthesize`` takes a ``transform`` of its input, ``(B, 3, 3)``, as StyleGAN3 does.
         latent_dim: Length of a latent vector, drawn from a standard normal.
         conditional: Whether ``forward`` uses labels.
+        num_styles: Layers with a style of their own: from 2 on, ``synthesize`` takes ``(B, num_styles, D)``, too.
         bounded: Whether images are in [-1, 1] whatever the weights, as behind tanh, not only about: what a generator
             must say of itself before its images are taken for probabilities.
     """
@@ -35,6 +36,7 @@ class Generator(nn.Module):
     transforms: ClassVar[bool] = False
     latent_dim: int
     conditional: bool = False
+    num_styles: int = 1
     bounded: bool = False
 
     def __init__(self, facts: DataFacts) -> None:

@@ -33,14 +33,12 @@ class StyleGenerator(Generator):
 
     Attributes:
         average_decay: Of the average style, per batch.
-        num_styles: Number of layers with a style.
 
     Raises:
         ConfigError: The images have no labels to condition on.
     """
 
     average_decay: float
-    num_styles: int
     average: Tensor
 
     def __init__(

@@ -17,6 +17,7 @@ from gan_experiments.sampling.classes import Classes
 from gan_experiments.sampling.grid import Grid
 from gan_experiments.sampling.interpolation import Interpolation
 from gan_experiments.sampling.sefa import SeFa
+from gan_experiments.sampling.style_mixing import StyleMixing
 from gan_experiments.sampling.truncation import Truncation
 from gan_experiments.sampling.video import Video
 from gan_experiments.training.build import construct
@@ -26,6 +27,7 @@ NOT_OF_IMAGES = {"base", "dirac", "linear_quadratic", *TRANSLATORS}  # nor from 
 MODELS = sorted(file.stem for file in (conf_dir() / "model").glob("*.yaml") if file.stem not in NOT_OF_IMAGES)
 TINY = {"latent_dim": 16, "channels": 8, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8]}
 TINY |= {"width": 16, "depth": 2, "heads": 2, "layers": 3}
+WITH_A_STYLE_IN_EACH_LAYER = {"stylegan2", "stylegan3"}
 WITHOUT_DIRECTIONS = {"biggan", "transformer"}  # latents enter in parts, or styles through an activation
 
 
@@ -79,6 +81,7 @@ def test_it_can_be_drawn_and_loaded(name, conditional, tmp_path):
     sheets = [Interpolation(count=2, steps=2), Truncation(count=2, values=[0.5])]
     sheets += [Classes(count=1)] * conditional
     sheets += [SeFa(directions=[0], count=2, steps=3)] * (name not in WITHOUT_DIRECTIONS)
+    sheets += [StyleMixing(2)] * (name in WITH_A_STYLE_IN_EACH_LAYER)
     for sheet in sheets:
         assert sheet(generator, None, 0).float().std() > 0
     average, clock = SimpleNamespace(module=generator), SimpleNamespace(images_seen=0)
