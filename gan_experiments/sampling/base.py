@@ -116,11 +116,10 @@ def refuse_translator(generator: nn.Module) -> None:
 
 
 def refuse_points(generator: Generator, output: str) -> None:
-    """Refuse a generator of points, which are drawn as dots of one image and cannot be arranged in rows.
+    """Refuse a generator of points, which are drawn as dots of one image.
 
     Raises:
         ConfigError: The generator makes points.
     """
     if generator.facts.image_size == 1:
-        holds = f"{generator.facts.name} holds points"
-        raise ConfigError(f"output: {output} shows images side by side; {holds} (try output=grid)")
+        raise ConfigError(f"output: {output} needs images; {generator.facts.name} holds points (try output=grid)")

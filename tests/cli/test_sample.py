@@ -18,6 +18,7 @@ REFUSED = {"classes": "not conditional", "style_mixing": "DCGANGenerator has one
 SMALL = {
     "neighbours": ["output.extractor.width=4", "output.extractor.training_images=2000"],
     "sefa": ["output.directions=[0]"],
+    "spectrum": ["output.count=20"],
     "video": ["output.count=2", "output.between=2"],
 }
 
@@ -57,7 +58,7 @@ def test_every_output_is_an_image_or_a_clear_refusal(run, call, output):
     assert min(Image.open(picture).size) >= 34
 
 
-@pytest.mark.parametrize("output", [name for name in OUTPUTS if name not in {*REFUSED, "projection", "neighbours"}])
+@pytest.mark.parametrize("output", [name for name in OUTPUTS if name not in {*REFUSED, "projection", "neighbours", "spectrum"}])
 def test_more_samples_than_memory_holds_are_refused(run, call, output):
     given = [line for line in SMALL.get(output, []) if "count" not in line] + ["output.count=1000000000000"]
     code, out, err = call(sample, f"run={run.path}", f"output={output}", *given)

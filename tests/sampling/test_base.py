@@ -23,7 +23,7 @@ def test_labels_cycle_through_the_classes_and_repeat():
 
 def test_points_are_refused():
     refuse_points(Echo(), "classes")
-    with pytest.raises(ConfigError, match=r"output: classes shows images .*echo holds points \(try output=grid\)"):
+    with pytest.raises(ConfigError, match=r"output: classes needs images; echo holds points \(try output=grid\)"):
         refuse_points(Echo(image_size=1), "classes")
 
 
