@@ -11,8 +11,8 @@ up in float32, as `gan-train` does, which logs, shows its bar and guards against
 belongs to its start and is not timed: memory is claimed in the first steps, and the first row of values looks at the
 real images. `and Lightning imported` shows what that import costs a loop on a machine without a GPU: every step of an
 optimizer then searches twice for the library of the driver (PYTORCH_NVML_BASED_CUDA_CHECK, which gan-train takes
-back). Two processes of one loop differ by several percent. With one thread, seconds are those of the processor, which
-other programs change less.
+back). Two processes of one loop differ by several percent, so ``--restarts`` has each start that often. With one
+thread, seconds are those of the processor, which other programs change less.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def main() -> None:
     parser = harness.parser(__doc__, rounds=5)
     parser.add_argument("--models", nargs="+", default=list(STEPS), choices=list(STEPS))
     parser.add_argument("--threads", type=int, default=None, help="default: all cores for dcgan, else 1")
+    parser.add_argument("--restarts", type=int, default=1, help="processes of each contender, one after the other")
     parser.add_argument("--worker", nargs=2, metavar=("MODEL", "CONTENDER"), help="for the script's own processes")
     options = parser.parse_args()
     if options.worker:
@@ -56,14 +57,18 @@ def main() -> None:
     lines = [*harness.heading(), harness.RATIOS, ""]
     for model in options.models:
         threads = options.threads or (os.cpu_count() if model == "dcgan" else 1)
-        lines += table(model, measure(model, options.rounds, threads), threads)
+        lines += table(model, measure(model, options.rounds, threads, options.restarts), threads)
     harness.report(lines, options.output)
 
 
-def measure(model: str, rounds: int, threads: int | None) -> dict[str, list[float]]:
-    """Return images/s of each contender in each round."""
+def measure(model: str, rounds: int, threads: int | None, restarts: int = 1) -> dict[str, list[float]]:
+    """Return images/s of each contender in each round of each of its processes."""
     commands = {name: [__file__, "--worker", model, name] for name in CONTENDERS}
-    return harness.turns_of_processes(commands, rounds, {"OMP_NUM_THREADS": str(threads)})
+    speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for _ in range(restarts):
+        for name, values in harness.turns_of_processes(commands, rounds, {"OMP_NUM_THREADS": str(threads)}).items():
+            speeds[name] += values
+    return speeds
 
 
 def table(model: str, speeds: dict[str, list[float]], threads: int | None) -> list[str]:
