@@ -79,7 +79,7 @@ def turns_of_processes(
 def serve(segment: Segment) -> None:
     """Take a measurement for every line of the input and print it: a contender in a process of its own."""
     for _ in sys.stdin:
-        print(segment(), flush=True)
+        print(segment(), file=sys.__stdout__, flush=True)  # the bar of a run takes the place of sys.stdout
 
 
 def ratio(values: Sequence[float], others: Sequence[float]) -> float:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,8 +39,9 @@ CONTENDERS = {
     "gan-train, shared fakes": {"ours": True, "share": True},
     "gan-train, bf16": {"ours": True, "bf16": True},
 }
-STEPS = {"points": 390, "mlp": 117, "dcgan": 20}  # of the first two whole intervals between rows of metrics.csv
+STEPS = {"points": 390, "mlp": 39, "dcgan": 39}  # whole intervals between rows of metrics.csv
 WARM_UP = {"points": 41, "mlp": 41, "dcgan": 20}  # steps of a new run that are not timed; the first row is after 40
+IMAGES = 10**9  # of a run, which is never ended
 SIZES = {"points": 1, "mlp": 28, "dcgan": 32}
 
 
@@ -169,7 +171,10 @@ def bare(
 
 
 def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Callable[[], float]:
-    """Return the loop of gan-train over one segment, with its logging, bar and guard; start-up is not timed."""
+    """Return the loop of gan-train over one segment, with its logging, bar and guard.
+
+    All segments are of one run, which waits between them.
+    """
     import tempfile
 
     from omegaconf import OmegaConf
@@ -184,9 +189,8 @@ def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Ca
     config = OmegaConf.to_container(
         compose("train", [
             f"model={network}", f"model.share_fakes={str(share).lower()}", f"batch_size={BATCH}", "metrics=none",
-            "penalty=none", f"budget.images={(STEPS[model] + WARM_UP[model]) * BATCH}",
-            "callbacks.checkpoint.every=1000000000",
-            f"trainer.precision={'bf16-mixed' if bf16 else '32-true'}",
+            "penalty=none", f"budget.images={IMAGES}", "callbacks.checkpoint.every=1000000000",
+            "callbacks.samples.every=1000000000", f"trainer.precision={'bf16-mixed' if bf16 else '32-true'}",
         ]),
         resolve=True,
     )  # fmt: skip
@@ -195,16 +199,37 @@ def ours(model: str, naive: bool, share: bool = False, bf16: bool = False) -> Ca
     def construct(node: dict[str, Any], *key: str, **available: Any) -> Any:
         return data_type() if "data" in node["_target_"].split(".") else building_construct(node, *key, **available)
 
+    turns = _Turns()
     building.construct = construct
-    building.Clock = clock = _clock(model)
+    building.Clock = _clock(model, turns)
 
-    def segment() -> float:
+    def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
             parts = building.build(config, RunFolder(folder))
             parts.trainer.fit(parts.system, datamodule=parts.data)
-        return STEPS[model] * BATCH / (clock.ended - clock.began)
 
-    return segment
+    threading.Thread(target=run, name="gan-train", daemon=True).start()
+    return lambda: STEPS[model] * BATCH / turns.take()
+
+
+class _Turns:
+    """Lets a run go on for a segment and returns its seconds, while the run waits at its end."""
+
+    def __init__(self) -> None:
+        self._go, self._done = threading.Semaphore(0), threading.Semaphore(0)
+        self._taken = 0.0
+
+    def take(self) -> float:
+        self._go.release()
+        self._done.acquire()
+        return self._taken
+
+    def wait(self) -> None:
+        self._go.acquire()
+
+    def end(self, taken: float) -> None:
+        self._taken = taken
+        self._done.release()
 
 
 def _data_type(model: str) -> type:
@@ -220,22 +245,24 @@ def _data_type(model: str) -> type:
     return RandomImages
 
 
-def _clock(model: str) -> Any:
-    """Return a clock that notes when the warm-up ended and when the last step did: memory is claimed in the first ones.
+def _clock(model: str, turns: _Turns) -> Any:
+    """Return a clock that ends a segment every ``STEPS``, after a warm-up: memory is claimed in the first steps.
 
     A callback would not do: a run whose steps somebody watches is slower.
     """
     from gan_experiments.core.clock import Clock
 
     class Timed(Clock):
-        began = ended = 0.0
+        began = 0.0
 
         def advance(self) -> None:
             super().advance()
-            if self.step == WARM_UP[model]:
-                Timed.began = seconds(model)
-            elif self.finished:
-                Timed.ended = seconds(model)
+            if self.step >= WARM_UP[model] and (self.step - WARM_UP[model]) % STEPS[model] == 0:
+                if self.step > WARM_UP[model]:
+                    turns.end(seconds(model) - self.began)
+                if not self.finished:
+                    turns.wait()
+                self.began = seconds(model)
 
     return Timed
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -62,7 +63,7 @@ def test_contenders_in_processes_are_asked_in_turn(scripts, tmp_path):
     assert scripts("harness").turns_of_processes(commands, rounds=2) == {"one": [1, 2], "ten": [10, 20]}
 
 
-def test_the_loop_of_gan_train_can_be_timed(scripts, monkeypatch):
+def test_the_loop_of_gan_train_is_timed_in_turns_of_one_run(scripts, monkeypatch):
     speed = scripts("training_speed")
     monkeypatch.setattr(speed, "STEPS", {"points": 2})
     monkeypatch.setattr(speed, "WARM_UP", {"points": 1})
@@ -71,8 +72,13 @@ def test_the_loop_of_gan_train_can_be_timed(scripts, monkeypatch):
     monkeypatch.setattr(building, "construct", building.construct)
     monkeypatch.setattr(building, "Clock", building.Clock)
     monkeypatch.setattr(speed, "seconds", lambda model: next(ticks))
-    ticks = iter(range(10))
-    assert speed.ours("points", naive=False)() == 2 * speed.BATCH
+    monkeypatch.setattr(speed, "IMAGES", 7 * speed.BATCH)
+    ticks = iter([0, 1, 5, 7, 10, 20, 20])
+    segment = speed.ours("points", naive=False)
+    assert [segment(), segment(), segment()] == [2 * speed.BATCH / seconds for seconds in (1, 2, 10)]
+    for thread in threading.enumerate():
+        if thread.name == "gan-train":
+            thread.join()
 
 
 def test_a_row_of_the_gpus_table_is_measured(scripts, monkeypatch, capsys):

@@ -58,7 +58,9 @@ def test_every_output_is_an_image_or_a_clear_refusal(run, call, output):
     assert min(Image.open(picture).size) >= 34
 
 
-@pytest.mark.parametrize("output", [name for name in OUTPUTS if name not in {*REFUSED, "projection", "neighbours", "spectrum"}])
+@pytest.mark.parametrize(
+    "output", [name for name in OUTPUTS if name not in {*REFUSED, "projection", "neighbours", "spectrum"}]
+)
 def test_more_samples_than_memory_holds_are_refused(run, call, output):
     given = [line for line in SMALL.get(output, []) if "count" not in line] + ["output.count=1000000000000"]
     code, out, err = call(sample, f"run={run.path}", f"output={output}", *given)
