@@ -1,12 +1,10 @@
 import pytest
+import quick_hydra
 import quick_loader
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
-from omegaconf.base import Metadata
-from quick_hydra import ORIGINAL
 
 from gan_experiments.config.files import VERSION_BASE, ConfigFiles, UserFolder, conf_dir, own_choices, own_files
 from gan_experiments.core.types import ConfigError
@@ -60,8 +58,7 @@ def test_the_tests_compose_what_hydra_does(monkeypatch, folder):
         return [OmegaConf.to_yaml(part) for part in (composed.config, composed.hydra)]
 
     quick = [composed("model=sagan"), composed("model=sagan", "experiment=wgan_gp"), composed("model=sagan")]
-    monkeypatch.setattr(OverridesParser, "parse_rule", ORIGINAL)
-    monkeypatch.delattr(Metadata, "__deepcopy__")
+    quick_hydra.make_as_it_was(monkeypatch)
     assert quick[0] == quick[2] == composed("model=sagan")
     assert "extra: 3" in quick[0][0]
 
