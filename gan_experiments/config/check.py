@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -161,7 +162,7 @@ class Checked:
         for key, cls in self._classes.items():
             options = view.get(key) if key else self.config
             check = getattr(cls, "check", None)
-            if callable(check) and isinstance(options, Mapping) and list(inspect.signature(check).parameters) == _CHECK:
+            if callable(check) and isinstance(options, Mapping) and _parameters(check) == _CHECK:
                 found = list(check(key, options, view))
                 if issubclass(cls, Section) and any(problem.key == key for problem in found):
                     # What is said of a section as a whole says why values are missing in it.
@@ -170,6 +171,11 @@ class Checked:
 
     def _refuse(self, key: str, text: str, missing: bool = False) -> None:
         self.problems.append(Problem(key, text, missing))
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> list[str]:  # asked for each component of each config
+    return list(inspect.signature(function).parameters)
 
 
 def _is_missing_in(section: str, problem: Problem) -> bool:

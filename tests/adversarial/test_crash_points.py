@@ -6,6 +6,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,12 @@ RESULTS = ("status", "images_seen", "steps", "final", "margins", "best", "real_b
 TOUCHES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.chmod", "os.truncate"}
 
 _listening = []
-sys.addaudithook(lambda event, arguments: _listening and _listening[-1](event, arguments))  # cannot be removed
+
+
+@cache
+def _hear_from_now_on():
+    """Begin to hear what Python does, once and only where a test asks for it: it cannot be ended, and slows all down."""
+    sys.addaudithook(lambda event, arguments: _listening and _listening[-1](event, arguments))
 
 
 class CrashPoints:
@@ -50,6 +56,7 @@ class CrashPoints:
             self._copy("after fsync")
 
         monkeypatch.setattr(os, "fsync", watched)
+        _hear_from_now_on()
         _listening.append(self._hear)
         try:
             yield
