@@ -1,8 +1,11 @@
 """``gan-evaluate`` as it is typed."""
 
 import json
+import multiprocessing
+import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +20,16 @@ from gan_experiments.data.synthetic.points import Ring
 from gan_experiments.runs.folder import RunFolder
 
 FORK = partial(start_processes, start_method="fork")
+
+
+class OneSpawned:
+    """Starts the first of several processes as the package does, and forks the others, which import nothing again."""
+
+    def Process(self, *, args, **options):  # noqa: N802 - as multiprocessing calls it
+        rank = args[1]
+        return multiprocessing.get_context("fork" if rank else "spawn").Process(args=args, **options)
+
+
 SMALL = ("metrics.extractors.native.width=4", "metrics.extractors.native.training_images=2000")
 
 
@@ -150,8 +163,11 @@ def test_the_weights_of_another_network_are_refused(call, tmp_path, trained):
 @pytest.mark.parametrize("source", [pytest.param("run", marks=pytest.mark.slow), "fake"])
 def test_two_processes_find_what_one_finds(call, trained, tmp_path, monkeypatch, source):
     """FID, IS, their margins and real baselines, in features, and measures that see the images themselves."""
-    if source == "fake":  # forked, they need not import everything again; the other source shows it as it is
+    if source == "fake":  # forked, they need not import everything again
         monkeypatch.setattr("gan_experiments.core.distributed.spawn", FORK)
+    else:  # one that is not shows that what it gets can be sent
+        contexts = SimpleNamespace(**vars(multiprocessing) | {"get_context": lambda _: OneSpawned()})
+        monkeypatch.setattr(sys.modules["torch.multiprocessing.spawn"], "multiprocessing", contexts)
     np.save(tmp_path / "fakes.npy", Digits().images[:90].numpy())
     what = [f"run={trained.path}"] if source == "run" else [f"fake={tmp_path / 'fakes.npy'}", "dataset=digits"]
     options = [*what, "metrics=[native,prdc]", "metrics.samples=90", "metrics.batch_size=20", *SMALL]
