@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tiny import narrow_overrides
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
@@ -187,7 +188,7 @@ def test_the_memory_of_a_step_is_measured_in_each_way_or_refused(scripts):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_can_be_measured(scripts, model):
-    networks, options = scripts("networks"), SimpleNamespace(batch=2, overrides=[])
+    networks, options = scripts("networks"), SimpleNamespace(batch=2, overrides=narrow_overrides(model))
     assert model in networks.all_models()
     (size,) = networks.sizes_of(model, [32])
     system, _ = networks.build(model, size, options, False)  # or it exits with a reason

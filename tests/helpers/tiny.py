@@ -35,6 +35,12 @@ PATCHES = [
     for line in ("width=16", "depth=2", "heads=2", "patch=4")
 ]
 
+# What makes the networks of any model narrow; what it has of these.
+NARROW = {
+    **{"channels": 4, "max_channels": 16, "style_dim": 12, "mapping_layers": 2, "hidden": [8], "embedding_dim": 4},
+    **{"width": 16, "depth": 2, "heads": 2, "layers": 3, "blocks": 1},
+}
+
 # Models, recipes and penalties that the 8 pixels of the default dataset are too small for, and what they need instead.
 LARGE_IMAGES = ["dataset=polygons", "dataset.image_size=32", "dataset.num_images=64"]
 LARGE = {
@@ -54,6 +60,20 @@ SGD = [
         f"optimizer.{name}.lr=0.001",
     )
 ]
+
+
+def narrow_overrides(model):
+    """Return overrides that make the networks of a model narrow, whatever it is."""
+    from gan_experiments.config.compose import compose
+
+    networks = compose("train", [f"model={model}"]).model
+    return [
+        f"model.{network}.{key}={value}"
+        for network in ("generator", "discriminator")
+        if network in networks
+        for key, value in NARROW.items()
+        if key in networks[network]
+    ]
 
 
 def tiny_overrides(*overrides):

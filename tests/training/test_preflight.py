@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tiny import LARGE, PATCHES, TRANSLATORS, tiny_overrides
+from tiny import LARGE, PATCHES, TRANSLATORS, narrow_overrides, tiny_overrides
 from torch import nn
 
 from gan_experiments.cli import train as command
@@ -184,10 +184,9 @@ def assert_unchanged(before, after):
 def test_no_bit_changes(model, large, monkeypatch):
     if large:
         monkeypatch.setattr(preflight, "LARGE", 0)
-    narrow = [f"model.{network}.channels=4" for network in ("generator", "discriminator")]
-    more = [*LARGE[model], *narrow] if model in LARGE else TRANSLATORS.get(model, [])
-    more = PATCHES if model == "transformer" else more
-    config = OmegaConf.to_container(compose("train", [f"model={model}", *more]), resolve=True)
+    more = PATCHES if model == "transformer" else LARGE.get(model, TRANSLATORS.get(model, []))
+    lines = [f"model={model}", *narrow_overrides(model), *more]
+    config = OmegaConf.to_container(compose("train", lines), resolve=True)
     data = build_data(config)
     system = build_system(config, data)
     before = everything(system)
