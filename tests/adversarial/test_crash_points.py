@@ -33,7 +33,7 @@ _listening = []
 
 @cache
 def _hear_from_now_on():
-    """Begin to hear what Python does, once and only where a test asks for it: it cannot be ended, and slows all down."""
+    """Begin to hear what Python does, where a test asks for it: it cannot be ended, and slows everything down."""
     sys.addaudithook(lambda event, arguments: _listening and _listening[-1](event, arguments))
 
 
