@@ -98,6 +98,7 @@ def test_the_tests_set_values_in_what_hydra_has_put_together_as_hydra_does(monke
         [],
         ["loss=hinge", "seed=3", "optimizer.generator={lr:3}", "model.generator.channels=[1,2]", "seed=4"],
         [*SEARCH, "+extra.key=1", "penalty=[r1,lecam]", "experiment=wgan_gp", "name='a=b'"],
+        ["++extra.key=1", "++seed=5", "~callbacks.samples", "~optimizer.generator.betas", "~seed", "+seed=3"],
         ["study=losses", *SEARCH, "seed=1", "hydra.sweep.dir=x", "loss=wasserstein"],
         ["model=sagan", *SEARCH, "conditioning=acgan", "dataset=ring", "dataset_defaults=ring", "d_steps=3"],
     ]
@@ -114,7 +115,7 @@ def test_the_tests_set_values_in_what_hydra_has_put_together_as_hydra_does(monke
 @pytest.mark.parametrize(
     "line",
     [
-        *("seed=1,2", "+seed=1", "~loss", "nowhere=1", "++x=1", "seed=[", "seed.x=1"),
+        *("seed=1,2", "+seed=1", "~loss", "nowhere=1", "++loss=x", "seed=[", "seed.x=1", "~seed=0", "~nowhere"),
         *("loss=nowhere", "loss=mine", "+loss=hinge", "+size=small", "loss={x: 1}", "loss=null"),
         *("hydra.job.env_copy=[HOME]", "hydra.searchpath=[file:///]"),
     ],

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 import traceback
+from functools import cache
 from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
@@ -71,11 +72,17 @@ def _end_of(work, log, environment):
     return 0
 
 
+@cache
 def program(name):
-    """Import the module of a command, with what it imports once it runs: not in each of its processes again."""
+    """Import the module of a command, with what it imports and reads once it runs: not in each of its processes."""
+    from gan_experiments.config.check import check_config
+    from gan_experiments.config.compose import compose
+    from gan_experiments.config.schema import Config
+
     module = importlib.import_module(name)
     for each in getattr(module, "_OF_JOBS", ()):
         importlib.import_module(each)
+    check_config(compose("train"), Config)
     return module
 
 

@@ -58,10 +58,8 @@ def composed(loader, config_name, overrides, run_mode):
         if not all(_is_choice_of_ours(override) for override in parsed if override not in values):
             return None
         config = _with_choices(config_name, choices, run_mode)
-        for override in values:
-            if override.is_add() and OmegaConf.select(config, override.key_or_group) is not None:
-                return None
-            OmegaConf.update(config, override.key_or_group, override.value(), force_add=override.is_add())
+        if not all(_is_applied(override, config) for override in values):
+            return None
     except (HydraException, OmegaConfBaseException):
         return None  # Hydra says what is wrong
     own = [override.input_line for override in parsed if not override.is_hydra_override()]
@@ -76,6 +74,20 @@ def composed(loader, config_name, overrides, run_mode):
             for source in loader.get_sources()
         ]
     return config
+
+
+def _is_applied(override, config):
+    """Set or delete a value as an override says, unless Hydra would refuse it; tells which."""
+    key, new = override.key_or_group, override.is_add() or override.is_force_add()
+    if (override.is_add() or override.is_delete()) and (OmegaConf.select(config, key) is None) == override.is_delete():
+        return False
+    if override.is_delete():
+        parent, _, last = key.rpartition(".")
+        with flag_override(config, "struct", False):
+            del (OmegaConf.select(config, parent) if parent else config)[last]
+    else:
+        OmegaConf.update(config, key, override.value(), force_add=new)
+    return True
 
 
 def _with_choices(config_name, choices, run_mode):
@@ -98,9 +110,9 @@ def _has_files_called_as_ours(folder):
 
 
 def _is_value(override, loader):
-    """Tell whether an override sets a value, whatever is chosen."""
+    """Tell whether an override sets or deletes a value, whatever is chosen."""
     key = override.key_or_group
-    others = (override.is_delete(), override.is_force_add(), override.is_sweep_override(), override.package)
+    others = (override.is_sweep_override(), override.package, override.is_delete() and override.value() is not None)
     if any(others) or "/" in key or key.startswith(("hydra.job.", "hydra.searchpath")):
         return False
     return not _options(loader, key)
