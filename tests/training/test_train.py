@@ -43,10 +43,10 @@ def last_row(tmp_path):
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
     often = (
-        "budget.images=3200",
-        "callbacks.checkpoint.every=1200",
-        "callbacks.monitor.every=280",
-        "metrics.every=1600",
+        "budget.images=2400",
+        "callbacks.checkpoint.every=900",
+        "callbacks.monitor.every=208",
+        "metrics.every=1200",
     )
     code, err = finish(start(tmp_path, *often, "name=whole"))
     assert code == 0, err
@@ -85,7 +85,7 @@ def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path, number):
 
 
 MOVING = [
-    "ramps={gamma: {keys: [penalty.r1.weight], to: 0.1, end: 500}, average: {keys: [ema.half_life], to: 500, end: 600},"
+    "ramps={gamma: {keys: [penalty.r1.weight], to: 0.1, end: 350}, average: {keys: [ema.half_life], to: 350, end: 400},"
     " betas: {keys: ['optimizer.generator.betas[1]', 'optimizer.discriminator.betas[0]'], to: 0.9}}",
     "ema.start=100",
     "ema.rampup=0.3",
@@ -102,7 +102,7 @@ MOVING = [
 def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny, tmp_path, monkeypatch, model):
     """Stopped between two events, so that means, grids and rows are cut in half as well."""
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
-    budget = ("budget.images=640", "callbacks.monitor.every=96", "callbacks.checkpoint.every=200", "d_steps=3")
+    budget = ("budget.images=416", "callbacks.monitor.every=96", "callbacks.checkpoint.every=200", "d_steps=3")
     config = tiny(*budget, *model)
     assert train(config, whole) == 0
     from gan_experiments.systems.gan import GAN
