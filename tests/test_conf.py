@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import quick_wandb
 from backbones import random_backbone
 from hydra.utils import get_class
 from omegaconf import OmegaConf
@@ -131,6 +132,8 @@ def test_two_steps(group, option, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluator, "NativeClassifier", partial(NativeClassifier, *CLASSIFIER.values()))
     for module in (diversity, path_length, translation):
         monkeypatch.setattr(module, "load_backbone", lambda *_: random_backbone())
+    if (group, option) == ("logger", "wandb"):
+        quick_wandb.make_quick(monkeypatch)
     overrides = tiny_overrides("metrics=none", "budget.images=16", f"{group}={option}", *needed(group, option))
     if group == "loss" and option in NEEDS_ENERGY:
         overrides.append("model=autoencoder")

@@ -6,6 +6,7 @@ import zipfile
 from importlib.util import find_spec
 
 import pytest
+import quick_wandb
 import yaml
 from synthetic import write_study
 
@@ -25,8 +26,9 @@ def study(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_report_is_one_run_beside_those_of_its_study(call, study):
+def test_a_report_is_one_run_beside_those_of_its_study(call, study, monkeypatch):
     wandb = pytest.importorskip("wandb", reason="needs wandb")
+    quick_wandb.make_quick(monkeypatch)
     mlflow = pytest.importorskip("mlflow", reason="needs mlflow")
     for _ in range(2):
         code, out, err = call(compare, "study=losses", "logger=[wandb,mlflow]")

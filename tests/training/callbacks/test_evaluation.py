@@ -3,12 +3,15 @@
 import csv
 import json
 import logging
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from gan_experiments.core import weights
 from gan_experiments.core.types import ConfigError
+from gan_experiments.metrics import evaluator
+from gan_experiments.metrics.extractors.native import NativeClassifier
 from gan_experiments.metrics.processes import Processes
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.summary import summary
@@ -20,7 +23,9 @@ from gan_experiments.training.train import prepare, train
 
 @pytest.fixture
 def network_down(monkeypatch):
+    """Let no weights be had, and what is used instead learn for less than seconds."""
     pytest.importorskip("torch_fidelity")
+    monkeypatch.setattr(evaluator, "NativeClassifier", partial(NativeClassifier, width=4, training_images=2000))
 
     def refuse(*_, **__):
         raise OSError("no route to host")

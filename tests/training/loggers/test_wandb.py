@@ -1,4 +1,5 @@
 import pytest
+import quick_wandb
 
 from gan_experiments.cli import train as command
 from gan_experiments.runs.folder import RunFolder
@@ -9,7 +10,8 @@ LOGGER = {"wandb": {"_target_": f"{WeightsAndBiases.__module__}.WeightsAndBiases
 
 
 @pytest.fixture(autouse=True)
-def wandb():
+def wandb(monkeypatch):
+    quick_wandb.make_quick(monkeypatch)
     return pytest.importorskip("wandb", reason="needs wandb")  # here: to import it takes seconds
 
 
