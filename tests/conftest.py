@@ -19,6 +19,7 @@ import quick_configs
 import quick_hydra
 import quick_jobs
 import quick_loader
+import quick_spectral
 from dealing import dealt
 from forked_workers import fork_workers
 from hydra.core.global_hydra import GlobalHydra
@@ -29,6 +30,7 @@ quick_hydra.make_quick()
 quick_configs.make_quick()
 quick_loader.make_quick()
 quick_jobs.make_quick()
+quick_spectral.make_quick()
 metadata.entry_points = cache(metadata.entry_points)  # Lightning asks all packages at each start of a training
 gc.disable()  # what the modules of the tests make stays: looking through it again and again is a tenth of the time
 

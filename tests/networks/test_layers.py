@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import quick_spectral
 import torch
 from torch import nn
 
@@ -122,6 +123,21 @@ def test_discriminator_block_is_that_of_the_paper(halve, first):
 def test_a_block_that_changes_nothing_of_the_shape_has_no_weights_in_its_shortcut():
     assert DiscriminatorBlock(4, 4, 4, halve=False).shortcut is None
     assert DiscriminatorBlock(4, 4, 4, halve=True).shortcut is not None
+
+
+def test_the_tests_normalize_as_torch_does(monkeypatch):
+    """See tests/helpers/quick_spectral.py."""
+
+    def trained():
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20, 2))
+        normalize_spectrally(network, embeddings=False)
+        network(torch.randn(2, 3, 4, 4)).sum().backward()
+        return [*network.state_dict().values(), *(weight.grad for weight in network.parameters())]
+
+    quick = trained()
+    monkeypatch.setattr(quick_spectral.NORM, "_power_method", quick_spectral.ORIGINAL)
+    assert all(torch.equal(*pair) for pair in zip(quick, trained(), strict=True))
 
 
 @pytest.mark.parametrize("embeddings", [False, True])
