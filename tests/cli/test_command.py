@@ -7,6 +7,7 @@ import textwrap
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
+from processes import Forked
 
 from gan_experiments.config.compose import compose
 from gan_experiments.runs.folder import RunFolder
@@ -33,7 +34,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def gan(tmp_path, monkeypatch, capsys):
-    """Run a small command in an empty folder: in this process, or with ``fresh`` in one of its own."""
+    """Run a small command in an empty folder: in this process, in one forked from it, or with ``fresh`` in a new one."""
     (tmp_path / "program").mkdir()
     program = tmp_path / "program" / "gan_train.py"
     program.write_text(textwrap.dedent(PROGRAM))
@@ -53,14 +54,23 @@ def gan(tmp_path, monkeypatch, capsys):
         command = [sys.executable, str(program), *arguments]
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
-    run.fresh, run.folder = fresh, work
+    def forked(*arguments):
+        def work():
+            sys.argv = [str(program), *arguments]
+            GlobalHydra.instance().clear()
+            runpy.run_path(str(program), run_name="__main__")
+
+        process = Forked(work, tmp_path / "log")
+        return process.wait(), process.log.read_text()
+
+    run.fresh, run.forked, run.folder = fresh, forked, work
     return run
 
 
 @pytest.mark.slow
 def test_a_run_gets_its_config_and_leaves_no_litter(gan):
-    done = gan.fresh("seed=0", "loss=hinge", "+d_steps=2", "model.generator.norm=none")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "run 0 [] Hinge\n", "")
+    done = gan.forked("seed=0", "loss=hinge", "+d_steps=2", "model.generator.norm=none")
+    assert done == (0, "run 0 [] Hinge\n")
     assert list(gan.folder.iterdir()) == []
 
 

@@ -199,7 +199,8 @@ def test_a_logger_of_lightnings_own_receives_scalars(tiny, tmp_path):
 
 
 MANY_STEPS = (
-    "model=mlp", "augment=ada", "augment.ada.interval=3", "d_steps=2", "penalty.r1.interval=4", "~callbacks.progress",
+    "model=mlp", "augment=ada", "augment.ada.interval=3", "augment.ada.geometric=0", "augment.ada.color=0", "d_steps=2",
+    "penalty.r1.interval=4", "~callbacks.progress",
     "budget.images=960", "callbacks.monitor.every=416", "callbacks.samples.every=480", "metrics.every=416",
     "callbacks.checkpoint.every=200", "ramps={beta: {keys: ['optimizer.generator.betas[1]'], to: 0.9}}",
 )  # fmt: skip
