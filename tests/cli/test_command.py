@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def gan(tmp_path, monkeypatch, capsys):
-    """Run a small command in an empty folder: in this process, in one forked from it, or with ``fresh`` in a new one."""
+    """Run a small command in an empty folder: here, ``forked`` from here, or with ``fresh`` in a new process."""
     (tmp_path / "program").mkdir()
     program = tmp_path / "program" / "gan_train.py"
     program.write_text(textwrap.dedent(PROGRAM))
