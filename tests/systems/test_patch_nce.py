@@ -34,6 +34,7 @@ def test_no_gradient_passes_through_the_keys():
 
 
 def test_patches_are_projected_at_their_positions():
+    torch.manual_seed(0)
     generator = ResNetTranslator(DataFacts("x", 8, 3, input_channels=3), channels=4, blocks=2)
     projection = PatchProjection(generator, features=6)
     maps = generator.encode(torch.randn(2, 3, 8, 8))
