@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 COMMANDS = {  # of each table; what stands in <> is a file or folder of yours
-    "training_speed": "--rounds 5",
+    "training_speed": "--rounds 5 --restarts 3",
     "sweep_overhead": "--jobs 8",
     "networks": "--sizes 32 64 128 --batch 8 --rounds 2 --steps 1",
     "memory": "",
