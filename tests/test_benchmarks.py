@@ -8,7 +8,9 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import yaml
 from tiny import narrow_overrides
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -207,3 +209,15 @@ def test_a_model_that_no_size_fits_is_reported(scripts, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="no row: vae at 32 pixels"):
         networks.main()
     assert "| mlp | " in capsys.readouterr().out
+
+
+def test_half_of_the_runs_of_a_fixed_design_have_its_verdicts_where_one_of_six_arms_differs(scripts):
+    """60 simulated studies with the defaults of the sweeper; benchmarks/results/sequential.md has 2,000."""
+    sequential = scripts("sequential")
+    options = yaml.safe_load((FOLDER.parent / "conf" / "hydra" / "sweeper" / "sequential.yaml").read_text())
+    defaults = options["max_seeds"], options["first_seeds"], options["rounds"], options["futility"]
+    assert defaults == (sequential.MOST, sequential.FIRST, sequential.ROUNDS, sequential.FUTILITY)
+    rng = np.random.default_rng(0)
+    studies = [sequential.one_study(rng, sequential.ONE[4]) for _ in range(60)]
+    assert np.mean([study.verdicts == study.fixed for study in studies]) >= 0.9
+    assert np.mean([study.runs for study in studies]) / (6 * 20) <= 0.5

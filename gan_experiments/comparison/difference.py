@@ -39,6 +39,7 @@ class Difference(NamedTuple):
         high: Its upper end.
         ahead: Whether the first arm is better.
         paired: Whether the seeds were compared in pairs.
+        p_if_normal: The p value without what allows for skewed values: a forecast, not a test.
     """
 
     p: float
@@ -46,15 +47,22 @@ class Difference(NamedTuple):
     high: float
     ahead: bool
     paired: bool
+    p_if_normal: float = math.nan
 
 
 class _Statistic(NamedTuple):
     difference: Floats
     errors: tuple[Floats, Floats]  # standard error times the widening, towards a lower and a higher true difference
     freedom: Floats
+    error: Floats  # not widened
 
     def p(self) -> Floats:
-        error = np.where(self.difference < 0, self.errors[1], self.errors[0])
+        return self._p(np.where(self.difference < 0, self.errors[1], self.errors[0]))
+
+    def p_if_normal(self) -> Floats:
+        return self._p(self.error)
+
+    def _p(self, error: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = 2 * stdtr(self.freedom, -np.abs(self.difference) / error)  # as scipy.stats.t.sf has them
         return np.where(self.difference == 0, 1.0, np.where(error == 0, 0.0, values))
@@ -84,16 +92,18 @@ def compare_values(first: ArrayLike, second: ArrayLike, matched: bool, level: fl
     floor = smallest_p(len(a), len(b))
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         p, ahead = _with_diverged(a, b)
-        return Difference(max(p, floor), math.nan, math.nan, ahead, paired=False)
+        return Difference(max(p, floor), math.nan, math.nan, ahead, paired=False, p_if_normal=p)
     statistic, paired = _welch(a, b), False
-    p = float(statistic.p())
+    p, p_if_normal = float(statistic.p()), float(statistic.p_if_normal())
     if matched:
         in_pairs = _in_pairs(a, b)
         both = p / (1 - _PAIRED_SHARE), float(in_pairs.p()) / _PAIRED_SHARE
         p, paired = min(1.0, *both), both[1] < both[0]
+        p_if_normal = min(1.0, float(_both_ways(np.array(p_if_normal), in_pairs.p_if_normal())))
         level *= _PAIRED_SHARE if paired else 1 - _PAIRED_SHARE
         statistic = in_pairs if paired else statistic
-    return Difference(max(p, floor), *statistic.interval(level), bool(statistic.difference < 0), paired)
+    ahead = bool(statistic.difference < 0)
+    return Difference(max(p, floor), *statistic.interval(level), ahead, paired, p_if_normal)
 
 
 def compare_with_mean(
@@ -198,7 +208,7 @@ def _statistic(
         freedom = np.where(positive, total**2, 1.0) / np.where(positive, weights, 1.0)
     error = np.sqrt(total)
     below, above = error * (1 + behind * first + ahead * second), error * (1 + ahead * first + behind * second)
-    return _Statistic(np.asarray(difference), (below, above), freedom)
+    return _Statistic(np.asarray(difference), (below, above), freedom, error)
 
 
 def _in_pairs(a: Floats, b: Floats) -> _Statistic:
@@ -208,8 +218,9 @@ def _in_pairs(a: Floats, b: Floats) -> _Statistic:
 
 def _of_pairs(difference: Floats, spread: Floats, count: int) -> _Statistic:
     """Compare pairs by the mean and the standard deviation of their differences; how skewed those are is not known."""
-    error = spread / math.sqrt(count) * (1 + _WIDENING_OF_PAIRS / math.sqrt(count))
-    return _Statistic(difference, (error, error), np.full(error.shape, count - 1.0))
+    error = spread / math.sqrt(count)
+    widened = error * (1 + _WIDENING_OF_PAIRS / math.sqrt(count))
+    return _Statistic(difference, (widened, widened), np.full(error.shape, count - 1.0), error)
 
 
 def _both_ways(p: Floats, in_pairs: Floats) -> Floats:

@@ -44,7 +44,7 @@ class Look(NamedTuple):
         second: Those of the second.
         matched: Whether they have the same seeds.
         result: The test; its p value and interval allow for the other looks.
-        latest: The p value that a fixed design would have at the last look so far.
+        latest: The p value that a fixed design of normal values would have at the last look so far.
         share: Seeds by then, divided by those of the last look of the plan.
     """
 
@@ -114,7 +114,7 @@ class Plan:
             level = level_of_look(self.looks, index, ALPHA)
             a, b, found = compare_outcomes(ends, others, seeds[0] == seeds[1], level)
             result = found._replace(p=p_of_study(self.looks, index, found.p))
-            looks.append(Look(a, b, seeds[0] == seeds[1], result, found.p, count / self.looks[-1]))
+            looks.append(Look(a, b, seeds[0] == seeds[1], result, found.p_if_normal, count / self.looks[-1]))
         if not looks:
             return None
         best = min(looks, key=lambda look: look.result.p)
@@ -131,7 +131,9 @@ class Plan:
         """Tell whether the last look will hardly show a difference, given this one.
 
         The probability is that of normal values whose difference is unknown (predictive power, Spiegelhalter, Freedman
-        & Blackburn 1986). To stop then makes no difference appear: p values and intervals stay valid.
+        & Blackburn 1986), by a p value that does not allow for skewed ones: that allowance is large for few seeds and
+        shrinks with each, so that with it a difference would seem to be smaller than the last look will find it. To
+        stop then makes no difference appear: p values and intervals stay valid.
         """
         if not self.futility or look.share == 1 or self.smallest_difference is not None:
             return False  # more seeds may show that there is no difference that matters

@@ -69,7 +69,7 @@ def compare_outcomes(
         ends = -math.inf if open_below else result.low, math.inf if open_above else result.high
         result = result._replace(low=ends[0], high=ends[1])
     cannot_be_shown = open_above if result.ahead else open_below
-    return a, b, result._replace(p=1.0) if cannot_be_shown else result
+    return a, b, result._replace(p=1.0, p_if_normal=1.0) if cannot_be_shown else result
 
 
 def _counted(outcomes: Collection[float]) -> Floats:

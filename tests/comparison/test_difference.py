@@ -133,3 +133,15 @@ def test_moments_are_enough_for_p_values(count):
     variances = a.var(-1, ddof=1), b.var(-1, ddof=1)
     p = p_of_moments(a.mean(-1) - b.mean(-1), variances, (a - b).var(-1, ddof=1), count)
     assert p == pytest.approx(p_values(a, b, matched=True))
+
+
+def test_the_p_value_of_normal_values_is_that_of_plain_tests():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=6), rng.normal(1, 3, 6)
+    plain = stats.ttest_ind(a, b, equal_var=False).pvalue, stats.ttest_rel(a, b).pvalue
+    assert compare_values(a, b, matched=False).p_if_normal == pytest.approx(plain[0])
+    matched = compare_values(a, b, matched=True)
+    assert matched.p_if_normal == pytest.approx(min(plain[0] / 0.8, plain[1] / 0.2))
+    assert matched.p_if_normal < matched.p
+    diverged = compare_values([*a[:5], math.inf], b, matched=True)
+    assert diverged.p_if_normal == diverged.p

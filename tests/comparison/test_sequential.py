@@ -193,6 +193,15 @@ def test_arms_whose_difference_would_hardly_be_seen_get_no_more_seeds():
     assert look_at(plan_of("a", "b", futility=0.05), complete).verdicts == {}  # nothing more could be asked
 
 
+def test_the_chance_of_a_difference_does_not_shrink_with_what_allows_for_skewed_values():
+    first = {"a": values(0, 8), "b": values(0.5, 8, seed=6, spread=0.2)}
+    plan = plan_of("a", "b", looks=(8, 20), futility=0.2)
+    look = plan.test(first["a"], first["b"])
+    assert look.latest == compare_values(look.first, look.second, True).p_if_normal
+    widened = look._replace(latest=compare_values(look.first, look.second, True).p)
+    assert (plan.is_futile(look), plan.is_futile(widened)) == (False, True)
+
+
 def test_the_predicted_chance_is_that_of_a_random_walk_whose_drift_is_known_so_far():
     looks, share, p = (8, 20), 0.4, 0.25
     rng, score = np.random.default_rng(0), stats.norm.isf(p / 2)

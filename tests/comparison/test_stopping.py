@@ -35,7 +35,8 @@ def test_a_stopped_run_counts_as_the_best_that_it_could_have_reached_and_no_othe
 
 def test_an_arm_with_stopped_runs_is_never_better():
     worse = [50.0, 51.0, 49.0, 50.5, 50.2, 49.9]
-    assert compare_outcomes([30.0, 30.1, 30.2, 30.1, 29.9, AtBest(12.0)], worse, True)[2].p == 1.0
+    unshown = compare_outcomes([30.0, 30.1, 30.2, 30.1, 29.9, AtBest(12.0)], worse, True)[2]
+    assert (unshown.p, unshown.p_if_normal) == (1.0, 1.0)
     assert compare_outcomes(worse, [30.0, 30.1, 30.2, 30.1, 29.9, AtBest(12.0)], True)[2].p == 1.0
     diverged = compare_outcomes([math.inf] * 5 + [AtBest(12.0)], [1.0, 1.2, 0.9, 1.1, 1.3, 1.0], True)[2]
     assert diverged.p < 0.05
