@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.rules import option
-from gan_experiments.core.types import DataFacts, Packing, PositiveFloat, Width
+from gan_experiments.core.types import DataFacts, Packing, PositiveFloat, Share, Width
 from gan_experiments.networks.conditioning import (
     ConditionalDiscriminator,
     Conditioning,
@@ -43,6 +43,8 @@ class MLPGenerator(LayeredGenerator):
         activation: Of hidden layers.
         init: Initial weights: torch's; normal with deviation 0.02 (the code of Lin et al. 2018); or orthogonal times
             1.4 (that of Metz et al. 2017); in both, biases are 0.
+        output_scale: Factor of the output. With less than 1 the networks work at a larger scale than the images have:
+            0.2, and ``input_scale=5`` of the discriminator, for points that a paper has within 4 and not within 0.8.
 
     Raises:
         ConfigError: The images have no labels to condition on.
@@ -60,6 +62,7 @@ class MLPGenerator(LayeredGenerator):
         conditional: bool = False,
         activation: Literal["relu", "tanh"] = "relu",
         init: Init = "default",
+        output_scale: Share = 1.0,
     ) -> None:
         super().__init__(facts, latent_dim, conditional)
         widths = [self.input_dim, *hidden]
@@ -71,6 +74,7 @@ class MLPGenerator(LayeredGenerator):
             layers.append(nn.Tanh() if activation == "tanh" else nn.ReLU(inplace=True))
         layers.append(nn.Linear(widths[-1], math.prod(facts.shape)))
         layers += [nn.Tanh()] if output == "tanh" else []
+        layers += [_Scaled(output_scale)] if output_scale != 1 else []
         self.bounded = output == "tanh"
         self.layers = nn.Sequential(*layers, nn.Unflatten(1, facts.shape))
         _initialize(self, init)
@@ -136,6 +140,17 @@ class MLPDiscriminator(ConditionalDiscriminator):
         scaled = pixels * self.input_scale if self.input_scale != 1 else pixels
         features: Tensor = self.layers(with_one_hot(scaled, labels, self.seen_classes))
         return features
+
+
+class _Scaled(nn.Module):
+    """A constant times its input."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input * self.factor
 
 
 class Maxout(nn.Linear):

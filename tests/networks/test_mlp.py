@@ -50,6 +50,16 @@ def test_maxout_is_the_largest_of_five_linear_functions():
     np.testing.assert_allclose(network.features(points).detach().numpy(), pieces.max(axis=2), rtol=1e-5)
 
 
+def test_the_scale_of_the_output_is_a_factor():
+    torch.manual_seed(0)
+    plain = MLPGenerator(FACTS[0], 2, norm="batch", output="linear")
+    torch.manual_seed(0)
+    scaled = MLPGenerator(FACTS[0], 2, norm="batch", output="linear", output_scale=0.2)
+    assert scaled.state_dict().keys() == plain.state_dict().keys()
+    latents = torch.randn(4, 2)
+    torch.testing.assert_close(scaled(latents), 0.2 * plain(latents))
+
+
 def test_the_networks_of_pacgan_for_points():
     """Lin et al. 2018, appendix: 4 x 400 with batch norm and ReLU, z of 2; 3 x 200 of five maxout pieces."""
     generator = MLPGenerator(FACTS[0], 2, hidden=[400] * 4, norm="batch", output="linear")
