@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
@@ -64,6 +67,21 @@ _INSTEAD = {
     "hydra.mode": "-m makes a sweep, and without it there is one run",
     **dict.fromkeys(("hydra.verbose", "hydra.job_logging", "hydra.hydra_logging"), _LOGS),
 }
+
+
+def in_sweepers(key: str, folder: Path) -> str:
+    """Return what is said of a key of the root that a sweeper of ours in a folder of configs has; empty of another."""
+    sweepers = _sweepers_by_key(folder).get(key)
+    return f"of hydra/sweeper={' or '.join(sweepers)} it is hydra.sweeper.{key}" if sweepers else ""
+
+
+@cache
+def _sweepers_by_key(folder: Path) -> dict[str, list[str]]:
+    sweepers: dict[str, list[str]] = {}
+    for file in sorted((folder / "hydra" / "sweeper").glob("*.yaml")):
+        for key in re.findall(r"^([a-z]\w*):", file.read_text(encoding="utf-8"), re.MULTILINE):
+            sweepers.setdefault(key, []).append(file.stem)
+    return sweepers
 
 
 def hydra_problem(key: str, values: Sequence[str], multirun: bool) -> Problem | None:

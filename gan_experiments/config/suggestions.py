@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from gan_experiments.config.devices import trainer_for
 from gan_experiments.config.files import COMPOSE_FAILURES, INHERITED, ConfigFiles, conf_dir, own_files
-from gan_experiments.config.plugins import USED
+from gan_experiments.config.plugins import USED, in_sweepers
 from gan_experiments.config.targets import TARGET
 from gan_experiments.core.text import first_line, nearest, show, show_key, suggest
 
@@ -36,6 +36,7 @@ _KINDS = ("arch", "class", "kind", "name", "type")  # keys that choose an option
 _CFG = "--cfg job prints the config and trains nothing"
 _NOT_HERE = {  # in gan-train
     "compile": "networks are not compiled here; trainer.precision=bf16-mixed makes steps faster",
+    "n_jobs": "jobs run side by side with hydra/launcher=joblib hydra.launcher.n_jobs=...",
     "num_classes": "the dataset says it; conditioning=... lets the networks learn of classes",
     "weight_decay": "+optimizer.generator.weight_decay=... and +optimizer.discriminator.weight_decay=... pass it on",
     "debug": _CFG,
@@ -130,7 +131,8 @@ def _plain(name: str) -> str:
 
 def unknown_key(key: str, siblings: Sequence[str], config: Any, files: ConfigFiles | None = None) -> str:
     """Return what is said of a key that does not exist; arguments as for ``likely_keys``."""
-    if files and "trainer" in files.groups and (answer := _NOT_HERE.get(_plain(key))):
+    name = _plain(key)
+    if files and "trainer" in files.groups and (answer := _NOT_HERE.get(name) or in_sweepers(name, conf_dir())):
         return f"{NO_SUCH_KEY}; {answer}"
     matches = likely_keys(key, siblings, config, files)
     counted = unit(matches) if files and _plain(key.rpartition(".")[2]) in key_aliases(files.config_name) else ""
