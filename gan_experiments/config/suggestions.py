@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(?:- (?:optional )?)?(\w+):")  # or a group in a defaults list
-
 _CLASS = re.compile(r"([a-z_]\w*\.)+[A-Z]\w*")  # a class by its module
 
 _FEW = 4  # keys that one may have been meant as
