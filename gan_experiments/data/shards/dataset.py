@@ -26,7 +26,7 @@ from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, 
 from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 from gan_experiments.data.order import Order, ShardOrder
 from gan_experiments.data.shards.index import ShardIndex, load_index
-from gan_experiments.data.shards.reader import ShardFiles, ShardReader
+from gan_experiments.data.shards.reader import ShardReader, opened
 
 CLASS_NAMES = "classes.json"  # in the folder of the shards
 
@@ -101,7 +101,7 @@ class Shards(ImageData):
     def framing(self) -> Framing:
         """How an image file becomes the pixels of the dataset."""
         first = self.index.name(0)
-        size = self._image_size or guess_size(first, ShardFiles(self.index).opened({first: 0}))
+        size = self._image_size or guess_size(first, opened(self.index, {first: 0}))
         return Framing(size, self._channels, self._resize, self._bits)
 
     @property
@@ -218,9 +218,9 @@ class Shards(ImageData):
     def _pixels(self) -> Pixels:
         indices = {f"{self.index.name(index)} ({index})": index for index in self._references.tolist()}
         key = f"{self.index.fingerprint} {self._reference_images}"
-        opened, cache = ShardFiles(self.index).opened(indices), cache_folder() / "images"
+        images, cache = opened(self.index, indices), cache_folder() / "images"
         cropping.warn(self.index.sizes, self._image_size is None)
-        return load_pixels(cache, self._name, key, list(indices), opened, self.framing, self._max_bad)
+        return load_pixels(cache, self._name, key, list(indices), images, self.framing, self._max_bad)
 
 
 def expand(urls: str) -> list[Path]:

@@ -75,11 +75,14 @@ class ShardIndex:
         return torch.searchsorted(self._ends, numbers, right=True)
 
     def name(self, number: int) -> str:
-        """Return the shard of an image and its name in it, for a message."""
+        """Return the shard of an image and its name in it, for a message; its number where the shard is gone."""
         shard = self.shards[int(self.shard_of(torch.tensor(number)))]
-        with shard.open("rb") as file:
-            file.seek(int(self.entries[number]["offset"]) - _BLOCK)
-            header = file.read(_BLOCK)
+        try:
+            with shard.open("rb") as file:
+                file.seek(int(self.entries[number]["offset"]) - _BLOCK)
+                header = file.read(_BLOCK)
+        except OSError:
+            return f"{shard}: image {number:,}"
         return f"{shard}: {header[:100].rstrip(bytes(1)).decode('utf-8', 'replace')}"
 
     @cached_property

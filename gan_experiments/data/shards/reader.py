@@ -19,7 +19,7 @@ from gan_experiments.core.contracts import Batch
 from gan_experiments.core.escape import printable
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.files.framing import Framing
-from gan_experiments.data.files.pictures import Opener, open_picture
+from gan_experiments.data.files.pictures import Opener, Picture, open_picture
 from gan_experiments.data.files.unreadable import problem, refuse
 from gan_experiments.data.shards.index import ShardIndex
 
@@ -41,18 +41,32 @@ class ShardFiles:
             if shard not in self._open:
                 self._open[shard] = self._index.shards[shard].open("rb")
             file = self._open[shard]
-        entry = self._index.entries[index]
-        return os.pread(file.fileno(), int(entry["size"]), int(entry["offset"]))
+        return _content(file, self._index, index)
 
     def close_some(self) -> None:
         """Close the shards opened first, so that few stay open; no other thread may be reading."""
         while len(self._open) > _MAX_OPEN:
             self._open.pop(next(iter(self._open))).close()
 
-    @contextmanager
-    def opened(self, indices: Mapping[str, int]) -> Iterator[Opener]:
-        """Yield a function that opens images by name; ``indices`` maps names to indices."""
-        yield lambda name: open_picture(self.content(indices[name]))
+
+@contextmanager
+def opened(index: ShardIndex, indices: Mapping[str, int]) -> Iterator[Opener]:
+    """Yield a function that opens images by name; ``indices`` maps names to indices.
+
+    It opens the shard of each image anew: thousands, as of images spread over all of them, could not all stay open.
+    """
+
+    def open_(name: str) -> Picture:
+        number = indices[name]
+        with index.shards[int(index.shard_of(torch.tensor(number)))].open("rb") as file:
+            return open_picture(_content(file, index, number))
+
+    yield open_
+
+
+def _content(file: BinaryIO, index: ShardIndex, number: int) -> bytes:
+    entry = index.entries[number]
+    return os.pread(file.fileno(), int(entry["size"]), int(entry["offset"]))
 
 
 class ShardReader:

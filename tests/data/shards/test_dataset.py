@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +25,20 @@ def test_each_epoch_shows_each_image_once_with_its_label(urls):
         numbers = [number_of(image) for batch in batches for image in batch.images]
         assert sorted(numbers) == list(range(60))
         assert [int(label) for batch in batches for label in batch.labels] == [number % 3 for number in numbers]
+
+
+@pytest.fixture
+def few_open_files():
+    """Let the process open less than a hundred files more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 30, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_reference_images_of_more_shards_than_can_be_open_are_read(tmp_path, few_open_files):
+    data = Shards(write_shards(tmp_path, shards=200, images=1, classes=0), max_bad=0)
+    assert len(data.images) == 200
 
 
 def test_reference_images_are_spread_over_the_shards_and_limited(urls):

@@ -40,3 +40,12 @@ def test_too_many_truncated_images_end_the_run(tmp_path):
     data = Shards(write_shards(tmp_path, change=change), image_size=8, reference_images=1, max_bad=1)
     with pytest.raises(ConfigError, match="more than max_bad=1 of 60 images"):
         joined(first_batches(data, 5))
+
+
+def test_images_of_a_shard_that_vanishes_are_replaced(tmp_path, capsys):
+    data = Shards(write_shards(tmp_path, images=4), reference_images=1)
+    data.setup()
+    (tmp_path / "train-0002.tar").unlink()
+    images, _ = joined(first_batches(data, 4))
+    assert set(map(number_of, images)) == {*range(8), *range(12, 16)}
+    assert "train-0002.tar: image 8 cannot be read (" in capsys.readouterr().err
