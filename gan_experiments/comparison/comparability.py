@@ -20,6 +20,11 @@ _UNEQUAL = 1.02
 _UNEQUAL_TIME = 1.2
 _SECONDS = 5.0  # which a start may take more or less
 _OF_DATASET = ("data", "real_images", "real_split", ".weights")  # ends of keys that differ where datasets do
+# What features depend on, in the provenance of their extractor, which also says how accurate it is and the like.
+_OF_EXTRACTOR = (
+    "name", "num_features", "weights", "resize", "precision", "rounded_to_bits",
+    "layers", "features", "preparation", "positions",
+)  # fmt: skip
 _MOST_NAMES = 6
 _MOST_VALUES = 3
 
@@ -224,8 +229,8 @@ def _measured_with(run: CollectedRun, measure: str) -> dict[str, Any]:
     keys += [key for key in plain if key.startswith(tuple(f"{name}." for name in options))]
     extractor = extractor_of(evaluation, measure)
     if extractor:
-        parts = ("name", "num_features", "weights", "resize", "precision", "layers")
-        keys += [f"extractors.{extractor}.{part}" for part in parts]
+        parts = [f"extractors.{extractor}.{part}" for part in _OF_EXTRACTOR]
+        keys += [key for part in parts for key in plain if key == part or key.startswith(f"{part}.")]
     same = {key: plain[key] for key in keys if key in plain}
     return {**same, "standing_batches": plain.get("standing_batches", 0)}
 

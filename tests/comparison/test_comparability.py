@@ -245,6 +245,15 @@ NATIVE = {"name": "native", "num_features": 64, "weights": "17df"}
             [{"extractors": {"native": NATIVE | {"resize": how}}} for how in ("tf1", "other")],
         ),
         ("extractors.native.precision", [{"extractors": {"native": NATIVE | {"precision": how}}} for how in "ab"]),
+        *(
+            (f"extractors.native.{part}", [{"extractors": {"native": NATIVE | ways}} for ways in both])
+            for part, both in {
+                "features": ({"features": "embedding"}, {"features": "output"}),
+                "preparation.crop_pct": ({"preparation": {"crop_pct": share}} for share in (0.875, 1.0)),
+                "preparation.input_size": ({"preparation": {"input_size": [3, n, n]}} for n in (224, 288)),
+                "positions": ({"positions": "timm"}, {"positions": "dinov2"}),
+            }.items()
+        ),
         ("truncation", [{"truncation": how} for how in (None, 0.7)]),
         ("real_split", [{"real_split": how} for how in ("train", "test")]),
         ("features.other.size", [{"features": {"other": FEATURES["fid"] | {"size": size}}} for size in (1, 2)]),
