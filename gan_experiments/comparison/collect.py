@@ -89,7 +89,8 @@ def collect(study: str | os.PathLike[str]) -> Study:
     if not study.is_dir():
         raise ConfigError(f"study: {study} is not a folder")
     if is_run(study):
-        raise ConfigError(f"study: {study} is one run; a study is the folder above several (try study={study.parent})")
+        above = study.parent if study.name not in ("", "..") else study.resolve().parent  # of "." and ".."
+        raise ConfigError(f"study: {study} is one run; a study is the folder above several (try study={above})")
     return _collected(((folder.relative_to(study).as_posix(), folder) for folder in _folders(study, _DEPTH)), study)
 
 

@@ -60,6 +60,16 @@ def test_a_folder_of_nothing_but_strangers_is_refused_with_their_names(tmp_path)
         collect(tmp_path / "old")
 
 
+@pytest.mark.parametrize("study", [".", ".."])
+def test_the_folder_above_a_run_that_one_is_in_is_named(tmp_path, monkeypatch, study):
+    run = write_run(tmp_path / "old")
+    (run.path / "samples").mkdir(exist_ok=True)
+    monkeypatch.chdir(run.path if study == "." else run.path / "samples")
+    with pytest.raises(ConfigError) as error:
+        collect(study)
+    assert f"(try study={tmp_path})" in str(error.value)
+
+
 def test_a_config_runs_no_code(tmp_path):
     run = write_run(tmp_path / "evil")
     run.config_file.write_text(f"seed: !!python/object/apply:os.system ['touch {tmp_path}/touched']\n")
