@@ -146,7 +146,8 @@ class Evaluator:
         names += [measure.selection for measure in self._measures(final=False)]
         chosen = next((name for name in names if name), None)
         if chosen is None:
-            raise ConfigError("metrics: none of the measures can choose the best checkpoint; add fid: [native,...]")
+            text = "none of the measures can choose the best checkpoint; add fid: metrics=[native,...]"
+            raise ConfigError(f"metrics: {text}")
         return chosen
 
     def refuse_of_images(self) -> None:

@@ -19,5 +19,5 @@ def test_options_are_in_the_provenance():
 
 
 def test_it_cannot_choose_the_best_checkpoint():
-    with pytest.raises(ConfigError, match="none of the measures can choose the best checkpoint; add fid"):
+    with pytest.raises(ConfigError, match=r"can choose the best checkpoint; add fid: metrics=\[native,\.\.\.\]"):
         _ = evaluator(features={"prdc": PRDC()}).selection
