@@ -14,7 +14,7 @@ from gan_experiments.core.randomness import Stream
 from gan_experiments.core.text import first_few
 from gan_experiments.data.base import ImageData
 
-_CHUNK = 4096  # images converted to float64 at a time
+_CHUNK = 2**22  # values converted to float64 at a time: 32 MB, and their squares
 _MAX_LISTED = 20  # classes or files listed by name
 _COUNTED = ("unreadable", "ignored")  # lists that are printed with their length
 _MAX_COLUMNS = 32  # of a contact sheet
@@ -47,7 +47,7 @@ def channel_statistics(images: Tensor) -> list[tuple[float, float]]:
     """Return mean and standard deviation of each channel, in the units of the images."""
     count = images[:, 0].numel()
     total, squares = torch.zeros(2, images.shape[1], dtype=torch.float64)
-    for part in torch.split(images, _CHUNK):
+    for part in torch.split(images, max(1, _CHUNK // images[0].numel())):
         values = part.double()
         total += values.sum((0, 2, 3))
         squares += values.square().sum((0, 2, 3))

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_experiments.core.types import DataFacts
 from gan_experiments.data.base import ImageData
@@ -21,6 +22,23 @@ def test_channel_statistics_are_mean_and_standard_deviation():
     for channel, (mean, std) in enumerate(channel_statistics(IMAGES)):
         assert mean == pytest.approx(float(IMAGES[:, channel].double().mean()))
         assert std == pytest.approx(float(IMAGES[:, channel].double().std(correction=0)))
+
+
+def test_channel_statistics_of_large_images_take_little_memory():
+    class Largest(TorchDispatchMode):
+        values = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            made = func(*args, **(kwargs or {}))
+            if isinstance(made, torch.Tensor) and made.is_floating_point():
+                self.values = max(self.values, made.numel())
+            return made
+
+    images = IMAGES[:1].repeat(1, 1, 128, 128).expand(400, -1, -1, -1)
+    with Largest() as largest:
+        found = channel_statistics(images)
+    assert largest.values <= 2**22 < images.numel()
+    assert torch.allclose(torch.tensor(found), torch.tensor(channel_statistics(images[:1])))
 
 
 def test_copies_and_originals_are_counted():
