@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import ZipInfo
+from zipfile import ZipInfo, is_zipfile
 
 import numpy as np
 import torch
@@ -43,12 +43,12 @@ def load_fakes(path: Path, facts: DataFacts) -> Tensor:
         ConfigError: There are no images, or some cannot be read or do not match in size, channels or range.
     """
     points = facts.image_size == 1
-    if path.suffix in (".npy", ".npz"):
+    if path.suffix.lower() in (".npy", ".npz"):
         return fakes_from_array(_read_array(path, min_dims=2 if points else 3), facts, path)
     if points:
         raise ConfigError(f"fake: {facts.name} consists of points, not images: save an array {_points(facts)} as .npy")
-    folder = path.is_dir()
-    source: Folder | Archive = Folder(path, "fake") if folder or path.suffix != ".zip" else Archive(path, "fake")
+    zipped = path.suffix.lower() == ".zip" or (path.is_file() and is_zipfile(path))
+    source: Folder | Archive = Archive(path, "fake") if zipped and not path.is_dir() else Folder(path, "fake")
     names = list_images(source, "").names
     images, problems = np.empty((len(names), *facts.shape), _dtype(facts)), []
     with source.opened() as open_:

@@ -36,6 +36,7 @@ def test_a_folder_an_archive_and_arrays_are_the_same_images(tmp_path, facts, mod
             archive.write(file, f"inside/{file.name}")
     pixels = np.stack([np.asarray(image) for image in drawn])
     np.save(tmp_path / "fakes.npy", pixels)
+    (tmp_path / "moved").mkdir()
     np.savez(tmp_path / "fakes.npz", pixels, np.arange(5))  # with labels beside, as some save them
     found = [
         load_fakes(path, facts) for path in (fakes, *(tmp_path / f"fakes.{kind}" for kind in ("zip", "npy", "npz")))
@@ -44,6 +45,10 @@ def test_a_folder_an_archive_and_arrays_are_the_same_images(tmp_path, facts, mod
     assert found[0].dtype == torch.uint8
     assert all(torch.equal(images, found[0]) for images in found)
     assert np.array_equal(found[0][3].permute(1, 2, 0).squeeze().numpy(), pixels[3])
+    for name in ("FAKES.ZIP", "fakes"):  # whatever an archive is called
+        moved = (tmp_path / "fakes.zip").rename(tmp_path / "moved" / name)
+        assert torch.equal(load_fakes(moved, facts), found[0])
+        moved.rename(tmp_path / "fakes.zip")
 
 
 @pytest.mark.parametrize(
