@@ -19,7 +19,7 @@ from gan_experiments.data.datasets.unpaired import source_at
 from gan_experiments.data.files import cropping
 from gan_experiments.data.files.framing import Bits, Channels, Framing, Resize, guess_size
 from gan_experiments.data.files.listing import Archive, Folder, Listing, list_images
-from gan_experiments.data.files.pictures import Opener, Picture
+from gan_experiments.data.files.pictures import Opener, Picture, upright_size
 from gan_experiments.data.files.pixel_cache import Pixels, load_pixels
 from gan_experiments.data.inputs import Inputs, StoredInputs
 
@@ -188,7 +188,7 @@ class Paired(ImageData):
                 for open_, name in ((open_a, a[stem]), (open_b, b[stem])):
                     try:
                         with open_(name) as image:
-                            sizes.append(f"{image.width}x{image.height}")
+                            sizes.append(upright_size(image, header_alone=True))
                     except Exception:  # decoding says what is wrong with the file
                         break
                 if len(set(sizes)) > 1:

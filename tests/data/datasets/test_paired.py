@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from config_view import problems
-from PIL import Image
+from PIL import ExifTags, Image
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets.paired import Paired
@@ -60,6 +60,20 @@ def test_images_without_a_partner_are_listed_at_most_ten_with_counts(folders, tm
     assert "alone09.png" in first
     assert "alone10.png" not in first
     assert second == "dataset.root_b: 1 of 4 images have no partner in root_a: single.png"
+
+
+def test_sizes_are_those_of_upright_pictures(tmp_path):
+    picture(tmp_path / "b" / "x.png", 1, size=(8, 12))
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    (tmp_path / "a").mkdir()
+    with Image.open(tmp_path / "b" / "x.png") as upright:
+        upright.rotate(90, expand=True).save(tmp_path / "a" / "x.jpg", exif=turned)
+    folders = {"root_a": str(tmp_path / "a"), "root_b": str(tmp_path / "b")}
+    assert first_pixels(Paired(**folders, image_size=[12, 8])) == ([1], [1])
+    picture(tmp_path / "a" / "x.jpg", 1, size=(12, 8))  # as it is stored, but not turned
+    with pytest.raises(ConfigError, match=r"x.jpg \(12x8 and 8x12\)"):
+        Paired(**folders, image_size=[12, 8]).prepare_data()
 
 
 def test_pairs_of_two_sizes_are_listed(folders, tmp_path):
