@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -134,8 +134,7 @@ class ImageData(pl.LightningDataModule):
     def fingerprint(self) -> str:
         """A hash of every pixel and label, inputs that are not derived included: it identifies the data of a result."""
         digest = hashlib.blake2b(digest_size=16)
-        inputs = None if self.inputs is None else self.inputs.stored_images
-        for name, tensor in (("images", self.images), ("labels", self.labels), ("inputs", inputs)):
+        for name, tensor in (("images", self.images), ("labels", self.labels), ("inputs", self._stored_inputs)):
             if tensor is not None:
                 digest.update(f"{name}{tuple(tensor.shape)}".encode())
                 digest.update(tensor.contiguous().numpy().data)
@@ -204,7 +203,8 @@ class ImageData(pl.LightningDataModule):
     def train_dataloader(self) -> Iterable[Batch | TranslationBatch]:
         """Return the endless batches of this process, starting where the module's clock stands.
 
-        The images are kept on the GPU if they fit beside the networks; otherwise batches are sent there ahead of time.
+        The images, and stored inputs, are kept on the GPU if they fit beside the networks; otherwise batches are sent
+        there ahead of time.
 
         Raises:
             ConfigError: The batch is larger than the dataset, or not divisible by the number of processes.
@@ -264,8 +264,13 @@ class ImageData(pl.LightningDataModule):
 
     def fetch(self, device: torch.device) -> tuple[Fetch, bool]:
         """Return a function from numbers in that order to images, and whether it needs no prefetching to ``device``."""
-        resident = device.type != "cuda" or fits(self.images, device)
+        held = [self.images] if self._stored_inputs is None else [self.images, self._stored_inputs]
+        resident = device.type != "cuda" or fits(held, device)
         return InMemory(self.images, self.labels, self.training, device if resident else torch.device("cpu")), resident
+
+    @property
+    def _stored_inputs(self) -> Tensor | None:
+        return None if self.inputs is None else self.inputs.stored_images
 
     @property
     def _all_labels(self) -> Tensor | None:
@@ -278,7 +283,7 @@ class ImageData(pl.LightningDataModule):
         return images.contiguous(), labels
 
 
-def fits(images: Tensor, device: torch.device) -> bool:
-    """Return whether ``images`` take a small enough part of the GPU's free memory."""
+def fits(held: Sequence[Tensor], device: torch.device) -> bool:
+    """Return whether tensors together take a small enough part of the GPU's free memory."""
     free, _ = torch.cuda.mem_get_info(device)
-    return images.nbytes <= _GPU_SHARE * free
+    return sum(tensor.nbytes for tensor in held) <= _GPU_SHARE * free

@@ -61,6 +61,14 @@ def test_a_system_that_needs_no_pairs_gets_none(source):
     assert {(255 - image).numpy().tobytes() for image in inputs} == kept
 
 
+def test_images_and_inputs_are_held_on_the_gpu_only_if_both_fit(monkeypatch):
+    data = data_of(stored=lambda images: StoredInputs(255 - images))
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (3 * data.images.nbytes, 0))
+    fetch, immediate = data.fetch(torch.device("cuda"))
+    assert not immediate
+    assert fetch(torch.arange(2)).images.device.type == "cpu"
+
+
 def test_an_own_number_of_inputs_has_an_order_of_its_own():
     data = data_of(stored=lambda images: StoredInputs(images[:20], training=torch.arange(16)), paired=False)
     inputs = torch.cat([each.inputs for each in batches(data, paired=False, count=2)])
