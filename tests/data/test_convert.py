@@ -134,6 +134,13 @@ def test_wrong_labels_are_refused(tmp_path, labels, others, message):
         _ = data.facts
 
 
+@pytest.mark.parametrize("text", [b"{", b'{"labels": ' + b"[" * 100_000])  # cut off, and of endless depth
+def test_a_damaged_file_of_labels_is_refused(tmp_path, text):
+    data = ImageFolder(str(write_folder(tmp_path / "set", {**FILES, "dataset.json": text})))
+    with pytest.raises(ConfigError, match=r"^dataset.root: dataset.json is damaged"):
+        _ = data.facts
+
+
 @pytest.mark.parametrize("write", [write_folder, write_archive])
 @pytest.mark.parametrize("flat", [True, False])
 def test_labels_of_a_skipped_folder_are_read(tmp_path, write, flat):

@@ -31,7 +31,7 @@ def with_labels(listing: Listing, text: str, key: str, folder: str = "") -> List
             return listing  # another file of this name
         given = None if content["labels"] is None else {f"{folder}{name}": label for name, label in content["labels"]}
         names = [str(name) for name in content.get("class_names") or []]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{key}: {NAME} is damaged ({error})") from None
     if given is None:
         return replace(listing, labels=None, class_names=())

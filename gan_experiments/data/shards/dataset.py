@@ -196,7 +196,7 @@ class Shards(ImageData):
             return []
         try:
             names = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"dataset.urls: {file} cannot be read ({error})") from error
         if not isinstance(names, list) or len(names) != classes:
             raise ConfigError(f"dataset.urls: {file} is not a list of {classes} names, one for each class")

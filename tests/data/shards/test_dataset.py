@@ -72,6 +72,9 @@ def test_class_names_are_read_from_a_file(urls, tmp_path):
     file.write_text('["cat"]')
     with pytest.raises(ConfigError, match=r"classes.json is not a list of 3 names"):
         _ = Shards(urls).class_names
+    file.write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match=r"classes.json cannot be read \("):
+        _ = Shards(urls).class_names
 
 
 def test_a_truncated_reference_image_is_left_out(tmp_path):
