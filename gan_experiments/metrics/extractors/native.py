@@ -63,11 +63,11 @@ class NativeClassifier(Extractor):
 
     def load(self, data: ImageSource) -> None:
         """Load the classifier of this dataset, or train it if it is not cached."""
-        recipe = self._recipe(data)
         if data.labels is None:
             self.name = "random"
             network = self._build(data)
         else:
+            recipe = self._recipe(data)
             path = self._path(data, recipe)
             network, self.accuracy = read_or_make(
                 path, lambda: self._load(data, path), lambda: self._train(data, path, recipe)
@@ -92,6 +92,8 @@ class NativeClassifier(Extractor):
             "learning_rate": LEARNING_RATE,
             "held_out": _HELD_OUT,
         }
+        if data.trained is None:  # the images may be some of the data, of which the fingerprint is
+            recipe["images"] = len(data.images)
         return json.dumps(recipe, sort_keys=True)
 
     def _path(self, data: ImageSource, recipe: str) -> Path:

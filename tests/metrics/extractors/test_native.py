@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from drawn import write_shards
 from safetensors import safe_open
 
 from gan_experiments.core.types import ConfigError, DataFacts
 from gan_experiments.data.datasets.digits import Digits
+from gan_experiments.data.shards.dataset import Shards
 from gan_experiments.metrics.extractors import native
 from gan_experiments.metrics.extractors.native import NativeClassifier
 
@@ -21,9 +23,9 @@ def source(size=8, channels=1, labelled=True, count=200):
     noise = torch.randint(0, 100, (count, channels, size, size), generator=generator)
     images = (noise + 100 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
     facts = DataFacts("brightness", size, channels, num_classes=2 * labelled)
-    return SimpleNamespace(
-        facts=facts, images=images, labels=labels if labelled else None, fingerprint=f"{size}{channels}{labelled}"
-    )
+    given, trained = labels if labelled else None, torch.ones(count, dtype=torch.bool)
+    fingerprint = f"{size}{channels}{labelled}"
+    return SimpleNamespace(facts=facts, images=images, labels=given, trained=trained, fingerprint=fingerprint)
 
 
 def small(folder, **options):
@@ -115,6 +117,19 @@ def test_another_recipe_or_dataset_is_another_file(tmp_path):
     assert len(list((tmp_path / "native").glob("*.safetensors"))) == 4
 
 
+def test_numbers_of_images_beside_the_training_data_are_other_files(tmp_path, monkeypatch):
+    pytest.importorskip("webdataset")
+    monkeypatch.setenv("GAN_EXPERIMENTS_CACHE", str(tmp_path / "cache"))
+    urls, hashes = write_shards(tmp_path / "data"), []
+    for folder, counts in (("first", (20, 60)), ("second", (60, 20))):
+        extractors = [small(tmp_path / folder, training_images=128) for _ in counts]
+        for extractor, count in zip(extractors, counts, strict=True):
+            extractor.prepare(Shards(urls, reference_images=count))
+        hashes.append([extractor.weight_hash for extractor in extractors])
+    assert hashes[0] == hashes[1][::-1]
+    assert hashes[0][0] != hashes[0][1]
+
+
 def test_file_says_what_it_is(tmp_path):
     extractor, data = small(tmp_path), source()
     extractor.prepare(data)
@@ -200,7 +215,8 @@ def test_facts_are_all_it_asks_of_a_dataset(tmp_path):
 
 def test_a_handful_of_images_has_one_to_test_on(tmp_path):
     data = Digits()
-    few = SimpleNamespace(facts=data.facts, images=data.images[:4], labels=data.labels[:4], fingerprint="few")
+    images, labels = data.images[:4], data.labels[:4]
+    few = SimpleNamespace(facts=data.facts, images=images, labels=labels, trained=data.trained[:4], fingerprint="few")
     extractor = small(tmp_path, training_images=1)
     extractor.prepare(few)
     assert extractor.accuracy in (0, 1)
