@@ -37,7 +37,8 @@ class Truncation(Sheet):
         refuse_points(generator, "truncation")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
         rows = [in_batches(_truncated(generator, value), latents, labels) for value in self.values]
-        grid = image_grid(torch.cat([*rows, in_batches(generator, latents, labels)]), columns=self.count)
+        images = torch.cat([*rows, in_batches(generator, latents, labels)])
+        grid = image_grid(images, columns=self.count, bits=generator.facts.bits)
         texts = [*(f"truncated {value:g}" for value in self.values), "not truncated"]
         named = label_rows(grid, texts, width=_MARGIN)
         if labels is None:

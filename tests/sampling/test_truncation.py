@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from scipy.stats import norm, truncnorm
@@ -36,6 +38,13 @@ def test_every_row_is_named_beside_it():
     rows = torch.tensor_split(texts, 3)
     assert all(bool((row > 128).any()) for row in rows)
     assert not torch.equal(rows[0][:30], rows[1][:30])
+
+
+def test_the_range_of_16_bits_is_kept():
+    generator = Echo(num_classes=2)
+    generator.facts = replace(generator.facts, bits=16)
+    sheet = Truncation(count=2, values=[0.5])(generator, None, 3)
+    assert (len(sheet), sheet.dtype) == (1, torch.uint16)
 
 
 def test_a_generator_may_truncate_in_its_own_way():
