@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ Content = str | Callable[[Path], None]
 
 
 def write_report(comparison: Comparison, study: Path, folder: Path, command: str) -> list[Path]:
-    """Write all files of a report on a study into a folder, each atomically; ``command`` makes the same report.
+    """Write all files of a report on a study into a folder, at once; ``command`` makes the same report.
 
     Returns:
         The files, the page first.
@@ -54,8 +55,9 @@ def write_report(comparison: Comparison, study: Path, folder: Path, command: str
     check_place(folder, "output")
     _refuse_changed(folder, files)
     hashes = {}
-    for name, content in files.items():
-        with replacing(folder / name) as temporary:
+    with ExitStack() as stack:  # all or none: a part of them would count as changed by someone else
+        for name, content in files.items():
+            temporary = stack.enter_context(replacing(folder / name))
             if isinstance(content, str):
                 temporary.write_text(content, encoding="utf-8")
             else:

@@ -23,6 +23,20 @@ def test_a_second_comparison_replaces_the_first_and_nothing_else(report, study, 
     assert not list(report.glob(".*"))
 
 
+def test_of_a_report_that_cannot_be_written_whole_nothing_is(report, study, compared, monkeypatch):
+    def full(table, path):
+        raise OSError(28, "No space left on device")
+
+    before = {path.name: path.read_bytes() for path in report.iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(export, "has_parquet", lambda: True)
+        patched.setattr(export, "write_parquet", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_report(compared(study), study, report, "another command")
+    assert {path.name: path.read_bytes() for path in report.iterdir()} == before
+    write_report(compared(study), study, report, "gan-compare")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("report.md", b"my own words"), ("comparison.json", b"my own words"), ("comparison.json", b'{"files": [1]}')],
