@@ -73,12 +73,12 @@ class ClassificationScore(Measure):
             ConfigError: The images have no labels, or a class has too few.
         """
         if data.labels is None:
-            raise ConfigError(f"metrics.measures: a classification score needs labels; {data.facts.name} has none")
+            raise ConfigError(f"{self.config_key}: needs labels; {data.facts.name} has none")
         self._learn, self._test = self._split(data)
         least = int(data.labels[self._learn].bincount(minlength=data.facts.num_classes).min())
         if least < self.few_per_class:
             short = f"{self.few_per_class} images per class requested, but one class has {least} training images"
-            raise ConfigError(f"metrics.measures: few_per_class: {short} in {data.facts.name}")
+            raise ConfigError(f"{self.config_key}.few_per_class: {short} in {data.facts.name}")
         self._data = data
 
     def update(self, images: Tensor, real: bool = False, labels: Tensor | None = None) -> None:

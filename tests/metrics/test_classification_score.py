@@ -78,5 +78,8 @@ def test_it_is_tested_on_a_fifth_where_nothing_is_left_out(used, trained):
 
 
 def test_too_few_of_a_class_to_learn_from_are_refused():
-    with pytest.raises(ConfigError, match=r"few_per_class: 3 images per class .*, but one class has 2 training images"):
-        ClassificationScore(**OPTIONS).prepare(numbered(torch.arange(500) < 4))
+    measure = ClassificationScore(**OPTIONS)
+    measure.config_key = "metrics.measures.classification_score"
+    text = r"^metrics\.measures\.classification_score\.few_per_class: 3 images per class .*, but one class has 2"
+    with pytest.raises(ConfigError, match=text):
+        measure.prepare(numbered(torch.arange(500) < 4))
