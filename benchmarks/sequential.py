@@ -210,8 +210,8 @@ def rows(cells: Sequence[Cell], studies: int, seed: int) -> Iterator[str]:
         shown = f"{', '.join(f'{mean:g}' for mean in cell.means)}" if len(set(cell.means)) > 1 else "all 0"
         design = f"{len(cell.means)}{'' if cell.baseline else ', all pairs'}"
         about = [cell.law, design, shown, f"{cell.correlation:g}", f"{cell.diverging:.0%}"]
-        figures = [f"{np.mean(values):.1%}" if values else "-" for values in (false, covered, same)]
-        line = f"| {' | '.join([*about, *figures, f'{runs:.0%}'])} |"
+        scores = [f"{np.mean(values):.1%}" if values else "-" for values in (false, covered, same)]
+        line = f"| {' | '.join([*about, *scores, f'{runs:.0%}'])} |"
         print(line, f"{time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
         yield line
 

@@ -38,7 +38,7 @@ def checked_run(
     config = folder.read_config()
     for key in edits:
         if key in DATA_PLACES and value_of(config, key, _ABSENT) is _ABSENT:
-            own = [place for place in DATA_PLACES if value_of(config, place, _ABSENT) is not _ABSENT]
+            own = [option for option in DATA_PLACES if value_of(config, option, _ABSENT) is not _ABSENT]
             raise ConfigError(f"{key}: the run's dataset has no such option ({', '.join(own) or 'it reads no files'})")
     config = with_values(config, edits)
     if given is None:

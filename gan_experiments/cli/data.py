@@ -36,9 +36,9 @@ def main() -> None:
     if verb in _VERBS:
         sys.argv.remove(verb)
     elif verb is not None or len(sys.argv) == 1:
-        told = "gan-data describe dataset=..., or gan-data convert dataset=... output=..., or gan-data shards"
+        usage = "gan-data describe dataset=..., or gan-data convert dataset=... output=..., or gan-data shards"
         meant = suggest(verb, _VERBS) if verb is not None and "=" not in verb else ""
-        sys.exit(report(ConfigError(f"say what to do with the data{meant or f': {told}'}")))
+        sys.exit(report(ConfigError(f"say what to do with the data{meant or f': {usage}'}")))
     if verb == "shards":
         command("shards", ShardsConfig, write)
     if verb == "convert":
@@ -72,8 +72,8 @@ def run(request: Request) -> int:
     command = [*(line for line in read if key_of(line) not in replaced), *own]
     folder = [] if request.config_dir is None else ["--config-dir", str(request.config_dir)]
     print(f"to train on it:\n  {shlex.join(['gan-train', *folder, *command])}", flush=True)
-    if told := expected_time(command, request.config_dir):
-        print(f"which takes {told}")
+    if estimate := expected_time(command, request.config_dir):
+        print(f"which takes {estimate}")
     return 0
 
 

@@ -30,9 +30,9 @@ def run(request: Request) -> int:
         print(printable(line), file=sys.stderr, flush=True)
 
     bar = sys.stderr.isatty()  # a log needs no more than a line for each replay
-    found = diagnose(diagnosed, options["images"], options["checkpoint"], options["only"], say, bar)
-    files = found.write(output.path)
-    print(f"{printable(found.replayed)}\n{printable(found.verdict)}")
+    diagnosis = diagnose(diagnosed, options["images"], options["checkpoint"], options["only"], say, bar)
+    files = diagnosis.write(output.path)
+    print(f"{printable(diagnosis.replayed)}\n{printable(diagnosis.verdict)}")
     print("\n".join(f"  {shown(file)}" for file in files))
     return 0
 

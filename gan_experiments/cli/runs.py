@@ -187,8 +187,8 @@ def _selected(options: Mapping[str, Any]) -> list[Row]:
     rows = [Row(run, *read_state(run), *size_and_time(run.path)) for run in _found(options)]
     kept = [row for row in rows if wanted is None or row.state.status in wanted]
     if not kept:
-        there = ", ".join(sorted({row.state.status for row in rows}))
-        raise ConfigError(f"status: none of {len(rows)} runs is {' or '.join(wanted)} ({there})")
+        statuses = ", ".join(sorted({row.state.status for row in rows}))
+        raise ConfigError(f"status: none of {len(rows)} runs is {' or '.join(wanted)} ({statuses})")
     return kept
 
 

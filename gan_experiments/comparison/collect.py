@@ -125,8 +125,8 @@ def with_evaluation(study: Study, evaluation: str) -> Study:
 
 def _evaluated(run: CollectedRun, evaluation: str) -> CollectedRun:
     others = {key: value for key, value in run.record.items() if key not in ("final", "best", "evaluation")}
-    found = evaluation_of(run.record, evaluation)
-    own = {key: found[key] for key in ("final", "evaluation") if key in found}
+    evaluated = evaluation_of(run.record, evaluation)
+    own = {key: evaluated[key] for key in ("final", "evaluation") if key in evaluated}
     return replace(run, record=others | own, curves={})  # curves are measured in another way
 
 

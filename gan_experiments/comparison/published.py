@@ -169,13 +169,13 @@ def measured(arm: PublishedArm, runs: Sequence[CollectedRun]) -> dict[str, Any]:
     return {"images": min(images, default=0), "values": values}
 
 
-def verdicts_on(published: Published, label: str, found: Mapping[str, Any]) -> list[PublishedResult]:
+def verdicts_on(published: Published, label: str, outcome: Mapping[str, Any]) -> list[PublishedResult]:
     """Return the verdict on each value of an arm, from what ``measured`` returns."""
     arm = published.arms[label]
     results = []
     for name, value in arm.values.items():
-        numbers = [float(each) for each in found["values"].get(name, ())]
-        difference, verdict, reason = (math.nan,) * 3, UNTOLD, _too_little(published, value, arm, found, numbers)
+        numbers = [float(each) for each in outcome["values"].get(name, ())]
+        difference, verdict, reason = (math.nan,) * 3, UNTOLD, _too_little(published, value, arm, outcome, numbers)
         if not reason:
             difference = _difference(published, value, np.array(numbers))
             _, low, high = difference
@@ -191,15 +191,15 @@ def verdicts_on(published: Published, label: str, found: Mapping[str, Any]) -> l
 
 
 def _too_little(
-    published: Published, value: PublishedValue, arm: PublishedArm, found: Mapping[str, Any], numbers: Sequence[float]
+    published: Published, value: PublishedValue, arm: PublishedArm, outcome: Mapping[str, Any], numbers: Sequence[float]
 ) -> str:
     """Return why nothing can be told from these values; empty if something can."""
     if not numbers:
         return "no run has ended"
     if not np.isfinite(numbers).all():
         return f"{sum(not math.isfinite(each) for each in numbers)} of {len(numbers)} runs diverged or lack it"
-    if found["images"] < arm.images:
-        return f"shortened: {found['images']:,} of {arm.images:,} images"
+    if outcome["images"] < arm.images:
+        return f"shortened: {outcome['images']:,} of {arm.images:,} images"
     if len(numbers) < _LEAST_TRIALS:
         return f"fewer than {_LEAST_TRIALS} trials"
     if published.trials == 1:

@@ -112,9 +112,9 @@ class Plan:
             before = count
             ends, others = ([arm[seed] for seed in each] for arm, each in zip((first, second), seeds, strict=True))
             level = level_of_look(self.looks, index, ALPHA)
-            a, b, found = compare_outcomes(ends, others, seeds[0] == seeds[1], level)
-            result = found._replace(p=p_of_study(self.looks, index, found.p))
-            looks.append(Look(a, b, seeds[0] == seeds[1], result, found.p_if_normal, count / self.looks[-1]))
+            a, b, compared = compare_outcomes(ends, others, seeds[0] == seeds[1], level)
+            result = compared._replace(p=p_of_study(self.looks, index, compared.p))
+            looks.append(Look(a, b, seeds[0] == seeds[1], result, compared.p_if_normal, count / self.looks[-1]))
         if not looks:
             return None
         best = min(looks, key=lambda look: look.result.p)

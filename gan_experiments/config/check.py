@@ -163,11 +163,11 @@ class Checked:
             options = view.get(key) if key else self.config
             check = getattr(cls, "check", None)
             if callable(check) and isinstance(options, Mapping) and _parameters(check) == _CHECK:
-                found = list(check(key, options, view))
-                if issubclass(cls, Section) and any(problem.key == key for problem in found):
+                problems = list(check(key, options, view))
+                if issubclass(cls, Section) and any(problem.key == key for problem in problems):
                     # What is said of a section as a whole says why values are missing in it.
                     self.problems = [each for each in self.problems if not _is_missing_in(key, each)]
-                self.problems += found
+                self.problems += problems
 
     def _refuse(self, key: str, text: str, missing: bool = False) -> None:
         self.problems.append(Problem(key, text, missing))

@@ -44,11 +44,11 @@ def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
     if not isinstance(target, str) or len(target) > _LONGEST or not _is_dotted_name(target):
         raise RefusedTargetError(f"{show(target)} is not the dotted path of a class")
     _refuse_outside(target, trusted)
-    found = _import(target)
-    if not isinstance(found, type):
-        raise RefusedTargetError(f"{target} is not a class, but of type {type(found).__name__}")
-    _refuse_outside(f"{found.__module__}.{found.__qualname__}", trusted)
-    return found
+    cls = _import(target)
+    if not isinstance(cls, type):
+        raise RefusedTargetError(f"{target} is not a class, but of type {type(cls).__name__}")
+    _refuse_outside(f"{cls.__module__}.{cls.__qualname__}", trusted)
+    return cls
 
 
 def untrustworthy(packages: Iterable[Any]) -> list[str]:
@@ -70,20 +70,20 @@ def _import(target: str) -> Any:
         raise RefusedTargetError(f"there is no package {package}; is the folder it lies in on PYTHONPATH? {hint}")
     path = package
     try:
-        found: Any = importlib.import_module(package)
+        named: Any = importlib.import_module(package)
         for index, part in enumerate(parts, start=1):
-            module, path, is_last = found, f"{found.__name__}.{part}", index == len(parts)
-            found = getattr(module, part, _ABSENT) if is_last else _ABSENT
-            if found is _ABSENT and module_exists(path):
-                found = importlib.import_module(path)
-            elif found is _ABSENT:
+            module, path, is_last = named, f"{named.__name__}.{part}", index == len(parts)
+            named = getattr(module, part, _ABSENT) if is_last else _ABSENT
+            if named is _ABSENT and module_exists(path):
+                named = importlib.import_module(path)
+            elif named is _ABSENT:
                 missing = f"there is no {'class' if is_last else 'module'} {part} in {module.__name__}"
                 raise RefusedTargetError(f"{missing}{suggest(part, _public(module))}")
     except RefusedTargetError:
         raise
     except (Exception, SystemExit) as error:  # whatever the user's own module does wrong
         raise RefusedTargetError(f"{path} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
-    return found
+    return named
 
 
 def module_exists(path: str) -> bool:

@@ -22,12 +22,12 @@ def blocks(network: nn.Module) -> list[list[str]]:
     yields its parts with their names.
     """
     own = [name for name, _ in network.named_parameters(recurse=False)]
-    found = [own] if own else []
+    blocks = [own] if own else []
     for name, module in _parts(network, ""):
-        if not found or (any(True for _ in module.parameters()) and not isinstance(module, _NORMS)):
-            found.append([])
-        found[-1].append(name)
-    return found
+        if not blocks or (any(True for _ in module.parameters()) and not isinstance(module, _NORMS)):
+            blocks.append([])
+        blocks[-1].append(name)
+    return blocks
 
 
 def chosen_parts(network: nn.Module, chosen: int | Sequence[str], from_image: bool, key: str) -> list[str]:

@@ -109,7 +109,7 @@ def _longest(labels: Sequence[str], font: ImageFont.FreeTypeFont) -> int:
 
 
 def _like(grid: Tensor, text: Image.Image) -> Tensor:
-    """Return a picture with the channels and the type of a grid."""
+    """Return an image of text with the channels and the type of a grid."""
     if grid.dtype == torch.uint16:
         return torch.from_numpy(np.asarray(text.convert("L"), dtype=np.uint16)[None] * np.uint16(257))
     return torch.from_numpy(np.asarray(text).copy()).permute(2, 0, 1)

@@ -44,8 +44,8 @@ class CMMD(FeatureMeasure):
 
     def compare_with_margins(self, real: FeatureSet, fake: FeatureSet, seed: int) -> tuple[Values, Values]:
         """Return the discrepancy and its margin, that of the mean of what each generated image contributes."""
-        found = gaussian_mmd(real.rows, fake.rows, self.bandwidth)
-        return {"cmmd": found.distance}, {"cmmd": margin_of_mean(found.influence)}
+        mmd = gaussian_mmd(real.rows, fake.rows, self.bandwidth)
+        return {"cmmd": mmd.distance}, {"cmmd": margin_of_mean(mmd.influence)}
 
     def expected(self, real: PartitionedFeatures, samples: int) -> dict[str, Baseline]:
         """Return the bias, which is all that a perfect generator gets, and its standard deviation."""

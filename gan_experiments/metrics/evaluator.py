@@ -158,7 +158,8 @@ class Evaluator:
         """
         whole = [name for name, each in self.measures.items() if type(each).update_batch is not Measure.update_batch]
         if whole:
-            raise ConfigError([f"metrics.measures.{it}: needs a generator, not images alone: run=..." for it in whole])
+            text = "needs a generator, not images alone: run=..."
+            raise ConfigError([f"metrics.measures.{name}: {text}" for name in whole])
 
     @property
     def higher_is_better(self) -> dict[str, bool]:
@@ -192,8 +193,8 @@ class Evaluator:
         estimates: dict[str, Estimate] = {}
         for extractor, measure in self._update(sample, evaluated, True):
             processes.between()
-            found = measure.estimates(evaluated)
-            estimates |= {self._key(name, extractor): estimate for name, estimate in found.items()}
+            own = measure.estimates(evaluated)
+            estimates |= {self._key(name, extractor): estimate for name, estimate in own.items()}
             measure.reset()
         return estimates
 

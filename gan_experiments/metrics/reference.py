@@ -90,9 +90,9 @@ class ReferenceStatistics:
             statistics = read_or_make(self.path, lambda: self._read(device), lambda: self._write(extract_all()))
         else:
             # Extraction needs all ranks, so either all of them read or none does, and none may wait for a lock.
-            found = self._read(device)
-            everywhere = all(all_gather(found is not None))
-            statistics = found if found is not None and everywhere else extract_all()
+            cached = self._read(device)
+            everywhere = all(all_gather(cached is not None))
+            statistics = cached if cached is not None and everywhere else extract_all()
             if processes.rank == 0 and not everywhere:
                 self._write(statistics)
         statistics.whole.num_classes = self._data.facts.num_classes

@@ -56,7 +56,7 @@ class StructuralDiversity(Measure, MultiScaleStructuralSimilarityIndexMeasure):
             return
         self._scales = scales_of(min(images.shape[2:]))
         share = sum(_WEIGHTS[: self._scales]) / sum(_WEIGHTS)
-        found = multiscale_structural_similarity_index_measure(
+        similarities = multiscale_structural_similarity_index_measure(
             pairs[0::2],
             pairs[1::2],
             reduction="none",
@@ -64,7 +64,7 @@ class StructuralDiversity(Measure, MultiScaleStructuralSimilarityIndexMeasure):
             betas=tuple(weight / share for weight in _WEIGHTS[: self._scales]),
             normalize="relu",
         )
-        self.similarities.append(found.double())
+        self.similarities.append(similarities.double())
 
     def compute(self) -> Tensor:
         """Return the mean over all pairs, a float64 scalar, and set its margin.
@@ -74,9 +74,9 @@ class StructuralDiversity(Measure, MultiScaleStructuralSimilarityIndexMeasure):
         """
         if not len(self.similarities):
             raise ValueError("MS-SSIM needs at least two images in a batch")
-        found = dim_zero_cat(self.similarities)
-        self.margins = {"ms_ssim": margin_of_mean(found)}
-        return found.mean()
+        similarities = dim_zero_cat(self.similarities)
+        self.margins = {"ms_ssim": margin_of_mean(similarities)}
+        return similarities.mean()
 
     def provenance(self) -> dict[str, Any]:
         """Return the number of scales, which follows from the size of the images."""

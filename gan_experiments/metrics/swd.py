@@ -93,8 +93,8 @@ class SWD(Measure):
         """Return the distances of two disjoint parts of the real images, scaled with the root of their number."""
         count = min(evaluated.samples, self.images, len(evaluated.data.images))
         size = min(count, len(evaluated.data.images) // 2)
-        found = self._distances(self._real(0, size), self._real(size, size))
-        return {name: Baseline(value * math.sqrt(size / count)) for name, value in found.items()}
+        distances = self._distances(self._real(0, size), self._real(size, size))
+        return {name: Baseline(value * math.sqrt(size / count)) for name, value in distances.items()}
 
     def _count(self) -> int:
         state = getattr(self, f"level_{self._sides[0]}") if self._sides else []
@@ -109,9 +109,9 @@ class SWD(Measure):
         return [torch.cat(level) for level in zip(*parts, strict=True)]
 
     def _distances(self, real: list[Tensor], fake: list[Tensor]) -> dict[str, float]:
-        found = {}
+        distances = {}
         for side, ours, theirs in zip(self._sides, fake, real, strict=True):
             sets = normalized_descriptors(ours), normalized_descriptors(theirs)
-            found[side] = _SCALE * sliced_wasserstein_distance(*sets, 0, self.directions)
-        named = {f"swd_{side}": value for side, value in found.items() if side in _LEVELS}
-        return {"swd": statistics.fmean(found.values()), **named}
+            distances[side] = _SCALE * sliced_wasserstein_distance(*sets, 0, self.directions)
+        named = {f"swd_{side}": value for side, value in distances.items() if side in _LEVELS}
+        return {"swd": statistics.fmean(distances.values()), **named}

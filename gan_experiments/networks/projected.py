@@ -69,11 +69,11 @@ class FeaturePyramid(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map colour images in [-1, 1] to feature maps, the largest first."""
-        maps, found = ((images + 1) / 2 - self.mean) / self.std, []
+        maps, features = ((images + 1) / 2 - self.mean) / self.std, []
         for stage in self.stages:
             maps = stage(maps)
-            found.append(maps)
-        return found
+            features.append(maps)
+        return features
 
 
 class Head(nn.Module):

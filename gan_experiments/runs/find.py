@@ -28,19 +28,19 @@ def find_runs(places: Iterable[str]) -> list[RunFolder]:
         ConfigError: There is no run at one of them, of which all are named; or no place is given.
     """
     places = list(places)
-    found: dict[str, RunFolder] = {}
+    by_path: dict[str, RunFolder] = {}
     problems = [] if places else ["runs: empty; give run folders, folders above some, or patterns"]
     for place in map(os.path.expanduser, places):
         paths = [Path(place)] if Path(place).exists() else [Path(path) for path in sorted(glob.glob(place))]
         runs = [run for path in paths for run in _below(path)]
-        found |= {os.path.realpath(run): RunFolder(run) for run in runs if os.path.realpath(run) not in found}
+        by_path |= {os.path.realpath(run): RunFolder(run) for run in runs if os.path.realpath(run) not in by_path}
         if not runs:
             absent = f"there is no such folder{printable(meant_path(Path(place), OUTPUTS))}"
             where = "there is no run in it" if paths else absent
             problems.append(f"runs: {printable(place)}: {where}")
     if problems:
         raise ConfigError(problems)
-    return list(found.values())
+    return list(by_path.values())
 
 
 def _below(folder: Path) -> Iterator[Path]:

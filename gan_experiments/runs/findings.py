@@ -46,13 +46,13 @@ def title(name: str) -> str:
 def findings(record: Mapping[str, Any]) -> list[Finding]:
     """Return the findings of a record in the order in which they began; those that cannot be read are left out."""
     written = record.get("findings")
-    found = []
+    valid = []
     for name, each in written.items() if isinstance(written, Mapping) else ():
         values = each if isinstance(each, Mapping) else {}
         began, ended = values.get("began"), values.get("ended")
         if isinstance(began, int) and (ended is None or isinstance(ended, int)):
-            found.append(Finding(str(name), began, ended, str(values.get("reason", ""))))
-    return sorted(found, key=lambda finding: finding.began)
+            valid.append(Finding(str(name), began, ended, str(values.get("reason", ""))))
+    return sorted(valid, key=lambda finding: finding.began)
 
 
 def lines(record: Mapping[str, Any]) -> list[str]:

@@ -27,8 +27,8 @@ def evaluation_of(record: Mapping[str, Any], evaluation: str | None = None) -> M
     if evaluation is None:
         return record
     evaluations = record.get("evaluations")
-    found = evaluations.get(evaluation) if isinstance(evaluations, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    measured = evaluations.get(evaluation) if isinstance(evaluations, Mapping) else None
+    return measured if isinstance(measured, Mapping) else {}
 
 
 def evaluation_names(record: Mapping[str, Any]) -> list[str]:

@@ -47,9 +47,9 @@ class Spectrum(Sheet):
         order = Stream(seed, "spectrum").permutation(len(data.images))
         real = data.images[order[: self.count]]
         deviation, mean = (float(value) for value in torch.std_mean(to_float(real)))
-        found = {"real": real, "generated": generated}
+        sets = {"real": real, "generated": generated}
         spectra = {
-            f"{len(images):,} {name}": power_spectrum(images, mean, deviation or 1.0) for name, images in found.items()
+            f"{len(images):,} {name}": power_spectrum(images, mean, deviation or 1.0) for name, images in sets.items()
         }
         return _drawn(spectra)
 

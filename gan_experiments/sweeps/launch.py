@@ -146,7 +146,7 @@ def _values(overrides: Sequence[str]) -> frozenset[tuple[str, str]]:
 def tidy_overrides(overrides: Sequence[str]) -> list[str]:
     """Return what keeps Hydra from leaving files beside the runs, and what suits its plugins, unless it is given."""
     own = HELD | plugin_defaults(overrides)
-    return [f"{key}={value}" for key, value in own.items() if not any(it.startswith(f"{key}=") for it in overrides)]
+    return [f"{key}={value}" for key, value in own.items() if not any(line.startswith(f"{key}=") for line in overrides)]
 
 
 def sweep_problems(line: CommandLine) -> list[Problem]:
@@ -236,7 +236,9 @@ def _root(line: CommandLine) -> DictConfig:
     ]
     config = load(line.hydra_lines + [change.line for change in given if change.sweep or change not in absent])
     with flag_override(config, ["struct", "readonly"], False):
-        config.hydra.overrides.task = [f"++{it.line}" * (it in absent and _is_entry(it)) or it.line for it in given]
+        config.hydra.overrides.task = [
+            f"++{change.line}" if change in absent and _is_entry(change) else change.line for change in given
+        ]
     return config
 
 

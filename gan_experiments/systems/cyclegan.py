@@ -79,11 +79,11 @@ class CycleGAN(TranslationSystem):
     def make(self, inputs: Tensor, images: Tensor) -> tuple[list[Shown], dict[str, Tensor]]:
         """Translate both batches there and back, and to their own domain."""
         forward, backward = self.sides
-        there, back = forward.generator, backward.generator
-        fake_b, fake_a = there(inputs).float(), back(images).float()
-        made = {"a": inputs, "b": images, "cycled_a": back(fake_b).float(), "cycled_b": there(fake_a).float()}
+        to_b, to_a = forward.generator, backward.generator
+        fake_b, fake_a = to_b(inputs).float(), to_a(images).float()
+        made = {"a": inputs, "b": images, "cycled_a": to_a(fake_b).float(), "cycled_b": to_b(fake_a).float()}
         if self.identity:
-            made |= {"same_a": back(inputs).float(), "same_b": there(images).float()}
+            made |= {"same_a": to_a(inputs).float(), "same_b": to_b(images).float()}
         return [Shown(forward, images, fake_b), Shown(backward, inputs, fake_a)], made
 
     def terms(self, made: Mapping[str, Tensor]) -> dict[str, Tensor]:

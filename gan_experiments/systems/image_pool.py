@@ -49,9 +49,9 @@ class ImagePool(nn.Module):
                 self.images[filled] = everyone[index].to(self.images.dtype)
                 filled += 1
             elif swapped[index]:
-                place = int(places[index])
-                shown[index] = self.images[place].to(shown.dtype)
-                self.images[place] = everyone[index].to(self.images.dtype)
+                slot = int(places[index])
+                shown[index] = self.images[slot].to(shown.dtype)
+                self.images[slot] = everyone[index].to(self.images.dtype)
         return shown[rank * share : (rank + 1) * share]
 
 

@@ -54,8 +54,8 @@ def unrolled(
 
     for step in range(1, steps + 1):
         value, given = call(objective, step), list(weights.values())
-        found = torch.autograd.grad(value, given, create_graph=True, allow_unused=True)
-        gradients = {name: each for name, each in zip(weights, found, strict=True) if each is not None}
+        partials = torch.autograd.grad(value, given, create_graph=True, allow_unused=True)
+        gradients = {name: each for name, each in zip(weights, partials, strict=True) if each is not None}
         for name, update in adam.updates(_clipped(gradients, clip)).items():
             weights[name] = weights[name] - update
     return call

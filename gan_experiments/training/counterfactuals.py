@@ -77,8 +77,8 @@ def read_start(run: RunFolder, config: Mapping[str, Any], name: str | os.PathLik
         return None
     path = find_checkpoint(run, name)
     if not path.is_file():
-        there = [*(each for each in ("last", "best") if run.checkpoint(each).is_file()), "start"]
-        raise ConfigError(f"checkpoint: {path}: no such checkpoint; of this run there is: {', '.join(there)}")
+        existing = [*(each for each in ("last", "best") if run.checkpoint(each).is_file()), "start"]
+        raise ConfigError(f"checkpoint: {path}: no such checkpoint; of this run there is: {', '.join(existing)}")
     checkpoint = load_checkpoint(path)
     check_clock(checkpoint, config, path)
     return checkpoint

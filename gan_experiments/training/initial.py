@@ -77,8 +77,8 @@ def fitting(network: nn.Module, weights: Mapping[str, Tensor], from_image: bool)
     own = network.state_dict()
     offsets = {}
     if from_image:
-        here, there = _lengths(own), _lengths(weights)
-        offsets = {part: here[part] - there[part] for part in here if part in there}
+        ours, theirs = _lengths(own), _lengths(weights)
+        offsets = {part: ours[part] - theirs[part] for part in ours if part in theirs}
     renamed = {_renumbered(name, offsets): (name, value) for name, value in weights.items()}
     taken, left = {}, []
     for name in dict.fromkeys([*own, *renamed]):

@@ -96,8 +96,8 @@ def naming_places(config: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        there = [key for key in DATA_PLACES if key.partition(".")[2] in config["dataset"]]
-        places = [key for key in there if value_of(config, key) is not None] or there[:1]
+        known = [key for key in DATA_PLACES if key.partition(".")[2] in config["dataset"]]
+        places = [key for key in known if value_of(config, key) is not None] or known[:1]
         keys = {"dataset": places} | {key: [key] for key in places}
         lines = [f"{line}{_where(keys.get(line.partition(':')[0], ()))}" for line in error.problems]
         if lines == error.problems:

@@ -26,10 +26,10 @@ def measured(comparison: Comparison) -> list[str]:
     ways = dict.fromkeys(way for each, _ in groupby(provenances) if (way := _in_words(each)))  # most runs repeat one
     name = comparison.criterion.measure.upper()
     lines = [f"{name} is measured in {first_few(ways, _MOST_WAYS, last='; and in ')}."] if ways else []
-    found = [each for run in runs if (each := estimates(run.record).get(comparison.criterion.measure))]
+    recorded = [each for run in runs if (each := estimates(run.record).get(comparison.criterion.measure))]
     known = {
         (each.real_baseline, each.real_baseline_spread)
-        for each in found
+        for each in recorded
         if each.real_baseline is not None and math.isfinite(each.real_baseline)
     }
     if comparison.criterion.score == "final" and len(known) == 1:

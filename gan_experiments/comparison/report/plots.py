@@ -174,8 +174,8 @@ def _cost(comparison: Comparison) -> Plot | None:
     if not numbered:
         _legend(figure, axes)
     corner = "top" if comparison.criterion.higher_is_better else "bottom"
-    places = " A number is the place of an arm in the ranking." if numbered else ""
-    caption = f"Median seed of each arm; the {corner} left corner is best.{places}"
+    ranks = " A number is the place of an arm in the ranking." if numbered else ""
+    caption = f"Median seed of each arm; the {corner} left corner is best.{ranks}"
     texts = [f"{arm.label} {number(median)} after {duration(seconds)}" for _, arm, seconds, median in shown]
     return Plot("Quality against cost", caption, ["A point for each arm", *texts], svg_of(figure))
 

@@ -254,10 +254,10 @@ def _cost(comparison: Comparison) -> Table:
 
 
 def _findings(comparison: Comparison) -> Table:
-    found = {arm.label: [findings(run.record) for run in arm.arm.runs.values()] for arm in comparison.arms}
-    known = {each.name for runs in found.values() for each in chain(*runs)}
+    by_arm = {arm.label: [findings(run.record) for run in arm.arm.runs.values()] for arm in comparison.arms}
+    known = {each.name for runs in by_arm.values() for each in chain(*runs)}
     names = [name for name in TITLES if name in known]
-    rows = [[label, *(_seeds_with(name, runs) for name in names)] for label, runs in found.items()]
+    rows = [[label, *(_seeds_with(name, runs) for name in names)] for label, runs in by_arm.items()]
     note = (
         "Failures of training that the failure monitor has named, by how many runs of the arm and from how many images "
         "seen on, the median; over: those in which it did not last. A hyphen: none."

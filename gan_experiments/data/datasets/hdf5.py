@@ -59,25 +59,25 @@ class HDF5File(RecordSource):
             return None
         shape = labels.shape if labels.shape is None or labels.shape[1:] != (1,) else labels.shape[:1]
         if shape is None or len(shape) != 1 or labels.dtype.kind not in "biu":
-            found = f"{labels.shape} of {labels.dtype}"
-            raise ConfigError(f"dataset.labels: {self._labels!r} is {found}, not one integer for each image")
+            shown_type = f"{labels.shape} of {labels.dtype}"
+            raise ConfigError(f"dataset.labels: {self._labels!r} is {shown_type}, not one integer for each image")
         return [int(label) for label in labels[:].reshape(-1)]
 
     def _array(self, file: Any, name: str, key: str) -> Any:
         """Return an array, ``None`` if there is none; refuse one that would read other files of the user's."""
-        h5py, found = needed("h5py", "hdf5", _KEY), file
+        h5py, node = needed("h5py", "hdf5", _KEY), file
         for part in filter(None, name.split("/")):
-            links = found.id.links if isinstance(found, h5py.Group) else None
+            links = node.id.links if isinstance(node, h5py.Group) else None
             if links is None or not links.exists(part.encode()):
                 return None
             if links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
                 raise ConfigError(f"{key}: {name!r} is a link in {self.path}, which could lead to other files")
-            found = found[part]
-        if not isinstance(found, h5py.Dataset):
+            node = node[part]
+        if not isinstance(node, h5py.Dataset):
             raise ConfigError(f"{key}: {name!r} is no array in {self.path}")
-        if found.external or found.is_virtual:
+        if node.external or node.is_virtual:
             raise ConfigError(f"{key}: {name!r} is stored in other files than {self.path}")
-        return found
+        return node
 
     def _missing(self, file: Any, name: str, key: str) -> ConfigError:
         return ConfigError(f"{key}: {self.path} has no {name!r} (it has {', '.join(file) or 'nothing'})")

@@ -92,21 +92,21 @@ class HuggingFaceFiles(RecordSource):
                 return [folder / Path(file["filename"]).name for file in files]
             except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
                 raise ConfigError(f"{_KEY}: {folder / 'state.json'} is damaged ({first_line(error)})") from None
-        found = sorted(file for suffix in ("parquet", "arrow") for file in folder.rglob(f"*.{suffix}"))
-        if not found:
+        data_files = sorted(file for suffix in ("parquet", "arrow") for file in folder.rglob(f"*.{suffix}"))
+        if not data_files:
             splits = sorted(file.parent.name for file in self.path.glob("*/state.json"))
             hint = f"; dataset.split is one of {', '.join(splits)}" if splits else ""
             raise ConfigError(f"{_KEY}: there are no .parquet or .arrow files in {folder}{hint}")
-        return self._of_split(found)
+        return self._of_split(data_files)
 
-    def _of_split(self, found: list[Path]) -> list[Path]:
+    def _of_split(self, data_files: list[Path]) -> list[Path]:
         """Return the files of the split by their folders and names; all, if no split can be made out."""
-        words = [_words(file.relative_to(self.path)) for file in found]
-        exact = [file for file, those in zip(found, words, strict=True) if self._split in those]
+        words = [_words(file.relative_to(self.path)) for file in data_files]
+        exact = [file for file, those in zip(data_files, words, strict=True) if self._split in those]
         ends = tuple(f"{mark}{self._split}" for mark in "-_."), tuple(f"{self._split}{mark}" for mark in "-_.")
         near = [
             file
-            for file, those in zip(found, words, strict=True)
+            for file, those in zip(data_files, words, strict=True)
             if those[-1].endswith(ends[0]) or those[-1].startswith(ends[1])
         ]
         if exact or near:
@@ -115,7 +115,7 @@ class HuggingFaceFiles(RecordSource):
         if splits or self._split != "train":
             hint = f"; it is one of {', '.join(splits)}" if splits else ""
             raise ConfigError(f"dataset.split: no file in {self.path} is of {self._split!r}{hint}")
-        return found
+        return data_files
 
     @cached_property
     def _parts(self) -> list[_Part]:

@@ -29,7 +29,7 @@ class CachedImages(ImageData):
         image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image, if
             at most 256.
         channels: 1 for grey, 3 for RGB; 2 and 4 add transparency; any other number needs arrays or pages of TIFF files.
-        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
+        bits: 8, or 16 to keep the range of grey images of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         max_bad: Number of unreadable files to tolerate; they are left out and counted.
         **options: Options of every dataset.
@@ -131,9 +131,9 @@ class CachedImages(ImageData):
     @cached_property
     def _pixels(self) -> Pixels:
         cache, listing, opened = cache_folder() / "images", self.listing, self.source.opened()
-        found = load_pixels(cache, self._name, listing.key, listing.names, opened, self.framing, self._max_bad)
-        cropping.warn(found.sizes, self._guessed)
-        return found
+        pixels = load_pixels(cache, self._name, listing.key, listing.names, opened, self.framing, self._max_bad)
+        cropping.warn(pixels.sizes, self._guessed)
+        return pixels
 
     @property
     def _name(self) -> str:
@@ -157,11 +157,11 @@ class ImageFiles(CachedImages):
     @cached_property
     def listing(self) -> Listing:
         """Names and labels of the image files; labels in ``dataset.json`` go before those of folders."""
-        found = list_images(self.source, self._subfolder)
-        for folder in _folders_of_all(found.names) if self._subfolder is None else ():
+        listing = list_images(self.source, self._subfolder)
+        for folder in _folders_of_all(listing.names) if self._subfolder is None else ():
             if (text := self.source.text(folder + dataset_json.NAME)) is not None:
-                return dataset_json.with_labels(found, text, self.source.key, folder)
-        return found
+                return dataset_json.with_labels(listing, text, self.source.key, folder)
+        return listing
 
 
 def _folders_of_all(names: Sequence[str]) -> list[str]:

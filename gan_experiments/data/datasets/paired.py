@@ -59,7 +59,7 @@ class Paired(ImageData):
             at most 256.
         channels_a: Of the inputs: 1 for grey, 3 for RGB, or another number, as in :class:`ImageFiles`.
         channels_b: Of the images.
-        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
+        bits: 8, or 16 to keep the range of grey images of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         **options: Options of every dataset.
     """
@@ -120,9 +120,9 @@ class Paired(ImageData):
 
     def load(self) -> tuple[Tensor, None]:
         """Map the images: uint8 ``(N, C, H, W)``."""
-        found = self._pixels(1)
-        cropping.warn(found.sizes, self._size is None)
-        return found.images, None
+        pixels = self._pixels(1)
+        cropping.warn(pixels.sizes, self._size is None)
+        return pixels.images, None
 
     def about_files(self) -> dict[str, list[str]]:
         """Describe the image sizes, which are the same for the inputs, and the resize."""

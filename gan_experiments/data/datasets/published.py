@@ -53,8 +53,8 @@ class Published(ImageFiles):
     @cached_property
     def listing(self) -> Listing:
         """Names and labels of the image files; folders of a set without labels are no classes."""
-        found = super().listing
-        return found if self.has_labels else replace(found, labels=None, class_names=())
+        listing = super().listing
+        return listing if self.has_labels else replace(listing, labels=None, class_names=())
 
 
 class FFHQ(Published):

@@ -46,7 +46,7 @@ class Unpaired(ImageData):
             B, if at most 256.
         channels_a: 1 for grey, 3 for RGB, or another number, as in :class:`ImageFiles`.
         channels_b: The same for B.
-        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
+        bits: 8, or 16 to keep the range of grey images of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         max_bad: Number of unreadable files to tolerate in each domain.
         **options: Options of every dataset.

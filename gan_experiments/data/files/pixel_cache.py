@@ -71,14 +71,16 @@ def load_pixels(
     recipe = json.dumps({"content": listing_key, **framing.recipe()}, sort_keys=True)
     file = folder / f"{name}-{short_hash(recipe)}.u{framing.bits}"
     try:
-        found = read_or_make(file, lambda: _read(file, framing), lambda: _decode(file, names, opened, framing, max_bad))
+        pixels = read_or_make(
+            file, lambda: _read(file, framing), lambda: _decode(file, names, opened, framing, max_bad)
+        )
     except OSError as error:
-        place = "$GAN_EXPERIMENTS_CACHE says where else"
-        raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
-    bad = _named(names, found.skipped)
+        elsewhere = "$GAN_EXPERIMENTS_CACHE says where else"
+        raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {elsewhere}") from error
+    bad = _named(names, pixels.skipped)
     refuse(bad, len(names), max_bad)
     warn(bad, len(names))
-    return found
+    return pixels
 
 
 def _read(file: Path, framing: Framing) -> Pixels | None:

@@ -44,7 +44,7 @@ class Shards(ImageData):
         image_size: Height and width in pixels, one number for squares; default: the shorter side of the first image, if
             at most 256.
         channels: 1 for grey, 3 for RGB; 2 and 4 add transparency; any other number needs arrays or pages of TIFF files.
-        bits: 8, or 16 to keep the range of grey pictures of 16 bits and of arrays.
+        bits: 8, or 16 to keep the range of grey images of 16 bits and of arrays.
         resize: Resampling filter; all are antialiased.
         max_bad: Number of unreadable images to tolerate; they are left out and counted.
         reference_images: Number of images to compare with, spread over the shards; the same for every seed.

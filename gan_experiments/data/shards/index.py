@@ -110,8 +110,8 @@ def load_index(shards: Sequence[Path], folder: Path, name: str, max_bad: int) ->
     try:
         index = read_or_make(file, lambda: _read(file, shards), scan)
     except OSError as error:
-        place = "$GAN_EXPERIMENTS_CACHE says where else"
-        raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {place}") from error
+        elsewhere = "$GAN_EXPERIMENTS_CACHE says where else"
+        raise ConfigError(f"dataset: {file} cannot be written ({error.strerror or error}); {elsewhere}") from error
     count = len(index.entries) + len(index.skipped)
     refuse(index.skipped, count, max_bad)
     warn(index.skipped, count)

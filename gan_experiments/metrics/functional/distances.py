@@ -38,12 +38,12 @@ def nearest_others(features: Tensor, count: int, center: Tensor | None = None) -
         count: How many.
         center: As for ``squared_distances``.
     """
-    found = []
+    nearest = []
     for part, distances in squared_distances(features, features, center):
         own = torch.arange(part.start, part.stop, device=distances.device)
         distances[own - part.start, own] = torch.inf
-        found.append(distances.topk(count, largest=False))
-    return torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])
+        nearest.append(distances.topk(count, largest=False))
+    return torch.cat([each.values for each in nearest]), torch.cat([each.indices for each in nearest])
 
 
 def squared_radii(features: Tensor, neighbours: list[int], center: Tensor) -> list[Tensor]:

@@ -111,9 +111,9 @@ def expected_precision_recall_curve(
     shares = np.bincount(labels, minlength=clusters) / len(labels)
     size = min(samples, len(features))
     real, fake = (torch.from_numpy(generator.multinomial(size, shares, _SIMULATED)) for _ in range(2))
-    found = f_scores(*curve_of_histograms(real, fake))
+    scores = f_scores(*curve_of_histograms(real, fake))
     names = ("f_precision", "f_recall")
-    return {name: (each.mean().item(), each.std().item()) for name, each in zip(names, found, strict=True)}
+    return {name: (each.mean().item(), each.std().item()) for name, each in zip(names, scores, strict=True)}
 
 
 def cluster(points: NDArray[np.float64], clusters: int, seed: int) -> NDArray[np.int32]:

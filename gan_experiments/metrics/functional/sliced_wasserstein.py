@@ -68,12 +68,12 @@ def expected_monge_inception_distance(features: Tensor, samples: int, directions
     """
     count = min(samples, len(features))
     size = min(count, len(features) // 2)
-    found = []
+    estimates = []
     for pair in range(_PAIRS):
         order = Stream("real baseline", "mind", pair).permutation(len(features)).to(features.device)
         first, second = features[order[:size]], features[order[size : 2 * size]]
-        found.append(size / count * monge_inception_distance(first, second, pair, directions))
-    return statistics.fmean(found), statistics.stdev(found)
+        estimates.append(size / count * monge_inception_distance(first, second, pair, directions))
+    return statistics.fmean(estimates), statistics.stdev(estimates)
 
 
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:

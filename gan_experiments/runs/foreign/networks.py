@@ -62,10 +62,10 @@ class Module(NamedTuple):
         Raises:
             ConfigError: The networks differ: the first names and shapes that do.
         """
-        there = {here: file.shape(self.weights[name]) or () for name, here in self.names.items()}
+        theirs = {here: file.shape(self.weights[name]) or () for name, here in self.names.items()}
         lines = []
-        for name in dict.fromkeys([*own, *there]):
-            shapes = [tuple(own[name].shape) if name in own else None, there.get(name)]
+        for name in dict.fromkeys([*own, *theirs]):
+            shapes = [tuple(own[name].shape) if name in own else None, theirs.get(name)]
             if None in shapes or not _alike(name in self.turned, *shapes):  # type: ignore[arg-type]
                 lines.append(f"{what}.{name} ({shapes[1]} there, {shapes[0]} here)")
         if lines:
@@ -129,9 +129,9 @@ def _of_state_dicts(file: ForeignFile) -> Foreign | None:
     """Return the networks of a file that holds state dicts of a family that is known; ``None`` of any other."""
     family, roles = None, {}
     for key, state in state_dicts(file).items():
-        found = next(((name, role) for name, role, weight in _MARKS if any(map(weight.match, state))), None)
-        if found is not None:
-            family, role = found
+        mark = next(((name, role) for name, role, weight in _MARKS if any(map(weight.match, state))), None)
+        if mark is not None:
+            family, role = mark
             roles[key if key in ("ema", "generator") else role] = state
     if family is None:
         return None

@@ -61,17 +61,17 @@ def files_of(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {"": path}
     for when in ("best", "current"):
-        found = {role: _steps(path, f"model={name}-{when}-weights-step=") for role, name in _NETWORKS.items()}
-        if not found["generator"]:
+        by_role = {role: _steps(path, f"model={name}-{when}-weights-step=") for role, name in _NETWORKS.items()}
+        if not by_role["generator"]:
             continue
-        newest = max(found["generator"])
-        others = {role: files[max(files)].name for role, files in found.items() if files and newest not in files}
+        newest = max(by_role["generator"])
+        others = {role: files[max(files)].name for role, files in by_role.items() if files and newest not in files}
         if others:
             name = f"-{when}-weights-step={newest}.pth"
             raise ConfigError(
                 [f"{path}: holds no model={_NETWORKS[role]}{name}, but {others[role]}" for role in others]
             )
-        return {role: files[newest] for role, files in found.items() if files}
+        return {role: files[newest] for role, files in by_role.items() if files}
     raise ConfigError(f"{path}: holds no checkpoints of StudioGAN (model=G-best-weights-step=*.pth)")
 
 

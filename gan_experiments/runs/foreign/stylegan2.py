@@ -180,9 +180,9 @@ def _multiplier(module: Any) -> float:
 
 def _layers(module: Any) -> list[dict[Any, Any]]:
     """Return the attributes of the modules of a network, at most three deep."""
-    found, level = [], [module]
+    attributes, level = [], [module]
     for _ in range(4):
         states = [state_of(each) for each in level if each is not None]
-        found += states
+        attributes += states
         level = [part for state in states for part in entries_of(state["_modules"]).values()]
-    return found
+    return attributes

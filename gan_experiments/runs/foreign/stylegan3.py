@@ -42,24 +42,24 @@ def read_stylegan3(
 
 
 def _generator_options(shapes: Shapes, module: Any) -> tuple[dict[str, Any], DataFacts]:
-    found = {
+    levels = {
         int(match[1]): (int(match[2]), shape)
         for name, shape in shapes.items()
         if (match := re.fullmatch(r"synthesis\.L(\d{1,3})_(\d{1,5})_\d+\.weight", name)) and len(shape) == 4
     }
-    layers = len(found) - 1
-    if sorted(found) != list(range(layers + 1)) or layers <= CRITICAL:
+    layers = len(levels) - 1
+    if sorted(levels) != list(range(layers + 1)) or layers <= CRITICAL:
         raise PickleError("of a generator without all of its layers")
-    size, (colours, channels, *_) = found[layers]
+    size, (colours, channels, *_) = levels[layers]
     if size not in (StyleGAN3Generator.image_sizes or ()):
         raise PickleError(f"of images of {size} pixels, which StyleGAN3 has not here")
-    decay = part_of(module, "synthesis", f"L0_{found[0][0]}_{found[0][1][0]}").get("magnitude_ema_beta")
+    decay = part_of(module, "synthesis", f"L0_{levels[0][0]}_{levels[0][1][0]}").get("magnitude_ema_beta")
     if part_of(module, "synthesis").get("output_scale") != IMAGE_SCALE or not isinstance(decay, (int, float)):
         raise PickleError("of a generator with another scale of images, or without the decay of its magnitudes")
     mapping, classes = mapping_options(shapes, module)
     options = {
-        **mapping, "variant": "r" if found[0][1][2] == 1 else "t", "channels": channels, "layers": layers,
-        "max_channels": max(shape[0] for _, shape in found.values()),
+        **mapping, "variant": "r" if levels[0][1][2] == 1 else "t", "channels": channels, "layers": layers,
+        "max_channels": max(shape[0] for _, shape in levels.values()),
         # Two passes in a training step update it here, one there.
         "magnitude_decay": math.sqrt(min(max(decay, 0), 1)),
     }  # fmt: skip

@@ -139,19 +139,19 @@ def tensors_of(module: Any) -> dict[str, Any]:
     Raises:
         PickleError: It is no module, or holds too much.
     """
-    found: dict[str, Any] = {}
+    tensors: dict[str, Any] = {}
     pending: list[tuple[str, Any, int]] = [("", module, 0)]
     while pending:
         prefix, part, depth = pending.pop()
         state = state_of(part)
         for group in ("_parameters", "_buffers"):
             entries = entries_of(state.get(group)).items()
-            found |= {f"{prefix}{name}": value for name, value in entries if value is not None}
+            tensors |= {f"{prefix}{name}": value for name, value in entries if value is not None}
         below = entries_of(state.get("_modules")).items()
         pending += [(f"{prefix}{name}.", each, depth + 1) for name, each in below if each is not None]
-        if depth > _DEEPEST or len(found) + len(pending) > _MOST:
+        if depth > _DEEPEST or len(tensors) + len(pending) > _MOST:
             raise PickleError("holds a module of too many parts")
-    return found
+    return tensors
 
 
 def state_of(module: Any) -> dict[Any, Any]:

@@ -82,12 +82,12 @@ class FailureMonitor(LoopPart):
                 self._add(name, {**row, **values}[name])
         signed = not getattr(getattr(system, "loss", None), "shift_invariant", False)
         series = self._series
-        found = {
+        reasons = {
             "mode_collapse": failures.mode_collapse(series, self._largest, clock.images_seen / clock.budget),
             "discriminator_too_strong": failures.discriminator_too_strong(series, self._first, signed),
             "oscillation": failures.oscillation(series),
         }
-        for name, reason in found.items():
+        for name, reason in reasons.items():
             values |= self._note(name, reason, clock)
         return values
 
@@ -105,8 +105,8 @@ class FailureMonitor(LoopPart):
             share_of_copies(_flat(images), (_flat(data.images[part]) for part in parts), among)
             for images, among in ((self._samples(system), False), (real, not len(others)))
         )
-        found = failures.memorization(copied, usual, self.count)
-        values = {"failures/copied": copied, **self._note("memorization", found, system.clock)}
+        reason = failures.memorization(copied, usual, self.count)
+        values = {"failures/copied": copied, **self._note("memorization", reason, system.clock)}
         return values | self._overfitting(system, data)
 
     @torch.no_grad()
