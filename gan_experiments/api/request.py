@@ -162,10 +162,17 @@ def checked_request(
 
 
 def _with_origin(problem: Problem, line: CommandLine) -> Problem:
-    """Return a problem, with the experiment that sets a key nobody has typed and that its component does not have."""
+    """Return a problem, with what sets a key nobody has typed and that its component does not have.
+
+    That is an option, in which another class has been named, or an experiment.
+    """
     experiment = line.choices.get("experiment", "None")
-    typed = problem.key in {change.key for change in line.changes}
-    if experiment == "None" or typed or not problem.text.startswith(NO_SUCH_KEY):
+    typed = {change.key for change in line.changes}
+    if problem.key in typed or not problem.text.startswith(NO_SUCH_KEY):
+        return problem
+    if f"{problem.key.rpartition('.')[0]}.{TARGET}" in typed:
+        return _left_out(problem, "the class that you name has none")
+    if experiment == "None":
         return problem
     try:
         recipe = line.files.compose([f"experiment={experiment}"]).config
@@ -173,6 +180,10 @@ def _with_origin(problem: Problem, line: CommandLine) -> Problem:
         return problem
     if OmegaConf.select(recipe, problem.key) is None:
         return problem
-    origin = f"; experiment={experiment} sets it, ~{problem.key} leaves it out"
+    return _left_out(problem, f"experiment={experiment} sets it")
+
+
+def _left_out(problem: Problem, reason: str) -> Problem:
     _, sign, listed = problem.text.rpartition(" (")
-    return problem._replace(text=NO_SUCH_KEY + origin + sign + listed * bool(sign))
+    text = f"{NO_SUCH_KEY}; {reason}, ~{problem.key} leaves it out"
+    return problem._replace(text=text + sign + listed * bool(sign))

@@ -26,10 +26,7 @@ from gan_experiments.config.wording import describe, spelling_hint
 from gan_experiments.core.text import show
 
 _UNFIT = "unfit"  # the type of a validation error whose message is in our words
-_UNNAMED = (
-    "several components can be here, each below a name of its own: in a file, a line '{name}:' above this one, which "
-    "is indented; on the command line .{name}._target_=..."
-)
+MISPLACED = "misplaced"  # the type of one of a mapping that has a class, but cannot have one itself
 # No scalar is converted.
 _STRICT: dict[Any, Any] = {
     int: pydantic.StrictInt, float: pydantic.StrictFloat, bool: pydantic.StrictBool, str: pydantic.StrictStr,
@@ -88,23 +85,16 @@ def _validate(annotation: Any, value: Any, validate: Callable[[Any], Any], info:
         is_union = len([member for member in members(annotation) if member is not type(None)]) > 1
         if not is_union and all(detail["type"] == _UNFIT for detail in error.errors()):
             raise  # about an item, in words already
-    if has_target and any(_holds_components(member) for member in members(annotation)):
-        raise PydanticCustomError(_UNFIT, "{text}", {"text": _UNNAMED.format(name=_short_name(value[TARGET]))})
+    misplaced = has_target and any(is_section(each) or _holds_components(each) for each in members(annotation))
     shown = "a component" if has_target else show(value)
     text = f"{shown} is not {describe(annotation)}{spelling_hint(value, annotation)}"
-    raise PydanticCustomError(_UNFIT, "{text}", {"text": text})
+    raise PydanticCustomError(MISPLACED if misplaced else _UNFIT, "{text}", {"text": text})
 
 
 def _holds_components(annotation: Any) -> bool:
     """Tell whether an annotation is a mapping whose values are components."""
     arguments = get_args(annotation)
     return container_of(annotation) is dict and bool(arguments) and any(map(is_component, members(arguments[-1])))
-
-
-def _short_name(target: Any) -> str:
-    """Return what a component of a class may be called."""
-    name = str(target).rpartition(".")[2].lower()
-    return name if name.isidentifier() else "mine"
 
 
 def _type_of(annotation: Any) -> Any:

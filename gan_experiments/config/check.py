@@ -16,7 +16,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from gan_experiments.config.annotations import REFUSED, model_of
+from gan_experiments.config.annotations import MISPLACED, REFUSED, model_of
+from gan_experiments.config.component_hints import misplaced_class
 from gan_experiments.config.signatures import ANYWHERE, Section, Slot, section_in, signature_of, slot_of
 from gan_experiments.config.suggestions import unknown_key
 from gan_experiments.config.targets import TARGET, RefusedTargetError, find_class
@@ -129,7 +130,7 @@ class Checked:
             slot = slot_of(annotation, cls)
             if slot.bases and not any(_descends(cls, base) for base in slot.bases):
                 names = " or ".join(f"{base.__module__}.{base.__qualname__}" for base in slot.bases)
-                raise RefusedTargetError(f"{cls.__name__} does not descend from {names}")
+                raise RefusedTargetError(f"{node[TARGET]} does not descend from {names}{_adapter(cls, slot)}")
         except RefusedTargetError as refusal:
             self.problems.append(Problem(_join(key, TARGET), str(refusal), to_trust=refusal.to_trust))
             return
@@ -146,13 +147,16 @@ class Checked:
         try:
             model_of(cls, slot).model_validate(given, context=self._annotations)
         except ValidationError as error:
-            for detail in error.errors(include_url=False, include_context=False, include_input=False):
+            for detail in error.errors(include_url=False, include_context=False):
                 first, *items = detail["loc"]
                 at = _join(key, first) + "".join(f"[{item}]" if isinstance(item, int) else f".{item}" for item in items)
                 if detail["type"] == "missing":
                     self._refuse(at, f"missing: {describe(parameters[str(first)].annotation)}", missing=True)
                 elif first not in parameters:
                     self._refuse(at, unknown_key(at, list(parameters), self.config))
+                elif detail["type"] == MISPLACED:
+                    text = misplaced_class(at, detail["input"], detail["input"][TARGET])
+                    self._refuse(at, text.removeprefix(f"{at} is "))
                 else:
                     self._refuse(at, detail["msg"])
 
@@ -192,6 +196,15 @@ def _descends(cls: type, base: type) -> bool:
         return issubclass(cls, base)
     except TypeError:  # a protocol that cannot be asked
         return True
+
+
+def _adapter(cls: type, slot: Slot) -> str:
+    """Return what can hold an instance of a class that is no component, if the base that is needed names it."""
+    another = cls.__module__.startswith("gan_experiments.") or hasattr(cls, "adapter")  # a part of another kind
+    for base in () if another else slot.bases:
+        if hasattr(base, "adapter") and issubclass(cls, base.__bases__):
+            return f"; {base.adapter} can hold it: docs/networks.md, 'Use your own nn.Module'"
+    return ""
 
 
 def _join(path: str, key: Any) -> str:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.config.check import check_values
+from gan_experiments.config.component_hints import given_otherwise, unknown_target
 from gan_experiments.config.files import COMPOSE_FAILURES, Composition, ConfigFiles, own_choices, own_files
 from gan_experiments.config.grid import add_sweeps_of_files, combinations, grid_problems
 from gan_experiments.config.overrides import (
@@ -172,30 +173,45 @@ class CommandLine(Overrides):
         parent, _, last = change.key.rpartition(".")
         above: Any = OmegaConf.select(config, parent) if parent else config
         present = isinstance(above, DictConfig) and last in above.keys()  # noqa: SIM118 - "in" hides what is missing
-        entry = not change.deletes and _is_entry(above, change.values[index])
         if change.deletes and present:
             del above[last]
-        elif change.deletes:
-            self.problems.append(Problem(change.key, "no such key to delete"))
-        elif not (present or entry) and (text := unchosen(change, config, self.choices, self.changes, self.files)):
-            self.problems.append(Problem(change.key, text))
-        elif not (present or change.line.startswith("+") or entry):
-            siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
-            text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), self.files)
-            if last == TARGET and "." in parent:  # every component has one, so that any other would be suggested
-                text = f"no such key; to add a component: +{change.line}"
-            elif "did you mean" in text:
-                pass
-            elif owners := options_with(parent, last) if parent else []:
-                text += f"; those of {parent} that have it: {first_few(owners, _LISTED)}"
-            elif isinstance(above, DictConfig) and TARGET in above:
-                text += f"; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"
+        elif text := self._refusal(config, change, index, above, present):
             self.problems.append(Problem(change.key, text))
         else:
             try:
                 OmegaConf.update(config, change.key, parse_value(change.values[index]), merge=True, force_add=True)
             except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
                 self.problems.append(Problem(change.key, f"cannot be set: {first_line(error)}"))
+
+    def _refusal(self, config: DictConfig, change: Change, index: int, above: Any, present: bool) -> str:
+        """Return why one value cannot be set, and what is probably meant; empty if it can.
+
+        Arguments as for ``_set``, with the mapping ``above`` the key, and whether the key is ``present`` in it.
+        """
+        if change.deletes:
+            return "no such key to delete"
+        value = change.values[index]
+        entry = _is_entry(above, value)
+        if text := given_otherwise(change.key, value, above, self.files, self.trusted):
+            return text
+        if not (present or entry) and (text := unchosen(change, config, self.choices, self.changes, self.files)):
+            return text
+        if present or entry or change.line.startswith("+"):
+            return ""
+        parent, _, last = change.key.rpartition(".")
+        if last == TARGET:
+            return unknown_target(change.key, value, config, self.files, self.trusted)
+        siblings = [str(key) for key in above] if isinstance(above, DictConfig) else []
+        text = unknown_key(change.key, siblings, OmegaConf.to_container(config, resolve=False), self.files)
+        if "did you mean" in text:
+            return text
+        if any(each.key == f"{parent}.{TARGET}" for each in self.changes):
+            return f"{text}; +{change.key}=... passes it to the class that you name"
+        if owners := options_with(parent, last) if parent else []:
+            return f"{text}; those of {parent} that have it: {first_few(owners, _LISTED)}"
+        if isinstance(above, DictConfig) and TARGET in above:
+            return f"{text}; +{change.key}=... passes it to {str(above[TARGET]).rpartition('.')[2]}"
+        return text
 
 
 def _is_entry(above: Any, text: str) -> bool:

@@ -16,12 +16,12 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from gan_experiments.config.component_hints import meant_by_class
 from gan_experiments.config.files import COMPOSE_FAILURES, ConfigFiles
 from gan_experiments.config.places import DATA_PLACES
 from gan_experiments.config.plugins import hydra_problem
 from gan_experiments.config.suggestions import (
     how_to_read,
-    meant_by_class,
     meant_by_folder,
     option_aliases,
     options_called,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _ALSO = re.compile(r"#.*\belsewhere called ([\w, -]+)", re.IGNORECASE)
 _KEY = re.compile(r"( *)(?:- (?:optional )?)?(\w+):")  # or a group in a defaults list
-_CLASS = re.compile(r"([a-z_]\w*\.)+[A-Z]\w*")  # a class by its module
 
 _FEW = 4  # keys that one may have been meant as
 NO_SUCH_KEY = "no such key"  # what the text of an unknown key begins with
@@ -103,6 +102,8 @@ def likely_keys(key: str, siblings: Sequence[str], config: Any, files: ConfigFil
     ``config``, or the nearest one beside it, which goes first below a part of the config.
     """
     parent, _, name = key.rpartition(".")
+    if name == TARGET:  # every component has one
+        return []
     known = key_aliases(files.config_name).get(_plain(name)) if files else None
     beside = nearest(name, siblings)
     same = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
@@ -257,24 +258,6 @@ def how_to_read(path: str, files: ConfigFiles, group: str = "") -> list[str]:
     if file.parent.name in files.groups:
         return [f"--config-dir {file.parent.parent} {file.parent.name}={name}"]
     return [f"--config-dir {file.parent} --config-name {name}"]
-
-
-def meant_by_class(path: str, group: str, files: ConfigFiles) -> list[str]:
-    """Return how a component of the user's own is chosen, whose class was given in the place of an option of a group.
-
-    Nothing where that needs more than a class: where the chosen option has many keys, as a dataset has.
-    """
-    if not _CLASS.fullmatch(path):
-        return []
-    node: Any = OmegaConf.select(files.compose([]).config, group)
-    if not OmegaConf.is_dict(node):
-        return []
-    package, name = path.partition(".")[0], path.rpartition(".")[2]
-    if TARGET in node:
-        deleted = "".join(f" ~{group}.{key}" for key in node if key != TARGET)
-        return [f"{group}.{TARGET}={path}{deleted} trusted=[{package}]"] if len(node) <= _FEW else []
-    named = TARGET not in node and all(OmegaConf.is_dict(each) and TARGET in each for each in node.values())
-    return [f"+{group}.{name.lower()}.{TARGET}={path} trusted=[{package}]"] if named else []
 
 
 def meant_by_folder(path: str, files: ConfigFiles) -> list[str]:

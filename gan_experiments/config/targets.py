@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-from gan_experiments.core.text import first_line, show, suggest
+from gan_experiments.core.text import first_few, first_line, nearest, show, suggest
 
 TARGET = "_target_"
 ALLOWED = ("gan_experiments", "torch.nn", "torch.optim", "torchmetrics", "pytorch_lightning")
@@ -19,6 +20,8 @@ ALLOWED = ("gan_experiments", "torch.nn", "torch.optim", "torchmetrics", "pytorc
 # They run what their arguments name, so naming them is naming anything.
 _DISPATCHERS = ("gan_experiments.cli", "pytorch_lightning.cli")
 _LONGEST = 300  # characters of a path
+_NEARLY = 0.85  # how much a misspelled package is like the right one
+_MOST = 5  # classes of a module that are named
 _ABSENT = object()  # not ``None``, which a module can hold
 
 
@@ -41,14 +44,21 @@ def find_class(target: Any, trusted: Sequence[str] = ()) -> type:
     Raises:
         RefusedTargetError: It names no class, or one from elsewhere.
     """
-    if not isinstance(target, str) or len(target) > _LONGEST or not _is_dotted_name(target):
-        raise RefusedTargetError(f"{show(target)} is not the dotted path of a class")
+    if not isinstance(target, str) or len(target) > _LONGEST or "." not in target or not _is_dotted_name(target):
+        raise RefusedTargetError(f"{show(target)} is not the dotted path of a class, such as torch.nn.ReLU")
     _refuse_outside(target, trusted)
     cls = _import(target)
     if not isinstance(cls, type):
-        raise RefusedTargetError(f"{target} is not a class, but of type {type(cls).__name__}")
+        hint = _class_in(cls) if isinstance(cls, ModuleType) else ""
+        raise RefusedTargetError(f"{target} is not a class, but of type {type(cls).__name__}{hint}")
     _refuse_outside(f"{cls.__module__}.{cls.__qualname__}", trusted)
     return cls
+
+
+def to_trust(path: str, trusted: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return what ``trusted`` has to list so that a path may be named; empty if it may be, or never can."""
+    package = path.partition(".")[0]
+    return () if _within(path, (*ALLOWED, *trusted)) or untrustworthy([package]) else (*trusted, package)
 
 
 def untrustworthy(packages: Iterable[Any]) -> list[str]:
@@ -66,8 +76,7 @@ def _import(target: str) -> Any:
     """Import what a dotted path names, package by package, so that the first part that is missing is named."""
     package, *parts = target.split(".")
     if not module_exists(package):
-        hint = f"if its folder lies here, PYTHONPATH=. before the command finds it ({show(os.getcwd())})"
-        raise RefusedTargetError(f"there is no package {package}; is the folder it lies in on PYTHONPATH? {hint}")
+        raise RefusedTargetError(f"there is no package {package}{_package_hint(package)}")
     path = package
     try:
         named: Any = importlib.import_module(package)
@@ -105,13 +114,39 @@ def _refuse_outside(path: str, trusted: Sequence[str]) -> None:
     """Refuse a path that is not in the allow-list, or that a config could name anything with."""
     allowed = (*ALLOWED, *trusted)
     if not _within(path, allowed):
-        package = path.partition(".")[0]
-        to_trust = () if untrustworthy([package]) else (*trusted, package)
-        hint = f"; if {package} is yours, add trusted=[{','.join(to_trust)}]" if to_trust else ""
+        package, packages = path.partition(".")[0], to_trust(path, trusted)
+        hint = f"; if {package} is yours, add trusted=[{','.join(packages)}]" if packages else ""
+        meant = _misspelled(path)
+        hint = f"; did you mean {meant}?" if meant else hint
         text = f"{show(path)} is not in the packages a config may name ({', '.join(allowed)}){hint}"
-        raise RefusedTargetError(text, to_trust)
+        raise RefusedTargetError(text, packages)
     if _within(path, _DISPATCHERS):
         raise RefusedTargetError(f"{path} runs whatever its arguments name; a config may not name it")
+
+
+def _misspelled(path: str) -> str | None:
+    """Return a path that begins nearly like an allowed package with the name of that package."""
+    for allowed in ALLOWED:
+        parts = path.split(".")
+        length = allowed.count(".") + 1
+        if nearest(".".join(parts[:length]), [allowed], cutoff=_NEARLY):
+            return ".".join([allowed, *parts[length:]])
+    return None
+
+
+def _class_in(module: ModuleType) -> str:
+    """Return the hint at the classes that a module defines, where it was named itself."""
+    own = [name for name, each in vars(module).items() if isinstance(each, type) and each.__module__ == module.__name__]
+    if len(own) == 1:
+        return f"; did you mean {module.__name__}.{own[0]}?"
+    return f"; its classes are {first_few(sorted(own), _MOST)}" if own else ""
+
+
+def _package_hint(package: str) -> str:
+    """Return what may be meant by a package that there is none of, or how one is found."""
+    here = [*(file.stem for file in Path().glob("*.py")), *(file.parent.name for file in Path().glob("*/__init__.py"))]
+    where = f"put PYTHONPATH=FOLDER before the command, the folder it lies in (PYTHONPATH=. for {show(os.getcwd())})"
+    return suggest(package, here) or f"; {where}"
 
 
 def _is_dotted_name(text: str) -> bool:

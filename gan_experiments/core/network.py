@@ -19,6 +19,7 @@ class Generator(nn.Module):
 
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
+        adapter: The class that makes one of any ``nn.Module``.
         image_sizes: Image sizes in pixels that it can generate, of rectangles the shorter side; ``None`` for any.
         side_multiple: What the longer side of rectangles must be a multiple of: one number, or one for each shorter
             side; ``None``: it takes squares only.
@@ -31,6 +32,7 @@ class Generator(nn.Module):
     """
 
     provided: ClassVar[tuple[str, ...]] = ("facts",)
+    adapter: ClassVar[str] = "gan_experiments.networks.plain.ModuleGenerator"
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     side_multiple: ClassVar[int | Mapping[int, int] | None] = None
     transforms: ClassVar[bool] = False
@@ -109,6 +111,7 @@ class Discriminator(nn.Module):
 
     Attributes:
         provided: Constructor arguments that the program passes; a config cannot set them.
+        adapter: The class that makes one of any ``nn.Module``.
         image_sizes: Image sizes in pixels that it accepts, of rectangles the shorter side; ``None`` for any.
         side_multiple: What the longer side of rectangles must be a multiple of, as in :class:`Generator`.
         output: ``"logits"``, or ``"energy"`` for the reconstruction error of an autoencoder.
@@ -121,6 +124,7 @@ class Discriminator(nn.Module):
     """
 
     provided: ClassVar[tuple[str, ...]] = ("facts",)
+    adapter: ClassVar[str] = "gan_experiments.networks.plain.ModuleDiscriminator"
     image_sizes: ClassVar[tuple[int, ...] | None] = None
     side_multiple: ClassVar[int | Mapping[int, int] | None] = None
     output: ClassVar[str] = "logits"

@@ -235,11 +235,11 @@ def test_every_file_says_what_it_is(group, option):
         ("lr=0.1", "lr: no such key; did you mean 'optimizer.generator.lr' or 'optimizer.discriminator.lr'?"),
         ("model.generator.chanels=3", "model.generator.chanels: no such key; did you mean"),
         ("loss._target_=gan_experiments.penalties.r1.R1",
-         "loss._target_: R1 does not descend from gan_experiments.core.contracts.Loss"),
+         "loss._target_: gan_experiments.penalties.r1.R1 does not descend from gan_experiments.core.contracts.Loss"),
         ("model.generator._target_=gan_experiments.networks.dcgan.DCGANDiscriminator",
-         "model.generator._target_: DCGANDiscriminator does not descend from "),
+         "model.generator._target_: gan_experiments.networks.dcgan.DCGANDiscriminator does not descend from "),
         ("optimizer.generator._target_=torch.nn.ReLU",
-         "optimizer.generator._target_: ReLU does not descend from torch.optim.optimizer.Optimizer"),
+         "optimizer.generator._target_: torch.nn.ReLU does not descend from torch.optim.optimizer.Optimizer"),
     ],
 )  # fmt: skip
 def test_one_thing_wrong_is_one_line(override, problem):

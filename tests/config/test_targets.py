@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from gan_experiments.config.targets import RefusedTargetError, find_class, untrustworthy
+from gan_experiments.config.targets import RefusedTargetError, find_class, to_trust, untrustworthy
 
 HOSTILE = [
     "torch.load",
@@ -177,3 +177,39 @@ def test_a_long_target_is_shortened(name):
 def test_what_cannot_be_trusted():
     assert untrustworthy(["my_package", "a.b"]) == []
     assert len(untrustworthy(["os", "torch", "builtins", "a b", "", 3, "os.path"])) == 7
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("gan_experiment.losses.hinge.Hinge", "; did you mean gan_experiments.losses.hinge.Hinge?"),
+        ("torch.optm.SGD", "; did you mean torch.optim.SGD?"),
+        ("torchvision.models.ResNet", "; if torchvision is yours, add trusted=[torchvision]"),
+        ("torch.hub.load", "pytorch_lightning)"),
+        (
+            "gan_experiments.losses.hinge",
+            "but of type module; did you mean gan_experiments.losses.hinge.Hinge?",
+        ),
+        ("gan_experiments.core.checks", "; its classes are ConfigView, Problem"),
+        ("hinge", "'hinge' is not the dotted path of a class, such as torch.nn.ReLU"),
+    ],
+)
+def test_a_target_that_is_nearly_right_is_answered_with_the_right_one(target, said):
+    with pytest.raises(RefusedTargetError) as refusal:
+        find_class(target)
+    assert str(refusal.value).endswith(said)
+
+
+def test_a_package_that_does_not_exist_is_looked_for_beside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RefusedTargetError, match=r"there is no package my_parst; put PYTHONPATH=FOLDER before"):
+        find_class("my_parst.One", ["my_parst"])
+    (tmp_path / "my_parts.py").touch()
+    with pytest.raises(RefusedTargetError, match=r"there is no package my_parst; did you mean 'my_parts'\?$"):
+        find_class("my_parst.One", ["my_parst"])
+
+
+def test_what_has_to_be_trusted_for_a_class():
+    assert to_trust("mine.One") == ("mine",)
+    assert to_trust("mine.One", ["other"]) == ("other", "mine")
+    assert to_trust("mine.One", ["mine"]) == to_trust("torch.nn.ReLU") == to_trust("os.system") == ()
