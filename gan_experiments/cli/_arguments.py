@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
@@ -17,6 +18,7 @@ from gan_experiments.core.types import ConfigError
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 _CFG = ("job", "hydra", "all")
+_LONG = re.compile(r"-[A-Za-z][\w-]{2,}(=.*)?", re.DOTALL)
 _SWITCH: dict[str, Any] = {"action": "store_true"}
 _FLAGS: dict[tuple[str, ...], dict[str, Any]] = {
     ("-m", "--multirun"): {**_SWITCH, "help": "a run of each value: loss=hinge,wasserstein"},
@@ -65,7 +67,8 @@ def read_arguments(arguments: Sequence[str], config_name: str = "train") -> argp
     Raises:
         ConfigError: A flag wants a value.
     """
-    read, unknown = flag_parser().parse_known_intermixed_args(list(arguments))
+    arguments = [f"-{word}" if _is_long(word) else word for word in arguments]
+    read, unknown = flag_parser().parse_known_intermixed_args(arguments)
     read.problems = []
     if read.cfg not in (None, *_CFG):
         read.problems.append(f"--cfg={read.cfg}: prints a config ({', '.join(_CFG)}); a recipe is experiment=NAME")
@@ -80,6 +83,12 @@ def read_arguments(arguments: Sequence[str], config_name: str = "train") -> argp
     # Hydra is asked something about itself, and answers by itself.
     read.for_hydra = bool(read.info or read.shell_completion or read.hydra_help)
     return read
+
+
+def _is_long(word: str) -> bool:
+    """Tell whether a word is a name with one dash, as other programs have them (``-metrics``), and no joined flags."""
+    joined = {f"-c{what}" for what in _CFG} | {f"-i{what}" for what in _INFO}
+    return bool(_LONG.fullmatch(word)) and word not in joined and not word.startswith("-p")
 
 
 def with_words(key: str, overrides: Sequence[str]) -> list[str]:

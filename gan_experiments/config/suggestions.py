@@ -105,6 +105,7 @@ def likely_keys(key: str, siblings: Sequence[str], config: Any, files: ConfigFil
     if name == TARGET:  # every component has one
         return []
     known = key_aliases(files.config_name).get(_plain(name)) if files else None
+    known = None if known == key else known  # of an option that is not chosen
     beside = nearest(name, siblings)
     same = [other for other in _keys(config) if other.rpartition(".")[2] == name and other != key]
     elsewhere = sorted(same, key=lambda other: other.count("."))

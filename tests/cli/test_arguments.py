@@ -48,6 +48,25 @@ def test_a_key_with_dashes_is_understood(flag, keys, overrides):
     assert read.overrides == overrides  # so that it is checked with the others, and is not missing
 
 
+@pytest.mark.parametrize(
+    ("flag", "problem"),
+    [
+        ("-metrics", "--metrics: no such flag; keys have no dashes: metrics=..."),
+        ("-hdf5", "--hdf5: no such flag; keys have no dashes: dataset=hdf5"),
+        ("-cfg=a.yaml", "--cfg=a.yaml: prints a config (job, hydra, all); a recipe is experiment=NAME"),
+        ("-cjobs", "--cjobs: no such flag, and no such key; --help lists both"),
+    ],
+)
+def test_a_name_with_one_dash_is_no_joined_flags(flag, problem):
+    assert read_arguments([flag]).problems == [problem]
+
+
+def test_flags_that_are_joined_with_their_values_are_read():
+    assert read_arguments(["-cjob"]).cfg == "job"
+    assert read_arguments(["-cjob", "-pmodel.generator"]).package == "model.generator"
+    assert read_arguments(["-idefaults"]).info == "defaults"
+
+
 def test_a_flag_that_is_like_nothing_is_no_key_either():
     assert read_arguments(["--thing"]).problems == ["--thing: no such flag, and no such key; --help lists both"]
 

@@ -40,10 +40,16 @@ def test_keys_are_known_by_the_words_of_other_frameworks():
     aliases = key_aliases("train")
     assert aliases["epochs"] == aliases["kimg"] == "budget.images"
     words = {"gamma": "penalty.r1.weight", "mirror": "dataset.horizontal_flip", "snap": "callbacks.checkpoint.every"}
+    words |= {"d_cond_mtd": "conditioning", "g_ema_decay": "ema.half_life", "apply_r1_reg": "penalty"}
     words |= {"cond": "conditioning", "cfg": "experiment", "aug": "augment", "batch": "batch_size"}
     assert words.items() <= aliases.items()
     assert key_aliases("sample")["trunc"] == "output.values"
     assert key_aliases("no such config") == {}
+
+
+def test_a_key_that_the_chosen_option_lacks_is_not_suggested_in_its_own_place():
+    assert key_aliases("train")["image_size"] == "dataset.image_size"
+    assert likely_keys("dataset.image_size", ["limit"], {"dataset": {"limit": 1}}, own_files("train")) == []
 
 
 def test_a_neighbour_of_a_key_comes_before_another_name():
