@@ -12,7 +12,14 @@ from typing import Any, NoReturn
 from omegaconf import OmegaConf
 
 from gan_experiments.config.files import own_files
-from gan_experiments.config.suggestions import devices_meant, how_to_read, key_aliases, likely_keys, unit
+from gan_experiments.config.suggestions import (
+    devices_meant,
+    how_to_read,
+    key_aliases,
+    likely_keys,
+    said_otherwise,
+    unit,
+)
 from gan_experiments.core.text import key_of, nearest, suggest
 from gan_experiments.core.types import ConfigError
 
@@ -129,6 +136,8 @@ def _meant(flag: str, config_name: str) -> tuple[str, list[str]]:
     if value and (devices := devices_meant(name, [value], files)):
         return f"; did you mean {devices}?", []
     config: Any = OmegaConf.to_container(files.compose([]).config)
+    if name not in config and (answer := said_otherwise(name, files)):
+        return f"; {answer}", []
     keys = likely_keys(name, list(config), config, files) or [name] * ("." in name)
     if not keys:
         return ", and no such key; --help lists both", []

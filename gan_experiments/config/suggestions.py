@@ -130,10 +130,15 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "_").removeprefix("use_")
 
 
+def said_otherwise(key: str, files: ConfigFiles) -> str:
+    """Return what a command has in the place of a key of others, or where that lies; empty of any other key."""
+    name = _plain(key)
+    return (_NOT_HERE.get(name) or in_sweepers(name, conf_dir())) if "trainer" in files.groups else ""
+
+
 def unknown_key(key: str, siblings: Sequence[str], config: Any, files: ConfigFiles | None = None) -> str:
     """Return what is said of a key that does not exist; arguments as for ``likely_keys``."""
-    name = _plain(key)
-    if files and "trainer" in files.groups and (answer := _NOT_HERE.get(name) or in_sweepers(name, conf_dir())):
+    if files and (answer := said_otherwise(key, files)):
         return f"{NO_SUCH_KEY}; {answer}"
     matches = likely_keys(key, siblings, config, files)
     counted = unit(matches) if files and _plain(key.rpartition(".")[2]) in key_aliases(files.config_name) else ""

@@ -104,6 +104,9 @@ def test_a_wrong_flag_that_is_given_twice_is_answered_twice():
     [
         (["--config", "mine/config.yaml"], "; a file is read with --config-dir mine --config-name config"),
         (["--use-wandb"], "; keys have no dashes: logger=wandb"),
+        (["--baseline=hinge"], "; of hydra/sweeper=sequential it is hydra.sweeper.baseline"),
+        (["--dry-run"], "; --cfg job prints the config and trains nothing"),
+        (["--compile"], "; networks are not compiled here; trainer.precision=bf16-mixed makes steps faster"),
     ],
 )
 def test_a_flag_of_a_file_or_an_option_is_answered_with_how_that_is_chosen(flag, end):
