@@ -37,7 +37,7 @@ class Cell:
         law: Of the final values.
         means: Of each arm.
         correlation: Between values of one seed.
-        diverging: Share of runs that diverge.
+        diverging: Share of runs that diverge, or that of each arm.
         baseline: Whether the others are compared with the first arm; otherwise all pairs are.
         spreads: Factors of the standard deviation of each arm; empty: 1.
         slow: How far above its final value a curve of each arm begins; if empty, runs have no curves.
@@ -50,7 +50,7 @@ class Cell:
     law: str
     means: Sequence[float]
     correlation: float = 0.0
-    diverging: float = 0.0
+    diverging: float | Sequence[float] = 0.0
     baseline: bool = True
     spreads: Sequence[float] = ()
     slow: Sequence[float] = ()
@@ -171,7 +171,7 @@ def _values(rng: np.random.Generator, cell: Cell) -> Array:
     if cell.correlation:
         own = cell.correlation**0.5 * draw(rng, cell.law, 1.0, (1, shape[1])) + (1 - cell.correlation) ** 0.5 * own
     values = own * np.array(cell.spreads or [1.0])[:, None] + np.array(cell.means)[:, None]
-    values[rng.random(shape) < cell.diverging] = np.inf
+    values[rng.random(shape) < np.reshape(cell.diverging, (-1, 1))] = np.inf
     return values
 
 
@@ -209,11 +209,15 @@ def rows(cells: Sequence[Cell], studies: int, seed: int) -> Iterator[str]:
         runs = np.mean([each.runs for each in found]) / (cell.looks[-1] * len(cell.means))
         shown = f"{', '.join(f'{mean:g}' for mean in cell.means)}" if len(set(cell.means)) > 1 else "all 0"
         design = f"{len(cell.means)}{'' if cell.baseline else ', all pairs'}"
-        about = [cell.law, design, shown, f"{cell.correlation:g}", f"{cell.diverging:.0%}"]
+        about = [cell.law, design, shown, f"{cell.correlation:g}", _shares(cell)]
         scores = [f"{np.mean(values):.1%}" if values else "-" for values in (false, covered, same)]
         line = f"| {' | '.join([*about, *scores, f'{runs:.0%}'])} |"
         print(line, f"{time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
         yield line
+
+
+def _shares(cell: Cell) -> str:
+    return ", ".join(f"{share:.0%}" for share in np.atleast_1d(cell.diverging))
 
 
 def _is_false(pair: tuple[str, str], word: str, means: Mapping[str, float]) -> bool:
@@ -276,7 +280,7 @@ def stopping_rows(studies: int, seed: int) -> Iterator[str]:
             f"{share:.0%}" for share in images
         ]
         rest = f"{stopped / sum(each.runs for each in on):.1%} | {wrong / stopped if stopped else 0:.1%}"
-        yield f"| {' | '.join([cell.law, design, *about, f'{cell.diverging:.0%}', *shares])} | {rest} |"
+        yield f"| {' | '.join([cell.law, design, *about, _shares(cell), *shares])} | {rest} |"
         print(cell, f"{time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -299,6 +303,8 @@ CURVES = [
 ]
 SOME = [Cell("normal", [0.0, difference]) for difference in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)]
 SOME += [Cell("normal", [0.0, 0.0, 0.0, 0.0, 0.0, 3.0])]
+FAILING = [Cell("normal", [0.0] * arms + [1.0], diverging=[0.0] * arms + [0.3]) for arms in (1, 5)]
+FAILING += [Cell("normal", [0.0, 2.0], diverging=0.1)]
 SAFER = [replace(cell, looks=looks(8, MOST, 4), futility=0.05) for cell in (*NONE[:3], *SOME)]
 ONE = [Cell("normal", [0.0] * arms, drawn=1) for arms in range(2, 11)]
 ALL = [Cell("normal", [0.0] * arms, drawn=arms - 1) for arms in (3, 4, 6, 10)]
@@ -328,7 +334,7 @@ def main() -> None:
         "",
         *rows(NONE, arguments.studies, arguments.seed),
         "",
-        *rows(SOME, arguments.studies, arguments.seed),
+        *rows([*SOME, *FAILING], arguments.studies, arguments.seed),
         "",
         f"Differences of {APART[0]:g} to {APART[1]:g} standard deviations, all as likely, drawn for each study, with"
         " either sign: first one arm",

@@ -39,7 +39,7 @@ class Difference(NamedTuple):
         high: Its upper end.
         ahead: Whether the first arm is better.
         paired: Whether the seeds were compared in pairs.
-        p_if_normal: The p value without what allows for skewed values: a forecast, not a test.
+        p_if_normal: The p value without what allows for skewed values and for few diverged seeds: a forecast, no test.
     """
 
     p: float
@@ -91,8 +91,8 @@ def compare_values(first: ArrayLike, second: ArrayLike, matched: bool, level: fl
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     floor = smallest_p(len(a), len(b))
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        p, ahead = _with_diverged(a, b)
-        return Difference(max(p, floor), math.nan, math.nan, ahead, paired=False, p_if_normal=p)
+        p, ahead, forecast = _with_diverged(a, b)
+        return Difference(max(p, floor), math.nan, math.nan, ahead, paired=False, p_if_normal=forecast)
     statistic, paired = _welch(a, b), False
     p, p_if_normal = float(statistic.p()), float(statistic.p_if_normal())
     if matched:
@@ -153,26 +153,37 @@ def p_of_moments(difference: Floats, variances: tuple[Floats, Floats], of_pairs:
     return np.clip(p, smallest_p(count, count), 1.0)
 
 
-def _with_diverged(a: Floats, b: Floats) -> tuple[float, bool]:
-    """Return the p value, and whether the first is better."""
+def _with_diverged(a: Floats, b: Floats) -> tuple[float, bool, float]:
+    """Return the p value, whether the first is better, and the p value that is a forecast.
+
+    Few seeds say little about how many diverge: their p values are coarse, and the values may contradict them by
+    chance. Neither is so with more seeds, so the forecast allows for neither, nor for two tests where counts decide: a
+    factor weighs more on the large p values of few seeds than on those that decide.
+    """
     ends = [(int(np.isinf(values).sum()), int(np.isfinite(values).sum())) for values in (a, b)]
-    diverging, p = ends[0][0] / len(a) - ends[1][0] / len(b), _fisher(*ends)
+    diverging, (p, middle) = ends[0][0] / len(a) - ends[1][0] / len(b), _fisher(*ends)
     if min(ends[0][1], ends[1][1]) < 2:
-        return p, diverging < 0
+        return p, diverging < 0, middle if diverging else 1.0
     statistic = _welch(a[np.isfinite(a)], b[np.isfinite(b)])
     of_values, difference = float(statistic.p()), float(statistic.difference)
+    forecast = min(middle, 2 * float(statistic.p_if_normal()))
     if diverging * difference < 0:
-        return 1.0, diverging < 0
-    return min(1.0, 2 * p, 2 * of_values), (diverging if p < of_values else difference) < 0
+        return 1.0, diverging < 0, forecast
+    return min(1.0, 2 * p, 2 * of_values), (diverging if p < of_values else difference) < 0, forecast
 
 
-def _fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Return the p value of Fisher's exact test of two pairs of counts: of all tables that are no more likely."""
+def _fisher(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
+    """Return the p value of Fisher's exact test of two pairs of counts: of all tables that are no more likely.
+
+    The second value counts half of those that are as likely (mid p, Lancaster 1961), for it is less coarse.
+    """
     (a, b), (c, d) = first, second
     few, many, lost = a + b, c + d, a + c
     ways = [math.comb(few, n) * math.comb(many, lost - n) for n in range(max(0, lost - many), min(few, lost) + 1)]
     observed = math.comb(few, a) * math.comb(many, c)
-    return sum(each for each in ways if each <= observed) / math.comb(few + many, lost)
+    less, as_likely = (sum(each for each in ways if each < observed), sum(each for each in ways if each == observed))
+    every = math.comb(few + many, lost)
+    return (less + as_likely) / every, (less + as_likely / 2) / every
 
 
 def _welch(a: Floats, b: Floats) -> _Statistic:

@@ -132,8 +132,8 @@ class Plan:
 
         The probability is that of normal values whose difference is unknown (predictive power, Spiegelhalter, Freedman
         & Blackburn 1986), by a p value that does not allow for skewed ones: that allowance is large for few seeds and
-        shrinks with each, so that with it a difference would seem to be smaller than the last look will find it. To
-        stop then makes no difference appear: p values and intervals stay valid.
+        shrinks with each, so that with it a difference would seem to be smaller than the last look will find it; the
+        same goes for diverged seeds. To stop then makes no difference appear: p values and intervals stay valid.
         """
         if not self.futility or look.share == 1 or self.smallest_difference is not None:
             return False  # more seeds may show that there is no difference that matters

@@ -122,7 +122,7 @@ def test_lower_values_do_not_make_up_for_diverged_seeds():
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
 def test_numbers_of_diverged_seeds_are_compared_by_fishers_exact_test(a, b, c, d):
     if a + b and c + d:
-        assert difference._fisher((a, b), (c, d)) == pytest.approx(stats.fisher_exact([(a, b), (c, d)])[1])
+        assert difference._fisher((a, b), (c, d))[0] == pytest.approx(stats.fisher_exact([(a, b), (c, d)])[1])
 
 
 @pytest.mark.parametrize("count", [2, 5, 30])
@@ -143,5 +143,18 @@ def test_the_p_value_of_normal_values_is_that_of_plain_tests():
     matched = compare_values(a, b, matched=True)
     assert matched.p_if_normal == pytest.approx(min(plain[0] / 0.8, plain[1] / 0.2))
     assert matched.p_if_normal < matched.p
-    diverged = compare_values([*a[:5], math.inf], b, matched=True)
-    assert diverged.p_if_normal == diverged.p
+
+
+def test_what_is_forecast_of_diverged_seeds_is_less_coarse_and_lets_chance_not_contradict():
+    """The mid p value of Fisher's test, or that of the finite values at half the level."""
+    finite, few = [1.0, 2.0, 3.0, 4.0, 5.0], [0.5, 1.5, 2.5, math.inf, math.inf]
+    table = stats.hypergeom(10, 2, 5)
+    contradicted = compare_values(few, finite, matched=True)
+    assert contradicted.p == 1.0
+    assert contradicted.p_if_normal == pytest.approx(stats.fisher_exact([[2, 3], [0, 5]])[1] - table.pmf(2))
+    shifted = [value + 20 for value in few]
+    of_values = stats.ttest_ind(shifted[:3], finite, equal_var=False).pvalue
+    assert compare_values(shifted, finite, matched=True).p_if_normal == pytest.approx(2 * of_values)
+    lost = [math.inf] * 5
+    assert compare_values(lost, lost, matched=True).p_if_normal == 1.0
+    assert compare_values(finite, lost, matched=True).p_if_normal == pytest.approx(1 / 252)

@@ -202,6 +202,13 @@ def test_the_chance_of_a_difference_does_not_shrink_with_what_allows_for_skewed_
     assert (plan.is_futile(look), plan.is_futile(widened)) == (False, True)
 
 
+def test_a_comparison_goes_on_where_one_arm_diverges_more_often_so_far():
+    stable = values(0.1, 5)
+    failing = {seed: math.inf if seed in (1, 4) else value for seed, value in values(0, 5, seed=3).items()}
+    for looks in ((5, 20), (5, 7, 9, 11, 15, 20)):
+        assert look_at(plan_of("a", "b", looks=looks, futility=0.2), {"a": stable, "b": failing}).open == ["a", "b"]
+
+
 def test_the_predicted_chance_is_that_of_a_random_walk_whose_drift_is_known_so_far():
     looks, share, p = (8, 20), 0.4, 0.25
     rng, score = np.random.default_rng(0), stats.norm.isf(p / 2)
