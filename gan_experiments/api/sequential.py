@@ -77,7 +77,7 @@ class SequentialStudy:
             self._round(asked)
             interim = look_at(self.plan, self._outcomes(self._runs(asked)))
             still_open = interim.open
-            print(_in_words(interim, count), flush=True)
+            print(_in_words(interim, count, self.plan.looks[-1]), flush=True)
             if not still_open:
                 break
         return interim
@@ -156,8 +156,15 @@ def _courses(runs: Iterable[CollectedRun], criterion: Criterion) -> Iterator[Cou
             yield Course(run.curves[criterion.measure].images / run.budget, values, final)
 
 
-def _in_words(interim: Interim, count: int) -> str:
+def _in_words(interim: Interim, count: int, most: int) -> str:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for (one, other), word in interim.verdicts.items():
+        groups.setdefault((word, other), []).append(one)
     joined = {EQUIVALENT: "to", CLOSE: "against"}
-    settled = [f"{one} is {word} {joined.get(word, 'than')} {other}" for (one, other), word in interim.verdicts.items()]
-    rest = f"open: {first_few(interim.open, 7, last=' and ')}" if interim.open else "nothing is open"
+    settled = [
+        f"{first_few(arms, 7, last=' and ')} {'is' if len(arms) == 1 else 'are'} {word} {joined.get(word, 'than')} {other}"
+        for (word, other), arms in groups.items()
+    ]
+    rest = "undecided" if count == most else "open"  # nothing follows the last round
+    rest = f"{rest}: {first_few(interim.open, 7, last=' and ')}" if interim.open else "nothing is open"
     return f"after {count} seeds: {'; '.join([*settled, rest])}"

@@ -215,5 +215,8 @@ def keep_plan(study: Path, plan: Plan) -> None:
     ]
     if lines:
         text = "a study keeps its plan: hydra.sweeper.futility=0 and the like repeat it"
-        text += ", hydra.sweep.dir=... begins another"
+        if planned["looks"] != now["looks"]:
+            first, most, rounds = before.looks[0], before.looks[-1], len(before.looks)
+            text += f", first_seeds={first}, rounds={rounds} and max_seeds={most} of hydra.sweeper its looks"
+        text += "; hydra.sweep.dir=... begins another"
         raise ConfigError([*lines, text])

@@ -79,6 +79,13 @@ def test_seeds_are_added_to_the_arms_in_question(study, capsys):
     assert interim.open == ["good", "fair"]
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "after 6 seeds: good is better than bad; bad is worse than fair; open: good and fair"
+    assert told[1] == "after 9 seeds: good is better than bad; bad is worse than fair; undecided: good and fair"
+
+
+def test_arms_of_one_verdict_are_told_together(study, capsys, monkeypatch):
+    monkeypatch.setitem(FIDS, "worst", 12.0)
+    study("good", "bad", "worst", baseline="good")
+    assert capsys.readouterr().out == "after 6 seeds: bad and worst are worse than good; nothing is open\n"
 
 
 def test_a_settled_study_stops(study, capsys):

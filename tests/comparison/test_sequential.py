@@ -92,6 +92,7 @@ def test_a_plan_is_kept(tmp_path):
     with pytest.raises(ConfigError) as refused:
         keep_plan(tmp_path, plan_of("a", "b", measure="kid", looks=(6, 9)))
     assert [line.partition(":")[0] for line in refused.value.problems[:-1]] == ["looks", "measure"]
+    assert "first_seeds=6, rounds=5 and max_seeds=20 of hydra.sweeper its looks" in refused.value.problems[-1]
     (tmp_path / "sequential.json").write_text('{"looks": 3}')
     with pytest.raises(ConfigError, match="not the plan of a sequential study"):
         read_plan(tmp_path)
@@ -203,10 +204,11 @@ def test_the_chance_of_a_difference_does_not_shrink_with_what_allows_for_skewed_
 
 
 def test_a_comparison_goes_on_where_one_arm_diverges_more_often_so_far():
-    stable = values(0.1, 5)
-    failing = {seed: math.inf if seed in (1, 4) else value for seed, value in values(0, 5, seed=3).items()}
-    for looks in ((5, 20), (5, 7, 9, 11, 15, 20)):
-        assert look_at(plan_of("a", "b", looks=looks, futility=0.2), {"a": stable, "b": failing}).open == ["a", "b"]
+    stable = values(5.0, 8)
+    failing = {seed: math.inf if seed in (1, 4) else value - 0.1 for seed, value in stable.items()}
+    plan = plan_of("a", "b", looks=(8, 20), futility=0.2)
+    assert compare_values(list(stable.values()), list(failing.values()), True).p == 1.0  # the values contradict
+    assert look_at(plan, {"a": stable, "b": failing}).open == ["a", "b"]
 
 
 def test_the_predicted_chance_is_that_of_a_random_walk_whose_drift_is_known_so_far():
