@@ -161,10 +161,10 @@ def _in_words(interim: Interim, count: int, most: int) -> str:
     for (one, other), word in interim.verdicts.items():
         groups.setdefault((word, other), []).append(one)
     joined = {EQUIVALENT: "to", CLOSE: "against"}
-    settled = [
-        f"{first_few(arms, 7, last=' and ')} {'is' if len(arms) == 1 else 'are'} {word} {joined.get(word, 'than')} {other}"
-        for (word, other), arms in groups.items()
-    ]
+    settled = []
+    for (word, other), arms in groups.items():
+        verb = "is" if len(arms) == 1 else "are"
+        settled.append(f"{first_few(arms, 7, last=' and ')} {verb} {word} {joined.get(word, 'than')} {other}")
     rest = "undecided" if count == most else "open"  # nothing follows the last round
     rest = f"{rest}: {first_few(interim.open, 7, last=' and ')}" if interim.open else "nothing is open"
     return f"after {count} seeds: {'; '.join([*settled, rest])}"
