@@ -26,7 +26,7 @@ from gan_experiments.config.targets import TARGET, find_class
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.escape import printable
 from gan_experiments.core.signals import handling
-from gan_experiments.core.text import first_line, key_of
+from gan_experiments.core.text import first_line, key_of, show, suggest
 from gan_experiments.core.types import ConfigError
 from gan_experiments.metrics.directions import directions
 from gan_experiments.runs.folder import RunFolder
@@ -168,10 +168,13 @@ def run_sweep(line: CommandLine, jobs: Sweep, job: SweepJob) -> int:
         The highest exit code of its jobs.
 
     Raises:
-        ConfigError: It is not known whether higher values of an objective of a search are better.
+        ConfigError: It is not known whether higher values of an objective of a search are better, or nothing computes
+            what a sequential study compares.
     """
     if _is_search(line):
         line.hydra_lines += _direction_lines(line)
+    if is_sequential(line):
+        _refuse_unmeasured(line)
     path = os.environ.setdefault(SAFE_PATH, "")
     os.environ[SAFE_PATH] = "1"  # for the processes that a launcher starts
     try:
@@ -194,17 +197,36 @@ def _direction_lines(line: CommandLine) -> list[str]:
     Raises:
         ConfigError: It is not known whether higher values of an objective are better.
     """
-    config, lines = line.config() or OmegaConf.create({}), []
     sweeper: Any = OmegaConf.to_container(line.hydra.sweeper)
-    search = SearchConfig.of(sweeper)
-    groups = [OmegaConf.select(config, f"metrics.{group}") or {} for group in ("features", "measures")]
-    for node in (node for group in groups for node in group.values()):
-        for name, higher in directions(find_class(node[TARGET], line.trusted)).items():
+    search, lines = SearchConfig.of(sweeper), []
+    for measure in _measures(line):
+        for name, higher in directions(measure).items():
             if name not in search.better:
                 search.better[name] = "higher" if higher else "lower"
                 lines.append(f"+hydra.sweeper.better.{name}={search.better[name]}")
     search.directions()
     return lines
+
+
+def _refuse_unmeasured(line: CommandLine) -> None:
+    """Refuse a sequential study of what no measure of the first job computes: its first round would be for nothing."""
+    key, wanted = "hydra.sweeper.measure", str(line.hydra.sweeper.measure)
+    measures = _measures(line)
+    known = {name for each in measures for name in each.values}
+    better = {name for each in measures for name in directions(each)}
+    name = wanted.partition("/")[0]  # without the extractor
+    if name not in known and all(each.values for each in measures):
+        raise ConfigError(f"{key}: no measure of the runs computes {show(wanted)}{suggest(name, known, listed=True)}")
+    if name in known and name not in better and line.hydra.sweeper.better == "known":
+        text = f"its measure does not say whether higher {wanted} is better; set it to lower or higher"
+        raise ConfigError(f"hydra.sweeper.better: {text}")
+
+
+def _measures(line: CommandLine) -> list[Any]:
+    """Return the classes of the measures of the first job."""
+    config = line.config() or OmegaConf.create({})
+    groups = [OmegaConf.select(config, f"metrics.{group}") or {} for group in ("features", "measures")]
+    return [find_class(node[TARGET], line.trusted) for group in groups for node in group.values()]
 
 
 def _launch(line: CommandLine, jobs: Sweep, job: SweepJob) -> None:

@@ -74,6 +74,11 @@ def test_a_study_stops_where_the_answer_is_known_and_goes_on_after_a_kill(study,
             "hydra.sweeper.baseline: no arm is called 'hinges' (hinge, wasserstein)",
         ),
         ("hydra.sweeper.max_seeds=3", "hydra.sweeper.first_seeds: 6 are more than the 3"),
+        (
+            "hydra.sweeper.measure=fdi",
+            "hydra.sweeper.measure: no measure of the runs computes 'fdi'; did you mean 'fid'? (fid",
+        ),
+        ("dataset=ring", "hydra.sweeper.measure: no measure of the runs computes 'fid' ("),
     ],
 )
 def test_what_cannot_be_compared_is_refused(study, override, problem):
