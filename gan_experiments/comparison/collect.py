@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from gan_experiments.core.dotted import flatten, value_of
 from gan_experiments.core.text import first_few, suggest
 from gan_experiments.core.types import ConfigError
+from gan_experiments.runs.config_differences import add_defaults
 from gan_experiments.runs.find import is_run
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.runs.longer import BUDGET
@@ -146,6 +147,7 @@ def _collected(folders: Iterable[tuple[str, Path]], where: object) -> Study:
     if not runs:
         reasons = [f"  {name}: {reason}" for name, reason in left_out[:_MOST_REASONS]]
         raise ConfigError([f"study: no run can be read in {where}", *reasons])
+    add_defaults([run.config for run in runs])
     return Study(runs, left_out)
 
 
