@@ -26,6 +26,7 @@ COUNTS += ((10, 20), (15, 15), (20, 20))
 RATIOS = (0.1, 0.2, 1 / 3, 1.0, 3.0, 5.0, 10.0)
 DIVERGING = (0.0, 0.1, 0.3)
 POWER_COUNTS = ((4, 4), (5, 5), (8, 8), (10, 10), (20, 20), (5, 10))
+DIVERGING_POWER = (2.0, 0.1, 0.1), (0.0, 0.0, 0.3), (0.0, 0.05, 0.5), (1.0, 0.0, 0.3), (2.0, 0.1, 0.0), (2.0, 0.3, 0.0)
 _LEVEL = 0.05
 
 Array = NDArray[np.float64]
@@ -108,6 +109,22 @@ def power_of_unequal_spreads(rng: np.random.Generator, studies: int) -> Iterator
         yield f"| {n} + {m} | {' | '.join(cells)} |"
 
 
+def power_where_seeds_diverge(rng: np.random.Generator, studies: int) -> Iterator[str]:
+    """Yield rows: how often two arms are told apart whose seeds diverge, and how often the first is worse."""
+    heads = [f"{apart:g} sd, {first:.0%} and {second:.0%} diverged" for apart, first, second in DIVERGING_POWER]
+    yield f"| seeds | {' | '.join(heads)} |"
+    yield "|---|" + "---:|" * len(heads)
+    for count in (5, 8, 10, 20, 40):
+        cells = []
+        for apart, *shares in DIVERGING_POWER:
+            arms = rng.standard_normal((studies, 2, count)) + np.array([[0.0], [apart]])
+            arms[rng.random(arms.shape) < np.array(shares)[:, None]] = np.inf
+            found = [compare_values(a, b, matched=True) for a, b in arms]
+            better, worse = (sum(each.p <= _LEVEL and each.ahead == ahead for each in found) for ahead in (True, False))
+            cells.append(f"{100 * better / studies:.0f} ({100 * worse / studies:.0f})")
+        yield f"| {count} + {count} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     """Simulate and print the tables, or write them."""
     parser = harness.parser(__doc__)
@@ -141,6 +158,12 @@ def main() -> None:
         "deviation of the other; the difference is in standard deviations of the narrower one.",
         "",
         *power_of_unequal_spreads(rng, arguments.studies),
+        "",
+        "Percent of studies in which the first arm is better, in brackets those in which it is worse, where seeds of",
+        "both arms diverge, and the other values of the second are so many standard deviations worse. In the last two",
+        "columns the arm that is otherwise better diverges more often, so that each word is true in some sense.",
+        "",
+        *power_where_seeds_diverge(rng, arguments.slow_studies),
         "",
     ]
     harness.report(lines, arguments.output)

@@ -207,7 +207,7 @@ def test_a_comparison_goes_on_where_one_arm_diverges_more_often_so_far():
     stable = values(5.0, 8)
     failing = {seed: math.inf if seed in (1, 4) else value - 0.4 for seed, value in stable.items()}
     plan = plan_of("a", "b", looks=(8, 20), futility=0.2)
-    assert compare_values(list(stable.values()), list(failing.values()), True).p == 1.0  # the values contradict
+    assert compare_values(list(stable.values()), list(failing.values()), True).p > 0.4  # the values contradict
     assert look_at(plan, {"a": stable, "b": failing}).open == ["a", "b"]
 
 
