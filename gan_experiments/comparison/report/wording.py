@@ -35,7 +35,8 @@ def verdict(comparison: Comparison) -> list[str]:
         [pair.second for pair in pairs if pair.verdict == word] for word in (BETTER, WORSE, EQUIVALENT, CLOSE)
     )
     results = f"better than {listed(ahead)}" if ahead else "not significantly better than any other arm"
-    results += f"; worse than {listed(behind)} in its mean" if behind else ""
+    why = "by its mean or its diverged seeds" if leader.diverged else "in its mean"
+    results += f"; worse than {listed(behind)} {why}" if behind else ""
     results += f"; {EQUIVALENT} to {listed(alike)}" if alike else ""
     results += f"; {CLOSE} against {listed(close)}" if close else ""
     return [
@@ -193,7 +194,18 @@ def _outlook(comparison: Comparison, pairs: Sequence[PairResult]) -> list[str]:
     if estimated:
         needed = listed([f"{seeds_needed_text(pair)} for {getattr(pair, other)}" for pair in estimated])
         lines.append(f"Estimated seeds per arm for a verdict, if the observed differences are real: {needed}.")
+    split = [getattr(pair, other) for pair in undecided if pair.verdict == CLOSE and _is_split(comparison, pair)]
+    if split:
+        text = "One arm has more diverged seeds, but better ones otherwise"
+        lines.append(f"{text} ({listed(split)}): that favours neither.")
     return lines
+
+
+def _is_split(comparison: Comparison, pair: PairResult) -> bool:
+    """Tell whether more seeds of the arm diverged whose other seeds are better."""
+    shares = {arm.label: arm.diverged / arm.count for arm in comparison.arms if arm.count}
+    worse = -pair.difference if comparison.criterion.higher_is_better else pair.difference
+    return (shares[pair.first] - shares[pair.second]) * worse < 0
 
 
 def _looks(comparison: Comparison) -> list[str]:

@@ -107,6 +107,24 @@ def test_an_arm_with_the_best_median_and_a_bad_mean_is_no_winner(tmp_path, compa
     assert line.endswith("not significantly better than any other arm; worse than minimax in its mean.")
 
 
+@pytest.mark.parametrize("measure", ["fid", "is"])
+def test_an_arm_that_diverges_more_often_and_is_better_otherwise_is_named(tmp_path, compared, measure):
+    hinge, minimax = ([mean + seed / 10 for seed in range(12)] for mean in (5.0, 2.0))
+    split = write_study(tmp_path / "split", {"hinge": hinge, "minimax": [*[None] * 5, *minimax[5:]]})
+    lines = words.verdict(compared(split, measure=measure))
+    assert lines[0].endswith("too close to call against hinge.")
+    assert "One arm has more diverged seeds, but better ones otherwise (hinge): that favours neither." in lines
+    alike = write_study(tmp_path / "alike", {"hinge": hinge, "minimax": [None, *hinge[1:]]})
+    assert not any("diverged seeds" in line for line in words.verdict(compared(alike, measure=measure)))
+
+
+def test_an_arm_with_the_best_median_and_more_diverged_seeds_is_no_winner(tmp_path, compared):
+    fids = {"hinge": [None] * 8 + [4.0 + seed / 20 for seed in range(12)], "minimax": [1.0] * 9 + [4.8] * 2 + [9.0] * 9}
+    (line, *_) = words.verdict(compared(write_study(tmp_path, fids)))
+    assert line.startswith("hinge ranks first")
+    assert line.endswith("; worse than minimax by its mean or its diverged seeds.")
+
+
 def test_a_baseline_without_an_end_is_said(tmp_path, compared):
     study = write_study(tmp_path, {"hinge": [4.0, 4.2], "wasserstein": [5.0, 5.1]})
     write_run(study / "m", "minimax", status="running")
