@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.images import save_png
+from gan_experiments.core.images import as_measured, save_png
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.translator import Translator
 from gan_experiments.core.types import ConfigError
@@ -86,6 +86,11 @@ def in_batches(make: Callable[..., Tensor], inputs: Tensor, labels: Tensor | Non
         made[start : start + len(images)] = images
         start += len(images)
     return made
+
+
+def stored_by(generator: Generator) -> Callable[..., Tensor]:
+    """Return a function that makes images as the data store them, which take a quarter of the memory."""
+    return lambda latents, labels: as_measured(generator(latents, labels), generator.facts.bits)
 
 
 def cycle_labels(generator: Generator, count: int) -> Tensor | None:

@@ -9,10 +9,18 @@ from torch import Tensor
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.grid_labels import class_labels, label_rows
-from gan_experiments.core.images import as_measured, image_grid
+from gan_experiments.core.images import image_grid
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import Extractor, ImageSource, extract
-from gan_experiments.sampling.base import Sheet, cycle_labels, device_of, draw_latents, in_batches, refuse_points
+from gan_experiments.sampling.base import (
+    Sheet,
+    cycle_labels,
+    device_of,
+    draw_latents,
+    in_batches,
+    refuse_points,
+    stored_by,
+)
 
 _BATCH = 500  # images extracted at a time
 _GAP = 6  # white pixels between samples and real images
@@ -38,7 +46,7 @@ class Neighbours(Sheet):
         """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "neighbours")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
-        samples = as_measured(in_batches(generator, latents, labels), generator.facts.bits)
+        samples = in_batches(stored_by(generator), latents, labels)
         self.extractor.prepare(data)
         device = device_of(generator)
         network = self.extractor.to(device)

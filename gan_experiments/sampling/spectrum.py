@@ -10,11 +10,19 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.images import as_measured, to_float
+from gan_experiments.core.images import to_float
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import PositiveInt
 from gan_experiments.metrics.extractors.base import ImageSource
-from gan_experiments.sampling.base import Sheet, cycle_labels, draw_latents, in_batches, refuse_points
+from gan_experiments.sampling.base import (
+    BATCH,
+    Sheet,
+    cycle_labels,
+    draw_latents,
+    in_batches,
+    refuse_points,
+    stored_by,
+)
 
 _BETA = 8.0  # of the Kaiser window; this and the factor are the authors'
 _FACTOR = 4  # to which images are padded, so that the spectrum has as many points between two frequencies
@@ -43,10 +51,10 @@ class Spectrum(Sheet):
         """Return the sheet: uint8, ``(3, H, W)``."""
         refuse_points(generator, "spectrum")
         latents, labels = draw_latents(generator, self.count, seed), cycle_labels(generator, self.count)
-        generated = as_measured(in_batches(generator, latents, labels), generator.facts.bits)
+        generated = in_batches(stored_by(generator), latents, labels)
         order = Stream(seed, "spectrum").permutation(len(data.images))
         real = data.images[order[: self.count]]
-        deviation, mean = (float(value) for value in torch.std_mean(to_float(real)))
+        mean, deviation = _moments(real)
         sets = {"real": real, "generated": generated}
         spectra = {
             f"{len(images):,} {name}": power_spectrum(images, mean, deviation or 1.0) for name, images in sets.items()
@@ -76,6 +84,15 @@ def power_spectrum(images: Tensor, mean: float, deviation: float) -> Tensor:
         total += torch.fft.fft2(padded).abs().square().mean(1).sum(0)
     shifted: Tensor = torch.fft.fftshift(total / len(images))
     return shifted
+
+
+def _moments(images: Tensor) -> tuple[float, float]:
+    """Return the mean of the values of stored images in [-1, 1], and their standard deviation."""
+    count, total, squares = images.numel(), 0.0, 0.0
+    for part in torch.split(images, BATCH):
+        values = to_float(part).double()
+        total, squares = total + float(values.sum()), squares + float(values.square().sum())
+    return total / count, max(0.0, (squares - total**2 / count) / max(1, count - 1)) ** 0.5
 
 
 def slices(spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,7 @@ import torch
 from stubs import Echo, real
 
 from gan_experiments.core.types import ConfigError
-from gan_experiments.sampling.spectrum import Spectrum, power_spectrum, slices
+from gan_experiments.sampling.spectrum import Spectrum, _moments, power_spectrum, slices
 
 NOISE = torch.randn(2000, 1, 8, 12, generator=torch.Generator().manual_seed(0))
 
@@ -62,6 +62,13 @@ def test_the_sheet_is_drawn_from_as_many_real_images(num_classes, monkeypatch):
     assert len(torch.unique(torch.cat([shown, data.images]), dim=0)) == len(torch.unique(data.images, dim=0))
     assert same == [mean, deviation]
     assert mean == pytest.approx((shown.double() / 127.5 - 1).mean().item(), abs=1e-5)
+
+
+def test_moments_are_taken_in_parts():
+    images = torch.randint(0, 256, (600, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    values = images.double() / 127.5 - 1
+    assert _moments(images) == pytest.approx((values.mean().item(), values.std().item()), rel=1e-5)
+    assert _moments(images[:1, :1, :1, :1])[1] == 0.0
 
 
 def test_one_value_everywhere_has_a_sheet_and_points_have_none():

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal
 
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from gan_experiments.core.cache import cache_folder
@@ -27,7 +28,7 @@ _LISTED = 10  # pairs that a message names
 
 
 class Half:
-    """The left or the right half of pictures that hold the images of both domains side by side."""
+    """The left or the right half of pictures, turned upright, that hold the images of both domains side by side."""
 
     def __init__(self, source: Folder | Archive, right: bool) -> None:
         self.source = source
@@ -40,6 +41,8 @@ class Half:
 
             def open_half(name: str) -> Picture:
                 picture = open_(name)
+                if isinstance(picture, Image.Image):
+                    picture = ImageOps.exif_transpose(picture)
                 middle = picture.width // 2
                 left = middle if self.right else 0
                 return picture.crop((left, 0, left + middle, picture.height))
@@ -152,7 +155,7 @@ class Paired(ImageData):
 
     def _pixels(self, which: int) -> Pixels:
         listing = self._listings[min(which, len(self._files) - 1)]
-        side = {"left": "ab", "right": "ba"}[self._side][which] if self._side else ""
+        side = {"left": "ab", "right": "ba"}[self._side][which] + ", upright" if self._side else ""
         name = self._files[min(which, len(self._files) - 1)].path.resolve().stem[:60] or "images"
         opened, framing = self._opened[which].opened(), self._framings[which]
         folder = cache_folder() / "images"

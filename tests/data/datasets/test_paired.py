@@ -39,6 +39,18 @@ def test_halves_of_one_picture_are_a_pair(tmp_path, side):
     assert (inputs, images) == (([5, 7], [6, 8]) if side == "left" else ([6, 8], [5, 7]))
 
 
+def test_a_picture_is_turned_upright_before_it_is_halved(tmp_path):
+    upright = np.repeat(np.repeat(np.arange(4, dtype=np.uint8).reshape(1, 4) * 60, 8, 0), 4, 1)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # turn by 90 degrees clockwise
+    Image.fromarray(np.rot90(upright).copy()).save(tmp_path / "a.png", exif=exif)
+    data = Paired(root=str(tmp_path))
+    data.prepare_data()
+    sides = data.inputs.of(torch.arange(1))[0], data.images[0]
+    for side, half in zip(sides, (upright[:, :8], upright[:, 8:]), strict=True):
+        assert torch.equal(side[0], torch.from_numpy(half))
+
+
 def test_the_facts_hold_both(folders):
     data = Paired(**folders, channels_a=1, image_size=4)
     assert data.facts.channels == 3
