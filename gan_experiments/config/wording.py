@@ -32,7 +32,7 @@ def describe(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(_member(member, arguments) for member in arguments))
     if get_origin(annotation) is Literal:
         listed = ", ".join(map(show, arguments)).replace("'", "")
-        return f"one of {listed}" if len(arguments) > 1 else f"'{listed}'"
+        return f"one of {listed}" if len(arguments) > 1 else show(arguments[0])
     if annotation in (None, type(None)):
         return "null"
     if is_section(annotation):

@@ -124,6 +124,7 @@ def test_values_are_held_against_annotations(annotation, right, wrong, refused):
         ('Literal["linear", "cosine"]', "cosin", "'cosin' is not one of linear, cosine; did you mean 'cosine'?"),
         ("int | None", "x", "'x' is not an integer or null"),
         ("bool", "yes", "'yes' is not true or false"),
+        ("Literal[False] | str", True, "true is not false or text"),
         ("str", 3, "3 is not text; write \"'3'\""),
         ("Path", 3, "3 is not text; write \"'3'\""),
         ("tuple[int, int]", [1], "[1] is not a list of 2: an integer, an integer"),

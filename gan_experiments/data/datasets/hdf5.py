@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gan_experiments.core.types import ConfigError
 from gan_experiments.data.datasets.records import ImageRecords, RecordSource, listed, needed
@@ -19,7 +19,7 @@ _LABELS = "labels"  # which need not be there
 class HDF5File(RecordSource):
     """Two arrays of an HDF5 file, by their names: images, and the labels that they may have."""
 
-    def __init__(self, path: Path, images: str, labels: str) -> None:
+    def __init__(self, path: Path, images: str, labels: str | Literal[False]) -> None:
         self.path, self.key = path, _KEY
         self._images, self._labels = images, labels
 
@@ -34,7 +34,7 @@ class HDF5File(RecordSource):
             labels = self._labels_of(file)
         if labels is not None and len(labels) != len(names):
             raise ConfigError(f"dataset.labels: {len(labels):,} labels of {len(names):,} images in {self.path}")
-        return listed(names, labels, (), [self.path], _KEY, self._images)
+        return listed(names, labels, (), [self.path], _KEY, self._images, "dataset.labels")
 
     @contextmanager
     def opened(self) -> Iterator[Opener]:
@@ -52,6 +52,8 @@ class HDF5File(RecordSource):
         return images
 
     def _labels_of(self, file: Any) -> list[int] | None:
+        if self._labels is False:
+            return None
         labels = self._array(file, self._labels, "dataset.labels")
         if labels is None:
             if self._labels != _LABELS:
@@ -101,12 +103,12 @@ class HDF5(ImageRecords):
     Args:
         path: The file.
         images: Name of the array of images; that of StudioGAN's and BigGAN-PyTorch's files by default.
-        labels: Name of the array of labels, if the file has it.
+        labels: Name of the array of labels, if the file has it; ``False``: the images have no labels.
         **options: Options of every dataset of decoded images.
     """
 
     source: HDF5File
 
-    def __init__(self, path: str, images: str = "imgs", labels: str = _LABELS, **options: Any) -> None:
+    def __init__(self, path: str, images: str = "imgs", labels: str | Literal[False] = _LABELS, **options: Any) -> None:
         super().__init__(**options)
         self.source = HDF5File(Path(path).expanduser(), images, labels)

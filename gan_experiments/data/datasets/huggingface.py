@@ -59,7 +59,7 @@ class HuggingFaceFiles(RecordSource):
             labels = None if wrong else labels  # a guess that was none, or a split whose labels are kept secret
         given = self._features.get(label or "", {}).get("names")
         names = list(map(str, given)) if isinstance(given, list) else []
-        return listed([str(row) for row in range(count)], labels, names, self._files, _KEY, image)
+        return listed([str(row) for row in range(count)], labels, names, self._files, _KEY, image, "dataset.label")
 
     @contextmanager
     def opened(self) -> Iterator[Opener]:

@@ -59,8 +59,18 @@ def listed(
     files: Iterable[Path],
     key: str,
     column: str = "",
+    label_key: str = "",
 ) -> Listing:
     """Return the listing of records, with a hash of the state of the files, and of the column that holds the images.
+
+    Args:
+        names: Of the records.
+        labels: Their classes, if they have any.
+        class_names: Names of the classes, if those are known.
+        files: That hold the records.
+        key: The option for the files.
+        column: Which of their columns or arrays holds the images.
+        label_key: The option for the labels.
 
     Raises:
         ConfigError: There are no records, or a label that is no class.
@@ -76,5 +86,6 @@ def listed(
         classes = tuple(class_names) or tuple(map(str, range(min(max(labels) + 1, _MOST_CLASSES))))
         wrong = next((label for label in labels if not 0 <= label < len(classes)), None)
         if wrong is not None:
-            raise ConfigError(f"{key}: the label {wrong} is none of 0 to {len(classes) - 1}")
+            allowed = f"none of 0 to {len(classes) - 1}" if classes else "negative"
+            raise ConfigError(f"{label_key}: the label {wrong} is {allowed}; {label_key}=false goes without labels")
     return Listing(tuple(names), None if labels is None else tuple(labels), classes, (), digest.hexdigest())

@@ -251,6 +251,29 @@ def test_labels_of_hdf5_are_one_integer_an_image(tmp_path, labels):
         _ = HDF5(str(tmp_path / "images.hdf5"), labels="kinds").facts
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"), [([0, 1, -1] * 4, "-1 is none of 0 to 1"), ([-1] * COUNT, "-1 is negative")]
+)
+def test_wrong_labels_of_hdf5_are_named_by_their_option(tmp_path, labels, said):
+    hdf5(tmp_path)
+    import h5py
+
+    with h5py.File(tmp_path / "images.hdf5", "a") as file:
+        file["labels"][:] = labels
+    with pytest.raises(ConfigError) as error:
+        _ = HDF5(str(tmp_path / "images.hdf5")).facts
+    assert error.value.problems == [f"dataset.labels: the label {said}; dataset.labels=false goes without labels"]
+    assert HDF5(str(tmp_path / "images.hdf5"), labels=False).facts.num_classes == 0
+
+
+def test_a_label_beyond_the_named_classes_is_named_by_its_option(tmp_path):
+    made = table()
+    kinds = made.schema.get_field_index("kind")
+    write_arrow(tmp_path / "x.arrow", made.set_column(kinds, "kind", [[*LABELS[1:], 3]]))
+    with pytest.raises(ConfigError, match=r"^dataset.label: the label 3 is none of 0 to 2; dataset.label=false goes"):
+        _ = HuggingFace(str(tmp_path / "x.arrow")).facts
+
+
 def test_an_lmdb_whose_end_is_missing_is_refused(tmp_path):
     lmdb_folder(tmp_path)
     data = tmp_path / "church_lmdb" / "data.mdb"
