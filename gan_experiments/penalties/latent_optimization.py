@@ -45,7 +45,7 @@ class LatentOptimization(Penalty):
         self.beta = beta
         self.share = share
         self.bound = bound
-        self._move: Tensor | None = None
+        self._moves: dict[str, Tensor] = {}  # of latents, by the network that is about to learn; one step may make both
 
     def latents(self, step: Step) -> Tensor:
         """Return ``z + alpha g / (beta + ||g||^2)`` for the gradient ``g`` of ``D(G(z))``: ``(B, latent_dim)``."""
@@ -53,17 +53,18 @@ class LatentOptimization(Penalty):
         frozen = not any(parameter.requires_grad for parameter in step.discriminator.parameters())
         attached = torch.is_grad_enabled() and frozen
         with torch.enable_grad(), torch.autocast(step.latents.device.type, enabled=False):
-            self._move = self._step_uphill(step)
-        moved = step.latents + (self._move if attached else self._move.detach())
+            move = self._step_uphill(step)
+        self._moves["generator" if frozen else "discriminator"] = move
+        moved = step.latents + (move if attached else move.detach())
         return moved if self.bound is None else moved.clamp(-self.bound, self.bound)
 
     def discriminator(self, step: Step) -> Tensor | None:
         """Return the mean squared length of the move."""
-        return self._length()
+        return self._length("discriminator")
 
     def generator(self, step: Step) -> Tensor | None:
         """Return the mean squared length of the move."""
-        return self._length()
+        return self._length("generator")
 
     def _step_uphill(self, step: Step) -> Tensor:
         latents = in_float32(step.latents.detach()).requires_grad_(True)
@@ -75,7 +76,7 @@ class LatentOptimization(Penalty):
         move = self.alpha * gradient / (self.beta + gradient.square().sum(dim=1, keepdim=True))
         return pad(move, (0, latents.shape[1] - moving))
 
-    def _length(self) -> Tensor | None:
+    def _length(self, network: str) -> Tensor | None:
         """Return the length once: with shared fakes the generator's step has no move of its own."""
-        move, self._move = self._move, None
+        move = self._moves.pop(network, None)
         return None if move is None else move.square().sum(dim=1).mean()

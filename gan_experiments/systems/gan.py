@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -213,7 +214,8 @@ class GAN(AdversarialSystem):
             fakes, of_fake = Fakes(latents, labels, empty), DiscriminatorOutput(empty, None)
             step = self._step(self, fakes, None, real, empty, None, of_fake, self._clean_real)
             step.rng = self._stream("latents", network, name)
-            latents = penalty.latents(step)
+            with nullcontext() if network == "generator" else self._training_only(self._optimizer("discriminator")):
+                latents = penalty.latents(step)  # for the discriminator: it alone learns from the length of the move
         return Fakes(latents, labels, self.generator(latents, labels))
 
     def _discriminate(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutput:

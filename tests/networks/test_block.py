@@ -9,6 +9,7 @@ from gan_experiments.networks.layers import normalize_spectrally
 from gan_experiments.runs.folder import RunFolder
 from gan_experiments.training.build import build
 
+SHARED = "model.share_fakes=true"
 # With spectral normalization, batch norm, pixel noise, style mixing, groups, attention, and second derivatives by R1.
 MODELS = {
     "sagan": ["model=sagan", "conditioning=projection", "loss=hinge", "penalty=r1"],
@@ -19,6 +20,8 @@ MODELS = {
     "simultaneous": ["model=r3gan", "penalty=r1", "model.update_order=simultaneous", "trainer.precision=bf16-mixed"],
     "transformer": ["model=transformer", "loss=relativistic_pairing", "penalty=approximate_r1_r2"],
     "latent_optimization": ["model=r3gan", "penalty=latent_optimization"],
+    "latents, styles": ["model=stylegan2", "model.generator.style_dim=8", "penalty=latent_optimization"],
+    "latents, shared": ["model=stylegan2", "model.generator.style_dim=8", "penalty=latent_optimization", SHARED],
 }  # fmt: skip
 
 

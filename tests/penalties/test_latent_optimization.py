@@ -51,6 +51,7 @@ def test_both_losses_get_the_squared_length_of_the_move_once(parts, linear):
     penalty = LatentOptimization(beta=2.0)
     for side in ("discriminator", "generator"):
         step = parts.step(side=side, **networks)
+        step.discriminator.requires_grad_(side == "discriminator")
         moved = penalty.latents(step)
         length = (moved - step.latents).square().sum(1).mean()
         torch.testing.assert_close(getattr(penalty, side)(step), length, rtol=1e-4, atol=1e-6)

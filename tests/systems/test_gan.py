@@ -121,6 +121,46 @@ def test_simultaneous_updates_take_both_gradients_before_either_step(built, shar
             torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("order", ["alternating", "simultaneous"])
+def test_each_network_learns_from_its_own_move_of_the_latents(built, order):
+    parts = built(
+        "model=mlp", "penalty=latent_optimization", "penalty.latent_optimization.beta=0.1", "optimizer=sgd", "seed=7",
+        f"model.update_order={order}", "budget.images=8",
+    )  # fmt: skip
+    generator, discriminator = copy.deepcopy(parts.system.generator), copy.deepcopy(parts.system.discriminator)
+    system = fit(parts)
+
+    def move(network):
+        latents = Stream(7, "latents", network, 0).normal(8, generator.latent_dim).requires_grad_()
+        (slope,) = torch.autograd.grad(discriminator(generator(latents)).sum(), latents, create_graph=True)
+        slope = slope * (torch.arange(generator.latent_dim) < generator.latent_dim // 2)
+        step = 0.9 * slope / (0.1 + slope.square().sum(1, keepdim=True))
+        return latents.detach(), step, 300 * step.square().sum(1).mean()
+
+    def take(loss, network):
+        weights = list(network.parameters())
+        return weights, torch.autograd.grad(loss, weights)
+
+    def step(weights, gradients):
+        with torch.no_grad():
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight -= 0.01 * gradient
+
+    latents, moved, length = move("discriminator")
+    real = to_float(parts.data.images)[Stream(7, "order", 0).permutation(len(parts.data.images))[:8]]
+    fake = generator(latents + moved.detach()).detach()
+    steps = [take(softplus(-discriminator(real)).mean() + softplus(discriminator(fake)).mean() + length, discriminator)]
+    if order == "alternating":
+        step(*steps.pop())
+    latents, moved, length = move("generator")
+    steps.append(take(softplus(-discriminator(generator(latents + moved))).mean() + length, generator))
+    for each in steps:
+        step(*each)
+    for ours, theirs in ((system.generator, generator), (system.discriminator, discriminator)):
+        for name, weight in theirs.named_parameters():
+            torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-4, atol=1e-6)
+
+
 def test_simultaneous_updates_refuse_what_they_cannot_be():
     config = {"model": {"_target_": GAN, "update_order": "simultaneous"}}
     assert problems(config, "model") == []
