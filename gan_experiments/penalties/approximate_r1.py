@@ -35,4 +35,4 @@ class ApproximateR1(Penalty):
     def discriminator(self, step: Step) -> Tensor:
         """Return ``E (D(x + e) - D(x))^2 / (2 epsilon^2)`` with ``e ~ N(0, epsilon^2 I)``."""
         output = step.real_output if step.full_precision else None
-        return squared_slope(step.discriminator, step.real, step.labels, output, self.epsilon, step.rng) / 2
+        return squared_slope(step.discriminator, step.real.detach(), step.labels, output, self.epsilon, step.rng) / 2

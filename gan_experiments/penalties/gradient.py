@@ -82,13 +82,13 @@ def squared_slope(
 
     Args:
         discriminator: The discriminator.
-        images: ``(B, C, H, W)``; no gradient reaches them.
+        images: ``(B, C, H, W)``; a gradient reaches them if they are a function of others, as unrolled fakes are.
         labels: ``(B,)`` or ``None``.
         output: The discriminator's output for ``images`` in float32; if ``None`` it is computed again.
         epsilon: Standard deviation of the noise.
         rng: Draws the noise, per sample.
     """
-    images = in_float32(images.detach())
+    images = in_float32(images if images.grad_fn is not None else images.detach())
     if output is None:
         output = discriminator(images, labels)
     noise = rng.normal(len(images), *images.shape[1:]).to(images.device)

@@ -6,11 +6,13 @@ from config_view import problems
 from torch import nn
 from torch.nn.functional import softplus
 
-from gan_experiments.core.contracts import Loss
+from gan_experiments.core.contracts import Loss, Step
+from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError
 from gan_experiments.losses.began import BEGAN
 from gan_experiments.networks.dcgan import DCGANDiscriminator
 from gan_experiments.penalties.acgan import ACGAN
+from gan_experiments.penalties.approximate_r2 import ApproximateR2
 from gan_experiments.penalties.bcr import BCR
 from gan_experiments.penalties.cr import CR
 from gan_experiments.penalties.dragan import DRAGAN
@@ -107,6 +109,34 @@ def test_the_gradient_flows_through_the_steps(setting):
         nudge.view(-1)[index] = 1e-5
         slope = (value(fake + nudge) - value(fake - nudge)) / 2e-5
         assert gradient.view(-1)[index].item() == pytest.approx(slope.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("penalty", [R2, ApproximateR2, WGANGP, MaxGradientPenalty, BCR])
+@pytest.mark.parametrize("full_precision", [True, False])
+def test_the_gradient_flows_through_penalties_at_fakes(penalty, full_precision):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0)).double()
+    discriminate = lambda images, labels: network(images)  # noqa: E731
+    adam = torch.optim.Adam(network.parameters(), lr=0.05, betas=(0.5, 0.9))
+    real, start = (torch.randn(6, 1, 2, 2, dtype=torch.float64) for _ in range(2))
+
+    def value(fakes):
+        def objective(step):
+            fake = fakes.view_as(fakes)
+            outputs = network(real), network(fake)
+            rng = Stream("noise", step)
+            given = Step(None, discriminate, None, None, None, real, fake, *outputs, full_precision, rng, 0)
+            return Logistic().discriminator(*outputs) + penalty(1.0).discriminator(given)
+
+        return softplus(-unrolled(network, adam, objective, 2)(network, fakes)).mean()
+
+    fakes = start.requires_grad_()
+    (gradient,) = torch.autograd.grad(value(fakes), fakes)
+    for index in range(4):
+        nudge = torch.zeros_like(fakes)
+        nudge.view(-1)[index] = 1e-5
+        slope = (value(fakes + nudge) - value(fakes - nudge)) / 2e-5
+        assert gradient.view(-1)[index].item() == pytest.approx(slope.item(), rel=1e-3, abs=1e-7)
 
 
 def test_other_optimizers_are_refused(setting):
