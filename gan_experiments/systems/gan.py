@@ -21,7 +21,7 @@ from gan_experiments.systems.adversarial import AdversarialSystem, check_term, c
 from gan_experiments.systems.microbatch import Fakes, Part, check_microbatch, divided
 from gan_experiments.systems.optimization import weights_of
 from gan_experiments.systems.setup import TrainingSetup
-from gan_experiments.systems.unrolled import check_unrolling, unrolled
+from gan_experiments.systems.unrolled import check_unrolling, refuse_batch_norm, unrolled
 
 Discriminate = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
 
@@ -50,7 +50,7 @@ class GAN(AdversarialSystem):
             keeping them (Chen et al. 2016): less memory, more time, the same results.
 
     Raises:
-        ConfigError: Networks have no blocks.
+        ConfigError: Networks have no blocks, or cannot be unrolled with the penalties.
     """
 
     def __init__(
@@ -76,6 +76,8 @@ class GAN(AdversarialSystem):
         assert setup.loss is not None  # or ``check`` would have refused it
         self.loss = setup.loss
         self.penalties: Mapping[str, Penalty] = nn.ModuleDict(dict(setup.penalties))  # type: ignore[assignment]
+        if unroll_steps:
+            refuse_batch_norm(self.discriminator, setup.penalties)
         for penalty in setup.penalties.values():
             penalty.prepare(self.generator, self.discriminator)
         augmentations: Any = nn.ModuleDict(dict(setup.augmentations))
@@ -227,7 +229,7 @@ class GAN(AdversarialSystem):
         """Return the discriminator as it is after its next ``unroll_steps`` steps, each on these images."""
 
         def objective(ahead: int) -> Tensor:
-            penalties = self._due(self.clock.step + ahead)
+            penalties = self._due(self.clock.step + ahead - self._simultaneous)  # that takes this step afterwards
             images = fake.view_as(fake)  # a new node: the weights by now depend on those of the steps before
             return self._discriminator_loss(real, labels, images, fakes, penalties, "unrolled", str(ahead))[0]
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Adam, Optimizer
 
 from gan_experiments.core.checks import ConfigView, Problem
@@ -84,7 +85,7 @@ def check_unrolling(config: ConfigView) -> Iterator[Problem]:
         yield Problem("trainer.precision", f"16-mixed cannot be combined with model.unroll_steps: {reason}")
     batch_norm = option(config, DISCRIMINATOR, "norm") == "batch"
     for name, penalty in config.components("penalty").items():
-        if batch_norm and getattr(penalty, "second_order", False):
+        if batch_norm and _second_order(penalty):
             text = f"differentiates penalty.{name} a third time, which torch's batch norm cannot be"
             yield Problem("model.unroll_steps", f"{text}; take 0, or {DISCRIMINATOR}.norm=none")
         if reason := _not_unrolled(penalty):
@@ -92,6 +93,25 @@ def check_unrolling(config: ConfigView) -> Iterator[Problem]:
         if config.get(f"penalty.{name}.before_augmentation"):
             text = "takes augmented images; take 0 or before_augmentation=false"
             yield Problem("model.unroll_steps", f"{text}: penalty.{name} differentiates by those before")
+
+
+def refuse_batch_norm(discriminator: nn.Module, penalties: Mapping[str, Penalty]) -> None:
+    """Refuse batch norm, also of discriminators without an option for it, with a penalty on a gradient.
+
+    Raises:
+        ConfigError: Names both.
+    """
+    layer = next((name for name, each in discriminator.named_modules() if isinstance(each, _BatchNorm)), None)
+    for name, penalty in penalties.items():
+        if layer is not None and _second_order(type(penalty)):
+            text = f"differentiates penalty.{name} a third time, which torch's batch norm ({layer}) cannot be"
+            raise ConfigError(f"model.unroll_steps: {text}; take 0, or another penalty")
+
+
+def _second_order(penalty: type) -> bool:
+    """Return whether the discriminator's loss has a gradient in it, by a penalty of this class."""
+    own = getattr(penalty, "discriminator", None) is not Penalty.discriminator
+    return own and getattr(penalty, "second_order", False)
 
 
 def _not_unrolled(penalty: type) -> str:

@@ -438,7 +438,7 @@ def test_moved_latents_are_warned_of_beside_shared_fakes():
 def captured_generator_step(parts, at):
     """Train to the generator's step number ``at``; return the gradient it takes and what it started from."""
     system, seen = parts.system, {}
-    step, minimize = system._generator_step, system._minimize
+    step, add = system._generator_step, system._add_gradient
 
     def watched(real, labels, shared):
         if system.clock.step == at:
@@ -453,9 +453,9 @@ def captured_generator_step(parts, at):
         if "start" in seen and "gradient" not in seen and optimizer is parts.trainer.optimizers[1]:
             weights = list(system.generator.parameters())
             seen["gradient"] = torch.autograd.grad(loss, weights, retain_graph=True)
-        minimize(loss, optimizer, **only)
+        add(loss, optimizer, **only)
 
-    system._generator_step, system._minimize = watched, kept
+    system._generator_step, system._add_gradient = watched, kept
     fit(parts)
     return seen
 
@@ -510,8 +510,14 @@ def unrolled_by_hand(seen, latents, steps, gammas, largest=None):
             0.1,
         ),
         (["penalty=r1_r2"], {"r1": [0.05] * 5, "r2": [0.05] * 5}, None),
+        # Here the discriminator takes step 3 after the generator.
+        (
+            ["penalty.r1.interval=2", "penalty.r1.weight=2.0", "model.update_order=simultaneous"],
+            {"r1": [0.0, 4.0, 0.0, 4.0, 0.0]},
+            None,
+        ),
     ],
-    ids=["r1", "lazy r1", "clipped", "r1 and r2"],
+    ids=["r1", "lazy r1", "clipped", "r1 and r2", "lazy r1, simultaneous"],
 )
 def test_the_unrolled_discriminator_learns_from_penalties_and_clipped_gradients(
     built, steps, overrides, gammas, largest

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from config_view import problems
+from tiny import LARGE
 from torch import nn
 from torch.nn.functional import softplus
 
@@ -21,14 +22,17 @@ from gan_experiments.penalties.latent_optimization import LatentOptimization
 from gan_experiments.penalties.lecam import LeCam
 from gan_experiments.penalties.max_gradient_penalty import MaxGradientPenalty
 from gan_experiments.penalties.orthogonal import Orthogonal
+from gan_experiments.penalties.path_length import PathLength
 from gan_experiments.penalties.r1 import R1
 from gan_experiments.penalties.r2 import R2
 from gan_experiments.penalties.top_k import TopK
 from gan_experiments.penalties.weight_clipping import WeightClipping
 from gan_experiments.penalties.wgan_gp import WGANGP
 from gan_experiments.penalties.zcr import ZCR
+from gan_experiments.runs.folder import RunFolder
 from gan_experiments.systems.gan import GAN
-from gan_experiments.systems.unrolled import _DifferentiableAdam, unrolled
+from gan_experiments.systems.unrolled import _DifferentiableAdam, refuse_batch_norm, unrolled
+from gan_experiments.training.build import build
 
 
 class Logistic(Loss):
@@ -197,13 +201,35 @@ def test_penalties_that_cannot_be_unrolled_are_refused(name, penalty, reason):
     assert problems(unrolling(steps=0) | penalties, "model") == []
 
 
-@pytest.mark.parametrize(("norm", "penalty", "refused"), [("batch", R1, 1), ("none", R1, 0), ("batch", CR, 0)])
+@pytest.mark.parametrize(
+    ("norm", "penalty", "refused"),
+    [
+        ("batch", R1, 1),
+        ("none", R1, 0),
+        ("batch", CR, 0),
+        ("batch", PathLength, 0),
+    ],  # G's alone
+)
 def test_batch_norm_cannot_be_differentiated_three_times(norm, penalty, refused):
     config = unrolling() | {"penalty": {"x": {"_target_": penalty}}}
     config["model"] |= {"discriminator": {"_target_": DCGANDiscriminator, "norm": norm}}
     found = [line for line in problems(config, "model") if "a third time" in line]
     assert len(found) == refused
     assert all(line.startswith("model.unroll_steps: differentiates penalty.x a third time") for line in found)
+
+
+def test_batch_norm_is_found_where_no_option_names_it():
+    refuse_batch_norm(nn.Sequential(nn.Linear(1, 1)), {"x": R1()})
+    for penalty in (CR(), PathLength()):
+        refuse_batch_norm(Network(), {"x": penalty})
+    with pytest.raises(ConfigError, match=r"differentiates penalty.y a third time, .* batch norm \(body.2\)"):
+        refuse_batch_norm(Network(), {"x": CR(), "y": R1()})
+
+
+def test_a_discriminator_that_has_batch_norm_anyway_is_refused_before_the_run(tiny, tmp_path):
+    config = tiny(*LARGE["fastgan"], "model=fastgan", "metrics=none", "model.unroll_steps=1", "penalty=wgan_gp")
+    with pytest.raises(ConfigError, match=r"model.unroll_steps: differentiates penalty.wgan_gp a third time"):
+        build(config, RunFolder(tmp_path / "run"))
 
 
 @pytest.mark.parametrize("penalty", [R1, R2, WGANGP, DRAGAN, MaxGradientPenalty, CR, BCR, ZCR, LeCam, Orthogonal, TopK])
