@@ -46,9 +46,11 @@ class AdversarialSystem(System):
     Attributes:
         penalties: Terms and constraints beside the loss, by name.
         augmentations: What the discriminator sees images through, by name.
+        generator_steps: Steps of the generator after each ``d_steps`` of the discriminator.
     """
 
     optimized: ClassVar[tuple[str, ...]] = ("discriminator", "generator")
+    generator_steps: int = 1
     penalties: Mapping[str, Penalty]
     augmentations: Mapping[str, Augmentation]
     discriminator: Discriminator
@@ -79,7 +81,7 @@ class AdversarialSystem(System):
 
     def updates(self) -> dict[str, int]:
         """Return how many steps each network has taken."""
-        return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps}
+        return {"discriminator": self.clock.step, "generator": self.clock.step // self.d_steps * self.generator_steps}
 
     def _due(self, count: int) -> dict[str, Penalty]:
         return penalties_due(self.penalties, count)

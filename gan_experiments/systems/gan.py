@@ -132,11 +132,11 @@ class GAN(AdversarialSystem):
             for part in self._in_parts(parts):
                 self._clean_real = part.clean
                 self._generator_step(part.real.detach(), part.labels, part.fakes if share else None)
-        if self._simultaneous:  # after the last part: the buffers of the discriminator are the mean of all by now
-            self._discriminator_steps(parts)
-            self._take_step(self._optimizer("generator"))
-        for penalty in self._due(self.clock.step // self.d_steps).values():
-            penalty.after_generator_step(self.generator)
+            if self._simultaneous:  # after the last part: the buffers of the discriminator are the mean of all by now
+                self._discriminator_steps(parts)
+                self._take_step(self._optimizer("generator"))
+            for penalty in self._due(self.clock.step // self.d_steps).values():
+                penalty.after_generator_step(self.generator)
         self.ema.update(self.generator, self.clock.batch_size * self.d_steps, self.clock.images_seen)
         self.statistics.record(self.clock.step, {"gradient_norm/generator": self._gradient_norms["generator"]})
 

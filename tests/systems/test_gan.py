@@ -86,6 +86,24 @@ def test_training_is_the_algorithm_written_by_hand(built, share, d_steps, g_step
             torch.testing.assert_close(ours.get_parameter(name), weight, rtol=1e-4, atol=1e-6)
 
 
+def test_every_step_of_the_generator_is_counted_and_followed(built):
+    parts = built("model=mlp", "penalty=historical_averaging", "d_steps=2", "model.generator_steps=3")
+    weights = []
+    take = parts.system._take_step
+
+    def watched(optimizer):
+        take(optimizer)
+        if optimizer is parts.trainer.optimizers[1]:
+            weights.append(torch.cat([weight.detach().flatten() for weight in parts.system.generator.parameters()]))
+
+    parts.system._take_step = watched
+    system = fit(parts)
+    assert system.updates() == {"discriminator": 8, "generator": len(weights)} == {"discriminator": 8, "generator": 12}
+    penalty = system.penalties["historical_averaging"]
+    assert penalty.generator_steps == len(weights)
+    torch.testing.assert_close(penalty.generator_mean, torch.stack(weights).mean(0), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("share", [False, True])
 @pytest.mark.parametrize("direct", [False, True])
 def test_simultaneous_updates_take_both_gradients_before_either_step(built, share, direct):
