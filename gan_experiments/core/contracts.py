@@ -33,6 +33,7 @@ class Loss(nn.Module):
         couples_batch: Whether it compares samples of a batch, so that a batch cannot be computed in parts.
         gathers_batch: Whether it then compares those of all processes, not only those of its own.
         shift_invariant: Whether it depends only on differences of outputs, so that their sign means nothing.
+        boundary: The output that says real as much as fake: the best one where the two are equally likely.
     """
 
     generator_needs_real: ClassVar[bool] = False
@@ -41,6 +42,7 @@ class Loss(nn.Module):
     couples_batch: ClassVar[bool] = False
     gathers_batch: ClassVar[bool] = False
     shift_invariant: ClassVar[bool] = False
+    boundary: float = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the scalar that the discriminator minimizes, from its outputs ``(B,)`` or patch maps ``(B, ...)``."""
@@ -181,7 +183,8 @@ class Augmentation(nn.Module):
         """Update the state from the discriminator's output for reals, at the end of a step; must not synchronize.
 
         Args:
-            real_output: The output for this process's part of the batch, without gradient.
+            real_output: The output for this process's part of the batch less the loss's ``boundary``, so that its sign
+                says what the image is taken for, without gradient.
             images_seen: The clock before this step.
             batch_size: Global batch size.
         """

@@ -39,6 +39,7 @@ class FGAN(Loss):
         super().__init__()
         self.divergence = divergence
         self.saturating = saturating
+        self.boundary = 1.0 if divergence == "kl" else 0.0  # where g is f'(1) (table 6)
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the negated bound, ``-E g(r) + E f*(g(f))``."""

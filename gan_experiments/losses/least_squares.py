@@ -18,6 +18,7 @@ class LeastSquares(Loss):
     def __init__(self, smoothing: Fraction = 0.0) -> None:
         super().__init__()
         self.smoothing = smoothing
+        self.boundary = (1 - smoothing) / 2  # between the targets
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return ``1/2 E (r - 1 + smoothing)^2 + 1/2 E f^2``, of outputs without a sigmoid."""

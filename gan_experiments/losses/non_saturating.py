@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -20,6 +22,7 @@ class NonSaturating(Loss):
     def __init__(self, smoothing: Fraction = 0.0) -> None:
         super().__init__()
         self.smoothing = smoothing
+        self.boundary = math.log1p(-smoothing) - math.log1p(smoothing) if smoothing < 1 else -math.inf
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return the cross-entropy of reals against ``1 - smoothing`` and of fakes against 0, from logits."""

@@ -58,6 +58,8 @@ class AdversarialSystem(System):
     def __init__(self, generator: Generator, setup: TrainingSetup) -> None:
         super().__init__(generator, setup)
         self.d_steps = setup.d_steps
+        if setup.loss is not None:
+            self.statistics.boundary = setup.loss.boundary
 
     def set_number(self, key: str, value: float) -> None:
         """Set a penalty's weight, an augmentation's p, or what a ramp can change in every system."""

@@ -106,7 +106,8 @@ class GAN(AdversarialSystem):
             if generator_follows:
                 self._generator_steps(parts, share)
         for augmentation in self.augmentations.values():  # last: both networks see the same probability
-            augmentation.observe(torch.cat(self._real_outputs), self.clock.images_seen, self.clock.batch_size)
+            outputs = torch.cat(self._real_outputs) - self.loss.boundary
+            augmentation.observe(outputs, self.clock.images_seen, self.clock.batch_size)
         self.clock.advance()
 
     def _prepared(self, images: Tensor, labels: Tensor | None, share: bool) -> Part:

@@ -14,7 +14,7 @@ from torch import Tensor
 from gan_experiments.core.distributed import all_gather, mean_over_processes, world_size
 from gan_experiments.core.types import DivergedError
 
-SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits
+SIGNS = {"logits/real": 1, "logits/fake": -1}  # of correctly classified logits, less the boundary
 RANKED = {"logits": 1, "energy": -1}  # kinds of outputs, and which way those of real images lie from those of fakes
 CAPACITY = 1000  # steps with unread values that are kept before they are checked and dropped
 
@@ -23,9 +23,13 @@ class StepStatistics:
     """Values of each step by name, read as means over steps; a value that is not finite raises ``DivergedError``.
 
     Recording only stores tensors; means are computed when they are read, for many steps at once.
+
+    Attributes:
+        boundary: The output between those for real images and those for fakes.
     """
 
     def __init__(self) -> None:
+        self.boundary = 0.0
         self._rows: list[tuple[int, dict[str, Tensor]]] = []  # several of a step
         self._steps = 0  # in these rows
 
@@ -41,7 +45,7 @@ class StepStatistics:
     def read(self) -> dict[str, float]:
         """Return the mean of each value over the steps since the last reading and over all processes, and clear them.
 
-        ``logits/real`` and ``logits/fake`` also give accuracies: the fraction with the correct sign.
+        ``logits/real`` and ``logits/fake`` also give accuracies: the fraction on the correct side of the boundary.
 
         Raises:
             DivergedError: Names the first step with a value that was not finite, and that value.
@@ -60,7 +64,7 @@ class StepStatistics:
         for name, own in {**tables, **_ranked(tables)}.items():
             columns[name] = torch.cat([table.mean(1) for table in own])
             if name in SIGNS:
-                correct = [(table * SIGNS[name] > 0).float().mean(1) for table in own]
+                correct = [((table - self.boundary) * SIGNS[name] > 0).float().mean(1) for table in own]
                 columns[name.replace("logits", "accuracy")] = torch.cat(correct)
         means = dict.fromkeys(columns, 0.0)
         for names, table in _gathered(columns):

@@ -106,7 +106,8 @@ class TranslatorTraining(AdversarialSystem):
             self._generator_step(shown, made)
         for each, output in zip(shown, real_outputs, strict=True):
             for augmentation in each.side.augmentations.values():
-                augmentation.observe(output, self.clock.images_seen, self.clock.batch_size)
+                centred = output - each.side.loss.boundary
+                augmentation.observe(centred, self.clock.images_seen, self.clock.batch_size)
         self.clock.advance()
 
     def _discriminator_step(self, shown: list[Shown]) -> list[Tensor]:

@@ -75,6 +75,17 @@ def test_gradients_are_those_of_finite_differences(name, options, outputs):
 
 
 @every_loss
+def test_the_boundary_is_the_best_output_where_real_and_fake_are_equally_likely(name, options):
+    loss = build(name, options).double()
+    if loss.shift_invariant or loss.discriminator_output == "energy":
+        assert loss.boundary == 0
+        return
+    value = lambda output: loss.discriminator(*[torch.full((4,), output, dtype=torch.float64)] * 2).item()  # noqa: E731
+    assert all(value(loss.boundary) <= value(loss.boundary + step) for step in (-0.5, -1e-3, 1e-3, 0.5))
+    assert value(loss.boundary) == pytest.approx(value(loss.boundary + 1e-6), rel=1e-9)
+
+
+@every_loss
 def test_patch_maps_count_as_so_many_outputs(name, options):
     loss = build(name, options).eval()
     real, fake = torch.rand(2, 1, 2, 3), torch.rand(2, 1, 2, 3)

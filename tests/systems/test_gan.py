@@ -389,6 +389,22 @@ def test_a_run_whose_probability_adapts_resumes_bit_for_bit(fit, tiny, monkeypat
     assert ends[0]["state_dict"][f"augmentations.{name}.p"] != cut["state_dict"][f"augmentations.{name}.p"] != 0.5
 
 
+LEAST_SQUARES = ["loss=least_squares", "augment=ada", "augment.ada.interval=1", "budget.images=8"]
+
+
+@pytest.mark.parametrize(("bias", "p"), [(0.6, 0.516), (0.4, 0.484)])
+@pytest.mark.parametrize("model", ["mlp", "cyclegan"])
+def test_a_probability_follows_what_the_loss_takes_for_real(built, model, bias, p):
+    """Outputs of 0.4 are nearer to the target of fakes than to that of reals."""
+    parts = built(f"model={model}", *LEAST_SQUARES, "augment.ada.p=0.5", "augment.ada.images=500")
+    head = [module for module in parts.system.discriminator.modules() if getattr(module, "bias", None) is not None][-1]
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(bias)
+    assert fit(parts).augmentations["ada"].p.item() == pytest.approx(p)
+    assert (parts.loop.latest | parts.system.statistics.read())["accuracy/real"] == (bias > 0.5)
+
+
 @pytest.mark.parametrize("name", ["ada", "apa"])
 def test_both_networks_of_a_step_see_one_probability_and_it_is_logged(built, name):
     parts = built(*adapting(name), "model=mlp", f"augment.{name}.interval=1")

@@ -70,6 +70,14 @@ def test_logits_of_a_batch_give_their_mean_and_how_often_their_sign_is_right():
     }  # fmt: skip
 
 
+def test_right_is_the_side_of_the_boundary():
+    statistics = StepStatistics()
+    statistics.boundary = 0.5
+    statistics.record(0, {"logits/real": torch.tensor([0.4, 0.6, 0.7]), "logits/fake": torch.tensor([0.4, 0.6, 0.3])})
+    values = statistics.read()
+    assert values["accuracy/real"] == values["accuracy/fake"] == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize(("kind", "share"), [("logits", 0.75), ("energy", 0.25)])
 def test_how_often_a_real_image_is_ranked_above_a_fake_one(kind, share):
     statistics = StepStatistics()
