@@ -178,14 +178,14 @@ class TranslatorTraining(AdversarialSystem):
 
     def _generator_loss(self, shown: Shown, values: dict[str, Tensor]) -> Tensor:
         """Return the weighted adversarial loss of a translator with its penalties."""
-        side, real = shown.side, shown.real.detach()
+        side, clean = shown.side, shown.real.detach()
         due = side.due(self.clock.step // self.d_steps)
         fake = self._augmented(side, "fake", shown.fake)
-        real = self._augmented(side, "real", real) if side.loss.generator_needs_real else real
+        real = self._augmented(side, "real", clean) if side.loss.generator_needs_real or due else clean
         of_real = self._discriminate(side, real) if side.loss.generator_needs_real else None
         of_fake = self._discriminate(side, fake)
         fakes = Fakes(real.new_empty(len(real), 0), None, shown.fake)
-        step = self._step(side, fakes, None, real, fake, of_real, of_fake, real, *side.keys)
+        step = self._step(side, fakes, None, real, fake, of_real, of_fake, clean, *side.keys)
         output = of_fake.output
         for penalty in due.values():
             output = penalty.generator_outputs(output, step)

@@ -131,6 +131,20 @@ def test_augmentations_work_on_translated_images(built, augment):
     assert fit(parts).clock.images_seen == 16
 
 
+def test_penalties_of_both_steps_see_the_same_augmented_images(tiny, tmp_path):
+    config = tiny("metrics=none", "model=pix2pix", "penalty=feature_matching", "augment=diffaugment", "budget.images=8")
+    target = "gan_experiments.networks.dcgan.DCGANDiscriminator"
+    config["model"]["discriminator"] = {"_target_": target, "channels": 4, "norm": "none"}
+    parts = build(config, RunFolder(tmp_path / "run"))
+    penalty, seen = parts.system.penalties["feature_matching"], []
+    for name in ("discriminator", "generator"):
+        take = getattr(penalty, name)
+        setattr(penalty, name, lambda step, take=take: (seen.append((step.real, step.fake)), take(step))[1])
+    fit(parts)
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_pairs_are_augmented_as_the_channels_of_one_image(built):
     assert fit(built("model=pix2pix", "augment=diffaugment", "budget.images=16")).clock.images_seen == 16
     with pytest.raises(ConfigError, match="ada: supports images of 1 or 3 channels; digits with its inputs has 2"):
