@@ -85,9 +85,16 @@ class ManualSteps(pl.LightningModule):
         return [keep_rates(self._factories[name](self.trained_by(name))) for name in self.optimized]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Record the gradient norm and clip it; mixed precision has unscaled the gradient before this hook."""
+        """Record the norm of the gradient and clip it, without the factor of loss scaling.
+
+        The norm is 0 where the scaled gradient overflows: loss scaling then leaves the step out, and goes on.
+        """
         network = self.optimized[self.trainer.optimizers.index(optimizer)]
-        self._gradient_norms[network] = clip_gradient(optimizer, self._clip[network])
+        scaler: Any = None if self.direct else getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)  # Lightning leaves it to fused optimizers, which would do it after this hook
+        norm = clip_gradient(optimizer, self._clip[network])
+        self._gradient_norms[network] = norm if scaler is None else norm.where(norm.isfinite(), torch.zeros_like(norm))
 
     @contextmanager
     def _training_only(self, optimizer: Optimizer) -> Iterator[None]:

@@ -5,6 +5,7 @@ import signal
 import pytest
 import torch
 from config_view import problems, warnings
+from pytorch_lightning.plugins.precision import MixedPrecision
 from torch.nn.functional import softplus
 
 from gan_experiments.core.contracts import Augmentation
@@ -240,6 +241,43 @@ def test_clipping_bounds_the_gradient_that_the_optimizer_sees(built):
     parts.system.on_before_optimizer_step = watched
     fit(parts)
     assert norms == pytest.approx([0.001] * len(norms), rel=1e-3)
+
+
+def with_loss_scaling(parts, scale):
+    """Let a run compute in float16 with loss scaling, which is for GPUs, on the CPU."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    parts.trainer.strategy._precision_plugin = MixedPrecision("16-mixed", "cpu", scaler)
+    return parts
+
+
+@pytest.mark.parametrize("fused", ["false", "true"])
+def test_the_gradient_is_clipped_and_its_norm_recorded_without_the_factor_of_loss_scaling(built, fused):
+    options = [f"+optimizer.{name}.fused={fused}" for name in ("discriminator", "generator")]
+    options += [f"optimizer.clip.{name}=0.01" for name in ("discriminator", "generator")]
+    values = []
+    for scale in (None, 1024.0):
+        parts = built("model=mlp", "penalty=none", "optimizer=sgd", "budget.images=8", *options)
+        before = state(parts.system)
+        system = fit(parts if scale is None else with_loss_scaling(parts, scale))
+        for name in ("discriminator", "generator"):
+            moved = [weight - before[f"{name}.{key}"] for key, weight in getattr(system, name).named_parameters()]
+            assert torch.cat([each.flatten() for each in moved]).norm().item() == pytest.approx(1e-4, rel=0.02)
+        values.append(parts.loop.latest)
+    for name in ("gradient_norm/discriminator", "gradient_norm/generator"):
+        assert values[1][name] == pytest.approx(values[0][name], rel=0.02)
+
+
+@pytest.mark.parametrize("fused", ["false", "true"])
+def test_a_step_that_loss_scaling_leaves_out_is_no_divergence(built, fused):
+    parts = built(
+        "model=mlp", "penalty=none", *(f"optimizer.{n}.fused={fused}" for n in ("discriminator", "generator"))
+    )
+    before = state(parts.system)
+    system = fit(with_loss_scaling(parts, 1e30))
+    for key, weight in system.discriminator.named_parameters():
+        assert torch.equal(weight, before[f"discriminator.{key}"])
+    assert parts.loop.latest["gradient_norm/discriminator"] == 0
+    assert parts.loop.latest["loss/discriminator"] > 0
 
 
 def test_a_lazy_penalty_keeps_its_mean_strength(built):
