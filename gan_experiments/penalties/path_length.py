@@ -74,5 +74,5 @@ def _generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> t
     mapping: Any = getattr(kind, "mapping", getattr(kind, "styles", Generator.styles))
     if mapping is not Generator.styles:
         points = mapping(generator, latents, labels)
-        return points, in_float32(generator.synthesize(points))  # type: ignore[operator]
+        return points, in_float32(generator.synthesize(points, labels))  # type: ignore[operator]
     return latents, in_float32(generator(latents, labels))

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from gan_experiments.core.contracts import Generator
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import DataFacts
 from gan_experiments.networks.transformer import TransformerGenerator
@@ -31,7 +32,7 @@ class StyleGenerator(nn.Module):
     def mapping(self, latents, labels=None):
         return 2 * latents[:, None].expand(-1, 3, -1)
 
-    def synthesize(self, w):
+    def synthesize(self, w, labels=None):
         return (w.flatten(1) @ self.matrix.T).reshape(-1, 2, 4, 4)
 
     def forward(self, latents, labels=None):
@@ -43,6 +44,29 @@ def test_with_a_mapping_it_is_measured_in_w_with_the_mean_over_layers(parts):
     step = parts.step(side="generator", generator=StyleGenerator(matrix))
     gradient = (Stream("test").normal(4, 2, 4, 4).flatten(1) / 4 @ matrix).reshape(4, 3, 6)
     lengths = gradient.square().sum(2).mean(1).sqrt()
+    value = PathLength(decay=0.0, batch_shrink=1).generator(step)
+    torch.testing.assert_close(value, lengths.square().mean())
+
+
+class ByClass(Generator):
+    """w = z; image = (class + 1) B w: the layers behind the styles know the class, too."""
+
+    def __init__(self, matrix):
+        nn.Module.__init__(self)
+        self.matrix = nn.Parameter(matrix)
+
+    def styles(self, latents, labels=None):
+        return 1 * latents
+
+    def synthesize(self, styles, labels=None):
+        return ((labels[:, None] + 1) * styles @ self.matrix.T).reshape(-1, 2, 4, 4)
+
+
+def test_layers_behind_the_styles_are_given_the_labels(parts):
+    matrix = torch.randn(32, 6)
+    step = parts.step(side="generator", generator=parts.LinearGenerator(matrix, (2, 4, 4)))
+    step.generator, step.fake_labels = ByClass(matrix), torch.tensor([0, 2, 1, 0])
+    lengths = (step.fake_labels + 1) * (Stream("test").normal(4, 2, 4, 4).flatten(1) / 4 @ matrix).norm(dim=1)
     value = PathLength(decay=0.0, batch_shrink=1).generator(step)
     torch.testing.assert_close(value, lengths.square().mean())
 
