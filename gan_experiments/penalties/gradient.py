@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
 
 from gan_experiments.core.contracts import Penalty
 from gan_experiments.core.precision import in_float32
@@ -80,17 +81,24 @@ def squared_slope(
     ``E (D(x + e) - D(x))^2 / epsilon^2`` over noise ``e ~ N(0, epsilon^2 I)``: equal to ``E ||grad D||^2`` for a linear
     discriminator, with an error of order ``epsilon^2`` otherwise. It needs first derivatives only.
 
+    With spectral normalization both outputs are of one pass: every pass improves the singular values that weights are
+    divided by, and the difference of two would be that of the weights, divided by ``epsilon``.
+
     Args:
         discriminator: The discriminator.
         images: ``(B, C, H, W)``; a gradient reaches them if they are a function of others, as unrolled fakes are.
         labels: ``(B,)`` or ``None``.
-        output: The discriminator's output for ``images`` in float32; if ``None`` it is computed again.
+        output: The discriminator's output for ``images`` in float32; if ``None``, or if it cannot be compared with that
+            of another pass, it is computed again.
         epsilon: Standard deviation of the noise.
         rng: Draws the noise, per sample.
     """
     images = in_float32(images if images.grad_fn is not None else images.detach())
-    if output is None:
-        output = discriminator(images, labels)
     noise = rng.normal(len(images), *images.shape[1:]).to(images.device)
+    if any(isinstance(module, _SpectralNorm) and module.training for module in discriminator.modules()):
+        twice = None if labels is None else torch.cat([labels, labels])
+        output, moved = scores(discriminator(torch.cat([images, images + epsilon * noise]), twice)).chunk(2)
+        return ((moved - output) / epsilon).square().mean()
+    output = discriminator(images, labels) if output is None else output
     moved = discriminator(images + epsilon * noise, labels)
     return ((scores(moved) - scores(output)) / epsilon).square().mean()

@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils import parametrizations
 
 from gan_experiments.core.randomness import Stream
 from gan_experiments.penalties.approximate_r1 import ApproximateR1
@@ -58,6 +60,22 @@ def test_it_reuses_the_pass_of_the_loss_if_that_is_precise(parts, approximate, f
     before = discriminator.calls
     approximate().discriminator(step)
     assert discriminator.calls - before == 1 + (not full_precision)
+
+
+@BOTH
+def test_two_passes_of_a_spectrally_normalized_discriminator_are_compared_as_one(parts, exact, approximate):
+    """Its weights differ between passes: the vectors of the power method are far from those of the largest value."""
+    torch.manual_seed(0)
+    discriminator, values = parts.SmallDiscriminator(), {}
+    parametrizations.spectral_norm(discriminator.head)
+    parametrizations.spectral_norm(discriminator.layers[0])
+    norm = discriminator.layers[0].parametrizations.weight[0]
+    for kind in (exact, approximate):
+        with torch.no_grad():
+            norm._v.copy_(nn.functional.normalize(torch.arange(1.0, 19.0), dim=0))
+        step = parts.step(discriminator=discriminator, batch=4096)
+        values[kind] = kind().discriminator(step)
+    torch.testing.assert_close(values[approximate], values[exact], rtol=0.3, atol=0)
 
 
 def test_the_noise_is_that_of_the_step(parts):
