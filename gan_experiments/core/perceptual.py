@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 import torchmetrics
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 from torchvision.models import AlexNet_Weights, VGG16_Weights, alexnet, vgg16
 
 from gan_experiments.core.images import to_float
@@ -16,6 +17,7 @@ from gan_experiments.core.types import ConfigError
 from gan_experiments.core.weights import find_weights, read_weights
 
 MIN_PIXELS = 32
+_SIDE = 256  # pixels; to this StyleGAN2 reduces larger images
 
 Backbone = Literal["alex", "vgg"]
 
@@ -80,6 +82,15 @@ class PerceptualEmbedding(nn.Module):
             area = hidden.shape[2] * hidden.shape[3]
             parts.append((unit * self.get_buffer(f"roots{layer}") / area**0.5).flatten(1))
         return torch.cat(parts, 1)
+
+
+def reduced(images: Tensor) -> Tensor:
+    """Return images ``(B, C, H, W)`` as StyleGAN2 shows them to LPIPS: float32, averaged in blocks to 256 pixels.
+
+    Its path lengths and its projector divide the side of squares by 256 and round down. Here it is the shorter side,
+    which leaves rectangles their shape: a side of 512 is halved, one of 511 stays. LPIPS itself reduces nothing.
+    """
+    return avg_pool2d(images.float(), max(1, min(images.shape[-2:]) // _SIDE))
 
 
 def load_backbone(

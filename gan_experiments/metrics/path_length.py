@@ -8,12 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from annotated_types import Interval
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 from torchmetrics.utilities import dim_zero_cat
 
 from gan_experiments.core.checks import ConfigView, Problem
 from gan_experiments.core.contracts import Generator
-from gan_experiments.core.perceptual import Backbone, PerceptualEmbedding, load_backbone
+from gan_experiments.core.perceptual import Backbone, PerceptualEmbedding, load_backbone, reduced
 from gan_experiments.core.step import Batch, Generated, Translated
 from gan_experiments.core.types import ConfigError
 from gan_experiments.core.weights import hash_weights
@@ -24,14 +23,13 @@ from gan_experiments.metrics.measure import Measure
 
 StepLength = Annotated[float, Interval(ge=1e-6, le=1)]  # shorter ones are lost in the rounding of images
 
-_SIDE = 256  # pixels; larger images are reduced to it
-
 
 class PathLength(Measure):
     """Perceptual path length: the mean LPIPS of images a small step apart, over its square (Karras et al. 2019).
 
     A path leads from the latent of each generated image to another, of the same class. As in the code of StyleGAN2,
-    the lowest and highest 1 % do not count, and larger images are averaged to 256 pixels; images are not cropped.
+    the lowest and highest 1 % do not count, and larger images are averaged to 256 pixels; images are not cropped. Its
+    images are square; of rectangular ones the shorter side counts, as for projections.
 
     Values:
         ``ppl``: 0 for a generator that ignores its latents, so it does not measure quality. There is no real baseline.
@@ -93,9 +91,9 @@ class PathLength(Measure):
 
     def update(self, before: Tensor, after: Tensor) -> None:
         """Add pairs of images ``(B, C, H, W)`` in [-1, 1], a step apart."""
-        network, factor = self._embedding[0].to(before.device), max(1, before.shape[-1] // _SIDE)
+        network = self._embedding[0].to(before.device)
         with torch.no_grad(), torch.autocast(before.device.type, enabled=False):
-            first, second = (network(avg_pool2d(images.float(), factor)) for images in (before, after))
+            first, second = (network(reduced(images)) for images in (before, after))
         self.lengths.append(perceptual_path_lengths(first, second, self.epsilon))
 
     def compute(self) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool2d
 
 from gan_experiments.core.contracts import Generator
 from gan_experiments.core.images import image_grid, to_float
-from gan_experiments.core.perceptual import MIN_PIXELS, Backbone, PerceptualEmbedding, load_backbone
+from gan_experiments.core.perceptual import MIN_PIXELS, Backbone, PerceptualEmbedding, load_backbone, reduced
 from gan_experiments.core.randomness import Stream
 from gan_experiments.core.types import ConfigError, DataFacts, NonNegativeInt, PositiveFloat, PositiveInt
 from gan_experiments.data.files.framing import Framing
@@ -26,7 +26,6 @@ Distance = Literal["pixels", "alex", "vgg"]
 
 _STYLES = 1000  # of random latents, whose mean the search begins at and whose spread scales its noise
 _NOISE, _NOISY = 0.05, 0.75  # noise as a share of that spread, and the part of the search in which it falls to 0
-_SIDE = 256  # pixels; LPIPS sees larger images reduced to it
 _RISE, _FALL = 0.05, 0.25  # parts of the search in which the rate rises and falls
 
 
@@ -169,10 +168,9 @@ def lpips(network: Backbone, weights: str | None, generator: Generator) -> Calla
     if facts.shorter_side < MIN_PIXELS or facts.channels == 2:
         raise ConfigError(f"output.distance: LPIPS needs grey or coloured images of {MIN_PIXELS} pixels; take pixels")
     embed = PerceptualEmbedding(load_backbone(weights, "output.weights", network), network).to(device_of(generator))
-    factor = max(1, facts.shorter_side // _SIDE)
 
     def distance(images: Tensor, targets: Tensor) -> Tensor:
-        first, second = (embed(avg_pool2d(each[:, :3].float(), factor)) for each in (images, targets))
+        first, second = (embed(reduced(each[:, :3])) for each in (images, targets))
         total: Tensor = (first - second).square().sum()
         return total
 

@@ -8,7 +8,7 @@ from torchvision.models import vgg16
 
 from gan_experiments.core import weights as weights_module
 from gan_experiments.core.images import to_float
-from gan_experiments.core.perceptual import PerceptualEmbedding, load_backbone
+from gan_experiments.core.perceptual import PerceptualEmbedding, load_backbone, reduced
 from gan_experiments.core.types import ConfigError
 
 IMAGES = torch.randint(256, (5, 3, 40, 36), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -86,3 +86,12 @@ def test_images_that_are_too_small_are_refused(embedding):
     with pytest.raises(ValueError, match="32 pixels, not"):
         embedding(IMAGES[..., :28, :28])
     assert embedding(IMAGES[..., :32, :32]).isfinite().all()
+
+
+@pytest.mark.parametrize(("height", "width", "block"), [(512, 512, 2), (256, 512, 1), (768, 1024, 3), (511, 300, 1)])
+def test_the_shorter_side_of_large_images_is_reduced_whichever_it_is(height, width, block):
+    images = torch.rand(1, 2, height, width, generator=torch.Generator().manual_seed(0))
+    blocks = images[:, :, :, : width // block * block].view(1, 2, height // block, block, width // block, block)
+    expected = blocks.mean((3, 5))
+    assert torch.allclose(reduced(images), expected, atol=1e-6)
+    assert torch.allclose(reduced(images.mT), expected.mT, atol=1e-6)

@@ -52,6 +52,15 @@ def test_large_images_are_averaged_to_256_pixels(measure):
     assert measure.lengths[0].item() == pytest.approx(measure.lengths[1].item(), rel=1e-4)
 
 
+def test_rectangles_are_reduced_by_their_shorter_side(measure):
+    large = torch.rand(1, 1, 256, 512, generator=torch.Generator().manual_seed(0))
+    measure.update(large, large.flip(-1))
+    embedding = PerceptualEmbedding(random_backbone())
+    assert measure.lengths[0].item() == pytest.approx(
+        (embedding(large) - embedding(large.flip(-1))).square().sum().item() / 0.1**2, rel=1e-4
+    )
+
+
 def test_images_alone_and_wrong_configs_are_refused(measure):
     with pytest.raises(ConfigError, match="needs a generator, without truncation"):
         measure.update_batch(Batch(torch.zeros(2, 3, 32, 32), None))
