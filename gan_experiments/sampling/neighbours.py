@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -50,13 +51,22 @@ class Neighbours(Sheet):
         self.extractor.prepare(data)
         device = device_of(generator)
         network = self.extractor.to(device)
-        generated, real = (
-            torch.cat([extract(network, part.to(device)).features for part in torch.split(images, _BATCH)]).double()
-            for images in (samples, data.images)
-        )
-        distances = torch.cdist(generated, real)  # (count, N)
-        nearest = distances.topk(min(self.neighbours, len(real)), largest=False).indices.cpu()
-        left = image_grid(samples, columns=1)
-        right = image_grid(data.images[nearest.flatten()], columns=nearest.shape[1])
-        sheet = torch.cat([left, left.new_full((3, left.shape[1], _GAP), 255), right], dim=2)
+
+        def features(images: Tensor) -> Iterator[Tensor]:
+            for part in torch.split(images, _BATCH):
+                yield extract(network, part.to(device)).features.double()
+
+        generated = torch.cat(list(features(samples)))
+        distances = torch.cat([torch.cdist(generated, part) for part in features(data.images)], dim=1)  # (count, N)
+        nearest = distances.topk(min(self.neighbours, distances.shape[1]), largest=False).indices.cpu()
+        rows = torch.cat([samples[:, None], data.images[nearest]], dim=1)
+        sheet = _parted(image_grid(rows.flatten(0, 1), columns=rows.shape[1]), rows.shape[1])
         return sheet if labels is None else label_rows(sheet, class_labels(labels.tolist(), self.class_names))
+
+
+def _parted(grid: Tensor, columns: int) -> Tensor:
+    """Return a grid with a white gap between its first column and the others."""
+    border = 2  # around each image, and shared by neighbours
+    cell = (grid.shape[2] - border) // columns
+    gap = grid.new_full((3, grid.shape[1], _GAP), 255)
+    return torch.cat([grid[:, :, : cell + border], gap, grid[:, :, cell:]], dim=2)

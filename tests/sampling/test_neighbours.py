@@ -1,8 +1,11 @@
+import weakref
+
 import torch
 from stubs import CELL, Echo, cells, real
 
 from gan_experiments.core.images import to_float, to_uint8
 from gan_experiments.metrics.extractors.base import Extractor
+from gan_experiments.sampling import neighbours
 from gan_experiments.sampling.neighbours import Neighbours
 
 
@@ -35,9 +38,30 @@ def test_the_nearest_real_images_stand_beside_each_sample():
         assert torch.equal(row, data.images.flatten(1)[order[:4]])
 
 
+def test_features_of_few_real_images_are_held_at_once(monkeypatch):
+    whole = Neighbours(Pixels(), count=1, neighbours=4)(Echo(), real(), 5)
+    monkeypatch.setattr(neighbours, "_BATCH", 2)
+    held = []
+
+    class Counted(Pixels):
+        def forward(self, images):
+            features = super().forward(images)[0].double()
+            held.append(weakref.ref(features))
+            assert sum(each() is not None for each in held) <= 3  # with those of the sample and of the part before
+            return features, None
+
+    assert torch.equal(Neighbours(Counted(), count=1, neighbours=4)(Echo(), real(), 5), whole)
+    assert len(held) > 4
+
+
 def test_what_was_learned_by_heart_is_found():
     sheet = Neighbours(Pixels(), count=2, neighbours=1)(Parrot(), real(), 0)
     assert torch.equal(cells(sheet, 1), cells(sheet[:, :, CELL + 2 + 6 :], 1))
+
+
+def test_one_sample_stands_beside_several_images():
+    sheet = Neighbours(Pixels(), count=1, neighbours=3)(Echo(), real(), 0)
+    assert sheet.shape == (3, CELL + 2, CELL + 2 + 6 + 3 * CELL + 2)
 
 
 def test_there_are_no_more_neighbours_than_images():
