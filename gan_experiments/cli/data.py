@@ -70,6 +70,7 @@ def run(request: Request) -> int:
     replaced = {key_of(line) for line in own}
     read = [line for line in request.overrides if key_of(line).partition(".")[0] in ("dataset", "trusted")]
     command = [*(line for line in read if key_of(line) not in replaced), *own]
+    command += fitting_batch(command, data.num_training, request.config_dir)
     folder = [] if request.config_dir is None else ["--config-dir", str(request.config_dir)]
     print(f"to train on it:\n  {shlex.join(['gan-train', *folder, *command])}", flush=True)
     if estimate := expected_time(command, request.config_dir):
@@ -124,6 +125,19 @@ def fitting_size(facts: DataFacts, network: type[Generator]) -> list[str]:
     if (height, width) == (facts.height, facts.width):
         return []
     return [f"dataset.image_size={height}" if height == width else f"dataset.image_size=[{height},{width}]"]
+
+
+def fitting_batch(overrides: list[str], num_images: int, config_dir: str | Path | None = None) -> list[str]:
+    """Return the override of the batch size if that of these overrides is more than the training images."""
+    from gan_experiments.api.compose import compose
+
+    try:
+        with silence():
+            size = compose(overrides, config_dir=config_dir)["batch_size"]
+    except Exception:  # gan-train itself says why
+        return []
+    largest_power: int = 2 ** (num_images.bit_length() - 1)  # by which groups of a batch are divided without a rest
+    return [f"batch_size={largest_power}"] if size > num_images else []
 
 
 def write(request: Request) -> int:

@@ -102,6 +102,7 @@ def _classes(data: ImageData) -> list[str]:
     counts = data.class_sizes
     if counts is None:
         return ["  classes      none: the images have no labels"]
-    line = f"  classes      {len(counts)}, of {int(counts.min()):,} to {int(counts.max()):,} images"
+    sizes = dict.fromkeys((f"{int(counts.min()):,}", f"{int(counts.max()):,}"))  # one, where they are equal
+    line = f"  classes      {len(counts)}, of {' to '.join(sizes)} images{' each' * (len(sizes) == 1)}"
     named = [f"{name} {count:,}" for name, count in zip(data.class_names, counts.tolist(), strict=True)]
     return [line, f"               {first_few(named, _MAX_LISTED)}"]

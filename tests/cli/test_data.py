@@ -72,7 +72,21 @@ def test_a_part_is_described_as_a_run_would_see_it(call, tmp_path):
     code, out, err = call(data, "describe", "dataset=image_archive", "dataset.path=pictures.zip", "dataset.per_class=2")
     assert code == 0, err
     assert "  trained on   4 of them" in out
-    assert "  classes      2, of 2 to 2 images" in out
+    assert "  classes      2, of 2 images each" in out
+
+
+def test_the_batch_of_the_command_is_filled_by_few_images(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "expected_time", lambda overrides, config_dir: "")
+    write_archive(tmp_path / "pictures.zip", PICTURES)
+    given = ["dataset=image_archive", "dataset.path=pictures.zip", "dataset.image_size=32"]
+    code, out, err = call(data, "describe", *given)
+    assert code == 0, err
+    command = shlex.split(out.splitlines()[-1])
+    assert command == ["gan-train", *given, "experiment=small_folder", "batch_size=8"]
+    code, _, err = call(train, *command[1:], "budget.images=8", "metrics=none")
+    assert code == 0, err
+    assert data.fitting_batch(["dataset=digits"], 128) == []
+    assert data.fitting_batch(["dataset=digits"], 127) == ["batch_size=64"]
 
 
 def test_points_are_described_and_drawn(call):

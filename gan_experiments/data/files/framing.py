@@ -116,7 +116,8 @@ def guess_size(first: str, opened: AbstractContextManager[Opener]) -> int:
     except Exception as error:  # Pillow raises exceptions of many types for damaged files
         raise ConfigError(f"dataset.image_size: no value given, and {first} cannot be read ({error})") from error
     if not 1 < min(width, height) <= LARGEST_GUESS:
-        raise ConfigError(f"dataset.image_size: no value given, and {first} has {width}x{height} pixels")
+        text = f"no value given, and {first} has {width}x{height} pixels"
+        raise ConfigError(f"dataset.image_size: {text}: give one, such as dataset.image_size=64")
     return min(width, height)
 
 

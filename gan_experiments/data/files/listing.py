@@ -6,6 +6,7 @@ import hashlib
 import os
 import struct
 import zipfile
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from gan_experiments.data.files.pictures import ARRAY, Opener, Picture, formats,
 
 SPLITS = {"train", "test", "val", "valid", "validation"}
 LARGEST_FILE = 2**30  # bytes of an image file, unpacked
+_MAX_LISTED = 5  # suffixes that a message names
 
 
 class File(NamedTuple):
@@ -157,6 +159,10 @@ class Archive:
     def _archive(self) -> Iterator[zipfile.ZipFile]:
         if not self.path.exists():
             raise ConfigError(f"{self.key}: there is no file {self.path}")
+        if self.path.is_dir():
+            raise ConfigError(
+                f"{self.key}: {self.path} is a folder: take dataset=image_folder dataset.root={self.path}"
+            )
         try:
             if not self.path.is_file():
                 raise OSError("not a regular file")
@@ -185,7 +191,7 @@ def list_images(source: Folder | Archive, below: str | None = None) -> Listing:
     images = [file for file in inside if file.name in every]
     folder = f"{source.path}/{prefix}".rstrip("/")
     if not images:
-        raise ConfigError(f"{source.key}: there are no images in {folder}")
+        raise ConfigError(f"{source.key}: there are no images in {folder}{_other_files(inside)}")
     class_names, labels = _classes([file.name[len(prefix) :] for file in inside], images, prefix, source.key, folder)
     if below is None and len(class_names) == 1:
         class_names, labels = (), None
@@ -241,9 +247,19 @@ def _classes(
         return (), None
     empty = [name for name in folders if name not in filled]
     if empty:
-        raise ConfigError(f"{key}: {folder} contains class folders without images: {first_few(empty, 10)}")
+        text = f"{folder} contains class folders without images: {first_few(empty, 10)}"
+        raise ConfigError(f"{key}: {text}: remove them, or put images into them")
     number = {name: label for label, name in enumerate(folders)}
     return tuple(folders), tuple(number[parts[0]] for parts in tops)
+
+
+def _other_files(files: Sequence[File]) -> str:
+    """Return the suffixes of files that are not images, in words; empty if there are none."""
+    others = Counter(os.path.splitext(file.name)[1].lower() for file in files if not file.name.endswith("/"))
+    if not others:
+        return ""
+    listed = first_few([f"{count:,} {suffix}" for suffix, count in others.most_common()], _MAX_LISTED)
+    return f", but other files ({listed}): convert them to one of {', '.join(formats())}"
 
 
 def _escapes(name: str) -> bool:

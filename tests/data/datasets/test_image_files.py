@@ -105,7 +105,9 @@ def test_a_broken_link_counts_as_unreadable(root):
 
 def test_a_large_first_image_needs_a_size(tmp_path):
     root = write_folder(tmp_path / "photos", {"a.png": png(0, 300)})
-    with pytest.raises(ConfigError, match=r"^dataset.image_size: no value given, and a.png has 300x300 pixels$"):
+    with pytest.raises(
+        ConfigError, match=r"^dataset.image_size: no value given, and a.png has 300x300 pixels: give one, such"
+    ):
         _ = ImageFolder(str(root)).facts
     assert ImageFolder(str(root), image_size=64).facts.image_size == 64
 

@@ -114,7 +114,8 @@ def test_a_readme_beside_class_folders_is_ignored(source):
     [
         (["notes.txt"], "there are no images in "),
         (["a.png", "cat/b.png"], r"both images \(a.png\) and folders of images \(cat\)"),
-        (["cat/b.png", "dog/", "cow/note.txt"], "class folders without images: cow, dog"),
+        (["cat/b.png", "dog/", "cow/note.txt"], "class folders without images: cow, dog: remove them, or put"),
+        (["a.heic", "b.HEIC", "c.txt"], r"no images in .*, but other files \(2 .heic, 1 .txt\): convert .* JPEG,"),
     ],
 )
 def test_ambiguous_folders_are_refused(source, names, problem):
@@ -122,6 +123,14 @@ def test_ambiguous_folders_are_refused(source, names, problem):
         list_images(source(*names))
     assert str(error.value).startswith(("dataset.root: ", "dataset.path: "))
     assert len(error.value.problems) == 1
+
+
+def test_a_folder_is_no_archive(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        list_images(Archive(tmp_path))
+    assert error.value.problems == [
+        f"dataset.path: {tmp_path} is a folder: take dataset=image_folder dataset.root={tmp_path}"
+    ]
 
 
 def test_a_missing_subfolder(source):
