@@ -142,9 +142,10 @@ def _nothing_to_test(comparison: Comparison) -> str:
         text = f"{subject} {_reached(comparison)} ({count})."
         return f"{text} There is only one arm, so nothing is compared."
     if len(ended) == 1:
-        return f"Only {ended[0].label} has runs that have ended, so nothing is compared."
+        return f"Only {ended[0].label} has runs that ended with a {score_name(comparison)}, so nothing is compared."
     if comparison.baseline is not None and all(arm.label != comparison.baseline for arm in ended):
-        return f"The baseline {comparison.baseline} has no run that has ended, so nothing is compared."
+        run = f"run that ended with a {score_name(comparison)}"
+        return f"The baseline {comparison.baseline} has no {run}, so nothing is compared."
     if any(pair.verdict != UNTESTED for pair in comparison.pairs):
         return ""
     if max(arm.count for arm in ended) > 1:

@@ -200,6 +200,9 @@ def _scan(shard: Path) -> tuple[np.ndarray, ShardStatistics]:
     """List the images of one shard."""
     from webdataset.tariterators import group_by_keys  # the format's rule for which files form a sample
 
+    if shard.is_dir():
+        text = f"{shard} is a folder: name its archives, such as '{shard}/{{0000..0002}}.tar'"
+        raise ConfigError(f"dataset.urls: {text}, or take dataset=image_folder dataset.root={shard}")
     statistics, entries = ShardStatistics(), []
     formats, array = {suffix[1:] for suffix in suffixes()}, ARRAY[1:]
     try:

@@ -129,7 +129,7 @@ def test_a_baseline_without_an_end_is_said(tmp_path, compared):
     study = write_study(tmp_path, {"hinge": [4.0, 4.2], "wasserstein": [5.0, 5.1]})
     write_run(study / "m", "minimax", status="running")
     text = words.verdict(compared(study, baseline="minimax"))
-    assert text == ["The baseline minimax has no run that has ended, so nothing is compared."]
+    assert text == ["The baseline minimax has no run that ended with a final FID, so nothing is compared."]
 
 
 def test_single_seeds_beside_several_are_said(tmp_path, compared):
@@ -167,9 +167,17 @@ def test_arms_with_no_finished_run_do_not_stop_the_others(tmp_path, compared):
     write_run(study / "m", "minimax", status="failed")
     comparison = compared(study)
     assert comparison.pairs == []
-    assert words.verdict(comparison) == ["Only hinge has runs that have ended, so nothing is compared."]
+    assert words.verdict(comparison) == ["Only hinge has runs that ended with a final FID, so nothing is compared."]
     text = words.verdict(compared(study, baseline="minimax"))
-    assert text == ["Only hinge has runs that have ended, so nothing is compared."]
+    assert text == ["Only hinge has runs that ended with a final FID, so nothing is compared."]
+
+
+def test_an_arm_that_ended_without_the_measure_is_not_said_to_be_unfinished(tmp_path, compared):
+    study = write_study(tmp_path, {"hinge": [4.0, 4.2, 4.1]})
+    write_run(study / "m", "minimax", record={"final": {}, "best": {}})
+    assert words.verdict(compared(study)) == [
+        "Only hinge has runs that ended with a final FID, so nothing is compared."
+    ]
 
 
 def test_seeds_that_cannot_be_estimated_are_not_said_to_be_many(tmp_path, compared):

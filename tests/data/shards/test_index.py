@@ -95,6 +95,12 @@ def test_a_wrong_shard_is_refused_in_one_line(tmp_path, cache, case):
     assert [path.suffix for path in cache.iterdir()] == [".lock"]  # nothing half-made
 
 
+def test_a_folder_of_shards_is_no_shard(tmp_path):
+    write_shards(tmp_path)
+    with pytest.raises(ConfigError, match=r"^dataset.urls: .* is a folder: name its archives, such as '.*\.\..*tar'"):
+        _ = Shards(str(tmp_path)).facts
+
+
 def test_a_compressed_shard_is_refused(tmp_path):
     shard = write_tar(tmp_path / "a.tar", {"a.png": png(0)})
     subprocess.run(["gzip", str(shard)], check=True)
