@@ -48,12 +48,13 @@ def check_run(parts: Parts, config: Mapping[str, Any]) -> None:
 def overload() -> str | None:
     """Return a warning if other processes leave too few cores for the threads of torch; else ``None``.
 
-    Threads that wait for one that has no core make the steps of small networks many times slower.
+    Threads that wait for one that has no core make the steps of small networks many times slower. The load is that of
+    the whole machine, also where this process may use some of its cores only, as a job of a cluster may.
     """
     if not hasattr(os, "getloadavg"):  # Windows
         return None
     load, threads = os.getloadavg()[0], torch.get_num_threads()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS: all
+    cores = os.cpu_count() or 1
     if load <= cores or threads == 1:
         return None
     return (

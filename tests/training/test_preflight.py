@@ -133,13 +133,21 @@ def test_a_wrong_shape_is_named_with_the_expected_one(system, monkeypatch, netwo
 @pytest.mark.parametrize(("load", "threads", "warned"), [(9.5, 2, True), (9.5, 1, False), (0.5, 2, False)])
 def test_too_many_threads_for_a_busy_machine_are_warned_of(monkeypatch, load, threads, warned):
     monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("torch.get_num_threads", lambda: threads)
     text = overload()
     assert (text is not None) == warned
     if warned:
         assert text.startswith("other processes use this machine: a load of 9.5 on 2 cores")
         assert "OMP_NUM_THREADS=1" in text
+
+
+def test_the_load_of_other_cores_than_those_of_this_process_is_no_reason_to_warn(monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (50.0, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 4)
+    assert overload() is None
 
 
 def test_all_wrong_shapes_are_named_at_once(system):
