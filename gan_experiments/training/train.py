@@ -173,9 +173,9 @@ def _automatic_weights(system: System, config: Mapping[str, Any]) -> dict[str, f
 
 
 def _close_record(run: RunFolder, parts: Parts, status: str, **fields: Any) -> None:
-    latest, clock = parts.loop.latest, parts.system.clock
+    monitor, clock = parts.loop.monitor, parts.system.clock
     not_logged = {logger.name: logger.failed for logger in run_loggers(parts.trainer) if logger.failed}
-    seconds = latest.get("speed/seconds", run.record().get("seconds", 0.0))
+    seconds = monitor.seconds if monitor else run.record().get("seconds", 0.0)
     run.update_record(
         status=status,
         images_seen=clock.images_seen,

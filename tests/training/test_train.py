@@ -118,6 +118,7 @@ def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny,
         monkeypatch.setattr(GAN, "step", stop_once)
         assert train(config, stopped) == 128 + signal.SIGTERM
         assert load_checkpoint(stopped.checkpoint("last"))["images_seen"] == at
+        assert stopped.record()["seconds"] > 0  # also before the first row
     monkeypatch.setattr(GAN, "step", step)
     assert train(config, stopped) == 0
     assert_same_run(whole, stopped)
@@ -126,11 +127,12 @@ def test_a_run_stopped_in_the_middle_of_everything_ends_with_the_same_bits(tiny,
 def test_a_finished_run_that_was_not_marked_so_is_only_marked(fit, tiny):
     run = fit()
     before = run.checkpoint("last").read_bytes()
-    final = run.record()["final"]
-    run.update_record(status="running", final=None)
+    final, seconds = run.record()["final"], run.record()["seconds"]
+    run.update_record(status="running", final=None, seconds=0.0)
     fit()
     assert run.record()["status"] == "finished"
     assert run.record()["final"] == final
+    assert run.record()["seconds"] == seconds
     assert run.checkpoint("last").read_bytes() == before
 
 

@@ -22,13 +22,22 @@ class Monitor(LoopPart):
 
     def __init__(self, every: PositiveInt = 5000) -> None:
         self.every = every
-        self._training_seconds = 0.0  # over all processes that have carried the run
+        self._training_seconds = 0.0  # up to the last reading, over all processes that have carried the run
         self._last_time = 0.0
         self._last_images = 0
+        self._clock: Clock | None = None
 
     def start(self, clock: Clock) -> None:
         """Start measuring time."""
+        self._clock = clock
         self._last_time, self._last_images = time.perf_counter(), clock.images_seen
+
+    @property
+    def seconds(self) -> float:
+        """The training time so far: also that of steps since the last reading."""
+        if self._clock is None or self._clock.images_seen == self._last_images:
+            return self._training_seconds
+        return self._training_seconds + time.perf_counter() - self._last_time
 
     def exclude(self, seconds: float) -> None:
         """Do not count ``seconds`` since the last reading as training time."""
@@ -53,7 +62,7 @@ class Monitor(LoopPart):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the training time so far."""
-        return {"seconds": self._training_seconds}
+        return {"seconds": self.seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the training time so far."""

@@ -1,5 +1,9 @@
 import csv
 
+from gan_experiments.core.clock import Clock
+from gan_experiments.training.callbacks import monitor as module
+from gan_experiments.training.callbacks.monitor import Monitor
+
 
 def rows(run):
     with run.metrics_file.open() as file:
@@ -22,3 +26,18 @@ def test_a_row_has_every_scalar(fit):
 
 def test_energies_have_no_accuracy_and_no_row_is_missed(fit):
     assert all(float(row["speed/seconds"]) > 0 for row in rows(fit("callbacks.monitor.every=1", "metrics=none")))
+
+
+def test_the_time_of_steps_since_the_last_row_is_that_of_a_run_that_is_saved_between_rows(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    clock, monitor = Clock(8, 64), Monitor()
+    monitor.start(clock)
+    clock.advance()
+    now[0] = 103.0
+    resumed = Monitor()
+    resumed.load_state_dict(monitor.state_dict())
+    resumed.start(clock)
+    assert monitor.seconds == resumed.seconds == 3.0
+    now[0] = 110.0  # no step since: an evaluation that was cut off, or the writing of files
+    assert resumed.seconds == 3.0
