@@ -121,7 +121,7 @@ class RunLoop(pl.Callback):
             self.progress.update(clock, self.latest)
         if clock.finished:
             trainer.should_stop = True
-        elif self._is_stopped() or self.stop.requested(clock.step, trainer.world_size, trainer.strategy.root_device):
+        elif self._ends_here(trainer, clock.step):
             if self.checkpoint:
                 self.checkpoint.save(trainer)
             trainer.should_stop = True
@@ -184,6 +184,11 @@ class RunLoop(pl.Callback):
         self.stop.reclaim_sigterm()
         self._let_run(trainer)
         trainer.should_stop = clock.finished or self._is_stopped()
+
+    def _ends_here(self, trainer: pl.Trainer, step: int) -> bool:
+        """Return whether the rule, a signal or a callback of the user's ends the run after ``step``; all must call."""
+        requested = self.stop.requested(step, trainer.world_size, trainer.strategy.root_device)
+        return requested or self._is_stopped() or bool(trainer.should_stop)
 
     def _is_stopped(self) -> bool:
         return self.rule is not None and bool(self.rule.stopped)

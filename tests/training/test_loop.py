@@ -91,6 +91,19 @@ def test_a_callback_of_the_users_sees_the_values_of_its_step_and_is_saved_with_i
     assert states["RunLoop"]["evaluation"]["best"]["images_seen"] == 32
 
 
+def test_a_run_that_a_callback_of_the_users_ends_is_saved_where_it_ends(counting, tmp_path, monkeypatch):
+    count = Counting.on_train_batch_end
+
+    def count_to_three(self, trainer, *arguments):
+        count(self, trainer, *arguments)
+        trainer.should_stop = self.steps == 3
+
+    monkeypatch.setattr(Counting, "on_train_batch_end", count_to_three)
+    run = RunFolder(tmp_path)
+    train(counting("metrics=none", "callbacks.checkpoint.every=16"), run)
+    assert run.record()["images_seen"] == load_checkpoint(run.checkpoint("last"))["images_seen"] == 24
+
+
 def test_the_state_of_the_parts_survives(counting, tiny, tmp_path, monkeypatch):
     run, config = RunFolder(tmp_path), counting("budget.images=96")
     whole = building.build(config, RunFolder(tmp_path / "whole"))
