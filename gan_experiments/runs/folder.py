@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -26,6 +27,7 @@ WORKER = "GAN_EXPERIMENTS_WORKER"
 OUTPUTS = Path("outputs")  # where runs are unless output_dir says otherwise
 _PATIENCE = 60.0  # seconds to wait for another process that changes the record
 _GRACE = 0.5  # seconds to wait for a lock: one that is tested (``held``), or whose process is ending, is free soon
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)  # Lustre without its option flock, for one
 
 
 def how_to_import(path: Path) -> str:
@@ -179,6 +181,7 @@ class RunFolder:
 
         Raises:
             HeldError: Another process holds the lock.
+            ConfigError: The file system has no locks.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         give_up = time.monotonic() + _GRACE
@@ -190,6 +193,11 @@ class RunFolder:
                 except BlockingIOError:
                     if time.monotonic() > give_up:
                         raise HeldError(f"{self.path}: another process is training this run") from None
+                except OSError as error:
+                    if error.errno not in _NO_LOCKS:
+                        raise
+                    text = "its file system has no locks, which keep two processes from training one run"
+                    raise ConfigError(f"{self.path}: {text} ({error.strerror}): take another output_dir") from None
                 time.sleep(_GRACE / 10)
             yield descriptor
 

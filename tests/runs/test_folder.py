@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -179,3 +180,13 @@ def test_a_place_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     with pytest.raises(ConfigError, match=f"no permission to write to {tmp_path}"):
         RunFolder(tmp_path / "a" / "b").check_place()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="of fcntl")
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(ConfigError, match="its file system has no locks"), RunFolder(tmp_path).lock():
+        pass
