@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_experiments.config.compose import CommandLine
 from gan_experiments.config.files import ConfigFiles, own_choices
+from gan_experiments.config.grid import combinations
 from gan_experiments.config.overrides import Change, dataset_default_lines
 from gan_experiments.config.plugins import HELD, plugin_defaults, plugin_problems
 from gan_experiments.config.targets import TARGET, find_class
@@ -199,7 +200,7 @@ def _direction_lines(line: CommandLine) -> list[str]:
     """
     sweeper: Any = OmegaConf.to_container(line.hydra.sweeper)
     search, lines = SearchConfig.of(sweeper), []
-    for measure in _measures(line):
+    for _, measure in _measures(line.config() or {}, line.trusted):
         for name, higher in directions(measure).items():
             if name not in search.better:
                 search.better[name] = "higher" if higher else "lower"
@@ -209,24 +210,49 @@ def _direction_lines(line: CommandLine) -> list[str]:
 
 
 def _refuse_unmeasured(line: CommandLine) -> None:
-    """Refuse a sequential study of what no measure of the first job computes: its first round would be for nothing."""
-    key, wanted = "hydra.sweeper.measure", str(line.hydra.sweeper.measure)
-    measures = _measures(line)
-    known = {name for each in measures for name in each.values}
-    better = {name for each in measures for name in directions(each)}
-    name = wanted.partition("/")[0]  # without the extractor
-    if name not in known and all(each.values for each in measures):
-        raise ConfigError(f"{key}: no measure of the runs computes {show(wanted)}{suggest(name, known, listed=True)}")
-    if name in known and name not in better and line.hydra.sweeper.better == "known":
+    """Refuse a sequential study of what no measure of some of its arms computes: its first round would be for nothing.
+
+    Raises:
+        ConfigError: Names what is computed.
+    """
+    wanted, problems = str(line.hydra.sweeper.measure), []
+    configs = list(combinations(line))
+    computed = [_values_of(config, line.trusted) for config in configs]
+    lacking = [known for known in computed if wanted not in known and "" not in known]
+    if lacking:
+        runs = "the runs" if len(lacking) == len(configs) else "some of the runs"
+        plain = wanted.partition("/")[0]
+        hint = suggest(plain if plain in lacking[0] else wanted, lacking[0], listed=True)
+        text = f"no measure of {runs} computes {show(wanted)}{hint}"
+        problems.append(f"hydra.sweeper.measure: {text}")
+    if None in [known.get(wanted, True) for known in computed] and line.hydra.sweeper.better == "known":
         text = f"its measure does not say whether higher {wanted} is better; set it to lower or higher"
-        raise ConfigError(f"hydra.sweeper.better: {text}")
+        problems.append(f"hydra.sweeper.better: {text}")
+    line.config()  # the state of the line is that of its last config
+    if problems:
+        raise ConfigError(problems)
 
 
-def _measures(line: CommandLine) -> list[Any]:
-    """Return the classes of the measures of the first job."""
-    config = line.config() or OmegaConf.create({})
-    groups = [OmegaConf.select(config, f"metrics.{group}") or {} for group in ("features", "measures")]
-    return [find_class(node[TARGET], line.trusted) for group in groups for node in group.values()]
+def _measures(config: Any, trusted: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the classes of the measures of a job, each with the section that it is in."""
+    for section in ("features", "measures"):
+        for node in (OmegaConf.select(config, f"metrics.{section}") or {}).values():
+            yield section, find_class(node[TARGET], trusted)
+
+
+def _values_of(config: Any, trusted: list[str]) -> dict[str, bool | None]:
+    """Return the values that a job computes, and whether higher is better, ``None`` if its measure does not say.
+
+    Those in features of another extractor than the first end in its name. A measure that does not know its values
+    beforehand has an empty name.
+    """
+    others = list(OmegaConf.select(config, "metrics.extractors") or {})[1:]
+    found: dict[str, bool | None] = {}
+    for section, measure in _measures(config, trusted):
+        ends = ["", *(f"/{name}" for name in others)] if section == "features" else [""]
+        for value in measure.values or [""]:
+            found |= {f"{value}{end}" if value else "": directions(measure).get(value) for end in ends}
+    return found
 
 
 def _launch(line: CommandLine, jobs: Sweep, job: SweepJob) -> None:

@@ -78,11 +78,21 @@ def test_a_study_stops_where_the_answer_is_known_and_goes_on_after_a_kill(study,
             "hydra.sweeper.measure=fdi",
             "hydra.sweeper.measure: no measure of the runs computes 'fdi'; did you mean 'fid'? (fid",
         ),
+        ("hydra.sweeper.measure=fid/nowhere", "no measure of the runs computes 'fid/nowhere'; did you mean 'fid'?"),
+        (
+            "+metrics.measures.entropy._target_=gan_experiments.metrics.diversity.PerceptualDiversity "
+            "hydra.sweeper.measure=fid/lpips_diversity",
+            "no measure of the runs computes 'fid/lpips_diversity'",
+        ),
+        (
+            "metrics=native,[none,swd] hydra.sweeper.baseline=hinge/native",
+            "hydra.sweeper.measure: no measure of some of the runs computes 'fid' (swd, ",
+        ),
         ("dataset=ring", "hydra.sweeper.measure: no measure of the runs computes 'fid' ("),
     ],
 )
 def test_what_cannot_be_compared_is_refused(study, override, problem):
-    code, told = study(override)
+    code, told = study(*override.split(" "))
     assert code == 2
     assert problem in told
     assert not Path("study").exists()
