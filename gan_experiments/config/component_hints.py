@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from gan_experiments.config.files import ConfigFiles
-from gan_experiments.config.suggestions import NO_SUCH_KEY, options_called
+from gan_experiments.config.files import ConfigFiles, conf_dir
+from gan_experiments.config.suggestions import NO_SUCH_KEY, options_called, options_with
 from gan_experiments.config.targets import TARGET, to_trust
 from gan_experiments.core.text import nearest, show
 
@@ -58,7 +59,7 @@ def unknown_target(key: str, target: str, config: Any, files: ConfigFiles, trust
     parent = key.rpartition(".")[0]
     plain: Any = OmegaConf.to_container(config, resolve=False)
     components = _components(plain)
-    node = OmegaConf.select(config, parent) if parent else None
+    node = _node_at(parent, config, files) if parent else None
     if OmegaConf.is_dict(node):
         return f"{NO_SUCH_KEY}; {misplaced_class(parent, OmegaConf.to_container(node, resolve=False), target, trusted)}"  # type: ignore[arg-type]
     if "." in parent or parent in plain:
@@ -89,7 +90,10 @@ def given_otherwise(key: str, value: str, above: Any, files: ConfigFiles, truste
     if last == TARGET:
         options = options_called(value, files) if "." not in value else []
         options = [each for each in options if each.startswith(f"{parent}=")]
-        return f"{show(value)} is the name of an option; did you mean {options[0]}?" if options else ""
+        if options:
+            return f"{show(value)} is the name of an option; did you mean {options[0]}?"
+        path = _own_classes().get(value)
+        return f"{show(value)} is a class without its module; did you mean {key}={path}?" if path else ""
     if not OmegaConf.is_dict(above) or not _CLASS.fullmatch(value):
         return ""
     if last.strip("_") in _TARGET_WORDS and TARGET in above and last not in above:
@@ -117,6 +121,23 @@ def meant_by_class(path: str, group: str, files: ConfigFiles) -> list[str]:
     if len(inner) == len(node):
         return [added_component(group, path)]
     return [" ".join(inner) + _trust(path)] if inner else []
+
+
+def _node_at(key: str, config: Any, files: ConfigFiles) -> Any:
+    """Return what a config has at a key, or an option of a group that has it; ``None`` if none of them does."""
+    node = OmegaConf.select(config, key)
+    group, _, last = key.partition(".")
+    if node is None and (owners := options_with(group, last)):
+        node = OmegaConf.select(files.compose([f"{group}={owners[0]}"]).config, key)
+    return node
+
+
+@cache
+def _own_classes() -> dict[str, str]:
+    """Return the paths of the classes that the files of ours name, by their last names."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(conf_dir().rglob("*.yaml"))]
+    paths = [path for text in texts for path in re.findall(rf"^ *{TARGET}: (gan_experiments\.\S+)", text, re.MULTILINE)]
+    return {path.rpartition(".")[2]: path for path in paths}
 
 
 def _name(target: Any) -> str:

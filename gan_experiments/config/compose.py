@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_experiments.config.check import check_values
 from gan_experiments.config.component_hints import given_otherwise, unknown_target
-from gan_experiments.config.files import COMPOSE_FAILURES, Composition, ConfigFiles, own_choices, own_files
+from gan_experiments.config.files import COMPOSE_FAILURES, Composition, ConfigFiles, conf_dir, own_choices, own_files
 from gan_experiments.config.grid import add_sweeps_of_files, combinations, grid_problems
 from gan_experiments.config.overrides import (
     Change,
@@ -26,6 +26,7 @@ from gan_experiments.config.overrides import (
     take_places_of_run,
 )
 from gan_experiments.config.places import outside_places
+from gan_experiments.config.plugins import unknown_option
 from gan_experiments.config.suggestions import options_with, unchosen, unknown_key
 from gan_experiments.config.targets import TARGET, untrustworthy
 from gan_experiments.core.checks import Problem, refuse
@@ -131,7 +132,8 @@ class CommandLine(Overrides):
             except COMPOSE_FAILURES as error:
                 key = key_of(line) or self.files.config_name
                 reason = first_line(" ".join(str(error.__cause__ or error).split()) or type(error).__name__)
-                self.problems.append(Problem(key, f"cannot be composed: {reason}"))
+                unknown = unknown_option(key, self.files.compose(usable).hydra, conf_dir()) if line else ""
+                self.problems.append(Problem(key, unknown or f"cannot be composed: {reason}"))
                 if not line:
                     return None
                 self._unusable.add(line)

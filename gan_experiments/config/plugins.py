@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_experiments.config.targets import module_exists
+from gan_experiments.config.targets import TARGET, module_exists
 from gan_experiments.core.checks import Problem
 from gan_experiments.core.text import suggest
 
@@ -67,6 +67,36 @@ _INSTEAD = {
     "hydra.mode": "-m makes a sweep, and without it there is one run",
     **dict.fromkeys(("hydra.verbose", "hydra.job_logging", "hydra.hydra_logging"), _LOGS),
 }
+# What options are called elsewhere, or in another sweeper.
+_ALSO_CALLED = {
+    **dict.fromkeys(("direction", "directions", "mode", "maximize", "minimize"), ("better",)),
+    **dict.fromkeys(("objective", "metric", "metrics", "measure"), ("objectives", "measure")),
+    "objectives": ("measure",),
+    "study_name": ("storage",),
+}
+
+
+def unknown_option(key: str, hydra: DictConfig, folder: Path) -> str:
+    """Say of a key below Hydra's own node that its section has no such option; empty if it is not so.
+
+    Args:
+        key: The dotted key.
+        hydra: The node.
+        folder: That of our configs, in which other sweepers are looked for.
+    """
+    parent, _, last = key.removeprefix("hydra.").rpartition(".")
+    section = OmegaConf.select(hydra, parent) if parent and key.startswith("hydra.") else None
+    if not isinstance(section, DictConfig) or last in section:
+        return ""
+    names = [str(name) for name in section if name != TARGET]
+    if TARGET not in section:
+        return f"is not there yet: +{key}=... adds it"
+    meant = next((name for name in _ALSO_CALLED.get(last, ()) if name in names), None)
+    if meant is None and parent == "sweeper" and last in (others := _sweepers_by_key(folder)):
+        return f"no such option; hydra/sweeper={' or '.join(others[last])} has it"
+    if not names:
+        return f"no such option, nor any other; hydra/{parent}= chooses one that has some"
+    return f"no such option{suggest(meant or last, names, listed=True)}"
 
 
 def in_sweepers(key: str, folder: Path) -> str:

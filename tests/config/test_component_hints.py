@@ -46,6 +46,11 @@ def answer(*overrides):
         ("lss._target_=a.B", "lss._target_: no such key; did you mean loss._target_=a.B trusted=[a]?"),
         ("_target_=a.B", "_target_: no such key; it belongs to a component, as in loss._target_=a.B"),
         ("loss._target_=hinge", "loss._target_: 'hinge' is the name of an option; did you mean loss=hinge?"),
+        ("model.generator._target_=DCGANGenerator", "model.generator._target_: 'DCGANGenerator' is a class without its "
+         "module; did you mean model.generator._target_=gan_experiments.networks.dcgan.DCGANGenerator?"),
+        ("model.generator._target_=DCGANGenerators", "model.generator._target_: 'DCGANGenerators' is not the dotted"),
+        ("metrics.measures._target_=a.B", f"metrics.measures._target_: no such key; {SEVERAL}"
+         "+metrics.measures.b._target_=a.B trusted=[a]"),
         ("model.generator=a.B", "model.generator: the class of a component is given as model.generator._target_=a.B "
          "trusted=[a]"),
         ("model.generator.class=a.B", "model.generator.class: no such key; did you mean model.generator._target_=a.B "),

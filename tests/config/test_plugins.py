@@ -106,6 +106,27 @@ def test_a_job_of_several_tasks_is_refused(key):
     assert line.startswith(f"hydra.launcher.{key}: 2: a job is one task")
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ("hydra/sweeper=optuna", "hydra.sweeper.direction=minimize"),
+            "no such option; did you mean 'better'? (",
+        ),
+        (("hydra/sweeper=optuna", "hydra.sweeper.measure=kid"), "no such option; did you mean 'objectives'? (better,"),
+        (("hydra/sweeper=sequential", "hydra.sweeper.objectives=kid"), "no such option; did you mean 'measure'? (bas"),
+        (("hydra/sweeper=optuna", "hydra.sweeper.better.fid=lower"), "is not there yet: +hydra.sweeper.better.fid=..."),
+        (("hydra.sweeper.n_trials=3",), "no such option; hydra/sweeper=optuna has it"),
+        (("hydra.sweeper.max_batch=3",), "no such option; did you mean 'max_batch_size'? (max_batch_size, params)"),
+        (("hydra.launcher.n_jobs=3",), "no such option, nor any other; hydra/launcher= chooses one that has some"),
+    ],
+)
+def test_an_option_that_a_launcher_or_a_sweeper_lacks_is_answered_with_what_it_has(overrides, said):
+    key = overrides[-1].partition("=")[0]
+    (line,) = [line for line in problems("loss=hinge,wasserstein", *overrides) if line.startswith(key)]
+    assert line.startswith(f"{key}: {said}")
+
+
 SEARCH = ("hydra/sweeper=optuna", "optimizer.generator.lr=tag(log,interval(1e-5,1e-2))")
 
 
@@ -113,7 +134,7 @@ SEARCH = ("hydra/sweeper=optuna", "optimizer.generator.lr=tag(log,interval(1e-5,
 def test_one_mistake_in_a_search_is_one_problem():
     pytest.importorskip("optuna", reason="optuna is not installed: pip install 'gan-experiments[optuna]'")
     (line,) = problems("hydra.sweeper.n_trials=2", "hydra.sweeper.n_trails=2", "study=search")
-    assert line.startswith("hydra.sweeper.n_trails: cannot be composed")
+    assert line.startswith("hydra.sweeper.n_trails: no such option; did you mean 'n_trials'? (better, n_jobs,")
 
 
 @pytest.mark.optuna
