@@ -86,7 +86,7 @@ def unknown_option(key: str, hydra: DictConfig, folder: Path) -> str:
     """
     parent, _, last = key.removeprefix("hydra.").rpartition(".")
     section = OmegaConf.select(hydra, parent) if parent and key.startswith("hydra.") else None
-    if not isinstance(section, DictConfig) or last in section:
+    if not isinstance(section, DictConfig) or last in list(section):  # "in" a node hides what is missing
         return ""
     names = [str(name) for name in section if name != TARGET]
     if TARGET not in section:

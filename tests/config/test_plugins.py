@@ -1,11 +1,13 @@
 import pytest
+from omegaconf import OmegaConf
 
 from gan_experiments.cli import train
 from gan_experiments.config import plugins
 from gan_experiments.config.check import check_config
 from gan_experiments.config.compose import check_command_line
+from gan_experiments.config.files import conf_dir
 from gan_experiments.config.grid import combinations
-from gan_experiments.config.plugins import HELD, PLUGINS, not_installed, plugin_defaults
+from gan_experiments.config.plugins import HELD, PLUGINS, not_installed, plugin_defaults, unknown_option
 from gan_experiments.config.schema import Config
 from gan_experiments.sweeps.launch import sweep_problems
 
@@ -125,6 +127,13 @@ def test_an_option_that_a_launcher_or_a_sweeper_lacks_is_answered_with_what_it_h
     key = overrides[-1].partition("=")[0]
     (line,) = [line for line in problems("loss=hinge,wasserstein", *overrides) if line.startswith(key)]
     assert line.startswith(f"{key}: {said}")
+
+
+def test_an_option_without_a_value_is_one():
+    node = OmegaConf.create({"launcher": {"_target_": "a.B", "partition": "???", "gpus": None}})
+    assert unknown_option("hydra.launcher.partition", node, conf_dir()) == ""
+    said = unknown_option("hydra.launcher.partitions", node, conf_dir())
+    assert said == "no such option; did you mean 'partition'? (gpus, partition)"
 
 
 SEARCH = ("hydra/sweeper=optuna", "optimizer.generator.lr=tag(log,interval(1e-5,1e-2))")
